@@ -1,0 +1,68 @@
+"""A face for any LiveKit voice agent, with any vendor, by one config value."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avatar_core.agents.session import AvatarSession as AvatarSession
+    from avatar_core.agents.session import create_avatar as create_avatar
+    from avatar_core.contracts.audio import AudioFormat as AudioFormat
+    from avatar_core.contracts.audio import AudioSink as AudioSink
+    from avatar_core.contracts.capabilities import Capabilities as Capabilities
+    from avatar_core.contracts.capabilities import SafeRetry as SafeRetry
+    from avatar_core.contracts.errors import AvatarError as AvatarError
+    from avatar_core.contracts.errors import ConfigError as ConfigError
+    from avatar_core.contracts.errors import Outcome as Outcome
+    from avatar_core.contracts.errors import ProvisionError as ProvisionError
+    from avatar_core.contracts.errors import WorkerError as WorkerError
+    from avatar_core.contracts.playback import PlaybackTracker as PlaybackTracker
+    from avatar_core.contracts.playback import Take as Take
+    from avatar_core.contracts.playback import TakeState as TakeState
+    from avatar_core.contracts.provider import AvatarProvider as AvatarProvider
+    from avatar_core.contracts.provider import ProvisionedAvatar as ProvisionedAvatar
+    from avatar_core.contracts.provider import ProvisionRequest as ProvisionRequest
+    from avatar_core.contracts.provider import SinkContext as SinkContext
+    from avatar_core.contracts.provider import TokenSpec as TokenSpec
+    from avatar_core.contracts.renderer import Picture as Picture
+    from avatar_core.contracts.renderer import Renderer as Renderer
+    from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
+    from avatar_core.settings import ProviderSettings as ProviderSettings
+    from avatar_core.worker.host import WorkerHost as WorkerHost
+    from avatar_core.worker.worker import AvatarWorker as AvatarWorker
+
+_HOMES = {
+    "agents.session": "AvatarSession create_avatar",
+    "contracts.audio": "AudioFormat AudioSink",
+    "contracts.capabilities": "Capabilities SafeRetry",
+    "contracts.errors": "AvatarError ConfigError Outcome ProvisionError WorkerError",
+    "contracts.playback": "PlaybackTracker Take TakeState",
+    "contracts.provider": (
+        "AvatarProvider ProvisionRequest ProvisionedAvatar SinkContext TokenSpec"
+    ),
+    "contracts.renderer": "Picture Renderer",
+    "engine.registry": "ProviderRegistry",
+    "settings": "ProviderSettings",
+    "worker.host": "WorkerHost",
+    "worker.worker": "AvatarWorker",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("avatar-core")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""What providers, roads and workers promise one another. Standard library only."""

@@ -1,0 +1,268 @@
+"""A participant's place in a room: the one seam between us and LiveKit.
+
+Two implementations exist, LiveKit's in `avatar_core.rtc` and memory's in
+`avatar_core.sim`. Nothing above knows which it holds.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.renderer import Picture
+
+Unsubscribe = Callable[[], None]
+H = TypeVar("H")
+RpcHandler = Callable[[str, str], "str | Awaitable[str]"]
+"""(caller identity, payload) -> reply"""
+DataHandler = Callable[[str, bytes], None]
+"""(sender identity, payload)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another participant, as of now.
+
+    Attributes:
+        identity: Unique in the room.
+        sid: New with each join; the same after a reconnect.
+        is_agent: LiveKit's participant kind AGENT.
+        attributes: Readable by everyone in the room.
+        tracks: Kinds it publishes, of "audio" and "video".
+    """
+
+    identity: str
+    sid: str
+    is_agent: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    tracks: frozenset[str] = frozenset()
+
+
+class Change(Enum):
+    """What happened in the room. RECONNECTED, DISCONNECTED and MOVED concern ourselves."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    TRACKS = "tracks"
+    RECONNECTING = "reconnecting"
+    RECONNECTED = "reconnected"
+    DISCONNECTED = "disconnected"
+    MOVED = "moved"
+
+
+PresenceHandler = Callable[[Change, Peer | None], None]
+
+
+class StreamWriter(ABC):
+    """An outgoing byte stream."""
+
+    @abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Send one message, acknowledged by our own side of the room.
+
+        Raises:
+            RoomError: The room is gone.
+        """
+
+    @abstractmethod
+    async def aclose(self, reason: str = "") -> None:
+        """End the stream; a reason makes it an abnormal end at the reader."""
+
+
+class StreamReader(ABC):
+    """An incoming byte stream: iterate it, or close it."""
+
+    attributes: Mapping[str, str]
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Messages in order.
+
+        Raises:
+            RoomError: The stream ended abnormally.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop reading; what is under way is dropped."""
+
+
+StreamHandler = Callable[[str, StreamReader], None]
+"""(sender identity, reader)"""
+
+
+class AudioOut(ABC):
+    """A published audio track and the queue before it."""
+
+    format: AudioFormat
+
+    @abstractmethod
+    async def capture(self, pcm: bytes) -> None:
+        """Queue whole 10 ms frames; waits while the queue is full."""
+
+    @property
+    @abstractmethod
+    def queued_s(self) -> float:
+        """Seconds captured that have not left the queue."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Drop what is queued."""
+
+    @abstractmethod
+    async def heard(self) -> None:
+        """Return once somebody has subscribed."""
+
+    @abstractmethod
+    async def remove(self) -> None:
+        """Unpublish; idempotent."""
+
+
+class VideoOut(ABC):
+    """A published video track."""
+
+    @abstractmethod
+    def capture(self, picture: Picture) -> None:
+        """Show a picture now."""
+
+    @abstractmethod
+    async def remove(self) -> None:
+        """Unpublish; idempotent."""
+
+
+class RoomLink(ABC):
+    """One participant's connection to one room."""
+
+    dispatcher: Dispatcher
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Our own identity."""
+
+    @property
+    @abstractmethod
+    def room_name(self) -> str:
+        """The room's name."""
+
+    @property
+    @abstractmethod
+    def attributes(self) -> Mapping[str, str]:
+        """Our own attributes, from the token we joined with."""
+
+    @property
+    @abstractmethod
+    def connected(self) -> bool:
+        """Whether the room can be used now."""
+
+    @abstractmethod
+    def peers(self) -> Mapping[str, Peer]:
+        """The other participants by identity."""
+
+    @abstractmethod
+    def watch(self, handler: PresenceHandler) -> Unsubscribe:
+        """Call `handler` at each change from now on."""
+
+    @abstractmethod
+    async def open_stream(
+        self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
+    ) -> StreamWriter:
+        """Open a byte stream whose every packet goes to `to` alone.
+
+        Raises:
+            RoomError: The room is gone.
+        """
+
+    @abstractmethod
+    def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
+        """Receive byte streams of a topic; one handler a topic."""
+
+    @abstractmethod
+    async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        """Call a participant's RPC method.
+
+        Raises:
+            RoomError: With LiveKit's `rpc_code`, or none where `timeout_s` ran out here.
+        """
+
+    @abstractmethod
+    def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
+        """Answer an RPC method; the `Dispatcher` is the one user of this."""
+
+    @abstractmethod
+    async def send(
+        self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
+    ) -> None:
+        """Send a data packet; lossy unless `reliable`."""
+
+    @abstractmethod
+    def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
+        """Receive data packets; the `Dispatcher` is the one user of this."""
+
+    @abstractmethod
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+        """Publish a microphone track."""
+
+    @abstractmethod
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+        """Publish a camera track."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Undo every subscription; leave the room if this link joined it."""
+
+
+class Dispatcher:
+    """Brings RPCs and data packets of a room to who waits for them, by sender.
+
+    LiveKit keeps one handler for a method in a room, and the last one registered wins.
+    Two avatars in one room, or one in each of two rooms, meet here and never each other.
+    Whoever calls without being expected is told "reject", as stock peers do.
+    """
+
+    def __init__(self, link: RoomLink) -> None:
+        self._link = link
+        self._rpc: dict[str, dict[str, RpcHandler]] = {}
+        self._data: dict[str, dict[str, DataHandler]] = {}
+        self._served: dict[tuple[str, str], Unsubscribe] = {}
+
+    def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
+        """Give `caller`'s calls of `method` to `handler`, until unsubscribed."""
+        handlers = self._rpc.setdefault(method, {})
+        if not handlers:
+            self._served["rpc", method] = self._link.serve(
+                method,
+                lambda sender, payload: (
+                    found(sender, payload) if (found := handlers.get(sender)) else "reject"
+                ),
+            )
+        return self._enter("rpc", method, handlers, caller, handler)
+
+    def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
+        """Give `sender`'s packets on `topic` to `handler`, until unsubscribed."""
+        handlers = self._data.setdefault(topic, {})
+        if not handlers:
+            self._served["data", topic] = self._link.on_data(
+                topic,
+                lambda source, payload: (
+                    found(source, payload) if (found := handlers.get(source)) else None
+                ),
+            )
+        return self._enter("data", topic, handlers, sender, handler)
+
+    def _enter(
+        self, kind: str, name: str, handlers: dict[str, H], who: str, handler: H
+    ) -> Unsubscribe:
+        handlers[who] = handler
+
+        def leave() -> None:
+            if handlers.get(who) is handler:
+                del handlers[who]
+                if not handlers:
+                    self._served.pop((kind, name))()
+
+        return leave

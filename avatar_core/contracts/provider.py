@@ -1,0 +1,220 @@
+"""What a vendor package implements: provisioning, and the road to its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from avatar_core.contracts.audio import AudioFormat, AudioSink
+from avatar_core.contracts.capabilities import Capabilities
+from avatar_core.contracts.clock import Clock
+from avatar_core.contracts.errors import UnsupportedCommandError
+from avatar_core.contracts.link import Dispatcher, RoomLink
+from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+
+if TYPE_CHECKING:
+    from avatar_core.settings import ProviderSettings
+
+    S = TypeVar("S", bound=ProviderSettings)
+else:
+    S = TypeVar("S")
+
+PROVIDER_API_VERSION = (1, 0)
+"""Providers state the version they were written for as a literal, never this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSpec:
+    """A room token wanted: the least grants that do.
+
+    Attributes:
+        identity: Who joins with it.
+        name: The name shown for it; the identity where empty.
+        can_subscribe: Whether it hears others; receiving byte streams and RPC needs no such grant.
+        attributes: Readable by everyone in the room; never a secret.
+        ttl_s: Lifetime of the token, for joining; a joined participant stays.
+    """
+
+    identity: str
+    name: str = ""
+    can_subscribe: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    ttl_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionedAvatar:
+    """One paid session at a vendor; all that `release` needs, in any process.
+
+    Attributes:
+        session_id: The vendor's name for it.
+        identity: The participant that shows the avatar.
+        audio_identity: The participant that takes the audio; `identity` where empty.
+        audio: The format this session wants; None leaves it to the capabilities.
+        expires_at: Unix seconds when the vendor ends it; None where unknown.
+        state: JSON-safe, no secrets: what `release` must know beside `session_id`.
+    """
+
+    session_id: str
+    identity: str
+    audio_identity: str = ""
+    audio: AudioFormat | None = None
+    expires_at: float | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def listener(self) -> str:
+        """The identity that audio is sent to."""
+        return self.audio_identity or self.identity
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvisionRequest:
+    """What a provider needs to bring an avatar into a room.
+
+    Attributes:
+        key: The same for every attempt of one start: an idempotency key, a unique name.
+        livekit_url: Where the vendor's worker joins.
+        room_name: The room it joins.
+        agent_identity: On whose behalf it speaks.
+        identity: The identity made for it, unique per session.
+        deadline_s: Seconds that `provision` may take.
+        mint: Makes a room token.
+        claim: Call it the moment something exists at the vendor, before the next await.
+    """
+
+    key: str
+    livekit_url: str
+    room_name: str
+    agent_identity: str
+    identity: str
+    deadline_s: float
+    mint: Callable[[TokenSpec], str] = field(repr=False)
+    claim: Callable[[ProvisionedAvatar], None] = field(repr=False)
+
+    def avatar_token(self) -> str:
+        """A token for the one participant that most vendors need."""
+        return self.mint(
+            TokenSpec(
+                identity=self.identity, attributes={PUBLISH_ON_BEHALF: self.agent_identity}
+            )
+        )
+
+
+class RoadDefaults(Protocol):
+    """The byte-stream road, which serves every vendor that speaks LiveKit's wire."""
+
+    def sink(self, ctx: SinkContext) -> AudioSink:
+        """Audio over `lk.audio_stream`, addressed to the avatar alone."""
+
+    def tracker(self, ctx: SinkContext) -> PlaybackTracker:
+        """Our worker's reports, else the stock RPCs, else the clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkContext:
+    """What a sink and a tracker are made from; one for each lease.
+
+    Attributes:
+        link: The agent's own place in the room.
+        avatar: What was provisioned.
+        dispatcher: RPC and data of the room, by sender.
+        capabilities: The provider's.
+        clock: Monotonic seconds.
+        log: Names the provider.
+        join: Joins the room once more, under the avatar's own identity.
+        defaults: The byte-stream road.
+    """
+
+    link: RoomLink
+    avatar: ProvisionedAvatar
+    dispatcher: Dispatcher
+    capabilities: Capabilities
+    clock: Clock
+    log: logging.LoggerAdapter[logging.Logger]
+    join: Callable[[TokenSpec], Awaitable[RoomLink]] = field(repr=False)
+    defaults: RoadDefaults = field(repr=False)
+
+
+class AvatarProvider(ABC, Generic[S]):
+    """One vendor. Stateless: all about a session is in its `ProvisionedAvatar`.
+
+    Subclass it, name the settings class, write `provision` and `release`, and add an
+    entry point in the group `avatar_core.providers`. It holds no loop, no retry and no
+    token code: the engine owns order, deadlines and compensation.
+    """
+
+    name: ClassVar[str]
+    api_version: ClassVar[tuple[int, int]]
+    settings_cls: ClassVar[type[Any]]
+    capabilities: Capabilities = Capabilities()
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+        self.setup()
+
+    def setup(self) -> None:
+        """Check and narrow from `self.settings`; no I/O. Override this, not `__init__`."""
+        return
+
+    @abstractmethod
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        """Bring an avatar into the room.
+
+        Raises:
+            ProvisionError: With its outcome. Never return without an avatar.
+        """
+
+    @abstractmethod
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        """End the session; idempotent; from the record alone, in any process.
+
+        Raises:
+            ProvisionError: The vendor could not be told.
+        """
+
+    async def lookup(self, key: str) -> ProvisionedAvatar | None:
+        """Did an ambiguous create with this key buy something?"""
+        return None
+
+    async def watch(self, avatar: ProvisionedAvatar) -> str:
+        """Return why, once the session is known to be gone; by default never."""
+        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await gone
+
+    def create_sink(self, ctx: SinkContext) -> AudioSink:
+        """The road to the worker; the default serves every byte-stream vendor."""
+        return ctx.defaults.sink(ctx)
+
+    def create_tracker(self, ctx: SinkContext) -> PlaybackTracker:
+        """What was heard on that road; the default serves every byte-stream vendor."""
+        return ctx.defaults.tracker(ctx)
+
+    async def control(self, ctx: SinkContext, command: Mapping[str, Any]) -> None:
+        """Do something while the avatar is live: an emotion, a pose.
+
+        Raises:
+            UnsupportedCommandError: The provider has no such command.
+        """
+        raise UnsupportedCommandError(
+            f"there is no command {command.get('name')!r}.",
+            provider=self.name,
+            hint=f"It knows {', '.join(sorted(self.capabilities.commands)) or 'none'}.",
+        )
+
+    async def probe(self) -> None:
+        """Check the credentials without buying; by default there is no way to.
+
+        Raises:
+            ProvisionError: They do not work.
+        """
+        return
+
+    async def aclose(self) -> None:
+        """Let go of connections that the provider pooled."""
+        return

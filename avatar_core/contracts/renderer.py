@@ -1,0 +1,54 @@
+"""Pictures for sound: the one thing that differs between two avatar workers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from avatar_core.contracts.audio import AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One RGBA image, `width * height * 4` bytes."""
+
+    width: int
+    height: int
+    rgba: bytes | bytearray | memoryview
+
+
+class Renderer(ABC):
+    """Draws what is seen while sound is heard. It has no clock, queue, segment or task.
+
+    Attributes:
+        width, height: Size of every picture, pixels.
+        fps: Pictures per second of sound.
+        audio: The format `render` wants.
+    """
+
+    width: int
+    height: int
+    fps: float
+    audio: AudioFormat
+
+    @abstractmethod
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        """Pictures for the next stretch of sound, one for each 1/fps of it.
+
+        Args:
+            chunk: Exactly 1/fps seconds of PCM in `self.audio`; less where `last` is set.
+            last: The sound ends with this chunk.
+        """
+
+    @abstractmethod
+    def idle(self) -> Picture:
+        """The next picture while nobody speaks, asked for `fps` times a second."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """The sound was cut: forget what was begun."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+        return
