@@ -100,9 +100,7 @@ class ProvisionRequest:
     def avatar_token(self) -> str:
         """A token for the one participant that most vendors need."""
         return self.mint(
-            TokenSpec(
-                identity=self.identity, attributes={PUBLISH_ON_BEHALF: self.agent_identity}
-            )
+            TokenSpec(identity=self.identity, attributes={PUBLISH_ON_BEHALF: self.agent_identity})
         )
 
 

@@ -98,7 +98,8 @@ class Finished:
             position = fields.get("playback_position", fields.get("playbackPosition", 0.0))
             finished = cls(float(position), bool(fields.get("interrupted", False)))
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise WireError(f"{PLAYBACK_FINISHED} is malformed ({type(error).__name__}).") from error
+            what = type(error).__name__
+            raise WireError(f"{PLAYBACK_FINISHED} is malformed ({what}).") from error
         if not math.isfinite(finished.position_s):
             raise WireError(f"{PLAYBACK_FINISHED} has a position that is no number.")
         return finished

@@ -1,0 +1,1 @@
+"""A flash-and-beep avatar for avatar-core."""
