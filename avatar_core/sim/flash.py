@@ -1,0 +1,128 @@
+"""Flash and beep: a face that lights up exactly while its sound is loud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.renderer import Picture, Renderer
+
+LOUD_RMS = 0.02  # of full scale, -34 dBFS
+WIDE_OPEN_RMS = 0.25
+MOUTHS = 6
+BLINK_EVERY_S, BLINK_S = 4.0, 0.16
+BAR_PERIOD_S = 3.0
+
+Image = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+_DARK: dict[str, Colour] = {
+    "ground": (17, 20, 30),
+    "face": (46, 58, 86),
+    "ink": (150, 172, 214),
+    "bar": (88, 110, 156),
+}
+_LIGHT: dict[str, Colour] = {
+    "ground": (244, 246, 250),
+    "face": (255, 226, 168),
+    "ink": (58, 44, 52),
+    "bar": (196, 160, 96),
+}
+
+
+class FlashRenderer(Renderer):
+    """White-ish pictures for loud sound, a calm dark face otherwise.
+
+    A thin bar travels along the lower edge, one step a picture, so that no two consecutive
+    pictures are equal and a frozen track is seen as one.
+
+    Args:
+        width: Of a picture, pixels.
+        height: Of a picture, pixels.
+        fps: Pictures per second of sound.
+        rate_hz: Of the mono sound it takes.
+        loud_rms: Root mean square, of full scale, from which a stretch is loud.
+    """
+
+    def __init__(
+        self,
+        width: int = 512,
+        height: int = 512,
+        fps: float = 25.0,
+        rate_hz: int = 24_000,
+        *,
+        loud_rms: float = LOUD_RMS,
+    ) -> None:
+        self.width, self.height, self.fps = width, height, fps
+        self.audio = AudioFormat(rate_hz)
+        self._loud_rms = loud_rms
+        self._count = 0
+
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        """One picture for the stretch, none for an empty one."""
+        if not chunk:
+            return []
+        rms = rms_of(chunk)
+        if rms < self._loud_rms:
+            return [self.idle()]
+        opening = (rms - self._loud_rms) / (WIDE_OPEN_RMS - self._loud_rms)
+        return [self._picture(light=True, mouth=1 + round(min(1.0, opening) * (MOUTHS - 2)))]
+
+    def idle(self) -> Picture:
+        """A dark, quiet face that blinks now and then."""
+        blinks = self._count / self.fps % BLINK_EVERY_S >= BLINK_EVERY_S - BLINK_S
+        return self._picture(light=False, blinks=blinks)
+
+    def reset(self) -> None:
+        """Nothing is begun between two pictures: nothing to forget."""
+
+    def _picture(self, *, light: bool, mouth: int = 0, blinks: bool = False) -> Picture:
+        pixels = _face(self.width, self.height, light, mouth, blinks).copy()
+        length, thickness = max(2, self.width // 8), max(2, self.height // 64)
+        steps = max(2, round(BAR_PERIOD_S * self.fps))
+        x = self._count % steps * (self.width - length) // (steps - 1)
+        pixels[-3 * thickness : -2 * thickness, x : x + length, :3] = _palette(light)["bar"]
+        self._count += 1
+        return Picture(self.width, self.height, pixels.reshape(-1).data)
+
+
+def rms_of(pcm: bytes) -> float:
+    """Root mean square of int16 PCM of any channel count, of full scale (0 to 1)."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+    return float(np.sqrt(np.mean(samples**2)) / 32768) if samples.size else 0.0
+
+
+def _palette(light: bool) -> dict[str, Colour]:
+    return _LIGHT if light else _DARK
+
+
+@lru_cache(maxsize=32)
+def _face(width: int, height: int, light: bool, mouth: int, blinks: bool) -> Image:
+    """The face without its bar, RGBA `(height, width, 4)`; shared, so never written to."""
+    colours = _palette(light)
+    pixels = np.empty((height, width, 4), np.uint8)
+    pixels[:] = (*colours["ground"], 255)
+    size = min(width, height)
+    middle_x, middle_y = width / 2, height * 0.47
+    _disc(pixels, middle_x, middle_y, size * 0.34, size * 0.34, colours["face"])
+    eye_height = 0.008 if blinks else 0.042
+    for side in (-1, 1):
+        x, y = middle_x + side * size * 0.13, middle_y - size * 0.08
+        _disc(pixels, x, y, size * 0.034, size * eye_height, colours["ink"])
+    opening = 0.008 + 0.085 * mouth / (MOUTHS - 1)
+    _disc(pixels, middle_x, middle_y + size * 0.14, size * 0.1, size * opening, colours["ink"])
+    pixels.flags.writeable = False
+    return pixels
+
+
+def _disc(pixels: Image, x: float, y: float, radius_x: float, radius_y: float, ink: Colour) -> None:
+    """Draw an ellipse with a soft edge of one pixel; all lengths in pixels."""
+    height, width = pixels.shape[:2]
+    rows, columns = np.ogrid[:height, :width]
+    distance = np.hypot((columns + 0.5 - x) / radius_x, (rows + 0.5 - y) / radius_y)
+    cover = np.clip((1 - distance) * min(radius_x, radius_y) + 0.5, 0, 1)[..., None]
+    pixels[..., :3] = np.rint(pixels[..., :3] * (1 - cover) + np.array(ink) * cover)

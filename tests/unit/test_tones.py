@@ -1,0 +1,200 @@
+import time
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soxr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avatar_core.sim.tones import AMPLITUDE, TONE_S, VOCABULARY, WORD_S, HeardWord, WordTones, hear
+
+Samples = npt.NDArray[np.float32]
+SENTENCE = ["one", "two", "two", "three", "alpha", "zulu", "alpha", "nine", "eight", "eight"]
+SPEECH = st.lists(st.sampled_from(VOCABULARY), max_size=12)
+
+
+def floats(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+
+
+def int16(samples: Samples) -> bytes:
+    return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def opus(samples: Samples, kbps: int) -> Samples:
+    """Through Opus as WebRTC sends speech; 48 kHz mono both ways."""
+    encoder = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "s16"
+    encoder.bit_rate, encoder.options = kbps * 1000, {"application": "voip"}
+    encoder.open()
+    decoder = av.CodecContext.create("opus", "r")
+    decoder.sample_rate, decoder.layout, decoder.extradata = 48_000, "mono", encoder.extradata
+    decoder.open()
+    size = encoder.frame_size
+    pcm = np.frombuffer(int16(np.pad(samples, (0, 2 * size - len(samples) % size))), "<i2")
+    heard = []
+    for at in range(0, len(pcm), size):
+        frame = av.AudioFrame.from_ndarray(pcm[None, at : at + size], "s16", "mono")
+        frame.sample_rate, frame.pts = 48_000, at
+        heard += [f.to_ndarray()[0] for p in encoder.encode(frame) for f in decoder.decode(p)]
+    return np.concatenate(heard).astype(np.float32)
+
+
+def jittered(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Now and then 10 ms are left out or said twice, cross-faded over 2 ms as NetEq does."""
+    step, fade = 480, 96
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    out, at = [samples[:step]], step
+    while at < len(samples):
+        jump = rng.choice([0, step, -step], p=[0.9, 0.05, 0.05])
+        piece = samples[at + jump : at + jump + step].copy()
+        if jump and len(piece) == step:
+            before = samples[at : at + fade]
+            piece[:fade] = piece[:fade] * ramp + before * ramp[::-1]
+        out.append(piece)
+        at += jump + step
+    return np.concatenate(out)
+
+
+def words(heard: list[HeardWord]) -> list[str]:
+    return [word.word for word in heard]
+
+
+def test_the_vocabulary_is_big_and_distinct() -> None:
+    assert len(VOCABULARY) == len(set(VOCABULARY)) == 36
+    tones = WordTones()
+    assert len({tones.speak([word]) for word in VOCABULARY}) == 36
+    assert words(hear(tones.speak(VOCABULARY), 24_000)) == list(VOCABULARY)
+
+
+def test_unknown_words_are_refused() -> None:
+    with pytest.raises(ValueError):
+        WordTones().speak(["antidisestablishmentarianism"])
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000])
+def test_spoken_and_heard_at_any_rate(rate_hz: int) -> None:
+    tones = WordTones(rate_hz)
+    pcm = tones.speak(SENTENCE)
+    assert len(pcm) == 2 * len(SENTENCE) * round(WORD_S * rate_hz)
+    heard = tones.hear(pcm, rate_hz)
+    assert words(heard) == SENTENCE
+    for word, (start_s, end_s) in zip(heard, tones.spans(SENTENCE), strict=True):
+        assert word.start_s == pytest.approx(start_s, abs=0.006)
+        assert word.end_s == pytest.approx(end_s, abs=0.006)
+        assert word.share == pytest.approx(1.0, abs=0.06)
+
+
+@given(SPEECH, st.floats(0.0, 1.0), st.sampled_from([16_000, 24_000, 44_100, 48_000]))
+@settings(max_examples=80, deadline=None)
+def test_cut_anywhere_a_prefix_is_heard(said: list[str], cut: float, rate_hz: int) -> None:
+    tones = WordTones(rate_hz)
+    pcm = tones.speak(said)
+    cut_s = cut * len(said) * WORD_S
+    heard = hear(pcm[: 2 * round(cut_s * rate_hz)], rate_hz)
+    assert words(heard) == said[: len(heard)]
+    whole = sum(end_s <= cut_s for _, end_s in tones.spans(said))
+    assert whole <= len(heard) <= whole + 1
+    assert all(word.share > 0.9 for word in heard[:whole])
+    part_s = cut_s - whole * WORD_S
+    if whole < len(said) and part_s >= 0.04:
+        assert heard[-1].share == pytest.approx(part_s / TONE_S, abs=0.06)
+    elif part_s < 0.03:
+        assert len(heard) == whole
+
+
+@given(SPEECH.filter(bool), st.sampled_from([24, 32]), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_through_opus_and_a_jitter_buffer(said: list[str], kbps: int, seed: int) -> None:
+    sent = floats(WordTones(48_000).speak(said))
+    heard = jittered(opus(sent, kbps), np.random.default_rng(seed))
+    assert words(hear(int16(heard), 48_000)) == said
+
+
+@pytest.mark.parametrize("level_db", [6, 0, -20, -40, -54])
+@pytest.mark.parametrize("kbps", [24, 32])
+def test_through_opus_at_any_level(level_db: int, kbps: int) -> None:
+    sent = floats(WordTones(48_000).speak(SENTENCE)) * 10 ** (level_db / 20)
+    heard = hear(int16(opus(sent, kbps)), 48_000)
+    assert words(heard) == SENTENCE
+    assert all(word.share == pytest.approx(1.0, abs=0.15) for word in heard)
+
+
+def test_quiet_words_beside_loud_ones() -> None:
+    parts = [floats(WordTones(48_000).speak([word])) for word in SENTENCE]
+    sent = np.concatenate([part * (0.003 if at % 2 else 1.0) for at, part in enumerate(parts)])
+    assert words(hear(int16(opus(sent, 32)), 48_000)) == SENTENCE
+
+
+def test_edges_after_opus() -> None:
+    heard = hear(int16(opus(floats(WordTones(48_000).speak(SENTENCE)), 24)), 48_000)
+    for word, (start_s, end_s) in zip(heard, WordTones().spans(SENTENCE), strict=True):
+        assert word.start_s == pytest.approx(start_s, abs=0.012)
+        assert word.end_s == pytest.approx(end_s, abs=0.012)
+
+
+def test_a_word_cut_in_opus() -> None:
+    sent = floats(WordTones(48_000).speak(["one", "two", "three"]))[: round(48_000 * 0.37)]
+    heard = hear(int16(opus(np.pad(sent, (0, 24_000)), 24)), 48_000)
+    assert words(heard) == ["one", "two"]
+    assert heard[1].share == pytest.approx(0.07 / TONE_S, abs=0.1)
+
+
+def test_short_gaps_do_not_split_a_word_and_pauses_do() -> None:
+    pcm = WordTones(48_000).speak(["golf"])
+    at = 2 * 48 * 90
+    for gap_ms, count in [(10, 1), (20, 1), (50, 1), (80, 2), (120, 2)]:
+        heard = hear(pcm[:at] + bytes(2 * 48 * gap_ms) + pcm[at:], 48_000)
+        assert words(heard) == ["golf"] * count
+        assert sum(word.share for word in heard) == pytest.approx(1.0, abs=0.12)
+
+
+def test_planted_faults_are_found() -> None:
+    tones = WordTones(48_000)
+    dropped = SENTENCE[:3] + SENTENCE[4:]
+    doubled = SENTENCE[:4] + SENTENCE[3:]
+    for planted in (dropped, doubled):
+        assert words(hear(int16(opus(floats(tones.speak(planted)), 24)), 48_000)) == planted
+
+
+def test_begun_again_with_no_pause_between() -> None:
+    tones = WordTones(48_000)
+    pcm = tones.speak(["kilo"])
+    (heard,) = hear(pcm[: 2 * 48 * 90] + pcm, 48_000)
+    assert heard.share == pytest.approx(1.5, abs=0.08)
+
+
+@pytest.mark.parametrize("pcm", [b"", bytes(2), bytes(20), bytes(96_000)])
+def test_silence_holds_no_words(pcm: bytes) -> None:
+    assert hear(pcm, 48_000) == []
+    assert WordTones().speak([]) == b""
+
+
+def test_noise_and_other_sounds_hold_no_words() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.1, 48_000 * 10).astype(np.float32)
+    assert hear(int16(noise), 48_000) == []
+    at_s = np.arange(48_000 * 2) / 48_000
+    for single_hz in (440, 1000, 1430, 2000):
+        beep = (0.5 * np.sin(2 * np.pi * single_hz * at_s)).astype(np.float32)
+        assert hear(int16(beep), 48_000) == []
+
+
+def test_heard_in_noise() -> None:
+    sent = floats(WordTones(48_000).speak(SENTENCE))
+    noise = np.random.default_rng(2).normal(0, AMPLITUDE / 4, len(sent)).astype(np.float32)
+    assert words(hear(int16(sent + noise), 48_000)) == SENTENCE
+
+
+def test_resampled_on_the_way() -> None:
+    sent = floats(WordTones(22_050).speak(SENTENCE))
+    assert words(hear(int16(soxr.resample(sent, 22_050, 44_100)), 44_100)) == SENTENCE
+
+
+def test_a_minute_takes_less_than_a_second() -> None:
+    pcm = WordTones(48_000).speak(["oscar", "papa"] * 100)
+    begun_s = time.perf_counter()
+    assert len(hear(pcm, 48_000)) == 200
+    assert time.perf_counter() - begun_s < 1.0
