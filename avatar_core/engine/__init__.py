@@ -1,0 +1,1 @@
+"""The engine: selection, leases, supervision and playback truth. Pure; in virtual time."""

@@ -1,0 +1,183 @@
+"""Which providers are installed, and how the chosen one is loaded and built."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from avatar_core.contracts.errors import (
+    AvatarError,
+    ConfigError,
+    ProviderConflictError,
+    ProviderNotFoundError,
+    SettingsError,
+)
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.vetting import ProviderInfo, checked, import_fault
+
+if TYPE_CHECKING:
+    from avatar_core.settings import ProviderSettings
+
+    ProviderClass = type[AvatarProvider[Any]]
+
+GROUP = "avatar_core.providers"
+VOICE, LIVEKIT = "voice", "livekit"
+RESERVED = frozenset({VOICE, LIVEKIT})
+
+
+class ProviderRegistry:
+    """The providers of the entry-point group `avatar_core.providers`, by name.
+
+    What is installed is read at the first use and again when a name is missing. No
+    provider is imported before `load`, and then only the one asked for.
+    """
+
+    def __init__(self) -> None:
+        self._registered: dict[str, ProviderClass] = {}
+        self._read = False
+
+    def names(self) -> tuple[str, ...]:
+        """Every name on offer, sorted; also one that `load` would refuse."""
+        return tuple(sorted({*self._registered, *(point.name for point in self._offers())}))
+
+    def describe(self, name: str) -> ProviderInfo:
+        """Where `name` comes from, without importing it.
+
+        Raises:
+            ProviderNotFoundError: Nothing offers it.
+            ProviderConflictError: More than one distribution does, or the name is reserved.
+        """
+        if name in self._registered:
+            return ProviderInfo.of_class(name, self._registered[name])
+        found = self._offers(name)
+        if not found:
+            self.refresh()
+            found = self._offers(name)
+        if not found:
+            raise self._not_found(name)
+        infos = [ProviderInfo.of_entry_point(point) for point in found]
+        if name in RESERVED:
+            raise ProviderConflictError(
+                f"{infos[0].origin} offers a provider named {name!r}, a reserved name.",
+                hint=f"Remove it: pip uninstall {infos[0].distribution}",
+            )
+        if len(infos) > 1:
+            raise ProviderConflictError(
+                f"{' and '.join(info.origin for info in infos)} "
+                f"{'both' if len(infos) == 2 else 'all'} offer a provider named {name!r}.",
+                hint=f"Keep one: pip uninstall {infos[-1].distribution}",
+            )
+        return infos[0]
+
+    def load(self, name: str) -> ProviderClass:
+        """Import the class behind `name`.
+
+        Raises:
+            ProviderNotFoundError: Nothing offers it.
+            ProviderConflictError: More than one distribution does, or the name is reserved.
+            ProviderLoadError: Importing it failed, or what it gave is no provider.
+            ApiVersionError: It was written for another provider API.
+        """
+        if name in self._registered:
+            return self._registered[name]
+        info = self.describe(name)
+        from stevedore.driver import DriverManager
+
+        try:
+            manager = DriverManager[Any](GROUP, name, invoke_on_load=False)
+        except (Exception, SystemExit) as error:
+            raise import_fault(info, error) from error
+        return checked(manager.extensions[0].plugin, info)
+
+    def create(
+        self, name: str, settings: ProviderSettings | None = None, *, variant: str = ""
+    ) -> AvatarProvider[Any]:
+        """Build the provider: from `settings`, else from the environment.
+
+        Args:
+            name: What selects it.
+            settings: An instance of the provider's `settings_cls`.
+            variant: Handed to settings that have a field `variant`.
+
+        Raises:
+            SettingsError: A setting is missing, malformed or of another provider.
+            ConfigError: As from `load`; or the provider cannot work with its settings.
+        """
+        cls = self.load(name)
+        if variant and "variant" not in cls.settings_cls.model_fields:
+            raise ConfigError(
+                f"there are no variants of it, so {variant!r} means nothing.",
+                provider=name,
+                hint=f"Choose it as {name!r} alone.",
+            )
+        if settings is not None and not isinstance(settings, cls.settings_cls):
+            raise SettingsError(
+                f"it takes {cls.settings_cls.__name__}, and was given {type(settings).__name__}.",
+                provider=name,
+            )
+        try:
+            if settings is None:
+                settings = cls.settings_cls.load(**({"variant": variant} if variant else {}))
+            return cls(settings)
+        except ConfigError as error:
+            error.provider = error.provider or name
+            raise
+        except Exception as error:
+            said = error.message if isinstance(error, AvatarError) else type(error).__name__
+            raise ConfigError(f"it cannot be set up: {said.rstrip('.')}.", provider=name) from error
+
+    def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:
+        """Offer `cls` in this registry only, for tests and notebooks.
+
+        Raises:
+            ProviderConflictError: The name is reserved, or taken and `replace` is not set.
+            ProviderLoadError: `cls` is no provider of that name.
+            ApiVersionError: It was written for another provider API.
+        """
+        if name in RESERVED:
+            raise ProviderConflictError(f"{name!r} is a reserved name.")
+        if name in self.names() and not replace:
+            raise ProviderConflictError(
+                f"there is a provider named {name!r} already.", hint="Pass replace=True."
+            )
+        self._registered[name] = checked(cls, ProviderInfo.of_class(name, cls))
+
+    def unregister(self, name: str) -> None:
+        """Undo `register`; what is installed under that name shows again.
+
+        Raises:
+            ProviderNotFoundError: It was not registered.
+        """
+        if self._registered.pop(name, None) is None:
+            raise ProviderNotFoundError(f"{name!r} was not registered at run time.")
+
+    def refresh(self) -> None:
+        """Read anew what is installed."""
+        from stevedore.extension import ExtensionManager
+
+        # stevedore's cache on disk misses edits of the last two minutes, and knows no
+        # distribution; what we put here is what its managers list and load.
+        importlib.invalidate_caches()
+        ExtensionManager.ENTRY_POINT_CACHE[GROUP] = list(entry_points(group=GROUP))
+        self._read = True
+
+    def _offers(self, name: str | None = None) -> list[EntryPoint]:
+        from stevedore.named import NamedExtensionManager
+
+        if not self._read:
+            self.refresh()
+        listing = NamedExtensionManager[Any](GROUP, names=[], on_missing_entrypoints_callback=None)
+        return [point for point in listing.list_entry_points() if name in (None, point.name)]
+
+    def _not_found(self, name: str) -> ProviderNotFoundError:
+        if name in RESERVED:
+            return ProviderNotFoundError(f"{name!r} is a reserved name and no provider.")
+        installed = self.names()
+        close = difflib.get_close_matches(name.lower(), [*installed, VOICE], n=1)
+        return ProviderNotFoundError(
+            f"no provider {name!r} is installed; installed: {', '.join(installed) or 'none'}.",
+            hint=(f"Did you mean {close[0]!r}? Else: " if close else "Install it: ")
+            + f"pip install avatar-provider-{name}",
+        )

@@ -1,0 +1,166 @@
+"""Which avatar speaks, and who steps in for it: one value becomes a chain of providers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from avatar_core.contracts.errors import ConfigError
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.registry import LIVEKIT, RESERVED, VOICE, ProviderRegistry
+from avatar_core.engine.vetting import ProviderInfo, checked
+from avatar_core.settings import AvatarSettings, ProviderSettings
+
+Item = str | ProviderSettings | AvatarProvider[Any]
+"""`name[:variant]`, or a provider's settings, or the provider itself."""
+Bridge = Callable[[str], AvatarProvider[Any]]
+"""Builds a provider from the name of a stock LiveKit avatar plugin."""
+
+_ITEM = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)(?::([A-Za-z0-9][A-Za-z0-9_./@-]*))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One item of a chain, as written."""
+
+    name: str
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One item of a chain, built; the agent's own voice has no provider."""
+
+    name: str
+    variant: str
+    provider: AvatarProvider[Any] | None
+
+
+def parse_chain(text: str) -> tuple[Choice, ...]:
+    """Read `item ("," item)*` with `item := name [":" variant]`.
+
+    Raises:
+        ConfigError: An item is empty or malformed, a name appears twice, or something
+            follows `voice`.
+    """
+    choices = tuple(_parse_item(item) for item in text.split(","))
+    _check_order([choice.name for choice in choices])
+    return choices
+
+
+def resolve(
+    choice: Item | Sequence[Item] | None,
+    registry: ProviderRegistry,
+    settings: AvatarSettings,
+    *,
+    bridge: Bridge | None = None,
+) -> tuple[Candidate, ...]:
+    """Build every provider of the chain, so that each configuration fault shows now.
+
+    Args:
+        choice: A chain as text, one item, or a list of items; None takes the setting.
+        registry: Where names are looked up.
+        settings: The engine's, for `AVATAR_PROVIDER`.
+        bridge: Builds the providers of `livekit:<plugin>`.
+
+    Returns:
+        The chain in order; its last candidate is always the agent's own voice.
+
+    Raises:
+        ConfigError: Nothing is chosen, or an item cannot work.
+    """
+    if choice is None:
+        choice = settings.provider or ""
+    items: Iterable[Item]
+    if isinstance(choice, str):
+        items = choice.split(",") if choice.strip() else ()
+    elif isinstance(choice, ProviderSettings | AvatarProvider):
+        items = (choice,)
+    else:
+        items = choice
+    named = [(_choice_of(item), item) for item in items]
+    if not named:
+        raise _nothing_chosen(registry)
+    _check_order([chosen.name for chosen, _ in named])
+    candidates = [
+        Candidate(chosen.name, chosen.variant, _build(chosen, item, registry, bridge))
+        for chosen, item in named
+        if chosen.name != VOICE
+    ]
+    return (*candidates, Candidate(VOICE, "", None))
+
+
+def _parse_item(item: str) -> Choice:
+    text = item.strip()
+    if not text:
+        raise ConfigError("an item of the chain is empty.", hint="Write it like first,second.")
+    match = _ITEM.fullmatch(text)
+    if not match:
+        raise ConfigError(
+            f"{text!r:.80} names no provider.", hint="Write it as name or name:variant."
+        )
+    name, variant = match.groups(default="")
+    if name == VOICE and variant:
+        raise ConfigError(f"{text!r:.80} is wrong: the agent's own voice has no variants.")
+    if name == LIVEKIT and not variant:
+        raise ConfigError(f"{text!r:.80} names no plugin.", hint="Write it as livekit:plugin.")
+    return Choice(name, variant)
+
+
+def _check_order(names: Sequence[str]) -> None:
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise ConfigError(f"{name!r} appears twice in the chain.", hint="Name it once.")
+    if VOICE in names[:-1]:
+        after = names[names.index(VOICE) + 1]
+        raise ConfigError(
+            f"{after!r} stands after 'voice' and would never be used.",
+            hint="Leave voice out: it always stands at the end.",
+        )
+
+
+def _choice_of(item: Item) -> Choice:
+    if isinstance(item, str):
+        return _parse_item(item)
+    if isinstance(item, AvatarProvider):
+        name = str(getattr(item, "name", ""))
+        checked(type(item), ProviderInfo.of_class(name, type(item)))
+    elif isinstance(item, ProviderSettings):
+        name = type(item).provider
+    else:
+        raise ConfigError(
+            f"a chain of avatars cannot hold {type(item).__name__}.",
+            hint="It holds names, provider settings and providers.",
+        )
+    if not name or name in RESERVED:
+        attribute = "name" if isinstance(item, AvatarProvider) else "provider"
+        raise ConfigError(
+            f"{type(item).__name__} belongs to no provider.",
+            hint=f"Its class must say to which: {attribute} = ...",
+        )
+    return Choice(name)
+
+
+def _build(
+    chosen: Choice, item: Item, registry: ProviderRegistry, bridge: Bridge | None
+) -> AvatarProvider[Any]:
+    if isinstance(item, AvatarProvider):
+        return item
+    if isinstance(item, ProviderSettings):
+        return registry.create(chosen.name, item)
+    if chosen.name == LIVEKIT:
+        if bridge is None:
+            raise ConfigError("stock LiveKit plugins cannot be used here.", provider=LIVEKIT)
+        return bridge(chosen.variant)
+    return registry.create(chosen.name, variant=chosen.variant)
+
+
+def _nothing_chosen(registry: ProviderRegistry) -> ConfigError:
+    names = [*(name for name in registry.names() if name not in RESERVED), VOICE]
+    return ConfigError(
+        f"no avatar provider is chosen; there are {', '.join(names)}.",
+        hint=f"Set AVATAR_PROVIDER, like AVATAR_PROVIDER={names[0]}, to one of them or to a "
+        "chain of them separated by commas; voice means no avatar.",
+    )

@@ -1,0 +1,131 @@
+"""What makes a class a provider, and why one could not be imported."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING, Any, Self
+
+from avatar_core.contracts.errors import ApiVersionError, ProviderLoadError
+from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
+
+if TYPE_CHECKING:
+    ProviderClass = type[AvatarProvider[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderInfo:
+    """Where a provider comes from.
+
+    Attributes:
+        name: What selects it.
+        distribution: What `pip` installs; empty where it was registered at run time.
+        version: Of the distribution.
+        target: The class, as `module:name`.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, or the class where there is none."""
+        return f"{self.distribution} {self.version}" if self.distribution else self.target
+
+    @classmethod
+    def of_entry_point(cls, point: EntryPoint) -> Self:
+        """Of something installed."""
+        return cls(
+            name=point.name,
+            distribution=point.dist.name if point.dist else "",
+            version=point.dist.version if point.dist else "",
+            target=point.value,
+        )
+
+    @classmethod
+    def of_class(cls, name: str, found: object) -> Self:
+        """Of something registered at run time."""
+        named = f"{found.__module__}:{found.__qualname__}" if isinstance(found, type) else ""
+        return cls(name=name, distribution="", version="", target=named or repr(found))
+
+
+def checked(found: object, info: ProviderInfo) -> ProviderClass:
+    """Let through what is a whole provider for this version of the API.
+
+    Raises:
+        ProviderLoadError: It is none.
+        ApiVersionError: It was written for another provider API.
+    """
+    from avatar_core.settings import ProviderSettings
+
+    def fault(what: str, hint: str = "") -> ProviderLoadError:
+        message = f"{info.target} of {info.distribution}" if info.distribution else info.target
+        return ProviderLoadError(f"{message} {what}", provider=info.name, hint=hint)
+
+    if not (isinstance(found, type) and issubclass(found, AvatarProvider)):
+        raise fault("is no subclass of avatar_core.AvatarProvider.")
+    declared = getattr(found, "name", None)
+    if declared != info.name:
+        raise fault(f"calls itself {declared!r}.", f"It must say: name = {info.name!r}")
+    api = getattr(found, "api_version", None)
+    if not (isinstance(api, tuple) and [type(part) for part in api] == [int, int]):
+        hint = f"It must say: api_version = {PROVIDER_API_VERSION}"
+        raise fault("states no provider API version.", hint)
+    if api[0] != PROVIDER_API_VERSION[0] or api[1] > PROVIDER_API_VERSION[1]:
+        behind = "avatar-core" if api > PROVIDER_API_VERSION else info.distribution
+        raise ApiVersionError(
+            f"{info.origin} is for provider API {api[0]}.{api[1]}, and avatar-core "
+            f"{_core_version()} has {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}.",
+            provider=info.name,
+            hint=f"Bring them together: pip install --upgrade {behind}" if behind else "",
+        )
+    settings_cls = getattr(found, "settings_cls", None)
+    if not (isinstance(settings_cls, type) and issubclass(settings_cls, ProviderSettings)):
+        hint = "It must say: settings_cls = <a subclass of avatar_core.ProviderSettings>"
+        raise fault("names no settings class.", hint)
+    if inspect.isabstract(found):
+        raise fault(f"does not implement {' and '.join(sorted(found.__abstractmethods__))}.")
+    return found
+
+
+def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
+    """Tell apart: it is not there, something it needs is not there, it failed."""
+    missing = error.name or "" if isinstance(error, ImportError) else ""
+    absent = missing if isinstance(error, ModuleNotFoundError) else ""
+    own = info.target.partition(":")[0].strip()
+    if missing.partition(".")[0] == "avatar_core":
+        what = f"{info.origin} does not fit avatar-core {_core_version()}: {error}."
+        hint = f"Bring them together: pip install --upgrade avatar-core {info.distribution}"
+    elif absent and f"{own}.".startswith(f"{absent}."):
+        what = f"{info.origin} promises {info.target}, and there is no module {absent}."
+        hint = f"Install it anew: pip install --force-reinstall {info.distribution}"
+    elif absent:
+        what = f"{info.origin} needs the module {absent}, which is not installed."
+        hint = f"Install it: pip install {_requirement(info.distribution, absent)}"
+    else:
+        said = f": {str(error)[:200].rstrip('.')}." if str(error) else "."
+        what = f"importing {info.target} of {info.origin} raised {type(error).__name__}{said}"
+        hint = "The cause is chained to this error."
+    return ProviderLoadError(what, provider=info.name, hint=hint)
+
+
+def _requirement(distribution: str, module: str) -> str:
+    """What brings the module: never a guess from its name, which may be anyone's."""
+    top = module.partition(".")[0].lower()
+    for line in requires(distribution) or ():
+        spec = line.partition(";")[0].strip()
+        named = re.match(r"[\w.-]+", spec)
+        if named and re.sub(r"[-_.]+", "_", named[0]).lower() == top:
+            return f"'{spec}'"
+    return f"--force-reinstall {distribution}"
+
+
+def _core_version() -> str:
+    try:
+        return version("avatar-core")
+    except PackageNotFoundError:
+        return "(not installed)"
