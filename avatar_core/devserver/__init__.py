@@ -1,0 +1,18 @@
+"""A development livekit-server on loopback, started, watched and swept by us."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avatar_core.devserver.server import DevServer as DevServer
+
+__all__ = ["DevServer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "DevServer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from avatar_core.devserver.server import DevServer
+
+    return DevServer

@@ -1,0 +1,224 @@
+"""The development server starts, stays on loopback, and never outlives its user."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from livekit import api, rtc
+
+from avatar_core.contracts.errors import ServerError
+from avatar_core.devserver import DevServer
+from avatar_core.devserver.find import cached_binary, find_server
+
+pytestmark = pytest.mark.livekit
+
+GONE_WITHIN_S = 5.0
+
+USER = """
+import asyncio, json, os, signal, sys
+from avatar_core.devserver import DevServer
+
+server = asyncio.run(DevServer.start().__aenter__())
+forked = os.fork() if "fork" in sys.argv else 0
+if forked == 0 and "fork" in sys.argv:
+    signal.pause()
+print(json.dumps([server.pids.server, server.pids.watchdog, forked]), flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+async def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache that no other run shares, with the real server in it."""
+    binary = await find_server()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cached_binary().parent.mkdir(parents=True)
+    cached_binary().symlink_to(binary)
+    return tmp_path / "avatar-core"
+
+
+class Death:
+    """Tells when a process dies, reaped or not; ends it at the latest with the test."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.fd = os.pidfd_open(pid)
+
+    def within(self, timeout_s: float) -> bool:
+        return bool(select.select([self.fd], [], [], timeout_s)[0])
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        signal.pidfd_send_signal(self.fd, number)
+
+    def close(self) -> None:
+        if not self.within(0):
+            self.kill()
+        os.close(self.fd)
+
+
+class User:
+    """A process that holds a server: what to kill, and what should die of it."""
+
+    def __init__(self, process: subprocess.Popen[str], stack: ExitStack) -> None:
+        assert process.stdout is not None
+        server, watchdog, forked = json.loads(process.stdout.readline())
+        self.process = process
+        self.server = Death(server)
+        stack.callback(self.server.close)
+        self.watchdog = Death(watchdog)
+        stack.callback(self.watchdog.close)
+        if forked:
+            stack.callback(Death(forked).close)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def user(*options: str) -> Iterator[User]:
+    with ExitStack() as stack:
+        process = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-c", USER, *options], stdout=subprocess.PIPE, text=True
+            )
+        )
+        stack.callback(process.kill)
+        yield User(process, stack)
+
+
+def run_dirs(own_cache: Path) -> list[Path]:
+    return list((own_cache / "run").iterdir())
+
+
+async def join(server: DevServer, room_name: str, identity: str) -> rtc.Room:
+    token = api.AccessToken(server.api_key, server.api_secret).with_identity(identity)
+    room = rtc.Room()
+    grants = api.VideoGrants(room_join=True, room=room_name)
+    await room.connect(server.url, token.with_grants(grants).to_jwt())
+    return room
+
+
+async def test_two_peers_meet(server: DevServer) -> None:
+    first = await join(server, "devserver-two-peers", "first")
+    met = asyncio.Event()
+    first.on("participant_connected", lambda peer: met.set())
+    second = await join(server, "devserver-two-peers", "second")
+    try:
+        await asyncio.wait_for(met.wait(), 5.0)
+        assert list(first.remote_participants) == ["second"]
+        assert list(second.remote_participants) == ["first"]
+    finally:
+        await second.disconnect()
+        await first.disconnect()
+
+
+async def test_starts_stops_and_leaves_only_its_log(own_cache: Path) -> None:
+    async with DevServer.start() as server:
+        assert server.log_path is not None
+        assert server.pids is not None
+        (run_dir,) = run_dirs(own_cache)
+        death = Death(server.pids.server)
+        config = run_dir / "config.yaml"
+        assert stat.S_IMODE(config.stat().st_mode) == 0o600
+        assert server.api_secret in config.read_text()
+        assert len(server.api_secret) >= 32
+        shown = repr(server) + " ".join(psutil.Process(server.pids.server).cmdline())
+        addresses = psutil.Process(server.pids.server).net_connections()
+    assert death.within(0)
+    death.close()
+    assert run_dirs(own_cache) == []
+    assert "starting LiveKit server" in server.log_path.read_text()
+    assert server.api_secret not in shown + server.log_path.read_text()
+    assert {connection.laddr.ip for connection in addresses} == {"127.0.0.1"}
+    await server.stop()
+
+
+async def test_a_taken_port_is_named(own_cache: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ServerError, match=f"port {port} is taken"):
+            await DevServer.start(port=port)
+    assert not (own_cache / "run").exists()
+
+
+async def test_a_server_that_ends_at_once_shows_its_last_lines(
+    own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "livekit-server"
+    broken.write_text("#!/bin/sh\necho no luck today\n")
+    broken.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(ServerError, match="no luck today"):
+        await DevServer.start()
+    assert run_dirs(own_cache) == []
+
+
+async def test_a_server_of_the_environment_is_used_and_left_alone(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", server.url)
+    monkeypatch.setenv("LIVEKIT_API_KEY", server.api_key)
+    monkeypatch.setenv("LIVEKIT_API_SECRET", server.api_secret)
+    async with DevServer.from_environment() as found:
+        assert found.url == server.url
+        assert found.pids is None
+    await (await join(server, "devserver-left-alone", "someone")).disconnect()
+
+
+async def test_a_remote_server_is_used_only_where_asked_for(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", "wss://example.invalid")
+    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "secret")
+    async with DevServer.from_environment() as own:
+        assert own.pids is not None
+    assert (await DevServer.from_environment(allow_remote=True)).url == "wss://example.invalid"
+
+
+@pytest.mark.parametrize("options", [(), ("fork",)])
+def test_the_server_dies_with_its_user(own_cache: Path, options: tuple[str, ...]) -> None:
+    with user(*options) as doomed:
+        doomed.kill()
+        assert doomed.server.within(GONE_WITHIN_S)
+        assert doomed.watchdog.within(GONE_WITHIN_S)
+        assert run_dirs(own_cache) == []
+
+
+def test_the_server_dies_with_its_watchdog(own_cache: Path) -> None:
+    with user() as held:
+        held.watchdog.kill()
+        assert held.server.within(GONE_WITHIN_S)
+
+
+async def test_the_next_start_sweeps_what_is_stale(own_cache: Path) -> None:
+    with user() as doomed:
+        doomed.watchdog.kill(signal.SIGSTOP)
+        doomed.kill()
+        (stale,) = run_dirs(own_cache)
+        assert not doomed.server.within(0)
+        async with DevServer.start():
+            assert doomed.server.within(GONE_WITHIN_S)
+            assert stale not in run_dirs(own_cache)
+            assert len(run_dirs(own_cache)) == 1
+
+
+async def test_a_sweep_spares_the_servers_of_the_living(own_cache: Path) -> None:
+    with user() as neighbour:
+        async with DevServer.start():
+            assert not neighbour.server.within(0)
+            assert len(run_dirs(own_cache)) == 2
