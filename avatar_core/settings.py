@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from avatar_core.contracts.errors import SettingsError
 
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
                 f"{fault['msg'].removeprefix('Value error, ')}"
                 for fault in error.errors(include_input=False, include_url=False)
             )
+        except UnreadableError as error:
+            faults = f"{cls.__name__}: {error}, which must be JSON"
         raise SettingsError(f"{faults}.", hint="Set it in the environment or pass it in code.")
 
     @classmethod
@@ -78,7 +81,10 @@ class LiveKitSettings(Settings):
     @field_validator("url")
     @classmethod
     def _is_a_server(cls, url: str) -> str:
-        parts = urlsplit(url.strip())
+        try:
+            parts = urlsplit(url.strip())
+        except ValueError:  # its message quotes what may be a password
+            parts = urlsplit("")
         if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
             raise ValueError("must be like wss://my-project.livekit.cloud or ws://127.0.0.1:7880")
         if parts.username or parts.password or parts.query:
