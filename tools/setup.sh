@@ -28,13 +28,14 @@ make_venv() {
 }
 
 pip_install() {
-    for base in python3 "$(find_python)"; do
-        if "$base" -m pip --python "$python" --version >/dev/null 2>&1; then
-            "$base" -m pip --python "$python" install -q -c constraints.txt "$@"
-            return
-        fi
-    done
-    fail "pip 22.3 or newer is needed, for python3."
+    base=$("$python" -c 'import sys; print(sys._base_executable)')
+    if "$base" -m pip --python "$python" --version >/dev/null 2>&1; then
+        "$base" -m pip --python "$python" install -q -c constraints.txt "$@"
+    elif "$python" -m ensurepip >/dev/null 2>&1; then
+        "$python" -m pip install -q -c constraints.txt "$@"
+    else
+        fail "pip is needed for $base: 22.3 or newer, or the module ensurepip."
+    fi
 }
 
 find_uv() {
