@@ -1,0 +1,392 @@
+"""The registry against distributions laid out on disk, as pip would."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, ClassVar
+
+import pytest
+from pydantic_settings import SettingsConfigDict
+
+from avatar_core.contracts.errors import (
+    ApiVersionError,
+    ConfigError,
+    ProviderConflictError,
+    ProviderLoadError,
+    ProviderNotFoundError,
+    SettingsError,
+)
+from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
+from avatar_core.engine.registry import GROUP, ProviderRegistry
+from avatar_core.engine.vetting import ProviderInfo
+from avatar_core.settings import ProviderSettings
+
+
+class FakeSite:
+    """A folder on `sys.path` that takes distributions."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.modules: set[str] = set()
+
+    def install(
+        self,
+        distribution: str,
+        points: Mapping[str, str],
+        modules: Mapping[str, str] | None = None,
+        *,
+        requires: str = "",
+    ) -> None:
+        """Write a wheel's contents: metadata, entry points, modules."""
+        info = self.root / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir(exist_ok=True)
+        needs = f"Requires-Dist: {requires}\n" if requires else ""
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{needs}"
+        )
+        lines = "".join(f"{name} = {target}\n" for name, target in points.items())
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
+        for name, source in (modules or {}).items():
+            (self.root / f"{name}.py").write_text(dedent(source))
+            self.modules.add(name)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
+    from stevedore.extension import ExtensionManager
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "site"
+    root.mkdir()
+    monkeypatch.syspath_prepend(root)
+    fake = FakeSite(root)
+    yield fake
+    ExtensionManager.ENTRY_POINT_CACHE.pop(GROUP, None)
+    for name in fake.modules:
+        sys.modules.pop(name, None)
+
+
+def provider_source(name: str, body: str = "", api_version: str = "(1, 0)") -> str:
+    return f"""
+from avatar_core import AvatarProvider, ProviderSettings
+
+class Settings(ProviderSettings):
+    provider = {name!r}
+
+class Provider(AvatarProvider[Settings]):
+    name = {name!r}
+    api_version = {api_version}
+    settings_cls = Settings
+    async def provision(self, request): ...
+    async def release(self, avatar, reason): ...
+    {body}
+"""
+
+
+class PlainSettings(ProviderSettings):
+    provider = "plain"
+
+
+class Plain(AvatarProvider[Any]):
+    name = "plain"
+    api_version = (1, 0)
+    settings_cls: ClassVar[type[Any]] = PlainSettings
+
+    async def provision(self, request: Any) -> Any:
+        raise NotImplementedError
+
+    async def release(self, avatar: Any, reason: str) -> None:
+        raise NotImplementedError
+
+
+def test_lists_and_describes_without_importing(site: FakeSite) -> None:
+    site.install("avatar-provider-zeta", {"zeta": "zeta_m:Provider"}, {"zeta_m": "assert False"})
+    site.install("avatar-provider-alpha", {"alpha": "alpha_m:P"}, {"alpha_m": "raise SystemExit"})
+    registry = ProviderRegistry()
+    names = registry.names()
+    assert list(names) == sorted(names)
+    assert {"alpha", "zeta"} <= set(names)
+    assert registry.describe("zeta") == ProviderInfo(
+        name="zeta", distribution="avatar-provider-zeta", version="1.2", target="zeta_m:Provider"
+    )
+    assert not {"zeta_m", "alpha_m"} & sys.modules.keys()
+
+
+def test_loads_exactly_the_one_asked_for(site: FakeSite) -> None:
+    site.install(
+        "avatar-provider-one", {"one": "one_m:Provider"}, {"one_m": provider_source("one")}
+    )
+    site.install("avatar-provider-two", {"two": "two_m:Provider"}, {"two_m": "assert False"})
+    registry = ProviderRegistry()
+    assert registry.load("one").name == "one"
+    assert "two_m" not in sys.modules
+    assert isinstance(registry.create("one"), registry.load("one"))
+
+
+def test_a_miss_says_what_there_is_what_was_meant_and_what_to_install(site: FakeSite) -> None:
+    site.install("avatar-provider-gamma", {"gamma": "gamma_m:Provider"})
+    with pytest.raises(ProviderNotFoundError) as caught:
+        ProviderRegistry().load("Gama")
+    text = str(caught.value)
+    assert "'Gama'" in text
+    assert "installed: " in text
+    assert "Did you mean 'gamma'?" in text
+    assert "pip install avatar-provider-Gama" in text
+    assert isinstance(caught.value, LookupError)
+
+
+def test_a_stale_cache_is_seen_through(site: FakeSite) -> None:
+    """stevedore's cache on disk misses an edited entry_points.txt for up to 128 s."""
+    from stevedore._cache import Cache
+
+    site.install("avatar-provider-edit", {"before": "edit_m:Provider"})
+    registry = ProviderRegistry()
+    assert "before" in registry.names()
+    assert "before" in Cache().get_group_named(GROUP)
+    site.install(
+        "avatar-provider-edit", {"after": "edit_m:Provider"}, {"edit_m": provider_source("after")}
+    )
+    assert registry.load("after").name == "after"
+    assert "before" not in registry.names()
+    assert "before" not in ProviderRegistry().names()
+
+
+def test_refresh_reads_anew(site: FakeSite) -> None:
+    registry = ProviderRegistry()
+    assert "late" not in registry.names()
+    site.install("avatar-provider-late", {"late": "late_m:Provider"})
+    registry.refresh()
+    assert "late" in registry.names()
+
+
+def test_a_conflict_names_both_and_hides_nothing(site: FakeSite) -> None:
+    site.install("avatar-provider-dup", {"dup": "dup_m:Provider"}, {"dup_m": "assert False"})
+    site.install("mid", {"middle": "middle_m:Provider"}, {"middle_m": provider_source("middle")})
+    site.install("other-dup", {"dup": "dup_m:Provider"})
+    registry = ProviderRegistry()
+    assert {"dup", "middle"} <= set(registry.names())
+    with pytest.raises(ProviderConflictError) as caught:
+        registry.load("dup")
+    assert "avatar-provider-dup 1.2" in str(caught.value)
+    assert "other-dup 1.2" in str(caught.value)
+    assert "dup_m" not in sys.modules
+    assert registry.load("middle").name == "middle"
+
+
+@pytest.mark.parametrize("name", ["voice", "livekit"])
+def test_a_reserved_name_is_an_error_for_that_name_only(site: FakeSite, name: str) -> None:
+    site.install("squatter", {name: "squat_m:Provider", "fair": "fair_m:Provider"})
+    (site.root / "fair_m.py").write_text(provider_source("fair"))
+    site.modules.add("fair_m")
+    registry = ProviderRegistry()
+    with pytest.raises(ProviderConflictError, match=r"squatter 1\.2 .* reserved"):
+        registry.load(name)
+    with pytest.raises(ProviderConflictError, match="reserved"):
+        registry.register(name, Plain)
+    assert registry.load("fair").name == "fair"
+
+
+def test_a_reserved_name_is_no_package_to_install() -> None:
+    with pytest.raises(ProviderNotFoundError) as caught:
+        ProviderRegistry().load("voice")
+    assert "pip" not in str(caught.value)
+
+
+def fault_of(site: FakeSite, source: str, *, requires: str = "") -> ProviderLoadError:
+    site.install(
+        "avatar-provider-bad", {"bad": "bad_m:Provider"}, {"bad_m": source}, requires=requires
+    )
+    with pytest.raises(ProviderLoadError) as caught:
+        ProviderRegistry().load("bad")
+    assert caught.value.provider == "bad"
+    return caught.value
+
+
+def test_its_own_module_is_absent(site: FakeSite) -> None:
+    site.install("avatar-provider-bad", {"bad": "not_there.inner:Provider"})
+    with pytest.raises(ProviderLoadError) as caught:
+        ProviderRegistry().load("bad")
+    assert "there is no module not_there." in str(caught.value)
+    assert "pip install --force-reinstall avatar-provider-bad" in str(caught.value)
+
+
+def test_a_declared_dependency_is_absent(site: FakeSite) -> None:
+    fault = fault_of(site, "import acme_sdk.core", requires="acme-sdk>=2 ; python_version > '3'")
+    assert "needs the module acme_sdk, which is not installed" in str(fault)
+    assert "pip install 'acme-sdk>=2'" in str(fault)
+    assert isinstance(fault.__cause__, ModuleNotFoundError)
+
+
+def test_an_undeclared_dependency_is_never_guessed(site: FakeSite) -> None:
+    fault = fault_of(site, "import acme_undeclared")
+    assert "needs the module acme_undeclared" in str(fault)
+    assert "pip install --force-reinstall avatar-provider-bad" in str(fault)
+
+
+def test_it_was_written_for_another_core(site: FakeSite) -> None:
+    fault = fault_of(site, "from avatar_core import NotYetThere")
+    assert "does not fit avatar-core" in str(fault)
+    assert "pip install --upgrade avatar-core avatar-provider-bad" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("assert 1 == 2, 'sums'", AssertionError),
+        ("raise SystemExit(3)", SystemExit),
+        ("raise RuntimeError('no luck')", RuntimeError),
+        ("1 +", SyntaxError),
+        ("x = 1", AttributeError),
+        ("raise ModuleNotFoundError('by hand')", ModuleNotFoundError),
+    ],
+)
+def test_it_raised_at_import(site: FakeSite, source: str, kind: type[BaseException]) -> None:
+    fault = fault_of(site, source)
+    assert f"raised {kind.__name__}" in str(fault)
+    assert "avatar-provider-bad 1.2" in str(fault)
+    assert isinstance(fault.__cause__, kind)
+
+
+def test_an_interrupt_is_not_swallowed(site: FakeSite) -> None:
+    site.install("d", {"bad": "bad_m:P"}, {"bad_m": "raise KeyboardInterrupt"})
+    with pytest.raises(KeyboardInterrupt):
+        ProviderRegistry().load("bad")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("Provider = object()", "is no subclass of avatar_core.AvatarProvider"),
+        ("class Provider: name = 'bad'", "is no subclass of avatar_core.AvatarProvider"),
+        (provider_source("worse"), "calls itself 'worse'"),
+        (provider_source("bad", api_version="'1.0'"), "states no provider API version"),
+        (provider_source("bad", api_version="(True, 0)"), "states no provider API version"),
+        (provider_source("bad", api_version="(1, 0, 0)"), "states no provider API version"),
+        (provider_source("bad", "settings_cls = dict"), "names no settings class"),
+        (
+            provider_source("bad").replace("async def release", "def let_go"),
+            "not implement release",
+        ),
+    ],
+)
+def test_what_is_no_provider_is_refused(site: FakeSite, source: str, said: str) -> None:
+    fault = fault_of(site, source)
+    assert said in str(fault)
+    assert "bad_m:Provider of avatar-provider-bad" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "upgrade"),
+    [
+        ((PROVIDER_API_VERSION[0] + 1, 0), "avatar-core"),
+        ((PROVIDER_API_VERSION[0], PROVIDER_API_VERSION[1] + 1), "avatar-core"),
+        ((PROVIDER_API_VERSION[0] - 1, 9), "avatar-provider-api"),
+    ],
+)
+def test_another_api_version(site: FakeSite, api_version: tuple[int, int], upgrade: str) -> None:
+    source = provider_source("api", api_version=str(api_version))
+    site.install("avatar-provider-api", {"api": "api_m:Provider"}, {"api_m": source})
+    with pytest.raises(ApiVersionError) as caught:
+        ProviderRegistry().load("api")
+    text = str(caught.value)
+    assert f"provider API {api_version[0]}.{api_version[1]}" in text
+    assert f"has {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
+    assert text.endswith(f"pip install --upgrade {upgrade}")
+
+
+def test_an_older_minor_still_loads(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("avatar_core.engine.vetting.PROVIDER_API_VERSION", (1, 4))
+    source = provider_source("old", api_version="(1, 3)")
+    site.install("avatar-provider-old", {"old": "old_m:Provider"}, {"old_m": source})
+    assert ProviderRegistry().load("old").api_version == (1, 3)
+
+
+def test_register_and_unregister() -> None:
+    registry = ProviderRegistry()
+    registry.register("plain", Plain)
+    assert "plain" in registry.names()
+    assert registry.describe("plain").target.endswith(":Plain")
+    assert registry.load("plain") is Plain
+    with pytest.raises(ProviderConflictError, match="replace=True"):
+        registry.register("plain", Plain)
+    registry.register("plain", Plain, replace=True)
+    registry.unregister("plain")
+    assert "plain" not in registry.names()
+    with pytest.raises(ProviderNotFoundError):
+        registry.unregister("plain")
+    assert "plain" not in ProviderRegistry().names()
+
+
+def test_register_checks_as_load_does(site: FakeSite) -> None:
+    site.install("avatar-provider-own", {"own": "own_m:Provider"}, {"own_m": "assert False"})
+    registry = ProviderRegistry()
+    with pytest.raises(ProviderLoadError, match="calls itself 'plain'"):
+        registry.register("own", Plain, replace=True)
+    with pytest.raises(ProviderLoadError, match="no subclass"):
+        registry.register("thing", object())  # type: ignore[arg-type]
+    with pytest.raises(ProviderConflictError):
+        registry.register("own", Plain)
+
+
+class KeyedSettings(ProviderSettings):
+    model_config = SettingsConfigDict(env_prefix="KEYED_")
+    provider = "keyed"
+
+    token: str
+    variant: str = "standard"
+
+
+class Keyed(Plain):
+    name = "keyed"
+    settings_cls = KeyedSettings
+
+    def setup(self) -> None:
+        if self.settings.token == "refused":
+            raise ConfigError("that token is refused.")
+        if self.settings.token == "absurd":
+            raise KeyError("s3cret")
+
+
+@pytest.fixture
+def keyed(monkeypatch: pytest.MonkeyPatch) -> ProviderRegistry:
+    monkeypatch.delenv("KEYED_TOKEN", raising=False)
+    registry = ProviderRegistry()
+    registry.register("keyed", Keyed)
+    registry.register("plain", Plain)
+    return registry
+
+
+def test_create_reads_the_environment(
+    keyed: ProviderRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingsError, match="keyed: KEYED_TOKEN: Field required") as caught:
+        keyed.create("keyed")
+    assert caught.value.provider == "keyed"
+    monkeypatch.setenv("KEYED_TOKEN", "t")
+    assert keyed.create("keyed", variant="tall").settings == KeyedSettings(
+        token="t", variant="tall"
+    )
+
+
+def test_create_takes_ready_settings_of_its_own_only(keyed: ProviderRegistry) -> None:
+    settings = KeyedSettings(token="t")
+    assert keyed.create("keyed", settings).settings is settings
+    with pytest.raises(SettingsError, match=r"keyed: it takes KeyedSettings.* PlainSettings"):
+        keyed.create("keyed", PlainSettings())
+
+
+def test_a_variant_needs_a_field(keyed: ProviderRegistry) -> None:
+    with pytest.raises(ConfigError, match=r"plain: .*'tall'"):
+        keyed.create("plain", variant="tall")
+
+
+def test_what_setup_raises_is_a_config_error(keyed: ProviderRegistry) -> None:
+    with pytest.raises(ConfigError, match="keyed: that token is refused"):
+        keyed.create("keyed", KeyedSettings(token="refused"))
+    with pytest.raises(ConfigError, match="keyed: it cannot be set up: KeyError") as caught:
+        keyed.create("keyed", KeyedSettings(token="absurd"))
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert "s3cret" not in str(caught.value)

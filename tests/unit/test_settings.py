@@ -1,0 +1,134 @@
+"""Settings: arguments first, the environment second, and no value in a message."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, Literal
+
+import pytest
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from avatar_core.contracts.errors import SettingsError
+from avatar_core.settings import AvatarSettings, LiveKitSettings, ProviderSettings
+
+SECRET = "sk-5ecret"
+
+
+class Vendor(ProviderSettings):
+    model_config = SettingsConfigDict(env_prefix="VENDOR_")
+    provider = "vendor"
+
+    key: SecretStr
+    size: int = 1
+    mode: Literal["fast", "good"] = "fast"
+    words: list[str] = Field(default_factory=list)
+    face: str = Field(default="", validation_alias=AliasChoices("VENDOR_FACE", "VENDOR_REPLICA"))
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("URL", "API_KEY", "API_SECRET"):
+        monkeypatch.delenv(f"LIVEKIT_{name}", raising=False)
+    for name in ("PROVIDER", "REQUIRED", "PROVISION_TIMEOUT_S", "JOIN_TIMEOUT_S"):
+        monkeypatch.delenv(f"AVATAR_{name}", raising=False)
+
+
+def test_defaults() -> None:
+    settings = AvatarSettings.load()
+    assert settings.provider is None
+    assert not settings.required
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_PROVIDER", "one")
+    assert AvatarSettings.load().provider == "one"
+    assert AvatarSettings.load(provider="two").provider == "two"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_PROVIDER", "")
+    assert AvatarSettings.load().provider is None
+
+
+def test_every_alias_sets_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_REPLICA", "old")
+    assert Vendor.load(key="k").face == "old"
+    assert Vendor.load(key="k", face="new").face == "new"
+    assert Vendor.variable_of("face") == "VENDOR_FACE"
+    assert Vendor.variable_of("size") == "VENDOR_SIZE"
+    assert Vendor.variable_of("unheard_of") == "unheard_of"
+
+
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        LiveKitSettings.load()
+    for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
+        assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["VENDOR_SIZE", "VENDOR_MODE", "VENDOR_WORDS"])
+def test_no_value_reaches_a_message_or_its_chain(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("VENDOR_KEY", SECRET)
+    monkeypatch.setenv(variable, SECRET)
+    with pytest.raises(SettingsError) as caught:
+        Vendor.load()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in shown
+    assert variable.removeprefix("VENDOR_").lower() in shown.lower()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_an_unknown_name_is_a_fault() -> None:
+    with pytest.raises(SettingsError, match="colour"):
+        Vendor.load(key="k", colour="red")
+
+
+def test_the_repr_keeps_secrets() -> None:
+    assert SECRET not in repr(Vendor.load(key=SECRET))
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:7880", " wss://x.livekit.cloud ", "https://h"])
+def test_urls(url: str) -> None:
+    assert LiveKitSettings.load(url=url, api_key="k", api_secret="s").url == url.strip()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "x.livekit.cloud",
+        "ftp://h",
+        "ws://",
+        f"wss://user:{SECRET}@h",
+        f"wss://h?token={SECRET}",
+        f"wss://user:{SECRET}℀@h",
+        f"wss://[{SECRET}",
+    ],
+)
+def test_no_url(url: str) -> None:
+    with pytest.raises(SettingsError, match="LIVEKIT_URL") as caught:
+        LiveKitSettings.load(url=url, api_key="k", api_secret="s")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["", " k", "k\n", "k\x00"])
+@pytest.mark.parametrize("field", ["api_key", "api_secret"])
+def test_a_pasted_key_with_a_line_break_is_caught_here(field: str, value: str) -> None:
+    values: dict[str, Any] = {"url": "ws://h", "api_key": "k", "api_secret": "s", field: value}
+    with pytest.raises(SettingsError, match=f"LIVEKIT_{field.upper()}"):
+        LiveKitSettings.load(**values)
+
+
+@pytest.mark.parametrize("value", [0, -1, 601, float("nan"), float("inf")])
+@pytest.mark.parametrize("field", ["provision_timeout_s", "join_timeout_s"])
+def test_deadlines_are_bounded(field: str, value: float) -> None:
+    with pytest.raises(SettingsError):
+        AvatarSettings.load(**{field: value})
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        AvatarSettings.load().provider = "x"
