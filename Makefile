@@ -11,6 +11,7 @@ demo: ## Talk to a face: make demo AVATAR_PROVIDER=mock DEMO_SECONDS=20
 	@exec $(BIN)/avatar demo
 
 test: check ## Check, then run all tests
+	@$(BIN)/python -m avatar_core.devserver
 	$(BIN)/pytest
 
 check: ## Lint, types, layers

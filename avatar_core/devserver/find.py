@@ -78,7 +78,7 @@ async def _build_once(go: Path, progress: Progress) -> Path:
             return target
         for left_over in target.parent.glob("build-*"):
             shutil.rmtree(left_over, ignore_errors=True)
-        progress(f"Building livekit-server {VERSION} with Go: one to two minutes, once.")
+        progress(f"Building livekit-server {VERSION} with Go: two to four minutes, once.")
         build_dir = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
         try:
             await _go_install(go, build_dir)
