@@ -1,0 +1,176 @@
+"""The layers hold, and what breaks them is caught."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "avatar_core"
+MAY_IMPORT_AGENTS = ("agents", "bench", "cli", "testing")
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, wherever in it, with the line."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def within(name: str, package: str) -> bool:
+    return f"{name}.".startswith(f"{package}.")
+
+
+def agents_imports(core: Path) -> list[str]:
+    """Imports of `livekit.agents` where they may not be; import-linter sees only `livekit`."""
+    return [
+        f"{path.relative_to(core)}:{line}"
+        for path in sorted(core.rglob("*.py"))
+        if path.relative_to(core).parts[0] not in MAY_IMPORT_AGENTS
+        for name, line in imports_of(path)
+        if within(name, "livekit.agents") or within(name, "livekit.plugins")
+    ]
+
+
+def private_imports(providers: Path) -> list[str]:
+    """Imports by a provider of more of core than its public names, or of another provider."""
+    return [
+        f"{path.relative_to(providers)}:{line}: {name}"
+        for path in sorted(providers.glob("*/src/**/*.py"))
+        for name, line in imports_of(path)
+        if (name.startswith("avatar_core.") and name.removeprefix("avatar_core.") not in public())
+        or (name.startswith("avatar_provider_") and not within(name, own_package(path, providers)))
+    ]
+
+
+def public() -> set[str]:
+    import avatar_core
+
+    return {*avatar_core.__all__, "__version__"}
+
+
+def own_package(path: Path, providers: Path) -> str:
+    return path.relative_to(providers).parts[2]
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [lint_imports, "--config", ".importlinter", "--no-cache"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(CORE, tmp_path / "avatar_core", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / ".importlinter", tmp_path)
+    return tmp_path
+
+
+def plant(copy: Path, module: str, line: str) -> None:
+    path = copy / "avatar_core" / module
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for package in path.parents[: len(path.relative_to(copy).parts) - 1]:
+        (package / "__init__.py").touch()
+    path.touch()
+    path.write_text(f"{path.read_text()}\n{line}\n")
+
+
+def test_the_layers_hold(copy: Path) -> None:
+    done = lint(copy)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "said"),
+    [
+        ("contracts/clock.py", "import livekit.rtc", "avatar_core.contracts.clock -> livekit"),
+        (
+            "contracts/clock.py",
+            "import avatar_core.engine.registry",
+            "avatar_core.contracts.clock -> avatar_core.engine.registry",
+        ),
+        ("contracts/clock.py", "import numpy", "avatar_core.contracts.clock -> numpy"),
+        (
+            "contracts/clock.py",
+            "def late():\n    from avatar_core.settings import Settings",
+            "avatar_core.contracts.clock -> avatar_core.settings",
+        ),
+        ("engine/tokens.py", "import livekit.api", "avatar_core.engine.tokens -> livekit"),
+        ("engine/tokens.py", "import httpx", "avatar_core.engine.tokens -> httpx"),
+        ("settings.py", "import avatar_provider_mock", "settings -> avatar_provider_mock"),
+        ("engine/tokens.py", "from avatar_core import Take", "engine.tokens -> avatar_core"),
+        ("sinks/planted.py", "import avatar_core.trackers.planted", "sinks.planted -> "),
+        ("surprise/planted.py", "", "surprise"),
+    ],
+)
+def test_a_violation_is_caught_by_name(copy: Path, module: str, line: str, said: str) -> None:
+    for other in ("trackers/planted.py", "agents/session.py"):
+        plant(copy, other, "")
+    plant(copy, module, line)
+    done = lint(copy)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("http", "import httpx"),
+        ("rtc/planted.py", "import livekit.rtc\nimport avatar_core.engine.registry"),
+        ("agents/planted.py", "import livekit.agents\nimport avatar_core.rtc.planted"),
+        ("bases/planted.py", "import avatar_core.http"),
+        ("cli/planted.py", "import avatar_core\nimport avatar_core.bench.planted"),
+    ],
+)
+def test_what_the_table_allows_passes(copy: Path, module: str, line: str) -> None:
+    http = "http/planted.py" if (copy / "avatar_core/http").is_dir() else "http.py"
+    for other in ("rtc/planted.py", "bench/planted.py", http):
+        plant(copy, other, "")
+    plant(copy, http if module == "http" else module, line)
+    done = lint(copy)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_livekit_agents_stays_in_its_packages(tmp_path: Path) -> None:
+    assert not agents_imports(CORE)
+    for module in ("rtc", "agents"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "x.py").write_text("def f():\n    from livekit import agents")
+    assert agents_imports(tmp_path) == ["rtc/x.py:2"]
+
+
+def test_providers_use_public_names_alone(tmp_path: Path) -> None:
+    assert not private_imports(ROOT / "providers")
+    package = tmp_path / "a/src/avatar_provider_a"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from avatar_core import Take\n"
+        "from avatar_provider_a.api import X\n"
+        "from avatar_core.settings import ProviderSettings\n"
+        "import avatar_core.contracts.wire\n"
+        "from avatar_provider_b import Y\n"
+    )
+    found = [fault.partition(":")[2] for fault in private_imports(tmp_path)]
+    assert found == [
+        "3: avatar_core.settings.ProviderSettings",
+        "4: avatar_core.contracts.wire",
+        "5: avatar_provider_b.Y",
+    ]
