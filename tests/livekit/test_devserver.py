@@ -88,6 +88,17 @@ class User:
         self.process.wait()
 
 
+@pytest.fixture
+def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and a Go whose script a test writes; no other server is at hand."""
+    go = tmp_path / "bin" / "go"
+    go.parent.mkdir()
+    go.touch(mode=0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{go.parent}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    return go
+
+
 @contextmanager
 def user(*options: str) -> Iterator[User]:
     with ExitStack() as stack:
@@ -222,3 +233,21 @@ async def test_a_sweep_spares_the_servers_of_the_living(own_cache: Path) -> None
         async with DevServer.start():
             assert not neighbour.server.within(0)
             assert len(run_dirs(own_cache)) == 2
+
+
+async def test_two_at_once_build_once(fake_go: Path) -> None:
+    fake_go.write_text('#!/bin/sh\necho >> "$XDG_CACHE_HOME/builds"\ncp "$0" "$GOBIN/server"\n')
+    steps: list[str] = []
+    first, second = await asyncio.gather(find_server(steps.append), find_server(steps.append))
+    assert first == second == cached_binary()
+    assert (fake_go.parents[1] / "builds").read_text() == "\n"
+    assert [path.name for path in first.parent.glob("build-*")] == []
+    assert [step.split()[0] for step in steps] == ["Building", "Another", "Built"]
+
+
+async def test_a_failed_build_shows_its_last_lines(fake_go: Path) -> None:
+    fake_go.write_text("#!/bin/sh\necho first\nseq 20\necho no proxy >&2\nexit 3\n")
+    with pytest.raises(ServerError, match="exit code 3(?s:.*)no proxy") as caught:
+        await find_server()
+    assert "first" not in caught.value.message
+    assert not cached_binary().exists()
