@@ -88,15 +88,23 @@ class User:
         self.process.wait()
 
 
+class FakeGo:
+    """A Go that does what a shell script says."""
+
+    def __init__(self, folder: Path) -> None:
+        self._script = folder / "go"
+        self._script.touch(mode=0o700)
+
+    def does(self, *lines: str) -> None:
+        self._script.write_text("\n".join(["#!/bin/sh", *lines]))
+
+
 @pytest.fixture
-def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and a Go whose script a test writes; no other server is at hand."""
-    go = tmp_path / "bin" / "go"
-    go.parent.mkdir()
-    go.touch(mode=0o700)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", f"{go.parent}{os.pathsep}/usr/bin{os.pathsep}/bin")
-    return go
+def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGo:
+    """The only thing on PATH, over an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return FakeGo(tmp_path)
 
 
 @contextmanager
@@ -235,19 +243,18 @@ async def test_a_sweep_spares_the_servers_of_the_living(own_cache: Path) -> None
             assert len(run_dirs(own_cache)) == 2
 
 
-async def test_two_at_once_build_once(fake_go: Path) -> None:
-    fake_go.write_text('#!/bin/sh\necho >> "$XDG_CACHE_HOME/builds"\ncp "$0" "$GOBIN/server"\n')
+async def test_two_at_once_build_once(fake_go: FakeGo) -> None:
+    fake_go.does('/bin/cp "$0" "$GOBIN/server"')
     steps: list[str] = []
     first, second = await asyncio.gather(find_server(steps.append), find_server(steps.append))
     assert first == second == cached_binary()
-    assert (fake_go.parents[1] / "builds").read_text() == "\n"
-    assert [path.name for path in first.parent.glob("build-*")] == []
+    assert sorted(path.name for path in first.parent.iterdir()) == ["lock", "server"]
     assert [step.split()[0] for step in steps] == ["Building", "Another", "Built"]
 
 
-async def test_a_failed_build_shows_its_last_lines(fake_go: Path) -> None:
-    fake_go.write_text("#!/bin/sh\necho first\nseq 20\necho no proxy >&2\nexit 3\n")
-    with pytest.raises(ServerError, match="exit code 3(?s:.*)no proxy") as caught:
+async def test_a_failed_build_shows_its_last_lines(fake_go: FakeGo) -> None:
+    fake_go.does("echo first", *["echo more"] * 20, "echo no proxy >&2", "exit 3")
+    with pytest.raises(ServerError, match=r"exit code 3(?s:.*)no proxy") as caught:
         await find_server()
     assert "first" not in caught.value.message
     assert not cached_binary().exists()
