@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from avatar_core.contracts.renderer import Renderer as Renderer
     from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
+    from avatar_core.worker.host import ProcessRecord as ProcessRecord
     from avatar_core.worker.host import WorkerHost as WorkerHost
     from avatar_core.worker.worker import AvatarWorker as AvatarWorker
 
@@ -44,7 +45,7 @@ _HOMES = {
     "contracts.renderer": "Picture Renderer",
     "engine.registry": "ProviderRegistry",
     "settings": "ProviderSettings",
-    "worker.host": "WorkerHost",
+    "worker.host": "ProcessRecord WorkerHost",
     "worker.worker": "AvatarWorker",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -41,6 +41,7 @@ class Take:
         format: The audio it is pushed in.
         pushed_s: Seconds pushed so far, set by the player.
         ended: All its audio was pushed, set by the player.
+        cutting: A cut was asked for, set by the player.
         position_s: Seconds of the take that were heard, from its own 0.
         state: See `TakeState`.
     """
@@ -59,6 +60,7 @@ class Take:
         self.format = format
         self.pushed_s = 0.0
         self.ended = False
+        self.cutting = False
         self.position_s = 0.0
         self.state = TakeState.OPEN
         self._changed = changed

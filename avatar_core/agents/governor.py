@@ -1,0 +1,101 @@
+"""The transcript governor: text never runs ahead of what was heard.
+
+AgentSession's synchronizer paces text by the wall clock since playback started, and reads
+no position (livekit-agents 1.8.9, `voice/transcription/synchronizer.py`). When that clock
+leads what was heard, this pauses the chain from its top, so that the text waits, and lets
+the leaf ignore its own call. History then ends a word short at most, never a word ahead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from livekit.agents import AgentSession
+
+from avatar_core.engine.player import Player
+from avatar_core.engine.segment import Segment
+
+LEAD_S = 0.15
+TICK_S = 0.03
+FRESH_S = 0.12
+"""Positions come ten times a second; until the next one speech is taken to go on."""
+
+
+class Governor:
+    """Holds the transcript of one segment at a time back to the listener's pace."""
+
+    def __init__(self, session: AgentSession, player: Player) -> None:
+        self._session = session
+        self._player = player
+        self._task: asyncio.Task[None] | None = None
+        self._calling = False
+        self._holding = False
+        self._paused_at: float | None = None
+        self._paused_s = 0.0
+        self._started_at = 0.0
+
+    def started(self, segment: Segment, created_at: float) -> None:
+        """The synchronizer's clock for this segment runs from `created_at`, Unix seconds."""
+        self._started_at = created_at
+        self._paused_s = 0.0
+        if self._paused_at is not None:
+            self._paused_at = max(self._paused_at, created_at)
+        self._task = asyncio.create_task(self._hold_back(segment), name="transcript-governor")
+
+    def finished(self) -> None:
+        """Let go, before the finish is told."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._release()
+
+    def heard_pause(self) -> bool:
+        """The chain was paused; True if it was not by us."""
+        if self._paused_at is None:
+            self._paused_at = time.time()
+        if not self._calling:
+            self._holding = False
+        return not self._calling
+
+    def heard_resume(self) -> bool:
+        """The chain was resumed; True if it was not by us."""
+        if self._paused_at is not None:
+            self._paused_s += max(0.0, time.time() - max(self._paused_at, self._started_at))
+            self._paused_at = None
+        if not self._calling:
+            self._holding = False
+        return not self._calling
+
+    async def _hold_back(self, segment: Segment) -> None:
+        seen_s, seen_at = segment.position_s, time.time()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.time()
+            if segment.position_s != seen_s:
+                seen_s, seen_at = segment.position_s, now
+            heard_s = seen_s + min(now - seen_at, FRESH_S)
+            paused_s = self._paused_s + (now - self._paused_at if self._paused_at else 0.0)
+            lead_s = now - self._started_at - paused_s - heard_s
+            if lead_s > LEAD_S and self._paused_at is None:
+                self._hold()
+            elif self._holding and lead_s <= 0.0:
+                self._release()
+
+    def _hold(self) -> None:
+        if self._session.output.audio is not None:
+            self._holding = True
+            self._call(self._session.output.audio.pause)
+
+    def _release(self) -> None:
+        if self._holding and self._session.output.audio is not None:
+            self._holding = False
+            self._call(self._session.output.audio.resume)
+
+    def _call(self, change: Callable[[], None]) -> None:
+        self._calling = True
+        try:
+            change()
+        finally:
+            self._calling = False

@@ -1,0 +1,130 @@
+"""The leaf of AgentSession's audio chain: takes audio at once, tells what was heard."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.agents.voice import io
+
+from avatar_core.agents.governor import Governor
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import AudioError, AvatarError
+from avatar_core.contracts.events import AvatarEvent, TakeFinished
+from avatar_core.contracts.playback import Take
+from avatar_core.engine.player import Player
+from avatar_core.engine.road import Road
+from avatar_core.engine.segment import Segment
+
+log = logging.getLogger("avatar_core")
+
+SILENT = AudioFormat(48_000)
+
+
+class AvatarOutput(io.AudioOutput):
+    """One leaf for the life of a session; providers come and go beneath it.
+
+    `capture_frame` never waits: the transcript synchronizer above learns the rate of
+    speech only once it has all the audio.
+
+    Args:
+        session: Whose output it becomes.
+        tell: Told of each take that ended.
+        replaced: Called when somebody put another output in its place.
+    """
+
+    def __init__(
+        self,
+        session: AgentSession,
+        tell: Callable[[AvatarEvent], None],
+        replaced: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            label="Avatar", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=None
+        )
+        self._session = session
+        self._tell = tell
+        self._replaced = replaced
+        self.player = Player(self)
+        self.governor = Governor(session, self.player)
+
+    # From AgentSession.
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        """Take a frame in; one that cannot be played is dropped with an error in the log."""
+        await super().capture_frame(frame)
+        try:
+            format, pcm = AudioFormat(frame.sample_rate, frame.num_channels), bytes(frame.data)
+            if len(pcm) % format.frame_bytes:
+                raise AudioError(f"a frame of {len(pcm)} bytes does not hold whole samples.")
+        except AudioError as error:
+            log.error("A frame of speech was dropped: %s", error)
+            format, pcm = SILENT, b""
+        self.player.push(pcm, format)
+
+    def flush(self) -> None:
+        """The segment is complete."""
+        super().flush()
+        self.player.end()
+
+    def clear_buffer(self) -> None:
+        """The segment is interrupted."""
+        self.player.clear()
+
+    def pause(self) -> None:
+        """Fall silent; the governor's own pause stops the transcript alone."""
+        if self.governor.heard_pause():
+            self.player.pause()
+
+    def resume(self) -> None:
+        """Go on where the listener was left."""
+        if self.governor.heard_resume():
+            self.player.resume()
+
+    def on_detached(self) -> None:
+        """Disabled, or replaced by another output."""
+        super().on_detached()
+        self.player.clear()
+        if self._session.output.audio_enabled:
+            self._replaced()
+
+    # From the player.
+
+    def started(self, segment: Segment, ago_s: float) -> None:
+        """The agent speaks."""
+        created_at = time.time() - ago_s
+        self.on_playback_started(created_at=created_at)
+        self.governor.started(segment, created_at)
+
+    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
+        """A stretch has played."""
+        self.on_playback_progressed(
+            started_at=time.time() - ago_s, offset=offset_s, duration=played_s
+        )
+
+    def finished(self, segment: Segment, interrupted: bool) -> None:
+        """The segment is over."""
+        self.governor.finished()
+        self.on_playback_finished(playback_position=segment.position_s, interrupted=interrupted)
+
+    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
+        """Nobody can say the rest: the speech ends here, and history with it."""
+        speech = self._session.current_speech
+        if speech is not None:
+            speech.interrupt(force=True)
+
+    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
+        """A take ended."""
+        self._tell(
+            TakeFinished(
+                provider=road.provider,
+                segment_id=segment.id,
+                take_id=take.id,
+                state=take.state.value,
+                heard_s=take.position_s,
+                pushed_s=take.pushed_s,
+            )
+        )

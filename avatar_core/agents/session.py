@@ -1,0 +1,302 @@
+"""AvatarSession: the object an application holds, with the call every LiveKit avatar has."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from livekit import rtc
+from livekit.agents import AgentSession, JobContext, get_job_context
+from livekit.agents.metrics.base import AvatarMetrics, Metadata
+from livekit.agents.voice import avatar as upstream
+from livekit.agents.voice.events import (
+    CloseEvent,
+    ConversationItemAddedEvent,
+    MetricsCollectedEvent,
+)
+
+from avatar_core.agents.output import AvatarOutput
+from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, RoomError
+from avatar_core.contracts.events import (
+    AvatarEvent,
+    AvatarFailed,
+    AvatarJoined,
+    AvatarState,
+    StateChanged,
+    TakeFinished,
+)
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.provider import ProvisionedAvatar, TokenSpec
+from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.lease import Stage
+from avatar_core.engine.lifecycle import VOICE, Lifecycle
+from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.engine.selection import Candidate, Item, resolve
+from avatar_core.engine.tokens import TokenMint
+from avatar_core.rtc.link import join, link_for
+from avatar_core.settings import AvatarSettings, LiveKitSettings
+
+log = logging.getLogger("avatar_core")
+
+EventName = Literal["state_changed", "avatar_joined", "avatar_error", "take_finished"]
+_EVENT_NAMES: dict[type[AvatarEvent], EventName] = {
+    StateChanged: "state_changed",
+    AvatarJoined: "avatar_joined",
+    AvatarFailed: "avatar_error",
+    TakeFinished: "take_finished",
+}
+
+
+def create_avatar(
+    chain: Item | Sequence[Item] | None = None,
+    *,
+    settings: AvatarSettings | None = None,
+    livekit: LiveKitSettings | None = None,
+    registry: ProviderRegistry | None = None,
+) -> AvatarSession:
+    """The avatar that one config value names.
+
+    Args:
+        chain: `"tavus"`, `"tavus,local"`, `"voice"`, provider settings, or a list of them;
+            by default what `AVATAR_PROVIDER` says.
+        settings: The engine's; by default from `AVATAR_*`.
+        livekit: The server and its key; by default from `LIVEKIT_*`.
+        registry: Where names are looked up; by default the installed packages.
+
+    Returns:
+        A session to `start`.
+
+    Raises:
+        ConfigError: Anything is wrong that can be known before something is bought.
+    """
+    settings = settings or AvatarSettings.load()
+    candidates = resolve(chain, registry or ProviderRegistry(), settings)
+    if livekit is None and any(candidate.provider for candidate in candidates):
+        livekit = LiveKitSettings.load()
+    return AvatarSession(candidates, settings, livekit)
+
+
+class AvatarSession(upstream.AvatarSession[EventName]):
+    """A face for an agent session, and its voice whatever becomes of the face.
+
+    Emits `state_changed`, `avatar_joined`, `avatar_error`, `take_finished` with the records
+    of `avatar_core.contracts.events`, and upstream's `metrics_collected`.
+    """
+
+    def __init__(
+        self,
+        chain: Sequence[Candidate],
+        settings: AvatarSettings,
+        livekit: LiveKitSettings | None,
+    ) -> None:
+        super().__init__()
+        self._chain = chain
+        self._settings = settings
+        self._livekit = livekit
+        self._session: AgentSession | None = None
+        self._output: AvatarOutput | None = None
+        self._lifecycle: Lifecycle | None = None
+        self._begin: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    # What an application asks.
+
+    @property
+    def avatar_identity(self) -> str:
+        """The avatar's participant, empty while the agent speaks for itself."""
+        avatar = self.avatar
+        return avatar.identity if avatar is not None else ""
+
+    @property
+    def provider(self) -> str:
+        """Who speaks: a provider's name, or `voice`."""
+        lease = self._lifecycle.lease if self._lifecycle is not None else None
+        return lease.provider.name if lease is not None else VOICE
+
+    @property
+    def avatar(self) -> ProvisionedAvatar | None:
+        """What was bought and is in use."""
+        lease = self._lifecycle.lease if self._lifecycle is not None else None
+        return lease.avatar if lease is not None else None
+
+    @property
+    def state(self) -> AvatarState:
+        """Where the session stands."""
+        return self._lifecycle.state if self._lifecycle is not None else AvatarState.NEW
+
+    @property
+    def last_error(self) -> AvatarError | None:
+        """The last fault that moved the session down its chain."""
+        return self._lifecycle.last_error if self._lifecycle is not None else None
+
+    async def start(self, agent_session: AgentSession, room: rtc.Room | None) -> None:
+        """Bring the avatar into the room; return when its provisioning has ended.
+
+        A fault at run time moves down the chain and is told as an event; the agent speaks
+        on. Without a room (console, text only) this does nothing and buys nothing.
+
+        Raises:
+            AvatarError: No avatar could be had, and `AVATAR_REQUIRED` is set.
+        """
+        job = get_job_context(required=False)
+        if room is None or (job is not None and job.is_fake_job()):
+            log.info("There is no room for an avatar; the agent's output stays as it is.")
+            return
+        if self._session is not None:
+            raise AvatarError("this avatar was started before.", hint="Create another one.")
+        self._session = agent_session
+        if job is not None:
+            job.add_shutdown_callback(self.aclose)
+        agent_session.on("close", self._session_closed)
+        agent_session.on("conversation_item_added", self._item_added)
+        self._output = AvatarOutput(agent_session, self._tell, self._close_soon)
+        former = _tail(agent_session)
+        agent_session.output.replace_audio_tail(self._output)
+        if not room.isconnected():
+            log.debug("The avatar starts once the room is connected.")
+            self._begin = asyncio.create_task(self._when_connected(room, job))
+            return
+        await _unpublish(room, former)
+        await self._start_engine(room)
+
+    async def wait_for_join(self, *, timeout: float | None = 30.0) -> bool:
+        """Wait until the avatar would be heard and seen.
+
+        Returns:
+            True once it is; False if the chain is at its end and the agent speaks by voice.
+
+        Raises:
+            JoinTimeoutError: `timeout` seconds have passed first.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                if self._begin is not None:
+                    await asyncio.shield(self._begin)
+                if self._lifecycle is None:
+                    return False
+                return await self._lifecycle.settled() is not None
+        except TimeoutError:
+            raise JoinTimeoutError(
+                f"the avatar did not join within {timeout:g} s.",
+                provider=self._chain[0].name,
+                hint="The agent goes on by voice; the avatar takes over once it has joined.",
+            ) from None
+
+    async def aclose(self) -> None:
+        """End everything, paid sessions first, within 4 s; idempotent, never raises."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="avatar-close")
+        await asyncio.shield(self._closing)
+
+    # The engine.
+
+    async def _when_connected(self, room: rtc.Room, job: JobContext | None) -> None:
+        connected = asyncio.Event()
+        if job is not None:
+            await job.connect()
+        room.on("connection_state_changed", lambda _: connected.set())
+        while not room.isconnected():
+            await connected.wait()
+            connected.clear()
+        await self._start_engine(room)
+
+    async def _start_engine(self, room: rtc.Room) -> None:
+        assert self._output is not None
+        link = link_for(room)
+        url, mint = "", _no_token
+        if self._livekit is not None:
+            url, mint = self._livekit.url, TokenMint(self._livekit, link.room_name).mint
+
+        async def join_again(spec: TokenSpec) -> RoomLink:
+            return await join(url, mint(spec))
+
+        stage = Stage(
+            link=link,
+            livekit_url=url,
+            mint=mint,
+            join=join_again,
+            provision_timeout_s=self._settings.provision_timeout_s,
+            join_timeout_s=self._settings.join_timeout_s,
+        )
+        self._lifecycle = Lifecycle(stage, self._chain, self._output.player, self._tell)
+        await self._lifecycle.start()
+        if self._settings.required and await self._lifecycle.settled() is None:
+            error = self._lifecycle.last_error
+            if error is not None:
+                raise error
+
+    async def _close(self) -> None:
+        session, output = self._session, self._output
+        try:
+            async with asyncio.timeout(RELEASE_S + 1.0):
+                if self._begin is not None:
+                    self._begin.cancel()
+                if self._lifecycle is not None:
+                    await self._lifecycle.aclose("the session closed")
+                if output is not None:
+                    await output.player.aclose()
+        except Exception:
+            log.exception("The avatar did not close cleanly.")
+        if session is not None:
+            session.off("close", self._session_closed)
+            session.off("conversation_item_added", self._item_added)
+
+    def _close_soon(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="avatar-close")
+
+    # Events.
+
+    def _session_closed(self, _: CloseEvent) -> None:
+        # The room is still connected now; at the job's shutdown callbacks it is not.
+        self._close_soon()
+
+    def _tell(self, event: AvatarEvent) -> None:
+        self.emit(_EVENT_NAMES[type(event)], event)
+        if isinstance(event, AvatarJoined):
+            now = time.time()
+            self._measured(
+                event.provider,
+                session_started_time=now - event.join_s,
+                avatar_joined_time=now,
+            )
+
+    def _item_added(self, event: ConversationItemAddedEvent) -> None:
+        item: Any = event.item
+        if item.type == "message" and item.role == "assistant" and self.provider != VOICE:
+            latency_s = item.metrics.get("playback_latency")
+            if latency_s is not None:
+                self._measured(self.provider, playback_latency=latency_s)
+
+    def _measured(self, provider: str, **values: float) -> None:
+        metrics = AvatarMetrics(
+            timestamp=time.time(), metadata=Metadata(model_provider=provider), **values
+        )
+        self.emit("metrics_collected", metrics)
+        if self._session is not None:
+            self._session.emit("metrics_collected", MetricsCollectedEvent(metrics=metrics))
+
+
+def _tail(session: AgentSession) -> object | None:
+    tail = session.output.audio
+    while tail is not None and tail.next_in_chain is not None:
+        tail = tail.next_in_chain
+    return tail
+
+
+async def _unpublish(room: rtc.Room, former: object | None) -> None:
+    """Remove the track of the output we replaced: silent, it would shadow the avatar."""
+    held = [id(value) for value in vars(former).values()] if former is not None else []
+    for publication in list(room.local_participant.track_publications.values()):
+        if id(publication) in held:
+            await room.local_participant.unpublish_track(publication.sid)
+
+
+def _no_token(spec: TokenSpec) -> str:
+    raise RoomError(
+        f"no token can be made for {spec.identity}.",
+        hint="Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
+    )

@@ -1,0 +1,23 @@
+"""The numbers of the laws, each measured or decided once (seconds)."""
+
+OWN_RUN_AHEAD_S = 0.5
+"""Audio on the wire beyond what was heard, for our own worker."""
+SHORT_CHUNK_S, LONG_CHUNK_S = 0.02, 0.1
+"""One packet while little is ahead, since larger messages double the first sound's latency;
+fewer and larger ones once the window is nearly full."""
+
+CUT_DEADLINE_S = 0.4
+"""A cut that nobody confirms counts as done after this."""
+REWIND_S = 0.6
+"""How far back a lost take's successor may start, to begin at a silence."""
+
+HEARTBEAT_LOST_S = 0.3
+STALL_S = 1.0
+"""An announced worker that holds unheard audio and plays none of it is dead."""
+SAME_SID_S = 1.0
+"""A participant back with its old sid within this never left: our own side reconnected."""
+LEFT_S = 1.5
+
+MAX_HOLD_S = 8.0
+"""Speech is held for a join at most this long, and at most twice the expected join."""
+RELEASE_S = 4.0

@@ -1,0 +1,241 @@
+"""The lifecycle: buys down the chain, gives the player its road, and ends all it bought."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from avatar_core.contracts.clock import PLAYOUT_TAIL_S
+from avatar_core.contracts.errors import AvatarError, RoadError
+from avatar_core.contracts.events import (
+    AvatarEvent,
+    AvatarFailed,
+    AvatarJoined,
+    AvatarState,
+    StateChanged,
+)
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.constants import MAX_HOLD_S, RELEASE_S
+from avatar_core.engine.lease import Lease, Stage
+from avatar_core.engine.player import Player
+from avatar_core.engine.road import Road
+from avatar_core.engine.selection import Candidate
+from avatar_core.engine.supervisor import Supervisor
+from avatar_core.sinks.voice import VOICE_FORMAT, VoiceSink
+from avatar_core.trackers.clock import ClockTracker
+
+log = logging.getLogger("avatar_core")
+
+VOICE = "voice"
+VOICE_RUN_AHEAD_S = 0.2
+
+
+class Lifecycle:
+    """One agent's avatar, whichever of the chain it is, and the voice beneath it.
+
+    Args:
+        stage: The room.
+        chain: Providers in order of preference; the voice stands unsaid at the end.
+        player: Plays over the roads of this lifecycle from now on.
+        tell: Told events.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        chain: Sequence[Candidate],
+        player: Player,
+        tell: Callable[[AvatarEvent], None],
+    ) -> None:
+        self._stage = stage
+        self._waiting = [candidate for candidate in chain if candidate.provider is not None]
+        self._tell = tell
+        self._lease: Lease | None = None
+        self._supervisor: Supervisor | None = None
+        self._voice: Road | None = None
+        self._voice_opening: asyncio.Task[Road] | None = None
+        self._buying: AvatarProvider[Any] | None = None
+        self._may_hold = bool(self._waiting)
+        self._hold_until: float | None = None
+        self._settled = asyncio.Event()
+        self._provisioned = asyncio.Event()
+        self._acquiring: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[Any]] = set()
+        self.state = AvatarState.NEW
+        self.last_error: AvatarError | None = None
+        self._player = player
+        player.use(self)
+
+    @property
+    def lease(self) -> Lease | None:
+        """The avatar in use, if any."""
+        return self._lease
+
+    async def start(self) -> None:
+        """Return when the first `provision` has ended; joining goes on behind it."""
+        self._enter(AvatarState.STARTING, self._waiting[0].name if self._waiting else VOICE)
+        self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
+        await self._provisioned.wait()
+
+    async def settled(self) -> Lease | None:
+        """Wait until an avatar is live or the chain is at its end (None)."""
+        await self._settled.wait()
+        return self._lease
+
+    async def aclose(self, reason: str) -> None:
+        """End everything that was bought, within `RELEASE_S`; idempotent."""
+        if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
+            return
+        self._enter(AvatarState.CLOSING, self._speaker)
+        if self._acquiring is not None:
+            self._acquiring.cancel()
+        self._end_lease(reason)
+        self._close_voice()
+        pending = [*self._ending, *([self._acquiring] if self._acquiring else [])]
+        if pending:
+            await asyncio.wait(pending, timeout=RELEASE_S)
+        self._settled.set()
+        self._provisioned.set()
+        self._enter(AvatarState.CLOSED, VOICE)
+
+    # What the player asks.
+
+    async def at_start(self) -> Road:
+        """The avatar's road; while one joins, speech is held for it, once and bounded."""
+        if self._may_hold:
+            await self._hold()
+        if self._lease is not None:
+            self._close_voice()
+            return self._lease.road
+        return await self._open_voice()
+
+    async def after_loss(self) -> Road:
+        """The agent's own voice."""
+        return await self._open_voice()
+
+    async def _hold(self) -> None:
+        now = self._stage.clock()
+        if self._hold_until is None:
+            buying = self._buying
+            expected_s = buying.capabilities.expected_join_s if buying else 0.0
+            self._hold_until = now + min(2 * expected_s, MAX_HOLD_S)
+        try:
+            async with asyncio.timeout(max(0.0, self._hold_until - now)):
+                await self._settled.wait()
+        except TimeoutError:
+            log.info("The avatar is late; this speech goes by voice.")
+        self._may_hold = False
+
+    # Down the chain.
+
+    async def _acquire(self) -> None:
+        started_at = self._stage.clock()
+        while self._waiting:
+            candidate = self._waiting.pop(0)
+            provider = self._buying = candidate.provider
+            assert provider is not None
+            lease: Lease | None = None
+            try:
+                lease = await Lease.buy(provider, self._stage)
+                self._provisioned.set()
+                await lease.open()
+            except AvatarError as error:
+                self._failed(candidate.name, error)
+                if lease is not None:
+                    self._spawn(lease.release(str(error)))
+                continue
+            except asyncio.CancelledError:
+                if lease is not None:
+                    self._spawn(lease.release("closing"))
+                raise
+            self._lease = lease
+            self._supervisor = Supervisor(lease, self._player, partial(self._lost, lease))
+            join_s = self._stage.clock() - started_at
+            self._tell(
+                AvatarJoined(provider=candidate.name, identity=lease.avatar.identity, join_s=join_s)
+            )
+            self._enter(AvatarState.LIVE, candidate.name)
+            break
+        else:
+            self._enter(AvatarState.VOICE, VOICE)
+            self._spawn(self._open_voice())
+        self._buying = None
+        self._provisioned.set()
+        self._settled.set()
+
+    def _lost(self, lease: Lease, error: AvatarError) -> None:
+        self._player.lose(lease.road, error)
+        self._failed(lease.provider.name, error)
+        self._end_lease(str(error))
+        self._spawn(self._open_voice())
+        self._settled.clear()
+        self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
+
+    def _failed(self, provider: str, error: AvatarError) -> None:
+        self.last_error = error
+        log.warning("%s", error)
+        self._tell(AvatarFailed(provider=provider, error=error))
+
+    def _end_lease(self, reason: str) -> None:
+        lease, self._lease = self._lease, None
+        if self._supervisor is not None:
+            self._supervisor.close()
+            self._supervisor = None
+        if lease is not None:
+            self._spawn(lease.release(reason))
+
+    # The voice, opened at first need and closed once an avatar speaks again.
+
+    async def _open_voice(self) -> Road:
+        if self._voice is None:
+            if self._voice_opening is None:
+                self._voice_opening = asyncio.create_task(self._publish_voice())
+            opening = self._voice_opening
+            try:
+                self._voice = await asyncio.shield(opening)
+            finally:
+                if opening.done():
+                    self._voice_opening = None
+        return self._voice
+
+    async def _publish_voice(self) -> Road:
+        sink = VoiceSink(self._stage.link)
+        try:
+            await sink.open()
+        except RoadError as error:
+            raise RoadError(f"the agent's own voice cannot be published: {error}") from error
+        tracker = ClockTracker(
+            sink.played_s, cut=sink.was_cut, source="exact", tail_s=PLAYOUT_TAIL_S
+        )
+        return Road(
+            provider=VOICE,
+            sink=sink,
+            tracker=tracker,
+            format=VOICE_FORMAT,
+            run_ahead_s=VOICE_RUN_AHEAD_S,
+        )
+
+    def _close_voice(self) -> None:
+        voice, self._voice = self._voice, None
+        if voice is not None:
+            self._spawn(voice.tracker.aclose())
+            self._spawn(voice.sink.aclose())
+
+    # State.
+
+    @property
+    def _speaker(self) -> str:
+        return self._lease.provider.name if self._lease is not None else VOICE
+
+    def _enter(self, state: AvatarState, provider: str) -> None:
+        if state is not self.state:
+            self.state = state
+            self._tell(StateChanged(state=state, provider=provider))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

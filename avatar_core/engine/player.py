@@ -1,0 +1,304 @@
+"""The player: plays segments as takes, over any road, and finishes each exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import AvatarError, RoadLostError
+from avatar_core.contracts.playback import Take, TakeState
+from avatar_core.engine.constants import CUT_DEADLINE_S, LONG_CHUNK_S, SHORT_CHUNK_S
+from avatar_core.engine.road import Road
+from avatar_core.engine.segment import Feed, Segment
+
+log = logging.getLogger("avatar_core.player")
+
+INAUDIBLE_S = 0.005
+"""A rest so short that no take is begun for it."""
+
+
+class Roads(Protocol):
+    """Which road the next take goes over."""
+
+    async def at_start(self) -> Road:
+        """The road of a new segment; may hold the speech for a join, bounded."""
+
+    async def after_loss(self) -> Road:
+        """The road that goes on with a segment whose road is gone, at once."""
+
+
+class Listener(Protocol):
+    """Whom the player tells. Every call is made from the loop and must not block."""
+
+    def started(self, segment: Segment, ago_s: float) -> None:
+        """The first sound of a segment was heard `ago_s` seconds ago; once a segment."""
+
+    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
+        """A stretch has played, and began to `ago_s` seconds ago; never revised."""
+
+    def finished(self, segment: Segment, interrupted: bool) -> None:
+        """A segment is over at `segment.position_s`; exactly once a segment."""
+
+    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
+        """No road is left for the rest of a segment; `finished` follows."""
+
+    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
+        """A take reached its final state."""
+
+
+class Player:
+    """Owns segments and takes; the only one that says a segment is finished.
+
+    All calls from outside set a fact and wake the pump, which looks at the facts and does
+    the next thing. So no order of events can be missed.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._roads: Roads | None = None
+        self._segments: deque[Segment] = deque()
+        self._open: Segment | None = None
+        self._count = 0
+        self._paused = False
+        self._restart = False
+        self._wake = asyncio.Event()
+        self._inflight: asyncio.Task[Any] | None = None
+        self._told_s = 0.0
+        self._strays: set[asyncio.Task[Any]] = set()
+        self.segment: Segment | None = None
+        self.take: Take | None = None
+        self.road: Road | None = None
+        self._pump = asyncio.create_task(self._run(), name="avatar-player")
+
+    def use(self, roads: Roads) -> None:
+        """Speech goes over these roads; until there are any, it is kept."""
+        self._roads = roads
+        self._wake.set()
+
+    # What AgentSession does.
+
+    def push(self, pcm: bytes, format: AudioFormat) -> None:
+        """Take audio in at once; the first after `end` begins a segment."""
+        if self._open is None:
+            self._count += 1
+            self._open = Segment(self._count, format)
+            self._segments.append(self._open)
+        if not self._open.cleared:
+            self._open.append(pcm, format)
+            self._wake.set()
+
+    def end(self) -> None:
+        """The open segment is complete."""
+        if self._open is not None:
+            self._open.ended = True
+            self._open = None
+            self._wake.set()
+
+    def clear(self) -> None:
+        """Interrupt every segment that was begun; a later one is not touched."""
+        for segment in self._segments:
+            segment.cleared = True
+        self._tell_progress()
+        self._interrupt()
+
+    def pause(self) -> None:
+        """Fall silent; idempotent."""
+        if not self._paused:
+            self._paused = True
+            self._interrupt()
+
+    def resume(self) -> None:
+        """Go on exactly where the listener was left; idempotent."""
+        self._paused = False
+        self._wake.set()
+
+    # What the supervisor does.
+
+    def lose(self, road: Road, error: AvatarError) -> None:
+        """A road is gone; a segment on it goes on by another."""
+        if road.lost is None:
+            road.lost = error
+            if self.road is road:
+                self._interrupt()
+
+    def restart(self, road: Road) -> None:
+        """The room came back and streams did not: go on in another take."""
+        if self.road is road and self.take is not None:
+            self._restart = True
+            self._interrupt()
+
+    async def aclose(self) -> None:
+        """Stop; what is unfinished is finished as interrupted."""
+        self.clear()
+        self._pump.cancel()
+        await asyncio.gather(self._pump, *self._strays, return_exceptions=True)
+        while self._segments:
+            self._finish(self._segments[0])
+
+    # The pump.
+
+    async def _run(self) -> None:
+        while True:
+            while not self._segments:
+                await self._changed()
+            segment = self.segment = self._segments[0]
+            try:
+                await self._play(segment)
+            except AvatarError as error:
+                log.error("No road is left for segment %d: %s", segment.id, error)
+                segment.cleared = True
+                self._listener.unspeakable(segment, error)
+            except Exception:
+                log.exception("Segment %d was given up", segment.id)
+                segment.cleared = True
+            self._finish(segment)
+
+    async def _play(self, segment: Segment) -> None:
+        road: Road | None = None
+        take: Take | None = None
+        while not segment.cleared and not _spoken(segment, take):
+            roads = self._roads
+            if roads is None or self._paused or segment.duration_s <= segment.position_s:
+                await self._changed()
+            elif road is None or road.lost is not None:
+                choice = roads.at_start() if road is None else roads.after_loss()
+                road = await self._unless_interrupted(choice) or road
+            else:
+                take = await self._perform(segment, road, segment.resume_at(take))
+
+    async def _perform(self, segment: Segment, road: Road, offset_s: float) -> Take:
+        take = Take(
+            segment.id, road.format or segment.format, offset_s=offset_s, changed=self._heard
+        )
+        feed = Feed(segment, take)
+        self.take, self.road, self._told_s = take, road, 0.0
+        self._restart = False
+        road.tracker.follow(take)
+        try:
+            await self._unless_interrupted(road.sink.begin(take))
+            while not take.state.final:
+                await self._step(segment, road, take, feed)
+        except AvatarError as error:
+            self.lose(road, error)
+        except OSError as error:
+            self.lose(road, RoadLostError(f"the road broke ({error}).", provider=road.provider))
+        finally:
+            if road.lost is not None and not take.state.final:
+                take.report(state=TakeState.LOST)
+                self._stray(road.sink.cut(take))
+            self._tell_progress()
+            self._listener.take_over(segment, take, road)
+            self.take = self.road = None
+        return take
+
+    async def _step(self, segment: Segment, road: Road, take: Take, feed: Feed) -> None:
+        if road.lost is not None:
+            take.report(state=TakeState.LOST)
+            self._stray(road.sink.cut(take))
+        elif segment.cleared or self._paused or self._restart:
+            await self._cut(road, take)
+        elif chunk := feed.next(_budget_s(take, road)):
+            take.pushed_s += take.format.duration_s(len(chunk))
+            await self._unless_interrupted(road.sink.push(chunk))
+        elif feed.exhausted and not take.ended:
+            take.ended = True
+            await self._unless_interrupted(road.sink.end(take))
+        else:
+            await self._changed()
+
+    async def _cut(self, road: Road, take: Take) -> None:
+        take.cutting = True
+        try:
+            async with asyncio.timeout(CUT_DEADLINE_S):
+                await road.sink.cut(take)
+                while take.pushed_s > 0 and not take.state.final and road.lost is None:
+                    await self._changed()
+        except TimeoutError:
+            log.debug("%r was cut and nobody said so", take)
+        if road.lost is None:
+            take.report(state=TakeState.CUT)
+
+    def _heard(self, take: Take) -> None:
+        segment = self.segment
+        if segment is None or segment.id != take.segment_id:
+            return
+        segment.heard(take)
+        if not segment.started and (take.position_s > 0 or take.state is TakeState.PLAYING):
+            segment.started = True
+            self._listener.started(segment, take.position_s)
+        self._wake.set()
+
+    def _tell_progress(self) -> None:
+        segment, take = self.segment, self.take
+        if segment is None or take is None or take.position_s <= self._told_s:
+            return
+        played_s = take.position_s - self._told_s
+        self._listener.progressed(segment, played_s, take.offset_s + self._told_s, played_s)
+        self._told_s = take.position_s
+
+    def _finish(self, segment: Segment) -> None:
+        self._segments.remove(segment)
+        if self._open is segment:
+            segment.cleared = True
+        if self.segment is segment:
+            self.segment = None
+        self._listener.finished(segment, segment.cleared)
+
+    # Waiting.
+
+    async def _changed(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def _unless_interrupted(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do the work; an interruption cancels it, and the pump looks at the facts again."""
+        task = self._inflight = asyncio.ensure_future(work)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            pump = asyncio.current_task()
+            if pump is not None and pump.cancelling():
+                task.cancel()
+                raise
+            return None
+        finally:
+            self._inflight = None
+
+    def _interrupt(self) -> None:
+        if self._inflight is not None:
+            self._inflight.cancel()
+        self._wake.set()
+
+    def _stray(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Best effort beside the conversation, bounded: nobody waits for a dead road."""
+
+        async def attempt() -> None:
+            try:
+                async with asyncio.timeout(CUT_DEADLINE_S):
+                    await work
+            except (AvatarError, OSError):
+                return
+
+        task = asyncio.create_task(attempt())
+        self._strays.add(task)
+        task.add_done_callback(self._strays.discard)
+
+
+def _spoken(segment: Segment, take: Take | None) -> bool:
+    """All of it was played: its last take reached its end, or nothing was in it."""
+    if not segment.ended:
+        return False
+    if take is not None and take.ended and take.state is TakeState.DONE:
+        return True
+    return segment.duration_s - segment.position_s < INAUDIBLE_S
+
+
+def _budget_s(take: Take, road: Road) -> float:
+    """How much may be sent now: one packet at a time until half the window is ahead."""
+    room_s = road.run_ahead_s - take.unheard_s
+    size_s = SHORT_CHUNK_S if room_s > road.run_ahead_s / 2 else LONG_CHUNK_S
+    return size_s if size_s <= room_s else 0.0

@@ -1,0 +1,116 @@
+"""The supervisor: judges a road by presence, by its provider's word, and by its pulse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from avatar_core.contracts.errors import AvatarError, RoadLostError
+from avatar_core.contracts.link import Change, Peer
+from avatar_core.engine.constants import HEARTBEAT_LOST_S, LEFT_S, SAME_SID_S, STALL_S
+from avatar_core.engine.lease import Lease
+
+if TYPE_CHECKING:
+    from avatar_core.engine.player import Player
+
+TICK_S = 0.05
+INAUDIBLE_S = 0.02
+
+
+class Supervisor:
+    """Watches one lease while it is in use; the first verdict is the last.
+
+    Args:
+        lease: Whose road it is.
+        player: Whose takes run on it.
+        lose: Told once why the road is gone.
+    """
+
+    def __init__(self, lease: Lease, player: Player, lose: Callable[[AvatarError], None]) -> None:
+        self._lease = lease
+        self._player = player
+        self._lose = lose
+        self._link = lease.ctx.link
+        self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
+        self._reconnecting = False
+        self._unwatch = self._link.watch(self._presence)
+        self._tasks = (
+            asyncio.create_task(self._word(), name="avatar-word"),
+            asyncio.create_task(self._pulse(), name="avatar-pulse"),
+        )
+
+    def close(self) -> None:
+        """Stop watching; idempotent."""
+        self._unwatch()
+        for task in self._tasks:
+            task.cancel()
+        for _, _, timer in self._leaving.values():
+            timer.cancel()
+        self._leaving.clear()
+
+    def _verdict(self, why: str) -> None:
+        self.close()
+        self._lose(
+            RoadLostError(
+                f"the avatar {self._lease.avatar.identity} {why}.",
+                provider=self._lease.provider.name,
+                hint="The agent goes on by voice.",
+            )
+        )
+
+    # Presence: who leaves and comes back with the same sid never left; we reconnected.
+
+    def _presence(self, change: Change, peer: Peer | None) -> None:
+        if change is Change.RECONNECTING:
+            self._reconnecting = True
+        elif change is Change.RECONNECTED:
+            self._reconnecting = False
+            self._player.restart(self._lease.road)
+        elif change is Change.MOVED:
+            self._verdict("stayed behind when the agent was moved to another room")
+        elif peer is None or peer.identity not in self._identities:
+            return
+        elif change is Change.LEFT:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(LEFT_S, self._verdict, "left the room")
+            self._leaving[peer.identity] = (peer.sid, loop.time(), timer)
+        elif change is Change.JOINED and peer.identity in self._leaving:
+            sid, left_at, timer = self._leaving.pop(peer.identity)
+            timer.cancel()
+            away_s = asyncio.get_running_loop().time() - left_at
+            if sid != peer.sid or away_s > SAME_SID_S:
+                self._verdict("left the room and came back as somebody new")
+
+    @property
+    def _identities(self) -> tuple[str, str]:
+        return self._lease.avatar.identity, self._lease.avatar.listener
+
+    # The provider's word: a child that exited, a session that was ended.
+
+    async def _word(self) -> None:
+        why = await self._lease.provider.watch(self._lease.avatar)
+        self._verdict(f"is gone ({why})")
+
+    # The pulse: silence counts only while more was sent than heard, and only time in which
+    # this loop itself ran, so that a busy process does not take its own pause for a death.
+
+    async def _pulse(self) -> None:
+        quiet_s = still_s = 0.0
+        alive_at: float | None = None
+        position_s = 0.0
+        while True:
+            await asyncio.sleep(TICK_S)
+            tracker, take = self._lease.road.tracker, self._player.take
+            mine = take is not None and self._player.road is self._lease.road
+            owed = mine and take is not None and take.unheard_s > INAUDIBLE_S
+            if not owed or take is None or self._reconnecting or tracker.alive_at is None:
+                quiet_s = still_s = 0.0
+                continue
+            quiet_s = quiet_s + TICK_S if tracker.alive_at == alive_at else 0.0
+            still_s = still_s + TICK_S if take.position_s == position_s else 0.0
+            alive_at, position_s = tracker.alive_at, take.position_s
+            if quiet_s > HEARTBEAT_LOST_S:
+                return self._verdict(f"gave no sign of life for {quiet_s:.1f} s")
+            if still_s > STALL_S:
+                return self._verdict(f"played nothing for {still_s:.1f} s")

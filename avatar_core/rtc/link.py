@@ -1,0 +1,261 @@
+"""RoomLink over `livekit.rtc`."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from livekit import rtc
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import (
+    AudioOut,
+    Change,
+    DataHandler,
+    Dispatcher,
+    Peer,
+    PresenceHandler,
+    RoomLink,
+    RpcHandler,
+    StreamHandler,
+    StreamWriter,
+    Unsubscribe,
+    VideoOut,
+)
+from avatar_core.rtc.media import RtcAudioOut, RtcVideoOut
+from avatar_core.rtc.streams import (
+    Acknowledgements,
+    AddressedWriter,
+    PublicWriter,
+    RtcStreamReader,
+    addressed_streams_work,
+)
+
+_KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
+_links: weakref.WeakKeyDictionary[rtc.Room, weakref.ref[RtcLink]] = weakref.WeakKeyDictionary()
+
+
+def link_for(room: rtc.Room) -> RtcLink:
+    """The one link of a connected room; every avatar of this participant shares it."""
+    reference = _links.get(room)
+    link = reference() if reference is not None else None
+    if link is None or link.closed:
+        link = RtcLink(room)
+        _links[room] = weakref.ref(link)
+    return link
+
+
+async def join(
+    url: str, token: str, *, subscribe: bool = False, timeout_s: float = 10.0
+) -> RtcLink:
+    """Join a room as a participant of its own.
+
+    Raises:
+        RoomError: The server cannot be reached, or refuses the token.
+    """
+    room = rtc.Room()
+    try:
+        async with asyncio.timeout(timeout_s):
+            await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
+    except TimeoutError as error:
+        raise RoomError(
+            f"{url} did not let us into the room within {timeout_s:g} s.",
+            hint="Check that the server runs and that this machine reaches it.",
+        ) from error
+    except rtc.ConnectError as error:
+        raise RoomError(
+            f"{url} did not let us into the room ({error}).",
+            hint="Check LIVEKIT_URL, that the server runs, and that key and secret are its own.",
+        ) from None
+    link = RtcLink(room, owned=True)
+    _links[room] = weakref.ref(link)
+    return link
+
+
+class RtcLink(RoomLink):
+    """A participant's place in a LiveKit room.
+
+    Args:
+        room: A connected room.
+        owned: Whether closing the link leaves the room.
+    """
+
+    def __init__(self, room: rtc.Room, *, owned: bool = False) -> None:
+        self.room = room
+        self.closed = False
+        self._owned = owned
+        self._me = room.local_participant
+        self._acks: Acknowledgements | None = None
+        self._watchers: list[PresenceHandler] = []
+        self._data: dict[str, DataHandler] = {}
+        self.dispatcher = Dispatcher(self)
+        self._listening: list[tuple[Any, Callable[..., None]]] = [
+            ("participant_connected", lambda who: self._changed(Change.JOINED, who)),
+            ("participant_disconnected", lambda who: self._changed(Change.LEFT, who)),
+            ("track_published", lambda _, who: self._changed(Change.TRACKS, who)),
+            ("track_unpublished", lambda _, who: self._changed(Change.TRACKS, who)),
+            ("reconnecting", lambda: self._changed(Change.RECONNECTING)),
+            ("reconnected", lambda: self._changed(Change.RECONNECTED)),
+            ("disconnected", lambda *_: self._changed(Change.DISCONNECTED)),
+            ("moved", lambda *_: self._changed(Change.MOVED)),
+            ("data_received", self._data_received),
+        ]
+        for event, handler in self._listening:
+            room.on(event, handler)
+
+    @property
+    def identity(self) -> str:
+        """Our own identity."""
+        return str(self._me.identity)
+
+    @property
+    def room_name(self) -> str:
+        """The room's name."""
+        return str(self.room.name)
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """Our own attributes."""
+        return self._me.attributes
+
+    @property
+    def connected(self) -> bool:
+        """Whether the room can be used now."""
+        return not self.closed and self.room.isconnected()
+
+    def peers(self) -> Mapping[str, Peer]:
+        """The other participants by identity."""
+        return {who.identity: _peer(who) for who in self.room.remote_participants.values()}
+
+    def watch(self, handler: PresenceHandler) -> Unsubscribe:
+        """Call `handler` at each change from now on."""
+        self._watchers.append(handler)
+        return lambda: self._watchers.remove(handler) if handler in self._watchers else None
+
+    async def open_stream(
+        self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
+    ) -> StreamWriter:
+        """Open a byte stream for `to` alone."""
+        self._must_be_connected()
+        if not addressed_streams_work():
+            try:
+                writer = await self._me.stream_bytes(
+                    "audio",
+                    topic=topic,
+                    destination_identities=list(to),
+                    attributes=dict(attributes),
+                )
+            except ConnectionError as error:
+                raise RoomError(f"the room did not open a stream ({error}).") from error
+            return PublicWriter(writer)
+        if self._acks is None:
+            self._acks = Acknowledgements()
+        addressed = AddressedWriter(self._me, self._acks, to)
+        await addressed.open(topic, attributes)
+        return addressed
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
+        """Receive byte streams of a topic."""
+        self.room.register_byte_stream_handler(
+            topic, lambda reader, sender: handler(sender, RtcStreamReader(reader))
+        )
+        return lambda: self.room.unregister_byte_stream_handler(topic)
+
+    async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        """Call a participant's RPC method."""
+        self._must_be_connected()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._me.perform_rpc(
+                    destination_identity=to,
+                    method=method,
+                    payload=payload,
+                    response_timeout=timeout_s,
+                )
+        except rtc.RpcError as error:
+            raise RoomError(
+                f"{method} to {to} failed ({error.message}).", rpc_code=error.code
+            ) from error
+        except TimeoutError as error:
+            raise RoomError(f"{method} to {to} had no answer in {timeout_s:g} s.") from error
+
+    def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
+        """Answer an RPC method."""
+
+        async def answer(call: rtc.RpcInvocationData) -> str:
+            reply = handler(call.caller_identity, call.payload)
+            return reply if isinstance(reply, str) else await reply
+
+        self._me.register_rpc_method(method, answer)
+        return lambda: self._me.unregister_rpc_method(method)
+
+    async def send(
+        self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
+    ) -> None:
+        """Send a data packet."""
+        self._must_be_connected()
+        try:
+            await self._me.publish_data(
+                payload, reliable=reliable, destination_identities=list(to), topic=topic
+            )
+        except rtc.participant.PublishDataError as error:
+            raise RoomError(f"the room did not take a data packet ({error}).") from error
+
+    def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
+        """Receive data packets of a topic."""
+        self._data[topic] = handler
+        return lambda: self._data.pop(topic, None) and None
+
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+        """Publish a microphone track."""
+        self._must_be_connected()
+        return await RtcAudioOut.publish(self._me, format, name)
+
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+        """Publish a camera track."""
+        self._must_be_connected()
+        return await RtcVideoOut.publish(self._me, width, height, fps, name)
+
+    async def aclose(self) -> None:
+        """Undo every subscription; leave the room if this link joined it."""
+        if self.closed:
+            return
+        self.closed = True
+        for event, handler in self._listening:
+            self.room.off(event, handler)
+        self._watchers.clear()
+        if self._acks is not None:
+            self._acks.close()
+        if self._owned:
+            await self.room.disconnect()
+
+    def _must_be_connected(self) -> None:
+        if not self.connected:
+            raise RoomError(f"the room {self.room.name!r} is not connected.")
+
+    def _changed(self, change: Change, who: rtc.RemoteParticipant | None = None) -> None:
+        peer = _peer(who) if who is not None else None
+        for handler in list(self._watchers):
+            handler(change, peer)
+
+    def _data_received(self, packet: rtc.DataPacket) -> None:
+        handler = self._data.get(packet.topic or "")
+        if handler is not None and packet.participant is not None:
+            handler(packet.participant.identity, packet.data)
+
+
+def _peer(who: rtc.RemoteParticipant) -> Peer:
+    return Peer(
+        identity=who.identity,
+        sid=who.sid,
+        is_agent=who.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+        attributes=who.attributes,
+        tracks=frozenset(
+            _KINDS[publication.kind]
+            for publication in who.track_publications.values()
+            if publication.kind in _KINDS
+        ),
+    )

@@ -1,0 +1,140 @@
+"""Published tracks: the queue before the encoder, with the parameters that were measured."""
+
+from __future__ import annotations
+
+from livekit import rtc
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.clock import PlayoutClock
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import AudioOut, VideoOut
+from avatar_core.contracts.renderer import Picture
+
+QUEUE_MS = 50
+"""The native queue. It is kept 30 to 40 ms full; an empty one stutters, a long one is slow
+to fall silent. Dropping it costs nothing, so its length is no latency at a cut."""
+
+
+class RtcAudioOut(AudioOut):
+    """A microphone track of our own."""
+
+    def __init__(
+        self,
+        participant: rtc.LocalParticipant,
+        source: rtc.AudioSource,
+        publication: rtc.LocalTrackPublication,
+        format: AudioFormat,
+    ) -> None:
+        self.format = format
+        self._participant = participant
+        self._source = source
+        self._publication: rtc.LocalTrackPublication | None = publication
+        self._playout = PlayoutClock()
+
+    @classmethod
+    async def publish(
+        cls, participant: rtc.LocalParticipant, format: AudioFormat, name: str
+    ) -> RtcAudioOut:
+        """Publish the track, without dtx and red, as lip-sync wants a steady stream."""
+        source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=QUEUE_MS)
+        options = rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False
+        )
+        track = rtc.LocalAudioTrack.create_audio_track(name, source)
+        publication = await _publish(participant, track, options)
+        return cls(participant, source, publication, format)
+
+    async def capture(self, pcm: bytes) -> None:
+        """Queue whole 10 ms frames."""
+        samples = len(pcm) // self.format.frame_bytes
+        self._playout.add(self.format.duration_s(len(pcm)))
+        await self._source.capture_frame(
+            rtc.AudioFrame(pcm, self.format.rate_hz, self.format.channels, samples)
+        )
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds captured that have not left the queue."""
+        return self._playout.queued_s
+
+    def clear(self) -> None:
+        """Drop what is queued."""
+        self._source.clear_queue()
+        self._playout.clear()
+
+    async def heard(self) -> None:
+        """Return once somebody has subscribed."""
+        if self._publication is not None:
+            await self._publication.wait_for_subscription()
+
+    async def remove(self) -> None:
+        """Unpublish; idempotent."""
+        publication, self._publication = self._publication, None
+        if publication is not None:
+            await _unpublish(self._participant, publication)
+            await self._source.aclose()
+
+
+class RtcVideoOut(VideoOut):
+    """A camera track of our own."""
+
+    def __init__(
+        self,
+        participant: rtc.LocalParticipant,
+        source: rtc.VideoSource,
+        publication: rtc.LocalTrackPublication,
+    ) -> None:
+        self._participant = participant
+        self._source = source
+        self._publication: rtc.LocalTrackPublication | None = publication
+
+    @classmethod
+    async def publish(
+        cls, participant: rtc.LocalParticipant, width: int, height: int, fps: float, name: str
+    ) -> RtcVideoOut:
+        """Publish the track, with its encoding said: the default caps it at 20 frames a second."""
+        source = rtc.VideoSource(width, height)
+        options = rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_CAMERA,
+            simulcast=False,
+            video_encoding=rtc.VideoEncoding(
+                max_framerate=max(30.0, fps), max_bitrate=max(600_000, 5 * width * height)
+            ),
+        )
+        track = rtc.LocalVideoTrack.create_video_track(name, source)
+        return cls(participant, source, await _publish(participant, track, options))
+
+    def capture(self, picture: Picture) -> None:
+        """Show a picture now."""
+        self._source.capture_frame(
+            rtc.VideoFrame(
+                picture.width, picture.height, rtc.VideoBufferType.RGBA, bytes(picture.rgba)
+            )
+        )
+
+    async def remove(self) -> None:
+        """Unpublish; idempotent."""
+        publication, self._publication = self._publication, None
+        if publication is not None:
+            await _unpublish(self._participant, publication)
+            await self._source.aclose()
+
+
+async def _publish(
+    participant: rtc.LocalParticipant,
+    track: rtc.LocalAudioTrack | rtc.LocalVideoTrack,
+    options: rtc.TrackPublishOptions,
+) -> rtc.LocalTrackPublication:
+    try:
+        return await participant.publish_track(track, options)
+    except rtc.participant.PublishTrackError as error:
+        raise RoomError(f"the room did not take the track {track.name!r} ({error}).") from error
+
+
+async def _unpublish(
+    participant: rtc.LocalParticipant, publication: rtc.LocalTrackPublication
+) -> None:
+    try:
+        await participant.unpublish_track(publication.sid)
+    except (rtc.participant.UnpublishTrackError, KeyError):
+        return  # the room is gone, and the track with it

@@ -1,0 +1,70 @@
+"""Our own worker's word: exact positions, states, and with them its heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.clock import Clock
+from avatar_core.contracts.errors import WireError
+from avatar_core.contracts.link import Dispatcher
+from avatar_core.contracts.playback import PlaybackTracker, Source, Take
+
+
+class ReportsTracker(PlaybackTracker):
+    """Hears `avatar.report` packets and `avatar.take` calls of one participant."""
+
+    source: Source = "exact"
+
+    def __init__(
+        self, dispatcher: Dispatcher, worker: str, clock: Clock, malformed: Callable[[str], None]
+    ) -> None:
+        self._clock = clock
+        self._malformed = malformed
+        self._take: Take | None = None
+        self._sequence = -1
+        self._alive_at: float | None = None
+        self._leave = (
+            dispatcher.data(wire.REPORT_TOPIC, worker, self._packet),
+            dispatcher.rpc(wire.TAKE_RPC, worker, self._call),
+        )
+
+    @property
+    def alive_at(self) -> float | None:
+        """Loop time of the last report; None until the worker announced itself by one."""
+        return self._alive_at
+
+    def follow(self, take: Take) -> None:
+        """Believe reports about this take only."""
+        self._take = take
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        for leave in self._leave:
+            leave()
+
+    def _packet(self, _: str, payload: bytes) -> None:
+        try:
+            report = wire.Report.decode(payload)
+        except WireError as error:
+            self._malformed(str(error))
+            return
+        if report.sequence > self._sequence:
+            self._sequence = report.sequence
+            self._alive_at = self._clock()
+            self._believe(report)
+
+    def _call(self, _: str, payload: str) -> str:
+        try:
+            report = wire.Report.decode(payload)
+        except WireError as error:
+            self._malformed(str(error))
+            return wire.REJECT
+        self._alive_at = self._clock()
+        self._believe(report)
+        return wire.OK
+
+    def _believe(self, report: wire.Report) -> None:
+        take = self._take
+        if take is not None and report.take_id == take.id:
+            take.report(report.position_s, report.state)

@@ -1,0 +1,68 @@
+"""The stock RPCs, which name no segment: each is credited to the take it can mean, or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.clock import Clock
+from avatar_core.contracts.errors import WireError
+from avatar_core.contracts.link import Dispatcher
+from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
+
+SLACK_S = 0.5
+"""A worker plays no faster than real time; one that claims more than this beyond it means
+an earlier take."""
+
+
+class StockTracker(PlaybackTracker):
+    """Hears `lk.playback_started` and `lk.playback_finished` of one participant."""
+
+    source: Source = "reported"
+
+    def __init__(
+        self, dispatcher: Dispatcher, worker: str, clock: Clock, malformed: Callable[[str], None]
+    ) -> None:
+        self._clock = clock
+        self._malformed = malformed
+        self._take: Take | None = None
+        self._followed_at = 0.0
+        self._leave = (
+            dispatcher.rpc(wire.PLAYBACK_STARTED, worker, self._started),
+            dispatcher.rpc(wire.PLAYBACK_FINISHED, worker, self._finished),
+        )
+
+    def follow(self, take: Take) -> None:
+        """This take is the one on the road."""
+        self._take = take
+        self._followed_at = self._clock()
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        for leave in self._leave:
+            leave()
+
+    def _started(self, _: str, __: str) -> str:
+        if self._take is not None and self._take.pushed_s > 0:
+            self._take.report(state=TakeState.PLAYING)
+        return wire.OK
+
+    def _finished(self, _: str, payload: str) -> str:
+        try:
+            finished = wire.Finished.decode(payload)
+        except WireError as error:
+            self._malformed(str(error))
+            return wire.OK
+        take = self._take
+        if take is not None and take.pushed_s > 0 and self._means(take, finished):
+            cut = finished.interrupted
+            take.report(finished.position_s, TakeState.CUT if cut else TakeState.DONE)
+        return wire.OK
+
+    def _means(self, take: Take, finished: wire.Finished) -> bool:
+        if finished.interrupted:
+            return take.cutting
+        elapsed_s = self._clock() - self._followed_at
+        return finished.position_s <= min(take.pushed_s, elapsed_s) + SLACK_S and (
+            take.ended or finished.position_s >= take.pushed_s - SLACK_S
+        )

@@ -1,0 +1,185 @@
+"""Worker processes: one child for each avatar, which no parent and no killer leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from avatar_core.contracts.errors import WorkerError
+
+CHILD = "avatar_core.rtc.child"
+READY = b"READY"
+STOP_S = 1.0
+TAIL_LINES = 12
+POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRecord:
+    """A child as it can be found again from any process: JSON-safe, no secrets.
+
+    Attributes:
+        pid: Of the child.
+        started: Its start time, Unix seconds: pids are used again, both together are not.
+        nonce: On its command line, so that no other program is ever taken for it.
+    """
+
+    pid: int
+    started: float
+    nonce: str
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any]) -> ProcessRecord | None:
+        """The record in a `ProvisionedAvatar.state`, if it holds one."""
+        try:
+            fields = state["process"]
+            return cls(int(fields["pid"]), float(fields["started"]), str(fields["nonce"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """For a `ProvisionedAvatar.state`."""
+        return {"process": asdict(self)}
+
+    def process(self) -> psutil.Process | None:
+        """The running child, None once it is gone."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 1.0
+            if same and process.status() != psutil.STATUS_ZOMBIE:
+                return process if self.nonce in process.cmdline() else None
+        except psutil.Error:
+            return None
+        return None
+
+    async def exited(self) -> None:
+        """Return once the child is gone, at once where the system tells (Linux)."""
+        if sys.platform == "linux" and self.process() is not None:
+            try:
+                fd = os.pidfd_open(self.pid)
+            except OSError:
+                return
+            loop, gone = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(fd, gone.set)
+            try:
+                await gone.wait()
+            finally:
+                loop.remove_reader(fd)
+                os.close(fd)
+        while self.process() is not None:  # noqa: ASYNC110 - other systems do not tell
+            await asyncio.sleep(POLL_S)
+
+    async def stop(self) -> None:
+        """End the child: TERM, and KILL after a second; idempotent, from any process."""
+        process = self.process()
+        if process is None:
+            return
+        try:
+            process.terminate()
+            async with asyncio.timeout(STOP_S):
+                await self.exited()
+        except TimeoutError:
+            process.kill()
+            await self.exited()
+        except psutil.NoSuchProcess:
+            return
+
+
+class WorkerHost:
+    """Starts worker processes. Their configuration, token and all, goes through a pipe."""
+
+    _children: dict[str, asyncio.subprocess.Process] = {}  # noqa: RUF012 - keeps pipes open
+
+    @classmethod
+    async def start(
+        cls,
+        renderer: str,
+        *,
+        livekit_url: str,
+        token: str,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessRecord:
+        """Start a worker; return when it is in the room with both its tracks.
+
+        Args:
+            renderer: `package.module:Class` of a `Renderer`.
+            livekit_url: The server it joins.
+            token: The token it joins with.
+            options: Keyword arguments of the renderer, JSON-safe.
+
+        Raises:
+            WorkerError: It cannot be started or dies before it is ready; its last words are
+                in the message.
+        """
+        nonce = secrets.token_hex(8)
+        config = {
+            "renderer": renderer,
+            "options": dict(options or {}),
+            "livekit_url": livekit_url,
+            "token": token,
+        }
+        try:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                CHILD,
+                nonce,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerError(f"no worker process can be started ({error}).") from error
+        record = ProcessRecord(child.pid, _started(child.pid), nonce)
+        assert child.stdin is not None
+        try:
+            child.stdin.write(json.dumps(config).encode() + b"\n")
+            await child.stdin.drain()
+            await cls._until_ready(child, token)
+        except BaseException as error:
+            await asyncio.shield(record.stop())
+            if isinstance(error, ConnectionError):
+                raise WorkerError("the worker process died as it started.") from error
+            raise
+        cls._children[nonce] = child
+        drain = asyncio.create_task(cls._drain(child, nonce), name=f"worker {child.pid}")
+        drain.add_done_callback(lambda _: cls._children.pop(nonce, None))
+        return record
+
+    @staticmethod
+    async def _until_ready(child: asyncio.subprocess.Process, token: str) -> None:
+        assert child.stdout is not None
+        words: list[str] = []
+        async for line in child.stdout:
+            if line.strip() == READY:
+                return
+            words.append(line.decode(errors="replace").rstrip().replace(token, "<token>"))
+        last = "\n  ".join(words[-TAIL_LINES:]) or "(it said nothing)"
+        raise WorkerError(
+            f"the worker process died as it started. It said:\n  {last}\n",
+            hint="Mend what it names, then start again.",
+        )
+
+    @staticmethod
+    async def _drain(child: asyncio.subprocess.Process, nonce: str) -> None:
+        assert child.stdout is not None
+        async for line in child.stdout:
+            sys.stderr.buffer.write(line)
+        await child.wait()
+
+
+def _started(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0

@@ -1,0 +1,114 @@
+"""From the agent's streams to speech: in order, from the agent alone, and never trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import RoomError, WireError
+from avatar_core.contracts.link import RoomLink, StreamReader
+from avatar_core.worker.speech import Speech
+
+log = logging.getLogger("avatar_core.worker")
+
+IDLE_S = 10.0
+"""A stream without a chunk for so long has lost its trailer; stock receivers wait as long."""
+
+
+class Receiver:
+    """Takes in speech and clears of one agent.
+
+    Args:
+        link: Our place in the room.
+        agent: The one identity that is listened to.
+        format: What the speech is converted to.
+        arrived: Told of each new speech, before its first chunk.
+        cut: Told of a speech that must stop now.
+    """
+
+    def __init__(
+        self,
+        link: RoomLink,
+        agent: str,
+        format: AudioFormat,
+        arrived: Callable[[Speech], None],
+        cut: Callable[[Speech], None],
+    ) -> None:
+        self._agent = agent
+        self._format = format
+        self._arrived = arrived
+        self._cut = cut
+        self._known: deque[Speech] = deque(maxlen=16)
+        self._cleared_ahead: deque[str] = deque(maxlen=16)
+        self._reading: dict[asyncio.Task[None], tuple[StreamReader, Speech]] = {}
+        self._leave = (
+            link.dispatcher.rpc(wire.CLEAR_BUFFER, agent, self._clear_all),
+            link.dispatcher.data(wire.CLEAR_TOPIC, agent, self._clear_one),
+            link.on_stream(wire.AUDIO_STREAM, self._stream),
+        )
+
+    def drop_all(self) -> None:
+        """The agent is gone: cut what is under way."""
+        for speech in list(self._known):
+            if not speech.over():
+                self._cut(speech)
+
+    async def aclose(self) -> None:
+        """Stop receiving."""
+        for leave in self._leave:
+            leave()
+        for task in self._reading:
+            task.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+
+    def _stream(self, sender: str, reader: StreamReader) -> None:
+        if sender != self._agent:
+            log.warning("A stream of %s was ignored: this avatar serves %s.", sender, self._agent)
+            reader.close()
+            return
+        try:
+            format, take_id = wire.read_stream_attributes(reader.attributes)
+        except WireError as error:
+            log.warning("%s", error)
+            reader.close()
+            return
+        for earlier, speech in self._reading.values():
+            speech.end()
+            earlier.close()
+        speech = Speech(take_id, format, self._format)
+        self._known.append(speech)
+        self._arrived(speech)
+        if take_id in self._cleared_ahead:
+            self._cut(speech)
+        task = asyncio.create_task(self._read(reader, speech), name="avatar-receiver")
+        self._reading[task] = (reader, speech)
+        task.add_done_callback(self._reading.pop)
+
+    async def _read(self, reader: StreamReader, speech: Speech) -> None:
+        chunks = aiter(reader)
+        try:
+            while not speech.over():
+                speech.feed(await asyncio.wait_for(anext(chunks), IDLE_S))
+        except (StopAsyncIteration, TimeoutError):
+            speech.end()
+        except RoomError as error:
+            log.debug("%s", error)
+            self._cut(speech)
+        finally:
+            reader.close()
+
+    def _clear_all(self, _: str, __: str) -> str:
+        self.drop_all()
+        return wire.OK
+
+    def _clear_one(self, _: str, payload: bytes) -> None:
+        take_id = payload[:64].decode(errors="replace")
+        for speech in self._known:
+            if speech.id == take_id:
+                self._cut(speech)
+                return
+        self._cleared_ahead.append(take_id)

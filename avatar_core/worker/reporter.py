@@ -1,0 +1,89 @@
+"""The worker's word to its agent: positions that are also a pulse, and every turn of a take."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.clock import Clock, loop_time
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.playback import TakeState
+from avatar_core.worker.speech import Speech
+
+log = logging.getLogger("avatar_core.worker")
+
+BEAT_S, IDLE_BEAT_S = 0.1, 0.5
+CALL_S = 5.0
+UNDELIVERED = (1501, 1503, 1505)
+"""RPC errors after which the agent has not run its handler: only these are tried again."""
+
+
+class Reporter:
+    """Tells one agent; a message that cannot be sent costs that message and nothing else."""
+
+    def __init__(self, link: RoomLink, agent: str, clock: Clock = loop_time) -> None:
+        self._link = link
+        self._agent = agent
+        self._clock = clock
+        self._sequence = itertools.count()
+        self._next_beat = 0.0
+        self._latest: Speech | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def beat(self, speech: Speech | None) -> None:
+        """Called from the render loop, so that it stops when that hangs: sends what is due."""
+        if speech is not None:
+            self._latest = speech
+        now = self._clock()
+        if now >= self._next_beat:
+            self._next_beat = now + (BEAT_S if speech is not None else IDLE_BEAT_S)
+            report = (
+                self._latest.report(next(self._sequence))
+                if self._latest is not None
+                else wire.Report(next(self._sequence), "", 0.0, TakeState.OPEN)
+            )
+            self._spawn(self._link.send(wire.REPORT_TOPIC, report.encode(), to=[self._agent]))
+
+    def turned(self, speech: Speech) -> None:
+        """A take started, is done, or was cut: say so at once, and reliably."""
+        self._latest = speech
+        self._next_beat = 0.0
+        if speech.id:
+            self._spawn(self._call(wire.TAKE_RPC, speech.report(-1).encode().decode()))
+        elif speech.state is TakeState.PLAYING:
+            self._spawn(self._call(wire.PLAYBACK_STARTED, ""))
+        elif speech.state.final:
+            self._spawn(self._call(wire.PLAYBACK_FINISHED, speech.finished().encode()))
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
+    async def _call(self, method: str, payload: str) -> None:
+        for last in (False, True):
+            try:
+                reply = await self._link.call(self._agent, method, payload, timeout_s=CALL_S)
+                if reply == wire.REJECT:
+                    log.warning("The agent %s rejected %s.", self._agent, method)
+                return
+            except RoomError as error:
+                if last or error.rpc_code not in UNDELIVERED:
+                    raise
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        async def attempt() -> None:
+            try:
+                await work
+            except RoomError as error:
+                log.debug("A report was lost: %s", error)
+
+        task = asyncio.create_task(attempt())
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)

@@ -1,0 +1,118 @@
+"""An avatar worker: a participant that speaks and shows on behalf of one agent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from avatar_core.contracts.clock import Clock, loop_time
+from avatar_core.contracts.errors import WorkerError
+from avatar_core.contracts.link import Change, Peer, RoomLink
+from avatar_core.contracts.playback import TakeState
+from avatar_core.contracts.renderer import Renderer
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.worker.pacer import Pacer
+from avatar_core.worker.receiver import Receiver
+from avatar_core.worker.reporter import Reporter
+from avatar_core.worker.speech import Speech
+
+log = logging.getLogger("avatar_core.worker")
+
+AGENT_NEVER_CAME_S = 30.0
+AGENT_LEFT_S = 5.0
+RESTART_S = 0.1
+
+
+class AvatarWorker:
+    """Serves the agent named in its own `lk.publish_on_behalf`, stock or ours.
+
+    Args:
+        link: A joined room.
+        renderer: Draws the pictures; closed with the worker.
+        clock: Monotonic seconds.
+
+    Raises:
+        WorkerError: The token names no agent to serve.
+    """
+
+    def __init__(self, link: RoomLink, renderer: Renderer, clock: Clock = loop_time) -> None:
+        agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
+        if not agent:
+            raise WorkerError(
+                f"the token of {link.identity} names no agent to serve.",
+                hint=f"Mint it with the attribute {PUBLISH_ON_BEHALF}.",
+            )
+        self._link = link
+        self._agent = agent
+        self._renderer = renderer
+        self._clock = clock
+        self._speeches: deque[Speech] = deque()
+        self._reporter = Reporter(link, agent, clock)
+        self._pacer: Pacer | None = None
+        self._over = asyncio.Event()
+        self._leaving: asyncio.TimerHandle | None = None
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until the agent has left for good or the room is gone."""
+        renderer, link = self._renderer, self._link
+        # Handlers first: whoever sees our tracks may send audio at once.
+        receiver = Receiver(link, self._agent, renderer.audio, self._speeches.append, self._cut)
+        unwatch = link.watch(lambda change, peer: self._presence(change, peer, receiver))
+        self._expect(AGENT_NEVER_CAME_S if self._agent not in link.peers() else None)
+        audio = await link.publish_audio(renderer.audio, name="avatar_audio")
+        video = await link.publish_video(
+            renderer.width, renderer.height, renderer.fps, name="avatar_video"
+        )
+        self._pacer = Pacer(renderer, audio, video, self._reporter, self._speeches, self._clock)
+        playing = asyncio.create_task(self._keep_playing(self._pacer), name="avatar-pacer")
+        self.ready.set()
+        try:
+            await self._over.wait()
+        finally:
+            unwatch()
+            self._expect(None)
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+            await receiver.aclose()
+            await self._reporter.aclose()
+            await audio.remove()
+            await video.remove()
+            renderer.close()
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._over.set()
+
+    def _cut(self, speech: Speech) -> None:
+        if self._pacer is not None:
+            self._pacer.cut(speech)
+        else:
+            speech.state = TakeState.CUT
+            self._reporter.turned(speech)
+
+    async def _keep_playing(self, pacer: Pacer) -> None:
+        while True:
+            try:
+                await pacer.run()
+            except Exception:
+                log.exception("The render loop failed and starts again.")
+                await asyncio.sleep(RESTART_S)
+
+    def _presence(self, change: Change, peer: Peer | None, receiver: Receiver) -> None:
+        if change is Change.DISCONNECTED:
+            self._over.set()
+        elif peer is not None and peer.identity == self._agent:
+            if change is Change.LEFT:
+                receiver.drop_all()
+                self._expect(AGENT_LEFT_S)
+            elif change is Change.JOINED:
+                self._expect(None)
+
+    def _expect(self, within_s: float | None) -> None:
+        """Stop unless the agent comes within `within_s` seconds."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        loop = asyncio.get_running_loop()
+        self._leaving = loop.call_later(within_s, self._over.set) if within_s else None
