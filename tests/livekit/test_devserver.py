@@ -132,17 +132,22 @@ async def join(server: DevServer, room_name: str, identity: str) -> rtc.Room:
 
 
 async def test_two_peers_meet(server: DevServer) -> None:
+    """A peer that publishes is announced at once, others up to 3 s late."""
     first = await join(server, "devserver-two-peers", "first")
-    met = asyncio.Event()
-    first.on("participant_connected", lambda peer: met.set())
+    heard = asyncio.Event()
+    first.on("track_subscribed", lambda *_: heard.set())
     second = await join(server, "devserver-two-peers", "second")
+    source = rtc.AudioSource(48_000, 1)
     try:
-        await asyncio.wait_for(met.wait(), 5.0)
+        track = rtc.LocalAudioTrack.create_audio_track("voice", source)
+        await second.local_participant.publish_track(track)
+        await asyncio.wait_for(heard.wait(), 5.0)
         assert list(first.remote_participants) == ["second"]
         assert list(second.remote_participants) == ["first"]
     finally:
         await second.disconnect()
         await first.disconnect()
+        await source.aclose()
 
 
 async def test_starts_stops_and_leaves_only_its_log(own_cache: Path) -> None:
