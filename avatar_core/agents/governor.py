@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from livekit.agents import AgentSession
 
@@ -26,7 +27,7 @@ FRESH_S = 0.12
 class Governor:
     """Holds the transcript of one segment at a time back to the listener's pace."""
 
-    def __init__(self, session: AgentSession, player: Player) -> None:
+    def __init__(self, session: AgentSession[Any], player: Player) -> None:
         self._session = session
         self._player = player
         self._task: asyncio.Task[None] | None = None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from livekit import rtc
 from livekit.agents import AgentSession
@@ -38,7 +40,7 @@ class AvatarOutput(io.AudioOutput):
 
     def __init__(
         self,
-        session: AgentSession,
+        session: AgentSession[Any],
         tell: Callable[[AvatarEvent], None],
         replaced: Callable[[], None],
     ) -> None:
@@ -88,7 +90,14 @@ class AvatarOutput(io.AudioOutput):
         """Disabled, or replaced by another output."""
         super().on_detached()
         self.player.clear()
-        if self._session.output.audio_enabled:
+        # AgentSession also detaches a leaf to put its wrappers above it: look afterwards.
+        asyncio.get_running_loop().call_soon(self._look_for_myself)
+
+    def _look_for_myself(self) -> None:
+        link = self._session.output.audio
+        while link is not None and link is not self:
+            link = link.next_in_chain
+        if link is None:
             self._replaced()
 
     # From the player.

@@ -96,7 +96,7 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         self._chain = chain
         self._settings = settings
         self._livekit = livekit
-        self._session: AgentSession | None = None
+        self._session: AgentSession[Any] | None = None
         self._output: AvatarOutput | None = None
         self._lifecycle: Lifecycle | None = None
         self._begin: asyncio.Task[None] | None = None
@@ -132,7 +132,7 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         """The last fault that moved the session down its chain."""
         return self._lifecycle.last_error if self._lifecycle is not None else None
 
-    async def start(self, agent_session: AgentSession, room: rtc.Room | None) -> None:
+    async def start(self, agent_session: AgentSession[Any], room: rtc.Room | None) -> None:
         """Bring the avatar into the room; return when its provisioning has ended.
 
         A fault at run time moves down the chain and is told as an event; the agent speaks
@@ -162,11 +162,11 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         await _unpublish(room, former)
         await self._start_engine(room)
 
-    async def wait_for_join(self, *, timeout: float | None = 30.0) -> bool:
+    async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
         """Wait until the avatar would be heard and seen.
 
-        Returns:
-            True once it is; False if the chain is at its end and the agent speaks by voice.
+        Returns at the end of the chain too, where the agent speaks by voice: see `avatar`
+        and `last_error`.
 
         Raises:
             JoinTimeoutError: `timeout` seconds have passed first.
@@ -175,9 +175,8 @@ class AvatarSession(upstream.AvatarSession[EventName]):
             async with asyncio.timeout(timeout):
                 if self._begin is not None:
                     await asyncio.shield(self._begin)
-                if self._lifecycle is None:
-                    return False
-                return await self._lifecycle.settled() is not None
+                if self._lifecycle is not None:
+                    await self._lifecycle.settled()
         except TimeoutError:
             raise JoinTimeoutError(
                 f"the avatar did not join within {timeout:g} s.",
@@ -259,9 +258,12 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         if isinstance(event, AvatarJoined):
             now = time.time()
             self._measured(
-                event.provider,
-                session_started_time=now - event.join_s,
-                avatar_joined_time=now,
+                AvatarMetrics(
+                    timestamp=now,
+                    session_started_time=now - event.join_s,
+                    avatar_joined_time=now,
+                    metadata=Metadata(model_provider=event.provider),
+                )
             )
 
     def _item_added(self, event: ConversationItemAddedEvent) -> None:
@@ -269,18 +271,21 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         if item.type == "message" and item.role == "assistant" and self.provider != VOICE:
             latency_s = item.metrics.get("playback_latency")
             if latency_s is not None:
-                self._measured(self.provider, playback_latency=latency_s)
+                self._measured(
+                    AvatarMetrics(
+                        timestamp=event.created_at,
+                        playback_latency=latency_s,
+                        metadata=Metadata(model_provider=self.provider),
+                    )
+                )
 
-    def _measured(self, provider: str, **values: float) -> None:
-        metrics = AvatarMetrics(
-            timestamp=time.time(), metadata=Metadata(model_provider=provider), **values
-        )
+    def _measured(self, metrics: AvatarMetrics) -> None:
         self.emit("metrics_collected", metrics)
         if self._session is not None:
             self._session.emit("metrics_collected", MetricsCollectedEvent(metrics=metrics))
 
 
-def _tail(session: AgentSession) -> object | None:
+def _tail(session: AgentSession[Any]) -> object | None:
     tail = session.output.audio
     while tail is not None and tail.next_in_chain is not None:
         tail = tail.next_in_chain

@@ -1,0 +1,96 @@
+"""A listener in the room: hears what a person would hear, and what it should not receive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from livekit import rtc
+
+from avatar_core.contracts import wire
+from avatar_core.rtc.link import RtcLink, join
+
+RATE_HZ = 48_000
+
+Hear = Callable[[str, float, bytes, int], None]
+"""(track sid, loop time of arrival in seconds, mono PCM, rate in Hz)"""
+
+
+class Listener:
+    """Subscribes to everything; give it a `hear` to collect sound.
+
+    Attributes:
+        link: Its place in the room.
+        pictures: Video frames seen so far.
+        stray_bytes: Bytes of the agent's audio streams that reached it, 0 if all is well.
+    """
+
+    def __init__(self, link: RtcLink, hear: Hear) -> None:
+        self.link = link
+        self.pictures = 0
+        self.stray_bytes = 0
+        self._hear = hear
+        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._strays: set[asyncio.Task[None]] = set()
+        room = link.room
+        room.on("track_subscribed", lambda track, *_: self._listen(track))
+        room.on("track_unsubscribed", lambda track, *_: self._leave(track))
+        room.register_byte_stream_handler(wire.AUDIO_STREAM, self._stray)
+        for participant in room.remote_participants.values():
+            for publication in participant.track_publications.values():
+                if publication.track is not None:
+                    self._listen(publication.track)
+
+    @classmethod
+    async def join(cls, url: str, token: str, hear: Hear) -> Listener:
+        """Join the room with a token that may subscribe.
+
+        Raises:
+            RoomError: The server cannot be reached, or refuses the token.
+        """
+        return cls(await join(url, token, subscribe=True), hear)
+
+    async def aclose(self) -> None:
+        """Leave."""
+        tasks = [*self._streams.values(), *self._strays]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.link.aclose()
+
+    def _listen(self, track: rtc.Track) -> None:
+        if track.sid not in self._streams:
+            sounds = track.kind == rtc.TrackKind.KIND_AUDIO
+            work = self._sound(track) if sounds else self._sight(track)
+            self._streams[track.sid] = asyncio.create_task(work)
+
+    def _leave(self, track: rtc.Track | None) -> None:
+        # A stream that is left open goes on with the next track of the same participant.
+        if track is not None and (task := self._streams.pop(track.sid, None)):
+            task.cancel()
+
+    async def _sound(self, track: rtc.Track) -> None:
+        stream = rtc.AudioStream(track, sample_rate=RATE_HZ, num_channels=1, frame_size_ms=10)
+        try:
+            async for event in stream:
+                now = asyncio.get_running_loop().time()
+                self._hear(track.sid, now, bytes(event.frame.data), RATE_HZ)
+        finally:
+            await stream.aclose()
+
+    async def _sight(self, track: rtc.Track) -> None:
+        stream = rtc.VideoStream(track)
+        try:
+            async for _ in stream:
+                self.pictures += 1
+        finally:
+            await stream.aclose()
+
+    def _stray(self, reader: rtc.ByteStreamReader, _: str) -> None:
+        async def count() -> None:
+            async for data in reader:
+                self.stray_bytes += len(data)
+
+        task = asyncio.create_task(count())
+        self._strays.add(task)
+        task.add_done_callback(self._strays.discard)
