@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.playback import Take
+from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.engine.constants import REWIND_S
 from avatar_core.resample import Resampler
 
@@ -14,6 +14,9 @@ KEPT_S = 2 * REWIND_S
 WINDOW_S = 0.01
 SILENCE_RMS = 80.0
 """Of int16: 52 dB under full scale."""
+PAUSE_SHARE = 0.1
+"""Words in a row have no silence between them: a pause is 20 dB under their loudest."""
+WORD_S = 0.3
 
 
 class Segment:
@@ -69,22 +72,23 @@ class Segment:
         """Where the next take starts, in seconds.
 
         Exactly at what was heard; after a lost take, whose last word may have been torn,
-        at the last silence before it, or else the quietest moment.
+        at the last pause before it, or else at the quietest moment of what came last.
         """
-        if take is None or take.state is not take.state.LOST:
+        if take is None or take.state is not TakeState.LOST:
             return self.position_s
         end = self.format.size(self.position_s)
         start = max(self._forgotten, end - self.format.size(REWIND_S), 0)
-        window = max(1, self.format.size(WINDOW_S) // self.format.frame_bytes)
+        window = self.format.size(WINDOW_S) // self.format.frame_bytes
         samples = np.frombuffer(self.read(start, end - start), "<i2")
         samples = samples[:: self.format.channels].astype(np.float64)
         count = len(samples) // window
         if count == 0:
             return self.position_s
-        loudness = np.sqrt((samples[: count * window].reshape(count, window) ** 2).mean(axis=1))
-        silent = np.flatnonzero(loudness <= SILENCE_RMS)
-        chosen = int(silent[-1] if len(silent) else loudness.argmin())
-        return self.format.duration_s(start) + chosen * window / self.format.rate_hz
+        loudness = np.sqrt((samples[-count * window :].reshape(count, window) ** 2).mean(axis=1))
+        pauses = np.flatnonzero(loudness <= max(SILENCE_RMS, PAUSE_SHARE * loudness.max()))
+        recent = max(0, count - round(WORD_S / WINDOW_S))
+        chosen = pauses[-1] if len(pauses) else recent + loudness[recent:].argmin()
+        return self.position_s - float(count - chosen) * window / self.format.rate_hz
 
 
 class Feed:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.sim.flash import FlashRenderer
-from avatar_core.sim.meter import Ear, Found, align, flash_of
+from avatar_core.sim.align import Found, align
+from avatar_core.sim.meter import Ear, flash_of
 from avatar_core.sim.tones import WordTones, hear
 
 Samples = npt.NDArray[np.float32]

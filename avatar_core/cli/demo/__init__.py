@@ -1,0 +1,1 @@
+"""`avatar demo`: a server, a dispatched agent job, an avatar, and a listener that checks."""

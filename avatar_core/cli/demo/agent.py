@@ -1,0 +1,129 @@
+"""The demo's agent: a real job. What to say, when to stop and whom to kill comes by RPC."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext
+
+from avatar_core.agents.session import create_avatar
+from avatar_core.cli.speech import Speech, SpokenText
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
+from avatar_core.rtc.link import RtcLink, link_for
+from avatar_core.worker.host import ProcessRecord
+
+AGENT_NAME = "avatar-demo"
+PERSON = "you"
+SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
+TELL = "demo.tell"
+TELL_S = 5.0
+FRAME_S = 0.02
+
+Facts = dict[str, Any]
+
+
+def server(url: str, api_key: str, api_secret: str) -> AgentServer:
+    """The server process that LiveKit dispatches the demo's job to."""
+    agents = AgentServer(
+        ws_url=url,
+        api_key=api_key,
+        api_secret=api_secret,
+        host="127.0.0.1",
+        port=0,
+        num_idle_processes=0,
+        load_threshold=float("inf"),
+        log_level="WARN",
+    )
+    agents.rtc_session(entrypoint, agent_name=AGENT_NAME)
+    return agents
+
+
+async def entrypoint(ctx: JobContext) -> None:
+    """The job: everything a user writes to give an agent a face is in here."""
+    await ctx.connect()
+    session: AgentSession[None] = AgentSession()
+    avatar = create_avatar()
+    link = link_for(ctx.room)
+    facts: asyncio.Queue[Facts] = asyncio.Queue()
+    telling = asyncio.create_task(_tell(link, facts))
+
+    async def say(text: str) -> Facts:
+        speech = await asyncio.to_thread(Speech().speak, text)
+        said_at = time.time()
+        handle = session.say(text, audio=_frames(speech))
+        await handle
+        history = [item.text_content for item in session.history.items if item.type == "message"]
+        return {
+            "interrupted": handle.interrupted,
+            "history": history[-1] if history else "",
+            "said_at": said_at,
+        }
+
+    async def interrupt(_: str) -> Facts:
+        await session.interrupt()
+        return {}
+
+    async def kill(_: str) -> Facts:
+        record = ProcessRecord.read(avatar.avatar.state) if avatar.avatar is not None else None
+        if record is not None:
+            os.kill(record.pid, signal.SIGKILL)
+        return {"killed": record.pid if record is not None else None}
+
+    for method, action in ((SAY, say), (INTERRUPT, interrupt), (KILL, kill)):
+        _serve(link, method, action)
+    for name in ("state_changed", "avatar_joined", "avatar_error"):
+        avatar.on(name, lambda event: facts.put_nowait(_fact(event)))
+    ctx.add_shutdown_callback(_stopper(telling))
+
+    await avatar.start(session, room=ctx.room)
+    await session.start(Agent(instructions="You speak when told to."), room=ctx.room)
+    await avatar.wait_for_join()
+    facts.put_nowait({"what": "ready", "provider": avatar.provider})
+
+
+def _serve(link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, Any, Facts]]) -> None:
+    async def answer(_: str, payload: str) -> str:
+        return json.dumps(await action(payload))
+
+    link.dispatcher.rpc(method, PERSON, answer)
+
+
+def _fact(event: AvatarEvent) -> Facts:
+    if isinstance(event, StateChanged):
+        return {"what": "state", "state": event.state.value, "provider": event.provider}
+    if isinstance(event, AvatarJoined):
+        return {"what": "joined", "provider": event.provider, "join_s": event.join_s}
+    if isinstance(event, AvatarFailed):
+        return {"what": "failed", "provider": event.provider, "error": str(event.error)}
+    return {"what": type(event).__name__}
+
+
+async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:
+    size = 2 * round(speech.rate_hz * FRAME_S)
+    for start in range(0, len(speech.pcm), size):
+        pcm = speech.pcm[start : start + size]
+        yield rtc.AudioFrame(pcm, speech.rate_hz, 1, len(pcm) // 2)
+
+
+async def _tell(link: RtcLink, facts: asyncio.Queue[Facts]) -> None:
+    while True:
+        fact = await facts.get()
+        try:
+            await link.call(PERSON, TELL, json.dumps(fact), timeout_s=TELL_S)
+        except RoomError:
+            return  # the person has left, and the job ends
+
+
+def _stopper(task: asyncio.Task[None]) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def stop() -> None:
+        task.cancel()
+
+    return stop
