@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avatar_core.cli.speech import Speech, SpokenText
-from avatar_core.sim.flash import FlashRenderer
 from avatar_core.sim.align import Found, align
+from avatar_core.sim.flash import FlashRenderer
 from avatar_core.sim.meter import Ear, flash_of
 from avatar_core.sim.tones import WordTones, hear
 
