@@ -7,7 +7,6 @@ and on every system the end of stdin stops it.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import logging
 import signal
@@ -17,13 +16,12 @@ from typing import Any
 
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.renderer import Renderer
-
-PR_SET_PDEATHSIG = 1
+from avatar_core.worker.host import die_with_parent
 
 
 def main() -> None:
     """Run one worker until its agent leaves, its parent goes, or a signal ends it."""
-    _die_with_parent()
+    die_with_parent()
     # Job processes of livekit-agents ignore these, and children inherit that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -56,11 +54,6 @@ async def _run(config: dict[str, Any]) -> None:
     finally:
         ready.cancel()
         await link.aclose()
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +19,7 @@ from avatar_core.contracts.errors import WorkerError
 
 CHILD = "avatar_core.rtc.child"
 READY = b"READY"
+PR_SET_PDEATHSIG = 1
 STOP_S = 1.0
 TAIL_LINES = 12
 POLL_S = 0.2
@@ -176,6 +179,12 @@ class WorkerHost:
         async for line in child.stdout:
             sys.stderr.buffer.write(line)
         await child.wait()
+
+
+def die_with_parent() -> None:
+    """Let the kernel end this process when its parent dies, even by SIGKILL (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _started(pid: int) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -18,32 +19,45 @@ from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.rtc.link import RtcLink, link_for
-from avatar_core.worker.host import ProcessRecord
+from avatar_core.worker.host import ProcessRecord, die_with_parent
 
 AGENT_NAME = "avatar-demo"
 PERSON = "you"
+REGISTERED = "REGISTERED"
 SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
 TELL = "demo.tell"
 TELL_S = 5.0
 FRAME_S = 0.02
+TTS_SPEED = 5
 
 Facts = dict[str, Any]
 
 
-def server(url: str, api_key: str, api_secret: str) -> AgentServer:
-    """The server process that LiveKit dispatches the demo's job to."""
-    agents = AgentServer(
-        ws_url=url,
-        api_key=api_key,
-        api_secret=api_secret,
+def main() -> None:
+    """Run the agent server that LiveKit dispatches the job to, until stdin ends."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to handle
+    asyncio.run(_serve_jobs())
+
+
+async def _serve_jobs() -> None:
+    server = AgentServer(
         host="127.0.0.1",
         port=0,
         num_idle_processes=0,
         load_threshold=float("inf"),
-        log_level="WARN",
+        log_level="CRITICAL",
     )
-    agents.rtc_session(entrypoint, agent_name=AGENT_NAME)
-    return agents
+    server.rtc_session(entrypoint, agent_name=AGENT_NAME)
+    server.on("worker_registered", lambda *_: print(REGISTERED, flush=True))
+    running = asyncio.create_task(server.run(devmode=True))
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, stopping.set)
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
+    await server.aclose()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def entrypoint(ctx: JobContext) -> None:
@@ -107,10 +121,12 @@ def _fact(event: AvatarEvent) -> Facts:
 
 
 async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:
+    """The speech as a good TTS brings it: several times faster than it plays."""
     size = 2 * round(speech.rate_hz * FRAME_S)
     for start in range(0, len(speech.pcm), size):
         pcm = speech.pcm[start : start + size]
         yield rtc.AudioFrame(pcm, speech.rate_hz, 1, len(pcm) // 2)
+        await asyncio.sleep(FRAME_S / TTS_SPEED)
 
 
 async def _tell(link: RtcLink, facts: asyncio.Queue[Facts]) -> None:
@@ -127,3 +143,9 @@ def _stopper(task: asyncio.Task[None]) -> Callable[[], Coroutine[Any, Any, None]
         task.cancel()
 
     return stop
+
+
+if __name__ == "__main__":
+    from avatar_core.cli.demo.agent import main as run  # jobs find the entrypoint by this name
+
+    run()

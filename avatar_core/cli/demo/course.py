@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from livekit import api
-from livekit.agents import AgentServer
 
 from avatar_core.cli.demo import agent
 from avatar_core.cli.demo.person import Heard, Person
@@ -20,6 +20,7 @@ from avatar_core.cli.speech import SpokenText
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
 from avatar_core.devserver import DevServer
+from avatar_core.devserver.find import cache_dir
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
@@ -39,6 +40,7 @@ SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5
 STOP_S = 12.0
 REGISTER_S = 30.0
+AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
 
 
 def run(seconds: float | None, *, allow_remote: bool) -> int:
@@ -55,7 +57,7 @@ def run(seconds: float | None, *, allow_remote: bool) -> int:
         view.error(error)
         return 1
     except TimeoutError:
-        view.error(ServerError("a step of the demo did not end in time.", hint=view.log_hint))
+        view.error(ServerError("a step of the demo took too long.", hint=f"See {AGENT_LOG}."))
         return 1
     except KeyboardInterrupt:
         view.line("Stopped.")
@@ -72,7 +74,7 @@ async def _course(view: View, seconds: float | None, allow_remote: bool) -> int:
             _offer(server)
             view.step("livekit-server", server.url, time.monotonic() - began)
             progress("Starting the agent server")
-            await stack.enter_async_context(_agent_server(server))
+            await stack.enter_async_context(_agent_server(AGENT_LOG))
             view.step("agent server", "registered", time.monotonic() - began)
             progress("Waiting for the agent and its avatar")
             person = Person(view.told)
@@ -164,32 +166,37 @@ def _offer(server: DevServer) -> None:
 
 
 @asynccontextmanager
-async def _agent_server(server: DevServer) -> AsyncIterator[AgentServer]:
-    for name in ("livekit", "avatar_core"):  # what matters of it, the view shows
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    agents = agent.server(server.url, server.api_key, server.api_secret)
-    registered = asyncio.Event()
-    agents.on("worker_registered", lambda *_: registered.set())
-    running = asyncio.create_task(agents.run(devmode=True), name="agent-server")
-    waiting = asyncio.create_task(registered.wait())
+async def _agent_server(log: Path) -> AsyncIterator[None]:
+    # In a process of its own: livekit-agents turns SIGINT off while it starts a job.
+    log.parent.mkdir(parents=True, exist_ok=True)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        agent.__name__,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log.open("wb"),
+        start_new_session=True,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
         async with asyncio.timeout(REGISTER_S):
-            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            raise ServerError(
-                f"the agent server ended as it started ({running.exception()}).",
-                hint="Is the livekit-server up, and are key and secret its own?",
-            )
-        yield agents
+            while (line := await child.stdout.readline()).decode().strip() != agent.REGISTERED:
+                if not line:
+                    raise ServerError(
+                        "the agent server ended as it started.",
+                        hint=f"Its log is {log}.",
+                    )
+        yield
     finally:
-        waiting.cancel()
+        child.stdin.close()
         try:
             async with asyncio.timeout(STOP_S):
-                await agents.aclose()
+                await child.wait()
         except TimeoutError:
-            logging.getLogger("avatar_core").warning("The agent server did not stop in time.")
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+            child.kill()
+            await child.wait()
 
 
 @asynccontextmanager

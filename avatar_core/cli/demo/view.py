@@ -17,8 +17,6 @@ from avatar_core.contracts.errors import AvatarError
 class View:
     """Lines as things happen, and a table of steps and times at the end."""
 
-    log_hint = "Run it again; if it stays, say so in an issue with this output."
-
     def __init__(self) -> None:
         self._console = Console(highlight=False)
         self._table = Table("step", "result", "time", title="What happened", title_justify="left")
