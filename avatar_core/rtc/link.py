@@ -227,8 +227,7 @@ class RtcLink(RoomLink):
         for event, handler in self._listening:
             self.room.off(event, handler)
         self._watchers.clear()
-        if self._acks is not None:
-            self._acks.close()
+        self._forget_acks()
         if self._owned:
             await self.room.disconnect()
 
@@ -236,7 +235,14 @@ class RtcLink(RoomLink):
         if not self.connected:
             raise RoomError(f"the room {self.room.name!r} is not connected.")
 
+    def _forget_acks(self) -> None:
+        if self._acks is not None:
+            self._acks.close()
+            self._acks = None
+
     def _changed(self, change: Change, who: rtc.RemoteParticipant | None = None) -> None:
+        if change is Change.DISCONNECTED:
+            self._forget_acks()  # an application's room is left without closing its link
         peer = _peer(who) if who is not None else None
         for handler in list(self._watchers):
             handler(change, peer)
