@@ -16,6 +16,7 @@ from livekit.agents.voice import SpeechHandle, io
 from pydantic import SecretStr
 
 from avatar_core.agents.session import create_avatar
+from avatar_core.contracts.events import AvatarEvent
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Item
@@ -37,7 +38,7 @@ JOIN_S = 15.0
 
 WORDS = VOCABULARY[:15]
 MORE_WORDS = VOCABULARY[15:23]
-OURS = ("avatar", "transcript-governor", "clock of", "worker ")
+OURS = ("avatar", "transcript-governor", "clock of", "worker ", "ffi-")
 """How the names of our tasks begin."""
 
 
@@ -107,10 +108,11 @@ class Leftovers:
         self._before = {child.pid for child in psutil.Process().children(recursive=True)}
         self._tasks = asyncio.all_tasks()
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Nothing was left behind."""
-        assert self.children() == []
-        assert self.tasks() == []
+        await asyncio.sleep(0)  # what was cancelled just now ends
+        assert self.children() == [], self.children()
+        assert self.tasks() == [], self.tasks()
 
     def children(self) -> list[str]:
         """New child processes that still run."""
@@ -165,6 +167,7 @@ class Stage:
         self.turns: list[Turn] = []
         self.items: list[str] = []
         self.errors: list[str] = []
+        self.log: list[tuple[float, AvatarEvent]] = []
         self.starting: asyncio.Task[None] | None = None
         self.listener: Listener
         self.session: AgentSession[Any]
@@ -190,6 +193,8 @@ class Stage:
         self.session = AgentSession(**self._session_arguments)
         self.session.on("conversation_item_added", self._item_added)
         self.avatar.on("avatar_error", lambda event: self.errors.append(str(event.error)))
+        for name in ("state_changed", "avatar_joined", "avatar_error", "take_finished"):
+            self.avatar.on(name, self._note)
         self.starting = asyncio.create_task(self.avatar.start(self.session, self.room))
         if self._joined:
             await self.starting
@@ -205,7 +210,7 @@ class Stage:
     ) -> None:
         await self._close()
         if kind is None:
-            self._leftovers.check()
+            await self._leftovers.check()
 
     async def _close(self) -> None:
         if hasattr(self, "session"):
@@ -259,9 +264,22 @@ class Stage:
 
     # What came of it.
 
+    def voices(self) -> list[rtc.LocalTrackPublication]:
+        """The tracks that the agent itself has published."""
+        return list(self.room.local_participant.track_publications.values())
+
     def history(self) -> list[str]:
         """What the agent's side of the conversation says."""
         return list(self.items)
+
+    def story(self) -> str:
+        """All that is known, for the one who reads of a failure."""
+        heard = [
+            f"{h.word} {h.start_s - self.turns[0].said_at:.2f} x{h.share:.2f} {h.track[-3:]}"
+            for h in self.hearing.words()
+        ]
+        log = [f"{at_s - self.turns[0].said_at:.2f} {event}" for at_s, event in self.log]
+        return "\n".join(("", ", ".join(heard), *self.items, *log, str(self.counts)))
 
     def check(self, *, cut: Collection[str] = (), torn: int = 0) -> None:
         """The laws that hold for every turn so far.
@@ -273,7 +291,7 @@ class Stage:
         said = [word for turn in self.turns for word in turn.words]
         assert len(set(said)) == len(said), "each word must be said once for the laws to count"
         shares = self.hearing.shares()
-        story = f"heard {self.hearing.words()}, history {self.items}, errors {self.errors}"
+        story = self.story()
 
         count = len(self.turns)
         counted = self.counts
@@ -317,6 +335,9 @@ class Stage:
 
         top.on("playback_started", top_started)
         top.on("playback_finished", counts.finished.append)
+
+    def _note(self, event: AvatarEvent) -> None:
+        self.log.append((asyncio.get_running_loop().time(), event))
 
     def _item_added(self, event: ConversationItemAddedEvent) -> None:
         item = event.item
