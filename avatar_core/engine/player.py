@@ -64,7 +64,7 @@ class Player:
         self._open: Segment | None = None
         self._count = 0
         self._paused = False
-        self._restart = False
+        self._cut_wanted = False
         self._wake = asyncio.Event()
         self._inflight: asyncio.Task[Any] | None = None
         self._told_s = 0.0
@@ -106,9 +106,9 @@ class Player:
         self._interrupt()
 
     def pause(self) -> None:
-        """Fall silent; idempotent."""
+        """Fall silent; idempotent. Even if `resume` comes at once, the take was torn."""
         if not self._paused:
-            self._paused = True
+            self._paused = self._cut_wanted = True
             self._interrupt()
 
     def resume(self) -> None:
@@ -128,7 +128,7 @@ class Player:
     def restart(self, road: Road) -> None:
         """The room came back and streams did not: go on in another take."""
         if self.road is road and self.take is not None:
-            self._restart = True
+            self._cut_wanted = True
             self._interrupt()
 
     async def aclose(self) -> None:
@@ -176,7 +176,7 @@ class Player:
         )
         feed = Feed(segment, take)
         self.take, self.road, self._told_s = take, road, 0.0
-        self._restart = False
+        self._cut_wanted = False
         road.tracker.follow(take)
         try:
             await self._unless_interrupted(road.sink.begin(take))
@@ -199,7 +199,7 @@ class Player:
         if road.lost is not None:
             take.report(state=TakeState.LOST)
             self._stray(road.sink.cut(take))
-        elif segment.cleared or self._paused or self._restart:
+        elif segment.cleared or self._cut_wanted:
             await self._cut(road, take)
         elif chunk := feed.next(_budget_s(take, road)):
             take.pushed_s += take.format.duration_s(len(chunk))
