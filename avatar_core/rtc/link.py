@@ -99,7 +99,7 @@ class RtcLink(RoomLink):
             ("track_unpublished", lambda _, who: self._changed(Change.TRACKS, who)),
             ("reconnecting", lambda: self._changed(Change.RECONNECTING)),
             ("reconnected", lambda: self._changed(Change.RECONNECTED)),
-            ("disconnected", lambda *_: self._changed(Change.DISCONNECTED)),
+            ("connection_state_changed", self._state_changed),
             ("moved", lambda *_: self._changed(Change.MOVED)),
             ("data_received", self._data_received),
         ]
@@ -239,6 +239,11 @@ class RtcLink(RoomLink):
         if self._acks is not None:
             self._acks.close()
             self._acks = None
+
+    def _state_changed(self, state: rtc.ConnectionState.ValueType) -> None:
+        # The event "disconnected" is lost where the room's own queue ends before it.
+        if state == rtc.ConnectionState.CONN_DISCONNECTED:
+            self._changed(Change.DISCONNECTED)
 
     def _changed(self, change: Change, who: rtc.RemoteParticipant | None = None) -> None:
         if change is Change.DISCONNECTED:
