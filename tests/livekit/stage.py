@@ -174,9 +174,15 @@ class Stage:
         self._joined = joined
         self._session_arguments = session or {}
         self._agent = agent or Agent(instructions="")
-        self._leftovers = Leftovers()
+
+    _entered = 0
+    _leftovers: Leftovers
+    """Of the first stage that was entered, looked at when the last one was left."""
 
     async def __aenter__(self) -> Self:
+        if Stage._entered == 0:
+            Stage._leftovers = Leftovers()
+        Stage._entered += 1
         try:
             await self._open()
         except BaseException:
@@ -195,29 +201,38 @@ class Stage:
         self.avatar.on("avatar_error", lambda event: self.errors.append(str(event.error)))
         for name in ("state_changed", "avatar_joined", "avatar_error", "take_finished"):
             self.avatar.on(name, self._note)
-        self.starting = asyncio.create_task(self.avatar.start(self.session, self.room))
-        if self._joined:
-            await self.starting
-        else:
-            await asyncio.sleep(0)  # it has put its leaf in place
+        await self.bring_avatar()
         await self.session.start(self._agent, room=self.room)
         self._count()
         if self._joined:
             await self.avatar.wait_for_join(timeout=JOIN_S)
 
+    async def bring_avatar(self) -> None:
+        """Put an output in place, and an avatar behind it."""
+        self.starting = asyncio.create_task(self.avatar.start(self.session, self.room))
+        if self._joined:
+            await self.starting
+        else:
+            await asyncio.sleep(0)  # it has put its leaf in place
+
+    async def dismiss_avatar(self) -> None:
+        """Undo what `bring_avatar` did, as much of it as there is."""
+        await self.avatar.aclose()
+        if self.starting is not None:
+            await asyncio.gather(self.starting, return_exceptions=True)
+
     async def __aexit__(
         self, kind: type[BaseException] | None, _: object, __: TracebackType | None
     ) -> None:
         await self._close()
-        if kind is None:
-            await self._leftovers.check()
+        if kind is None and Stage._entered == 0:
+            await Stage._leftovers.check()
 
     async def _close(self) -> None:
+        Stage._entered -= 1
         if hasattr(self, "session"):
             await self.session.aclose()
-        await self.avatar.aclose()
-        if self.starting is not None:
-            await asyncio.gather(self.starting, return_exceptions=True)
+        await self.dismiss_avatar()
         if hasattr(self, "listener"):
             await self.listener.aclose()
         await self.room.disconnect()
@@ -288,27 +303,36 @@ class Stage:
             cut: Words that need not have been heard.
             torn: How many words may have been heard twice.
         """
+        self.check_finishes()
+        self.check_words(cut=cut, torn=torn)
+        self.check_history()
+        assert self.listener.stray_bytes == 0
+
+    def check_finishes(self) -> None:
+        """Every segment started once and finished once, at the leaf and at the top."""
+        count, counted = len(self.turns), self.counts
+        assert [turn.resolved for turn in self.turns] == [1] * count, self.story()
+        assert (counted.started, counted.leaf_started) == (count, count), self.story()
+        assert (len(counted.finished), counted.leaf_finished) == (count, count), self.story()
+
+    def check_words(self, *, cut: Collection[str] = (), torn: int = 0) -> None:
+        """Every word was heard, and heard once."""
         said = [word for turn in self.turns for word in turn.words]
         assert len(set(said)) == len(said), "each word must be said once for the laws to count"
         shares = self.hearing.shares()
-        story = self.story()
+        assert set(shares) <= set(said), self.story()
+        missing = [word for word in said if shares.get(word, 0.0) < LEAST_SHARE]
+        assert set(missing) <= set(cut), f"{missing} are missing: {self.story()}"
+        twice = [word for word in said if shares.get(word, 0.0) > ONCE]
+        assert len(twice) <= torn, f"{twice} were said twice: {self.story()}"
 
-        count = len(self.turns)
-        counted = self.counts
-        assert [turn.resolved for turn in self.turns] == [1] * count, story
-        assert (counted.started, counted.leaf_started) == (count, count), story
-        assert (len(counted.finished), counted.leaf_finished) == (count, count), story
-
-        assert set(shares) <= set(said), story
-        wanted = [word for word in said if word not in cut]
-        assert [w for w in wanted if shares.get(w, 0.0) < LEAST_SHARE] == [], story
-        assert len([word for word in said if shares.get(word, 0.0) > ONCE]) <= torn, story
-
+    def check_history(self) -> None:
+        """What was committed was heard, at least begun; it may lag."""
+        shares = self.hearing.shares()
         for turn, text in zip(self.turns, self.items, strict=True):
             committed = text.split()
-            assert committed == list(turn.words[: len(committed)]), story
-            assert set(committed) <= set(shares), f"history is ahead: {story}"
-        assert self.listener.stray_bytes == 0
+            assert committed == list(turn.words[: len(committed)]), self.story()
+            assert set(committed) <= set(shares), f"history is ahead: {self.story()}"
 
     def _count(self) -> None:
         top = leaf = self.session.output.audio
