@@ -71,11 +71,14 @@ class Segment:
     def resume_at(self, take: Take | None) -> float:
         """Where the next take starts, in seconds.
 
-        Exactly at what was heard; after a lost take, whose last word may have been torn,
-        at the last pause before it, or else at the quietest moment of what came last.
+        Exactly where this one was left, even in words said twice; after a lost take, whose
+        last word may have been torn, at the last pause before what was heard, or else at
+        the quietest moment of what came last.
         """
-        if take is None or take.state is not TakeState.LOST:
-            return self.position_s
+        if take is None:
+            return 0.0
+        if take.state is not TakeState.LOST:
+            return take.offset_s + take.position_s
         end = self.format.size(self.position_s)
         start = max(self._forgotten, end - self.format.size(REWIND_S), 0)
         window = self.format.size(WINDOW_S) // self.format.frame_bytes
