@@ -135,7 +135,8 @@ class Player:
         """Stop; what is unfinished is finished as interrupted."""
         self.clear()
         self._pump.cancel()
-        await asyncio.gather(self._pump, *self._strays, return_exceptions=True)
+        await asyncio.gather(self._pump, return_exceptions=True)
+        await asyncio.gather(*self._strays, return_exceptions=True)
         while self._segments:
             self._finish(self._segments[0])
 
@@ -180,15 +181,15 @@ class Player:
         road.tracker.follow(take)
         try:
             await self._unless_interrupted(road.sink.begin(take))
-            while not take.state.final:
+            while not take.state.final and road.lost is None:
                 await self._step(segment, road, take, feed)
         except AvatarError as error:
             self.lose(road, error)
         except OSError as error:
             self.lose(road, RoadLostError(f"the road broke ({error}).", provider=road.provider))
         finally:
-            if road.lost is not None and not take.state.final:
-                take.report(state=TakeState.LOST)
+            if not take.state.final:
+                take.report(state=TakeState.CUT if road.lost is None else TakeState.LOST)
                 self._stray(road.sink.cut(take))
             self._tell_progress()
             self._listener.take_over(segment, take, road)
@@ -196,10 +197,7 @@ class Player:
         return take
 
     async def _step(self, segment: Segment, road: Road, take: Take, feed: Feed) -> None:
-        if road.lost is not None:
-            take.report(state=TakeState.LOST)
-            self._stray(road.sink.cut(take))
-        elif segment.cleared or self._cut_wanted:
+        if segment.cleared or self._cut_wanted:
             await self._cut(road, take)
         elif chunk := feed.next(_budget_s(take, road)):
             take.pushed_s += take.format.duration_s(len(chunk))
