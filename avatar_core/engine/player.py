@@ -185,8 +185,10 @@ class Player:
                 await self._step(segment, road, take, feed)
         except AvatarError as error:
             self.lose(road, error)
-        except OSError as error:
-            self.lose(road, RoadLostError(f"the road broke ({error}).", provider=road.provider))
+        except Exception as error:
+            log.debug("A road broke.", exc_info=True)
+            why = f"the road broke ({type(error).__name__}: {error})."
+            self.lose(road, RoadLostError(why, provider=road.provider))
         finally:
             if not take.state.final:
                 take.report(state=TakeState.CUT if road.lost is None else TakeState.LOST)
@@ -278,8 +280,8 @@ class Player:
             try:
                 async with asyncio.timeout(CUT_DEADLINE_S):
                     await work
-            except (AvatarError, OSError):
-                return
+            except Exception as error:
+                log.debug("A dead road did not take a cut: %s", error)
 
         task = asyncio.create_task(attempt())
         self._strays.add(task)
