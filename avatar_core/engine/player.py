@@ -165,9 +165,13 @@ class Player:
             roads = self._roads
             if roads is None or self._paused or segment.duration_s <= segment.position_s:
                 await self._changed()
-            elif road is None or road.lost is not None:
-                choice = roads.at_start() if road is None else roads.after_loss()
-                road = await self._unless_interrupted(choice) or road
+            elif road is None:
+                road = await self._unless_interrupted(roads.at_start())
+            elif road.lost is not None:
+                other: Road | None = await self._unless_interrupted(roads.after_loss())
+                if other is not None and other.lost is not None:
+                    raise other.lost
+                road = other or road
             else:
                 take = await self._perform(segment, road, segment.resume_at(take))
 
