@@ -19,6 +19,8 @@ log = logging.getLogger("avatar_core.player")
 
 INAUDIBLE_S = 0.005
 """A rest so short that no take is begun for it."""
+FUTILE_TAKES = 3
+"""A road that ends so many takes in a row, unasked and with nothing new heard, is lost."""
 
 
 class Roads(Protocol):
@@ -161,6 +163,7 @@ class Player:
     async def _play(self, segment: Segment) -> None:
         road: Road | None = None
         take: Take | None = None
+        futile = 0
         while not segment.cleared and not _spoken(segment, take):
             roads = self._roads
             if roads is None or self._paused or segment.duration_s <= segment.position_s:
@@ -173,7 +176,13 @@ class Player:
                     raise other.lost
                 road = other or road
             else:
+                before_s = segment.position_s
                 take = await self._perform(segment, road, segment.resume_at(take))
+                futile = 0 if take.cutting or segment.position_s > before_s else futile + 1
+                if futile == FUTILE_TAKES:
+                    why = "the road ended take after take with nothing heard."
+                    self.lose(road, RoadLostError(why, provider=road.provider))
+                    futile = 0
 
     async def _perform(self, segment: Segment, road: Road, offset_s: float) -> Take:
         take = Take(
