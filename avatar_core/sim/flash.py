@@ -61,6 +61,10 @@ class FlashRenderer(Renderer):
         self.audio = AudioFormat(rate_hz)
         self._loud_rms = loud_rms
         self._count = 0
+        for mouth in range(1, MOUTHS):  # drawn now: a late one would hold up the sound
+            _face(width, height, True, mouth, False)
+        for blinks in (False, True):
+            _face(width, height, False, 0, blinks)
 
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
         """One picture for the stretch, none for an empty one."""
@@ -122,7 +126,14 @@ def _face(width: int, height: int, light: bool, mouth: int, blinks: bool) -> Ima
 def _disc(pixels: Image, x: float, y: float, radius_x: float, radius_y: float, ink: Colour) -> None:
     """Draw an ellipse with a soft edge of one pixel; all lengths in pixels."""
     height, width = pixels.shape[:2]
-    rows, columns = np.ogrid[:height, :width]
+    edge = 1 + 0.5 / min(radius_x, radius_y)  # of the radius: where nothing is covered any more
+    top, left = (max(0, int(at - edge * r)) for at, r in ((y, radius_y), (x, radius_x)))
+    bottom, right = (
+        min(size, int(at + edge * r) + 1)
+        for at, r, size in ((y, radius_y, height), (x, radius_x, width))
+    )
+    rows, columns = np.ogrid[top:bottom, left:right]
     distance = np.hypot((columns + 0.5 - x) / radius_x, (rows + 0.5 - y) / radius_y)
     cover = np.clip((1 - distance) * min(radius_x, radius_y) + 0.5, 0, 1)[..., None]
-    pixels[..., :3] = np.rint(pixels[..., :3] * (1 - cover) + np.array(ink) * cover)
+    part = pixels[top:bottom, left:right, :3]
+    part[:] = np.rint(part * (1 - cover) + np.array(ink) * cover)
