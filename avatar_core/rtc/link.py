@@ -57,6 +57,7 @@ async def join(
         RoomError: The server cannot be reached, or refuses the token.
     """
     room = rtc.Room()
+    refusal: str | None = None
     try:
         async with asyncio.timeout(timeout_s):
             await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
@@ -66,10 +67,14 @@ async def join(
             hint="Check that the server runs and that this machine reaches it.",
         ) from error
     except rtc.ConnectError as error:
+        refusal = str(error).replace(token, "<token>")  # the server quotes a token it refuses
+    if (
+        refusal is not None
+    ):  # raised out here, so that the error it comes from is no part of its chain
         raise RoomError(
-            f"{url} did not let us into the room ({error}).",
+            f"{url} did not let us into the room ({refusal}).",
             hint="Check LIVEKIT_URL, that the server runs, and that key and secret are its own.",
-        ) from None
+        )
     link = RtcLink(room, owned=True)
     _links[room] = weakref.ref(link)
     return link
