@@ -96,7 +96,7 @@ class Player:
     def end(self) -> None:
         """The open segment is complete."""
         if self._open is not None:
-            self._open.ended = True
+            self._open.end()
             self._open = None
             self._wake.set()
 

@@ -41,7 +41,8 @@ class Segment:
         self.position_s = 0.0
         self._pcm = bytearray()
         self._forgotten = 0
-        self._converters: dict[AudioFormat, Resampler] = {}
+        self._source = format
+        self._converter = Resampler(format, format)
 
     @property
     def duration_s(self) -> float:
@@ -50,10 +51,15 @@ class Segment:
 
     def append(self, pcm: bytes, format: AudioFormat) -> None:
         """Add audio, whole samples of `format`."""
-        if format != self.format:
-            converter = self._converters.setdefault(format, Resampler(format, self.format))
-            pcm = converter.feed(pcm)
-        self._pcm += pcm
+        if format != self._source:
+            self._pcm += self._converter.feed(b"", last=True)
+            self._source, self._converter = format, Resampler(format, self.format)
+        self._pcm += self._converter.feed(pcm)
+
+    def end(self) -> None:
+        """No more audio comes."""
+        self._pcm += self._converter.feed(b"", last=True)
+        self.ended = True
 
     def read(self, at: int, size: int) -> bytes:
         """Up to `size` bytes from byte `at` of the segment."""
