@@ -68,7 +68,8 @@ class Segment:
 
     def heard(self, take: Take) -> None:
         """A take moved: so may the position; what lies well behind it is forgotten."""
-        self.position_s = max(self.position_s, take.offset_s + take.position_s)
+        reached_s = min(take.offset_s + take.position_s, self.duration_s)  # resampling rounds up
+        self.position_s = max(self.position_s, reached_s)
         surplus = self.format.size(self.position_s - KEPT_S) - self._forgotten
         if surplus > self.format.bytes_per_s:
             del self._pcm[:surplus]
