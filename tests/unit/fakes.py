@@ -83,7 +83,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
         self._take: Take | None = None
         self._queue: deque[Run] = deque()
         self._empty_at = 0.0
-        self._received = 0
+        self._received = self._settled = 0
         self._ended: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -99,7 +99,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
         if self.begin_s:
             await asyncio.sleep(self.begin_s)
         self._stop_sound()
-        self._take, self._received = take, 0
+        self._take, self._received, self._settled = take, 0, 0
         self.begun.append(take)
 
     async def push(self, chunk: bytes) -> None:
@@ -181,17 +181,14 @@ class FakeRoad(AudioSink, PlaybackTracker):
             self._take.report(position_s, state)
 
     def position_s(self, take: Take) -> float:
-        """Seconds of `take` that were heard until now."""
+        """Seconds heard until now of `take`, the one on the road."""
         self._settle()
-        heard = sum(len(run.pcm) for run in self.runs[-400:] if run.take is take)
-        if len(self.runs) > 400 and self.runs[-400].take is take:
-            heard += self.runs[-400].start
-        if self._queue and self._queue[0].take is take:
-            heard += self._heard_bytes(self._queue[0])
+        heard = self._settled + (self._heard_bytes(self._queue[0]) if self._queue else 0)
         return take.format.duration_s(heard)
 
     def _settle(self) -> None:
         while self._queue and self._heard_bytes(self._queue[0]) == len(self._queue[0].pcm):
+            self._settled += len(self._queue[0].pcm)
             self.runs.append(self._queue.popleft())
 
     def _heard_bytes(self, run: Run) -> int:
@@ -204,6 +201,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
         self._settle()
         if self._queue and (size := self._heard_bytes(self._queue[0])):
             run = self._queue[0]
+            self._settled += size
             self.runs.append(Run(run.at, run.take, run.start, run.pcm[:size]))
         self._queue.clear()
         self._empty_at = min(self._empty_at, now())
