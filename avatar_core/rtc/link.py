@@ -68,9 +68,7 @@ async def join(
         ) from error
     except rtc.ConnectError as error:
         refusal = str(error).replace(token, "<token>")  # the server quotes a token it refuses
-    if (
-        refusal is not None
-    ):  # raised out here, so that the error it comes from is no part of its chain
+    if refusal is not None:  # raised out here: its cause, token and all, stays out of its chain
         raise RoomError(
             f"{url} did not let us into the room ({refusal}).",
             hint="Check LIVEKIT_URL, that the server runs, and that key and secret are its own.",
