@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import signal
 import socket
 import stat
@@ -22,6 +21,7 @@ from livekit import api, rtc
 from avatar_core.contracts.errors import ServerError
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.find import cached_binary, find_server
+from tests.processes import Death
 
 pytestmark = pytest.mark.livekit
 
@@ -30,6 +30,7 @@ GONE_WITHIN_S = 5.0
 USER = """
 import asyncio, json, os, signal, sys
 from avatar_core.devserver import DevServer
+from tests.processes import Death
 
 server = asyncio.run(DevServer.start().__aenter__())
 forked = os.fork() if "fork" in sys.argv else 0
@@ -48,25 +49,6 @@ async def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cached_binary().parent.mkdir(parents=True)
     cached_binary().symlink_to(binary)
     return tmp_path / "avatar-core"
-
-
-class Death:
-    """Tells when a process dies, reaped or not; ends it at the latest with the test."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.fd = os.pidfd_open(pid)
-
-    def within(self, timeout_s: float) -> bool:
-        return bool(select.select([self.fd], [], [], timeout_s)[0])
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        signal.pidfd_send_signal(self.fd, number)
-
-    def close(self) -> None:
-        if not self.within(0):
-            self.kill()
-        os.close(self.fd)
 
 
 class User:

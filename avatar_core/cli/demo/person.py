@@ -94,10 +94,14 @@ class Person:
         speech = self._speech.speak(text)
         asked_at = loop_time()
         saying = asyncio.create_task(self._ask(SAY, text, speech.duration_s + MARGIN_S))
-        first_at = await self._first_sound(asked_at, saying)
-        if meanwhile is not None:
-            await meanwhile(first_at, speech)
-        facts = await saying
+        try:
+            first_at = await self._first_sound(asked_at, saying)
+            if meanwhile is not None:
+                await meanwhile(first_at, speech)
+            facts = await saying
+        finally:
+            saying.cancel()
+            await asyncio.gather(saying, return_exceptions=True)
         over_at = loop_time()
         await asyncio.sleep(SETTLE_S)
         start_s, pcm = self.ear.mix(speech.rate_hz)

@@ -1,0 +1,107 @@
+"""The command of the README, and that nothing of it stays behind however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Death, family
+
+pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
+
+DEMO = (sys.executable, "-c", "from avatar_core.cli import app; app()", "demo")
+GONE_S = 10.0
+SPEAKS = "says"
+
+
+async def demo(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *DEMO,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        env={**os.environ, "COLUMNS": "160", **environment},
+    )
+
+
+async def lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
+    assert process.stdout is not None
+    async for line in process.stdout:
+        yield line.decode()
+
+
+async def until_it_says(process: asyncio.subprocess.Process, what: str) -> None:
+    told = []
+    async for line in lines(process):
+        told.append(line)
+        if what in line:
+            return
+    raise AssertionError("".join(told))
+
+
+def still_there(members: dict[str, Death], within_s: float) -> list[str]:
+    """Who of them lives on; they are ended then."""
+    left = [name for name, member in members.items() if not member.within(within_s)]
+    for member in members.values():
+        member.close()
+    return left
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [("mock", "SIGKILL to the avatar's worker"), ("voice", "There is no avatar to kill")],
+)
+async def test_the_demo_checks_itself(provider: str, words: str) -> None:
+    process = await demo("--seconds", "12", AVATAR_PROVIDER=provider)
+    told = "".join([line async for line in lines(process)])
+    assert await process.wait() == 0, told
+    assert words in told
+    assert "none skipped" in told
+
+
+async def test_a_wrong_provider_is_told_in_a_line_before_anything_starts() -> None:
+    process = await demo(AVATAR_PROVIDER="moc")
+    told = [line async for line in lines(process)]
+    assert await process.wait() == 2
+    assert len(told) == 1
+    assert told[0].startswith("[AV101]")
+    assert "Did you mean 'mock'?" in told[0]
+
+
+async def test_ctrl_c_leaves_nothing() -> None:
+    process = await demo()
+    await until_it_says(process, SPEAKS)
+    members = family(process.pid)
+    assert len(members) >= 5, members
+    os.killpg(process.pid, signal.SIGINT)
+    rest = "".join([line async for line in lines(process)])
+    assert await process.wait() == 130, rest
+    assert "Traceback" not in rest
+    assert still_there(members, GONE_S) == []
+
+
+async def test_kill_leaves_nothing() -> None:
+    process = await demo()
+    await until_it_says(process, SPEAKS)
+    members = family(process.pid)
+    process.kill()
+    await process.wait()
+    assert still_there(members, GONE_S) == []
+
+
+async def test_a_server_that_cannot_start_is_told_in_a_line(tmp_path: Path) -> None:
+    broken = tmp_path / "livekit-server"
+    broken.write_text("#!/bin/sh\necho out of order >&2\nexit 3\n")
+    broken.chmod(0o755)
+    process = await demo(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    told = "".join([line async for line in lines(process)])
+    assert await process.wait() == 1
+    assert "[AV404]" in told
+    assert "Traceback" not in told
