@@ -123,9 +123,12 @@ def _labels(samples: Floats) -> npt.NDArray[np.int64]:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
     turns = np.outer(np.arange(_WINDOW) / _EAR_HZ, LOW_HZ + HIGH_HZ)
-    waves = (np.exp(-2j * np.pi * turns) * window[:, None] * 2 / window.sum()).astype(np.complex64)
+    weights = window[:, None] * 2 / window.sum()
+    # two products of real numbers: one of a real and a complex one is a hundred times as slow
+    cosine = (np.cos(2 * np.pi * turns) * weights).astype(np.float32)
+    sine = (np.sin(2 * np.pi * turns) * weights).astype(np.float32)
     blocks = [frames[at : at + _BLOCK] for at in range(0, len(frames), _BLOCK)]
-    level = np.concatenate([np.abs(block @ waves) for block in blocks])
+    level = np.concatenate([np.hypot(block @ cosine, block @ sine) for block in blocks])
     power = np.concatenate([block**2 @ window**2 for block in blocks]) / np.sum(window**2)
 
     low, high = np.split(level, [len(LOW_HZ)], axis=1)
