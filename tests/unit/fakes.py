@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
         report_s: Between reports.
         reports_done: Whether it ever says DONE.
         push_error: What a push raises.
+        paused: Whether nothing may be sent.
         runs: What was heard.
     """
 
@@ -72,6 +74,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
         self.push_s = self.begin_s = 0.0
         self.obeys = self.reports_done = True
         self.push_error: Exception | None = None
+        self.paused: Callable[[], bool] = lambda: False
         self.dead = False
         self.runs: list[Run] = []
         self.begun: list[Take] = []
@@ -104,6 +107,8 @@ class FakeRoad(AudioSink, PlaybackTracker):
 
     async def push(self, chunk: bytes) -> None:
         take = self._take
+        if self.paused():
+            self._timeline.fault(f"{self.name} was pushed audio in a pause")
         if take is None or take.cutting or take.ended or take.state.final:
             self._timeline.fault(f"{self.name} was pushed audio for {take}")
             return
@@ -170,7 +175,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
     def split(self) -> None:
         """Say DONE before the end, as a worker does whose patience ran out."""
         take = self._take
-        if take is not None and not self.dead:
+        if take is not None and not self.dead and not take.ended:
             self._stop_sound()
             take.report(self.position_s(take), TakeState.DONE)
 
@@ -286,6 +291,9 @@ class Recorder:
         self._timeline.note(f"over: {take} on {road.provider}")
         if not take.state.final:
             self._timeline.fault(f"{take} is over and not final")
+        if segment.position_s < self.position_s.get(segment.id, 0.0):
+            self._timeline.fault(f"the position of segment {segment.id} fell")
+        self.position_s[segment.id] = segment.position_s
         self._progress_end_s = 0.0
         self.takes.append(take)
 

@@ -49,6 +49,9 @@ class World:
         )
         self.ear = Recorder(self.timeline)
         self.player = Player(self.ear)
+        for road in (self.avatar, self.voice):
+            if road is not None:
+                road.paused = lambda: self.player._paused
         self.held: asyncio.Event | None = None
         self.said: dict[int, bytearray] = {}
         self.format = MONO
