@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.events import AvatarState
@@ -176,6 +176,24 @@ async def test_a_stopped_worker_is_found_out_and_ended(server: DevServer) -> Non
         turn = stage.say(WORDS)
         await stage.heard_word(CUT_AT)
         os.kill(worker.pid, signal.SIGSTOP)
+        await turn.handle
+        await stage.quiet()
+        await worker.exited()
+        await stage.say_all(MORE_WORDS)
+        stage.check(torn=1)
+        assert stage.history() == [" ".join(WORDS), " ".join(MORE_WORDS)]
+
+
+async def test_an_avatar_that_the_server_removes_leaves_the_voice(server: DevServer) -> None:
+    async with asyncio.timeout(TEST_S), Stage(server) as stage:
+        worker = stage.worker()
+        turn = stage.say(WORDS)
+        await stage.heard_word(CUT_AT)
+        removed = api.RoomParticipantIdentity(
+            room=stage.room_name, identity=stage.avatar.avatar_identity
+        )
+        async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as service:
+            await service.room.remove_participant(removed)
         await turn.handle
         await stage.quiet()
         await worker.exited()
