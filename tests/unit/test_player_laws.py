@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
-import logging
 from collections.abc import Callable, Iterator
 
 import pytest
