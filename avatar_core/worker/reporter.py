@@ -37,8 +37,8 @@ class Reporter:
 
     def beat(self, speech: Speech | None) -> None:
         """Called from the render loop, so that it stops when that hangs: sends what is due."""
-        if speech is not None:
-            self._latest = speech
+        if speech is not None and speech is not self._latest:
+            self._latest, self._next_beat = speech, 0.0
         now = self._clock()
         if now >= self._next_beat:
             self._next_beat = now + (BEAT_S if speech is not None else IDLE_BEAT_S)
