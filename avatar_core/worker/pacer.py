@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
+from itertools import islice
+from typing import TypeVarTuple
 
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S, Clock, loop_time
 from avatar_core.contracts.link import AudioOut, VideoOut
@@ -22,6 +24,8 @@ QUEUED_S = 0.035
 VIDEO_DELAY_S = 0.02
 """Opus and a listener's jitter buffer hold sound back by about this much more than video."""
 IDLE_TICK_S = 0.01
+
+A = TypeVarTuple("A")
 
 
 class Pacer:
@@ -62,7 +66,7 @@ class Pacer:
         if self._speeches and self._speeches[0] is speech:
             speech.played(self._audio.queued_s)
             self._audio.clear()
-            self._forget()
+            self._contained(self._renderer.reset)
         speech.state = TakeState.CUT
         self._reporter.turned(speech)
 
@@ -83,9 +87,7 @@ class Pacer:
                 await asyncio.sleep(IDLE_TICK_S)
 
     async def _play(self, speech: Speech, chunk: bytes, last: bool) -> None:
-        pictures = self._draw(chunk, last)
-        for index, picture in enumerate(pictures):
-            self._show_later(speech, picture, index * self._period_s)
+        self._contained(self._draw, speech, chunk, last)
         size = self._audio.format.size(FRAME_S)
         for start in range(0, len(chunk), size):
             await self._capture(speech, chunk[start : start + size])
@@ -125,36 +127,34 @@ class Pacer:
             speech.state = TakeState.DONE
             self._reporter.turned(speech)
 
-    def _draw(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    # Pictures. A renderer's defect costs what was asked of it, never the sound.
+
+    def _contained(self, ask: Callable[[*A], None], *of: *A) -> None:
         try:
-            return self._renderer.render(chunk, last)
+            ask(*of)
         except Exception:
             log.exception("The renderer failed; a picture is missing.")
-            return ()
 
-    def _forget(self) -> None:
-        try:
-            self._renderer.reset()
-        except Exception:
-            log.exception("The renderer failed to reset.")
-
-    def _show_later(self, speech: Speech, picture: Picture, offset_s: float) -> None:
-        def show() -> None:
-            if speech.state is not TakeState.CUT:
-                self._show(picture)
-
-        delay_s = self._audio.queued_s + offset_s + VIDEO_DELAY_S
-        asyncio.get_running_loop().call_later(delay_s, show)
-        self._next_idle = self._clock() + delay_s + self._period_s
+    def _draw(self, speech: Speech, chunk: bytes, last: bool) -> None:
+        """Show the chunk's one picture when its sound is heard."""
+        for picture in islice(self._renderer.render(chunk, last), 1):
+            delay_s = self._audio.queued_s + VIDEO_DELAY_S
+            loop = asyncio.get_running_loop()
+            loop.call_later(delay_s, self._contained, self._show_of, speech, picture)
+            self._next_idle = self._clock() + delay_s + self._period_s
 
     def _idle(self) -> None:
         now = self._clock()
         if now >= self._next_idle:
             self._next_idle = max(self._next_idle + self._period_s, now)
-            try:
-                self._show(self._renderer.idle())
-            except Exception:
-                log.exception("The renderer failed; an idle picture is missing.")
+            self._contained(self._show_idle)
+
+    def _show_of(self, speech: Speech, picture: Picture) -> None:
+        if speech.state is not TakeState.CUT:
+            self._show(picture)
+
+    def _show_idle(self) -> None:
+        self._show(self._renderer.idle())
 
     def _show(self, picture: Picture) -> None:
         if len(picture.rgba) == picture.width * picture.height * 4:
