@@ -58,17 +58,12 @@ class Pacer:
         self._next_idle = 0.0
         self._period_s = 1 / renderer.fps
 
-    def cut(self, speech: Speech) -> None:
-        """Emit nothing more of it than the frame in flight, and say how far it got."""
-        if speech.over():
-            self._reporter.turned(speech)
-            return
+    def silence(self, speech: Speech) -> None:
+        """Emit nothing more of it than the frame in flight, and note how far it got."""
         if self._speeches and self._speeches[0] is speech:
             speech.played(self._audio.queued_s)
             self._audio.clear()
             self._contained(self._renderer.reset)
-        speech.state = TakeState.CUT
-        self._reporter.turned(speech)
 
     async def run(self) -> None:
         """Play until cancelled. A renderer's error costs a picture, never the loop."""

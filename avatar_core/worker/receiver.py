@@ -27,7 +27,7 @@ class Receiver:
         agent: The one identity that is listened to.
         format: What the speech is converted to.
         arrived: Told of each new speech, before its first chunk.
-        cut: Told of a speech that must stop now.
+        cut: Told of a speech that must stop now, if it has not already.
     """
 
     def __init__(
@@ -54,8 +54,7 @@ class Receiver:
     def drop_all(self) -> None:
         """The agent is gone: cut what is under way."""
         for speech in list(self._known):
-            if not speech.over():
-                self._cut(speech)
+            self._cut(speech)
 
     async def aclose(self) -> None:
         """Stop receiving."""

@@ -86,11 +86,12 @@ class AvatarWorker:
         self._over.set()
 
     def _cut(self, speech: Speech) -> None:
+        if speech.over():
+            return
         if self._pacer is not None:
-            self._pacer.cut(speech)
-        else:
-            speech.state = TakeState.CUT
-            self._reporter.turned(speech)
+            self._pacer.silence(speech)
+        speech.state = TakeState.CUT
+        self._reporter.turned(speech)
 
     async def _keep_playing(self, pacer: Pacer) -> None:
         while True:
