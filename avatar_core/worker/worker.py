@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import AsyncExitStack
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import WorkerError
@@ -57,29 +58,29 @@ class AvatarWorker:
     async def run(self) -> None:
         """Serve until the agent has left for good or the room is gone."""
         renderer, link = self._renderer, self._link
-        # Handlers first: whoever sees our tracks may send audio at once.
-        receiver = Receiver(link, self._agent, renderer.audio, self._speeches.append, self._cut)
-        unwatch = link.watch(lambda change, peer: self._presence(change, peer, receiver))
-        self._expect(AGENT_NEVER_CAME_S if self._agent not in link.peers() else None)
-        audio = await link.publish_audio(renderer.audio, name="avatar_audio")
-        video = await link.publish_video(
-            renderer.width, renderer.height, renderer.fps, name="avatar_video"
-        )
-        self._pacer = Pacer(renderer, audio, video, self._reporter, self._speeches, self._clock)
-        playing = asyncio.create_task(self._keep_playing(self._pacer), name="avatar-pacer")
-        self.ready.set()
-        try:
+        async with AsyncExitStack() as leaving:
+            leaving.callback(renderer.close)
+            leaving.push_async_callback(self._reporter.aclose)
+            # Handlers first: whoever sees our tracks may send audio at once.
+            receiver = Receiver(link, self._agent, renderer.audio, self._speeches.append, self._cut)
+            leaving.push_async_callback(receiver.aclose)
+            leaving.callback(
+                link.watch(lambda change, peer: self._presence(change, peer, receiver))
+            )
+            leaving.callback(self._expect, None)
+            self._expect(AGENT_NEVER_CAME_S if self._agent not in link.peers() else None)
+            audio = await link.publish_audio(renderer.audio, name="avatar_audio")
+            leaving.push_async_callback(audio.remove)
+            video = await link.publish_video(
+                renderer.width, renderer.height, renderer.fps, name="avatar_video"
+            )
+            leaving.push_async_callback(video.remove)
+            self._pacer = Pacer(renderer, audio, video, self._reporter, self._speeches, self._clock)
+            playing = asyncio.create_task(self._keep_playing(self._pacer), name="avatar-pacer")
+            leaving.push_async_callback(asyncio.wait, (playing,))
+            leaving.callback(playing.cancel)
+            self.ready.set()
             await self._over.wait()
-        finally:
-            unwatch()
-            self._expect(None)
-            playing.cancel()
-            await asyncio.gather(playing, return_exceptions=True)
-            await receiver.aclose()
-            await self._reporter.aclose()
-            await audio.remove()
-            await video.remove()
-            renderer.close()
 
     def stop(self) -> None:
         """Let `run` return."""
