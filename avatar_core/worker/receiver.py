@@ -17,6 +17,8 @@ log = logging.getLogger("avatar_core.worker")
 
 IDLE_S = 10.0
 """A stream without a chunk for so long has lost its trailer; stock receivers wait as long."""
+TRAILER_S = 0.1
+"""So has one that does not end this long after the next began."""
 
 
 class Receiver:
@@ -44,7 +46,7 @@ class Receiver:
         self._cut = cut
         self._known: deque[Speech] = deque(maxlen=16)
         self._cleared_ahead: deque[str] = deque(maxlen=16)
-        self._reading: dict[asyncio.Task[None], tuple[StreamReader, Speech]] = {}
+        self._reading: dict[asyncio.Task[None], StreamReader] = {}
         self._leave = (
             link.dispatcher.rpc(wire.CLEAR_BUFFER, agent, self._clear_all),
             link.dispatcher.data(wire.CLEAR_TOPIC, agent, self._clear_one),
@@ -75,16 +77,15 @@ class Receiver:
             log.warning("%s", error)
             reader.close()
             return
-        for earlier, speech in self._reading.values():
-            speech.end()
-            earlier.close()
+        for earlier in self._reading.values():
+            asyncio.get_running_loop().call_later(TRAILER_S, earlier.close)
         speech = Speech(take_id, format, self._format)
         self._known.append(speech)
         self._arrived(speech)
         if take_id in self._cleared_ahead:
             self._cut(speech)
         task = asyncio.create_task(self._read(reader, speech), name="avatar-receiver")
-        self._reading[task] = (reader, speech)
+        self._reading[task] = reader
         task.add_done_callback(self._reading.pop)
 
     async def _read(self, reader: StreamReader, speech: Speech) -> None:
