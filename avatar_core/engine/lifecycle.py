@@ -94,9 +94,14 @@ class Lifecycle:
             self._acquiring.cancel()
         self._end_lease(reason)
         self._close_voice()
-        pending = [*self._ending, *([self._acquiring] if self._acquiring else [])]
-        if pending:
-            await asyncio.wait(pending, timeout=RELEASE_S)
+        try:
+            async with asyncio.timeout(RELEASE_S):
+                if self._acquiring is not None:
+                    await asyncio.wait([self._acquiring])  # it may have something to release
+                while self._ending:
+                    await asyncio.wait(self._ending)
+        except TimeoutError:
+            log.warning("Not everything could be ended within %g s.", RELEASE_S)
         self._settled.set()
         self._provisioned.set()
         self._enter(AvatarState.CLOSED, VOICE)

@@ -1,0 +1,243 @@
+"""Faults applied, by decorators around what works: a link, a renderer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import (
+    AudioOut,
+    DataHandler,
+    Dispatcher,
+    Peer,
+    PresenceHandler,
+    RoomLink,
+    RpcHandler,
+    StreamHandler,
+    StreamWriter,
+    Unsubscribe,
+    VideoOut,
+)
+from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.sim.scenario import Scenario
+
+LATE_S = 0.05
+ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)
+
+
+class FaultyLink(RoomLink):
+    """A worker's link that does what a scenario says, and otherwise what the link does."""
+
+    def __init__(self, link: RoomLink, scenario: Scenario) -> None:
+        self._link = link
+        self._scenario = scenario
+        self._chance = scenario.random("link")
+        self._loop = asyncio.get_running_loop()
+        self._joined_at = self._loop.time()
+        self._late: set[asyncio.Task[None]] = set()
+        self.dispatcher = Dispatcher(self)
+
+    @property
+    def identity(self) -> str:
+        """As the link."""
+        return self._link.identity
+
+    @property
+    def room_name(self) -> str:
+        """As the link."""
+        return self._link.room_name
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """As the link."""
+        return self._link.attributes
+
+    @property
+    def connected(self) -> bool:
+        """As the link."""
+        return self._link.connected
+
+    def peers(self) -> Mapping[str, Peer]:
+        """As the link."""
+        return self._link.peers()
+
+    def watch(self, handler: PresenceHandler) -> Unsubscribe:
+        """As the link."""
+        return self._link.watch(handler)
+
+    async def open_stream(
+        self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
+    ) -> StreamWriter:
+        """As the link."""
+        return await self._link.open_stream(topic, to=to, attributes=attributes)
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
+        """Unless deaf."""
+
+        def hear(sender: str, reader: Any) -> None:
+            if self._parted(self._scenario.deaf_at_s):
+                reader.close()
+            else:
+                handler(sender, reader)
+
+        return self._link.on_stream(topic, hear)
+
+    async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        """Late, lost, twice, or with nonsense."""
+        scenario = self._scenario
+        if scenario.report_late_s:
+            await asyncio.sleep(scenario.report_late_s)
+        if self._parted(scenario.mute_at_s) or self._chance.random() < scenario.report_loss:
+            await asyncio.sleep(timeout_s)
+            raise RoomError(f"{method} to {to} had no answer (scenario).")
+        if self._chance.random() < scenario.absurd:
+            payload = self._chance.choice(ABSURD).decode("latin-1")
+        if self._chance.random() < scenario.report_double:
+            await self._link.call(to, method, payload, timeout_s=timeout_s)
+        return await self._link.call(to, method, payload, timeout_s=timeout_s)
+
+    def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
+        """Unless deaf."""
+
+        async def answer(caller: str, payload: str) -> str:
+            if self._parted(self._scenario.deaf_at_s):
+                await asyncio.sleep(self._scenario.parted_s)
+                raise RoomError("nobody hears (scenario).")
+            reply = handler(caller, payload)
+            return reply if isinstance(reply, str) else await reply
+
+        return self._link.serve(method, answer)
+
+    async def send(
+        self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
+    ) -> None:
+        """Late, lost, twice, overtaken, or with nonsense."""
+        scenario, chance = self._scenario, self._chance
+        if self._parted(scenario.mute_at_s):
+            return
+        if reliable:
+            await self._link.send(topic, payload, to=to, reliable=True)
+            return
+        if chance.random() < scenario.loss:
+            return
+        if topic == wire.REPORT_TOPIC and chance.random() < scenario.absurd:
+            payload = _absurd(payload, chance.choice(ABSURD), chance.random())
+        copies = 2 if chance.random() < scenario.duplicate else 1
+        for _ in range(copies):
+            late_s = scenario.delay_s + chance.random() * scenario.jitter_s
+            if chance.random() < scenario.reorder:
+                late_s += LATE_S
+            if late_s <= 0:
+                await self._link.send(topic, payload, to=to)
+            else:
+                self._loop.call_later(late_s, self._send_soon, topic, payload, to)
+
+    def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
+        """Unless deaf."""
+
+        def hear(sender: str, payload: bytes) -> None:
+            if not self._parted(self._scenario.deaf_at_s):
+                handler(sender, payload)
+
+        return self._link.on_data(topic, hear)
+
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+        """As the link."""
+        return await self._link.publish_audio(format, name=name)
+
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+        """As the link."""
+        return await self._link.publish_video(width, height, fps, name=name)
+
+    async def aclose(self) -> None:
+        """As the link."""
+        await self._link.aclose()
+
+    def _parted(self, from_s: float) -> bool:
+        age_s = self._loop.time() - self._joined_at
+        return 0 < from_s <= age_s < from_s + self._scenario.parted_s
+
+    def _send_soon(self, topic: str, payload: bytes, to: Sequence[str]) -> None:
+        async def attempt() -> None:
+            try:
+                await self._link.send(topic, payload, to=to)
+            except RoomError:
+                return
+
+        task = self._loop.create_task(attempt())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+
+class FaultyRenderer(Renderer):
+    """A renderer that does what a scenario says.
+
+    Args:
+        renderer: The one that works.
+        scenario: What goes wrong.
+        sleep: How it loses time; a renderer blocks its loop, in memory nothing may.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        scenario: Scenario,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._renderer = renderer
+        self._scenario = scenario
+        self._sleep = sleep
+        self._clock = clock
+        self._started_at = clock()
+        self._chance = scenario.random("renderer")
+        self._stalled = False
+        self.width, self.height = renderer.width, renderer.height
+        self.fps, self.audio = renderer.fps, renderer.audio
+
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        """Slow, stalled, failing, or of wrong size and number."""
+        scenario, chance = self._scenario, self._chance
+        if scenario.renderer_slow_s:
+            self._sleep(scenario.renderer_slow_s)
+        age_s = self._clock() - self._started_at
+        if scenario.stall_s and not self._stalled and age_s >= scenario.stall_at_s:
+            self._stalled = True
+            self._sleep(scenario.stall_s)
+        pictures = self._renderer.render(chunk, last)
+        if chance.random() < scenario.renderer_raises:
+            raise RuntimeError("the scenario wants an error")
+        if chance.random() < scenario.renderer_sizes:
+            return [Picture(self.width, self.height, b"\0" * 7)]
+        if chance.random() < scenario.renderer_none:
+            return ()
+        if chance.random() < scenario.renderer_many:
+            return [*pictures, *pictures, *pictures]
+        return pictures
+
+    def idle(self) -> Picture:
+        """As the renderer."""
+        return self._renderer.idle()
+
+    def reset(self) -> None:
+        """As the renderer."""
+        self._renderer.reset()
+
+    def close(self) -> None:
+        """As the renderer."""
+        self._renderer.close()
+
+
+def _absurd(payload: bytes, nonsense: bytes, chance: float) -> bytes:
+    """Nonsense, or a report of the right take whose position cannot be."""
+    if chance < 0.5:
+        return nonsense
+    sequence, take_id, _, state = json.loads(payload)
+    position_s = -5.0 if chance < 0.75 else 1e9
+    return json.dumps([sequence, take_id, position_s, state]).encode()

@@ -1,0 +1,292 @@
+"""RoomLink over a MemoryRoom."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import (
+    AudioOut,
+    Change,
+    DataHandler,
+    Dispatcher,
+    Peer,
+    PresenceHandler,
+    RoomLink,
+    RpcHandler,
+    StreamHandler,
+    StreamReader,
+    StreamWriter,
+    Unsubscribe,
+    VideoOut,
+)
+from avatar_core.sim.media import MemoryAudioOut, MemoryVideoOut
+
+if TYPE_CHECKING:
+    from avatar_core.sim.room import MemoryRoom
+
+ACK_S = 7.0
+"""A call to nobody is given up after this, with 1501."""
+UNSUPPORTED, APPLICATION, NO_ANSWER = 1400, 1500, 1501
+
+
+class MemoryReader(StreamReader):
+    """The reading end of a stream."""
+
+    def __init__(self, sender: str, attributes: Mapping[str, str]) -> None:
+        self.sender = sender
+        self.attributes = dict(attributes)
+        self._queue: asyncio.Queue[bytes | RoomError | None] = asyncio.Queue()
+        self._closed = False
+
+    def put(self, item: bytes | RoomError | None) -> None:
+        """A chunk, an abnormal end, or the end."""
+        self._queue.put_nowait(item)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Messages in order."""
+        while not self._closed:
+            item = await self._queue.get()
+            if item is None:
+                return
+            if isinstance(item, RoomError):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Stop reading."""
+        if not self._closed:
+            self._closed = True
+            self.put(None)
+
+
+class MemoryWriter(StreamWriter):
+    """The writing end of a stream."""
+
+    def __init__(self, link: MemoryLink, readers: list[MemoryReader]) -> None:
+        self._link = link
+        self._readers = readers
+        self._closed = False
+        self.broken = False
+
+    async def write(self, data: bytes) -> None:
+        """Send one message."""
+        self._link.must_be_connected()
+        if not self.broken:
+            self._link.room.later(lambda: self._bring(bytes(data)))
+        await asyncio.sleep(0)
+
+    async def aclose(self, reason: str = "") -> None:
+        """End the stream; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._link.must_be_connected()
+        end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
+        if not self.broken:
+            self._link.room.later(lambda: self._bring(end))
+        await asyncio.sleep(0)
+
+    def _bring(self, item: bytes | RoomError | None) -> None:
+        for reader in self._readers:
+            reader.put(item)
+
+
+class MemoryLink(RoomLink):
+    """A participant's place in a MemoryRoom."""
+
+    def __init__(self, room: MemoryRoom, identity: str, attributes: Mapping[str, str]) -> None:
+        self.room = room
+        self.dispatcher = Dispatcher(self)
+        self._identity = identity
+        self._attributes = attributes
+        self._connected = True
+        self._watchers: list[PresenceHandler] = []
+        self._streams: dict[str, StreamHandler] = {}
+        self._rpc: dict[str, RpcHandler] = {}
+        self._data: dict[str, DataHandler] = {}
+        self._readers: list[MemoryReader] = []
+        self._writers: list[MemoryWriter] = []
+        self._sounds: list[MemoryAudioOut] = []
+        self._answering: set[asyncio.Task[str]] = set()
+
+    @property
+    def identity(self) -> str:
+        """Our own identity."""
+        return self._identity
+
+    @property
+    def room_name(self) -> str:
+        """The room's name."""
+        return self.room.name
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """Our own attributes."""
+        return self._attributes
+
+    @property
+    def connected(self) -> bool:
+        """Whether the room can be used now."""
+        return self._connected
+
+    def peers(self) -> Mapping[str, Peer]:
+        """The other participants by identity."""
+        return self.room.peers_of(self._identity)
+
+    def watch(self, handler: PresenceHandler) -> Unsubscribe:
+        """Call `handler` at each change from now on."""
+        self._watchers.append(handler)
+        return lambda: self._watchers.remove(handler) if handler in self._watchers else None
+
+    async def open_stream(
+        self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
+    ) -> StreamWriter:
+        """Open a byte stream for `to` alone."""
+        self.must_be_connected()
+        readers: list[MemoryReader] = []
+        writer = MemoryWriter(self, readers)
+        self._writers.append(writer)
+
+        def header() -> None:
+            for identity in to:
+                member = self.room.member(identity)
+                if member is not None and not writer.broken:
+                    readers.extend(member.link.receive(topic, self._identity, attributes))
+
+        self.room.later(header)
+        await asyncio.sleep(0)
+        return writer
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
+        """Receive byte streams of a topic."""
+        if topic in self._streams:
+            raise ValueError(f"byte stream handler for topic '{topic}' already set")
+        self._streams[topic] = handler
+        return lambda: self._streams.pop(topic, None) and None
+
+    async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        """Call a participant's RPC method."""
+        self.must_be_connected()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.sleep(self.room.latency_s)
+                member = self.room.member(to)
+                if member is None:
+                    await asyncio.sleep(ACK_S)
+                    raise RoomError(f"{method} to {to} failed (no one).", rpc_code=NO_ANSWER)
+                answer = asyncio.create_task(member.link.answer(self._identity, method, payload))
+                self._answering.add(answer)
+                answer.add_done_callback(self._answering.discard)
+                reply = await asyncio.shield(answer)
+                await asyncio.sleep(self.room.latency_s)
+                return reply
+        except TimeoutError as error:
+            raise RoomError(f"{method} to {to} had no answer in {timeout_s:g} s.") from error
+
+    def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
+        """Answer an RPC method."""
+        self._rpc[method] = handler
+        return lambda: self._rpc.pop(method, None) and None
+
+    async def send(
+        self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
+    ) -> None:
+        """Send a data packet."""
+        self.must_be_connected()
+
+        def arrive() -> None:
+            for identity in to:
+                member = self.room.member(identity)
+                handler = member.link._data.get(topic) if member is not None else None
+                if handler is not None:
+                    handler(self._identity, bytes(payload))
+
+        self.room.later(arrive)
+        await asyncio.sleep(0)
+
+    def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
+        """Receive data packets of a topic."""
+        self._data[topic] = handler
+        return lambda: self._data.pop(topic, None) and None
+
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+        """Publish a microphone track."""
+        self.must_be_connected()
+        audio = MemoryAudioOut(
+            self._identity, format, self.room.recording, lambda: self._published("audio", gone=True)
+        )
+        self._sounds.append(audio)
+        self._published("audio")
+        return audio
+
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+        """Publish a camera track."""
+        self.must_be_connected()
+        self._published("video")
+        return MemoryVideoOut(
+            self._identity, self.room.recording, lambda: self._published("video", gone=True)
+        )
+
+    async def aclose(self) -> None:
+        """Leave the room."""
+        if self._connected:
+            self.room.remove(self._identity)
+
+    # What the room does with a link.
+
+    def must_be_connected(self) -> None:
+        """Raise where the room is gone."""
+        if not self._connected:
+            raise RoomError(f"the room {self.room.name!r} is not connected.")
+
+    def receive(self, topic: str, sender: str, attributes: Mapping[str, str]) -> list[MemoryReader]:
+        """A stream was opened to us; without a handler for its topic nobody reads it."""
+        handler = self._streams.get(topic)
+        if handler is None:
+            return []
+        reader = MemoryReader(sender, attributes)
+        self._readers.append(reader)
+        handler(sender, reader)
+        return [reader]
+
+    async def answer(self, caller: str, method: str, payload: str) -> str:
+        """Run the handler of a call."""
+        handler = self._rpc.get(method)
+        if handler is None:
+            raise RoomError(f"{method} is not known.", rpc_code=UNSUPPORTED)
+        try:
+            reply = handler(caller, payload)
+            return await reply if inspect.isawaitable(reply) else reply
+        except Exception as error:
+            raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
+
+    def changed(self, change: Change, peer: Peer | None) -> None:
+        """Tell who watches."""
+        for handler in list(self._watchers):
+            handler(change, peer)
+
+    def break_streams(self, sender: str | None = None) -> None:
+        """Incoming streams end abnormally, all or one sender's; outgoing ones lead nowhere."""
+        for reader in self._readers:
+            if sender in (None, reader.sender):
+                reader.put(RoomError("an incoming stream broke off (reconnected)."))
+        if sender is None:
+            for writer in self._writers:
+                writer.broken = True
+
+    def drop(self, change: Change | None) -> None:
+        """We are out of the room; told unless it came without a word."""
+        self._connected = False
+        self.break_streams()
+        for audio in self._sounds:
+            audio.clear()
+        if change is not None:
+            self.changed(change, None)
+
+    def _published(self, kind: str, *, gone: bool = False) -> None:
+        self.room.published(self._identity, kind, gone=gone)

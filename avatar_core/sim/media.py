@@ -1,0 +1,137 @@
+"""Tracks in memory: a queue that plays on loop time, and what a listener got of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.clock import PlayoutClock, loop_time
+from avatar_core.contracts.link import AudioOut, VideoOut
+from avatar_core.contracts.renderer import Picture
+
+QUEUE_S = 0.05
+
+
+@dataclass(slots=True)
+class Run:
+    """Sound of one participant without a gap.
+
+    Attributes:
+        identity: Whose track.
+        at_s: Loop time of its first sample.
+        format: Of `pcm`.
+        pcm: What was heard.
+    """
+
+    identity: str
+    at_s: float
+    format: AudioFormat
+    pcm: bytearray
+
+    @property
+    def end_s(self) -> float:
+        """Loop time after its last sample."""
+        return self.at_s + self.format.duration_s(len(self.pcm))
+
+
+@dataclass
+class Recording:
+    """What a listener in the room heard, to the sample, and how many pictures it saw."""
+
+    runs: list[Run] = field(default_factory=list)
+    pictures: dict[str, int] = field(default_factory=dict)
+
+    def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
+        """A piece left a queue."""
+        for run in reversed(self.runs):
+            if run.identity == identity:
+                if abs(run.end_s - at_s) < 1e-6 and run.format == format:
+                    run.pcm += pcm
+                    return
+                break
+        self.runs.append(Run(identity, at_s, format, bytearray(pcm)))
+
+    def seconds(self, identity: str | None = None) -> float:
+        """How long sound was heard."""
+        return sum(run.end_s - run.at_s for run in self.runs if identity in (None, run.identity))
+
+
+class MemoryAudioOut(AudioOut):
+    """A queue of frames that leave one after another; a clear takes back what has not left."""
+
+    def __init__(
+        self, identity: str, format: AudioFormat, recording: Recording, gone: Callable[[], None]
+    ) -> None:
+        self.format = format
+        self._identity = identity
+        self._recording = recording
+        self._gone = gone
+        self._playout = PlayoutClock()
+        self._waiting: list[tuple[float, bytes, asyncio.TimerHandle]] = []
+        self._removed = False
+
+    async def capture(self, pcm: bytes) -> None:
+        """Queue a frame; waits while the queue is full."""
+        surplus_s = self._playout.queued_s + self.format.duration_s(len(pcm)) - QUEUE_S
+        if surplus_s > 0:
+            await asyncio.sleep(surplus_s)
+        if self._removed:
+            return
+        at_s = max(self._playout.empty_at, loop_time())
+        self._playout.add(self.format.duration_s(len(pcm)))
+        timer = asyncio.get_running_loop().call_at(self._playout.empty_at, self._leave)
+        self._waiting.append((at_s, pcm, timer))
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds captured that have not left the queue."""
+        return self._playout.queued_s
+
+    def clear(self) -> None:
+        """Drop what is queued; of the frame that is leaving, what has left was heard."""
+        now = loop_time()
+        for at_s, pcm, timer in self._waiting:
+            timer.cancel()
+            if at_s < now:
+                left = pcm[: self.format.size(now - at_s)]
+                self._recording.heard(self._identity, at_s, self.format, left)
+        self._waiting.clear()
+        self._playout.clear()
+
+    async def heard(self) -> None:
+        """Somebody always listens here."""
+
+    async def remove(self) -> None:
+        """Unpublish; idempotent."""
+        if not self._removed:
+            self._removed = True
+            self.clear()
+            self._gone()
+
+    def _leave(self) -> None:
+        at_s, pcm, _ = self._waiting.pop(0)
+        self._recording.heard(self._identity, at_s, self.format, pcm)
+
+
+class MemoryVideoOut(VideoOut):
+    """Counts pictures."""
+
+    def __init__(self, identity: str, recording: Recording, gone: Callable[[], None]) -> None:
+        self._identity = identity
+        self._recording = recording
+        self._gone = gone
+        self._removed = False
+
+    def capture(self, picture: Picture) -> None:
+        """Show a picture."""
+        if not self._removed:
+            seen = self._recording.pictures
+            seen[self._identity] = seen.get(self._identity, 0) + 1
+
+    async def remove(self) -> None:
+        """Unpublish; idempotent."""
+        if not self._removed:
+            self._removed = True
+            self._gone()

@@ -1,0 +1,177 @@
+"""A LiveKit room in memory, on loop time: what the real one does, and any fault on demand.
+
+Where the two could differ, the real server decides (1.13.5): the behaviour suite in
+`tests/conformance/test_link.py` runs against both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from avatar_core.contracts.link import Change, Peer
+from avatar_core.sim.link import MemoryLink
+from avatar_core.sim.media import Recording
+
+LATENCY_S = 0.002
+UNANNOUNCED_S = 3.0
+"""A participant that publishes nothing is announced to its peers up to this late."""
+CRASH_S = 20.0
+"""A participant that falls silent is told as gone after this."""
+
+
+@dataclass
+class Member:
+    """A participant: its link while it is connected, and what others know of it."""
+
+    link: MemoryLink
+    sid: str
+    order: int
+    is_agent: bool
+    attributes: Mapping[str, str]
+    tracks: set[str] = field(default_factory=set)
+    announced: bool = False
+
+    def peer(self) -> Peer:
+        """As others see it now."""
+        return Peer(
+            identity=self.link.identity,
+            sid=self.sid,
+            is_agent=self.is_agent,
+            attributes=dict(self.attributes),
+            tracks=frozenset(self.tracks),
+        )
+
+
+class MemoryRoom:
+    """A room without a network.
+
+    Args:
+        name: As LiveKit's rooms have one.
+        latency_s: One way, for everything that is sent.
+
+    Attributes:
+        recording: Everything a listener in the room heard and saw.
+    """
+
+    def __init__(self, name: str = "memory", *, latency_s: float = LATENCY_S) -> None:
+        self.name = name
+        self.latency_s = latency_s
+        self.recording = Recording()
+        self.members: dict[str, Member] = {}
+        self._count = itertools.count(1)
+        self._on_the_way: deque[Callable[[], object]] = deque()
+
+    def join(
+        self,
+        identity: str,
+        *,
+        is_agent: bool = False,
+        attributes: Mapping[str, str] | None = None,
+    ) -> MemoryLink:
+        """Enter the room; whoever was there under this identity is put out."""
+        if identity in self.members:
+            self.remove(identity)
+        link = MemoryLink(self, identity, dict(attributes or {}))
+        order = next(self._count)
+        sid = f"PA_{order}_{secrets.token_hex(3)}"
+        self.members[identity] = Member(link, sid, order, is_agent, dict(attributes or {}))
+        asyncio.get_running_loop().call_later(UNANNOUNCED_S, self._announce, identity, sid)
+        return link
+
+    def peers_of(self, identity: str) -> dict[str, Peer]:
+        """The others: who was here before, and who was announced since."""
+        me = self.members.get(identity)
+        return {
+            other: member.peer()
+            for other, member in self.members.items()
+            if me is not None and member is not me and (member.announced or member.order < me.order)
+        }
+
+    def member(self, identity: str) -> Member | None:
+        """Who is connected under this identity."""
+        member = self.members.get(identity)
+        return member if member is not None and member.link.connected else None
+
+    def published(self, identity: str, kind: str, *, gone: bool = False) -> None:
+        """A track came or went."""
+        member = self.members.get(identity)
+        if member is None:
+            return
+        (member.tracks.discard if gone else member.tracks.add)(kind)
+        if member.announced:
+            self._tell_others(identity, Change.TRACKS, member.peer())
+        else:
+            self._announce(identity, member.sid)
+
+    def later(self, arrive: Callable[[], object]) -> None:
+        """Let something arrive at the other side, after all that was sent before it.
+
+        Timers of one moment have no order among them: each brings whatever is next.
+        """
+        self._on_the_way.append(arrive)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.latency_s, lambda: self._on_the_way.popleft()())
+
+    # What can happen to a participant.
+
+    def remove(self, identity: str) -> None:
+        """Put a participant out: kicked, or evicted by its double."""
+        if member := self.members.pop(identity, None):
+            peer = member.peer()
+            member.link.drop(Change.DISCONNECTED)
+            if member.announced:
+                self._tell_others(identity, Change.LEFT, peer)
+
+    def crash(self, identity: str) -> None:
+        """Its process is gone without a word; its peers hear so only later."""
+        if member := self.members.get(identity):
+            member.link.drop(None)
+            asyncio.get_running_loop().call_later(CRASH_S, self._forget, identity, member.sid)
+
+    def reconnect(self, identity: str, away_s: float = 0.08) -> None:
+        """A full reconnect of one participant: its streams break, its sid stays.
+
+        It sees all others leave, then `reconnecting`, then them back, then `reconnected`.
+        """
+        member = self.members[identity]
+        loop = asyncio.get_running_loop()
+        others = [other for other in self.members if other != identity]
+        member.link.break_streams()
+        for other in others:
+            self.members[other].link.break_streams(sender=identity)
+            member.link.changed(Change.LEFT, self.members[other].peer())
+            self.members[other].link.changed(Change.LEFT, member.peer())
+        loop.call_later(0.01, member.link.changed, Change.RECONNECTING, None)
+
+        def back() -> None:
+            for other in others:
+                if other in self.members:
+                    member.link.changed(Change.JOINED, self.members[other].peer())
+                    self.members[other].link.changed(Change.JOINED, member.peer())
+            loop.call_later(0.06, member.link.changed, Change.RECONNECTED, None)
+
+        loop.call_later(away_s, back)
+
+    def _announce(self, identity: str, sid: str) -> None:
+        member = self.members.get(identity)
+        if member is not None and member.sid == sid and not member.announced:
+            member.announced = True
+            self._tell_others(identity, Change.JOINED, member.peer())
+
+    def _forget(self, identity: str, sid: str) -> None:
+        member = self.members.get(identity)
+        if member is not None and member.sid == sid:
+            del self.members[identity]
+            if member.announced:
+                self._tell_others(identity, Change.LEFT, member.peer())
+
+    def _tell_others(self, identity: str, change: Change, peer: Peer) -> None:
+        for other, member in self.members.items():
+            if other != identity and member.link.connected:
+                self.later(partial(member.link.changed, change, peer))
