@@ -8,7 +8,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.link import Dispatcher
-from avatar_core.contracts.playback import PlaybackTracker, Source, Take
+from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
 
 
 class ReportsTracker(PlaybackTracker):
@@ -44,27 +44,30 @@ class ReportsTracker(PlaybackTracker):
             leave()
 
     def _packet(self, _: str, payload: bytes) -> None:
-        try:
-            report = wire.Report.decode(payload)
-        except WireError as error:
-            self._malformed(str(error))
-            return
-        if report.sequence > self._sequence:
+        report = self._decode(payload)
+        if report is not None and report.sequence > self._sequence:
             self._sequence = report.sequence
-            self._alive_at = self._clock()
             self._believe(report)
 
     def _call(self, _: str, payload: str) -> str:
-        try:
-            report = wire.Report.decode(payload)
-        except WireError as error:
-            self._malformed(str(error))
+        report = self._decode(payload)
+        if report is None:
             return wire.REJECT
-        self._alive_at = self._clock()
         self._believe(report)
         return wire.OK
 
+    def _decode(self, payload: bytes | str) -> wire.Report | None:
+        try:
+            report = wire.Report.decode(payload)
+            if report.state is TakeState.LOST:
+                raise WireError("a playback report says lost, which only the player knows.")
+        except WireError as error:
+            self._malformed(str(error))
+            return None
+        return report
+
     def _believe(self, report: wire.Report) -> None:
+        self._alive_at = self._clock()
         take = self._take
         if take is not None and report.take_id == take.id:
             take.report(report.position_s, report.state)
