@@ -13,6 +13,8 @@ from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeSt
 SLACK_S = 0.5
 """A worker plays no faster than real time; one that claims more than this beyond it means
 an earlier take."""
+PATIENCE_S = 2.0
+"""A worker that finishes a stream still open has heard nothing for a while: stock ones 10 s."""
 
 
 class StockTracker(PlaybackTracker):
@@ -55,14 +57,13 @@ class StockTracker(PlaybackTracker):
             return wire.OK
         take = self._take
         if take is not None and take.pushed_s > 0 and self._means(take, finished):
-            cut = finished.interrupted
-            take.report(finished.position_s, TakeState.CUT if cut else TakeState.DONE)
+            take.report(finished.position_s, TakeState.CUT if take.cutting else TakeState.DONE)
         return wire.OK
 
     def _means(self, take: Take, finished: wire.Finished) -> bool:
-        if finished.interrupted:
-            return take.cutting
         elapsed_s = self._clock() - self._followed_at
-        return finished.position_s <= min(take.pushed_s, elapsed_s) + SLACK_S and (
-            take.ended or finished.position_s >= take.pushed_s - SLACK_S
-        )
+        if finished.position_s > min(take.pushed_s, elapsed_s) + SLACK_S:
+            return False
+        if take.cutting or finished.interrupted:
+            return take.cutting
+        return take.ended or elapsed_s > take.pushed_s + PATIENCE_S
