@@ -80,8 +80,9 @@ class Estimate:
         if take is not self._take:
             self._take, self._seen_s = take, 0.0
             self._playout = PlayoutClock(self._clock)
-            self._playout.empty_at = self._clock() + self._latency_s
         if take.pushed_s > self._seen_s:
+            # Into an empty queue nothing falls that is heard sooner than a latency from now.
+            self._playout.empty_at = max(self._playout.empty_at, self._clock() + self._latency_s)
             self._playout.add(take.pushed_s - self._seen_s)
             self._seen_s = take.pushed_s
         return self._seen_s - self._playout.queued_s
