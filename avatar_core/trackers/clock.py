@@ -48,16 +48,19 @@ class ClockTracker(PlaybackTracker):
         self._stop()
 
     async def _watch(self, take: Take) -> None:
+        tail_s = self._tail_s
         while not take.state.final:
             await asyncio.sleep(TICK_S)
             position_s = self._position_s(take)
+            over = take.ended and position_s >= take.pushed_s - ROUNDING_S
             if take.pushed_s > 0 and self._cut(take):
                 take.report(position_s, TakeState.CUT)
-            elif take.ended and position_s >= take.pushed_s - ROUNDING_S:
-                await asyncio.sleep(self._tail_s)
+            elif over and tail_s <= 0:
                 take.report(take.pushed_s, TakeState.DONE)
             elif not take.cutting:
                 take.report(position_s)
+            if over:
+                tail_s -= TICK_S
 
     def _stop(self) -> None:
         if self._task is not None:
