@@ -76,7 +76,12 @@ class ByteStreamSink(AudioSink):
             self._close_stream(),
             return_exceptions=True,
         )
-        for result in await clear:
+        try:
+            async with asyncio.timeout(CLEAR_DEADLINE_S):
+                results = await clear
+        except TimeoutError:
+            results = [RoomError("the room did not take it in time.")]
+        for result in results:
             if isinstance(result, RoomError):
                 self._ctx.log.debug("clearing %r: %s", take, result)
 
