@@ -47,7 +47,8 @@ class ByteStreamSink(AudioSink):
             unwatch()
 
     async def begin(self, take: Take) -> None:
-        """Open the take's stream."""
+        """Open the take's stream; end one that its worker gave up on."""
+        await self._close_stream()
         async with _deadline("a stream to the avatar could not be opened"):
             self._writer = await self._link.open_stream(
                 wire.AUDIO_STREAM,
