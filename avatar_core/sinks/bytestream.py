@@ -79,12 +79,11 @@ class ByteStreamSink(AudioSink):
         )
         try:
             async with asyncio.timeout(CLEAR_DEADLINE_S):
-                results = await clear
+                for result in await clear:
+                    if isinstance(result, RoomError):
+                        self._ctx.log.debug("clearing %r: %s", take, result)
         except TimeoutError:
-            results = [RoomError("the room did not take it in time.")]
-        for result in results:
-            if isinstance(result, RoomError):
-                self._ctx.log.debug("clearing %r: %s", take, result)
+            self._ctx.log.debug("clearing %r took too long", take)
 
     async def aclose(self) -> None:
         """Close the stream that is open, if any."""
