@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from virtual import now
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.clock import PlayoutClock
+from avatar_core.contracts.capabilities import Capabilities
+from avatar_core.contracts.clock import PlayoutClock, loop_time
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
@@ -27,6 +30,7 @@ from avatar_core.contracts.link import (
     Unsubscribe,
     VideoOut,
 )
+from avatar_core.contracts.provider import ProvisionedAvatar, SinkContext
 from avatar_core.contracts.renderer import Picture
 
 LATENCY_S = 0.002
@@ -261,9 +265,11 @@ class FakeReader(StreamReader):
     def __init__(self, attributes: Mapping[str, str]) -> None:
         self.attributes = dict(attributes)
         self.closed = False
+        self.items: list[bytes | RoomError | None] = []
         self._queue: asyncio.Queue[bytes | RoomError | None] = asyncio.Queue()
 
     def put(self, item: bytes | RoomError | None) -> None:
+        self.items.append(item)
         if not self.closed:
             self._queue.put_nowait(item)
 
@@ -340,3 +346,21 @@ class FakeVideo(VideoOut):
 
     async def remove(self) -> None:
         self.removed = True
+
+
+def context(link: FakeLink, **capabilities: Any) -> SinkContext:
+    """For a sink or tracker towards the participant `avatar`."""
+
+    async def join(_: object) -> Any:
+        raise NotImplementedError
+
+    return SinkContext(
+        link=link,
+        avatar=ProvisionedAvatar(session_id="s", identity="avatar"),
+        dispatcher=link.dispatcher,
+        capabilities=Capabilities(**capabilities),
+        clock=loop_time,
+        log=logging.LoggerAdapter(logging.getLogger("test"), {}),
+        join=join,
+        defaults=None,  # type: ignore[arg-type]
+    )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from typing import Any
 
 import pytest
-from fake_room import FakeLink, FakeRoom
+from fake_room import FakeLink, FakeRoom, context
 from virtual import now, virtual
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.contracts.provider import ProvisionedAvatar, SinkContext
 from avatar_core.contracts.wire import Finished, Report
 from avatar_core.trackers.bytestream import ByteStreamTracker
 from avatar_core.trackers.clock import ClockTracker, Estimate
@@ -25,22 +21,6 @@ from avatar_core.trackers.stock import StockTracker
 
 pytestmark = virtual
 MONO = AudioFormat(24_000)
-
-
-def context(link: FakeLink, **capabilities: Any) -> SinkContext:
-    async def join(_: object) -> Any:
-        raise NotImplementedError
-
-    return SinkContext(
-        link=link,
-        avatar=ProvisionedAvatar(session_id="s", identity="avatar"),
-        dispatcher=link.dispatcher,
-        capabilities=Capabilities(**capabilities),
-        clock=loop_time,
-        log=logging.LoggerAdapter(logging.getLogger("test"), {}),
-        join=join,
-        defaults=None,  # type: ignore[arg-type]
-    )
 
 
 def take_of(pushed_s: float, *, ended: bool = False, cutting: bool = False) -> Take:
