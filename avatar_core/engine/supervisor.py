@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from avatar_core.engine.player import Player
 
 TICK_S = 0.05
-INAUDIBLE_S = 0.02
+REST_S = 0.1
+"""A worker plays whole pictures' worth of sound: so short a rest may wait for more speech."""
 
 
 class Supervisor:
@@ -103,7 +104,7 @@ class Supervisor:
             await asyncio.sleep(TICK_S)
             tracker, take = self._lease.road.tracker, self._player.take
             mine = take is not None and self._player.road is self._lease.road
-            owed = mine and take is not None and take.unheard_s > INAUDIBLE_S
+            owed = mine and take is not None and take.unheard_s > REST_S
             if not owed or take is None or self._reconnecting or tracker.alive_at is None:
                 quiet_s = still_s = 0.0
                 continue
