@@ -93,8 +93,9 @@ class Supervisor:
         why = await self._lease.provider.watch(self._lease.avatar)
         self._verdict(f"is gone ({why})")
 
-    # The pulse: silence counts only while more was sent than heard, and only time in which
-    # this loop itself ran, so that a busy process does not take its own pause for a death.
+    # The pulse: silence counts only while sound, or the end of a take, is owed; and only time
+    # in which this loop itself ran, so that a busy process does not take its own pause for a
+    # death.
 
     async def _pulse(self) -> None:
         quiet_s = still_s = 0.0
@@ -104,7 +105,7 @@ class Supervisor:
             await asyncio.sleep(TICK_S)
             tracker, take = self._lease.road.tracker, self._player.take
             mine = take is not None and self._player.road is self._lease.road
-            owed = mine and take is not None and take.unheard_s > REST_S
+            owed = mine and take is not None and (take.ended or take.unheard_s > REST_S)
             if not owed or take is None or self._reconnecting or tracker.alive_at is None:
                 quiet_s = still_s = 0.0
                 continue
