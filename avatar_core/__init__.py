@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from avatar_core.contracts.renderer import Renderer as Renderer
     from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
-    from avatar_core.worker.host import ProcessRecord as ProcessRecord
-    from avatar_core.worker.host import WorkerHost as WorkerHost
+    from avatar_core.sim.scenario import Scenario as Scenario
+    from avatar_core.worker.host import stop_worker as stop_worker
+    from avatar_core.worker.host import worker_exited as worker_exited
     from avatar_core.worker.worker import AvatarWorker as AvatarWorker
 
 _HOMES = {
@@ -45,7 +46,8 @@ _HOMES = {
     "contracts.renderer": "Picture Renderer",
     "engine.registry": "ProviderRegistry",
     "settings": "ProviderSettings",
-    "worker.host": "ProcessRecord WorkerHost",
+    "sim.scenario": "Scenario",
+    "worker.host": "stop_worker worker_exited",
     "worker.worker": "AvatarWorker",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

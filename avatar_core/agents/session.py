@@ -19,7 +19,8 @@ from livekit.agents.voice.events import (
 )
 
 from avatar_core.agents.output import AvatarOutput
-from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, RoomError
+from avatar_core.agents.rooms import AnyRoom, stage_in
+from avatar_core.contracts.errors import AvatarError, JoinTimeoutError
 from avatar_core.contracts.events import (
     AvatarEvent,
     AvatarFailed,
@@ -28,15 +29,11 @@ from avatar_core.contracts.events import (
     StateChanged,
     TakeFinished,
 )
-from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.provider import ProvisionedAvatar, TokenSpec
+from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.constants import RELEASE_S
-from avatar_core.engine.lease import Stage
 from avatar_core.engine.lifecycle import VOICE, Lifecycle
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Candidate, Item, resolve
-from avatar_core.engine.tokens import TokenMint
-from avatar_core.rtc.link import join, link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 log = logging.getLogger("avatar_core")
@@ -132,7 +129,7 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         """The last fault that moved the session down its chain."""
         return self._lifecycle.last_error if self._lifecycle is not None else None
 
-    async def start(self, agent_session: AgentSession[Any], room: rtc.Room | None) -> None:
+    async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
         """Bring the avatar into the room; return when its provisioning has ended.
 
         A fault at run time moves down the chain and is told as an event; the agent speaks
@@ -155,11 +152,12 @@ class AvatarSession(upstream.AvatarSession[EventName]):
         self._output = AvatarOutput(agent_session, self._tell, self._close_soon)
         former = _tail(agent_session)
         agent_session.output.replace_audio_tail(self._output)
-        if not room.isconnected():
-            log.debug("The avatar starts once the room is connected.")
-            self._begin = asyncio.create_task(self._when_connected(room, job))
-            return
-        await _unpublish(room, former)
+        if isinstance(room, rtc.Room):
+            if not room.isconnected():
+                log.debug("The avatar starts once the room is connected.")
+                self._begin = asyncio.create_task(self._when_connected(room, job))
+                return
+            await _unpublish(room, former)
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
@@ -202,24 +200,9 @@ class AvatarSession(upstream.AvatarSession[EventName]):
             connected.clear()
         await self._start_engine(room)
 
-    async def _start_engine(self, room: rtc.Room) -> None:
+    async def _start_engine(self, room: AnyRoom) -> None:
         assert self._output is not None
-        link = link_for(room)
-        url, mint = "", _no_token
-        if self._livekit is not None:
-            url, mint = self._livekit.url, TokenMint(self._livekit, link.room_name).mint
-
-        async def join_again(spec: TokenSpec) -> RoomLink:
-            return await join(url, mint(spec))
-
-        stage = Stage(
-            link=link,
-            livekit_url=url,
-            mint=mint,
-            join=join_again,
-            provision_timeout_s=self._settings.provision_timeout_s,
-            join_timeout_s=self._settings.join_timeout_s,
-        )
+        stage = stage_in(room, self._settings, self._livekit)
         self._lifecycle = Lifecycle(stage, self._chain, self._output.player, self._tell)
         await self._lifecycle.start()
         if self._settings.required and await self._lifecycle.settled() is None:
@@ -298,10 +281,3 @@ async def _unpublish(room: rtc.Room, former: object | None) -> None:
     for publication in list(room.local_participant.track_publications.values()):
         if id(publication) in held:
             await room.local_participant.unpublish_track(publication.sid)
-
-
-def _no_token(spec: TokenSpec) -> str:
-    raise RoomError(
-        f"no token can be made for {spec.identity}.",
-        hint="Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
-    )

@@ -73,6 +73,30 @@ class ProvisionedAvatar:
         return self.audio_identity or self.identity
 
 
+class StartWorker(Protocol):
+    """Starts a worker of our own, the way the room has it: a child process, or a task."""
+
+    async def __call__(
+        self,
+        renderer: str,
+        *,
+        token: str,
+        options: Mapping[str, Any] | None = None,
+        scenario: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any]:
+        """Return when the worker is in the room; what is returned ends it again.
+
+        Args:
+            renderer: `package.module:Class` of a `Renderer`.
+            token: The token it joins with.
+            options: Keyword arguments of the renderer, JSON-safe.
+            scenario: How it misbehaves, see `avatar_core.sim.scenario`.
+
+        Raises:
+            WorkerError: It cannot be started, or died before it was ready.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProvisionRequest:
     """What a provider needs to bring an avatar into a room.
@@ -86,6 +110,8 @@ class ProvisionRequest:
         deadline_s: Seconds that `provision` may take.
         mint: Makes a room token.
         claim: Call it the moment something exists at the vendor, before the next await.
+        start_worker: For providers without a vendor: see `StartWorker`. Its result belongs
+            into `ProvisionedAvatar.state`, for `stop_worker` and `worker_exited`.
     """
 
     key: str
@@ -96,6 +122,7 @@ class ProvisionRequest:
     deadline_s: float
     mint: Callable[[TokenSpec], str] = field(repr=False)
     claim: Callable[[ProvisionedAvatar], None] = field(repr=False)
+    start_worker: StartWorker = field(repr=False)
 
     def avatar_token(self) -> str:
         """A token for the one participant that most vendors need."""

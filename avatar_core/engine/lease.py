@@ -26,6 +26,7 @@ from avatar_core.contracts.provider import (
     ProvisionedAvatar,
     ProvisionRequest,
     SinkContext,
+    StartWorker,
     TokenSpec,
 )
 from avatar_core.engine.constants import OWN_RUN_AHEAD_S, RELEASE_S
@@ -55,6 +56,7 @@ class Stage:
         livekit_url: Where vendors' workers join.
         mint: Makes room tokens.
         join: Joins the room once more, with a token of the given kind.
+        start_worker: Starts a worker of our own in it.
         provision_timeout_s: For one `provision`.
         join_timeout_s: From then until audio would be heard.
         clock: Monotonic seconds.
@@ -64,6 +66,7 @@ class Stage:
     livekit_url: str
     mint: Callable[[TokenSpec], str] = field(repr=False)
     join: Callable[[TokenSpec], Awaitable[RoomLink]] = field(repr=False)
+    start_worker: StartWorker = field(repr=False)
     provision_timeout_s: float
     join_timeout_s: float
     clock: Clock = loop_time
@@ -115,6 +118,7 @@ class Lease:
             deadline_s=stage.provision_timeout_s,
             mint=stage.mint,
             claim=claimed.append,
+            start_worker=stage.start_worker,
         )
         try:
             async with asyncio.timeout(stage.provision_timeout_s):

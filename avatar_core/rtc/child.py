@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.contracts.renderer import Renderer
 from avatar_core.worker.host import die_with_parent
+
+if TYPE_CHECKING:
+    from avatar_core.rtc.link import RtcLink
 
 
 def main() -> None:
@@ -33,27 +35,56 @@ def main() -> None:
 
 
 async def _run(config: dict[str, Any]) -> None:
-    from avatar_core.rtc.link import join
-    from avatar_core.worker.worker import AvatarWorker
+    from avatar_core.sim.scenario import Scenario
+    from avatar_core.sim.stage import load_renderer, perform
 
-    module, _, name = config["renderer"].partition(":")
-    renderer: Renderer = getattr(import_module(module), name)(**config["options"])
-    link = await join(config["livekit_url"], config["token"])
-    worker = AvatarWorker(link, renderer)
+    ready, stopping = asyncio.Event(), asyncio.Event()
+    telling = asyncio.create_task(_tell(ready))
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, worker.stop)
-    loop.add_reader(sys.stdin, worker.stop)  # nothing more is written to it: this is its end
-    serving = asyncio.create_task(worker.run())
-    ready = asyncio.create_task(worker.ready.wait())
-    await asyncio.wait((serving, ready), return_when=asyncio.FIRST_COMPLETED)
-    if worker.ready.is_set():
-        sys.stdout.write("READY\n")
-        sys.stdout.flush()
-    try:
-        await serving
-    finally:
-        ready.cancel()
-        await link.aclose()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_reader(sys.stdin, stopping.set)  # nothing more is written to it: this is its end
+    await perform(
+        _Process(config["livekit_url"], config["token"]),
+        lambda: load_renderer(config["renderer"], config["options"]),
+        Scenario.read(config["scenario"]),
+        ready=ready,
+        stopping=stopping,
+    )
+    telling.cancel()
+
+
+async def _tell(ready: asyncio.Event) -> None:
+    await ready.wait()
+    sys.stdout.write("READY\n")
+    sys.stdout.flush()
+
+
+class _Process:
+    """The body of a worker that is a process."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url, self._token = url, token
+        self._link: RtcLink | None = None
+
+    async def join(self) -> RtcLink:
+        from avatar_core.rtc.link import join
+
+        self._link = await join(self._url, self._token)
+        return self._link
+
+    def crash(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def freeze(self) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    async def reconnect(self) -> None:
+        from livekit import rtc
+
+        if self._link is not None:
+            await self._link.room.simulate_scenario(
+                rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT
+            )
 
 
 if __name__ == "__main__":

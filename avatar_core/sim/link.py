@@ -75,21 +75,19 @@ class MemoryWriter(StreamWriter):
 
     async def write(self, data: bytes) -> None:
         """Send one message."""
-        self._link.must_be_connected()
+        await self._link.use()
         if not self.broken:
             self._link.room.later(lambda: self._bring(bytes(data)))
-        await asyncio.sleep(0)
 
     async def aclose(self, reason: str = "") -> None:
         """End the stream; idempotent."""
         if self._closed:
             return
         self._closed = True
-        self._link.must_be_connected()
+        await self._link.use()
         end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
         if not self.broken:
             self._link.room.later(lambda: self._bring(end))
-        await asyncio.sleep(0)
 
     def _bring(self, item: bytes | RoomError | None) -> None:
         for reader in self._readers:
@@ -105,6 +103,7 @@ class MemoryLink(RoomLink):
         self._identity = identity
         self._attributes = attributes
         self._connected = True
+        self._frozen = False
         self._watchers: list[PresenceHandler] = []
         self._streams: dict[str, StreamHandler] = {}
         self._rpc: dict[str, RpcHandler] = {}
@@ -147,7 +146,7 @@ class MemoryLink(RoomLink):
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
         """Open a byte stream for `to` alone."""
-        self.must_be_connected()
+        await self.use()
         readers: list[MemoryReader] = []
         writer = MemoryWriter(self, readers)
         self._writers.append(writer)
@@ -159,7 +158,6 @@ class MemoryLink(RoomLink):
                     readers.extend(member.link.receive(topic, self._identity, attributes))
 
         self.room.later(header)
-        await asyncio.sleep(0)
         return writer
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
@@ -171,9 +169,9 @@ class MemoryLink(RoomLink):
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
         """Call a participant's RPC method."""
-        self.must_be_connected()
         try:
             async with asyncio.timeout(timeout_s):
+                await self.use()
                 await asyncio.sleep(self.room.latency_s)
                 member = self.room.member(to)
                 if member is None:
@@ -197,17 +195,15 @@ class MemoryLink(RoomLink):
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
         """Send a data packet."""
-        self.must_be_connected()
+        await self.use()
 
         def arrive() -> None:
             for identity in to:
                 member = self.room.member(identity)
-                handler = member.link._data.get(topic) if member is not None else None
-                if handler is not None:
-                    handler(self._identity, bytes(payload))
+                if member is not None:
+                    member.link.take_in(topic, self._identity, bytes(payload))
 
         self.room.later(arrive)
-        await asyncio.sleep(0)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
         """Receive data packets of a topic."""
@@ -216,7 +212,7 @@ class MemoryLink(RoomLink):
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
         """Publish a microphone track."""
-        self.must_be_connected()
+        await self.use()
         audio = MemoryAudioOut(
             self._identity, format, self.room.recording, lambda: self._published("audio", gone=True)
         )
@@ -226,7 +222,7 @@ class MemoryLink(RoomLink):
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
         """Publish a camera track."""
-        self.must_be_connected()
+        await self.use()
         self._published("video")
         return MemoryVideoOut(
             self._identity, self.room.recording, lambda: self._published("video", gone=True)
@@ -239,24 +235,34 @@ class MemoryLink(RoomLink):
 
     # What the room does with a link.
 
-    def must_be_connected(self) -> None:
-        """Raise where the room is gone."""
+    async def use(self) -> None:
+        """Go through the link: raises where the room is gone, and never ends while frozen."""
+        await asyncio.sleep(0)
+        if self._frozen:
+            await asyncio.get_running_loop().create_future()
         if not self._connected:
             raise RoomError(f"the room {self.room.name!r} is not connected.")
 
     def receive(self, topic: str, sender: str, attributes: Mapping[str, str]) -> list[MemoryReader]:
         """A stream was opened to us; without a handler for its topic nobody reads it."""
         handler = self._streams.get(topic)
-        if handler is None:
+        if handler is None or self._frozen:
             return []
         reader = MemoryReader(sender, attributes)
         self._readers.append(reader)
         handler(sender, reader)
         return [reader]
 
+    def take_in(self, topic: str, sender: str, payload: bytes) -> None:
+        """A data packet has arrived."""
+        handler = self._data.get(topic)
+        if handler is not None and not self._frozen:
+            handler(sender, payload)
+
     async def answer(self, caller: str, method: str, payload: str) -> str:
         """Run the handler of a call."""
         handler = self._rpc.get(method)
+        await self.use()
         if handler is None:
             raise RoomError(f"{method} is not known.", rpc_code=UNSUPPORTED)
         try:
@@ -267,7 +273,7 @@ class MemoryLink(RoomLink):
 
     def changed(self, change: Change, peer: Peer | None) -> None:
         """Tell who watches."""
-        for handler in list(self._watchers):
+        for handler in list(self._watchers) if not self._frozen else ():
             handler(change, peer)
 
     def break_streams(self, sender: str | None = None) -> None:
@@ -278,6 +284,12 @@ class MemoryLink(RoomLink):
         if sender is None:
             for writer in self._writers:
                 writer.broken = True
+
+    def freeze(self) -> None:
+        """Stop doing anything, and stay: nothing comes out of us, and nothing gets in."""
+        self._frozen = True
+        for audio in self._sounds:
+            audio.freeze()
 
     def drop(self, change: Change | None) -> None:
         """We are out of the room; told unless it came without a word."""

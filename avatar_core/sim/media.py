@@ -71,9 +71,12 @@ class MemoryAudioOut(AudioOut):
         self._playout = PlayoutClock()
         self._waiting: list[tuple[float, bytes, asyncio.TimerHandle]] = []
         self._removed = False
+        self._frozen = False
 
     async def capture(self, pcm: bytes) -> None:
         """Queue a frame; waits while the queue is full."""
+        if self._frozen:
+            await asyncio.get_running_loop().create_future()
         surplus_s = self._playout.queued_s + self.format.duration_s(len(pcm)) - QUEUE_S
         if surplus_s > 0:
             await asyncio.sleep(surplus_s)
@@ -99,6 +102,10 @@ class MemoryAudioOut(AudioOut):
                 self._recording.heard(self._identity, at_s, self.format, left)
         self._waiting.clear()
         self._playout.clear()
+
+    def freeze(self) -> None:
+        """Take nothing more in; what is queued plays out."""
+        self._frozen = True
 
     async def heard(self) -> None:
         """Somebody always listens here."""

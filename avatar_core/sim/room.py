@@ -84,6 +84,11 @@ class MemoryRoom:
         asyncio.get_running_loop().call_later(UNANNOUNCED_S, self._announce, identity, sid)
         return link
 
+    def agent(self, identity: str = "agent") -> MemoryLink:
+        """The place of an agent in the room: it joins where it has not."""
+        member = self.member(identity)
+        return member.link if member is not None else self.join(identity, is_agent=True)
+
     def peers_of(self, identity: str) -> dict[str, Peer]:
         """The others: who was here before, and who was announced since."""
         me = self.members.get(identity)

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from avatar_core.contracts.errors import WorkerError
+from avatar_core.worker import tasks
 
 CHILD = "avatar_core.rtc.child"
 READY = b"READY"
@@ -23,6 +24,9 @@ PR_SET_PDEATHSIG = 1
 STOP_S = 1.0
 TAIL_LINES = 12
 POLL_S = 0.2
+
+_children: dict[str, asyncio.subprocess.Process] = {}
+"""Held while they run: the end of its pipe ends a child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,88 +101,94 @@ class ProcessRecord:
             return
 
 
-class WorkerHost:
-    """Starts worker processes. Their configuration, token and all, goes through a pipe."""
+async def start_worker(
+    renderer: str,
+    *,
+    livekit_url: str,
+    token: str,
+    options: Mapping[str, Any] | None = None,
+    scenario: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
+    """Start a worker process; see `StartWorker`. Its token goes through a pipe.
 
-    _children: dict[str, asyncio.subprocess.Process] = {}  # noqa: RUF012 - keeps pipes open
-
-    @classmethod
-    async def start(
-        cls,
-        renderer: str,
-        *,
-        livekit_url: str,
-        token: str,
-        options: Mapping[str, Any] | None = None,
-    ) -> ProcessRecord:
-        """Start a worker; return when it is in the room with both its tracks.
-
-        Args:
-            renderer: `package.module:Class` of a `Renderer`.
-            livekit_url: The server it joins.
-            token: The token it joins with.
-            options: Keyword arguments of the renderer, JSON-safe.
-
-        Raises:
-            WorkerError: It cannot be started or dies before it is ready; its last words are
-                in the message.
-        """
-        nonce = secrets.token_hex(8)
-        config = {
-            "renderer": renderer,
-            "options": dict(options or {}),
-            "livekit_url": livekit_url,
-            "token": token,
-        }
-        try:
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                CHILD,
-                nonce,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise WorkerError(f"no worker process can be started ({error}).") from error
-        record = ProcessRecord(child.pid, _started(child.pid), nonce)
-        assert child.stdin is not None
-        try:
-            child.stdin.write(json.dumps(config).encode() + b"\n")
-            await child.stdin.drain()
-            await cls._until_ready(child, token)
-        except BaseException as error:
-            await asyncio.shield(record.stop())
-            if isinstance(error, ConnectionError):
-                raise WorkerError("the worker process died as it started.") from error
-            raise
-        cls._children[nonce] = child
-        drain = asyncio.create_task(cls._drain(child, nonce), name=f"worker {child.pid}")
-        drain.add_done_callback(lambda _: cls._children.pop(nonce, None))
-        return record
-
-    @staticmethod
-    async def _until_ready(child: asyncio.subprocess.Process, token: str) -> None:
-        assert child.stdout is not None
-        words: list[str] = []
-        async for line in child.stdout:
-            if line.strip() == READY:
-                return
-            words.append(line.decode(errors="replace").rstrip().replace(token, "<token>"))
-        last = "\n  ".join(words[-TAIL_LINES:]) or "(it said nothing)"
-        raise WorkerError(
-            f"the worker process died as it started. It said:\n  {last}\n",
-            hint="Mend what it names, then start again.",
+    Raises:
+        WorkerError: It cannot be started or dies before it is ready; its last words are
+            in the message.
+    """
+    nonce = secrets.token_hex(8)
+    config = {
+        "renderer": renderer,
+        "options": dict(options or {}),
+        "scenario": dict(scenario or {}),
+        "livekit_url": livekit_url,
+        "token": token,
+    }
+    try:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            CHILD,
+            nonce,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
         )
+    except OSError as error:
+        raise WorkerError(f"no worker process can be started ({error}).") from error
+    record = ProcessRecord(child.pid, _started(child.pid), nonce)
+    assert child.stdin is not None
+    try:
+        child.stdin.write(json.dumps(config).encode() + b"\n")
+        await child.stdin.drain()
+        await _until_ready(child, token)
+    except BaseException as error:
+        await asyncio.shield(record.stop())
+        if isinstance(error, ConnectionError):
+            raise WorkerError("the worker process died as it started.") from error
+        raise
+    _children[nonce] = child
+    drain = asyncio.create_task(_drain(child), name=f"worker {child.pid}")
+    drain.add_done_callback(lambda _: _children.pop(nonce, None))
+    return record.state
 
-    @staticmethod
-    async def _drain(child: asyncio.subprocess.Process, nonce: str) -> None:
-        assert child.stdout is not None
-        async for line in child.stdout:
-            sys.stderr.buffer.write(line)
-        await child.wait()
+
+async def stop_worker(state: Mapping[str, Any]) -> None:
+    """End the worker of a record, process or task; idempotent."""
+    if record := ProcessRecord.read(state):
+        await record.stop()
+    else:
+        await tasks.stop(state)
+
+
+async def worker_exited(state: Mapping[str, Any]) -> str:
+    """Return why, once the worker of a record is gone."""
+    if record := ProcessRecord.read(state):
+        await record.exited()
+    else:
+        await tasks.exited(state)
+    return "its worker exited"
+
+
+async def _until_ready(child: asyncio.subprocess.Process, token: str) -> None:
+    assert child.stdout is not None
+    words: list[str] = []
+    async for line in child.stdout:
+        if line.strip() == READY:
+            return
+        words.append(line.decode(errors="replace").rstrip().replace(token, "<token>"))
+    last = "\n  ".join(words[-TAIL_LINES:]) or "(it said nothing)"
+    raise WorkerError(
+        f"the worker process died as it started. It said:\n  {last}\n",
+        hint="Mend what it names, then start again.",
+    )
+
+
+async def _drain(child: asyncio.subprocess.Process) -> None:
+    assert child.stdout is not None
+    async for line in child.stdout:
+        sys.stderr.buffer.write(line)
+    await child.wait()
 
 
 def die_with_parent() -> None:

@@ -22,7 +22,7 @@ from avatar_core.devserver.address import free_ports
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.rtc.link import join
 from avatar_core.sim.tones import VOCABULARY, WordTones
-from avatar_core.worker.host import WorkerHost
+from avatar_core.worker.host import start_worker
 from tests.livekit.in_process import NoSettings, OurProvider
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage, frames, token
 
@@ -294,7 +294,7 @@ class BrokenProvider(AvatarProvider[NoSettings]):
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         self.tokens.append(request.avatar_token())
-        await WorkerHost.start(
+        await start_worker(
             self.renderer,
             livekit_url=request.livekit_url,
             token=self.tokens[-1],
@@ -322,7 +322,7 @@ class ForgingProvider(BrokenProvider):
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         self.tokens.append(request.avatar_token()[:-8] + "AAAAAAAA")
-        await WorkerHost.start(
+        await start_worker(
             self.renderer, livekit_url=request.livekit_url, token=self.tokens[-1]
         )
         raise AssertionError("this worker cannot join")

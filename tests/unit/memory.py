@@ -115,7 +115,8 @@ class Scene:
             link=self.agent,
             livekit_url="ws://memory",
             mint=lambda _: "token",
-            join=self._no_join,
+            join=self._nothing,
+            start_worker=self._nothing,
             provision_timeout_s=20.0,
             join_timeout_s=join_timeout_s,
         )
@@ -151,7 +152,7 @@ class Scene:
                 await asyncio.sleep(0.005)
         return now()
 
-    async def _no_join(self, _: object) -> Any:
+    async def _nothing(self, *_: object, **__: object) -> Any:
         raise AssertionError
 
 

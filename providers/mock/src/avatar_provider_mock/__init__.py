@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from avatar_core import (
     AudioFormat,
     AvatarProvider,
     Capabilities,
-    ProcessRecord,
     ProviderSettings,
     ProvisionedAvatar,
     ProvisionRequest,
-    WorkerHost,
+    Scenario,
+    stop_worker,
+    worker_exited,
 )
 
 __all__ = ["MockProvider", "MockSettings"]
@@ -32,10 +33,17 @@ class MockSettings(ProviderSettings):
     width: int = Field(default=512, ge=64, le=1920, multiple_of=2)
     height: int = Field(default=512, ge=64, le=1920, multiple_of=2)
     fps: float = Field(default=25.0, ge=5, le=60)
+    scenario: Annotated[Scenario, NoDecode] = Scenario()
+    """How the worker misbehaves, like `join_delay_s=2,crash_at_s=9`."""
+
+    @field_validator("scenario", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        return Scenario.parse(value) if isinstance(value, str) else value
 
 
 class MockProvider(AvatarProvider[MockSettings]):
-    """A worker in a child process that flashes while it beeps."""
+    """A worker of our own that flashes while it beeps."""
 
     name = "mock"
     api_version = (1, 0)
@@ -49,27 +57,21 @@ class MockProvider(AvatarProvider[MockSettings]):
     )
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start the child; it is in the room when this returns."""
-        record = await WorkerHost.start(
+        """Start the worker; it is in the room when this returns."""
+        state = await request.start_worker(
             RENDERER,
-            livekit_url=request.livekit_url,
             token=request.avatar_token(),
             options=self.settings.model_dump(include={"width", "height", "fps"}),
+            scenario=self.settings.scenario.as_dict(),
         )
-        avatar = ProvisionedAvatar(
-            session_id=f"mock-{record.pid}", identity=request.identity, state=record.state
-        )
+        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity, state=state)
         request.claim(avatar)
         return avatar
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the child, from the record alone."""
-        if record := ProcessRecord.read(avatar.state):
-            await record.stop()
+        """End the worker, from the record alone."""
+        await stop_worker(avatar.state)
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return when the child has exited."""
-        if record := ProcessRecord.read(avatar.state):
-            await record.exited()
-            return "its worker process exited"
-        return await super().watch(avatar)
+        """Return when the worker has exited."""
+        return await worker_exited(avatar.state)

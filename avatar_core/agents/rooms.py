@@ -1,0 +1,63 @@
+"""The room decides: what a real one and one in memory need to bring an avatar in."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from livekit import rtc
+
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.provider import TokenSpec
+from avatar_core.engine.lease import Stage
+from avatar_core.engine.tokens import TokenMint
+from avatar_core.rtc.link import join, link_for
+from avatar_core.settings import AvatarSettings, LiveKitSettings
+from avatar_core.sim import workers
+from avatar_core.sim.room import MemoryRoom
+from avatar_core.worker.host import start_worker
+
+AnyRoom = rtc.Room | MemoryRoom
+
+
+def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None) -> Stage:
+    """Everything that is needed to bring avatars into this room."""
+    provision_s, join_s = settings.provision_timeout_s, settings.join_timeout_s
+    if isinstance(room, MemoryRoom):
+
+        async def admit(spec: TokenSpec) -> RoomLink:
+            return workers.admit(room, workers.mint(spec))
+
+        return Stage(
+            link=room.agent(),
+            livekit_url="",
+            mint=workers.mint,
+            join=admit,
+            start_worker=partial(workers.start_worker, room),
+            provision_timeout_s=provision_s,
+            join_timeout_s=join_s,
+        )
+    link = link_for(room)
+    url, mint = "", _no_token
+    if livekit is not None:
+        url, mint = livekit.url, TokenMint(livekit, link.room_name).mint
+
+    async def join_again(spec: TokenSpec) -> RoomLink:
+        return await join(url, mint(spec))
+
+    return Stage(
+        link=link,
+        livekit_url=url,
+        mint=mint,
+        join=join_again,
+        start_worker=partial(start_worker, livekit_url=url),
+        provision_timeout_s=provision_s,
+        join_timeout_s=join_s,
+    )
+
+
+def _no_token(spec: TokenSpec) -> str:
+    raise RoomError(
+        f"no token can be made for {spec.identity}.",
+        hint="Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
+    )
