@@ -182,9 +182,20 @@ class Lease:
         """End the session; bounded, idempotent, never raises."""
         if not self._released:
             self._released = True
-            await self.road.sink.aclose()
-            await self.road.tracker.aclose()
-            await _end(self.provider, self.avatar, reason)
+            await asyncio.gather(
+                _closed(self.road.sink),
+                _closed(self.road.tracker),
+                _end(self.provider, self.avatar, reason),
+            )
+
+
+async def _closed(part: AudioSink | PlaybackTracker) -> None:
+    """Nothing that a road does as it closes keeps its session from being ended."""
+    try:
+        async with asyncio.timeout(RELEASE_S):
+            await part.aclose()
+    except Exception as error:
+        log.warning("A road could not be closed (%s: %s).", type(error).__name__, error)
 
 
 async def _end(provider: AvatarProvider[Any], avatar: ProvisionedAvatar, reason: str) -> None:
