@@ -107,7 +107,11 @@ class Lease:
         Raises:
             ProvisionError: No avatar was had. Nothing else escapes, but cancellation.
         """
-        claimed: list[ProvisionedAvatar] = []
+        claimed: dict[str, ProvisionedAvatar] = {}
+
+        def claim(avatar: ProvisionedAvatar) -> None:
+            claimed[avatar.session_id] = avatar
+
         suffix = secrets.token_hex(4)
         request = ProvisionRequest(
             key=f"{stage.link.room_name}-{suffix}",
@@ -117,15 +121,17 @@ class Lease:
             identity=f"{provider.name}-avatar-{suffix}",
             deadline_s=stage.provision_timeout_s,
             mint=stage.mint,
-            claim=claimed.append,
+            claim=claim,
             start_worker=stage.start_worker,
         )
         try:
             async with asyncio.timeout(stage.provision_timeout_s):
-                return cls(provider, stage, await provider.provision(request))
+                avatar = await provider.provision(request)
+            claim(avatar)
+            return cls(provider, stage, avatar)
         except BaseException as error:
-            for avatar in claimed:
-                await asyncio.shield(_end(provider, avatar, "provisioning failed"))
+            endings = [_end(provider, avatar, "it failed") for avatar in claimed.values()]
+            await asyncio.shield(asyncio.gather(*endings))
             if isinstance(error, AvatarError | asyncio.CancelledError):
                 if isinstance(error, AvatarError):
                     error.provider = error.provider or provider.name
