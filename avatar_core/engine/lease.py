@@ -16,6 +16,7 @@ from avatar_core.contracts.errors import (
     JoinTimeoutError,
     Outcome,
     ProtocolError,
+    RoadError,
     RoadLostError,
     UnavailableError,
 )
@@ -130,8 +131,8 @@ class Lease:
             claim(avatar)
             return cls(provider, stage, avatar)
         except BaseException as error:
-            endings = [_end(provider, avatar, "it failed") for avatar in claimed.values()]
-            await asyncio.shield(asyncio.gather(*endings))
+            ending = (_end(provider, had, "provisioning failed") for had in claimed.values())
+            await asyncio.shield(asyncio.gather(*ending))
             if isinstance(error, AvatarError | asyncio.CancelledError):
                 if isinstance(error, AvatarError):
                     error.provider = error.provider or provider.name
@@ -156,10 +157,10 @@ class Lease:
 
         Raises:
             JoinTimeoutError: It took too long.
-            RoadLostError: The session ended before.
+            RoadError: The road cannot be opened, or the session ended before.
         """
         opening = asyncio.ensure_future(self.road.sink.open())
-        gone = asyncio.ensure_future(self.provider.watch(self.avatar))
+        gone = asyncio.ensure_future(self.gone())
         try:
             done, _ = await asyncio.wait(
                 (opening, gone),
@@ -167,7 +168,13 @@ class Lease:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if opening in done:
-                return opening.result()
+                if isinstance(error := opening.exception(), AvatarError | None):
+                    return opening.result()
+                raise RoadError(
+                    f"the road to the avatar broke as it opened with {type(error).__name__}.",
+                    provider=self.provider.name,
+                    hint="This is a defect of the provider package; report it there.",
+                ) from error
             if gone in done:
                 raise RoadLostError(
                     f"the avatar was gone before it joined ({gone.result()}).",
@@ -183,6 +190,14 @@ class Lease:
             opening.cancel()
             gone.cancel()
             await asyncio.gather(opening, gone, return_exceptions=True)
+
+    async def gone(self) -> str:
+        """Return why, once the provider knows that the session is gone."""
+        try:
+            return await self.provider.watch(self.avatar)
+        except Exception:
+            log.exception("%s cannot watch its avatar; others do.", self.provider.name)
+            return await AvatarProvider.watch(self.provider, self.avatar)
 
     async def release(self, reason: str) -> None:
         """End the session; bounded, idempotent, never raises."""

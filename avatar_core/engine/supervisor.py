@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from avatar_core.engine.lease import Lease
 
 if TYPE_CHECKING:
     from avatar_core.engine.player import Player
-
-log = logging.getLogger("avatar_core")
 
 TICK_S = 0.05
 REST_S = 0.1
@@ -93,12 +90,8 @@ class Supervisor:
     # The provider's word: a child that exited, a session that was ended.
 
     async def _word(self) -> None:
-        try:
-            why = await self._lease.provider.watch(self._lease.avatar)
-        except Exception:
-            log.exception("%s cannot watch its avatar.", self._lease.provider.name)
-        else:
-            self._verdict(f"is gone ({why})")
+        why = await self._lease.gone()
+        self._verdict(f"is gone ({why})")
 
     # The pulse: silence counts only while sound, or the end of a take, is owed; and only time
     # in which this loop itself ran, so that a busy process does not take its own pause for a

@@ -59,12 +59,13 @@ class Watched:
             ctx=SimpleNamespace(link=self.agent),
             avatar=record,
             road=self.road,
-            provider=SimpleNamespace(name="p", watch=self._watch),
+            provider=SimpleNamespace(name="p"),
+            gone=self._gone,
         )
         self.supervisor = Supervisor(lease, cast(Player, self), self._lose)
         self.beating = asyncio.create_task(self.pulse.run())
 
-    async def _watch(self, _: ProvisionedAvatar) -> str:
+    async def _gone(self) -> str:
         return await self.gone
 
     def _lose(self, error: AvatarError) -> None:
@@ -198,18 +199,6 @@ async def test_the_providers_word() -> None:
     watched.gone.set_result("the process exited")
     await asyncio.sleep(0.001)
     assert "the process exited" in watched.verdicts[0][1]
-    await watched.close()
-
-
-async def test_a_watch_that_breaks_is_not_a_death() -> None:
-    watched = Watched()
-    watched.gone.set_exception(ValueError("a defect"))
-    watched.speak()
-    await watched.play(3.0)
-    assert watched.verdicts == []
-    watched.pulse.beats = False
-    await asyncio.sleep(0.5)
-    assert len(watched.verdicts) == 1, "the pulse is still watched"
     await watched.close()
 
 
