@@ -110,16 +110,25 @@ class Lifecycle:
 
     async def at_start(self) -> Road:
         """The avatar's road; while one joins, speech is held for it, once and bounded."""
+        self._look_at_road()
         if self._may_hold:
             await self._hold()
         if self._lease is not None:
             self._close_voice()
             return self._lease.road
+        if self._voice is not None and self._voice.lost is not None:
+            self._close_voice()
         return await self._open_voice()
 
     async def after_loss(self) -> Road:
         """The agent's own voice."""
+        self._look_at_road()
         return await self._open_voice()
+
+    def _look_at_road(self) -> None:
+        """The player may have found the road broken before the supervisor did."""
+        if self._lease is not None and self._lease.road.lost is not None:
+            self._lost(self._lease, self._lease.road.lost)
 
     async def _hold(self) -> None:
         now = self._stage.clock()
