@@ -184,6 +184,7 @@ class Lifecycle:
         self._player.lose(lease.road, error)
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
+        self._enter(AvatarState.VOICE, VOICE)
         self._spawn(self._open_voice())
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
