@@ -25,7 +25,7 @@ from avatar_core.rtc.listener import Listener
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.sim.tones import VOCABULARY, WordTones
 from avatar_core.worker.host import ProcessRecord
-from tests.livekit.hearing import Hearing
+from tests.livekit.hearing import Heard, Hearing
 
 RATE_HZ = 24_000
 FRAME_S = 0.02
@@ -282,6 +282,10 @@ class Stage:
 
     # What came of it.
 
+    def heard(self) -> list[Heard]:
+        """The words that the listener heard so far, in order of time."""
+        return self.hearing.words()
+
     def voices(self) -> list[rtc.LocalTrackPublication]:
         """The tracks that the agent itself has published."""
         return list(self.room.local_participant.track_publications.values())
@@ -294,7 +298,7 @@ class Stage:
         """All that is known, for the one who reads of a failure."""
         heard = [
             f"{h.word} {h.start_s - self.turns[0].said_at:.2f} x{h.share:.2f} {h.track[-3:]}"
-            for h in self.hearing.words()
+            for h in self.heard()
         ]
         log = [f"{at_s - self.turns[0].said_at:.2f} {event}" for at_s, event in self.log]
         return "\n".join(("", ", ".join(heard), *self.items, *log, str(self.counts)))

@@ -138,7 +138,7 @@ async def test_a_false_interruption_pauses_and_loses_nothing(server: DevServer) 
         await microphone.aclose()
         assert not turn.handle.interrupted
         assert longest_silence_s(stage, noise_at) > FALSE_INTERRUPTION_S
-        assert [h for h in stage.hearing.words() if h.start_s > resumed_at] != []
+        assert [h for h in stage.heard() if h.start_s > resumed_at] != []
         stage.check()
         assert stage.history() == [" ".join(WORDS)]
 
@@ -163,7 +163,7 @@ async def test_a_greeting_goes_by_voice_when_the_avatar_stays_away(server: DevSe
         turn = await stage.say_all(WORDS)
         stage.check()
         assert stage.hearing.shares()[WORDS[0]] > WHOLE
-        held_s = stage.hearing.words()[0].start_s - turn.said_at
+        held_s = stage.heard()[0].start_s - turn.said_at
         assert held_s >= 2 * NeverProvider.capabilities.expected_join_s
         assert stage.avatar.state is AvatarState.STARTING
         await stage.say_all(MORE_WORDS)
