@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -93,9 +93,11 @@ class Lifecycle:
         if self._acquiring is not None:
             self._acquiring.cancel()
         self._end_lease(reason)
-        self._close_voice()
         try:
             async with asyncio.timeout(RELEASE_S):
+                if self._voice_opening is not None:
+                    await asyncio.wait([self._voice_opening])
+                self._close_voice()
                 if self._acquiring is not None:
                     await asyncio.wait([self._acquiring])  # it may have something to release
                 while self._ending:
@@ -205,16 +207,11 @@ class Lifecycle:
     # The voice, opened at first need and closed once an avatar speaks again.
 
     async def _open_voice(self) -> Road:
-        if self._voice is None:
-            if self._voice_opening is None:
-                self._voice_opening = asyncio.create_task(self._publish_voice())
-            opening = self._voice_opening
-            try:
-                self._voice = await asyncio.shield(opening)
-            finally:
-                if opening.done():
-                    self._voice_opening = None
-        return self._voice
+        if self._voice is not None:
+            return self._voice
+        if self._voice_opening is None:
+            self._voice_opening = asyncio.create_task(self._publish_voice())
+        return await asyncio.shield(self._voice_opening)
 
     async def _publish_voice(self) -> Road:
         sink = VoiceSink(self._stage.link)
@@ -222,16 +219,19 @@ class Lifecycle:
             await sink.open()
         except RoadError as error:
             raise RoadError(f"the agent's own voice cannot be published: {error}") from error
+        finally:
+            self._voice_opening = None
         tracker = ClockTracker(
             sink.played_s, cut=sink.was_cut, source="exact", tail_s=PLAYOUT_TAIL_S
         )
-        return Road(
+        self._voice = Road(
             provider=VOICE,
             sink=sink,
             tracker=tracker,
             format=VOICE_FORMAT,
             run_ahead_s=VOICE_RUN_AHEAD_S,
         )
+        return self._voice
 
     def _close_voice(self) -> None:
         voice, self._voice = self._voice, None
@@ -250,7 +250,13 @@ class Lifecycle:
             self.state = state
             self._tell(StateChanged(state=state, provider=provider))
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        async def attempt() -> None:
+            try:
+                await work
+            except AvatarError as error:
+                log.warning("%s", error)
+
+        task = asyncio.create_task(attempt())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
