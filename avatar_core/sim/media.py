@@ -35,6 +35,10 @@ class Run:
         """Loop time after its last sample."""
         return self.at_s + self.format.duration_s(len(self.pcm))
 
+    def since(self, at_s: float) -> bytes:
+        """What was heard from a time on."""
+        return bytes(self.pcm[self.format.size(max(0.0, at_s - self.at_s)) :])
+
 
 @dataclass
 class Recording:

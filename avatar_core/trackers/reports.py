@@ -10,6 +10,9 @@ from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.link import Dispatcher
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
 
+FASTER_S = 0.1
+"""Nobody hears more than the time that has passed; clocks may differ by so much."""
+
 
 class ReportsTracker(PlaybackTracker):
     """Hears `avatar.report` packets and `avatar.take` calls of one participant."""
@@ -22,6 +25,7 @@ class ReportsTracker(PlaybackTracker):
         self._clock = clock
         self._malformed = malformed
         self._take: Take | None = None
+        self._followed_at = 0.0
         self._sequence = -1
         self._alive_at: float | None = None
         self._leave = (
@@ -36,7 +40,7 @@ class ReportsTracker(PlaybackTracker):
 
     def follow(self, take: Take) -> None:
         """Believe reports about this take only."""
-        self._take = take
+        self._take, self._followed_at = take, self._clock()
 
     async def aclose(self) -> None:
         """Stop listening."""
@@ -69,5 +73,10 @@ class ReportsTracker(PlaybackTracker):
     def _believe(self, report: wire.Report) -> None:
         self._alive_at = self._clock()
         take = self._take
-        if take is not None and report.take_id == take.id:
+        if take is None or report.take_id != take.id:
+            return
+        elapsed_s = self._clock() - self._followed_at
+        if report.position_s > elapsed_s + FASTER_S:
+            self._malformed(f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s.")
+        else:
             take.report(report.position_s, report.state)

@@ -56,6 +56,7 @@ async def test_reports_reach_their_take() -> None:
     reports, take = Reports(), take_of(2.0)
     assert reports.tracker.alive_at is None
     reports.tracker.follow(take)
+    await asyncio.sleep(2.0)
     await reports.packet(0, take, 0.5, TakeState.PLAYING)
     assert (take.position_s, take.state) == (0.5, TakeState.PLAYING)
     assert reports.tracker.alive_at == pytest.approx(now(), abs=0.011)
@@ -66,12 +67,24 @@ async def test_reports_reach_their_take() -> None:
 async def test_an_older_report_is_dropped() -> None:
     reports, take = Reports(), take_of(2.0)
     reports.tracker.follow(take)
+    await asyncio.sleep(2.0)
     await reports.packet(5, take, 0.5, TakeState.PLAYING)
     alive_at = reports.tracker.alive_at
     await reports.packet(4, take, 1.5, TakeState.DONE)
     await reports.packet(5, take, 1.5, TakeState.DONE)
     assert (take.position_s, take.state) == (0.5, TakeState.PLAYING)
     assert reports.tracker.alive_at == alive_at
+
+
+async def test_nobody_hears_faster_than_time_passes() -> None:
+    reports, take = Reports(), take_of(2.0)
+    reports.tracker.follow(take)
+    await asyncio.sleep(0.5)
+    await reports.packet(0, take, 1.5, TakeState.DONE)
+    assert (take.position_s, take.state) == (0.0, TakeState.OPEN)
+    assert reports.tracker.alive_at == pytest.approx(now(), abs=0.011)
+    await reports.packet(1, take, 0.5, TakeState.PLAYING)
+    assert take.position_s == 0.5
 
 
 async def test_a_report_of_another_take_is_only_a_pulse() -> None:

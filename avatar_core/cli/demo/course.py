@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import sys
@@ -46,6 +47,7 @@ AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
 def run(seconds: float | None, *, allow_remote: bool) -> int:
     """Run the demo; the exit code is 0 if every word was heard as it must be."""
     os.environ["AVATAR_PROVIDER"] = os.environ.get("AVATAR_PROVIDER") or "mock"
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
     view = View()
     try:
         resolve(None, ProviderRegistry(), AvatarSettings.load())

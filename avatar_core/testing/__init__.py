@@ -1,0 +1,1 @@
+"""For tests of applications and providers: virtual time, and a conversation to judge."""

@@ -1,0 +1,185 @@
+"""A conversation with a real AgentSession in a room in memory, scripted and judged in words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from livekit import rtc
+from livekit.agents import Agent, AgentSession
+from livekit.agents.voice import SpeechHandle
+from livekit.agents.voice.transcription import TranscriptSynchronizer
+
+from avatar_core.agents.session import AvatarSession
+from avatar_core.contracts.events import AvatarEvent
+from avatar_core.settings import LiveKitSettings
+from avatar_core.sim.room import MemoryRoom
+from avatar_core.sim.tones import VOCABULARY, HeardWord, WordTones, hear
+
+RATE_HZ = 24_000
+FRAME_S = 0.02
+TTS_SPEED = 5
+TICK_S = 0.01
+QUIET_S = 0.3
+LEAST_SHARE, TWICE_SHARE = 0.6, 1.4
+MOST_TWICE = 2
+"""At most 0.6 s are said again after a fault, and two words are that long."""
+IN_MEMORY = LiveKitSettings.model_validate(
+    {"LIVEKIT_URL": "ws://memory", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
+)
+"""For `create_avatar`, where there is no server to name."""
+EVENTS = ("state_changed", "avatar_joined", "avatar_error", "take_finished")
+
+
+@dataclass(slots=True)
+class Turn:
+    """Something the agent said.
+
+    Attributes:
+        words: What it was to say.
+        handle: AgentSession's.
+        said_at: Loop time.
+        cut: Whether the test interrupted it.
+        heard: What a listener heard, filled in once the turn is over.
+        history: What was committed of it.
+    """
+
+    words: Sequence[str]
+    handle: SpeechHandle
+    said_at: float
+    cut: bool = False
+    heard: list[HeardWord] = field(default_factory=list)
+    history: str = ""
+
+    def shares(self) -> dict[str, float]:
+        """How much of each word was heard; 1.0 is once."""
+        shares: Counter[str] = Counter()
+        for word in self.heard:
+            shares[word.word] += word.share  # type: ignore[assignment]
+        return dict(shares)
+
+
+class Conversation:
+    """Enter it, let the agent speak, interrupt, and look at what was heard.
+
+    Each turn says words of `VOCABULARY` from its start, so that a word stands for its place.
+
+    Args:
+        avatar: Of `create_avatar`; started in a room of its own.
+        room: Another room, to be looked at from outside.
+    """
+
+    def __init__(self, avatar: AvatarSession, room: MemoryRoom | None = None) -> None:
+        self.avatar = avatar
+        self.room = room or MemoryRoom()
+        self.session: AgentSession[Any] = AgentSession()
+        self.turns: list[Turn] = []
+        self.events: list[tuple[float, AvatarEvent]] = []
+        self._tones = WordTones(RATE_HZ)
+        self._committed: list[str] = []
+        self._synchronizer: TranscriptSynchronizer
+
+    async def __aenter__(self) -> Self:
+        for name in EVENTS:
+            self.avatar.on(name, self._note)  # type: ignore[arg-type]
+        self.session.on("conversation_item_added", self._item_added)
+        await self.avatar.start(self.session, self.room)
+        leaf = self.session.output.audio
+        assert leaf is not None
+        self._synchronizer = TranscriptSynchronizer(
+            next_in_chain_audio=leaf, next_in_chain_text=None
+        )
+        self.session.output.audio = self._synchronizer.audio_output
+        self.session.output.transcription = self._synchronizer.text_output
+        await self.session.start(Agent(instructions=""))
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self.session.aclose()
+        await self.avatar.aclose()
+        await self._synchronizer.aclose()
+
+    def say(self, count: int) -> Turn:
+        """Say the first `count` words of the vocabulary."""
+        words = VOCABULARY[:count]
+        audio = self._frames(self._tones.speak(words))
+        handle = self.session.say(" ".join(words), audio=audio)
+        turn = Turn(words, handle, asyncio.get_running_loop().time())
+        self.turns.append(turn)
+        return turn
+
+    async def over(self, turn: Turn) -> Turn:
+        """Wait for a turn's end, and listen to what came of it."""
+        committed = len(self._committed)
+        await turn.handle
+        await asyncio.sleep(QUIET_S)
+        turn.heard = self._heard_since(turn.said_at)
+        turn.history = " ".join(self._committed[committed:])
+        return turn
+
+    async def interrupt_at(self, turn: Turn, word: int) -> None:
+        """Interrupt as a person does who hears the word of that number, from 0, begin."""
+        await self.until_heard(turn, word)
+        turn.cut = True
+        turn.handle.interrupt()
+
+    async def until_heard(self, turn: Turn, word: int) -> None:
+        """Wait until a word of the turn is being heard."""
+        start_s, end_s = self._tones.spans(turn.words)[word]
+        # Virtual time costs nothing, and a recording tells nobody.
+        while self._sound_s(turn.said_at) < (start_s + end_s) / 2 and not turn.handle.done():  # noqa: ASYNC110
+            await asyncio.sleep(TICK_S)
+
+    def faults(self) -> list[str]:
+        """What is wrong with the turns so far, in words; empty if nothing is."""
+        return [
+            f"turn {number}: {fault}"
+            for number, turn in enumerate(self.turns, 1)
+            for fault in self._faults_of(turn)
+        ]
+
+    def _faults_of(self, turn: Turn) -> list[str]:
+        shares = turn.shares()
+        said = turn.history.split()
+        last = max((turn.words.index(word) for word in shares if word in turn.words), default=-1)
+        expected = turn.words[:last] if turn.cut else turn.words
+        faults = [f"{word} was not heard" for word in expected if shares.get(word, 0) < LEAST_SHARE]
+        twice = [word for word, share in shares.items() if share > TWICE_SHARE]
+        if len(twice) > MOST_TWICE:
+            faults.append(f"{', '.join(twice)} were heard twice")
+        if len(said) > last + 1:
+            faults.append(f"history says {said[-1]}, and {turn.words[last]} was the last heard")
+        return faults
+
+    def _heard_since(self, at_s: float) -> list[HeardWord]:
+        return [
+            word
+            for run in self.room.recording.runs
+            if run.end_s > at_s
+            for word in hear(run.since(at_s), run.format.rate_hz)
+        ]
+
+    def _sound_s(self, since_s: float) -> float:
+        runs = self.room.recording.runs
+        now = asyncio.get_running_loop().time()
+        return sum(min(run.end_s, now) - run.at_s for run in runs if run.at_s >= since_s)
+
+    def _note(self, event: AvatarEvent) -> None:
+        self.events.append((asyncio.get_running_loop().time(), event))
+
+    def _item_added(self, event: Any) -> None:
+        if event.item.type == "message" and event.item.role == "assistant":
+            self._committed.append(event.item.text_content or "")
+
+    async def _frames(self, pcm: bytes) -> AsyncIterator[rtc.AudioFrame]:
+        size = 2 * round(FRAME_S * RATE_HZ)
+        for start in range(0, len(pcm), size):
+            piece = pcm[start : start + size]
+            yield rtc.AudioFrame(piece, RATE_HZ, 1, len(piece) // 2)
+            await asyncio.sleep(FRAME_S / TTS_SPEED)

@@ -1,0 +1,121 @@
+"""A real AgentSession in a room in memory, in virtual time: the laws in words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from avatar_core.agents.session import AvatarSession, create_avatar
+from avatar_core.contracts.events import AvatarState
+from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+from avatar_core.testing.vtime import run
+
+TURN_WORDS = 13
+"""3.9 s."""
+
+
+def mock() -> AvatarSession:
+    return create_avatar("mock", livekit=IN_MEMORY)
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
+    monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
+
+
+def outline(conversation: Conversation) -> list[Any]:
+    """All that can be compared of a conversation: words, to the millisecond."""
+    return [
+        (
+            turn.history,
+            [(word.word, round(word.start_s, 3), round(word.share, 2)) for word in turn.heard],
+        )
+        for turn in conversation.turns
+    ]
+
+
+def test_a_turn_is_heard_and_committed() -> None:
+    async def main() -> None:
+        async with Conversation(mock()) as talk:
+            turn = await talk.over(talk.say(TURN_WORDS))
+            assert [word.word for word in turn.heard] == list(turn.words)
+            assert turn.history == " ".join(turn.words)
+            assert talk.faults() == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("word", [0, 1, 6, 12])
+def test_an_interruption_at_a_word_keeps_that_and_no_more(word: int) -> None:
+    async def main() -> Turn:
+        async with Conversation(mock()) as talk:
+            turn = talk.say(TURN_WORDS)
+            await talk.interrupt_at(turn, word)
+            await talk.over(turn)
+            again = await talk.over(talk.say(TURN_WORDS))
+            assert talk.faults() == []
+            assert again.history == " ".join(again.words)
+            return turn
+
+    turn = run(main())
+    assert len(turn.heard) == word + 1
+    assert word - 1 <= len(turn.history.split()) <= word + 1
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        "crash_at_s=2.05",
+        "freeze_at_s=2.05",
+        "leaves_at_s=2.05",
+        "reconnect_at_s=2.05",
+        "mute_at_s=2.05,parted_s=60",
+        "deaf_at_s=2.05,parted_s=60",
+        "loss=0.5,jitter_s=0.05,duplicate=0.2,reorder=0.2",
+        "absurd=0.5",
+        "report_loss=1",
+        "report_double=1,report_late_s=0.2",
+        "renderer_raises=0.3,renderer_sizes=0.3,renderer_many=0.5",
+        "join_delay_s=3",
+        "never_joins=1",
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_no_word_is_lost_whatever_fails(
+    scenario: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AVATAR_MOCK_SCENARIO", f"seed={seed},{scenario}")
+
+    async def main() -> None:
+        async with Conversation(mock()) as talk:
+            for _ in range(2):
+                await talk.over(talk.say(TURN_WORDS))
+            turn = talk.say(TURN_WORDS)
+            await talk.interrupt_at(turn, 5)
+            await talk.over(turn)
+            await talk.over(talk.say(TURN_WORDS))
+            assert talk.faults() == []
+
+    run(main())
+
+
+def test_sixty_turns_are_the_same_at_every_run() -> None:
+    async def main() -> list[Any]:
+        async with Conversation(mock()) as talk:
+            for number in range(60):
+                turn = talk.say(TURN_WORDS)
+                if number % 3 == 1:
+                    await talk.interrupt_at(turn, 3 + number % 7)
+                await talk.over(turn)
+            assert talk.faults() == []
+            assert talk.avatar.state is AvatarState.LIVE
+            return outline(talk)
+
+    began = time.perf_counter()
+    first = run(main())
+    took_s = time.perf_counter() - began
+    assert run(main()) == first
+    assert took_s < 20, f"{took_s:.1f} s"
