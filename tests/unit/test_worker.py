@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fake_room import FakeLink, FakeReader, FakeRoom
 from fakes import speech
-from virtual import now, virtual
+from virtual import block, now, virtual
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
@@ -361,6 +361,26 @@ async def test_a_renderer_costs_pictures_and_never_sound(stage: Stage, answer: A
     stage.renderer.answer = (TALK,)
     before = len(stage.heard)
     assert await stage.whole(0.5, "b") == stage.heard[before:]
+
+
+@pytest.mark.parametrize(("each_s", "longer_s"), [(0.03, 0.01), (0.06, 1.22)])
+@staged
+async def test_a_slow_renderer_stutters_and_loses_nothing(
+    stage: Stage, each_s: float, longer_s: float
+) -> None:
+    render = stage.renderer.render
+
+    def slowly(chunk: bytes, last: bool) -> Sequence[Picture]:
+        block(each_s)
+        return render(chunk, last)
+
+    stage.renderer.render = slowly  # type: ignore[method-assign]
+    pcm = await stage.whole(2.0)
+    await asyncio.sleep(2.0)
+    assert stage.heard == pcm
+    assert stage.states == [("a", "playing"), ("a", "done")]
+    runs = stage.link.audio[0].runs
+    assert runs[-1][0] - runs[0][0] == pytest.approx(1.99 + longer_s, abs=0.05)
 
 
 @staged

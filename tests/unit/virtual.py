@@ -34,6 +34,13 @@ class LivelockError(BaseException):
     """So much happened that no time passes any more; nothing under test may catch it."""
 
 
+def block(duration_s: float) -> None:
+    """Time passes in which the loop does not run, as in a slow synchronous call."""
+    loop = asyncio.get_running_loop()
+    ticks = "_LoopTimeEventLoop__now"
+    setattr(loop, ticks, getattr(loop, ticks) + round(duration_s * 1e6))
+
+
 class Timeline:
     """What happened when, as text: the first thing to read when a test fails."""
 
