@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from avatar_core.agents.session import AvatarSession as AvatarSession
     from avatar_core.agents.session import create_avatar as create_avatar
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
-    from avatar_core.contracts.audio import AudioSink as AudioSink
     from avatar_core.contracts.capabilities import Capabilities as Capabilities
     from avatar_core.contracts.capabilities import SafeRetry as SafeRetry
     from avatar_core.contracts.errors import AvatarError as AvatarError
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from avatar_core.contracts.provider import TokenSpec as TokenSpec
     from avatar_core.contracts.renderer import Picture as Picture
     from avatar_core.contracts.renderer import Renderer as Renderer
+    from avatar_core.contracts.sink import AudioSink as AudioSink
     from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.sim.scenario import Scenario as Scenario
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents.session": "AvatarSession create_avatar",
-    "contracts.audio": "AudioFormat AudioSink",
+    "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
     "contracts.errors": "AvatarError ConfigError Outcome ProvisionError WorkerError",
     "contracts.playback": "PlaybackTracker Take TakeState",
@@ -44,6 +44,7 @@ _HOMES = {
         "AvatarProvider ProvisionRequest ProvisionedAvatar SinkContext TokenSpec"
     ),
     "contracts.renderer": "Picture Renderer",
+    "contracts.sink": "AudioSink",
     "engine.registry": "ProviderRegistry",
     "settings": "ProviderSettings",
     "sim.scenario": "Scenario",

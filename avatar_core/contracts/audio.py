@@ -1,15 +1,10 @@
-"""Sound as it travels: its format, its chunks, and the road that carries it."""
+"""Sound as it travels: PCM, and how much of it is how long."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from avatar_core.contracts.errors import AudioError
-
-if TYPE_CHECKING:
-    from avatar_core.contracts.playback import Take
 
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 8_000, 192_000, 8
 
@@ -58,39 +53,3 @@ class AudioFormat:
     def size(self, duration_s: float) -> int:
         """Bytes of `duration_s` seconds, rounded to whole samples."""
         return round(duration_s * self.rate_hz) * self.frame_bytes
-
-
-class AudioSink(ABC):
-    """A road: it carries one take at a time towards a listener and never judges it.
-
-    A sink lives as long as the lease it was made for. It moves bytes; what was heard is
-    the tracker's to say, what becomes of a take the player's.
-    """
-
-    @abstractmethod
-    async def open(self) -> None:
-        """Return when audio pushed from now on would be heard.
-
-        Raises:
-            RoadError: The road cannot be opened.
-        """
-
-    @abstractmethod
-    async def begin(self, take: Take) -> None:
-        """A take starts; its audio follows in `take.format`."""
-
-    @abstractmethod
-    async def push(self, chunk: bytes) -> None:
-        """Send whole samples of the current take; may wait for the network."""
-
-    @abstractmethod
-    async def end(self, take: Take) -> None:
-        """All audio of the take was pushed."""
-
-    @abstractmethod
-    async def cut(self, take: Take) -> None:
-        """Stop the take now and drop what was not heard; return when that was sent."""
-
-    @abstractmethod
-    async def aclose(self) -> None:
-        """Let go of everything; idempotent, never raises for a peer that is gone."""

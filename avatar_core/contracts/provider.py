@@ -7,22 +7,20 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from avatar_core.contracts.audio import AudioFormat, AudioSink
+from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import Clock
+from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import UnsupportedCommandError
-from avatar_core.contracts.link import Dispatcher, RoomLink
+from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.sink import AudioSink
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 
-if TYPE_CHECKING:
-    from avatar_core.settings import ProviderSettings
-
-    S = TypeVar("S", bound=ProviderSettings)
-else:
-    S = TypeVar("S")
+S = TypeVar("S")
+"""A provider's settings, a subclass of `avatar_core.ProviderSettings`."""
 
 PROVIDER_API_VERSION = (1, 0)
 """Providers state the version they were written for as a literal, never this name."""

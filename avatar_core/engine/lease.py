@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from avatar_core.contracts.audio import AudioSink
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import (
     AvatarError,
@@ -30,6 +29,7 @@ from avatar_core.contracts.provider import (
     StartWorker,
     TokenSpec,
 )
+from avatar_core.contracts.sink import AudioSink
 from avatar_core.engine.constants import OWN_RUN_AHEAD_S, RELEASE_S
 from avatar_core.engine.road import Road
 from avatar_core.sinks.bytestream import ByteStreamSink

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from avatar_core.contracts.audio import AudioFormat, AudioSink
+from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.sink import AudioSink
 
 
 @dataclass(eq=False, kw_only=True)

@@ -10,12 +10,12 @@ from typing import Any
 from livekit import rtc
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
     Change,
     DataHandler,
-    Dispatcher,
     Peer,
     PresenceHandler,
     RoomLink,

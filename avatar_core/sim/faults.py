@@ -10,11 +10,11 @@ from typing import Any
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
     DataHandler,
-    Dispatcher,
     Peer,
     PresenceHandler,
     RoomLink,

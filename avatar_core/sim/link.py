@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
     Change,
     DataHandler,
-    Dispatcher,
     Peer,
     PresenceHandler,
     RoomLink,

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from avatar_core.contracts import wire
-from avatar_core.contracts.audio import AudioSink
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import Change, Peer, StreamWriter
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import SinkContext
+from avatar_core.contracts.sink import AudioSink
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit's readers are given whole."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from avatar_core.contracts.audio import AudioFormat, AudioSink
+from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import AudioOut, RoomLink
 from avatar_core.contracts.playback import Take
+from avatar_core.contracts.sink import AudioSink
 
 VOICE_FORMAT = AudioFormat(48_000)
 TRACK_NAME = "agent_voice"

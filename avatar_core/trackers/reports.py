@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
+from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import WireError
-from avatar_core.contracts.link import Dispatcher
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
 
 FASTER_S = 0.1

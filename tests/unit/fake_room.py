@@ -14,12 +14,12 @@ from virtual import now
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import PlayoutClock, loop_time
+from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
     Change,
     DataHandler,
-    Dispatcher,
     Peer,
     PresenceHandler,
     RoomLink,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from virtual import Timeline, now
 
-from avatar_core.contracts.audio import AudioFormat, AudioSink
+from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoomError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
+from avatar_core.contracts.sink import AudioSink
 from avatar_core.engine.road import Road
 from avatar_core.engine.segment import Segment
 
