@@ -322,9 +322,7 @@ class ForgingProvider(BrokenProvider):
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         self.tokens.append(request.avatar_token()[:-8] + "AAAAAAAA")
-        await start_worker(
-            self.renderer, livekit_url=request.livekit_url, token=self.tokens[-1]
-        )
+        await start_worker(self.renderer, livekit_url=request.livekit_url, token=self.tokens[-1])
         raise AssertionError("this worker cannot join")
 
 
