@@ -6,6 +6,8 @@ SHORT_CHUNK_S, LONG_CHUNK_S = 0.02, 0.1
 """One packet while little is ahead, since larger messages double the first sound's latency;
 fewer and larger ones once the window is nearly full."""
 
+SEND_DEADLINE_S = 5.0
+"""A road that does not take a begin, a chunk or an end within this is lost."""
 CUT_DEADLINE_S = 0.4
 """A cut that nobody confirms counts as done after this."""
 REWIND_S = 0.6

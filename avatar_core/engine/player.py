@@ -11,7 +11,12 @@ from typing import Any, Protocol
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.engine.constants import CUT_DEADLINE_S, LONG_CHUNK_S, SHORT_CHUNK_S
+from avatar_core.engine.constants import (
+    CUT_DEADLINE_S,
+    LONG_CHUNK_S,
+    SEND_DEADLINE_S,
+    SHORT_CHUNK_S,
+)
 from avatar_core.engine.road import Road
 from avatar_core.engine.segment import Feed, Segment
 
@@ -191,13 +196,16 @@ class Player:
         feed = Feed(segment, take)
         self.take, self.road, self._told_s = take, road, 0.0
         self._cut_wanted = False
-        road.tracker.follow(take)
         try:
-            await self._unless_interrupted(road.sink.begin(take))
+            road.tracker.follow(take)
+            await self._send(road.sink.begin(take))
             while not take.state.final and road.lost is None:
                 await self._step(segment, road, take, feed)
         except AvatarError as error:
             self.lose(road, error)
+        except TimeoutError:
+            why = f"the road took nothing for {SEND_DEADLINE_S:g} s."
+            self.lose(road, RoadLostError(why, provider=road.provider))
         except Exception as error:
             log.debug("A road broke.", exc_info=True)
             why = f"the road broke ({type(error).__name__}: {error})."
@@ -216,10 +224,10 @@ class Player:
             await self._cut(road, take)
         elif chunk := feed.next(_budget_s(take, road)):
             take.pushed_s += take.format.duration_s(len(chunk))
-            await self._unless_interrupted(road.sink.push(chunk))
+            await self._send(road.sink.push(chunk))
         elif feed.exhausted and not take.ended:
             take.ended = True
-            await self._unless_interrupted(road.sink.end(take))
+            await self._send(road.sink.end(take))
         else:
             await self._changed()
 
@@ -266,6 +274,10 @@ class Player:
     async def _changed(self) -> None:
         await self._wake.wait()
         self._wake.clear()
+
+    async def _send(self, work: Coroutine[Any, Any, None]) -> None:
+        async with asyncio.timeout(SEND_DEADLINE_S):
+            await self._unless_interrupted(work)
 
     async def _unless_interrupted(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do the work; an interruption cancels it, and the pump looks at the facts again."""

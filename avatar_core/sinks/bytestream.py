@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
@@ -15,7 +13,6 @@ from avatar_core.contracts.sink import AudioSink
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit's readers are given whole."""
-SEND_DEADLINE_S = 5.0
 CLEAR_DEADLINE_S = 0.4
 
 
@@ -49,21 +46,19 @@ class ByteStreamSink(AudioSink):
     async def begin(self, take: Take) -> None:
         """Open the take's stream; end one that its worker gave up on."""
         await self._close_stream()
-        async with _deadline("a stream to the avatar could not be opened"):
-            self._writer = await self._link.open_stream(
-                wire.AUDIO_STREAM,
-                to=self._to,
-                attributes=wire.stream_attributes(take.format, take.id),
-            )
+        self._writer = await self._link.open_stream(
+            wire.AUDIO_STREAM,
+            to=self._to,
+            attributes=wire.stream_attributes(take.format, take.id),
+        )
 
     async def push(self, chunk: bytes) -> None:
         """Send a chunk."""
         writer = self._writer
         if writer is None:
             return
-        async with _deadline("the room took no audio"):
-            for start in range(0, len(chunk), MESSAGE_BYTES):
-                await writer.write(chunk[start : start + MESSAGE_BYTES])
+        for start in range(0, len(chunk), MESSAGE_BYTES):
+            await writer.write(chunk[start : start + MESSAGE_BYTES])
 
     async def end(self, take: Take) -> None:
         """Close the take's stream."""
@@ -96,15 +91,4 @@ class ByteStreamSink(AudioSink):
     async def _close_stream(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            async with _deadline("a stream could not be closed"):
-                await writer.aclose()
-
-
-@asynccontextmanager
-async def _deadline(what: str) -> AsyncIterator[None]:
-    """No await on the room is without end: past `SEND_DEADLINE_S` it is a RoomError."""
-    try:
-        async with asyncio.timeout(SEND_DEADLINE_S):
-            yield
-    except TimeoutError as error:
-        raise RoomError(f"{what} in {SEND_DEADLINE_S:g} s.") from error
+            await writer.aclose()

@@ -329,6 +329,30 @@ async def test_a_road_that_raises_is_lost(world: World, error: Exception | None)
     assert world.avatar.road.lost is not None
 
 
+@pytest.mark.parametrize("call", ["begin", "push", "end"])
+async def test_a_road_that_takes_nothing_is_lost(world: World, call: str) -> None:
+    async def hang(_: object) -> None:
+        await asyncio.Event().wait()
+
+    segment = world.say(2.0)
+    if call != "begin":
+        await asyncio.sleep(1.0)
+    setattr(world.avatar, call, hang)
+    await world.finished(segment, within_s=2.0 + 5.0 + 0.7)
+    assert world.avatar.road.lost is not None
+    world.check_whole(segment, twice_s=0.66)
+
+
+async def test_a_tracker_that_breaks_loses_its_road(world: World) -> None:
+    def follow(_: object) -> None:
+        raise KeyError("a defect")
+
+    world.avatar.follow = follow  # type: ignore[method-assign]
+    segment = world.say(1.0)
+    await world.finished(segment, within_s=1.3)
+    world.check_whole(segment)
+
+
 async def test_both_roads_fail() -> None:
     world = World(has_voice=False)
     segment = world.say(2.0)
