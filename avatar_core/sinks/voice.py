@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import AudioOut, RoomLink
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.sink import AudioSink
@@ -14,6 +15,7 @@ TRACK_NAME = "agent_voice"
 FRAME_S = 0.01
 QUEUED_S = 0.03
 """Kept in the native queue: more is slow to stop, less stutters."""
+PUBLISH_S = 5.0
 SUBSCRIBED_S = 0.5
 """Speech waits this long for a first listener; with nobody there it goes on."""
 
@@ -31,7 +33,11 @@ class VoiceSink(AudioSink):
     async def open(self) -> None:
         """Publish the track and wait for somebody to listen, shortly."""
         if self._out is None:
-            self._out = await self._link.publish_audio(VOICE_FORMAT, name=TRACK_NAME)
+            try:
+                async with asyncio.timeout(PUBLISH_S):
+                    self._out = await self._link.publish_audio(VOICE_FORMAT, name=TRACK_NAME)
+            except TimeoutError as error:
+                raise RoomError(f"the room took no track in {PUBLISH_S:g} s.") from error
             try:
                 async with asyncio.timeout(SUBSCRIBED_S):
                     await self._out.heard()

@@ -141,6 +141,20 @@ async def test_the_voice_waits_shortly_for_somebody_to_listen() -> None:
     assert voice.link.audio[0].runs[0][0] == pytest.approx(SUBSCRIBED_S, abs=0.03)
 
 
+async def test_a_room_that_takes_no_track_is_an_error() -> None:
+    voice = Voice()
+    voice.link.faults.hang.add("audio")
+    voice.say(1.0)
+    async with asyncio.timeout(5.1):
+        await voice.ear.until(1)
+    assert voice.ear.interrupted[1]
+    assert len(voice.ear.errors) == 1
+    voice.link.faults.hang.clear()
+    voice.say(0.5)
+    await voice.ear.until(2)
+    assert voice.ear.position_s[2] == pytest.approx(0.5)
+
+
 async def test_a_closed_voice_is_unpublished_once() -> None:
     voice = Voice()
     voice.say(1.0)
