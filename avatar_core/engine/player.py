@@ -251,6 +251,8 @@ class Player:
         if not segment.started and (take.position_s > 0 or take.state is TakeState.PLAYING):
             segment.started = True
             self._listener.started(segment, take.position_s)
+        if take.state.final:
+            self._interrupt()  # nothing more of it need be sent
         self._wake.set()
 
     def _tell_progress(self) -> None:

@@ -118,7 +118,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
             raise self.push_error
         if self.push_s:
             await asyncio.sleep(self.push_s)
-        if not self.dead:
+        if not self.dead and not take.state.final:
             at = max(self._empty_at, now() + self.latency_s)
             self._queue.append(Run(at, take, self._received, chunk))
             self._empty_at = at + take.format.duration_s(len(chunk))

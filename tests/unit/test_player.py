@@ -422,6 +422,18 @@ async def test_done_before_the_end_is_another_take(world: World) -> None:
     assert len(world.ear.takes) == 4
 
 
+async def test_a_chunk_under_way_does_not_outlast_its_take(world: World) -> None:
+    segment = world.say(2.0)
+    await asyncio.sleep(1.0)
+    world.avatar.push_s = 4.0
+    await asyncio.sleep(0.2)
+    world.avatar.push_s = 0.0
+    world.avatar.split()
+    await world.finished(segment, within_s=1.5)
+    world.check_whole(segment)
+    assert world.avatar.road.lost is None
+
+
 async def test_a_road_that_ends_every_take_at_once_is_lost(world: World) -> None:
     begin = world.avatar.begin
 
