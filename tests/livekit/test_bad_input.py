@@ -150,9 +150,9 @@ async def test_a_stranger_reaches_no_worker(server: DevServer) -> None:
         to = stage.avatar.avatar_identity
         turn = stage.say(WORDS)
         await stage.heard_word(WORDS[2])
-        await send_stream(room, to, FORMAT, [LOUD], "")
+        await send_stream(room, to, FORMAT, [LOUD[:9600]], "")
         for attributes in BAD_ATTRIBUTES:
-            await send_stream(room, to, attributes, [LOUD], "broken")
+            await send_stream(room, to, attributes, [LOUD[:960]], "broken")
         for payload in JUNK:
             assert await call(room, to, wire.CLEAR_BUFFER, payload) != wire.OK
             await room.local_participant.publish_data(
