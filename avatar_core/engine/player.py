@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine
-from typing import Any, Protocol
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
@@ -17,7 +15,8 @@ from avatar_core.engine.constants import (
     SEND_DEADLINE_S,
     SHORT_CHUNK_S,
 )
-from avatar_core.engine.road import Road
+from avatar_core.engine.pump import Pump
+from avatar_core.engine.road import Listener, Road, Roads
 from avatar_core.engine.segment import Feed, Segment
 
 log = logging.getLogger("avatar_core.player")
@@ -26,35 +25,6 @@ INAUDIBLE_S = 0.005
 """A rest so short that no take is begun for it."""
 FUTILE_TAKES = 3
 """A road that ends so many takes in a row, unasked and with nothing new heard, is lost."""
-
-
-class Roads(Protocol):
-    """Which road the next take goes over."""
-
-    async def at_start(self) -> Road:
-        """The road of a new segment; may hold the speech for a join, bounded."""
-
-    async def after_loss(self) -> Road:
-        """The road that goes on with a segment whose road is gone, at once."""
-
-
-class Listener(Protocol):
-    """Whom the player tells. Every call is made from the loop and must not block."""
-
-    def started(self, segment: Segment, ago_s: float) -> None:
-        """The first sound of a segment was heard `ago_s` seconds ago; once a segment."""
-
-    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
-        """A stretch has played, and began to `ago_s` seconds ago; never revised."""
-
-    def finished(self, segment: Segment, interrupted: bool) -> None:
-        """A segment is over at `segment.position_s`; exactly once a segment."""
-
-    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
-        """No road is left for the rest of a segment; `finished` follows."""
-
-    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
-        """A take reached its final state."""
 
 
 class Player:
@@ -72,19 +42,17 @@ class Player:
         self._count = 0
         self._paused = False
         self._cut_wanted = False
-        self._wake = asyncio.Event()
-        self._inflight: asyncio.Task[Any] | None = None
+        self._pump = Pump(self._run, name="avatar-player")
         self._told_s = 0.0
-        self._strays: set[asyncio.Task[Any]] = set()
         self.segment: Segment | None = None
         self.take: Take | None = None
         self.road: Road | None = None
-        self._pump = asyncio.create_task(self._run(), name="avatar-player")
+        self._pump.start()
 
     def use(self, roads: Roads) -> None:
         """Speech goes over these roads; until there are any, it is kept."""
         self._roads = roads
-        self._wake.set()
+        self._pump.wake()
 
     # What AgentSession does.
 
@@ -96,32 +64,32 @@ class Player:
             self._segments.append(self._open)
         if not self._open.cleared:
             self._open.append(pcm, format)
-            self._wake.set()
+            self._pump.wake()
 
     def end(self) -> None:
         """The open segment is complete."""
         if self._open is not None:
             self._open.end()
             self._open = None
-            self._wake.set()
+            self._pump.wake()
 
     def clear(self) -> None:
         """Interrupt every segment that was begun; a later one is not touched."""
         for segment in self._segments:
             segment.cleared = True
         self._tell_progress()
-        self._interrupt()
+        self._pump.interrupt()
 
     def pause(self) -> None:
         """Fall silent; idempotent. Even if `resume` comes at once, the take was torn."""
         if not self._paused:
             self._paused = self._cut_wanted = True
-            self._interrupt()
+            self._pump.interrupt()
 
     def resume(self) -> None:
         """Go on exactly where the listener was left; idempotent."""
         self._paused = False
-        self._wake.set()
+        self._pump.wake()
 
     # What the supervisor does.
 
@@ -130,20 +98,18 @@ class Player:
         if road.lost is None:
             road.lost = error
             if self.road is road:
-                self._interrupt()
+                self._pump.interrupt()
 
     def restart(self, road: Road) -> None:
         """The room came back and streams did not: go on in another take."""
         if self.road is road and self.take is not None:
             self._cut_wanted = True
-            self._interrupt()
+            self._pump.interrupt()
 
     async def aclose(self) -> None:
         """Stop; what is unfinished is finished as interrupted."""
         self.clear()
-        self._pump.cancel()
-        await asyncio.gather(self._pump, return_exceptions=True)
-        await asyncio.gather(*self._strays, return_exceptions=True)
+        await self._pump.aclose()
         while self._segments:
             self._finish(self._segments[0])
 
@@ -152,7 +118,7 @@ class Player:
     async def _run(self) -> None:
         while True:
             while not self._segments:
-                await self._changed()
+                await self._pump.changed()
             segment = self.segment = self._segments[0]
             try:
                 await self._play(segment)
@@ -172,11 +138,11 @@ class Player:
         while not segment.cleared and not _spoken(segment, take):
             roads = self._roads
             if roads is None or self._paused or segment.duration_s <= segment.position_s:
-                await self._changed()
+                await self._pump.changed()
             elif road is None:
-                road = await self._unless_interrupted(roads.at_start())
+                road = await self._pump.unless_interrupted(roads.at_start())
             elif road.lost is not None:
-                other: Road | None = await self._unless_interrupted(roads.after_loss())
+                other: Road | None = await self._pump.unless_interrupted(roads.after_loss())
                 if other is not None and other.lost is not None:
                     raise other.lost
                 road = other or road
@@ -198,7 +164,7 @@ class Player:
         self._cut_wanted = False
         try:
             road.tracker.follow(take)
-            await self._send(road.sink.begin(take))
+            await self._pump.in_time(road.sink.begin(take))
             while not take.state.final and road.lost is None:
                 await self._step(segment, road, take, feed)
         except AvatarError as error:
@@ -213,7 +179,7 @@ class Player:
         finally:
             if not take.state.final:
                 take.report(state=TakeState.CUT if road.lost is None else TakeState.LOST)
-                self._stray(road.sink.cut(take))
+                self._pump.beside(road.sink.cut(take))
             self._tell_progress()
             self._listener.take_over(segment, take, road)
             self.take = self.road = None
@@ -224,12 +190,12 @@ class Player:
             await self._cut(road, take)
         elif chunk := feed.next(_budget_s(take, road)):
             take.pushed_s += take.format.duration_s(len(chunk))
-            await self._send(road.sink.push(chunk))
+            await self._pump.in_time(road.sink.push(chunk))
         elif feed.exhausted and not take.ended:
             take.ended = True
-            await self._send(road.sink.end(take))
+            await self._pump.in_time(road.sink.end(take))
         else:
-            await self._changed()
+            await self._pump.changed()
 
     async def _cut(self, road: Road, take: Take) -> None:
         take.cutting = True
@@ -237,7 +203,7 @@ class Player:
             async with asyncio.timeout(CUT_DEADLINE_S):
                 await road.sink.cut(take)
                 while take.pushed_s > 0 and not take.state.final and road.lost is None:
-                    await self._changed()
+                    await self._pump.changed()
         except TimeoutError:
             log.debug("%r was cut and nobody said so", take)
         if road.lost is None:
@@ -252,8 +218,8 @@ class Player:
             segment.started = True
             self._listener.started(segment, take.position_s)
         if take.state.final:
-            self._interrupt()  # nothing more of it need be sent
-        self._wake.set()
+            self._pump.interrupt()  # nothing more of it need be sent
+        self._pump.wake()
 
     def _tell_progress(self) -> None:
         segment, take = self.segment, self.take
@@ -270,49 +236,6 @@ class Player:
         if self.segment is segment:
             self.segment = None
         self._listener.finished(segment, segment.cleared)
-
-    # Waiting.
-
-    async def _changed(self) -> None:
-        await self._wake.wait()
-        self._wake.clear()
-
-    async def _send(self, work: Coroutine[Any, Any, None]) -> None:
-        async with asyncio.timeout(SEND_DEADLINE_S):
-            await self._unless_interrupted(work)
-
-    async def _unless_interrupted(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do the work; an interruption cancels it, and the pump looks at the facts again."""
-        task = self._inflight = asyncio.ensure_future(work)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            pump = asyncio.current_task()
-            if pump is not None and pump.cancelling():
-                task.cancel()
-                raise
-            return None
-        finally:
-            self._inflight = None
-
-    def _interrupt(self) -> None:
-        if self._inflight is not None:
-            self._inflight.cancel()
-        self._wake.set()
-
-    def _stray(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Best effort beside the conversation, bounded: nobody waits for a dead road."""
-
-        async def attempt() -> None:
-            try:
-                async with asyncio.timeout(CUT_DEADLINE_S):
-                    await work
-            except Exception as error:
-                log.debug("A dead road did not take a cut: %s", error)
-
-        task = asyncio.create_task(attempt())
-        self._strays.add(task)
-        task.add_done_callback(self._strays.discard)
 
 
 def _spoken(segment: Segment, take: Take | None) -> bool:

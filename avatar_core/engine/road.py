@@ -1,13 +1,15 @@
-"""A road in use: where its takes go, and how what was heard comes back."""
+"""A road in use, who chooses it, and who is told what was heard on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.engine.segment import Segment
 
 
 @dataclass(eq=False, kw_only=True)
@@ -29,3 +31,32 @@ class Road:
     format: AudioFormat | None
     run_ahead_s: float
     lost: AvatarError | None = None
+
+
+class Roads(Protocol):
+    """Which road the next take goes over."""
+
+    async def at_start(self) -> Road:
+        """The road of a new segment; may hold the speech for a join, bounded."""
+
+    async def after_loss(self) -> Road:
+        """The road that goes on with a segment whose road is gone, at once."""
+
+
+class Listener(Protocol):
+    """Whom the player tells. Every call is made from the loop and must not block."""
+
+    def started(self, segment: Segment, ago_s: float) -> None:
+        """The first sound of a segment was heard `ago_s` seconds ago; once a segment."""
+
+    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
+        """A stretch has played, and began to `ago_s` seconds ago; never revised."""
+
+    def finished(self, segment: Segment, interrupted: bool) -> None:
+        """A segment is over at `segment.position_s`; exactly once a segment."""
+
+    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
+        """No road is left for the rest of a segment; `finished` follows."""
+
+    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
+        """A take reached its final state."""
