@@ -139,11 +139,13 @@ ACTIONS = [
 ]
 GAPS = st.sampled_from([0.0, 0.0, 0.001, 0.01, 0.02, 0.04, 0.07, 0.15, 0.3, 0.5, 1.0, 1.7])
 EVENT = st.tuples(GAPS, st.sampled_from(ACTIONS))
-SCRIPTS = st.lists(EVENT, max_size=14).map(lambda events: [(0.0, "say"), *events])
+SCRIPTS = st.lists(EVENT, min_size=10, max_size=16).map(lambda events: [(0.0, "say"), *events])
+tried = 0
+"""Events of all scripts so far."""
 
 
 @settings(
-    max_examples=int(EXAMPLES or 300),
+    max_examples=int(EXAMPLES or 850),
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
@@ -153,6 +155,8 @@ SCRIPTS = st.lists(EVENT, max_size=14).map(lambda events: [(0.0, "say"), *events
 @example([(0.0, "say"), (0.5, "lose"), (0.1, "pause, resume"), (0.0, "say")], True)
 def test_every_conversation_keeps_the_laws(script: list[tuple[float, str]], voice: bool) -> None:
     async def converse() -> None:
+        global tried
+        tried += len(script)
         conversation = Conversation(has_voice=voice)
         try:
             for gap_s, action in script:
@@ -165,3 +169,9 @@ def test_every_conversation_keeps_the_laws(script: list[tuple[float, str]], voic
             note("\n".join(conversation.world.timeline.lines[-120:]))
 
     run(converse())
+
+
+def test_enough_was_tried() -> None:
+    """Ten thousand steps at the least; the test before this one has taken them."""
+    if tried:  # 0 where this test runs alone
+        assert tried >= 10_000
