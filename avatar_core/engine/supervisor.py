@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ class Supervisor:
         self._lose = lose
         self._link = lease.ctx.link
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
-        self._reconnecting = False
+        self._shaken_until = 0.0
         self._unwatch = self._link.watch(self._presence)
         self._tasks = (
             asyncio.create_task(self._word(), name="avatar-word"),
@@ -64,9 +65,9 @@ class Supervisor:
 
     def _presence(self, change: Change, peer: Peer | None) -> None:
         if change is Change.RECONNECTING:
-            self._reconnecting = True
+            self._shaken_until = math.inf
         elif change is Change.RECONNECTED:
-            self._reconnecting = False
+            self._shaken_until = asyncio.get_running_loop().time() + SAME_SID_S
             self._player.restart(self._lease.road)
         elif change is Change.MOVED:
             self._verdict("stayed behind when the agent was moved to another room")
@@ -106,7 +107,8 @@ class Supervisor:
             tracker, take = self._lease.road.tracker, self._player.take
             mine = take is not None and self._player.road is self._lease.road
             owed = mine and take is not None and (take.ended or take.unheard_s > REST_S)
-            if not owed or take is None or self._reconnecting or tracker.alive_at is None:
+            shaken = asyncio.get_running_loop().time() < self._shaken_until
+            if not owed or take is None or shaken or tracker.alive_at is None:
                 quiet_s = still_s = 0.0
                 continue
             quiet_s = quiet_s + TICK_S if tracker.alive_at == alive_at else 0.0
