@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
-from avatar_core.contracts.errors import SettingsError
+from avatar_core.contracts.errors import ConfigError, SettingsError
+
+OURS = "AVATAR_"
+"""Variables that begin so are nobody else's: one that is nearly right is a mistake."""
+ALIKE = 0.9
 
 
 class Settings(BaseSettings):
     """Base of all settings: an empty variable counts as unset, an unknown name is an error."""
 
     model_config = SettingsConfigDict(
-        env_ignore_empty=True, extra="forbid", frozen=True, populate_by_name=True
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     @classmethod
@@ -27,29 +39,80 @@ class Settings(BaseSettings):
             SettingsError: One message that names each setting and variable at fault, and
                 never a value: a misplaced key must not reach a log.
         """
+        misspelt = cls._misspelt()
+        faults = [
+            f"{wrong}: there is no such setting. Did you mean {right}?"
+            for wrong, right in misspelt.items()
+            if right.startswith(OURS)
+        ]
+        missing = False
         try:
-            return cls(**values)
+            loaded = cls(**values)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{cls.variable_of(str(fault['loc'][0])) if fault['loc'] else cls.__name__}: "
-                f"{fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_input=False, include_url=False)
-            )
+            found = error.errors(include_input=False, include_url=False)
+            faults += [cls._said(fault, misspelt) for fault in found]
+            missing = all(fault["type"] == "missing" for fault in found)
         except UnreadableError as error:
-            faults = f"{cls.__name__}: {error}, which must be JSON"
-        raise SettingsError(f"{faults}.", hint="Set it in the environment or pass it in code.")
+            field = re.search(r'field "(\w+)"', str(error))
+            faults.append(f"{cls.variable_of(field[1]) if field else cls.__name__}: must be JSON")
+        if not faults:
+            return loaded
+        text = "; ".join(faults)
+        raise SettingsError(
+            text if text.endswith("?") else f"{text}.",
+            hint="Set it in the environment or pass it in code."
+            if missing
+            else "Correct it where it is set, in the environment or in code.",
+        )
+
+    @classmethod
+    def _said(cls, fault: Mapping[str, Any], misspelt: Mapping[str, str]) -> str:
+        """A fault that pydantic found, as one clause."""
+        name = cls.variable_of(str(fault["loc"][0])) if fault["loc"] else cls.__name__
+        cause = fault.get("ctx", {}).get("error")
+        if fault["type"] == "missing":
+            nearly = [wrong for wrong, right in misspelt.items() if right == name]
+            what = f"is not set (there is {nearly[0]})" if nearly else "is not set"
+        elif fault["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(name, cls.model_fields, n=1)
+            meant = f". Did you mean {close[0]}?" if close else ""
+            what = f"there is no such setting{meant}"
+        elif isinstance(cause, ConfigError):
+            what = f"{cause.message} {cause.hint}".strip().removesuffix(".")
+        else:
+            said = str(fault["msg"]).removeprefix("Value error, ")
+            what = said.replace("Input should be", "must be").partition(", unable to")[0]
+        return f"{name}: {what}"
+
+    @classmethod
+    def _misspelt(cls) -> dict[str, str]:
+        """Variables in the environment that are nearly ours, and what they are nearly."""
+        known = [
+            name.upper()
+            for field in cls.model_fields
+            for name in (cls.variable_of(field), *cls._aliases(field))
+        ]
+        return {
+            name: close[0]
+            for name in os.environ
+            if name.upper() not in known
+            and (close := difflib.get_close_matches(name.upper(), known, n=1, cutoff=ALIKE))
+        }
 
     @classmethod
     def variable_of(cls, field: str) -> str:
         """The environment variable that sets `field`."""
-        info = cls.model_fields.get(field)
-        alias = info.validation_alias if info else None
-        if isinstance(alias, str):
-            return alias
-        choices = getattr(alias, "choices", None)
-        if choices:
-            return str(choices[0])
-        return f"{cls.model_config.get('env_prefix', '')}{field}".upper() if info else field
+        if field not in cls.model_fields:
+            return field
+        prefix = cls.model_config.get("env_prefix", "")
+        return next(iter(cls._aliases(field)), f"{prefix}{field}".upper())
+
+    @classmethod
+    def _aliases(cls, field: str) -> list[str]:
+        alias = cls.model_fields[field].validation_alias
+        if isinstance(alias, AliasChoices):
+            return [str(choice) for choice in alias.choices]
+        return [alias] if isinstance(alias, str) else []
 
 
 class ProviderSettings(Settings):
@@ -95,6 +158,8 @@ class LiveKitSettings(Settings):
     @classmethod
     def _is_one_word(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        if not text or text != text.strip() or not text.isprintable():
-            raise ValueError("has white space or a line break around it")
+        if not text:
+            raise ValueError("must not be empty")
+        if text != text.strip() or not text.isprintable():
+            raise ValueError("has white space, a line break or an unprintable letter in it")
         return value

@@ -362,7 +362,7 @@ def keyed(monkeypatch: pytest.MonkeyPatch) -> ProviderRegistry:
 def test_create_reads_the_environment(
     keyed: ProviderRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SettingsError, match="keyed: KEYED_TOKEN: Field required") as caught:
+    with pytest.raises(SettingsError, match="keyed: KEYED_TOKEN: is not set") as caught:
         keyed.create("keyed")
     assert caught.value.provider == "keyed"
     monkeypatch.setenv("KEYED_TOKEN", "t")
