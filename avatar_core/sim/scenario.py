@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from avatar_core.contracts.errors import ConfigError
+
+_RENDERER = ("renderer_raises", "renderer_sizes", "renderer_none", "renderer_many")
+SHARES = ("loss", "duplicate", "reorder", "report_loss", "report_double", "absurd", *_RENDERER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +95,24 @@ class Scenario:
         read: dict[str, Any] = {}
         for name, value in values.items():
             if name not in kinds:
+                close = difflib.get_close_matches(name, kinds, n=1)
                 raise ConfigError(
-                    f"a scenario has no {name!r:.40}.", hint=f"It has {', '.join(kinds)}."
+                    f"a scenario has no {name!r:.40}.",
+                    hint=f"Did you mean {close[0]}?" if close else f"It has {', '.join(kinds)}.",
                 )
+            least = -math.inf if name == "seed" else 0.0
+            most = 1.0 if name in SHARES else math.inf
             try:
-                kind = kinds[name]
-                read[name] = kind(float(value)) if kind is not float else float(value)
+                number = float(value)
+                fits = math.isfinite(number) and least <= number <= most
             except (TypeError, ValueError):
-                raise ConfigError(f"{name} of a scenario cannot be {value!r:.40}.") from None
+                fits = False
+            if not fits:
+                what = "a share, 0 to 1" if name in SHARES else "a number, 0 or more"
+                raise ConfigError(
+                    f"{name} of a scenario cannot be {value!r:.40}.", hint=f"It is {what}."
+                )
+            read[name] = kinds[name](number)
         return cls(**read)
 
     def as_dict(self) -> dict[str, Any]:
