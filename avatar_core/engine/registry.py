@@ -67,7 +67,8 @@ class ProviderRegistry:
             raise ProviderConflictError(
                 f"{' and '.join(info.origin for info in infos)} "
                 f"{'both' if len(infos) == 2 else 'all'} offer a provider named {name!r}.",
-                hint=f"Keep one: pip uninstall {infos[-1].distribution}",
+                hint="Keep one: "
+                + " or ".join(f"pip uninstall {info.distribution}" for info in infos),
             )
         return infos[0]
 
@@ -116,6 +117,7 @@ class ProviderRegistry:
             raise SettingsError(
                 f"it takes {cls.settings_cls.__name__}, and was given {type(settings).__name__}.",
                 provider=name,
+                hint=f"Pass {cls.settings_cls.__name__}(...), or the name alone.",
             )
         try:
             if settings is None:
@@ -126,7 +128,12 @@ class ProviderRegistry:
             raise
         except Exception as error:
             said = error.message if isinstance(error, AvatarError) else type(error).__name__
-            raise ConfigError(f"it cannot be set up: {said.rstrip('.')}.", provider=name) from error
+            raise ConfigError(
+                f"it cannot be set up: {said.rstrip('.')}.",
+                provider=name,
+                hint=f"Ask who wrote {self.describe(name).origin}; the cause is chained to this "
+                "error.",
+            ) from error
 
     def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:
         """Offer `cls` in this registry only, for tests and notebooks.
@@ -137,7 +144,7 @@ class ProviderRegistry:
             ApiVersionError: It was written for another provider API.
         """
         if name in RESERVED:
-            raise ProviderConflictError(f"{name!r} is a reserved name.")
+            raise ProviderConflictError(f"{name!r} is a reserved name.", hint="Take another.")
         if name in self.names() and not replace:
             raise ProviderConflictError(
                 f"there is a provider named {name!r} already.", hint="Pass replace=True."
@@ -151,7 +158,10 @@ class ProviderRegistry:
             ProviderNotFoundError: It was not registered.
         """
         if self._registered.pop(name, None) is None:
-            raise ProviderNotFoundError(f"{name!r} was not registered at run time.")
+            raise ProviderNotFoundError(
+                f"{name!r} was not registered at run time.",
+                hint="What is installed is removed by pip uninstall.",
+            )
 
     def refresh(self) -> None:
         """Read anew what is installed."""
@@ -173,7 +183,10 @@ class ProviderRegistry:
 
     def _not_found(self, name: str) -> ProviderNotFoundError:
         if name in RESERVED:
-            return ProviderNotFoundError(f"{name!r} is a reserved name and no provider.")
+            return ProviderNotFoundError(
+                f"{name!r} is a reserved name and no provider.",
+                hint="It belongs into a chain, as in create_avatar('voice').",
+            )
         installed = self.names()
         close = difflib.get_close_matches(name.lower(), [*installed, VOICE], n=1)
         return ProviderNotFoundError(

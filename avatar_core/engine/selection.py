@@ -45,7 +45,7 @@ def parse_chain(text: str) -> tuple[Choice, ...]:
         ConfigError: An item is empty or malformed, a name appears twice, or something
             follows `voice`.
     """
-    choices = tuple(_parse_item(item) for item in text.split(","))
+    choices = tuple(_parse_item(item) for item in _split(text))
     _check_order([choice.name for choice in choices])
     return choices
 
@@ -75,7 +75,7 @@ def resolve(
         choice = settings.provider or ""
     items: Iterable[Item]
     if isinstance(choice, str):
-        items = choice.split(",") if choice.strip() else ()
+        items = _split(choice) if choice.strip() else ()
     elif isinstance(choice, ProviderSettings | AvatarProvider):
         items = (choice,)
     else:
@@ -92,18 +92,29 @@ def resolve(
     return (*candidates, Candidate(VOICE, "", None))
 
 
+def _split(text: str) -> list[str]:
+    items = text.split(",")
+    if not all(item.strip() for item in items):
+        raise ConfigError(
+            f"an item of the chain {text!r:.80} is empty.", hint="Write it like first,second."
+        )
+    return items
+
+
 def _parse_item(item: str) -> Choice:
     text = item.strip()
-    if not text:
-        raise ConfigError("an item of the chain is empty.", hint="Write it like first,second.")
     match = _ITEM.fullmatch(text)
     if not match:
         raise ConfigError(
-            f"{text!r:.80} names no provider.", hint="Write it as name or name:variant."
+            f"{text!r:.80} names no provider.",
+            hint="Write it as name or name:variant, commas between.",
         )
     name, variant = match.groups(default="")
     if name == VOICE and variant:
-        raise ConfigError(f"{text!r:.80} is wrong: the agent's own voice has no variants.")
+        raise ConfigError(
+            f"{text!r:.80} is wrong: the agent's own voice has no variants.",
+            hint="Write voice alone.",
+        )
     if name == LIVEKIT and not variant:
         raise ConfigError(f"{text!r:.80} names no plugin.", hint="Write it as livekit:plugin.")
     return Choice(name, variant)
@@ -152,7 +163,11 @@ def _build(
         return registry.create(chosen.name, item)
     if chosen.name == LIVEKIT:
         if bridge is None:
-            raise ConfigError("stock LiveKit plugins cannot be used here.", provider=LIVEKIT)
+            raise ConfigError(
+                f"'livekit:{chosen.variant}' cannot be used: no bridge to stock LiveKit plugins "
+                "is there.",
+                hint=f"There are {', '.join([*registry.names(), VOICE])}.",
+            )
         return bridge(chosen.variant)
     return registry.create(chosen.name, variant=chosen.variant)
 

@@ -50,7 +50,8 @@ class ProviderInfo:
     def of_class(cls, name: str, found: object) -> Self:
         """Of something registered at run time."""
         named = f"{found.__module__}:{found.__qualname__}" if isinstance(found, type) else ""
-        return cls(name=name, distribution="", version="", target=named or repr(found))
+        target = named or f"an instance of {type(found).__qualname__}"
+        return cls(name=name, distribution="", version="", target=target)
 
 
 def checked(found: object, info: ProviderInfo) -> ProviderClass:
@@ -67,7 +68,10 @@ def checked(found: object, info: ProviderInfo) -> ProviderClass:
         return ProviderLoadError(f"{message} {what}", provider=info.name, hint=hint)
 
     if not (isinstance(found, type) and issubclass(found, AvatarProvider)):
-        raise fault("is no subclass of avatar_core.AvatarProvider.")
+        raise fault(
+            "is no subclass of avatar_core.AvatarProvider.",
+            "It must be one: class Provider(AvatarProvider[Settings])",
+        )
     declared = getattr(found, "name", None)
     if declared != info.name:
         raise fault(f"calls itself {declared!r}.", f"It must say: name = {info.name!r}")
@@ -88,7 +92,11 @@ def checked(found: object, info: ProviderInfo) -> ProviderClass:
         hint = "It must say: settings_cls = <a subclass of avatar_core.ProviderSettings>"
         raise fault("names no settings class.", hint)
     if inspect.isabstract(found):
-        raise fault(f"does not implement {' and '.join(sorted(found.__abstractmethods__))}.")
+        absent = sorted(found.__abstractmethods__)
+        raise fault(
+            f"does not implement {' and '.join(absent)}.",
+            f"It must have: {', '.join(f'async def {name}' for name in absent)}",
+        )
     return found
 
 
@@ -109,7 +117,9 @@ def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
     else:
         said = f": {str(error)[:200].rstrip('.')}." if str(error) else "."
         what = f"importing {info.target} of {info.origin} raised {type(error).__name__}{said}"
-        hint = "The cause is chained to this error."
+        hint = (
+            f"Upgrade it, or ask who wrote {info.distribution}; the cause is chained to this error."
+        )
     return ProviderLoadError(what, provider=info.name, hint=hint)
 
 
