@@ -29,6 +29,11 @@ CLEAR_TOPIC = "avatar.clear"
 
 OK, REJECT = "ok", "reject"
 
+SHOWN = 60
+"""Letters of a malformed payload that its error quotes."""
+NEXT = "Speech goes on; if this repeats, bring the avatar's worker and avatar-core together."
+"""For whoever reads of a report that makes no sense."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -63,9 +68,9 @@ class Report:
             sequence, take_id, position_s, state = json.loads(payload)
             report = cls(int(sequence), str(take_id), float(position_s), TakeState(state))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise WireError(f"a playback report is malformed ({type(error).__name__}).") from error
+            raise WireError(f"{_shown(payload)} is no playback report.", hint=NEXT) from error
         if not math.isfinite(report.position_s):
-            raise WireError("a playback report has a position that is no number.")
+            raise WireError(f"{_shown(payload)} has a position that is no number.", hint=NEXT)
         return report
 
 
@@ -98,11 +103,17 @@ class Finished:
             position = fields.get("playback_position", fields.get("playbackPosition", 0.0))
             finished = cls(float(position), bool(fields.get("interrupted", False)))
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            what = type(error).__name__
-            raise WireError(f"{PLAYBACK_FINISHED} is malformed ({what}).") from error
+            what = f"{_shown(payload)} is no {PLAYBACK_FINISHED}."
+            raise WireError(what, hint=NEXT) from error
         if not math.isfinite(finished.position_s):
-            raise WireError(f"{PLAYBACK_FINISHED} has a position that is no number.")
+            what = f"{PLAYBACK_FINISHED} {_shown(payload)} has a position that is no number."
+            raise WireError(what, hint=NEXT)
         return finished
+
+
+def _shown(payload: bytes | str) -> str:
+    start = payload[:SHOWN]
+    return repr(start.decode(errors="replace") if isinstance(start, bytes) else start)
 
 
 def stream_attributes(format: AudioFormat, take_id: str) -> dict[str, str]:
@@ -124,7 +135,7 @@ def read_stream_attributes(attributes: Mapping[str, str]) -> tuple[AudioFormat, 
         format = AudioFormat(int(attributes["sample_rate"]), int(attributes["num_channels"]))
     except (KeyError, ValueError, TypeError, AudioError) as error:
         raise WireError(
-            f"an audio stream says {dict(attributes)!r:.120}, which is no audio format.",
-            hint="It needs sample_rate and num_channels as decimal strings.",
+            f"the attributes {dict(attributes)!r:.120} are no audio format.",
+            hint="They need sample_rate and num_channels as decimal strings.",
         ) from error
     return format, attributes.get(TAKE_ATTRIBUTE, "")[:64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.trackers.clock import SLACK_S, ClockTracker, Estimate
@@ -13,7 +14,7 @@ class ByteStreamTracker(PlaybackTracker):
     """Reports of our worker, else stock RPCs with the clock's positions between them."""
 
     def __init__(self, ctx: SinkContext) -> None:
-        worker = ctx.avatar.listener
+        worker = self._worker = ctx.avatar.listener
         self._reports = ReportsTracker(ctx.dispatcher, worker, ctx.clock, self._malformed)
         self._stock = StockTracker(ctx.dispatcher, worker, ctx.clock, self._malformed)
         finish_s = SLACK_S if ctx.capabilities.reports_finished else 0.0
@@ -47,5 +48,5 @@ class ByteStreamTracker(PlaybackTracker):
     def _estimated_s(self, take: Take) -> float:
         return self._estimate.position_s(take) if self.alive_at is None else 0.0
 
-    def _malformed(self, what: str) -> None:
-        self._log.warning("A report of the avatar was dropped: %s", what)
+    def _malformed(self, error: WireError) -> None:
+        self._log.warning("A report of %s was dropped: %s", self._worker, error)

@@ -20,7 +20,11 @@ class ReportsTracker(PlaybackTracker):
     source: Source = "exact"
 
     def __init__(
-        self, dispatcher: Dispatcher, worker: str, clock: Clock, malformed: Callable[[str], None]
+        self,
+        dispatcher: Dispatcher,
+        worker: str,
+        clock: Clock,
+        malformed: Callable[[WireError], None],
     ) -> None:
         self._clock = clock
         self._malformed = malformed
@@ -64,9 +68,11 @@ class ReportsTracker(PlaybackTracker):
         try:
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
-                raise WireError("a playback report says lost, which only the player knows.")
+                raise WireError(
+                    "a playback report says lost, which only the player knows.", hint=wire.NEXT
+                )
         except WireError as error:
-            self._malformed(str(error))
+            self._malformed(error)
             return None
         return report
 
@@ -77,6 +83,7 @@ class ReportsTracker(PlaybackTracker):
             return
         elapsed_s = self._clock() - self._followed_at
         if report.position_s > elapsed_s + FASTER_S:
-            self._malformed(f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s.")
+            what = f"{report.position_s:.1f} s cannot have been heard in {elapsed_s:.1f} s."
+            self._malformed(WireError(what, hint=wire.NEXT))
         else:
             take.report(report.position_s, report.state)

@@ -23,7 +23,11 @@ class StockTracker(PlaybackTracker):
     source: Source = "reported"
 
     def __init__(
-        self, dispatcher: Dispatcher, worker: str, clock: Clock, malformed: Callable[[str], None]
+        self,
+        dispatcher: Dispatcher,
+        worker: str,
+        clock: Clock,
+        malformed: Callable[[WireError], None],
     ) -> None:
         self._clock = clock
         self._malformed = malformed
@@ -53,7 +57,7 @@ class StockTracker(PlaybackTracker):
         try:
             finished = wire.Finished.decode(payload)
         except WireError as error:
-            self._malformed(str(error))
+            self._malformed(error)
             return wire.OK
         take = self._take
         if take is not None and take.pushed_s > 0 and self._means(take, finished):

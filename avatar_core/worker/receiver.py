@@ -67,14 +67,15 @@ class Receiver:
         await asyncio.gather(*self._reading, return_exceptions=True)
 
     def _stream(self, sender: str, reader: StreamReader) -> None:
-        if sender != self._agent:
-            log.warning("A stream of %s was ignored: this avatar serves %s.", sender, self._agent)
-            reader.close()
-            return
         try:
+            if sender != self._agent:
+                raise WireError(
+                    f"this avatar serves {self._agent} alone.",
+                    hint=f"For {sender}, start one whose {wire.PUBLISH_ON_BEHALF} names it.",
+                )
             format, take_id = wire.read_stream_attributes(reader.attributes)
         except WireError as error:
-            log.warning("%s", error)
+            log.warning("An audio stream of %s was dropped: %s", sender, error)
             reader.close()
             return
         for earlier in self._reading.values():

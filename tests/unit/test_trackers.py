@@ -12,6 +12,7 @@ from virtual import now, virtual
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import loop_time
+from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.contracts.wire import Finished, Report
 from avatar_core.trackers.bytestream import ByteStreamTracker
@@ -36,7 +37,7 @@ class Reports:
     def __init__(self) -> None:
         room = FakeRoom()
         self.agent, self.worker = room.join("agent"), room.join("avatar")
-        self.malformed: list[str] = []
+        self.malformed: list[WireError] = []
         self.tracker = ReportsTracker(
             self.agent.dispatcher, "avatar", loop_time, self.malformed.append
         )
@@ -143,7 +144,7 @@ class Stock:
     def __init__(self) -> None:
         room = FakeRoom()
         self.agent, self.worker = room.join("agent"), room.join("avatar")
-        self.malformed: list[str] = []
+        self.malformed: list[WireError] = []
         self.tracker = StockTracker(
             self.agent.dispatcher, "avatar", loop_time, self.malformed.append
         )
