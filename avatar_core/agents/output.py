@@ -50,26 +50,33 @@ class AvatarOutput(io.AudioOutput):
         self._session = session
         self._tell = tell
         self._replaced = replaced
+        self._dropped = False
         self.player = Player(self)
         self.governor = Governor(session, self.player)
 
     # From AgentSession.
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        """Take a frame in; one that cannot be played is dropped with an error in the log."""
+        """Take a frame in; those that cannot be played are dropped with one error a segment."""
         await super().capture_frame(frame)
         try:
             format, pcm = AudioFormat(frame.sample_rate, frame.num_channels), bytes(frame.data)
             if len(pcm) % format.frame_bytes:
-                raise AudioError(f"a frame of {len(pcm)} bytes does not hold whole samples.")
+                raise AudioError(
+                    f"{len(pcm)} bytes are no whole samples of {format.channels} channels.",
+                    hint=f"Use multiples of {format.frame_bytes} bytes.",
+                )
         except AudioError as error:
-            log.error("A frame of speech was dropped: %s", error)
+            if not self._dropped:
+                log.error("Frames of the agent's speech are dropped: %s", error)
+            self._dropped = True
             format, pcm = SILENT, b""
         self.player.push(pcm, format)
 
     def flush(self) -> None:
         """The segment is complete."""
         super().flush()
+        self._dropped = False
         self.player.end()
 
     def clear_buffer(self) -> None:
