@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,9 @@ from avatar_core.rtc.streams import (
     addressed_streams_work,
 )
 
+log = logging.getLogger("avatar_core.rtc")
+
+LEAVE_S = 3.0
 _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 _links: weakref.WeakKeyDictionary[rtc.Room, weakref.ref[RtcLink]] = weakref.WeakKeyDictionary()
 
@@ -232,7 +236,11 @@ class RtcLink(RoomLink):
         self._watchers.clear()
         self._forget_acks()
         if self._owned:
-            await self.room.disconnect()
+            try:
+                async with asyncio.timeout(LEAVE_S):
+                    await self.room.disconnect()
+            except TimeoutError:
+                log.debug("The room %s did not let us go in time.", self.room.name)
 
     def _must_be_connected(self) -> None:
         if not self.connected:

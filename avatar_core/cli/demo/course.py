@@ -81,9 +81,9 @@ async def _course(view: View, seconds: float | None, allow_remote: bool) -> int:
             progress("Waiting for the agent and its avatar")
             person = Person(view.told)
             room = f"demo-{secrets.token_hex(4)}"
+            await stack.enter_async_context(_dispatched(server, room))
             stack.push_async_callback(person.leave)
             await person.join(server.url, _token(server, room))
-            await stack.enter_async_context(_dispatched(server, room))
             await person.agent_ready()
             view.step("agent and avatar", "ready", time.monotonic() - began)
         return await _conversation(view, person, seconds)
@@ -210,7 +210,8 @@ async def _dispatched(server: DevServer, room: str) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await client.room.delete_room(api.DeleteRoomRequest(room=room))
+            async with asyncio.timeout(STOP_S):
+                await client.room.delete_room(api.DeleteRoomRequest(room=room))
 
 
 def _token(server: DevServer, room: str) -> str:
