@@ -14,26 +14,31 @@ from avatar_core.engine.tokens import TokenMint
 from avatar_core.rtc.link import join, link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.sim import workers
+from avatar_core.sim.link import MemoryLink
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.worker.host import start_worker
 
-AnyRoom = rtc.Room | MemoryRoom
+AnyRoom = rtc.Room | MemoryRoom | MemoryLink
+"""A place in a room in memory stands for it, as every `rtc.Room` is some participant's."""
 
 
 def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None) -> Stage:
     """Everything that is needed to bring avatars into this room."""
     provision_s, join_s = settings.provision_timeout_s, settings.join_timeout_s
     if isinstance(room, MemoryRoom):
+        room = room.agent()
+    if isinstance(room, MemoryLink):
+        memory = room.room
 
         async def admit(spec: TokenSpec) -> RoomLink:
-            return workers.admit(room, workers.mint(spec))
+            return workers.admit(memory, workers.mint(spec))
 
         return Stage(
-            link=room.agent(),
+            link=room,
             livekit_url="",
             mint=workers.mint,
             join=admit,
-            start_worker=partial(workers.start_worker, room),
+            start_worker=partial(workers.start_worker, memory),
             provision_timeout_s=provision_s,
             join_timeout_s=join_s,
         )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from avatar_core.contracts.link import Change, Peer
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.sim.link import MemoryLink
 from avatar_core.sim.media import Recording
 
@@ -57,6 +58,7 @@ class MemoryRoom:
 
     Attributes:
         recording: Everything a listener in the room heard and saw.
+        speaks_for: On whose behalf everybody speaks who was ever here: mostly their own.
     """
 
     def __init__(self, name: str = "memory", *, latency_s: float = LATENCY_S) -> None:
@@ -64,6 +66,7 @@ class MemoryRoom:
         self.latency_s = latency_s
         self.recording = Recording()
         self.members: dict[str, Member] = {}
+        self.speaks_for: dict[str, str] = {}
         self._count = itertools.count(1)
         self._on_the_way: deque[Callable[[], object]] = deque()
 
@@ -78,6 +81,7 @@ class MemoryRoom:
         if identity in self.members:
             self.remove(identity)
         link = MemoryLink(self, identity, dict(attributes or {}))
+        self.speaks_for[identity] = link.attributes.get(PUBLISH_ON_BEHALF, identity)
         order = next(self._count)
         sid = f"PA_{order}_{secrets.token_hex(3)}"
         self.members[identity] = Member(link, sid, order, is_agent, dict(attributes or {}))

@@ -17,6 +17,7 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.settings import LiveKitSettings
+from avatar_core.sim.media import Run
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.tones import VOCABULARY, HeardWord, WordTones, hear
 
@@ -66,16 +67,20 @@ class Turn:
 class Conversation:
     """Enter it, let the agent speak, interrupt, and look at what was heard.
 
-    Each turn says words of `VOCABULARY` from its start, so that a word stands for its place.
+    Each turn says words of `VOCABULARY`, from its start where only their number is given.
 
     Args:
         avatar: Of `create_avatar`; started in a room of its own.
-        room: Another room, to be looked at from outside.
+        room: Another room, to be looked at from outside, or shared with other agents.
+        identity: The agent's in that room.
     """
 
-    def __init__(self, avatar: AvatarSession, room: MemoryRoom | None = None) -> None:
+    def __init__(
+        self, avatar: AvatarSession, room: MemoryRoom | None = None, identity: str = "agent"
+    ) -> None:
         self.avatar = avatar
         self.room = room or MemoryRoom()
+        self.identity = identity
         self.session: AgentSession[Any] = AgentSession()
         self.turns: list[Turn] = []
         self.events: list[tuple[float, AvatarEvent]] = []
@@ -87,7 +92,7 @@ class Conversation:
         for name in EVENTS:
             self.avatar.on(name, self._note)  # type: ignore[arg-type]
         self.session.on("conversation_item_added", self._item_added)
-        await self.avatar.start(self.session, self.room)
+        await self.avatar.start(self.session, self.room.agent(self.identity))
         leaf = self.session.output.audio
         assert leaf is not None
         self._synchronizer = TranscriptSynchronizer(
@@ -105,9 +110,10 @@ class Conversation:
         await self.avatar.aclose()
         await self._synchronizer.aclose()
 
-    def say(self, count: int) -> Turn:
-        """Say the first `count` words of the vocabulary."""
-        words = VOCABULARY[:count]
+    def say(self, words: int | Sequence[str]) -> Turn:
+        """Say these words of the vocabulary, or so many from its start."""
+        if isinstance(words, int):
+            words = VOCABULARY[:words]
         audio = self._frames(self._tones.speak(words))
         handle = self.session.say(" ".join(words), audio=audio)
         turn = Turn(words, handle, asyncio.get_running_loop().time())
@@ -160,15 +166,21 @@ class Conversation:
     def _heard_since(self, at_s: float) -> list[HeardWord]:
         return [
             word
-            for run in self.room.recording.runs
+            for run in self._runs()
             if run.end_s > at_s
             for word in hear(run.since(at_s), run.format.rate_hz)
         ]
 
     def _sound_s(self, since_s: float) -> float:
-        runs = self.room.recording.runs
         now = asyncio.get_running_loop().time()
-        return sum(min(run.end_s, now) - run.at_s for run in runs if run.at_s >= since_s)
+        return sum(min(run.end_s, now) - run.at_s for run in self._runs() if run.at_s >= since_s)
+
+    def _runs(self) -> list[Run]:
+        """What was heard of this agent, by its own voice or an avatar's."""
+        speaks_for = self.room.speaks_for
+        return [
+            run for run in self.room.recording.runs if speaks_for[run.identity] == self.identity
+        ]
 
     def _note(self, event: AvatarEvent) -> None:
         self.events.append((asyncio.get_running_loop().time(), event))
