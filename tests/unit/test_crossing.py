@@ -1,0 +1,154 @@
+"""Four rooms in one process, two agents in one room: nothing crosses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from avatar_core.agents.session import create_avatar
+from avatar_core.contracts.events import AvatarState, TakeFinished
+from avatar_core.sim.room import MemoryRoom
+from avatar_core.sim.tones import VOCABULARY, hear
+from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.vtime import run
+
+ROOMS = 4
+SHARE = len(VOCABULARY) // ROOMS
+TURNS = 3
+CUT_AT = 4
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
+    monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
+
+
+def words_of(number: int) -> Sequence[str]:
+    """Words that nobody else says."""
+    return VOCABULARY[number * SHARE : (number + 1) * SHARE]
+
+
+def conversation(room: MemoryRoom, identity: str = "agent", scenario: str = "") -> Conversation:
+    from avatar_provider_mock import MockSettings
+
+    settings = MockSettings.load(scenario=scenario)
+    return Conversation(create_avatar(settings, livekit=IN_MEMORY), room, identity)
+
+
+async def speak(talk: Conversation, words: Sequence[str], *, interrupted: bool) -> None:
+    """Some turns, one of them interrupted where that is wanted."""
+    for number in range(TURNS):
+        turn = talk.say(words)
+        if interrupted and number == 1:
+            await talk.interrupt_at(turn, CUT_AT)
+        await talk.over(turn)
+
+
+def heard_in(room: MemoryRoom, speaks_for: str | None = None) -> set[str]:
+    """Every word that ever sounded in a room, or on behalf of one agent."""
+    return {
+        word.word
+        for piece in room.recording.runs
+        if speaks_for in (None, room.speaks_for[piece.identity])
+        for word in hear(bytes(piece.pcm), piece.format.rate_hz)
+    }
+
+
+def check(talk: Conversation, words: Sequence[str]) -> None:
+    """The laws hold, and each word said is one that was to be said."""
+    assert talk.faults() == []
+    for turn in talk.turns:
+        assert {word.word for word in turn.heard} <= set(words)
+        assert set(turn.history.split()) <= set(words)
+        assert turn.cut or turn.history == " ".join(words)
+    takes = [event.take_id for _, event in talk.events if isinstance(event, TakeFinished)]
+    assert len(takes) == len(set(takes))
+    assert len(takes) >= TURNS
+
+
+def test_four_rooms_in_one_process() -> None:
+    async def one(number: int) -> Conversation:
+        room = MemoryRoom(f"room-{number}")
+        async with conversation(room) as talk:
+            await speak(talk, words_of(number), interrupted=number % 2 == 0)
+            assert talk.avatar.state is AvatarState.LIVE
+        check(talk, words_of(number))
+        assert heard_in(room) == set(words_of(number))
+        return talk
+
+    async def main() -> None:
+        talks = await asyncio.gather(*map(one, range(ROOMS)))
+        everyone = [set(talk.room.speaks_for) - {"agent"} for talk in talks]
+        assert all(len(avatars) == 1 for avatars in everyone)
+        assert len(set.union(*everyone)) == ROOMS
+        takes = [
+            event.take_id
+            for talk in talks
+            for _, event in talk.events
+            if isinstance(event, TakeFinished)
+        ]
+        assert len(takes) == len(set(takes))
+
+    run(main())
+
+
+def test_a_room_that_fails_leaves_the_others_alone() -> None:
+    async def one(number: int) -> Conversation:
+        crashes = "crash_at_s=2.05" if number == 0 else ""
+        async with conversation(MemoryRoom(f"room-{number}"), scenario=crashes) as talk:
+            await speak(talk, words_of(number), interrupted=False)
+        return talk
+
+    async def main() -> None:
+        first, *others = await asyncio.gather(*map(one, range(ROOMS)))
+        assert first.faults() == []
+        assert first.avatar.last_error is not None
+        for number, talk in enumerate(others, 1):
+            check(talk, words_of(number))
+            assert talk.avatar.last_error is None
+
+    run(main())
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_two_agents_in_one_room(cut: int) -> None:
+    """They speak at once; who is interrupted takes nothing from the other."""
+    names = ("alice", "bob")
+
+    async def one(room: MemoryRoom, number: int) -> Conversation:
+        async with conversation(room, names[number]) as talk:
+            await speak(talk, words_of(number), interrupted=number == cut)
+            assert room.speaks_for[talk.avatar.avatar_identity] == names[number]
+            assert talk.avatar.state is AvatarState.LIVE
+        return talk
+
+    async def main() -> None:
+        room = MemoryRoom()
+        talks = await asyncio.gather(*(one(room, number) for number in range(len(names))))
+        for number, talk in enumerate(talks):
+            check(talk, words_of(number))
+            assert heard_in(room, names[number]) == set(words_of(number))
+            assert [turn.cut for turn in talk.turns].count(True) == (number == cut)
+        assert len(room.speaks_for) == 2 * len(names)
+
+    run(main())
+
+
+def test_an_agent_that_leaves_keeps_the_other_speaking() -> None:
+    async def main() -> None:
+        room = MemoryRoom()
+        async with conversation(room, "bob") as bob:
+            async with conversation(room, "alice") as alice:
+                turn = alice.say(words_of(0))
+                later = bob.say(words_of(1))
+                await alice.over(turn)
+            await bob.over(later)
+            await bob.over(bob.say(words_of(1)))
+            assert alice.faults() == []
+            assert bob.faults() == []
+            assert bob.avatar.state is AvatarState.LIVE
+
+    run(main())
