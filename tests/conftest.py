@@ -1,12 +1,26 @@
-"""One livekit-server for all tests that need a real one."""
+"""For all tests: one livekit-server where a real one is needed, and nothing left behind."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+import pytest
 import pytest_asyncio
 
 from avatar_core.devserver import DevServer
+from tests.leftovers import Belongings, left_since, watch_loops
+
+watch_loops()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No task, process, thread or file; made first and so asked last, after the test's loop."""
+    before = Belongings.now()
+    yield
+    native = request.node.get_closest_marker("livekit") is not None
+    if left := left_since(before, native=native):
+        pytest.fail(f"left behind: {'; '.join(left)}", pytrace=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -132,6 +132,8 @@ async def test_a_rate_change_at_the_very_end_is_heard() -> None:
     world.end()
     await world.finished(segment, within_s=1.2)
     assert world.heard_s(segment) == pytest.approx(1.0, abs=1e-3)
+    await world.player.aclose()
+    await world.avatar.aclose()
 
 
 @virtual

@@ -51,6 +51,10 @@ class Voice:
     async def after_loss(self) -> Road:
         return self.road
 
+    async def aclose(self) -> None:
+        await self.player.aclose()
+        await self.road.tracker.aclose()
+
     def say(self, duration_s: float) -> bytes:
         pcm = speech(duration_s, VOICE_FORMAT)
         self.player.push(pcm, VOICE_FORMAT)
@@ -76,6 +80,7 @@ async def test_the_voice_says_everything_in_real_time() -> None:
     runs = voice.link.audio[0].runs
     assert runs[-1][0] - runs[0][0] == pytest.approx(1.23, abs=0.001), "no gap in between"
     assert voice.ear.position_s[1] == pytest.approx(1.234)
+    await voice.aclose()
 
 
 async def test_the_voice_keeps_its_queue_short() -> None:
@@ -85,6 +90,7 @@ async def test_the_voice_keeps_its_queue_short() -> None:
         await asyncio.sleep(0.0101)
         assert voice.link.audio[0].queued_s <= QUEUED_S + 1e-6
     await voice.ear.until(1)
+    await voice.aclose()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -98,6 +104,7 @@ async def test_the_position_of_a_cut_is_what_left_the_queue(seed: int) -> None:
     assert voice.ear.position_s[1] == pytest.approx(min(heard_s, 2.0), abs=0.01)
     await asyncio.sleep(1.0)
     assert voice.heard_s == pytest.approx(heard_s, abs=0.0101), "the frame in flight at most"
+    await voice.aclose()
 
 
 async def test_pauses_of_the_voice_lose_no_sample() -> None:
@@ -114,6 +121,7 @@ async def test_pauses_of_the_voice_lose_no_sample() -> None:
     assert sum(torn) == pytest.approx(2.0, abs=1e-3)
     assert {take.state for take in voice.ear.takes} == {TakeState.CUT, TakeState.DONE}
     voice.timeline.check()
+    await voice.aclose()
 
 
 async def test_positions_while_the_voice_speaks() -> None:
@@ -124,6 +132,7 @@ async def test_positions_while_the_voice_speaks() -> None:
         assert voice.heard_s - 0.031 <= take.position_s <= voice.heard_s + 0.001
         await asyncio.sleep(0.037)
     await voice.ear.until(1)
+    await voice.aclose()
 
 
 async def test_the_voice_waits_shortly_for_somebody_to_listen() -> None:
@@ -139,6 +148,7 @@ async def test_the_voice_waits_shortly_for_somebody_to_listen() -> None:
     voice.say(0.5)
     await voice.ear.until(1)
     assert voice.link.audio[0].runs[0][0] == pytest.approx(SUBSCRIBED_S, abs=0.03)
+    await voice.aclose()
 
 
 async def test_a_room_that_takes_no_track_is_an_error() -> None:
@@ -153,6 +163,7 @@ async def test_a_room_that_takes_no_track_is_an_error() -> None:
     voice.say(0.5)
     await voice.ear.until(2)
     assert voice.ear.position_s[2] == pytest.approx(0.5)
+    await voice.aclose()
 
 
 async def test_a_closed_voice_is_unpublished_once() -> None:
@@ -163,6 +174,7 @@ async def test_a_closed_voice_is_unpublished_once() -> None:
     await voice.sink.aclose()
     assert voice.link.audio[0].removed
     await voice.player.aclose()
+    await voice.aclose()
 
 
 # The byte stream.
