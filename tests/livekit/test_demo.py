@@ -15,7 +15,13 @@ from tests.processes import Death, family
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 
-DEMO = (sys.executable, "-c", "from avatar_core.cli import app; app()", "demo")
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+from avatar_core.cli import app
+app()
+"""
+DEMO = (sys.executable, "-c", START, "demo")
 GONE_S = 10.0
 SPEAKS = "says"
 
