@@ -64,9 +64,10 @@ def check(talk: Conversation, words: Sequence[str]) -> None:
         assert {word.word for word in turn.heard} <= set(words)
         assert set(turn.history.split()) <= set(words)
         assert turn.cut or turn.history == " ".join(words)
-    takes = [event.take_id for _, event in talk.events if isinstance(event, TakeFinished)]
-    assert len(takes) == len(set(takes))
-    assert len(takes) >= TURNS
+    takes = [event for _, event in talk.events if isinstance(event, TakeFinished)]
+    assert len({take.take_id for take in takes}) == len(takes) == len(talk.turns)
+    cuts = [turn.cut for turn in talk.turns]
+    assert [take.state == "cut" for take in takes] == cuts, "a take of another was cut"
 
 
 def test_four_rooms_in_one_process() -> None:
