@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 GROUP = "avatar_core.providers"
 VOICE, LIVEKIT = "voice", "livekit"
 RESERVED = frozenset({VOICE, LIVEKIT})
+NOT_INSTALLED = (
+    "Correct the name, or install its package (avatar-provider-<name>) once you have checked "
+    "who publishes it."
+)
+"""No command to copy: under a misspelt name anybody may have published anything."""
 
 
 class ProviderRegistry:
@@ -191,6 +196,5 @@ class ProviderRegistry:
         close = difflib.get_close_matches(name.lower(), [*installed, VOICE], n=1)
         return ProviderNotFoundError(
             f"no provider {name!r} is installed; installed: {', '.join(installed) or 'none'}.",
-            hint=(f"Did you mean {close[0]!r}? Else: " if close else "Install it: ")
-            + f"pip install avatar-provider-{name}",
+            hint=f"Did you mean {close[0]!r}?" if close else NOT_INSTALLED,
         )

@@ -20,7 +20,7 @@ from avatar_core.contracts.errors import (
     SettingsError,
 )
 from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
-from avatar_core.engine.registry import GROUP, ProviderRegistry
+from avatar_core.engine.registry import GROUP, NOT_INSTALLED, ProviderRegistry
 from avatar_core.engine.vetting import ProviderInfo
 from avatar_core.settings import ProviderSettings
 
@@ -126,15 +126,23 @@ def test_loads_exactly_the_one_asked_for(site: FakeSite) -> None:
     assert isinstance(registry.create("one"), registry.load("one"))
 
 
-def test_a_miss_says_what_there_is_what_was_meant_and_what_to_install(site: FakeSite) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("Gama", "Did you mean 'gamma'?"), ("voce", "Did you mean 'voice'?"), ("acme", NOT_INSTALLED)],
+)
+def test_a_miss_says_what_there_is_and_names_no_package_after_what_was_written(
+    site: FakeSite, name: str, hint: str
+) -> None:
     site.install("avatar-provider-gamma", {"gamma": "gamma_m:Provider"})
     with pytest.raises(ProviderNotFoundError) as caught:
-        ProviderRegistry().load("Gama")
+        ProviderRegistry().load(name)
     text = str(caught.value)
-    assert "'Gama'" in text
+    assert repr(name) in text
     assert "installed: " in text
-    assert "Did you mean 'gamma'?" in text
-    assert "pip install avatar-provider-Gama" in text
+    assert "gamma" in text
+    assert text.endswith(hint)
+    assert "pip " not in text
+    assert f"avatar-provider-{name}".lower() not in text.lower()
     assert isinstance(caught.value, LookupError)
 
 
