@@ -201,9 +201,14 @@ class AudioError(AvatarError, ValueError):
 
 
 class WireError(AvatarError, ValueError):
-    """A message from another participant that makes no sense; it is dropped."""
+    """A message from another participant that makes no sense; it is dropped.
+
+    Attributes:
+        reason: Why, without what the message said; the same for all of a kind.
+    """
 
     code = "AV401"
+    reason = ""
 
 
 class UnsupportedCommandError(AvatarError):

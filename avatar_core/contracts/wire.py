@@ -68,9 +68,9 @@ class Report:
             sequence, take_id, position_s, state = json.loads(payload)
             report = cls(int(sequence), str(take_id), float(position_s), TakeState(state))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise WireError(f"{_shown(payload)} is no playback report.", hint=NEXT) from error
+            raise nonsense(_shown(payload), "is no playback report.") from error
         if not math.isfinite(report.position_s):
-            raise WireError(f"{_shown(payload)} has a position that is no number.", hint=NEXT)
+            raise nonsense(_shown(payload), "has a position that is no number.")
         return report
 
 
@@ -103,12 +103,18 @@ class Finished:
             position = fields.get("playback_position", fields.get("playbackPosition", 0.0))
             finished = cls(float(position), bool(fields.get("interrupted", False)))
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            what = f"{_shown(payload)} is no {PLAYBACK_FINISHED}."
-            raise WireError(what, hint=NEXT) from error
+            raise nonsense(_shown(payload), f"is no {PLAYBACK_FINISHED}.") from error
         if not math.isfinite(finished.position_s):
-            what = f"{PLAYBACK_FINISHED} {_shown(payload)} has a position that is no number."
-            raise WireError(what, hint=NEXT)
+            what = f"{PLAYBACK_FINISHED} {_shown(payload)}"
+            raise nonsense(what, "has a position that is no number.")
         return finished
+
+
+def nonsense(what: str, reason: str) -> WireError:
+    """The error about a report; its reason is the same for all of a kind."""
+    error = WireError(f"{what} {reason}", hint=NEXT)
+    error.reason = reason
+    return error
 
 
 def _shown(payload: bytes | str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take
 from avatar_core.contracts.provider import SinkContext
@@ -21,6 +23,7 @@ class ByteStreamTracker(PlaybackTracker):
         self._estimate = Estimate(ctx.capabilities.playout_latency_s, ctx.clock)
         self._clock = ClockTracker(self._estimated_s, tail_s=finish_s)
         self._log = ctx.log
+        self._warned: set[str] = set()
 
     @property
     def source(self) -> Source:  # type: ignore[override]
@@ -49,4 +52,7 @@ class ByteStreamTracker(PlaybackTracker):
         return self._estimate.position_s(take) if self.alive_at is None else 0.0
 
     def _malformed(self, error: WireError) -> None:
-        self._log.warning("A report of %s was dropped: %s", self._worker, error)
+        """A broken worker sends ten a second: each reason is a warning once."""
+        level = logging.DEBUG if error.reason in self._warned else logging.WARNING
+        self._warned.add(error.reason)
+        self._log.log(level, "A report of %s was dropped: %s", self._worker, error)

@@ -68,9 +68,7 @@ class ReportsTracker(PlaybackTracker):
         try:
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
-                raise WireError(
-                    "a playback report says lost, which only the player knows.", hint=wire.NEXT
-                )
+                raise wire.nonsense("a playback report", "says lost, which only the player knows.")
         except WireError as error:
             self._malformed(error)
             return None
@@ -83,7 +81,7 @@ class ReportsTracker(PlaybackTracker):
             return
         elapsed_s = self._clock() - self._followed_at
         if report.position_s > elapsed_s + FASTER_S:
-            what = f"{report.position_s:.1f} s cannot have been heard in {elapsed_s:.1f} s."
-            self._malformed(WireError(what, hint=wire.NEXT))
+            what = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
+            self._malformed(wire.nonsense(what, "cannot be."))
         else:
             take.report(report.position_s, report.state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 
 import pytest
@@ -392,6 +393,34 @@ async def test_a_worker_that_announces_itself_is_believed_alone() -> None:
     await worker.call("agent", wire.PLAYBACK_FINISHED, payload, timeout_s=1.0)
     assert take.state is TakeState.OPEN, "nor has a stock finish"
     await tracker.aclose()
+
+
+async def test_nonsense_is_a_warning_once_for_each_reason(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    room = FakeRoom()
+    agent, worker = room.join("agent"), room.join("avatar")
+    tracker = ByteStreamTracker(context(agent))
+    tracker.follow(take := take_of(1.0))
+    for number in range(50):
+        for payload in (
+            f"junk {number}",
+            f'[{number}, "t", NaN, "open"]',
+            f'[1, "{take.id}", 9{number}, "open"]',
+        ):
+            await worker.call("agent", wire.TAKE_RPC, payload, timeout_s=1.0)
+        await worker.call("agent", wire.PLAYBACK_FINISHED, f"junk {number}", timeout_s=1.0)
+    dropped = [record for record in caplog.records if "was dropped" in record.message]
+    warned = [record.message for record in dropped if record.levelno == logging.WARNING]
+    assert len(dropped) == 200
+    assert len(warned) == 4
+    for number, reason in enumerate(("no playback report", "no number", "cannot be", "finished")):
+        assert "of avatar" in warned[number]
+        assert reason in warned[number]
+    await tracker.aclose()
+    again = ByteStreamTracker(context(agent))
+    await worker.call("agent", wire.TAKE_RPC, "junk", timeout_s=1.0)
+    assert caplog.records[-1].levelno == logging.WARNING, "another worker's first is told again"
+    await again.aclose()
 
 
 @pytest.mark.parametrize("at_s", [0.2, 0.9, 1.5])
