@@ -128,6 +128,31 @@ async def test_the_same_sid_within_a_second_never_left(away_s: float) -> None:
     await watched.close()
 
 
+async def test_who_is_told_gone_twice_and_is_back_never_left() -> None:
+    watched = Watched()
+    watched.room.leave("avatar")
+    await asyncio.sleep(0.1)
+    watched.agent.changed(Change.LEFT, watched.avatar.peer)
+    await asyncio.sleep(0.1)
+    watched.room.back(watched.avatar)
+    await asyncio.sleep(5.0)
+    assert watched.verdicts == []
+    await watched.close()
+
+
+async def test_who_is_told_gone_twice_is_gone_since_the_first() -> None:
+    watched = Watched()
+    watched.room.leave("avatar")
+    await asyncio.sleep(1.0)
+    watched.agent.changed(Change.LEFT, watched.avatar.peer)
+    await asyncio.sleep(0.45)
+    assert watched.verdicts == []
+    await asyncio.sleep(0.1)
+    assert len(watched.verdicts) == 1
+    await asyncio.sleep(5.0)
+    await watched.close()
+
+
 async def test_the_same_sid_later_is_a_loss() -> None:
     watched = Watched()
     watched.room.leave("avatar")
