@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
 from avatar_core.agents.governor import Governor
+from avatar_core.agents.listeners import ContainedEvents
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AudioError, AvatarError
 from avatar_core.contracts.events import AvatarEvent, TakeFinished
@@ -24,9 +25,10 @@ from avatar_core.engine.segment import Segment
 log = logging.getLogger("avatar_core")
 
 SILENT = AudioFormat(48_000)
+Playback = Literal["playback_finished", "playback_started", "playback_progressed"]
 
 
-class AvatarOutput(io.AudioOutput):
+class AvatarOutput(ContainedEvents[Playback], io.AudioOutput):
     """One leaf for the life of a session; providers come and go beneath it.
 
     `capture_frame` never waits: the transcript synchronizer above learns the rate of

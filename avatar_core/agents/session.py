@@ -18,6 +18,7 @@ from livekit.agents.voice.events import (
     MetricsCollectedEvent,
 )
 
+from avatar_core.agents.listeners import ContainedEvents
 from avatar_core.agents.output import AvatarOutput
 from avatar_core.agents.rooms import AnyRoom, stage_in
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError
@@ -28,6 +29,7 @@ from avatar_core.contracts.events import (
     AvatarState,
     StateChanged,
     TakeFinished,
+    contained,
 )
 from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.constants import RELEASE_S
@@ -76,7 +78,9 @@ def create_avatar(
     return AvatarSession(candidates, settings, livekit)
 
 
-class AvatarSession(upstream.AvatarSession[EventName]):
+class AvatarSession(
+    ContainedEvents[EventName | Literal["metrics_collected"]], upstream.AvatarSession[EventName]
+):
     """A face for an agent session, and its voice whatever becomes of the face.
 
     Emits `state_changed`, `avatar_joined`, `avatar_error`, `take_finished` with the records
@@ -265,7 +269,8 @@ class AvatarSession(upstream.AvatarSession[EventName]):
     def _measured(self, metrics: AvatarMetrics) -> None:
         self.emit("metrics_collected", metrics)
         if self._session is not None:
-            self._session.emit("metrics_collected", MetricsCollectedEvent(metrics=metrics))
+            collected = MetricsCollectedEvent(metrics=metrics)
+            contained(self._session.emit, "metrics_collected", collected)
 
 
 def _tail(session: AgentSession[Any]) -> object | None:

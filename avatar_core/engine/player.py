@@ -8,6 +8,7 @@ from collections import deque
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
+from avatar_core.contracts.events import contained
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.engine.constants import (
     CUT_DEADLINE_S,
@@ -125,7 +126,7 @@ class Player:
             except AvatarError as error:
                 log.error("No road is left for segment %d: %s", segment.id, error)
                 segment.cleared = True
-                self._listener.unspeakable(segment, error)
+                contained(self._listener.unspeakable, segment, error)
             except Exception:
                 log.exception("Segment %d was given up", segment.id)
                 segment.cleared = True
@@ -181,7 +182,7 @@ class Player:
                 take.report(state=TakeState.CUT if road.lost is None else TakeState.LOST)
                 self._pump.beside(road.sink.cut(take))
             self._tell_progress()
-            self._listener.take_over(segment, take, road)
+            contained(self._listener.take_over, segment, take, road)
             self.take = self.road = None
         return take
 
@@ -216,7 +217,7 @@ class Player:
         segment.heard(take)
         if not segment.started and (take.position_s > 0 or take.state is TakeState.PLAYING):
             segment.started = True
-            self._listener.started(segment, take.position_s)
+            contained(self._listener.started, segment, take.position_s)
         if take.state.final:
             self._pump.interrupt()  # nothing more of it need be sent
         self._pump.wake()
@@ -226,7 +227,9 @@ class Player:
         if segment is None or take is None or take.position_s <= self._told_s:
             return
         played_s = take.position_s - self._told_s
-        self._listener.progressed(segment, played_s, take.offset_s + self._told_s, played_s)
+        contained(
+            self._listener.progressed, segment, played_s, take.offset_s + self._told_s, played_s
+        )
         self._told_s = take.position_s
 
     def _finish(self, segment: Segment) -> None:
@@ -235,7 +238,7 @@ class Player:
             segment.cleared = True
         if self.segment is segment:
             self.segment = None
-        self._listener.finished(segment, segment.cleared)
+        contained(self._listener.finished, segment, segment.cleared)
 
 
 def _spoken(segment: Segment, take: Take | None) -> bool:
