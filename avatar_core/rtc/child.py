@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from avatar_core.rtc.link import RtcLink
 
 
+log = logging.getLogger("avatar_core.worker")
+
+
 def main() -> None:
     """Run one worker until its agent leaves, its parent goes, or a signal ends it."""
     die_with_parent()
@@ -71,6 +74,9 @@ class _Process:
 
         self._link = await join(self._url, self._token)
         return self._link
+
+    def join_beside(self) -> None:
+        log.warning("One token admits one participant: nobody foreign joins a real room.")
 
     def crash(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -12,7 +12,8 @@ from typing import Any, Self
 from avatar_core.contracts.errors import ConfigError
 
 _RENDERER = ("renderer_raises", "renderer_sizes", "renderer_none", "renderer_many")
-SHARES = ("loss", "duplicate", "reorder", "report_loss", "report_double", "absurd", *_RENDERER)
+_REPORTS = ("report_loss", "report_double", "absurd", "foreign")
+SHARES = ("loss", "duplicate", "reorder", *_REPORTS, *_RENDERER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,9 @@ class Scenario:
         report_loss, report_double: Shares of its calls that are lost, or come twice.
         report_late_s: Its calls come so late.
         absurd: Share of its reports that say nonsense.
+        foreign: Share of its reports on which another participant of the room has a word:
+            finished, cut, at an absurd position. In memory only: the token that a worker
+            process joins a real room with admits nobody else.
         renderer_raises, renderer_sizes, renderer_none, renderer_many: Shares of pictures
             that fail so: an error, wrong sizes, none at all, three at once.
         renderer_slow_s: Each picture takes so long.
@@ -63,6 +67,7 @@ class Scenario:
     report_double: float = 0.0
     report_late_s: float = 0.0
     absurd: float = 0.0
+    foreign: float = 0.0
     renderer_raises: float = 0.0
     renderer_sizes: float = 0.0
     renderer_none: float = 0.0

@@ -14,6 +14,7 @@ from avatar_core.contracts.errors import WorkerError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.sim.faults import FaultyLink, FaultyRenderer
+from avatar_core.sim.foreign import OverheardLink
 from avatar_core.sim.scenario import Scenario
 from avatar_core.worker.worker import AvatarWorker
 
@@ -23,6 +24,9 @@ class Body(Protocol):
 
     async def join(self) -> RoomLink:
         """Enter the room."""
+
+    def join_beside(self) -> RoomLink | None:
+        """Somebody else enters it; None where that takes another token."""
 
     def crash(self) -> None:
         """Be gone without a word."""
@@ -88,6 +92,8 @@ async def _visit(
     stopping: asyncio.Event,
 ) -> None:
     link = await body.join()
+    if scenario.foreign and (foreigner := body.join_beside()) is not None:
+        link = OverheardLink(link, scenario, foreigner)
     if scenario.as_dict():
         link, renderer = FaultyLink(link, scenario), FaultyRenderer(renderer, scenario)
     worker = AvatarWorker(link, renderer)

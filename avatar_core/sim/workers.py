@@ -38,6 +38,9 @@ class _Task:
     async def join(self) -> RoomLink:
         return admit(self._room, self._token)
 
+    def join_beside(self) -> RoomLink:
+        return self._room.join(f"{self.identity}-foreigner")
+
     def crash(self) -> None:
         self._room.crash(self.identity)
         if self.task is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
 import pytest
 
 from avatar_core.agents.session import AvatarSession, create_avatar
-from avatar_core.contracts.events import AvatarState
+from avatar_core.contracts.events import AvatarState, TakeFinished
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
 from avatar_core.testing.vtime import run
 
@@ -76,6 +77,8 @@ def test_an_interruption_at_a_word_keeps_that_and_no_more(word: int) -> None:
         "deaf_at_s=2.05,parted_s=60",
         "loss=0.5,jitter_s=0.05,duplicate=0.2,reorder=0.2",
         "absurd=0.5",
+        "foreign=1",
+        "foreign=0.5,absurd=0.2,loss=0.2",
         "report_loss=1",
         "report_double=1,report_late_s=0.2",
         "renderer_raises=0.3,renderer_sizes=0.3,renderer_many=0.5",
@@ -100,6 +103,30 @@ def test_no_word_is_lost_whatever_fails(
             assert talk.faults() == []
 
     run(main())
+
+
+def test_what_a_foreigner_says_arrives_and_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "foreign=1")
+    caplog.set_level(logging.DEBUG, "avatar_core.sim")
+
+    async def main() -> None:
+        async with Conversation(mock()) as talk:
+            turn = await talk.over(talk.say(TURN_WORDS))
+            assert talk.faults() == []
+            assert turn.history == " ".join(turn.words)
+            assert talk.avatar.state is AvatarState.LIVE
+            takes = [event for _, event in talk.events if isinstance(event, TakeFinished)]
+            assert [(take.state, take.heard_s) for take in takes] == [("done", pytest.approx(3.9))]
+            assert f"{talk.avatar.avatar_identity}-foreigner" in talk.room.members
+        assert talk.room.members.keys() <= {"agent"}
+
+    run(main())
+    calls = [line for line in caplog.messages if "-foreigner calls" in line]
+    assert len(calls) > 60, "ten reports a second, two calls on each"
+    assert all(line.endswith(": reject") for line in calls)
+    assert {"done", "cut", "playing"} <= {word for line in calls for word in line.split('"')}
 
 
 FAULTS = {11: "agent", 23: "avatar", 35: "agent", 47: "avatar", 56: "crash"}
