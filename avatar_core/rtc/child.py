@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.worker.host import die_with_parent
+from avatar_core.worker.studio import Thread
 
 if TYPE_CHECKING:
     from avatar_core.rtc.link import RtcLink
@@ -77,6 +78,9 @@ class _Process:
 
     def join_beside(self) -> None:
         log.warning("One token admits one participant: nobody foreign joins a real room.")
+
+    def hand(self) -> Thread:
+        return Thread()
 
     def crash(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)

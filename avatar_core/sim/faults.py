@@ -1,12 +1,12 @@
-"""Faults applied, by decorators around what works: a link, a renderer."""
+"""Faults applied, by decorators around what works: a link, a renderer, its hand."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
@@ -26,6 +26,9 @@ from avatar_core.contracts.link import (
 )
 from avatar_core.contracts.renderer import Picture, Renderer
 from avatar_core.sim.scenario import Scenario
+from avatar_core.worker.studio import Hand
+
+T = TypeVar("T")
 
 LATE_S = 0.05
 ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)
@@ -176,40 +179,18 @@ class FaultyLink(RoomLink):
 
 
 class FaultyRenderer(Renderer):
-    """A renderer that does what a scenario says.
+    """A renderer that does what a scenario says."""
 
-    Args:
-        renderer: The one that works.
-        scenario: What goes wrong.
-        sleep: How it loses time; a renderer blocks its loop, in memory nothing may.
-    """
-
-    def __init__(
-        self,
-        renderer: Renderer,
-        scenario: Scenario,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, renderer: Renderer, scenario: Scenario) -> None:
         self._renderer = renderer
         self._scenario = scenario
-        self._sleep = sleep
-        self._clock = clock
-        self._started_at = clock()
         self._chance = scenario.random("renderer")
-        self._stalled = False
         self.width, self.height = renderer.width, renderer.height
         self.fps, self.audio = renderer.fps, renderer.audio
 
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
-        """Slow, stalled, failing, or of wrong size and number."""
+        """Failing, or of wrong size and number."""
         scenario, chance = self._scenario, self._chance
-        if scenario.renderer_slow_s:
-            self._sleep(scenario.renderer_slow_s)
-        age_s = self._clock() - self._started_at
-        if scenario.stall_s and not self._stalled and age_s >= scenario.stall_at_s:
-            self._stalled = True
-            self._sleep(scenario.stall_s)
         pictures = self._renderer.render(chunk, last)
         if chance.random() < scenario.renderer_raises:
             raise RuntimeError("the scenario wants an error")
@@ -232,6 +213,28 @@ class FaultyRenderer(Renderer):
     def close(self) -> None:
         """As the renderer."""
         self._renderer.close()
+
+
+class FaultyHand:
+    """A hand that is slow, and hangs once, as a scenario says."""
+
+    def __init__(self, hand: Hand, scenario: Scenario) -> None:
+        self._hand = hand
+        self._scenario = scenario
+        self._loop = asyncio.get_running_loop()
+        self._stall_at = self._loop.time() + scenario.stall_at_s if scenario.stall_s else math.inf
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Late."""
+        await asyncio.sleep(self._scenario.renderer_slow_s)
+        if self._loop.time() >= self._stall_at:
+            self._stall_at = math.inf
+            await asyncio.sleep(self._scenario.stall_s)
+        return await self._hand(work)
+
+    def close(self) -> None:
+        """As the hand."""
+        self._hand.close()
 
 
 def _absurd(payload: bytes, nonsense: bytes, chance: float) -> bytes:

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from avatar_core.contracts.errors import WorkerError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
-from avatar_core.sim.faults import FaultyLink, FaultyRenderer
+from avatar_core.sim.faults import FaultyHand, FaultyLink, FaultyRenderer
 from avatar_core.sim.foreign import OverheardLink
 from avatar_core.sim.scenario import Scenario
+from avatar_core.worker.studio import Hand
 from avatar_core.worker.worker import AvatarWorker
 
 
@@ -24,6 +25,9 @@ class Body(Protocol):
 
     async def join(self) -> RoomLink:
         """Enter the room."""
+
+    def hand(self) -> Hand:
+        """What draws for it."""
 
     def join_beside(self) -> RoomLink | None:
         """Somebody else enters it; None where that takes another token."""
@@ -91,12 +95,13 @@ async def _visit(
     ready: asyncio.Event,
     stopping: asyncio.Event,
 ) -> None:
-    link = await body.join()
+    link, hand = await body.join(), body.hand()
     if scenario.foreign and (foreigner := body.join_beside()) is not None:
         link = OverheardLink(link, scenario, foreigner)
     if scenario.as_dict():
-        link, renderer = FaultyLink(link, scenario), FaultyRenderer(renderer, scenario)
-    worker = AvatarWorker(link, renderer)
+        link, hand = FaultyLink(link, scenario), FaultyHand(hand, scenario)
+        renderer = FaultyRenderer(renderer, scenario)
+    worker = AvatarWorker(link, renderer, hand=hand)
     serving = asyncio.create_task(worker.run(), name="avatar-worker")
     helpers = [
         asyncio.create_task(_when(worker.ready, ready.set)),

@@ -13,6 +13,7 @@ from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.stage import load_renderer, perform
 from avatar_core.worker import tasks
+from avatar_core.worker.studio import Inline
 
 
 def mint(spec: TokenSpec) -> str:
@@ -37,6 +38,9 @@ class _Task:
 
     async def join(self) -> RoomLink:
         return admit(self._room, self._token)
+
+    def hand(self) -> Inline:
+        return Inline()
 
     def join_beside(self) -> RoomLink:
         return self._room.join(f"{self.identity}-foreigner")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import WorkerError
@@ -17,6 +20,7 @@ from avatar_core.worker.pacer import Pacer
 from avatar_core.worker.receiver import Receiver
 from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.speech import Speech
+from avatar_core.worker.studio import Hand, Studio, Thread
 
 log = logging.getLogger("avatar_core.worker")
 
@@ -32,12 +36,20 @@ class AvatarWorker:
         link: A joined room.
         renderer: Draws the pictures; closed with the worker.
         clock: Monotonic seconds.
+        hand: Where it draws: a thread of its own, unless another is given.
 
     Raises:
         WorkerError: The token names no agent to serve.
     """
 
-    def __init__(self, link: RoomLink, renderer: Renderer, clock: Clock = loop_time) -> None:
+    def __init__(
+        self,
+        link: RoomLink,
+        renderer: Renderer,
+        clock: Clock = loop_time,
+        *,
+        hand: Hand | None = None,
+    ) -> None:
         agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
         if not agent:
             raise WorkerError(
@@ -48,6 +60,7 @@ class AvatarWorker:
         self._agent = agent
         self._renderer = renderer
         self._clock = clock
+        self._hand = hand
         self._speeches: deque[Speech] = deque()
         self._reporter = Reporter(link, agent, clock)
         self._pacer: Pacer | None = None
@@ -59,7 +72,8 @@ class AvatarWorker:
         """Serve until the agent has left for good or the room is gone."""
         renderer, link = self._renderer, self._link
         async with AsyncExitStack() as leaving:
-            leaving.callback(renderer.close)
+            studio = Studio(renderer, self._hand or Thread(), self._clock)
+            leaving.push_async_callback(studio.aclose)
             leaving.push_async_callback(self._reporter.aclose)
             # Handlers first: whoever sees our tracks may send audio at once.
             receiver = Receiver(link, self._agent, renderer.audio, self._speeches.append, self._cut)
@@ -75,10 +89,16 @@ class AvatarWorker:
                 renderer.width, renderer.height, renderer.fps, name="avatar_video"
             )
             leaving.push_async_callback(video.remove)
-            self._pacer = Pacer(renderer, audio, video, self._reporter, self._speeches, self._clock)
-            playing = asyncio.create_task(self._keep_playing(self._pacer), name="avatar-pacer")
-            leaving.push_async_callback(asyncio.wait, (playing,))
-            leaving.callback(playing.cancel)
+            self._pacer = Pacer(
+                studio, audio, self._reporter, self._speeches, 1 / renderer.fps, self._clock
+            )
+            for name, work in (
+                ("avatar-studio", partial(studio.run, video)),
+                ("avatar-pacer", self._pacer.run),
+            ):
+                playing = asyncio.create_task(_keep(work), name=name)
+                leaving.push_async_callback(asyncio.wait, (playing,))
+                leaving.callback(playing.cancel)
             self.ready.set()
             await self._over.wait()
 
@@ -93,14 +113,6 @@ class AvatarWorker:
             self._pacer.silence(speech)
         speech.state = TakeState.CUT
         self._reporter.turned(speech)
-
-    async def _keep_playing(self, pacer: Pacer) -> None:
-        while True:
-            try:
-                await pacer.run()
-            except Exception:
-                log.exception("The render loop failed and starts again.")
-                await asyncio.sleep(RESTART_S)
 
     def _presence(self, change: Change, peer: Peer | None, receiver: Receiver) -> None:
         if change is Change.DISCONNECTED:
@@ -118,3 +130,13 @@ class AvatarWorker:
             self._leaving.cancel()
         loop = asyncio.get_running_loop()
         self._leaving = loop.call_later(within_s, self._over.set) if within_s else None
+
+
+async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it for ever: a defect of ours costs a frame, not the worker."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("The render loop failed and starts again.")
+            await asyncio.sleep(RESTART_S)

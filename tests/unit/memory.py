@@ -25,6 +25,7 @@ from avatar_core.engine.selection import Candidate
 from avatar_core.settings import ProviderSettings
 from avatar_core.sim.flash import FlashRenderer
 from avatar_core.sim.room import MemoryRoom
+from avatar_core.worker.studio import Inline
 from avatar_core.worker.worker import AvatarWorker
 
 FORMAT = AudioFormat(24_000)
@@ -86,7 +87,7 @@ class Vendor(AvatarProvider[NoSettings]):
     async def _work(self, identity: str) -> None:
         await asyncio.sleep(self.join_s)
         link = self._room.join(identity, is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
-        worker = AvatarWorker(link, FlashRenderer(64, 64), clock=now)
+        worker = AvatarWorker(link, FlashRenderer(64, 64), hand=Inline())
         try:
             await worker.run()
         finally:

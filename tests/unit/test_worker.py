@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import struct
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from fake_room import FakeLink, FakeReader, FakeRoom
 from fakes import speech
-from virtual import block, now, virtual
+from virtual import now, virtual
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
@@ -20,6 +21,7 @@ from avatar_core.contracts.errors import RoomError, WorkerError
 from avatar_core.contracts.link import Change
 from avatar_core.contracts.renderer import Picture, Renderer
 from avatar_core.contracts.wire import Report
+from avatar_core.worker.studio import HUNG_S, Inline
 from avatar_core.worker.worker import AvatarWorker
 
 pytestmark = virtual
@@ -42,6 +44,8 @@ class Pictures(Renderer):
         self.lasts += last
         if isinstance(self.answer, Exception):
             raise self.answer
+        if callable(self.answer):
+            return self.answer(chunk)  # type: ignore[no-any-return]
         return self.answer  # type: ignore[no-any-return]
 
     def idle(self) -> Picture:
@@ -54,6 +58,16 @@ class Pictures(Renderer):
         self.closed += 1
 
 
+class SlowHand(Inline):
+    """Draws on the loop, and takes its time over it."""
+
+    each_s = 0.0
+
+    async def __call__(self, work: Callable[[], Any], /) -> Any:
+        await asyncio.sleep(self.each_s)
+        return work()
+
+
 class Stage:
     """A room with an agent, and the worker that serves it."""
 
@@ -64,7 +78,8 @@ class Stage:
             self.room.leave("agent")
         self.link = self.room.join("avatar", attributes={wire.PUBLISH_ON_BEHALF: "agent"})
         self.renderer = Pictures()
-        self.worker = AvatarWorker(self.link, self.renderer)
+        self.hand = SlowHand()
+        self.worker = AvatarWorker(self.link, self.renderer, hand=self.hand)
         self.reports: list[tuple[float, Report]] = []
         self.turns: list[tuple[float, Report]] = []
         self.stock: list[tuple[float, str, Any]] = []
@@ -363,24 +378,51 @@ async def test_a_renderer_costs_pictures_and_never_sound(stage: Stage, answer: A
     assert await stage.whole(0.5, "b") == stage.heard[before:]
 
 
-@pytest.mark.parametrize(("each_s", "longer_s"), [(0.03, 0.01), (0.06, 1.22)])
+@pytest.mark.parametrize("each_s", [0.03, 0.05, 0.06, 0.15])
 @staged
-async def test_a_slow_renderer_stutters_and_loses_nothing(
-    stage: Stage, each_s: float, longer_s: float
-) -> None:
-    render = stage.renderer.render
-
-    def slowly(chunk: bytes, last: bool) -> Sequence[Picture]:
-        block(each_s)
-        return render(chunk, last)
-
-    stage.renderer.render = slowly  # type: ignore[method-assign]
+async def test_a_slow_renderer_costs_pictures_and_never_sound(stage: Stage, each_s: float) -> None:
+    stage.hand.each_s = each_s
     pcm = await stage.whole(2.0)
-    await asyncio.sleep(2.0)
     assert stage.heard == pcm
-    assert stage.states == [("a", "playing"), ("a", "done")]
     runs = stage.link.audio[0].runs
-    assert runs[-1][0] - runs[0][0] == pytest.approx(1.99 + longer_s, abs=0.05)
+    assert runs[-1][0] - runs[0][0] == pytest.approx(1.99, abs=0.01), "no gap is heard"
+    talking = [at for at, picture in stage.link.video[0].pictures if picture is TALK]
+    assert len(talking) == pytest.approx(min(50, 2.0 / each_s), abs=2)
+    await asyncio.sleep(2 * each_s)
+    assert stage.states == [("a", "playing"), ("a", "done")]
+
+
+@pytest.mark.parametrize("stall_s", [0.2, 0.6])
+@staged
+async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: float) -> None:
+    """A chunk's sound is its number, and so is its picture; it is due when that is heard."""
+    stage.renderer.answer = lambda chunk: [Picture(1, 1, chunk[:2] * 2)]
+    await stage.say(b"".join(struct.pack("<h", chunk) * 960 for chunk in range(75)))
+    await asyncio.sleep(0.5)
+    stage.hand.each_s = stall_s
+    await asyncio.sleep(0.05)
+    stage.hand.each_s = 0.005
+    await asyncio.sleep(2.3)
+    began = stage.link.audio[0].runs[0][0]
+    late = [
+        (at, at - began - 0.02 - picture.rgba[0] * 0.04)  # 40 ms each
+        for at, picture in stage.link.video[0].pictures
+        if picture.width == 1
+    ]
+    assert max(lag for _, lag in late) == pytest.approx(stall_s, abs=0.06)
+    assert all(abs(lag) < 0.04 for at, lag in late if at > began + 0.55 + stall_s + 0.05)
+
+
+@staged
+async def test_a_face_that_stands_still_gives_no_pulse(stage: Stage) -> None:
+    stage.hand.each_s = 60.0
+    await stage.say(speech(5.0))
+    await asyncio.sleep(HUNG_S + 0.2)
+    told = len(stage.reports)
+    await asyncio.sleep(1.0)
+    assert len(stage.reports) == told
+    assert RATE.duration_s(len(stage.heard)) > 2.0
+    stage.hand.each_s = 0.0
 
 
 @staged

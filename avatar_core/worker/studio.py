@@ -1,0 +1,195 @@
+"""The studio: a renderer at work beside the loop, so that no picture ever holds up a sound."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from avatar_core.contracts.clock import Clock, loop_time
+from avatar_core.contracts.link import VideoOut
+from avatar_core.contracts.renderer import Picture, Renderer
+
+log = logging.getLogger("avatar_core.worker")
+
+HUNG_S = 1.0
+CLOSE_S = 1.0
+
+T = TypeVar("T")
+
+
+class Hand(Protocol):
+    """Does work for the loop, one thing after another, in the order it is asked."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Do it and return its result, or raise its error."""
+
+    def close(self) -> None:
+        """No more is asked."""
+
+
+class Thread:
+    """A hand of its own: a daemon thread, so that work which never returns keeps no process."""
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._open = True
+        threading.Thread(target=self._work, name="avatar-renderer", daemon=True).start()
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Do it in the thread."""
+        done: Future[T] = Future()
+
+        def do() -> None:
+            if done.set_running_or_notify_cancel():
+                try:
+                    done.set_result(work())
+                except BaseException as error:
+                    done.set_exception(error)
+
+        self._asked.put(do)
+        return await asyncio.wrap_future(done)
+
+    def close(self) -> None:
+        """End the thread once it has done what was asked."""
+        self._asked.put(lambda: setattr(self, "_open", False))
+
+    def _work(self) -> None:
+        while self._open:
+            self._asked.get()()
+
+
+class Inline:
+    """A hand on the loop itself, for virtual time, where no thread may keep time waiting."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Do it now."""
+        return work()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    work: Callable[[], Sequence[Picture]]
+    due: float = 0.0
+    """Clock time at which its picture is to be seen."""
+    wanted: Callable[[], bool] = lambda: True
+    keep: bool = False
+
+
+class Studio:
+    """Orders pictures of a renderer and shows each when it is due.
+
+    A renderer too slow for real time costs pictures: one that is due already is skipped
+    where a newer one waits. An error costs its picture.
+
+    Args:
+        renderer: Draws; closed with the studio.
+        hand: Where it draws; closed too.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, renderer: Renderer, hand: Hand, clock: Clock = loop_time) -> None:
+        self._renderer = renderer
+        self._hand = hand
+        self._clock = clock
+        self._period_s = 1 / renderer.fps
+        self._orders: deque[_Order] = deque()
+        self._ordered = asyncio.Event()
+        self._busy_since: float | None = None
+        self._next_idle = 0.0
+
+    @property
+    def hung(self) -> bool:
+        """The renderer has not answered for a second: its face stands still."""
+        since = self._busy_since
+        return since is not None and self._clock() - since > HUNG_S
+
+    def speak(self, chunk: bytes, last: bool, due: float, wanted: Callable[[], bool]) -> None:
+        """Order the picture of a stretch of sound.
+
+        Args:
+            chunk: The sound, as `Renderer.render` takes it.
+            last: The sound ends with it.
+            due: Clock time at which the stretch is heard.
+            wanted: Asked before the picture is shown; a cut makes it False.
+        """
+        self._next_idle = due + self._period_s
+        self._order(_Order(lambda: self._renderer.render(chunk, last), due, wanted, keep=last))
+
+    def idle(self) -> None:
+        """Order a picture of nobody speaking, if one is due; ask as often as you like."""
+        now = self._clock()
+        if now >= self._next_idle and not self._orders and self._busy_since is None:
+            self._next_idle = max(self._next_idle + self._period_s, now)
+            self._order(_Order(lambda: (self._renderer.idle(),), now))
+
+    def reset(self) -> None:
+        """The sound was cut: forget what is not drawn yet."""
+        self._orders.clear()
+        self._order(_Order(self._forget, keep=True))
+
+    async def run(self, video: VideoOut) -> None:
+        """Draw until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._ordered.wait()
+            order = self._next()
+            try:
+                self._busy_since = self._clock()
+                pictures = await self._hand(order.work)
+            except Exception:
+                log.exception("The renderer failed; a picture is missing.")
+                pictures = ()
+            finally:
+                self._busy_since = None
+            for picture in islice(pictures, 1):
+                ahead_s = max(0.0, order.due - self._clock())
+                loop.call_later(ahead_s, self._show, video, picture, order.wanted)
+
+    async def aclose(self) -> None:
+        """Close the renderer; one that hangs is left to its thread."""
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._hand(self._renderer.close)
+        except TimeoutError:
+            log.warning("The renderer hangs and was left behind.")
+        except Exception:
+            log.exception("The renderer failed to close.")
+        self._hand.close()
+
+    def _order(self, order: _Order) -> None:
+        self._orders.append(order)
+        self._ordered.set()
+
+    def _next(self) -> _Order:
+        order = self._orders.popleft()
+        while self._orders and not order.keep and order.due < self._clock():
+            order = self._orders.popleft()
+        if not self._orders:
+            self._ordered.clear()
+        return order
+
+    def _forget(self) -> Sequence[Picture]:
+        self._renderer.reset()
+        return ()
+
+    def _show(self, video: VideoOut, picture: Picture, wanted: Callable[[], bool]) -> None:
+        if not wanted():
+            return
+        if len(picture.rgba) != picture.width * picture.height * 4:
+            log.warning("A picture of %d bytes was dropped.", len(picture.rgba))
+            return
+        try:
+            video.capture(picture)
+        except Exception:
+            log.exception("A picture could not be shown.")

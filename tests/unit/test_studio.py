@@ -1,0 +1,127 @@
+"""The studio's thread: real work beside the loop, in order, and never in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.link import VideoOut
+from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.worker import studio as module
+from avatar_core.worker.studio import Studio, Thread
+
+PICTURE = Picture(1, 1, bytes(4))
+
+
+class Painter(Renderer):
+    """Waits for a gate with every picture, and notes what it was asked, and where."""
+
+    width, height, fps, audio = 1, 1, 25.0, AudioFormat(24_000)
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.threads: set[str] = set()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        self.threads.add(threading.current_thread().name)
+        self.asked.append(chunk.decode())
+        self._loop.call_soon_threadsafe(self.begun.set)
+        self.gate.wait(20.0)
+        return [PICTURE]
+
+    def idle(self) -> Picture:
+        self.asked.append("idle")
+        return PICTURE
+
+    def reset(self) -> None:
+        self.asked.append("reset")
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+class Screen(VideoOut):
+    """Counts what it is shown."""
+
+    def __init__(self) -> None:
+        self.seen = asyncio.Semaphore(0)
+
+    def capture(self, picture: Picture) -> None:
+        self.seen.release()
+
+    async def remove(self) -> None:
+        raise AssertionError
+
+
+async def test_it_draws_in_one_thread_of_its_own_in_order() -> None:
+    painter, screen = Painter(), Screen()
+    studio = Studio(painter, Thread())
+    running = asyncio.create_task(studio.run(screen))
+    due = asyncio.get_running_loop().time() + 0.05
+    for name in "abc":
+        studio.speak(name.encode(), False, due, lambda: True)
+    for _ in range(3):
+        await asyncio.wait_for(screen.seen.acquire(), 5.0)
+    studio.reset()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await studio.aclose()
+    assert painter.asked == ["a", "b", "c", "close"]
+    assert painter.threads == {"avatar-renderer"}
+
+
+async def test_the_loop_goes_on_while_it_draws_and_what_is_late_is_skipped() -> None:
+    painter, screen = Painter(), Screen()
+    studio = Studio(painter, Thread())
+    running = asyncio.create_task(studio.run(screen))
+    painter.gate.clear()
+    now = asyncio.get_running_loop().time()
+    studio.speak(b"0", False, now, lambda: True)
+    await asyncio.wait_for(painter.begun.wait(), 5.0)
+    for number in range(1, 5):
+        studio.speak(b"%d" % number, number == 4, now, lambda: True)
+    assert not studio.hung
+    painter.gate.set()
+    for _ in range(2):
+        await asyncio.wait_for(screen.seen.acquire(), 5.0)
+    assert painter.asked == ["0", "4"], "the newest, and the last word is never skipped"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await studio.aclose()
+
+
+async def test_one_that_hangs_is_known_and_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HUNG_S", 0.05)
+    monkeypatch.setattr(module, "CLOSE_S", 0.05)
+    painter, screen = Painter(), Screen()
+    studio = Studio(painter, Thread())
+    running = asyncio.create_task(studio.run(screen))
+    painter.gate.clear()
+    studio.speak(b"a", False, 0.0, lambda: True)
+    await asyncio.wait_for(painter.begun.wait(), 5.0)
+    await asyncio.sleep(module.HUNG_S + 0.01)
+    assert studio.hung
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    began = time.monotonic()
+    await studio.aclose()
+    assert time.monotonic() - began < 1.0
+    assert "close" not in painter.asked
+    painter.gate.set()  # the daemon thread ends by itself; the leftovers fixture sees to it
+
+
+async def test_an_error_is_raised_where_it_was_asked() -> None:
+    thread = Thread()
+    with pytest.raises(ZeroDivisionError):
+        await thread(lambda: 1 // 0)
+    assert await thread(lambda: 7) == 7
+    thread.close()
