@@ -1,133 +1,126 @@
-"""What a listener measures: when it was silent, and what was seen."""
+"""What a listener measures: when it heard sound, words and silence, and when it saw light."""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import Picture
+from avatar_core.sim.timeline import Floats, Timeline
+from avatar_core.sim.tones import HeardWord, hear
 
-LATE_S = 0.2  # a frame later than this opens a gap
+RATE_HZ = 48_000
 QUIET_RMS = 0.003  # of full scale, -50 dBFS
-WINDOW_S = 0.01
+WINDOW_S = 0.001
 PAUSE_S = 0.05  # a shorter pause is part of a sound
 BRIGHT = 128  # of 255
+ALWAYS = -math.inf
 
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-
-
-def flash_of(picture: Picture | npt.NDArray[np.uint8]) -> bool:
-    """Whether a picture is a bright one.
-
-    Args:
-        picture: RGBA, or the luma plane alone (any shape, 0 to 255).
-    """
-    if isinstance(picture, Picture):
-        rgba = np.frombuffer(picture.rgba, np.uint8).reshape(-1, 4)
-        return float(rgba[:, :3].mean(axis=0) @ (0.299, 0.587, 0.114)) > BRIGHT
-    return float(picture.mean()) > BRIGHT
-
-
-@dataclass(slots=True)
-class _Run:
-    """Frames of one track and format that are heard without a gap."""
-
-    start_s: float
-    format: AudioFormat
-    pcm: bytearray = field(default_factory=bytearray)
-
-    @property
-    def end_s(self) -> float:
-        return self.start_s + self.format.duration_s(len(self.pcm))
-
-    def mono(self, rate_hz: int) -> Floats:
-        """Samples at `rate_hz`, -1 to 1."""
-        frames = np.frombuffer(self.pcm, "<i2").reshape(-1, self.format.channels)
-        samples: Floats = frames.mean(axis=1, dtype=np.float32) / np.float32(32768)
-        if self.format.rate_hz != rate_hz and samples.size:
-            samples = soxr.resample(samples, self.format.rate_hz, rate_hz)
-        return samples
+Span = tuple[float, float]
+"""Start and end, seconds."""
 
 
 class Ear:
     """Lays what arrives on one timeline, and measures sound and silence there.
 
-    Frames of a track follow one another without a gap as long as they arrive at most
-    `late_s` later than they are due; a later one is laid where it arrived.
+    A stall of the listener itself leaves no trace as soon as it has caught up, see `Timeline`.
 
     Args:
-        late_s: Tolerated jitter of arrival, seconds.
-        quiet_rms: Root mean square, of full scale, under which 10 ms count as silent.
+        quiet_rms: Root mean square, of full scale, under which 1 ms counts as silent. Opus at
+            24 kbit/s trails a tone by some 10 ms at the default, and by 1 ms at 0.02.
     """
 
-    def __init__(self, late_s: float = LATE_S, quiet_rms: float = QUIET_RMS) -> None:
-        self._late_s = late_s
+    def __init__(self, quiet_rms: float = QUIET_RMS) -> None:
         self._quiet_rms = quiet_rms
-        self._runs: dict[str, list[_Run]] = {}
-        self._loud: tuple[float, Bools] | None = None
+        self._timelines: dict[str, Timeline] = {}
 
     @property
     def tracks(self) -> list[str]:
         """Every track heard of, in order of its first frame."""
-        return list(self._runs)
+        return list(self._timelines)
 
     def add(self, track: str, at_s: float, pcm: bytes, rate_hz: int, channels: int = 1) -> None:
         """A frame of interleaved int16 PCM arrived.
 
         Args:
             track: Any name; frames of one track arrive in order.
-            at_s: When its first sample was there to be heard, on any one clock.
+            at_s: When it arrived, which is when its first sample could be heard, on any one clock.
             pcm: Whole samples.
             rate_hz: Of the frame; may change between frames, as may `channels`.
             channels: Mixed down to one.
         """
-        runs = self._runs.setdefault(track, [])
-        format = AudioFormat(rate_hz, channels)
-        due_s = runs[-1].end_s if runs else at_s
-        late = at_s - due_s > self._late_s
-        if not runs or late or runs[-1].format != format:
-            runs.append(_Run(at_s if late else due_s, format))
-        runs[-1].pcm += pcm
-        self._loud = None
+        timeline = self._timelines.setdefault(track, Timeline())
+        timeline.add(at_s, pcm, AudioFormat(rate_hz, channels))
 
     def mix(
-        self, rate_hz: int = 48_000, tracks: Collection[str] | None = None
+        self,
+        rate_hz: int = RATE_HZ,
+        tracks: Collection[str] | None = None,
+        since_s: float = ALWAYS,
     ) -> tuple[float, bytes]:
         """The sum of the tracks, clipped at full scale.
 
         Args:
             rate_hz: Of the result.
             tracks: Which tracks; all of them where not given.
+            since_s: What was heard before is left out.
 
         Returns:
             The time of its first sample, and mono int16 PCM; `(0.0, b"")` where nothing came.
         """
-        heard = self._runs if tracks is None else tracks
-        runs = [run for name in heard for run in self._runs.get(name, []) if run.pcm]
-        if not runs:
-            return 0.0, b""
-        start_s = min(run.start_s for run in runs)
-        pieces = [(round((r.start_s - start_s) * rate_hz), r.mono(rate_hz)) for r in runs]
-        total = np.zeros(max(at + piece.size for at, piece in pieces), np.float32)
-        for at, piece in pieces:
-            total[at : at + piece.size] += piece
-        return start_s, np.rint(np.clip(total, -1, 1) * 32767).astype("<i2").tobytes()
+        start_s, samples = self._sum(rate_hz, tracks, since_s)
+        return start_s, np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
-    def sounds(self) -> list[tuple[float, float]]:
-        """Start and end (s) of what is loud in the mix; pauses under 50 ms belong to it."""
-        start_s, loud = self._loudness()
+    def sounds(self, since_s: float = ALWAYS) -> list[Span]:
+        """What is loud in the mix; pauses under 50 ms belong to it. Edges are good to 1 ms or 2."""
+        start_s, samples = self._sum(RATE_HZ, None, since_s)
+        window = round(WINDOW_S * RATE_HZ)
+        windows = np.pad(samples, (0, -samples.size % window)).reshape(-1, window)
+        loud = np.sqrt(np.mean(windows**2, axis=1)) >= self._quiet_rms
         edges = np.flatnonzero(np.diff(loud, prepend=False, append=False)).reshape(-1, 2)
-        sounds: list[tuple[float, float]] = []
+        sounds: list[Span] = []
         for begin_s, end_s in (start_s + edges * WINDOW_S).tolist():
             joins = bool(sounds) and begin_s - sounds[-1][1] < PAUSE_S
             sounds.append((sounds.pop()[0] if joins else begin_s, end_s))
         return sounds
+
+    def words(
+        self, since_s: float = ALWAYS, tracks: Collection[str] | None = None
+    ) -> list[HeardWord]:
+        """Every word tone in order of time, which is the ear's.
+
+        Each track is decoded by itself: two that overlap, as after a kill, decode badly mixed.
+        """
+        found = []
+        for track in self.tracks if tracks is None else tracks:
+            start_s, pcm = self.mix(RATE_HZ, [track], since_s)
+            for word in hear(pcm, RATE_HZ):
+                begin_s, end_s = start_s + word.start_s, start_s + word.end_s
+                found.append(replace(word, start_s=begin_s, end_s=end_s, track=track))
+        return sorted(found, key=lambda word: word.start_s)
+
+    def shares(self, since_s: float = ALWAYS) -> dict[str, float]:
+        """How much of each word was heard in all: 1.0 once, 2.0 twice; stretched is once."""
+        shares: dict[str, float] = defaultdict(float)
+        for word in self.words(since_s):
+            shares[word.word] += min(1.0, word.share)
+        return dict(shares)
+
+    def longest_silence(self, after_s: float = ALWAYS) -> float:
+        """Seconds between two sounds, of which the later one begins after that time."""
+        pauses = [
+            begin_s - end_s
+            for (_, end_s), (begin_s, _) in pairwise(self.sounds())
+            if begin_s > after_s
+        ]
+        return max(pauses, default=0.0)
 
     def silence_around(self, at_s: float) -> float:
         """Length, seconds, of the silence at that time, or else of the next one after it.
@@ -135,16 +128,18 @@ class Ear:
         A silence lasts from sound to sound; before the first and after the last sound, from
         where the recording begins and to where it ends, or to `at_s` if that is outside it.
         """
-        start_s, loud = self._loudness()
+        timelines = [timeline for timeline in self._timelines.values() if timeline]
+        if not timelines:
+            return 0.0
         sounds = self.sounds()
         for sound_start_s, sound_end_s in sounds:
             if sound_start_s <= at_s < sound_end_s:
                 at_s = sound_end_s
         before = [end_s for _, end_s in sounds if end_s <= at_s]
         after = [begin_s for begin_s, _ in sounds if begin_s > at_s]
-        begin_s = before[-1] if before else min(start_s, at_s)
-        end_s = after[0] if after else max(start_s + loud.size * WINDOW_S, at_s)
-        return end_s - begin_s if loud.size else 0.0
+        begin_s = before[-1] if before else min(at_s, *(heard.start_s for heard in timelines))
+        end_s = after[0] if after else max(at_s, *(heard.end_s for heard in timelines))
+        return end_s - begin_s
 
     def last_sound_before(self, at_s: float) -> float | None:
         """The last moment at or before `at_s` that was loud, None where there is none."""
@@ -153,14 +148,71 @@ class Ear:
 
     def first_sound_after(self, at_s: float) -> float | None:
         """The first moment at or after `at_s` that was loud, None where there is none."""
-        starts = [max(start_s, at_s) for start_s, end_s in self.sounds() if end_s > at_s]
-        return starts[0] if starts else None
+        sounds = self.sounds(at_s)
+        return max(at_s, sounds[0][0]) if sounds else None
 
-    def _loudness(self) -> tuple[float, Bools]:
-        """Start (s) of the mix, and whether each 10 ms of it are loud."""
-        if self._loud is None:
-            start_s, pcm = self.mix(16_000)
-            samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
-            windows = np.pad(samples, (0, -samples.size % 160)).reshape(-1, 160)
-            self._loud = start_s, np.sqrt(np.mean(windows**2, axis=1)) >= self._quiet_rms
-        return self._loud
+    def _sum(
+        self, rate_hz: int, tracks: Collection[str] | None, since_s: float
+    ) -> tuple[float, Floats]:
+        pieces = [
+            piece
+            for track, timeline in self._timelines.items()
+            if tracks is None or track in tracks
+            for piece in timeline.mono(rate_hz, since_s)
+            if piece[1].size
+        ]
+        if not pieces:
+            return 0.0, np.zeros(0, np.float32)
+        start_s = min(at_s for at_s, _ in pieces)
+        laid = [(round((at_s - start_s) * rate_hz), samples) for at_s, samples in pieces]
+        total = np.zeros(max(at + samples.size for at, samples in laid), np.float32)
+        for at, samples in laid:
+            total[at : at + samples.size] += samples
+        return start_s, total
+
+
+class Eye:
+    """Lays pictures on a timeline, and tells when there was light."""
+
+    def __init__(self) -> None:
+        self._pictures: list[tuple[float, bool]] = []
+        self._delay_s = math.inf
+
+    def add(self, at_s: float, brightness: float, stamp_s: float | None = None) -> None:
+        """A picture arrived.
+
+        Args:
+            at_s: When, on the ear's clock.
+            brightness: See `brightness_of`.
+            stamp_s: When it was to be shown by whoever received it, on a clock that runs as
+                fast: with every picture or with none. A stall of the system moves it, and one
+                of the listener, which shows in `at_s`, does not.
+        """
+        stamp_s = at_s if stamp_s is None else stamp_s
+        self._delay_s = min(self._delay_s, at_s - stamp_s)
+        self._pictures.append((stamp_s, brightness > BRIGHT))
+
+    def flashes(self, since_s: float = ALWAYS) -> list[Span]:
+        """From the first bright picture to the next dark one, or to the last there is."""
+        flashes: list[Span] = []
+        lit = False
+        for stamp_s, bright in self._pictures:
+            at_s = stamp_s + self._delay_s
+            if lit:
+                flashes[-1] = flashes[-1][0], at_s
+            elif bright:
+                flashes.append((at_s, at_s))
+            lit = bright
+        return [flash for flash in flashes if flash[0] >= since_s]
+
+
+def brightness_of(picture: Picture | npt.NDArray[np.uint8]) -> float:
+    """Mean luma of a picture, 0 to 255.
+
+    Args:
+        picture: RGBA, or the luma plane alone (any shape).
+    """
+    if isinstance(picture, Picture):
+        rgba = np.frombuffer(picture.rgba, np.uint8).reshape(-1, 4)
+        return float(rgba[:, :3].mean(axis=0) @ (0.299, 0.587, 0.114))
+    return float(picture.mean())

@@ -45,12 +45,14 @@ class HeardWord:
         end_s: Where its tone ends.
         share: How much of its tone sounded, 1.0 for the whole word; more where it was
             stretched, or begun again with no pause between.
+        track: Where it was heard, empty where that was not told.
     """
 
     word: str
     start_s: float
     end_s: float
     share: float
+    track: str = ""
 
 
 class WordTones:
@@ -147,7 +149,7 @@ def _runs(labels: npt.NDArray[np.int64]) -> Iterator[tuple[int, float, float]]:
     """Label, start and end (s) of each stretch of one word."""
     edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
     hop_s = _HOP / _EAR_HZ
-    for start, end in pairwise(edges):
+    for start, end in pairwise(edges.tolist()):
         if labels[start] >= 0:
             yield int(labels[start]), (start - 0.5) * hop_s, (end - 0.5) * hop_s
 

@@ -23,9 +23,9 @@ from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Item
 from avatar_core.rtc.listener import Listener
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.sim.tones import VOCABULARY, WordTones
+from avatar_core.sim.tones import VOCABULARY, HeardWord, WordTones
 from avatar_core.worker.host import ProcessRecord
-from tests.livekit.hearing import Heard, Hearing
+from tests.livekit.hearing import Hearing
 
 RATE_HZ = 24_000
 FRAME_S = 0.02
@@ -282,7 +282,7 @@ class Stage:
 
     # What came of it.
 
-    def heard(self) -> list[Heard]:
+    def heard(self) -> list[HeardWord]:
         """The words that the listener heard so far, in order of time."""
         return self.hearing.words()
 

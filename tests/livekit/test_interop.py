@@ -60,7 +60,7 @@ async def three_turns(stage: Stage, falls_silent_s: float) -> None:
     await turn.handle
     finished_s = asyncio.get_running_loop().time() - cut_at
     await stage.quiet(0.5)
-    last_sound_s = stage.hearing.ear().sounds()[-1][1] - cut_at
+    last_sound_s = stage.hearing.sounds()[-1][1] - cut_at
     assert finished_s <= FINISHED_WITHIN_S, stage.story()
     assert last_sound_s <= falls_silent_s, stage.story()
     await stage.say_all(LAST_WORDS)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 from livekit import api, rtc
@@ -34,16 +33,6 @@ WHOLE = 0.85
 
 def now_s() -> float:
     return asyncio.get_running_loop().time()
-
-
-def longest_silence_s(stage: Stage, after: float) -> float:
-    """Between any two sounds of which the later one begins after that loop time."""
-    gaps = [
-        begin_s - end_s
-        for (_, end_s), (begin_s, _) in pairwise(stage.hearing.ear().sounds())
-        if begin_s > after
-    ]
-    return max(gaps, default=0.0)
 
 
 class NeverSettings(ProviderSettings):
@@ -84,7 +73,7 @@ async def test_an_interruption_is_prompt_and_the_next_turn_whole(
         await turn.handle
         finished_s = now_s() - cut_at
         await stage.quiet(0.5)
-        last_sound_s = stage.hearing.ear().sounds()[-1][1] - cut_at
+        last_sound_s = stage.hearing.sounds()[-1][1] - cut_at
         record_property("finished_s", finished_s)
         record_property("last_sound_s", last_sound_s)
         assert turn.handle.interrupted
@@ -105,7 +94,7 @@ async def test_a_killed_worker_costs_at_most_a_word_said_twice(
         os.kill(stage.worker().pid, signal.SIGKILL)
         await turn.handle
         await stage.quiet()
-        silence_s = longest_silence_s(stage, killed_at)
+        silence_s = stage.hearing.longest_silence(killed_at)
         record_property("silence_s", silence_s)
         assert silence_s <= SILENCE_AT_KILL_S, stage.story()
         assert not turn.handle.interrupted
@@ -137,7 +126,7 @@ async def test_a_false_interruption_pauses_and_loses_nothing(server: DevServer) 
         await stage.quiet()
         await microphone.aclose()
         assert not turn.handle.interrupted
-        assert longest_silence_s(stage, noise_at) > FALSE_INTERRUPTION_S
+        assert stage.hearing.longest_silence(noise_at) > FALSE_INTERRUPTION_S
         assert [h for h in stage.heard() if h.start_s > resumed_at] != []
         stage.check()
         assert stage.history() == [" ".join(WORDS)]

@@ -1,61 +1,16 @@
 import time
 
-import av
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sound import floats, int16, jittered, opus
 
 from avatar_core.sim.tones import AMPLITUDE, TONE_S, VOCABULARY, WORD_S, HeardWord, WordTones, hear
 
-Samples = npt.NDArray[np.float32]
 SENTENCE = ["one", "two", "two", "three", "alpha", "zulu", "alpha", "nine", "eight", "eight"]
 SPEECH = st.lists(st.sampled_from(VOCABULARY), max_size=12)
-
-
-def floats(pcm: bytes) -> Samples:
-    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
-
-
-def int16(samples: Samples) -> bytes:
-    return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-
-
-def opus(samples: Samples, kbps: int) -> Samples:
-    """Through Opus as WebRTC sends speech; 48 kHz mono both ways."""
-    encoder = av.CodecContext.create("libopus", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "s16"
-    encoder.bit_rate, encoder.options = kbps * 1000, {"application": "voip"}
-    encoder.open()
-    decoder = av.CodecContext.create("opus", "r")
-    decoder.sample_rate, decoder.layout, decoder.extradata = 48_000, "mono", encoder.extradata
-    decoder.open()
-    size = encoder.frame_size
-    pcm = np.frombuffer(int16(np.pad(samples, (0, 2 * size - len(samples) % size))), "<i2")
-    heard = []
-    for at in range(0, len(pcm), size):
-        frame = av.AudioFrame.from_ndarray(pcm[None, at : at + size], "s16", "mono")
-        frame.sample_rate, frame.pts = 48_000, at
-        heard += [f.to_ndarray()[0] for p in encoder.encode(frame) for f in decoder.decode(p)]
-    return np.concatenate(heard).astype(np.float32)
-
-
-def jittered(samples: Samples, rng: np.random.Generator) -> Samples:
-    """Now and then 10 ms are left out or said twice, cross-faded over 2 ms as NetEq does."""
-    step, fade = 480, 96
-    ramp = np.linspace(0, 1, fade, dtype=np.float32)
-    out, at = [samples[:step]], step
-    while at < len(samples):
-        jump = rng.choice([0, step, -step], p=[0.9, 0.05, 0.05])
-        piece = samples[at + jump : at + jump + step].copy()
-        if jump and len(piece) == step:
-            before = samples[at : at + fade]
-            piece[:fade] = piece[:fade] * ramp + before * ramp[::-1]
-        out.append(piece)
-        at += jump + step
-    return np.concatenate(out)
 
 
 def words(heard: list[HeardWord]) -> list[str]:
@@ -133,6 +88,17 @@ def test_edges_after_opus() -> None:
     for word, (start_s, end_s) in zip(heard, WordTones().spans(SENTENCE), strict=True):
         assert word.start_s == pytest.approx(start_s, abs=0.012)
         assert word.end_s == pytest.approx(end_s, abs=0.012)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_lost_packet_costs_no_word(number: int) -> None:
+    sent = floats(WordTones(48_000).speak(["one", "two", "three"]))
+    onset = 15 * number  # packets of 20 ms
+    for packet in range(onset, onset + 9):
+        heard = hear(int16(opus(sent, 24, lost={packet})), 48_000)
+        assert words(heard) == ["one", "two", "three"]
+        # without its onset, the codec begins the rest quietly
+        assert heard[number].share >= (0.4 if packet == onset else 0.75)
 
 
 def test_a_word_cut_in_opus() -> None:

@@ -104,8 +104,7 @@ class Person:
             await asyncio.gather(saying, return_exceptions=True)
         over_at = loop_time()
         await asyncio.sleep(SETTLE_S)
-        start_s, pcm = self.ear.mix(speech.rate_hz)
-        heard = pcm[2 * max(0, round((asked_at - start_s) * speech.rate_hz)) :]
+        _, heard = self.ear.mix(speech.rate_hz, since_s=asked_at)
         found = await asyncio.to_thread(align, speech.pcm, heard, speech.rate_hz, speech.words)
         words = [word for word, _, _ in speech.words]
         said_at = facts["said_at"] - time.time() + loop_time()
