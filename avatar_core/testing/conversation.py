@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from livekit import rtc
-from livekit.agents import Agent, AgentSession
+from livekit.agents import AgentSession
+from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
@@ -20,10 +22,16 @@ from avatar_core.settings import LiveKitSettings
 from avatar_core.sim.media import Run
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.tones import VOCABULARY, HeardWord, WordTones, hear
+from avatar_core.testing.script import (
+    RATE_HZ,
+    THINK_S,
+    Said,
+    ScriptedLLM,
+    ToneAgent,
+    frames,
+    said,
+)
 
-RATE_HZ = 24_000
-FRAME_S = 0.02
-TTS_SPEED = 5
 TICK_S = 0.01
 QUIET_S = 0.3
 LEAST_SHARE, TWICE_SHARE = 0.6, 1.4
@@ -44,6 +52,8 @@ class Turn:
         words: What it was to say.
         handle: AgentSession's.
         said_at: Loop time.
+        asked: What a person wrote that this answers, empty if nobody did.
+        until_at: Loop time from which all that is heard belongs to another turn.
         cut: Whether the test interrupted it.
         heard: What a listener heard, filled in once the turn is over.
         history: What was committed of it.
@@ -52,6 +62,8 @@ class Turn:
     words: Sequence[str]
     handle: SpeechHandle
     said_at: float
+    asked: str = ""
+    until_at: float = math.inf
     cut: bool = False
     heard: list[HeardWord] = field(default_factory=list)
     history: str = ""
@@ -65,7 +77,7 @@ class Turn:
 
 
 class Conversation:
-    """Enter it, let the agent speak, interrupt, and look at what was heard.
+    """Enter it, let the agent speak or answer, interrupt, and look at what was heard.
 
     Each turn says words of `VOCABULARY`, from its start where only their number is given.
 
@@ -81,17 +93,16 @@ class Conversation:
         self.avatar = avatar
         self.room = room or MemoryRoom()
         self.identity = identity
-        self.session: AgentSession[Any] = AgentSession()
+        self.model = ScriptedLLM()
+        self.session: AgentSession[Any] = AgentSession(llm=self.model)
         self.turns: list[Turn] = []
         self.events: list[tuple[float, AvatarEvent]] = []
         self._tones = WordTones(RATE_HZ)
-        self._committed: list[str] = []
         self._synchronizer: TranscriptSynchronizer
 
     async def __aenter__(self) -> Self:
         for name in EVENTS:
             self.avatar.on(name, self._note)  # type: ignore[arg-type]
-        self.session.on("conversation_item_added", self._item_added)
         await self.avatar.start(self.session, self.room.agent(self.identity))
         leaf = self.session.output.audio
         assert leaf is not None
@@ -100,7 +111,7 @@ class Conversation:
         )
         self.session.output.audio = self._synchronizer.audio_output
         self.session.output.transcription = self._synchronizer.text_output
-        await self.session.start(Agent(instructions=""))
+        await self.session.start(ToneAgent())
         return self
 
     async def __aexit__(
@@ -112,21 +123,38 @@ class Conversation:
 
     def say(self, words: int | Sequence[str]) -> Turn:
         """Say these words of the vocabulary, or so many from its start."""
-        if isinstance(words, int):
-            words = VOCABULARY[:words]
-        audio = self._frames(self._tones.speak(words))
+        words = _words(words)
+        audio = frames(self._tones.speak(words))
         handle = self.session.say(" ".join(words), audio=audio)
-        turn = Turn(words, handle, asyncio.get_running_loop().time())
-        self.turns.append(turn)
-        return turn
+        return self._begin(Turn(words, handle, self._now))
+
+    async def ask(self, text: str, answer: int | Sequence[str]) -> Turn:
+        """A person writes `text`, and the model answers in these words.
+
+        What the agent is saying is interrupted, as AgentSession does for text from the room
+        (livekit-agents 1.8.9, `voice/room_io/types.py`).
+        """
+        self.model.answers[text] = words = _words(answer)
+        cut = [turn for turn in self.turns if not turn.handle.done()]
+        await self.session.interrupt()
+        for turn in cut:
+            turn.cut, turn.until_at = True, self._now + THINK_S / 2
+        # of its own accord a message takes the true time, which is not the loop's
+        message = ChatMessage(role="user", content=[text], created_at=time.time())
+        handle = self.session.generate_reply(user_input=message)
+        return self._begin(Turn(words, handle, self._now, asked=text))
+
+    def history(self) -> Said:
+        """What the session remembers of both, in order."""
+        return said(self.session.history)
 
     async def over(self, turn: Turn) -> Turn:
         """Wait for a turn's end, and listen to what came of it."""
-        committed = len(self._committed)
         await turn.handle
         await asyncio.sleep(QUIET_S)
-        turn.heard = self._heard_since(turn.said_at)
-        turn.history = " ".join(self._committed[committed:])
+        turn.heard = self._heard_in(turn)
+        items = [item for item in turn.handle.chat_items if isinstance(item, ChatMessage)]
+        turn.history = " ".join(item.text_content or "" for item in items)
         return turn
 
     async def interrupt_at(self, turn: Turn, word: int) -> None:
@@ -154,26 +182,33 @@ class Conversation:
         shares = turn.shares()
         said = turn.history.split()
         last = max((turn.words.index(word) for word in shares if word in turn.words), default=-1)
-        expected = turn.words[:last] if turn.cut else turn.words
+        expected = turn.words[: max(last, 0)] if turn.cut else turn.words
         faults = [f"{word} was not heard" for word in expected if shares.get(word, 0) < LEAST_SHARE]
         twice = [word for word, share in shares.items() if share > TWICE_SHARE]
         if len(twice) > MOST_TWICE:
             faults.append(f"{', '.join(twice)} were heard twice")
         if len(said) > last + 1:
             faults.append(f"history says {said[-1]}, and {turn.words[last]} was the last heard")
+        if turn.asked:
+            dialogue = [("user", turn.asked), ("assistant", turn.history)]
+            dialogue = dialogue if turn.history else dialogue[:1]
+            history = self.history()
+            at = history.index(dialogue[0]) if dialogue[0] in history else 0
+            if history[at : at + len(dialogue)] != dialogue:
+                faults.append(f"history has {history}, and not in it {dialogue}")
         return faults
 
-    def _heard_since(self, at_s: float) -> list[HeardWord]:
+    def _heard_in(self, turn: Turn) -> list[HeardWord]:
         return [
             word
             for run in self._runs()
-            if run.end_s > at_s
-            for word in hear(run.since(at_s), run.format.rate_hz)
+            if run.end_s > turn.said_at and run.at_s < turn.until_at
+            for word in hear(run.since(turn.said_at), run.format.rate_hz)
         ]
 
     def _sound_s(self, since_s: float) -> float:
-        now = asyncio.get_running_loop().time()
-        return sum(min(run.end_s, now) - run.at_s for run in self._runs() if run.at_s >= since_s)
+        runs = [run for run in self._runs() if run.at_s >= since_s]
+        return sum(min(run.end_s, self._now) - run.at_s for run in runs)
 
     def _runs(self) -> list[Run]:
         """What was heard of this agent, by its own voice or an avatar's."""
@@ -183,15 +218,16 @@ class Conversation:
         ]
 
     def _note(self, event: AvatarEvent) -> None:
-        self.events.append((asyncio.get_running_loop().time(), event))
+        self.events.append((self._now, event))
 
-    def _item_added(self, event: Any) -> None:
-        if event.item.type == "message" and event.item.role == "assistant":
-            self._committed.append(event.item.text_content or "")
+    def _begin(self, turn: Turn) -> Turn:
+        self.turns.append(turn)
+        return turn
 
-    async def _frames(self, pcm: bytes) -> AsyncIterator[rtc.AudioFrame]:
-        size = 2 * round(FRAME_S * RATE_HZ)
-        for start in range(0, len(pcm), size):
-            piece = pcm[start : start + size]
-            yield rtc.AudioFrame(piece, RATE_HZ, 1, len(piece) // 2)
-            await asyncio.sleep(FRAME_S / TTS_SPEED)
+    @property
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _words(words: int | Sequence[str]) -> Sequence[str]:
+    return VOCABULARY[:words] if isinstance(words, int) else words
