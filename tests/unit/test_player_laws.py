@@ -1,5 +1,7 @@
-"""The laws of the player under random conversations. A failure prints its timeline.
+"""The laws of the player under random conversations.
 
+A failure prints its timeline, its script as an `@example(...)` to paste above the test that
+failed, and hypothesis's own `@reproduce_failure(...)`, which holds for this code alone.
 `AVATAR_TEST_EXAMPLES=5000` looks much longer; without it the examples are few and fixed.
 """
 
@@ -140,23 +142,22 @@ ACTIONS = [
 GAPS = st.sampled_from([0.0, 0.0, 0.001, 0.01, 0.02, 0.04, 0.07, 0.15, 0.3, 0.5, 1.0, 1.7])
 EVENT = st.tuples(GAPS, st.sampled_from(ACTIONS))
 SCRIPTS = st.lists(EVENT, min_size=10, max_size=16).map(lambda events: [(0.0, "say"), *events])
-tried = 0
-"""Events of all scripts so far."""
-
-
-@settings(
+LAWS = settings(
     max_examples=int(EXAMPLES or 850),
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
+    print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-@given(SCRIPTS, st.booleans())
-@example([(0.0, "say"), (0.5, "lose"), (0.1, "pause, resume"), (0.0, "say")], True)
-def test_every_conversation_keeps_the_laws(script: list[tuple[float, str]], voice: bool) -> None:
-    async def converse() -> None:
-        global tried
-        tried += len(script)
+tried = 0
+"""Events of all scripts so far."""
+
+
+def converse(script: list[tuple[float, str]], voice: bool) -> None:
+    """One conversation from beginning to end; notes what a failure prints."""
+
+    async def main() -> None:
         conversation = Conversation(has_voice=voice)
         try:
             for gap_s, action in script:
@@ -167,8 +168,33 @@ def test_every_conversation_keeps_the_laws(script: list[tuple[float, str]], voic
             await conversation.judge()
         finally:
             note("\n".join(conversation.world.timeline.lines[-120:]))
+            note(f"To reproduce: @example({script!r}, {voice!r})")
 
-    run(converse())
+    run(main())
+
+
+@LAWS
+@given(SCRIPTS, st.booleans())
+@example([(0.0, "say"), (0.5, "lose"), (0.1, "pause, resume"), (0.0, "say")], True)
+def test_every_conversation_keeps_the_laws(script: list[tuple[float, str]], voice: bool) -> None:
+    global tried
+    tried += len(script)
+    converse(script, voice)
+
+
+def test_a_failure_says_how_to_reproduce_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def planted(conversation: Conversation) -> None:
+        await conversation.world.aclose()
+        raise AssertionError("planted")
+
+    monkeypatch.setattr(Conversation, "judge", planted)
+    law = LAWS(given(st.just([(0.0, "say")]), st.booleans())(converse))
+    with pytest.raises(AssertionError, match="planted") as caught:
+        law()
+    printed = "\n".join(caught.value.__notes__)
+    assert "script: say" in printed, "the timeline"
+    assert "@example([(0.0, 'say')], False)" in printed
+    assert "@reproduce_failure(" in printed
 
 
 def test_enough_was_tried() -> None:
