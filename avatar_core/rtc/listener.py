@@ -14,10 +14,12 @@ RATE_HZ = 48_000
 
 Hear = Callable[[str, float, bytes, int], None]
 """(track sid, loop time of arrival in seconds, mono PCM, rate in Hz)"""
+See = Callable[[str, float, rtc.VideoFrame], None]
+"""(track sid, loop time of arrival in seconds, frame in I420)"""
 
 
 class Listener:
-    """Subscribes to everything; give it a `hear` to collect sound.
+    """Subscribes to everything; give it a `hear` to collect sound, a `see` to look at pictures.
 
     Attributes:
         link: Its place in the room.
@@ -25,11 +27,12 @@ class Listener:
         stray_bytes: Bytes of the agent's audio streams that reached it, 0 if all is well.
     """
 
-    def __init__(self, link: RtcLink, hear: Hear) -> None:
+    def __init__(self, link: RtcLink, hear: Hear, see: See | None = None) -> None:
         self.link = link
         self.pictures = 0
         self.stray_bytes = 0
         self._hear = hear
+        self._see = see
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._strays: set[asyncio.Task[None]] = set()
         room = link.room
@@ -42,13 +45,26 @@ class Listener:
                     self._listen(publication.track)
 
     @classmethod
-    async def join(cls, url: str, token: str, hear: Hear) -> Listener:
+    async def join(cls, url: str, token: str, hear: Hear, see: See | None = None) -> Listener:
         """Join the room with a token that may subscribe.
 
         Raises:
             RoomError: The server cannot be reached, or refuses the token.
         """
-        return cls(await join(url, token, subscribe=True), hear)
+        return cls(await join(url, token, subscribe=True), hear, see)
+
+    async def data_bytes(self) -> int:
+        """Bytes of data packets that reached it, whatever their topic and whoever asked for them.
+
+        The public byte-stream writer sends its chunks to everybody, also where its header
+        names one participant: no handler sees them, and this does.
+        """
+        stats = await self.link.room.get_rtc_stats()
+        return sum(
+            stat.data_channel.dc.bytes_received
+            for stat in (*stats.publisher_stats, *stats.subscriber_stats)
+            if stat.HasField("data_channel")
+        )
 
     async def aclose(self) -> None:
         """Leave."""
@@ -79,10 +95,13 @@ class Listener:
             await stream.aclose()
 
     async def _sight(self, track: rtc.Track) -> None:
-        stream = rtc.VideoStream(track)
+        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
         try:
-            async for _ in stream:
+            async for event in stream:
                 self.pictures += 1
+                if self._see is not None:
+                    now = asyncio.get_running_loop().time()
+                    self._see(track.sid, now, event.frame)
         finally:
             await stream.aclose()
 
