@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from avatar_core.contracts.audio import AudioFormat
@@ -19,12 +20,12 @@ from avatar_core.contracts.link import (
     RoomLink,
     RpcHandler,
     StreamHandler,
-    StreamReader,
     StreamWriter,
     Unsubscribe,
     VideoOut,
 )
 from avatar_core.sim.media import MemoryAudioOut, MemoryVideoOut
+from avatar_core.sim.streams import MemoryReader, MemoryWriter
 
 if TYPE_CHECKING:
     from avatar_core.sim.room import MemoryRoom
@@ -32,66 +33,6 @@ if TYPE_CHECKING:
 ACK_S = 7.0
 """A call to nobody is given up after this, with 1501."""
 UNSUPPORTED, APPLICATION, NO_ANSWER = 1400, 1500, 1501
-
-
-class MemoryReader(StreamReader):
-    """The reading end of a stream."""
-
-    def __init__(self, sender: str, attributes: Mapping[str, str]) -> None:
-        self.sender = sender
-        self.attributes = dict(attributes)
-        self._queue: asyncio.Queue[bytes | RoomError | None] = asyncio.Queue()
-        self._closed = False
-
-    def put(self, item: bytes | RoomError | None) -> None:
-        """A chunk, an abnormal end, or the end."""
-        self._queue.put_nowait(item)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Messages in order."""
-        while not self._closed:
-            item = await self._queue.get()
-            if item is None:
-                return
-            if isinstance(item, RoomError):
-                raise item
-            yield item
-
-    def close(self) -> None:
-        """Stop reading."""
-        if not self._closed:
-            self._closed = True
-            self.put(None)
-
-
-class MemoryWriter(StreamWriter):
-    """The writing end of a stream."""
-
-    def __init__(self, link: MemoryLink, readers: list[MemoryReader]) -> None:
-        self._link = link
-        self._readers = readers
-        self._closed = False
-        self.broken = False
-
-    async def write(self, data: bytes) -> None:
-        """Send one message."""
-        await self._link.use()
-        if not self.broken:
-            self._link.room.later(lambda: self._bring(bytes(data)))
-
-    async def aclose(self, reason: str = "") -> None:
-        """End the stream; idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        await self._link.use()
-        end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
-        if not self.broken:
-            self._link.room.later(lambda: self._bring(end))
-
-    def _bring(self, item: bytes | RoomError | None) -> None:
-        for reader in self._readers:
-            reader.put(item)
 
 
 class MemoryLink(RoomLink):
@@ -110,7 +51,7 @@ class MemoryLink(RoomLink):
         self._data: dict[str, DataHandler] = {}
         self._readers: list[MemoryReader] = []
         self._writers: list[MemoryWriter] = []
-        self._sounds: list[MemoryAudioOut] = []
+        self._tracks: list[MemoryAudioOut | MemoryVideoOut] = []
         self._answering: set[asyncio.Task[str]] = set()
 
     @property
@@ -132,6 +73,11 @@ class MemoryLink(RoomLink):
     def connected(self) -> bool:
         """Whether the room can be used now."""
         return self._connected
+
+    @property
+    def subscriptions(self) -> set[str]:
+        """Topics and methods that have a handler, and `presence` where somebody watches."""
+        return {*self._streams, *self._rpc, *self._data, *(["presence"] * bool(self._watchers))}
 
     def peers(self) -> Mapping[str, Peer]:
         """The other participants by identity."""
@@ -213,23 +159,24 @@ class MemoryLink(RoomLink):
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
         """Publish a microphone track."""
         await self.use()
-        audio = MemoryAudioOut(
-            self._identity, format, self.room.recording, lambda: self._published("audio", gone=True)
-        )
-        self._sounds.append(audio)
-        self._published("audio")
+        gone = partial(self.room.published, self._identity, "audio", gone=True)
+        audio = MemoryAudioOut(self._identity, format, self.room.recording, gone)
+        self._tracks.append(audio)
+        self.room.published(self._identity, "audio")
         return audio
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
         """Publish a camera track."""
         await self.use()
-        self._published("video")
-        return MemoryVideoOut(
-            self._identity, self.room.recording, lambda: self._published("video", gone=True)
-        )
+        gone = partial(self.room.published, self._identity, "video", gone=True)
+        video = MemoryVideoOut(self._identity, self.room.recording, gone)
+        self._tracks.append(video)
+        self.room.published(self._identity, "video")
+        return video
 
     async def aclose(self) -> None:
-        """Leave the room."""
+        """Leave the room; who leaves by itself is not told so."""
+        self._watchers.clear()
         if self._connected:
             self.room.remove(self._identity)
 
@@ -272,8 +219,10 @@ class MemoryLink(RoomLink):
             raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
 
     def changed(self, change: Change, peer: Peer | None) -> None:
-        """Tell who watches."""
-        for handler in list(self._watchers) if not self._frozen else ():
+        """Tell who watches; out of the room nothing is heard of it but that."""
+        if self._frozen or not (self._connected or change is Change.DISCONNECTED):
+            return
+        for handler in list(self._watchers):
             handler(change, peer)
 
     def break_streams(self, sender: str | None = None) -> None:
@@ -288,17 +237,14 @@ class MemoryLink(RoomLink):
     def freeze(self) -> None:
         """Stop doing anything, and stay: nothing comes out of us, and nothing gets in."""
         self._frozen = True
-        for audio in self._sounds:
-            audio.freeze()
+        for track in self._tracks:
+            track.freeze()
 
     def drop(self, change: Change | None) -> None:
         """We are out of the room; told unless it came without a word."""
         self._connected = False
         self.break_streams()
-        for audio in self._sounds:
-            audio.clear()
+        for track in self._tracks:
+            track.drop()
         if change is not None:
             self.changed(change, None)
-
-    def _published(self, kind: str, *, gone: bool = False) -> None:
-        self.room.published(self._identity, kind, gone=gone)

@@ -42,10 +42,17 @@ class Run:
 
 @dataclass
 class Recording:
-    """What a listener in the room heard, to the sample, and how many pictures it saw."""
+    """What a listener in the room heard, to the sample, and how many pictures it saw.
+
+    Attributes:
+        runs: The sound, in order.
+        pictures: How many, by identity; an hour of them would not fit here.
+        watch: Shown each picture, with the identity of whose it is.
+    """
 
     runs: list[Run] = field(default_factory=list)
     pictures: dict[str, int] = field(default_factory=dict)
+    watch: Callable[[str, Picture], None] | None = None
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
         """A piece left a queue."""
@@ -56,6 +63,12 @@ class Recording:
                     return
                 break
         self.runs.append(Run(identity, at_s, format, bytearray(pcm)))
+
+    def seen(self, identity: str, picture: Picture) -> None:
+        """A picture was shown."""
+        self.pictures[identity] = self.pictures.get(identity, 0) + 1
+        if self.watch is not None:
+            self.watch(identity, picture)
 
     def seconds(self, identity: str | None = None) -> float:
         """How long sound was heard."""
@@ -76,6 +89,7 @@ class MemoryAudioOut(AudioOut):
         self._waiting: list[tuple[float, bytes, asyncio.TimerHandle]] = []
         self._removed = False
         self._frozen = False
+        self._lost = False
 
     async def capture(self, pcm: bytes) -> None:
         """Queue a frame; waits while the queue is full."""
@@ -102,14 +116,18 @@ class MemoryAudioOut(AudioOut):
         for at_s, pcm, timer in self._waiting:
             timer.cancel()
             if at_s < now:
-                left = pcm[: self.format.size(now - at_s)]
-                self._recording.heard(self._identity, at_s, self.format, left)
+                self._sound(at_s, pcm[: self.format.size(now - at_s)])
         self._waiting.clear()
         self._playout.clear()
 
     def freeze(self) -> None:
         """Take nothing more in; what is queued plays out."""
         self._frozen = True
+
+    def drop(self) -> None:
+        """Out of the room: the queue plays on, and nobody hears it."""
+        self.clear()
+        self._lost = True
 
     async def heard(self) -> None:
         """Somebody always listens here."""
@@ -123,23 +141,35 @@ class MemoryAudioOut(AudioOut):
 
     def _leave(self) -> None:
         at_s, pcm, _ = self._waiting.pop(0)
-        self._recording.heard(self._identity, at_s, self.format, pcm)
+        self._sound(at_s, pcm)
+
+    def _sound(self, at_s: float, pcm: bytes) -> None:
+        if not self._lost:
+            self._recording.heard(self._identity, at_s, self.format, pcm)
 
 
 class MemoryVideoOut(VideoOut):
-    """Counts pictures."""
+    """Pictures, seen as soon as they are captured."""
 
     def __init__(self, identity: str, recording: Recording, gone: Callable[[], None]) -> None:
         self._identity = identity
         self._recording = recording
         self._gone = gone
         self._removed = False
+        self._still = False
 
     def capture(self, picture: Picture) -> None:
         """Show a picture."""
-        if not self._removed:
-            seen = self._recording.pictures
-            seen[self._identity] = seen.get(self._identity, 0) + 1
+        if not (self._removed or self._still):
+            self._recording.seen(self._identity, picture)
+
+    def freeze(self) -> None:
+        """Nothing more is seen of it."""
+        self._still = True
+
+    def drop(self) -> None:
+        """Out of the room: the same."""
+        self.freeze()
 
     async def remove(self) -> None:
         """Unpublish; idempotent."""

@@ -37,6 +37,7 @@ class Member:
     attributes: Mapping[str, str]
     tracks: set[str] = field(default_factory=set)
     announced: bool = False
+    away: bool = False
 
     def peer(self) -> Peer:
         """As others see it now."""
@@ -82,9 +83,10 @@ class MemoryRoom:
             self.remove(identity)
         link = MemoryLink(self, identity, dict(attributes or {}))
         self.speaks_for[identity] = link.attributes.get(PUBLISH_ON_BEHALF, identity)
-        order = next(self._count)
-        sid = f"PA_{order}_{secrets.token_hex(3)}"
-        self.members[identity] = Member(link, sid, order, is_agent, dict(attributes or {}))
+        sid = _new_sid()
+        self.members[identity] = Member(
+            link, sid, next(self._count), is_agent, dict(attributes or {})
+        )
         asyncio.get_running_loop().call_later(UNANNOUNCED_S, self._announce, identity, sid)
         return link
 
@@ -99,7 +101,7 @@ class MemoryRoom:
         return {
             other: member.peer()
             for other, member in self.members.items()
-            if me is not None and member is not me and (member.announced or member.order < me.order)
+            if me is not None and _sees(me, member)
         }
 
     def member(self, identity: str) -> Member | None:
@@ -112,11 +114,9 @@ class MemoryRoom:
         member = self.members.get(identity)
         if member is None:
             return
+        self._announce(identity, member.sid)
         (member.tracks.discard if gone else member.tracks.add)(kind)
-        if member.announced:
-            self._tell_others(identity, Change.TRACKS, member.peer())
-        else:
-            self._announce(identity, member.sid)
+        self._tell_others(member, Change.TRACKS)
 
     def later(self, arrive: Callable[[], object]) -> None:
         """Let something arrive at the other side, after all that was sent before it.
@@ -132,10 +132,9 @@ class MemoryRoom:
     def remove(self, identity: str) -> None:
         """Put a participant out: kicked, or evicted by its double."""
         if member := self.members.pop(identity, None):
-            peer = member.peer()
             member.link.drop(Change.DISCONNECTED)
             if member.announced:
-                self._tell_others(identity, Change.LEFT, peer)
+                self._tell_others(member, Change.LEFT)
 
     def crash(self, identity: str) -> None:
         """Its process is gone without a word; its peers hear so only later."""
@@ -143,44 +142,76 @@ class MemoryRoom:
             member.link.drop(None)
             asyncio.get_running_loop().call_later(CRASH_S, self._forget, identity, member.sid)
 
-    def reconnect(self, identity: str, away_s: float = 0.08) -> None:
-        """A full reconnect of one participant: its streams break, its sid stays.
+    def reconnect(self, identity: str, away_s: float = 0.08, *, anew: bool = False) -> None:
+        """A full reconnect of one participant: its streams break.
 
-        It sees all others leave, then `reconnecting`, then them back, then `reconnected`.
+        It sees all others leave, then `reconnecting`, then them back with their sids, then
+        `reconnected`. They see it leave and join.
+
+        Args:
+            identity: Who reconnects.
+            away_s: How long the others do not see it.
+            anew: It comes back under a new sid, as it does to the others on a real server.
         """
         member = self.members[identity]
         loop = asyncio.get_running_loop()
-        others = [other for other in self.members if other != identity]
         member.link.break_streams()
-        for other in others:
-            self.members[other].link.break_streams(sender=identity)
-            member.link.changed(Change.LEFT, self.members[other].peer())
-            self.members[other].link.changed(Change.LEFT, member.peer())
+        for other in self.members.values():
+            other.link.break_streams(sender=identity)
+        parted = self._pairs(member)
+        member.away = True
+        _tell(parted, Change.LEFT)
         loop.call_later(0.01, member.link.changed, Change.RECONNECTING, None)
 
         def back() -> None:
-            for other in others:
-                if other in self.members:
-                    member.link.changed(Change.JOINED, self.members[other].peer())
-                    self.members[other].link.changed(Change.JOINED, member.peer())
+            if self.member(identity) is not member:
+                return
+            member.away, member.announced = False, True
+            member.sid = _new_sid() if anew else member.sid
+            _tell(self._pairs(member), Change.JOINED)
             loop.call_later(0.06, member.link.changed, Change.RECONNECTED, None)
 
         loop.call_later(away_s, back)
 
+    def _pairs(self, member: Member) -> list[tuple[Member, Member]]:
+        """A participant and the others: who sees whom."""
+        others = list(self.members.values())
+        pairs = [pair for other in others for pair in ((member, other), (other, member))]
+        return [pair for pair in pairs if _sees(*pair)]
+
     def _announce(self, identity: str, sid: str) -> None:
+        """Let those see it who do not see it yet."""
         member = self.members.get(identity)
-        if member is not None and member.sid == sid and not member.announced:
-            member.announced = True
-            self._tell_others(identity, Change.JOINED, member.peer())
+        if member is None or member.sid != sid or member.announced or member.away:
+            return
+        unaware = [other for other in self.members.values() if not _sees(other, member)]
+        member.announced = True
+        for other in unaware:
+            if _sees(other, member):
+                self.later(partial(other.link.changed, Change.JOINED, member.peer()))
 
     def _forget(self, identity: str, sid: str) -> None:
         member = self.members.get(identity)
         if member is not None and member.sid == sid:
             del self.members[identity]
             if member.announced:
-                self._tell_others(identity, Change.LEFT, member.peer())
+                self._tell_others(member, Change.LEFT)
 
-    def _tell_others(self, identity: str, change: Change, peer: Peer) -> None:
-        for other, member in self.members.items():
-            if other != identity and member.link.connected:
-                self.later(partial(member.link.changed, change, peer))
+    def _tell_others(self, member: Member, change: Change) -> None:
+        for other in self.members.values():
+            if _sees(other, member):
+                self.later(partial(other.link.changed, change, member.peer()))
+
+
+def _new_sid() -> str:
+    return f"PA_{secrets.token_hex(6)}"
+
+
+def _sees(one: Member, other: Member) -> bool:
+    known = other.announced or other.order < one.order
+    return known and one is not other and not (one.away or other.away)
+
+
+def _tell(pairs: list[tuple[Member, Member]], change: Change) -> None:
+    for one, other in pairs:
+        one.link.changed(change, other.peer())

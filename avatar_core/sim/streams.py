@@ -1,0 +1,73 @@
+"""Byte streams in memory: what is written on one link is read on others, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import StreamReader, StreamWriter
+
+if TYPE_CHECKING:
+    from avatar_core.sim.link import MemoryLink
+
+
+class MemoryReader(StreamReader):
+    """The reading end of a stream."""
+
+    def __init__(self, sender: str, attributes: Mapping[str, str]) -> None:
+        self.sender = sender
+        self.attributes = dict(attributes)
+        self._queue: asyncio.Queue[bytes | RoomError | None] = asyncio.Queue()
+        self._closed = False
+
+    def put(self, item: bytes | RoomError | None) -> None:
+        """A chunk, an abnormal end, or the end."""
+        if not self._closed:
+            self._queue.put_nowait(item)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Messages in order."""
+        while not self._closed:
+            item = await self._queue.get()
+            if item is None:
+                return
+            if isinstance(item, RoomError):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.put(None)
+        self._closed = True
+
+
+class MemoryWriter(StreamWriter):
+    """The writing end of a stream."""
+
+    def __init__(self, link: MemoryLink, readers: list[MemoryReader]) -> None:
+        self._link = link
+        self._readers = readers
+        self._closed = False
+        self.broken = False
+
+    async def write(self, data: bytes) -> None:
+        """Send one message."""
+        await self._link.use()
+        if not self.broken:
+            self._link.room.later(lambda: self._bring(bytes(data)))
+
+    async def aclose(self, reason: str = "") -> None:
+        """End the stream; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._link.use()
+        end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
+        if not self.broken:
+            self._link.room.later(lambda: self._bring(end))
+
+    def _bring(self, item: bytes | RoomError | None) -> None:
+        for reader in self._readers:
+            reader.put(item)
