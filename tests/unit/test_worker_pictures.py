@@ -1,0 +1,121 @@
+"""What an AvatarWorker shows: in time, and never at the cost of sound."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from fakes import speech
+from virtual import now, virtual
+from worker_stage import IDLE, RATE, TALK, Stage, staged
+
+from avatar_core.contracts.renderer import Picture
+from avatar_core.worker.studio import HUNG_S
+
+pytestmark = virtual
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ValueError("a defect"),
+        (),
+        None,
+        [TALK] * 500,
+        [Picture(2, 2, b"")],
+        [None],
+        [Picture(1, 1, bytes(4))],
+        "pictures",
+    ],
+    ids=["raises", "none", "no list", "many", "a size", "no picture", "small", "text"],
+)
+@staged
+async def test_a_renderer_costs_pictures_and_never_sound(stage: Stage, answer: Any) -> None:
+    stage.renderer.answer = answer
+    pcm = await stage.whole(0.5)
+    assert stage.heard == pcm
+    assert stage.states == [("a", "playing"), ("a", "done")]
+    await asyncio.sleep(0.2)
+    shown = len(stage.shown)
+    await asyncio.sleep(1.0)
+    idle = stage.shown[shown:]
+    assert len(idle) == pytest.approx(25, abs=2)
+    assert all(picture is IDLE for _, picture in idle), "nothing stale is shown"
+    stage.renderer.answer = (TALK,)
+    before = len(stage.heard)
+    assert await stage.whole(0.5, "b") == stage.heard[before:]
+
+
+@pytest.mark.parametrize("each_s", [0.03, 0.05, 0.06, 0.15])
+@staged
+async def test_a_slow_renderer_costs_pictures_and_never_sound(stage: Stage, each_s: float) -> None:
+    stage.hand.each_s = each_s
+    pcm = await stage.whole(2.0)
+    assert stage.heard == pcm
+    assert len(stage.runs) == 1, "no gap is heard"
+    talking = [at for at, picture in stage.shown if picture is TALK]
+    assert len(talking) == pytest.approx(min(50, 2.0 / each_s), abs=2)
+    await asyncio.sleep(2 * each_s)
+    assert stage.states == [("a", "playing"), ("a", "done")]
+
+
+@pytest.mark.parametrize("stall_s", [0.2, 0.6])
+@staged
+async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: float) -> None:
+    """A chunk's sound is its number, and so is its picture; it is due when that is heard."""
+    stage.renderer.answer = lambda chunk: [Picture(1, 1, chunk[:2] * 2)]
+    await stage.say(b"".join(struct.pack("<h", chunk) * 960 for chunk in range(75)))
+    await asyncio.sleep(0.5)
+    stage.hand.each_s = stall_s
+    await asyncio.sleep(0.05)
+    stage.hand.each_s = 0.005
+    await asyncio.sleep(2.3)
+    began = stage.runs[0].at_s
+    late = [
+        (at, at - began - 0.02 - picture.rgba[0] * 0.04)  # 40 ms each
+        for at, picture in stage.shown
+        if picture.width == 1
+    ]
+    ahead_s = 0.055  # it draws before the sound of it leaves the queue
+    assert max(lag for _, lag in late) == pytest.approx(stall_s - ahead_s, abs=0.03)
+    assert all(abs(lag) < 0.04 for at, lag in late if at > began + 0.55 + stall_s + 0.05)
+
+
+@staged
+async def test_a_face_that_stands_still_gives_no_pulse(stage: Stage) -> None:
+    stage.hand.each_s = 60.0
+    await stage.say(speech(5.0))
+    await asyncio.sleep(HUNG_S + 0.2)
+    told = len(stage.reports)
+    await asyncio.sleep(1.0)
+    assert len(stage.reports) == told
+    assert RATE.duration_s(len(stage.heard)) > 2.0
+    stage.hand.each_s = 0.0
+
+
+@staged
+async def test_pictures_keep_their_pace(stage: Stage) -> None:
+    await asyncio.sleep(1.0)
+    await stage.whole(2.0)
+    await asyncio.sleep(1.0)
+    shown = stage.shown
+    gaps = [b[0] - a[0] for a, b in pairwise(shown)]
+    assert max(gaps) < 0.085
+    talking = [at for at, picture in shown if picture is TALK]
+    assert len(talking) == 50
+    began = stage.runs[0].at_s
+    assert talking[0] - began == pytest.approx(0.02, abs=0.011)
+    assert talking[-1] - talking[0] == pytest.approx(49 * 0.04, abs=0.021)
+
+
+@staged
+async def test_a_cut_shows_no_more_of_it(stage: Stage) -> None:
+    await stage.say(speech(1.0))
+    await asyncio.sleep(0.5)
+    await stage.clear()
+    at = now()
+    await asyncio.sleep(0.5)
+    assert all(picture is IDLE for when, picture in stage.shown if when > at)

@@ -1,0 +1,96 @@
+"""A stock agent: no take ids, every segment started and finished exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fakes import speech
+from virtual import virtual
+from worker_stage import RATE, Stage, staged
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.audio import AudioFormat
+
+pytestmark = virtual
+
+
+def told(stage: Stage) -> list[str]:
+    return [method.removeprefix("lk.playback_") for _, method, _ in stage.stock]
+
+
+@staged
+async def test_a_stock_agent_is_told_once_a_segment(stage: Stage) -> None:
+    for _ in range(3):
+        await stage.whole(0.4, id="")
+    assert told(stage) == ["started", "finished"] * 3
+    assert stage.stock[-1][2] == {
+        "playback_position": pytest.approx(0.4),
+        "interrupted": False,
+        "synchronized_transcript": None,
+    }
+    assert stage.turns == []
+
+
+@pytest.mark.parametrize("at_s", [0.0, 0.005, 0.02, 0.3, 0.55, 0.7])
+@staged
+async def test_a_stock_clear_is_finished_once(stage: Stage, at_s: float) -> None:
+    writer = await stage.say(speech(0.5), id="")
+    if at_s > 0.5:
+        await writer.aclose()
+    await asyncio.sleep(at_s)
+    await stage.clear()
+    await stage.clear()
+    await asyncio.sleep(0.1)
+    await writer.aclose(reason="aborted")
+    await asyncio.sleep(1.0)
+    assert told(stage).count("finished") == 1
+    assert told(stage)[-1] == "finished"
+    assert stage.stock[-1][2]["interrupted"] is (at_s < 0.6)
+
+
+@staged
+async def test_a_stock_segment_cleared_before_its_first_frame(stage: Stage) -> None:
+    writer = await stage.say(b"", id="")
+    await asyncio.sleep(0.05)
+    await stage.clear()
+    await writer.aclose()
+    await asyncio.sleep(0.5)
+    assert told(stage) == ["finished"]
+    assert stage.stock[0][2]["playback_position"] == 0.0
+    pcm = await stage.whole(0.4, id="")
+    assert stage.heard == pcm
+    assert told(stage) == ["finished", "started", "finished"]
+
+
+@staged
+async def test_stock_segments_back_to_back_lose_nothing(stage: Stage) -> None:
+    pieces = [speech(0.3, seed=number) for number in range(4)]
+    for pcm in pieces:
+        await (await stage.say(pcm, id="")).aclose()
+    await asyncio.sleep(2.5)
+    assert told(stage) == ["started", "finished"] * 4
+    assert stage.heard == b"".join(pieces)
+
+
+@staged
+async def test_a_new_stream_ends_one_that_lost_its_trailer(stage: Stage) -> None:
+    for rate in (24_000, 16_000):
+        await stage.say(speech(0.3, AudioFormat(rate)), id="", format=AudioFormat(rate))
+    await asyncio.sleep(1.5)
+    assert told(stage)[:3] == ["started", "finished", "started"]
+
+
+@staged
+async def test_a_burst_of_streams_loses_nothing(stage: Stage) -> None:
+    """The next header may be handled before a loop turn has read what came before it."""
+    pieces = [speech(0.3, seed=number) for number in range(3)]
+    for pcm in pieces:
+        attributes = wire.stream_attributes(RATE, "")
+        (reader,) = stage.link.receive(wire.AUDIO_STREAM, "agent", attributes)
+        for start in range(0, len(pcm), 4800):
+            reader.put(pcm[start : start + 4800])
+        reader.put(None)
+    await asyncio.sleep(2.0)
+    assert stage.heard == b"".join(pieces)
+    assert told(stage) == ["started", "finished"] * 3
