@@ -1,7 +1,7 @@
 # Each target sets itself up: python3 with pip, and make, are enough.
 BIN := .venv/bin
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test check bench soak format clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,14 @@ check: ## Lint, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make bench [QUICK=1]
+	@tools/setup.sh bench
+	@exec $(BIN)/avatar bench $(if $(QUICK),--quick)
+
+soak: ## Talk for long, with interruptions and kills: make soak [SOAK_MINUTES=20]
+	@tools/setup.sh bench
+	@exec $(BIN)/python -m avatar_core.bench.soak
 
 format: ## Format, and fix what can be fixed
 	@tools/setup.sh test

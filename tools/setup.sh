@@ -1,10 +1,10 @@
 #!/bin/sh
-# Sets .venv up for `demo` or `test`: with python3, pip and a package index at hand,
+# Sets .venv up for `demo`, `bench` or `test`: with python3, pip and a package index at hand,
 # nothing else is needed. Costs a blink when nothing has changed.
 set -eu
 cd "$(dirname "$0")/.."
 
-level=${1:?usage: tools/setup.sh demo|test}
+level=${1:?usage: tools/setup.sh demo|bench|test}
 python=.venv/bin/python
 
 say() { echo "set-up: $*" >&2; }
@@ -52,7 +52,9 @@ uv_install() {
 }
 
 install_project() {
-    set -- -e ".[demo]"
+    extras=demo
+    if [ "$level" = bench ]; then extras=demo,bench; fi
+    set -- -e ".[$extras]"
     for project in providers/*/pyproject.toml; do
         set -- "$@" -e "$(dirname "$project")"
     done

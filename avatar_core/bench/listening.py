@@ -14,6 +14,7 @@ from livekit import rtc
 from avatar_core.bench.children import Child
 from avatar_core.contracts.clock import loop_time
 from avatar_core.rtc.listener import Listener
+from avatar_core.sim.flash import LOUD_RMS
 from avatar_core.sim.meter import Ear, Eye, Span, brightness_of
 from avatar_core.worker.host import die_with_parent
 
@@ -72,7 +73,7 @@ class Listening:
 
     async def first_picture(self) -> float:
         """Wait for the first picture of all; returns when it came."""
-        while not (seen := (await self.heard(loop_time())).first_picture):
+        while not (seen := (await self.heard(loop_time())).first_picture):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_S)
         return seen
 
@@ -90,12 +91,12 @@ class _Senses:
         self.first_picture = 0.0
 
     def hear(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
-        self.ears.setdefault(track, Ear()).add(track, at_s, pcm, rate_hz)
+        self.ears.setdefault(track, Ear(LOUD_RMS)).add(track, at_s, pcm, rate_hz)
 
-    def see(self, _: str, at_s: float, frame: rtc.VideoFrame) -> None:
+    def see(self, _: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
         self.first_picture = self.first_picture or at_s
         luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
-        self.eye.add(at_s, brightness_of(luma[::16]))
+        self.eye.add(at_s, brightness_of(luma[::16]), stamp_s)
 
     def tell(self, since: float) -> Heard:
         heard = Heard(first_picture=self.first_picture)

@@ -56,6 +56,13 @@ class Samples:
         """One sample of a row in milliseconds."""
         self.add(row, None if seconds is None else seconds * 1000)
 
+    def join(self, other: Samples) -> None:
+        """Take another's samples in."""
+        for row, values in other.values.items():
+            self.values[row] += values
+        for row, count in other.never.items():
+            self.never[row] += count
+
     def summary(self) -> dict[str, dict[str, float | int | None]]:
         """Median, p95, smallest, largest and n of each row."""
         rows: dict[str, dict[str, float | int | None]] = {}

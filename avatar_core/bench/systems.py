@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -201,3 +202,12 @@ class StockWorkerProvider(AvatarProvider[NoSettings]):
 
 def _children() -> list[int]:
     return [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+SYSTEMS = (Voice.name, Stock.name, Ours.name, OursStock.name)
+
+
+def systems_of(server: DevServer, provider: str, names: Sequence[str] = ()) -> list[System]:
+    """The systems of those names, or all, in the order of a round."""
+    every = [Voice(server), Stock(server), Ours(server, provider), OursStock(server)]
+    return [system for system in every if not names or system.name in names]

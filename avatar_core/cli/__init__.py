@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,3 +35,25 @@ def demo(
     from avatar_core.cli.demo.course import run
 
     raise typer.Exit(run(seconds, allow_remote=allow_remote))
+
+
+@app.command()
+def bench(
+    provider: Annotated[
+        str, typer.Option(envvar="AVATAR_PROVIDER", help="What `ours` speaks through.")
+    ] = "mock",
+    quick: Annotated[
+        bool, typer.Option(help="A few turns, in a few minutes; else about half an hour.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure this system alone: voice, stock, ours or ours-stock."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Where the figures go; the plot goes beside them.")
+    ] = Path("benchmarks/results/room.json"),
+) -> None:
+    """Measure what a listener hears and sees, beside livekit-agents' own avatar stack."""
+    from avatar_core.bench.main import main
+
+    raise typer.Exit(main(provider, quick=quick, only=only or [], out=out))

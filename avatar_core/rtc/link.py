@@ -26,6 +26,7 @@ from avatar_core.contracts.link import (
     Unsubscribe,
     VideoOut,
 )
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.rtc.media import RtcAudioOut, RtcVideoOut
 from avatar_core.rtc.streams import (
     Acknowledgements,
@@ -102,7 +103,7 @@ class RtcLink(RoomLink):
         self._listening: list[tuple[Any, Callable[..., None]]] = [
             ("participant_connected", lambda who: self._changed(Change.JOINED, who)),
             ("participant_disconnected", lambda who: self._changed(Change.LEFT, who)),
-            ("track_published", lambda _, who: self._changed(Change.TRACKS, who)),
+            ("track_published", self._published),
             ("track_unpublished", lambda _, who: self._changed(Change.TRACKS, who)),
             ("reconnecting", lambda: self._changed(Change.RECONNECTING)),
             ("reconnected", lambda: self._changed(Change.RECONNECTED)),
@@ -112,6 +113,15 @@ class RtcLink(RoomLink):
         ]
         for event, handler in self._listening:
             room.on(event, handler)
+
+    def _published(
+        self, publication: rtc.RemoteTrackPublication, who: rtc.RemoteParticipant
+    ) -> None:
+        """Nobody decodes the pictures of one's own avatar: a quarter of an agent's CPU."""
+        on_our_behalf = who.attributes.get(PUBLISH_ON_BEHALF) == self.identity
+        if on_our_behalf and publication.kind == rtc.TrackKind.KIND_VIDEO:
+            publication.set_subscribed(False)
+        self._changed(Change.TRACKS, who)
 
     @property
     def identity(self) -> str:

@@ -14,8 +14,8 @@ RATE_HZ = 48_000
 
 Hear = Callable[[str, float, bytes, int], None]
 """(track sid, loop time of arrival in seconds, mono PCM, rate in Hz)"""
-See = Callable[[str, float, rtc.VideoFrame], None]
-"""(track sid, loop time of arrival in seconds, frame in I420)"""
+See = Callable[[str, float, float, rtc.VideoFrame], None]
+"""(track sid, loop time of arrival and of display in seconds, frame in I420)"""
 
 
 class Listener:
@@ -101,7 +101,7 @@ class Listener:
                 self.pictures += 1
                 if self._see is not None:
                     now = asyncio.get_running_loop().time()
-                    self._see(track.sid, now, event.frame)
+                    self._see(track.sid, now, event.timestamp_us / 1e6, event.frame)
         finally:
             await stream.aclose()
 

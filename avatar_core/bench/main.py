@@ -1,0 +1,79 @@
+"""`avatar bench`: measure, print, keep."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from avatar_core.bench import narrow, report
+from avatar_core.bench.results import Samples
+from avatar_core.bench.run import QUICK, Plan, run
+from avatar_core.bench.systems import SYSTEMS, systems_of
+from avatar_core.contracts.errors import AvatarError
+from avatar_core.devserver import DevServer
+from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.engine.selection import resolve
+from avatar_core.settings import AvatarSettings
+
+NARROW_TIMES = 5
+
+
+def main(provider: str, *, quick: bool, only: Sequence[str], out: Path) -> int:
+    """Run the whole bench on a livekit-server of its own; returns the exit code.
+
+    Args:
+        provider: What `ours` speaks through.
+        quick: A few turns, and no line of 5 Mbit/s.
+        only: Names of systems; all where empty.
+        out: Where the figures go, and beside them the plot.
+    """
+    console = Console()
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)
+    if strange := [name for name in only if name not in SYSTEMS]:
+        console.print(f"No system is called {strange[0]!r}: there are {', '.join(SYSTEMS)}.")
+        return 2
+    try:
+        resolve(provider, ProviderRegistry(), AvatarSettings.load())
+        results = asyncio.run(_measure(console, provider, quick=quick, only=only))
+    except AvatarError as error:
+        console.print(str(error), style="red")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    figures = report.figures_of(results)
+    report.write(figures, out)
+    report.show(figures["systems"], console)
+    console.print(f"Figures: {os.path.relpath(out)}")
+    if find_spec("matplotlib") is None:
+        console.print("No plot: pip install 'avatar-core[bench]' brings what draws it.")
+    else:
+        report.draw(results, out.with_suffix(".svg"))
+        console.print(f"Plot: {os.path.relpath(out.with_suffix('.svg'))}")
+    return 0
+
+
+async def _measure(
+    console: Console, provider: str, *, quick: bool, only: Sequence[str]
+) -> dict[str, Samples]:
+    logging.getLogger("avatar_core").setLevel(logging.CRITICAL)
+    async with DevServer.from_environment() as server:
+        systems = systems_of(server, provider, only)
+        plan = QUICK if quick else Plan()
+        results = await run(systems, plan, lambda what: console.print(what, style="dim"))
+    if quick:
+        return results
+    console.print("over 5 Mbit/s", style="dim")
+    names = [system.name for system in systems if system.has_worker]
+    slow = await narrow.measure(names, provider, NARROW_TIMES)
+    if isinstance(slow, str):
+        console.print(f"Not measured over 5 Mbit/s: {slow}.")
+    else:
+        for name, samples in slow.items():
+            results[name].join(samples)
+    return results
