@@ -13,6 +13,7 @@ from virtual import now, virtual
 from worker_stage import IDLE, RATE, TALK, Stage, staged
 
 from avatar_core.contracts.renderer import Picture
+from avatar_core.worker.pacer import QUEUED_S, VIDEO_DELAY_S
 from avatar_core.worker.studio import HUNG_S
 
 pytestmark = virtual
@@ -79,7 +80,7 @@ async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: f
         for at, picture in stage.shown
         if picture.width == 1
     ]
-    ahead_s = 0.055  # it draws before the sound of it leaves the queue
+    ahead_s = QUEUED_S + VIDEO_DELAY_S  # it draws before the sound of it leaves the queue
     assert max(lag for _, lag in late) == pytest.approx(stall_s - ahead_s, abs=0.03)
     assert all(abs(lag) < 0.04 for at, lag in late if at > began + 0.55 + stall_s + 0.05)
 

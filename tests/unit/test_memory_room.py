@@ -1,0 +1,149 @@
+"""A room in memory: who is out of it, or frozen in it, is neither heard nor seen nor told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from virtual import now, virtual
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import AudioOut, Change, VideoOut
+from avatar_core.contracts.renderer import Picture
+from avatar_core.sim.media import QUEUE_S
+from avatar_core.sim.room import CRASH_S, MemoryRoom
+
+pytestmark = virtual
+FORMAT = AudioFormat(24_000)
+FRAME = b"\1\0" * 240
+PICTURE = Picture(1, 1, bytes(4))
+
+
+class Speaker:
+    """Plays and shows without end, whatever becomes of its place in the room."""
+
+    def __init__(self, room: MemoryRoom) -> None:
+        self.link = room.join("speaker")
+        self.frames = 0
+        self.task = asyncio.create_task(self._speak())
+
+    async def _speak(self) -> None:
+        audio = await self.link.publish_audio(FORMAT, name="a")
+        video = await self.link.publish_video(1, 1, 25, name="v")
+        while True:
+            await self._frame(audio, video)
+
+    async def _frame(self, audio: AudioOut, video: VideoOut) -> None:
+        await audio.capture(FRAME)
+        video.capture(PICTURE)
+        self.frames += 1
+
+
+def frozen(room: MemoryRoom) -> None:
+    room.members["speaker"].link.freeze()
+
+
+def crashed(room: MemoryRoom) -> None:
+    room.crash("speaker")
+
+
+def removed(room: MemoryRoom) -> None:
+    room.remove("speaker")
+
+
+@pytest.mark.parametrize("happen", [frozen, crashed, removed])
+async def test_who_is_not_there_is_neither_heard_nor_seen(
+    happen: Callable[[MemoryRoom], None],
+) -> None:
+    room = MemoryRoom()
+    speaker = Speaker(room)
+    await asyncio.sleep(1.003)
+    assert room.recording.seconds("speaker") == pytest.approx(1.0, abs=0.011)
+    heard_s, frames = room.recording.seconds(), speaker.frames
+    seen = room.recording.pictures["speaker"]
+    happen(room)
+    await asyncio.sleep(2.0)
+    more_s = room.recording.seconds() - heard_s
+    assert 0 <= more_s <= 0.01 + QUEUE_S * (happen is frozen) + 1e-6
+    assert room.recording.pictures["speaker"] <= seen + 1
+    if happen is not frozen:
+        again_s = (speaker.frames - frames) * 0.01
+        assert 2.0 <= again_s <= 2.0 + QUEUE_S + 0.01, "its queue plays on"
+    speaker.task.cancel()
+
+
+async def test_pictures_are_counted_and_kept_by_nobody_but_a_watch() -> None:
+    room = MemoryRoom()
+    speaker = Speaker(room)
+    await asyncio.sleep(1.0)
+    unwatched = room.recording.pictures["speaker"]
+    seen: list[tuple[float, str, Picture]] = []
+    room.recording.watch = lambda who, picture: seen.append((now(), who, picture))
+    await asyncio.sleep(1.0)
+    assert len(seen) == room.recording.pictures["speaker"] - unwatched
+    assert {(who, picture) for _, who, picture in seen} == {("speaker", PICTURE)}
+    assert 1.0 <= seen[0][0] <= seen[-1][0] <= 2.0
+    speaker.task.cancel()
+
+
+async def test_news_under_way_do_not_reach_who_has_left() -> None:
+    room = MemoryRoom()
+    here, there = room.join("here"), room.join("there")
+    told: list[Change] = []
+    there.watch(lambda change, _: told.append(change))
+    await here.publish_audio(FORMAT, name="a")
+    room.remove("there")
+    await asyncio.sleep(1.0)
+    assert told == [Change.DISCONNECTED]
+    with pytest.raises(RoomError):
+        await there.send("topic", b"", to=["here"])
+
+
+async def test_who_crashed_is_missed_only_later() -> None:
+    room = MemoryRoom()
+    here = room.join("here")
+    there = room.join("there")
+    await there.publish_audio(FORMAT, name="a")
+    await asyncio.sleep(0.1)
+    told: list[tuple[float, Change]] = []
+    here.watch(lambda change, _: told.append((now(), change)))
+    room.crash("there")
+    assert "there" in here.peers()
+    await asyncio.sleep(CRASH_S + 1.0)
+    assert told == [(pytest.approx(0.1 + CRASH_S, abs=0.01), Change.LEFT)]
+    assert here.peers() == {}
+
+
+@pytest.mark.parametrize("become", [MemoryRoom.remove, MemoryRoom.crash])
+async def test_who_is_gone_while_it_reconnects_does_not_come_back(
+    become: Callable[[MemoryRoom, str], None],
+) -> None:
+    room = MemoryRoom()
+    here = room.join("here")
+    there = room.join("there")
+    await there.publish_audio(FORMAT, name="a")
+    await asyncio.sleep(0.1)
+    told: list[Change] = []
+    here.watch(lambda change, _: told.append(change))
+    room.reconnect("there", away_s=0.5)
+    await asyncio.sleep(0.1)
+    assert here.peers() == {}
+    become(room, "there")
+    await asyncio.sleep(CRASH_S + 1.0)
+    assert told == [Change.LEFT], "once"
+    assert here.peers() == {}
+
+
+@pytest.mark.parametrize(("anew", "same"), [(False, True), (True, False)])
+async def test_a_reconnect_keeps_a_sid_or_not_for_the_others(anew: bool, same: bool) -> None:
+    room = MemoryRoom()
+    here, there = room.join("here"), room.join("there")
+    for link in (here, there):
+        await link.publish_audio(FORMAT, name="a")
+    sids = here.peers()["there"].sid, there.peers()["here"].sid
+    room.reconnect("there", anew=anew)
+    await asyncio.sleep(0.2)
+    assert (here.peers()["there"].sid == sids[0]) is same
+    assert there.peers()["here"].sid == sids[1]
