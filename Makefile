@@ -23,7 +23,8 @@ check: ## Lint, types, layers
 
 bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make bench [QUICK=1]
 	@tools/setup.sh bench
-	@exec $(BIN)/avatar bench $(if $(QUICK),--quick)
+	@$(BIN)/avatar bench $(if $(QUICK),--quick)
+	@$(BIN)/python -m avatar_core.bench.page
 
 soak: ## Talk for long, with interruptions and kills: make soak [SOAK_MINUTES=20]
 	@tools/setup.sh bench

@@ -33,7 +33,7 @@ class Plan:
         rounds: Every system is visited once a round.
         turns: Of each visit that count; each is one utterance heard out and one interrupted.
         falls: Kills, and as many freezes, of a visit.
-        stock_falls: The same for systems that are not ours, which wait in vain each time.
+        stock_falls: The same where the worker is the stock one; each waits long, or in vain.
         loaded: Interruptions with 20 s pushed, of a visit.
         long_pause: Whether one turn follows a pause of 30 s.
     """
@@ -70,8 +70,7 @@ async def run(
                 await _visit(system, plan, number, samples, chance)
             if not system.has_worker:
                 continue
-            ours = system.name.startswith("ours")
-            for _ in range(plan.falls if ours else plan.stock_falls):
+            for _ in range(plan.falls if system.name == "ours" else plan.stock_falls):
                 for kind in (signal.SIGKILL, signal.SIGSTOP):
                     tell(f"round {number + 1} of {plan.rounds}: {system.name}, {kind.name}")
                     async with asyncio.timeout(VISIT_S):

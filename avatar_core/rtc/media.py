@@ -10,9 +10,9 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
 
-QUEUE_MS = 50
-"""The native queue. It is kept 30 to 40 ms full; an empty one stutters, a long one is slow
-to fall silent. Dropping it costs nothing, so its length is no latency at a cut."""
+QUEUE_MS = 100
+"""The native queue, never full: an empty one stutters. A cut drops it, so its length is no
+latency."""
 
 
 class RtcAudioOut(AudioOut):

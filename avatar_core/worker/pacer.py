@@ -1,4 +1,4 @@
-"""The pacer: sound in 20 ms frames, pictures ordered by its clock, truth from what left."""
+"""The pacer: sound in frames, pictures ordered by its clock, truth from what left."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.speech import Speech
 from avatar_core.worker.studio import Studio
 
-FRAME_S = 0.02
-"""Of an Opus packet: shorter ones cost a fifth of the worker's CPU and are heard no sooner."""
-QUEUED_S = 0.045
-"""Sound kept in the native queue: 25 to 45 ms."""
-VIDEO_DELAY_S = 0.02
+FRAME_S = 0.04
+"""Captured at once: shorter frames cost a quarter of the worker's CPU and are heard no sooner."""
+SOURCE_S = 0.01
+"""A native queue keeps what is less than this until more comes: the tail is padded."""
+QUEUED_S = 0.065
+"""Sound kept in the native queue: 25 to 65 ms. A clear drops it, so its length costs nothing."""
+VIDEO_DELAY_S = 0.04
 """Opus and a listener's jitter buffer hold sound back by about this much more than video."""
-IDLE_TICK_S = 0.01
+IDLE_TICK_S = 0.02
 
 
 class Pacer:
@@ -29,6 +31,7 @@ class Pacer:
         audio: Its queue is the clock of everything.
         reporter: Told where each speech is.
         speeches: What to play, in order; others append.
+        fed: Set when any speech has more sound, or is complete.
         period_s: Of a picture.
         clock: Monotonic seconds.
     """
@@ -39,6 +42,7 @@ class Pacer:
         audio: AudioOut,
         reporter: Reporter,
         speeches: deque[Speech],
+        fed: asyncio.Event,
         period_s: float,
         clock: Clock = loop_time,
     ) -> None:
@@ -47,11 +51,14 @@ class Pacer:
         self._reporter = reporter
         self._clock = clock
         self._speeches = speeches
+        self._fed = fed
+        self._rest = b""
         self._period_s = period_s
 
     def silence(self, speech: Speech) -> None:
         """Emit nothing more of it than the frame in flight, and note how far it got."""
         if self._speeches and self._speeches[0] is speech:
+            self._rest = b""
             speech.played(self._audio.queued_s)
             self._audio.clear()
             self._studio.reset()
@@ -59,6 +66,7 @@ class Pacer:
     async def run(self) -> None:
         """Play until cancelled."""
         while True:
+            self._fed.clear()
             while self._speeches and self._speeches[0].over():
                 self._speeches.popleft()
             speech = self._speeches[0] if self._speeches else None
@@ -70,15 +78,23 @@ class Pacer:
                 if speech is not None:
                     speech.played(self._audio.queued_s)
                 self._studio.idle()
-                await asyncio.sleep(IDLE_TICK_S)
+                tick = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._fed.set)
+                await self._fed.wait()
+                tick.cancel()
 
     async def _play(self, speech: Speech, chunk: bytes, last: bool) -> None:
-        due = self._clock() + self._audio.queued_s + VIDEO_DELAY_S
-        self._studio.speak(chunk, last, due, lambda: speech.state is not TakeState.CUT)
-        size = self._audio.format.size(FRAME_S)
-        for start in range(0, len(chunk), size):
-            await self._capture(speech, chunk[start : start + size])
+        format = self._audio.format
+        ahead_s = self._audio.queued_s + format.duration_s(len(self._rest)) + VIDEO_DELAY_S
+        self._studio.speak(
+            chunk, last, self._clock() + ahead_s, lambda: speech.state is not TakeState.CUT
+        )
+        self._rest += chunk
+        size = format.size(FRAME_S)
+        while len(self._rest) >= size or (last and self._rest):
+            frame, self._rest = self._rest[:size], self._rest[size:]
+            await self._capture(speech, frame)
             if speech.over():
+                self._rest = b""
                 return
         if last:
             await self._drain(speech)
@@ -90,8 +106,8 @@ class Pacer:
         if speech.over():
             return
         speech.captured_s += self._audio.format.duration_s(len(frame))
-        padded = frame.ljust(self._audio.format.size(FRAME_S), b"\0")
-        await self._audio.capture(padded)
+        whole = self._audio.format.size(SOURCE_S)
+        await self._audio.capture(frame.ljust(-(-len(frame) // whole) * whole, b"\0"))
         if speech.over():
             self._audio.clear()  # the cut came while this frame was on its way in
             return

@@ -30,6 +30,7 @@ class Receiver:
         format: What the speech is converted to.
         arrived: Told of each new speech, before its first chunk.
         cut: Told of a speech that must stop now, if it has not already.
+        fed: Told when a speech has more sound, or is complete.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Receiver:
         format: AudioFormat,
         arrived: Callable[[Speech], None],
         cut: Callable[[Speech], None],
+        fed: Callable[[], None],
     ) -> None:
         self._agent = agent
         self._format = format
         self._arrived = arrived
         self._cut = cut
+        self._fed = fed
         self._known: deque[Speech] = deque(maxlen=16)
         self._cleared_ahead: deque[str] = deque(maxlen=16)
         self._reading: dict[asyncio.Task[None], StreamReader] = {}
@@ -94,8 +97,10 @@ class Receiver:
         try:
             while not speech.over():
                 speech.feed(await asyncio.wait_for(anext(chunks), IDLE_S))
+                self._fed()
         except (StopAsyncIteration, TimeoutError):
             speech.end()
+            self._fed()
         except RoomError as error:
             log.debug("%s", error)
             self._cut(speech)

@@ -41,7 +41,8 @@ class Reporter:
             self._latest, self._next_beat = speech, 0.0
         now = self._clock()
         if now >= self._next_beat:
-            self._next_beat = now + (BEAT_S if speech is not None else IDLE_BEAT_S)
+            every_s = BEAT_S if speech is not None else IDLE_BEAT_S
+            self._next_beat = max(self._next_beat + every_s, now)
             report = (
                 self._latest.report(next(self._sequence))
                 if self._latest is not None

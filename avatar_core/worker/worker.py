@@ -76,7 +76,10 @@ class AvatarWorker:
             leaving.push_async_callback(studio.aclose)
             leaving.push_async_callback(self._reporter.aclose)
             # Handlers first: whoever sees our tracks may send audio at once.
-            receiver = Receiver(link, self._agent, renderer.audio, self._speeches.append, self._cut)
+            fed = asyncio.Event()
+            receiver = Receiver(
+                link, self._agent, renderer.audio, self._speeches.append, self._cut, fed.set
+            )
             leaving.push_async_callback(receiver.aclose)
             leaving.callback(
                 link.watch(lambda change, peer: self._presence(change, peer, receiver))
@@ -90,7 +93,7 @@ class AvatarWorker:
             )
             leaving.push_async_callback(video.remove)
             self._pacer = Pacer(
-                studio, audio, self._reporter, self._speeches, 1 / renderer.fps, self._clock
+                studio, audio, self._reporter, self._speeches, fed, 1 / renderer.fps, self._clock
             )
             for name, work in (
                 ("avatar-studio", partial(studio.run, video)),
