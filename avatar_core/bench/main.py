@@ -28,7 +28,7 @@ def main(provider: str, *, quick: bool, only: Sequence[str], out: Path) -> int:
     """Run the whole bench on a livekit-server of its own; returns the exit code.
 
     Args:
-        provider: What `ours` speaks through.
+        provider: What `ours` speaks through; our own worker where empty.
         quick: A few turns, and no line of 5 Mbit/s.
         only: Names of systems; all where empty.
         out: Where the figures go, and beside them the plot.
@@ -39,7 +39,8 @@ def main(provider: str, *, quick: bool, only: Sequence[str], out: Path) -> int:
         console.print(f"No system is called {strange[0]!r}: there are {', '.join(SYSTEMS)}.")
         return 2
     try:
-        resolve(provider, ProviderRegistry(), AvatarSettings.load())
+        if provider:
+            resolve(provider, ProviderRegistry(), AvatarSettings.load())
         results = asyncio.run(_measure(console, provider, quick=quick, only=only))
     except AvatarError as error:
         console.print(str(error), style="red")

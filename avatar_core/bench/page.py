@@ -25,10 +25,11 @@ machine. This page is written from `{figures}` by `python -m avatar_core.bench.p
 - **stock** is what livekit-agents ships: `DataStreamAudioOutput`, and in the worker
   `DataStreamAudioReceiver` and `AvatarRunner` with their defaults, and a generator that makes one
   picture and one frame of sound each 40 ms.
-- **ours** is avatar-core with the provider `mock`; **ours-stock** is our agent with the stock
+- **ours** is avatar-core with its worker; **ours-stock** is our agent with the stock
   worker, as with a vendor who uses LiveKit's classes.
 
-All draw the same pictures, 256 pixels square at 25 a second, and are given the same sound in
+All draw the same pictures, 256 pixels square, 25 a second (20 where CPU is measured, as a
+stock publication encodes no more), and are given the same sound in
 frames of 20 ms, five times faster than it is spoken. Systems take turns in rounds, each time in
 a new room; the first two utterances of each visit are left out. Figures are `median / p95 (n)`,
 where p95 is the value farthest from nothing but for one in twenty. A listener's jitter buffer

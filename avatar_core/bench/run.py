@@ -14,12 +14,14 @@ from avatar_core.bench.faults import cpu, fall, loaded_clear
 from avatar_core.bench.listening import Listening
 from avatar_core.bench.results import Samples
 from avatar_core.bench.speaker import Speaker
-from avatar_core.bench.systems import Seat, System
+from avatar_core.bench.systems import FPS, Seat, System
 from avatar_core.bench.turns import Place, cut_turn, whole_turn
 
 PICTURE_S = 10.0
 PAUSES_S = (0.1, 0.3, 1.0, 3.0)
 LONG_PAUSE_S = 30.0
+CPU_FPS = 20
+"""The stock worker's publication encodes no more: so both encode as many."""
 VISIT_S = 240.0
 
 Tell = Callable[[str], None]
@@ -36,6 +38,7 @@ class Plan:
         stock_falls: The same where the worker is the stock one; each waits long, or in vain.
         loaded: Interruptions with 20 s pushed, of a visit.
         long_pause: Whether one turn follows a pause of 30 s.
+        cpu: Whether CPU is measured, in a visit of its own.
     """
 
     rounds: int = 3
@@ -44,6 +47,7 @@ class Plan:
     stock_falls: int = 1
     loaded: int = 3
     long_pause: bool = True
+    cpu: bool = True
 
 
 QUICK = Plan(rounds=1, turns=3, falls=1, loaded=1, long_pause=False)
@@ -81,7 +85,7 @@ async def run(
 async def _visit(
     system: System, plan: Plan, number: int, samples: Samples, chance: random.Random
 ) -> None:
-    async with seated(system, samples) as (place, seat):
+    async with seated(system, samples) as (place, _):
         await _warm_up(place, chance)
         place.samples = samples
         for turn in range(plan.turns):
@@ -91,7 +95,13 @@ async def _visit(
             await cut_turn(place, chance)
         for _ in range(plan.loaded):
             await loaded_clear(place, chance)
+    if not plan.cpu:
+        return
+    system.fps = CPU_FPS
+    async with seated(system, Samples()) as (place, seat):
+        await _warm_up(place, chance)
         await cpu(place, seat, samples)
+    system.fps = FPS
 
 
 async def _fall(

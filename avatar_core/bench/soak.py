@@ -64,7 +64,7 @@ class Soak:
     """The course of a soak, and what went wrong."""
 
     def __init__(self, server: DevServer, seconds: float, seed: int = 1) -> None:
-        self._system = Ours(server, os.environ.get("AVATAR_PROVIDER") or "mock")
+        self._system = Ours(server, os.environ.get("AVATAR_PROVIDER", ""))
         self._began = loop_time()
         self._until = self._began + seconds
         self._chance = random.Random(seed)  # noqa: S311

@@ -2,7 +2,7 @@
 
 Configured by a line of JSON on stdin; READY on stdout once it publishes; ends with stdin.
 All its parameters are the defaults of livekit-agents, except the size of its pictures and
-that its generator makes one picture and one audio frame each 40 ms.
+that its generator makes one picture with each audio frame.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from livekit.agents.voice.avatar import (
 from avatar_core.sim.flash import FlashRenderer
 from avatar_core.worker.host import die_with_parent
 
-FPS = 25.0
 RATE_HZ = 24_000
 
 
 class FlashGenerator(VideoGenerator):
     """The pictures of `FlashRenderer`, in the words of livekit-agents."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self._renderer = FlashRenderer(width, height, FPS, RATE_HZ)
+    def __init__(self, size: int, fps: float) -> None:
+        self._renderer = FlashRenderer(size, size, fps, RATE_HZ)
         self._queue: asyncio.Queue[rtc.AudioFrame | AudioSegmentEnd] = asyncio.Queue()
 
     async def push_audio(self, frame: rtc.AudioFrame | AudioSegmentEnd) -> None:
@@ -50,7 +49,7 @@ class FlashGenerator(VideoGenerator):
         """A picture with each frame of sound, and at its pace while there is none."""
         while True:
             try:
-                item = await asyncio.wait_for(self._queue.get(), 1 / FPS)
+                item = await asyncio.wait_for(self._queue.get(), 1 / self._renderer.fps)
             except TimeoutError:
                 yield self._frame(b"")
                 continue
@@ -66,17 +65,17 @@ class FlashGenerator(VideoGenerator):
         )
 
 
-async def _serve(url: str, token: str, size: int) -> None:
+async def _serve(url: str, token: str, size: int, fps: float) -> None:
     room = rtc.Room()
     await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
     runner = AvatarRunner(
         room,
-        audio_recv=DataStreamAudioReceiver(room, frame_size_ms=round(1000 / FPS)),
-        video_gen=FlashGenerator(size, size),
+        audio_recv=DataStreamAudioReceiver(room, frame_size_ms=round(1000 / fps)),
+        video_gen=FlashGenerator(size, fps),
         options=AvatarOptions(
             video_width=size,
             video_height=size,
-            video_fps=FPS,
+            video_fps=fps,
             audio_sample_rate=RATE_HZ,
             audio_channels=1,
         ),

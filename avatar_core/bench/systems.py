@@ -22,19 +22,22 @@ from pydantic import SecretStr
 from avatar_core.agents.session import create_avatar
 from avatar_core.bench.children import Child
 from avatar_core.bench.stimulus import RATE_HZ
-from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.capabilities import Capabilities
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.bench.workers import (
+    SIZE,
+    STOCK_WORKER,
+    OwnWorkerProvider,
+    PictureSettings,
+    StockWorkerProvider,
+)
+from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.settings import LiveKitSettings, ProviderSettings
+from avatar_core.settings import LiveKitSettings
 
 AGENT, AVATAR = "agent", "stock-avatar"
-STOCK_WORKER = "avatar_core.bench.stock_worker"
 JOIN_S = 30.0
-SIZE = 256
-"""Of the pictures, both edges."""
+FPS = 25
+"""Pictures a second."""
 
 
 @dataclass
@@ -65,6 +68,7 @@ class System(ABC):
 
     def __init__(self, server: DevServer) -> None:
         self.server = server
+        self.fps = FPS
 
     async def enter(self, stack: AsyncExitStack, room_name: str) -> Seat:
         """Start it in a room; the stack ends it."""
@@ -117,7 +121,9 @@ class Stock(System):
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
         """Start the worker."""
         token = self.token(room.name, AVATAR, on_behalf_of=AGENT)
-        worker = await Child.start(STOCK_WORKER, url=self.server.url, token=token, size=SIZE)
+        worker = await Child.start(
+            STOCK_WORKER, url=self.server.url, token=token, size=SIZE, fps=self.fps
+        )
         stack.push_async_callback(worker.stop)
         return DataStreamAudioOutput(
             room,
@@ -128,22 +134,21 @@ class Stock(System):
 
 
 class Ours(System):
-    """Our agent, with any provider that is installed."""
+    """Our agent, with our worker in a process, or any provider that is installed."""
 
     name = "ours"
+    worker: ClassVar[type[AvatarProvider[PictureSettings]]] = OwnWorkerProvider
 
-    def __init__(self, server: DevServer, provider: str, registry: ProviderRegistry | None = None):
+    def __init__(self, server: DevServer, provider: str = "") -> None:
         super().__init__(server)
         self._provider = provider
-        self._registry = registry
 
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
         """Start the avatar."""
         session: AgentSession[Any] = AgentSession()
         server = self.server
         avatar = create_avatar(
-            self._provider,
-            registry=self._registry,
+            self._provider or self.worker(PictureSettings(fps=self.fps)),
             livekit=LiveKitSettings.model_construct(
                 url=server.url,
                 api_key=SecretStr(server.api_key),
@@ -163,41 +168,7 @@ class OursStock(Ours):
     """Our agent with the stock worker, as a foreign vendor's."""
 
     name = "ours-stock"
-
-    def __init__(self, server: DevServer) -> None:
-        registry = ProviderRegistry()
-        registry.register("stock-worker", StockWorkerProvider)
-        super().__init__(server, "stock-worker", registry)
-
-
-class NoSettings(ProviderSettings):
-    """None."""
-
-
-class StockWorkerProvider(AvatarProvider[NoSettings]):
-    """The stock worker in a process, declared as a vendor declares his."""
-
-    name = "stock-worker"
-    api_version = (1, 0)
-    settings_cls = NoSettings
-    capabilities = Capabilities(
-        audio=AudioFormat(RATE_HZ), reports_started=True, playout_latency_s=0.2
-    )
-    running: ClassVar[dict[str, Child]] = {}
-
-    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start it."""
-        avatar = ProvisionedAvatar(session_id=request.identity, identity=request.identity)
-        request.claim(avatar)
-        self.running[request.identity] = await Child.start(
-            STOCK_WORKER, url=request.livekit_url, token=request.avatar_token(), size=SIZE
-        )
-        return avatar
-
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End it."""
-        if child := self.running.pop(avatar.session_id, None):
-            await child.stop()
+    worker = StockWorkerProvider
 
 
 def _children() -> list[int]:

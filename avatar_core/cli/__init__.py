@@ -40,8 +40,8 @@ def demo(
 @app.command()
 def bench(
     provider: Annotated[
-        str, typer.Option(envvar="AVATAR_PROVIDER", help="What `ours` speaks through.")
-    ] = "mock",
+        str, typer.Option(help="What `ours` speaks through; else our own worker.")
+    ] = "",
     quick: Annotated[
         bool, typer.Option(help="A few turns, in a few minutes; else about half an hour.")
     ] = False,

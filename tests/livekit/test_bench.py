@@ -14,16 +14,10 @@ pytestmark = pytest.mark.livekit
 SHORT = Plan(rounds=1, turns=2, falls=0, stock_falls=0, loaded=1, long_pause=False)
 
 
-@pytest.fixture(autouse=True)
-def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AVATAR_MOCK_WIDTH", "128")
-    monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "128")
-
-
 async def test_a_short_run_beside_the_stock_stack(server: DevServer) -> None:
     told: list[str] = []
     async with asyncio.timeout(110):
-        systems = systems_of(server, "mock", ["stock", "ours"])
+        systems = systems_of(server, "", ["stock", "ours"])
         results = await run(systems, SHORT, told.append)
     stock, ours = results["stock"].summary(), results["ours"].summary()
     assert told == ["round 1 of 1: stock", "round 1 of 1: ours"]
