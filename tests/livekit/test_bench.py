@@ -11,7 +11,7 @@ from avatar_core.bench.systems import systems_of
 from avatar_core.devserver import DevServer
 
 pytestmark = pytest.mark.livekit
-SHORT = Plan(rounds=1, turns=2, falls=0, stock_falls=0, loaded=1, long_pause=False)
+SHORT = Plan(rounds=1, turns=2, falls=0, stock_falls=0, loaded=1, long_pause=False, cpu=False)
 
 
 async def test_a_short_run_beside_the_stock_stack(server: DevServer) -> None:

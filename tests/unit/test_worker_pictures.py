@@ -76,7 +76,7 @@ async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: f
     await asyncio.sleep(2.3)
     began = stage.runs[0].at_s
     late = [
-        (at, at - began - 0.02 - picture.rgba[0] * 0.04)  # 40 ms each
+        (at, at - began - VIDEO_DELAY_S - picture.rgba[0] * 0.04)  # 40 ms each
         for at, picture in stage.shown
         if picture.width == 1
     ]
@@ -108,7 +108,7 @@ async def test_pictures_keep_their_pace(stage: Stage) -> None:
     talking = [at for at, picture in shown if picture is TALK]
     assert len(talking) == 50
     began = stage.runs[0].at_s
-    assert talking[0] - began == pytest.approx(0.02, abs=0.011)
+    assert talking[0] - began == pytest.approx(VIDEO_DELAY_S, abs=0.011)
     assert talking[-1] - talking[0] == pytest.approx(49 * 0.04, abs=0.021)
 
 
