@@ -42,7 +42,7 @@ class Plan:
     """
 
     rounds: int = 3
-    turns: int = 6
+    turns: int = 5
     falls: int = 5
     stock_falls: int = 1
     loaded: int = 3
