@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from livekit import rtc
 
-from avatar_core.contracts import wire
 from avatar_core.rtc.link import RtcLink, join
 
 RATE_HZ = 48_000
@@ -24,21 +23,17 @@ class Listener:
     Attributes:
         link: Its place in the room.
         pictures: Video frames seen so far.
-        stray_bytes: Bytes of the agent's audio streams that reached it, 0 if all is well.
     """
 
     def __init__(self, link: RtcLink, hear: Hear, see: See | None = None) -> None:
         self.link = link
         self.pictures = 0
-        self.stray_bytes = 0
         self._hear = hear
         self._see = see
         self._streams: dict[str, asyncio.Task[None]] = {}
-        self._strays: set[asyncio.Task[None]] = set()
         room = link.room
         room.on("track_subscribed", lambda track, *_: self._listen(track))
         room.on("track_unsubscribed", lambda track, *_: self._leave(track))
-        room.register_byte_stream_handler(wire.AUDIO_STREAM, self._stray)
         for participant in room.remote_participants.values():
             for publication in participant.track_publications.values():
                 if publication.track is not None:
@@ -68,7 +63,7 @@ class Listener:
 
     async def aclose(self) -> None:
         """Leave."""
-        tasks = [*self._streams.values(), *self._strays]
+        tasks = list(self._streams.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -104,12 +99,3 @@ class Listener:
                     self._see(track.sid, now, event.timestamp_us / 1e6, event.frame)
         finally:
             await stream.aclose()
-
-    def _stray(self, reader: rtc.ByteStreamReader, _: str) -> None:
-        async def count() -> None:
-            async for data in reader:
-                self.stray_bytes += len(data)
-
-        task = asyncio.create_task(count())
-        self._strays.add(task)
-        task.add_done_callback(self._strays.discard)

@@ -45,6 +45,11 @@ class StockAgentStage(Stage):
             wait_remote_track=rtc.TrackKind.KIND_VIDEO,
         )
 
+    async def check_addressed(self) -> None:
+        speech_bytes = sum(len(turn.words) for turn in self.turns) * 0.3 * RATE_HZ * 2
+        reached = await self.listener.data_bytes()
+        assert reached > 0.5 * speech_bytes, "the stock writer reaches everybody, and we see it"
+
     async def dismiss_avatar(self) -> None:
         if self.worker_here is not None:
             await self.worker_here.aclose()

@@ -128,7 +128,8 @@ async def _conversation(view: View, person: Person, seconds: float | None) -> in
     if killed_at is not None:
         view.measure("silence around the kill", person.ear.silence_around(killed_at))
     view.fact("video frames seen", str(person.pictures))
-    view.fact("agent's audio data that reached the listener", f"{person.stray_bytes} bytes")
+    data = f"{await person.data_bytes() / 1000:.1f} kB; its raw speech is 48 kB a second"
+    view.fact("data of the agent that reached the listener", data)
     faults = _faults(first, second, allowed_twice=0 if killed_at is None else 1)
     view.verdict(first, second, faults)
     while seconds is None:

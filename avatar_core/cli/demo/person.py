@@ -130,10 +130,9 @@ class Person:
         """Video frames seen."""
         return self._listener.pictures if self._listener is not None else 0
 
-    @property
-    def stray_bytes(self) -> int:
-        """Bytes of the agent's audio data that reached this listener."""
-        return self._listener.stray_bytes if self._listener is not None else 0
+    async def data_bytes(self) -> int:
+        """Bytes of data packets that reached this listener."""
+        return await self._listener.data_bytes() if self._listener is not None else 0
 
     def _told(self, caller: str, payload: str) -> str:
         fact = json.loads(payload)
