@@ -17,7 +17,8 @@ ROW = "clear_loaded_narrow_ms"
 RATE = "5mbit"
 WITHIN_S = 240.0
 COMMAND = (
-    f"ip link set lo up && tc qdisc add dev lo root tbf rate {RATE} burst 16kb latency 400ms"
+    "ip link set lo mtu 1500 up"
+    f" && tc qdisc add dev lo root tbf rate {RATE} burst 16kb latency 400ms"
     ' && exec "$0" "$@"'
 )
 

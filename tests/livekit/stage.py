@@ -229,8 +229,6 @@ class Stage:
     async def __aexit__(
         self, kind: type[BaseException] | None, _: object, __: TracebackType | None
     ) -> None:
-        if kind is None:
-            await self.check_addressed()
         await self._close()
         if kind is None and Stage._entered == 0:
             await Stage._leftovers.check()
@@ -318,11 +316,14 @@ class Stage:
         self.check_words(cut=cut, torn=torn)
         self.check_history()
 
+    @property
+    def speech_bytes(self) -> float:
+        """Of all that was said, as PCM."""
+        return sum(len(turn.words) for turn in self.turns) * WORD_S * RATE_HZ * 2
+
     async def check_addressed(self) -> None:
         """The listener received no raw speech; transcripts and the like are a few kB."""
-        speech_bytes = sum(len(turn.words) for turn in self.turns) * WORD_S * RATE_HZ * 2
-        if self.listener.link.connected and speech_bytes:
-            assert await self.listener.data_bytes() < STRAY_SHARE * speech_bytes
+        assert await self.listener.data_bytes() < STRAY_SHARE * self.speech_bytes
 
     def check_finishes(self) -> None:
         """Every segment started once and finished once, at the leaf and at the top."""

@@ -59,6 +59,7 @@ async def test_a_turn_is_heard_word_for_word_and_so_is_the_next(server: DevServe
         await stage.say_all(WORDS)
         await stage.say_all(MORE_WORDS)
         stage.check()
+        await stage.check_addressed()
         assert stage.history() == [" ".join(WORDS), " ".join(MORE_WORDS)]
 
 
@@ -82,6 +83,7 @@ async def test_an_interruption_is_prompt_and_the_next_turn_whole(
 
         await stage.say_all(MORE_WORDS)
         stage.check(cut=WORDS[5:])
+        await stage.check_addressed()
 
 
 async def test_a_killed_worker_costs_at_most_a_word_said_twice(
