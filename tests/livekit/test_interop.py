@@ -8,10 +8,11 @@ import pytest
 from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
+from avatar_core.bench.workers import StockWorkerProvider
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
-from tests.livekit.in_process import RATE_HZ, OurWorker, StockProvider
+from tests.livekit.in_process import RATE_HZ, OurWorker
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage, token
 
 pytestmark = pytest.mark.livekit
@@ -68,11 +69,11 @@ async def three_turns(stage: Stage, falls_silent_s: float) -> None:
 
 async def test_our_agent_drives_a_stock_worker(server: DevServer) -> None:
     registry = ProviderRegistry()
-    registry.register("stock", StockProvider)
-    async with asyncio.timeout(TEST_S), Stage(server, "stock", registry=registry) as stage:
+    registry.register("stock-worker", StockWorkerProvider)
+    async with asyncio.timeout(TEST_S), Stage(server, "stock-worker", registry=registry) as stage:
         await three_turns(stage, STOCK_FALLS_SILENT_S)
         stage.check(cut=MORE_WORDS[2:])
-        assert stage.avatar.provider == "stock"
+        assert stage.avatar.provider == "stock-worker"
         assert stage.errors == []
 
 
