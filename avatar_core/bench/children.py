@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
-from typing import Any, Self
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, Self
 
 from avatar_core.contracts.errors import WorkerError
+from avatar_core.worker.host import die_with_parent
 
 LIMIT = 1 << 24
 STOP_S = 3.0
@@ -66,3 +69,11 @@ class Child:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+
+def run_as_child(serve: Callable[..., Coroutine[Any, Any, None]]) -> NoReturn:
+    """The other end of a `Child`: serve with the configuration of stdin's first line, and exit."""
+    die_with_parent()
+    asyncio.run(serve(**json.loads(sys.stdin.readline())))
+    sys.stdout.flush()
+    os._exit(0)  # at the interpreter's own exit livekit's native runtime may panic

@@ -6,17 +6,16 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from livekit import rtc
 
-from avatar_core.bench.children import Child
+from avatar_core.bench.children import Child, run_as_child
 from avatar_core.contracts.clock import loop_time
 from avatar_core.rtc.listener import Listener
 from avatar_core.sim.flash import LOUD_RMS
 from avatar_core.sim.meter import Ear, Eye, Span, brightness_of
-from avatar_core.worker.host import die_with_parent
 
 LOOK_S = 0.1
 
@@ -127,12 +126,5 @@ def _say(what: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Serve until stdin ends."""
-    die_with_parent()
-    config: dict[str, Any] = json.loads(sys.stdin.readline())
-    asyncio.run(_serve(**config))
-
-
 if __name__ == "__main__":
-    main()
+    run_as_child(_serve)

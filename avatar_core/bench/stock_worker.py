@@ -8,7 +8,6 @@ that its generator makes one picture with each audio frame.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator
 
@@ -21,8 +20,8 @@ from livekit.agents.voice.avatar import (
     VideoGenerator,
 )
 
+from avatar_core.bench.children import run_as_child
 from avatar_core.sim.flash import FlashRenderer
-from avatar_core.worker.host import die_with_parent
 
 RATE_HZ = 24_000
 
@@ -90,11 +89,5 @@ async def _serve(url: str, token: str, size: int, fps: float) -> None:
     await room.disconnect()
 
 
-def main() -> None:
-    """Run until stdin ends."""
-    die_with_parent()
-    asyncio.run(_serve(**json.loads(sys.stdin.readline())))
-
-
 if __name__ == "__main__":
-    main()
+    run_as_child(_serve)
