@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.engine.registry import GROUP, ProviderRegistry
+from avatar_core.engine.registry import ProviderRegistry
+from tests.plugins import FakeSite, fake_site
 
 SECRET = "sk-5ecret-0f-4-pers0n"
 """Stands for a key in every row where one could have been typed."""
@@ -71,8 +70,8 @@ class Row:
 class Ground:
     """An environment without any of our variables, and a place to install plugins."""
 
-    def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
-        self._root = root
+    def __init__(self, site: FakeSite, patch: pytest.MonkeyPatch) -> None:
+        self._site = site
         self._patch = patch
 
     def set(self, **variables: str) -> None:
@@ -84,33 +83,16 @@ class Ground:
         self, distribution: str, points: Mapping[str, str], source: str = "", requires: str = ""
     ) -> ProviderRegistry:
         """Lay out what pip would: `points` are entry points, `source` their one module."""
-        info = self._root / f"{distribution.replace('-', '_')}-1.2.dist-info"
-        info.mkdir()
-        needs = f"Requires-Dist: {requires}\n" if requires else ""
-        about = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{needs}"
-        (info / "METADATA").write_text(about)
-        lines = "".join(f"{name} = {target}\n" for name, target in points.items())
-        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
-        for target in points.values():
-            (self._root / f"{target.partition(':')[0]}.py").write_text(dedent(source))
+        modules = {target.partition(":")[0]: source for target in points.values()}
+        self._site.install(distribution, points, modules, requires=requires)
         return ProviderRegistry()
 
 
 @contextmanager
 def ground() -> Iterator[Ground]:
     """Fresh ground, gone without a trace afterwards."""
-    from stevedore.extension import ExtensionManager
-
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if OURS.match(name)]:
             patch.delenv(name)
-        patch.setenv("XDG_CACHE_HOME", f"{folder}/cache")
-        root = Path(folder, "site")
-        root.mkdir()
-        patch.syspath_prepend(root)
-        before = set(sys.modules)
-        yield Ground(root, patch)
-        for name in set(sys.modules) - before:
-            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(folder):
-                del sys.modules[name]
-        ExtensionManager.ENTRY_POINT_CACHE.pop(GROUP, None)
+        with fake_site(Path(folder), patch) as site:
+            yield Ground(site, patch)

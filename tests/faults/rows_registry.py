@@ -15,25 +15,7 @@ from avatar_core.contracts.errors import (
 from avatar_core.engine.registry import ProviderRegistry
 from tests.faults.row import SECRET, Ground, Row
 from tests.faults.rows_settings import HomelessSettings
-
-WHOLE = """
-    from avatar_core import AvatarProvider, ProviderSettings
-
-    class Settings(ProviderSettings):
-        provider = {name!r}
-
-    class Provider(AvatarProvider[Settings]):
-        name = {name!r}
-        api_version = {api_version}
-        settings_cls = Settings
-        async def provision(self, request): ...
-        async def release(self, avatar, reason): ...
-"""
-
-
-def source(name: str = "bad", api_version: str = "(1, 0)") -> str:
-    """A whole provider."""
-    return WHOLE.format(name=name, api_version=api_version)
+from tests.plugins import provider_source as source
 
 
 def plugin(
@@ -125,11 +107,11 @@ ROWS = [
         "abstract", "half a provider", source().replace("async def release", "def let_go"),
         ["release"],
     ),
-    plugin("settings", "no settings class", source() + "        settings_cls = dict\n",
+    plugin("settings", "no settings class", source(body="settings_cls = dict"),
            ["settings_cls"]),
     plugin(
         "setup", "it fails to set itself up",
-        source() + f"        def setup(self): raise KeyError({SECRET!r})\n",
+        source(body=f"def setup(self): raise KeyError({SECRET!r})"),
         ["KeyError"], error=ConfigError, code="AV100",
     ),
     plugin("reserved", "a reserved name", source("voice"), ["reserved"], name="voice", **CONFLICT),

@@ -3,87 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from textwrap import dedent
 from typing import Any, ClassVar
 
 import pytest
 from pydantic_settings import SettingsConfigDict
 
 from avatar_core.contracts.errors import (
-    ApiVersionError,
     ConfigError,
     ProviderConflictError,
     ProviderLoadError,
     ProviderNotFoundError,
     SettingsError,
 )
-from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
+from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.engine.registry import GROUP, NOT_INSTALLED, ProviderRegistry
 from avatar_core.engine.vetting import ProviderInfo
 from avatar_core.settings import ProviderSettings
-
-
-class FakeSite:
-    """A folder on `sys.path` that takes distributions."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.modules: set[str] = set()
-
-    def install(
-        self,
-        distribution: str,
-        points: Mapping[str, str],
-        modules: Mapping[str, str] | None = None,
-        *,
-        requires: str = "",
-    ) -> None:
-        """Write a wheel's contents: metadata, entry points, modules."""
-        info = self.root / f"{distribution.replace('-', '_')}-1.2.dist-info"
-        info.mkdir(exist_ok=True)
-        needs = f"Requires-Dist: {requires}\n" if requires else ""
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{needs}"
-        )
-        lines = "".join(f"{name} = {target}\n" for name, target in points.items())
-        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
-        for name, source in (modules or {}).items():
-            (self.root / f"{name}.py").write_text(dedent(source))
-            self.modules.add(name)
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
-    from stevedore.extension import ExtensionManager
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    root = tmp_path / "site"
-    root.mkdir()
-    monkeypatch.syspath_prepend(root)
-    fake = FakeSite(root)
-    yield fake
-    ExtensionManager.ENTRY_POINT_CACHE.pop(GROUP, None)
-    for name in fake.modules:
-        sys.modules.pop(name, None)
-
-
-def provider_source(name: str, body: str = "", api_version: str = "(1, 0)") -> str:
-    return f"""
-from avatar_core import AvatarProvider, ProviderSettings
-
-class Settings(ProviderSettings):
-    provider = {name!r}
-
-class Provider(AvatarProvider[Settings]):
-    name = {name!r}
-    api_version = {api_version}
-    settings_cls = Settings
-    async def provision(self, request): ...
-    async def release(self, avatar, reason): ...
-    {body}
-"""
+from tests.plugins import FakeSite, provider_source
 
 
 class PlainSettings(ProviderSettings):
@@ -201,115 +137,6 @@ def test_a_reserved_name_is_no_package_to_install() -> None:
     with pytest.raises(ProviderNotFoundError) as caught:
         ProviderRegistry().load("voice")
     assert "pip" not in str(caught.value)
-
-
-def fault_of(site: FakeSite, source: str, *, requires: str = "") -> ProviderLoadError:
-    site.install(
-        "avatar-provider-bad", {"bad": "bad_m:Provider"}, {"bad_m": source}, requires=requires
-    )
-    with pytest.raises(ProviderLoadError) as caught:
-        ProviderRegistry().load("bad")
-    assert caught.value.provider == "bad"
-    return caught.value
-
-
-def test_its_own_module_is_absent(site: FakeSite) -> None:
-    site.install("avatar-provider-bad", {"bad": "not_there.inner:Provider"})
-    with pytest.raises(ProviderLoadError) as caught:
-        ProviderRegistry().load("bad")
-    assert "there is no module not_there." in str(caught.value)
-    assert "pip install --force-reinstall avatar-provider-bad" in str(caught.value)
-
-
-def test_a_declared_dependency_is_absent(site: FakeSite) -> None:
-    fault = fault_of(site, "import acme_sdk.core", requires="acme-sdk>=2 ; python_version > '3'")
-    assert "needs the module acme_sdk, which is not installed" in str(fault)
-    assert "pip install 'acme-sdk>=2'" in str(fault)
-    assert isinstance(fault.__cause__, ModuleNotFoundError)
-
-
-def test_an_undeclared_dependency_is_never_guessed(site: FakeSite) -> None:
-    fault = fault_of(site, "import acme_undeclared")
-    assert "needs the module acme_undeclared" in str(fault)
-    assert "pip install --force-reinstall avatar-provider-bad" in str(fault)
-
-
-def test_it_was_written_for_another_core(site: FakeSite) -> None:
-    fault = fault_of(site, "from avatar_core import NotYetThere")
-    assert "does not fit avatar-core" in str(fault)
-    assert "pip install --upgrade avatar-core avatar-provider-bad" in str(fault)
-
-
-@pytest.mark.parametrize(
-    ("source", "kind"),
-    [
-        ("assert 1 == 2, 'sums'", AssertionError),
-        ("raise SystemExit(3)", SystemExit),
-        ("raise RuntimeError('no luck')", RuntimeError),
-        ("1 +", SyntaxError),
-        ("x = 1", AttributeError),
-        ("raise ModuleNotFoundError('by hand')", ModuleNotFoundError),
-    ],
-)
-def test_it_raised_at_import(site: FakeSite, source: str, kind: type[BaseException]) -> None:
-    fault = fault_of(site, source)
-    assert f"raised {kind.__name__}" in str(fault)
-    assert "avatar-provider-bad 1.2" in str(fault)
-    assert isinstance(fault.__cause__, kind)
-
-
-def test_an_interrupt_is_not_swallowed(site: FakeSite) -> None:
-    site.install("d", {"bad": "bad_m:P"}, {"bad_m": "raise KeyboardInterrupt"})
-    with pytest.raises(KeyboardInterrupt):
-        ProviderRegistry().load("bad")
-
-
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        ("Provider = object()", "is no subclass of avatar_core.AvatarProvider"),
-        ("class Provider: name = 'bad'", "is no subclass of avatar_core.AvatarProvider"),
-        (provider_source("worse"), "calls itself 'worse'"),
-        (provider_source("bad", api_version="'1.0'"), "states no provider API version"),
-        (provider_source("bad", api_version="(True, 0)"), "states no provider API version"),
-        (provider_source("bad", api_version="(1, 0, 0)"), "states no provider API version"),
-        (provider_source("bad", "settings_cls = dict"), "names no settings class"),
-        (
-            provider_source("bad").replace("async def release", "def let_go"),
-            "not implement release",
-        ),
-    ],
-)
-def test_what_is_no_provider_is_refused(site: FakeSite, source: str, said: str) -> None:
-    fault = fault_of(site, source)
-    assert said in str(fault)
-    assert "bad_m:Provider of avatar-provider-bad" in str(fault)
-
-
-@pytest.mark.parametrize(
-    ("api_version", "upgrade"),
-    [
-        ((PROVIDER_API_VERSION[0] + 1, 0), "avatar-core"),
-        ((PROVIDER_API_VERSION[0], PROVIDER_API_VERSION[1] + 1), "avatar-core"),
-        ((PROVIDER_API_VERSION[0] - 1, 9), "avatar-provider-api"),
-    ],
-)
-def test_another_api_version(site: FakeSite, api_version: tuple[int, int], upgrade: str) -> None:
-    source = provider_source("api", api_version=str(api_version))
-    site.install("avatar-provider-api", {"api": "api_m:Provider"}, {"api_m": source})
-    with pytest.raises(ApiVersionError) as caught:
-        ProviderRegistry().load("api")
-    text = str(caught.value)
-    assert f"provider API {api_version[0]}.{api_version[1]}" in text
-    assert f"has {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
-    assert text.endswith(f"pip install --upgrade {upgrade}")
-
-
-def test_an_older_minor_still_loads(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_core.engine.vetting.PROVIDER_API_VERSION", (1, 4))
-    source = provider_source("old", api_version="(1, 3)")
-    site.install("avatar-provider-old", {"old": "old_m:Provider"}, {"old_m": source})
-    assert ProviderRegistry().load("old").api_version == (1, 3)
 
 
 def test_register_and_unregister() -> None:
