@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+import pytest
 from fakes import MONO, FakeRoad, Recorder, lost, speech
 from virtual import Timeline, now
 
@@ -15,6 +16,19 @@ from avatar_core.engine.road import Road
 
 SILENT_S = 0.3
 """The supervisor's part: a road that plays nothing of what it has is lost after this."""
+PHASES = {
+    "at once": 0.0,
+    "as the first chunk is sent": 0.005,
+    "before the first sound": 0.04,
+    "at the first sound": 0.06,
+    "in the middle": 1.0,
+    "in a silence": 1.15,
+    "as the last chunk was pushed": 1.55,
+    "after the last chunk was pushed": 1.9,
+    "at the end": 2.045,
+}
+"""Of a segment of 2 s over a road with 50 ms of latency."""
+at_every_phase = pytest.mark.parametrize("at_s", PHASES.values(), ids=PHASES.keys())
 
 
 class World:
