@@ -1,7 +1,7 @@
 """A LiveKit room in memory, on loop time: what the real one does, and any fault on demand.
 
-Where the two could differ, the real server decides (1.13.5): the behaviour suite in
-`tests/conformance/test_link.py` runs against both.
+Where the two could differ, the real server decides (1.13.5): the behaviour suites in
+`tests/conformance/` run against both.
 """
 
 from __future__ import annotations

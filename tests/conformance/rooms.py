@@ -9,12 +9,15 @@ from typing import Any, Protocol
 
 from livekit import api, rtc
 
+from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import Change, Peer, RoomLink
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.link import RtcLink, join
 from avatar_core.sim.link import MemoryLink
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.testing.vtime import run
+
+FORMAT = AudioFormat(48_000)
 
 
 class Rooms(Protocol):
@@ -146,3 +149,15 @@ class Watch:
             )
         )
         return self._link.peers()[identity]
+
+
+async def two(rooms: Rooms) -> tuple[RoomLink, RoomLink]:
+    """Two participants that see one another: both publish."""
+    here = await rooms.join("here", is_agent=True)
+    there = await rooms.join("there", attributes={"colour": "blue"})
+    watch, back = Watch(here), Watch(there)
+    await here.publish_audio(FORMAT, name="voice")
+    await there.publish_audio(FORMAT, name="voice")
+    await watch.sees("there", "audio")
+    await back.sees("here", "audio")
+    return here, there

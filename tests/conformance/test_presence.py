@@ -7,21 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import Change, RoomLink
 from avatar_core.devserver import DevServer
-from tests.conformance.rooms import Body, Rooms, Watch, in_memory, on_the_server
-
-FORMAT = AudioFormat(48_000)
-
-
-@pytest.fixture(
-    params=[in_memory, pytest.param(on_the_server, marks=pytest.mark.livekit)],
-    ids=["memory", "livekit"],
-)
-def both(request: pytest.FixtureRequest, server: DevServer) -> Callable[[Body], None]:
-    return lambda body: request.param(body, server)
+from tests.conformance.rooms import FORMAT, Body, Rooms, Watch, on_the_server
 
 
 async def published(rooms: Rooms, *identities: str) -> list[RoomLink]:
