@@ -10,7 +10,7 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
 
-QUEUE_MS = 100
+QUEUE_MS = 160
 """The native queue, never full: an empty one stutters. A cut drops it, so its length is no
 latency."""
 

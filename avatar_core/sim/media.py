@@ -11,7 +11,7 @@ from avatar_core.contracts.clock import PlayoutClock, loop_time
 from avatar_core.contracts.link import AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
 
-QUEUE_S = 0.1
+QUEUE_S = 0.16
 
 
 @dataclass(slots=True)

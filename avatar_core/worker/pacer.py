@@ -12,12 +12,12 @@ from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.speech import Speech
 from avatar_core.worker.studio import Studio
 
-FRAME_S = 0.04
-"""Captured at once: shorter frames cost a quarter of the worker's CPU and are heard no sooner."""
+FRAME_S = 0.08
+"""Captured at once where there is time to gather it: each capture costs CPU, whatever its length."""
+LOW_S = 0.025
+"""What the native queue holds when it is filled up. A clear drops it: it costs no latency."""
 SOURCE_S = 0.01
 """A native queue keeps what is less than this until more comes: the tail is padded."""
-QUEUED_S = 0.065
-"""Sound kept in the native queue: 25 to 65 ms. A clear drops it, so its length costs nothing."""
 VIDEO_DELAY_S = 0.04
 """Opus and a listener's jitter buffer hold sound back by about this much more than video."""
 IDLE_TICK_S = 0.02
@@ -76,6 +76,7 @@ class Pacer:
                 await self._play(speech, chunk, last)
             else:
                 if speech is not None:
+                    await self._emit(speech)
                     speech.played(self._audio.queued_s)
                 self._studio.idle()
                 tick = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._fed.set)
@@ -89,25 +90,33 @@ class Pacer:
             chunk, last, self._clock() + ahead_s, lambda: speech.state is not TakeState.CUT
         )
         self._rest += chunk
-        size = format.size(FRAME_S)
-        while len(self._rest) >= size or (last and self._rest):
-            frame, self._rest = self._rest[:size], self._rest[size:]
-            await self._capture(speech, frame)
-            if speech.over():
-                self._rest = b""
-                return
-        if last:
+        await self._emit(speech, last)
+        if last and not speech.over():
             await self._drain(speech)
 
-    async def _capture(self, speech: Speech, frame: bytes) -> None:
-        surplus_s = self._audio.queued_s + FRAME_S - QUEUED_S
-        if surplus_s > 0:
-            await asyncio.sleep(surplus_s)
+    async def _emit(self, speech: Speech, last: bool = False) -> None:
+        """Capture whole frames, and less where nothing else keeps the sound going."""
+        size, whole = self._audio.format.size(FRAME_S), self._audio.format.size(SOURCE_S)
+        while self._rest:
+            taken = min(len(self._rest), size)
+            if taken < size and not last:
+                taken = taken // whole * whole if self._audio.queued_s < LOW_S else 0
+            if not taken:
+                return
+            frame, self._rest = self._rest[:taken], self._rest[taken:]
+            await self._capture(speech, frame.ljust(-(-taken // whole) * whole, b"\0"), taken)
+            if speech.over():
+                self._rest = b""
+
+    async def _capture(self, speech: Speech, frame: bytes, taken: int) -> None:
+        while not speech.over() and (surplus_s := self._audio.queued_s - LOW_S) > 1e-3:
+            await asyncio.sleep(min(surplus_s, FRAME_S / 2))
+            speech.played(self._audio.queued_s)
+            self._beat(speech)
         if speech.over():
             return
-        speech.captured_s += self._audio.format.duration_s(len(frame))
-        whole = self._audio.format.size(SOURCE_S)
-        await self._audio.capture(frame.ljust(-(-len(frame) // whole) * whole, b"\0"))
+        speech.captured_s += self._audio.format.duration_s(taken)
+        await self._audio.capture(frame)
         if speech.over():
             self._audio.clear()  # the cut came while this frame was on its way in
             return

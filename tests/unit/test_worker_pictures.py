@@ -13,7 +13,7 @@ from virtual import now, virtual
 from worker_stage import IDLE, RATE, TALK, Stage, staged
 
 from avatar_core.contracts.renderer import Picture
-from avatar_core.worker.pacer import QUEUED_S, VIDEO_DELAY_S
+from avatar_core.worker.pacer import FRAME_S, LOW_S, VIDEO_DELAY_S
 from avatar_core.worker.studio import HUNG_S
 
 pytestmark = virtual
@@ -63,7 +63,7 @@ async def test_a_slow_renderer_costs_pictures_and_never_sound(stage: Stage, each
     assert stage.states == [("a", "playing"), ("a", "done")]
 
 
-@pytest.mark.parametrize("stall_s", [0.2, 0.6])
+@pytest.mark.parametrize("stall_s", [0.3, 0.6])
 @staged
 async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: float) -> None:
     """A chunk's sound is its number, and so is its picture; it is due when that is heard."""
@@ -71,7 +71,7 @@ async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: f
     await stage.say(b"".join(struct.pack("<h", chunk) * 960 for chunk in range(75)))
     await asyncio.sleep(0.5)
     stage.hand.each_s = stall_s
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
     stage.hand.each_s = 0.005
     await asyncio.sleep(2.3)
     began = stage.runs[0].at_s
@@ -80,9 +80,10 @@ async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: f
         for at, picture in stage.shown
         if picture.width == 1
     ]
-    ahead_s = QUEUED_S + VIDEO_DELAY_S  # it draws before the sound of it leaves the queue
-    assert max(lag for _, lag in late) == pytest.approx(stall_s - ahead_s, abs=0.03)
-    assert all(abs(lag) < 0.04 for at, lag in late if at > began + 0.55 + stall_s + 0.05)
+    worst_s = max(lag for _, lag in late)
+    ahead_s = stall_s - worst_s  # it draws before the sound leaves the queue
+    assert LOW_S + VIDEO_DELAY_S <= ahead_s <= LOW_S + VIDEO_DELAY_S + 2 * FRAME_S
+    assert all(abs(lag) < 0.04 for at, lag in late if at > began + 0.6 + stall_s + 0.05)
 
 
 @staged

@@ -56,6 +56,21 @@ async def test_heartbeat(stage: Stage) -> None:
     assert sequences == sorted(set(sequences))
     gaps = [b[0] - a[0] for a, b in pairwise(stage.reports)]
     assert max(gaps) <= 0.53
+    assert max(gaps[idle:]) <= 0.15, "half of what is taken for a lost pulse"
+
+
+@staged
+async def test_speech_that_comes_no_faster_than_it_is_spoken_has_no_gaps(stage: Stage) -> None:
+    """A whole frame is never gathered at the price of an empty queue."""
+    pcm = speech(2.0)
+    writer = await stage.say(pcm[:2880])
+    for start in range(2880, len(pcm), 960):
+        await asyncio.sleep(0.02)
+        await writer.write(pcm[start : start + 960])
+    await writer.aclose()
+    await asyncio.sleep(0.5)
+    assert stage.heard == pcm
+    assert len(stage.runs) == 1
 
 
 @staged
