@@ -13,7 +13,7 @@ from avatar_core.worker.speech import Speech
 from avatar_core.worker.studio import Studio
 
 FRAME_S = 0.08
-"""Captured at once where there is time to gather it: each capture costs CPU, whatever its length."""
+"""Captured at once where there is time to gather it: a capture costs CPU, whatever its length."""
 LOW_S = 0.025
 """What the native queue holds when it is filled up. A clear drops it: it costs no latency."""
 SOURCE_S = 0.01
