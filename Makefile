@@ -1,7 +1,7 @@
 # Each target sets itself up: python3 with pip, and make, are enough.
 BIN := .venv/bin
 
-.PHONY: help demo test check bench soak format clean
+.PHONY: help demo test check bench soak strain format clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,10 @@ bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make b
 soak: ## Talk for long, with interruptions and kills: make soak [SOAK_MINUTES=20]
 	@tools/setup.sh bench
 	@exec $(BIN)/python -m avatar_core.bench.soak
+
+strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10]
+	@tools/setup.sh bench
+	@exec $(BIN)/python -m avatar_core.bench.strain
 
 format: ## Format, and fix what can be fixed
 	@tools/setup.sh test
