@@ -106,9 +106,11 @@ def test_what_is_sent_to_who_is_gone_is_lost_without_an_error(
     both: Callable[[Body], None],
 ) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await published(rooms, "here", "there")
+        here, there, other = await published(rooms, "here", "there", "other")
         got: list[bytes] = []
         there.on_data("topic", lambda _, payload: got.append(payload))
+        later: asyncio.Queue[bytes] = asyncio.Queue()
+        other.on_data("topic", lambda _, payload: later.put_nowait(payload))
         writer = await here.open_stream("topic", to=["there"], attributes={})
         watch = Watch(here)
         await there.aclose()
@@ -116,7 +118,8 @@ def test_what_is_sent_to_who_is_gone_is_lost_without_an_error(
         await here.send("topic", b"x", to=["there"])
         await writer.write(b"x")
         await writer.aclose()
-        await asyncio.sleep(0.1)
+        await here.send("topic", b"y", to=["other"])
+        assert await later.get() == b"y"
         assert got == []
 
     both(body)
