@@ -97,8 +97,13 @@ StreamHandler = Callable[[str, StreamReader], None]
 """(sender identity, reader)"""
 
 
+QUEUE_S = 0.16
+"""Sound that the queue before a track holds; an empty one stutters. A cut drops it, so its length
+is no latency."""
+
+
 class AudioOut(ABC):
-    """A published audio track and the queue before it."""
+    """A published audio track and the queue before it, of `QUEUE_S`."""
 
     format: AudioFormat
 

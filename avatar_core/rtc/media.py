@@ -7,12 +7,8 @@ from livekit import rtc
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import PlayoutClock
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import AudioOut, VideoOut
+from avatar_core.contracts.link import QUEUE_S, AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
-
-QUEUE_MS = 160
-"""The native queue, never full: an empty one stutters. A cut drops it, so its length is no
-latency."""
 
 
 class RtcAudioOut(AudioOut):
@@ -36,7 +32,8 @@ class RtcAudioOut(AudioOut):
         cls, participant: rtc.LocalParticipant, format: AudioFormat, name: str
     ) -> RtcAudioOut:
         """Publish the track, without dtx and red, as lip-sync wants a steady stream."""
-        source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=QUEUE_MS)
+        queue_ms = round(QUEUE_S * 1000)
+        source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
         options = rtc.TrackPublishOptions(
             source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False
         )

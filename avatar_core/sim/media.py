@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import PlayoutClock, loop_time
-from avatar_core.contracts.link import AudioOut, VideoOut
+from avatar_core.contracts.link import QUEUE_S, AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
-
-QUEUE_S = 0.16
 
 
 @dataclass(slots=True)

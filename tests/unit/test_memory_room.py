@@ -10,9 +10,8 @@ from virtual import now, virtual
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import AudioOut, Change, VideoOut
+from avatar_core.contracts.link import QUEUE_S, AudioOut, Change, VideoOut
 from avatar_core.contracts.renderer import Picture
-from avatar_core.sim.media import QUEUE_S
 from avatar_core.sim.room import CRASH_S, MemoryRoom
 
 pytestmark = virtual
