@@ -39,6 +39,6 @@ class PlayoutClock:
         return max(0.0, self.empty_at - self._clock())
 
 
-PLAYOUT_TAIL_S = 0.075
+PLAYOUT_TAIL_S = 0.08
 """From an empty native queue to silence at a listener: Opus, the network, a jitter buffer.
 A finish told this much later lands 19 to 41 ms after the last sound."""

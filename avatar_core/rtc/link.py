@@ -27,7 +27,7 @@ from avatar_core.contracts.link import (
     VideoOut,
 )
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.rtc.media import RtcAudioOut, RtcVideoOut
+from avatar_core.rtc.media import Tracks
 from avatar_core.rtc.streams import (
     Acknowledgements,
     AddressedWriter,
@@ -96,6 +96,7 @@ class RtcLink(RoomLink):
         self.closed = False
         self._owned = owned
         self._me = room.local_participant
+        self._tracks = Tracks(self._me)
         self._acks: Acknowledgements | None = None
         self._watchers: list[PresenceHandler] = []
         self._data: dict[str, DataHandler] = {}
@@ -103,7 +104,8 @@ class RtcLink(RoomLink):
         self._listening: list[tuple[Any, Callable[..., None]]] = [
             ("participant_connected", lambda who: self._changed(Change.JOINED, who)),
             ("participant_disconnected", lambda who: self._changed(Change.LEFT, who)),
-            ("track_published", self._published),
+            ("track_published", lambda _, who: self._changed(Change.TRACKS, who)),
+            ("track_subscribed", self._subscribed),
             ("track_unpublished", lambda _, who: self._changed(Change.TRACKS, who)),
             ("reconnecting", lambda: self._changed(Change.RECONNECTING)),
             ("reconnected", lambda: self._changed(Change.RECONNECTED)),
@@ -114,13 +116,16 @@ class RtcLink(RoomLink):
         for event, handler in self._listening:
             room.on(event, handler)
 
-    def _published(
-        self, publication: rtc.RemoteTrackPublication, who: rtc.RemoteParticipant
+    def _subscribed(
+        self, _: rtc.Track, publication: rtc.RemoteTrackPublication, who: rtc.RemoteParticipant
     ) -> None:
-        """Receive nothing of one's own avatar: that is a third of an agent's CPU."""
+        """Receive nothing of one's own avatar: that is a third of an agent's CPU.
+
+        Asked for while the server still negotiates the track, it can fail the whole connection
+        ("Sender Track has been removed", livekit-server 1.13.5); once subscribed, that is over.
+        """
         if who.attributes.get(PUBLISH_ON_BEHALF) == self.identity:
             publication.set_subscribed(False)
-        self._changed(Change.TRACKS, who)
 
     @property
     def identity(self) -> str:
@@ -228,12 +233,12 @@ class RtcLink(RoomLink):
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
         """Publish a microphone track."""
         self._must_be_connected()
-        return await RtcAudioOut.publish(self._me, format, name)
+        return await self._tracks.audio(format, name)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
         """Publish a camera track."""
         self._must_be_connected()
-        return await RtcVideoOut.publish(self._me, width, height, fps, name)
+        return await self._tracks.video(width, height, fps, name)
 
     async def aclose(self) -> None:
         """Undo every subscription; leave the room if this link joined it."""
@@ -244,6 +249,7 @@ class RtcLink(RoomLink):
             self.room.off(event, handler)
         self._watchers.clear()
         self._forget_acks()
+        self._tracks.close()
         if self._owned:
             try:
                 async with asyncio.timeout(LEAVE_S):
@@ -268,6 +274,7 @@ class RtcLink(RoomLink):
     def _changed(self, change: Change, who: rtc.RemoteParticipant | None = None) -> None:
         if change is Change.DISCONNECTED:
             self._forget_acks()  # an application's room is left without closing its link
+            self._tracks.close()
         peer = _peer(who) if who is not None else None
         for handler in list(self._watchers):
             handler(change, peer)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
 from livekit import rtc
 
 from avatar_core.contracts.audio import AudioFormat
@@ -9,6 +13,51 @@ from avatar_core.contracts.clock import PlayoutClock
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
+
+Out = TypeVar("Out", AudioOut, VideoOut)
+
+
+class Tracks:
+    """A participant's own tracks.
+
+    A publication nobody waits for any more comes all the same, as after a reconnect; it is
+    taken back then.
+    """
+
+    def __init__(self, participant: rtc.LocalParticipant) -> None:
+        self._participant = participant
+        self._unwanted: set[asyncio.Task[None]] = set()
+
+    async def audio(self, format: AudioFormat, name: str) -> AudioOut:
+        """Publish a microphone track."""
+        return await self._wanted(RtcAudioOut.publish(self._participant, format, name))
+
+    async def video(self, width: int, height: int, fps: float, name: str) -> VideoOut:
+        """Publish a camera track."""
+        return await self._wanted(RtcVideoOut.publish(self._participant, width, height, fps, name))
+
+    def close(self) -> None:
+        """The room is left, and every track with it."""
+        for task in self._unwanted:
+            task.cancel()
+
+    async def _wanted(self, publication: Coroutine[Any, Any, Out]) -> Out:
+        publishing = asyncio.create_task(publication)
+        try:
+            return await asyncio.shield(publishing)
+        except asyncio.CancelledError:
+            task = asyncio.create_task(_take_back(publishing), name="take-back-track")
+            self._unwanted.add(task)
+            task.add_done_callback(self._unwanted.discard)
+            raise
+
+
+async def _take_back(publishing: asyncio.Task[Out]) -> None:
+    try:
+        out = await publishing
+    except RoomError:
+        return
+    await out.remove()
 
 
 class RtcAudioOut(AudioOut):

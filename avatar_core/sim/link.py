@@ -114,7 +114,7 @@ class MemoryLink(RoomLink):
         return lambda: self._streams.pop(topic, None) and None
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call a participant's RPC method."""
+        """Call a participant's RPC method; calls of one moment have no order, as on a server."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.use()

@@ -33,6 +33,7 @@ class Reporter:
         self._sequence = itertools.count()
         self._next_beat = 0.0
         self._latest: Speech | None = None
+        self._turn = asyncio.Lock()
         self._sending: set[asyncio.Task[None]] = set()
 
     def beat(self, speech: Speech | None) -> None:
@@ -57,15 +58,20 @@ class Reporter:
         if speech.id:
             self._spawn(self._call(wire.TAKE_RPC, speech.report(-1).encode().decode()))
         elif speech.state is TakeState.PLAYING:
-            self._spawn(self._call(wire.PLAYBACK_STARTED, ""))
+            self._spawn(self._in_turn(wire.PLAYBACK_STARTED, ""))
         elif speech.state.final:
-            self._spawn(self._call(wire.PLAYBACK_FINISHED, speech.finished().encode()))
+            self._spawn(self._in_turn(wire.PLAYBACK_FINISHED, speech.finished().encode()))
 
     async def aclose(self) -> None:
         """Stop what is under way."""
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
+
+    async def _in_turn(self, method: str, payload: str) -> None:
+        """A stock agent's words name no segment, and calls of one moment overtake each other."""
+        async with self._turn:
+            await self._call(method, payload)
 
     async def _call(self, method: str, payload: str) -> None:
         for last in (False, True):

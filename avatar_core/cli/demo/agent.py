@@ -27,6 +27,8 @@ REGISTERED = "REGISTERED"
 SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
 TELL = "demo.tell"
 TELL_S = 5.0
+TELL_AGAIN_S = 0.5
+TELL_TIMES = 60
 FRAME_S = 0.02
 TTS_SPEED = 5
 
@@ -131,11 +133,17 @@ async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:
 
 async def _tell(link: RtcLink, facts: asyncio.Queue[Facts]) -> None:
     while True:
-        fact = await facts.get()
+        await _tell_one(link, json.dumps(await facts.get()))
+
+
+async def _tell_one(link: RtcLink, fact: str) -> None:
+    """Tell it, and again where it is lost: the agent may be reconnecting."""
+    for _ in range(TELL_TIMES):
         try:
-            await link.call(PERSON, TELL, json.dumps(fact), timeout_s=TELL_S)
+            await link.call(PERSON, TELL, fact, timeout_s=TELL_S)
+            return
         except RoomError:
-            return  # the person has left, and the job ends
+            await asyncio.sleep(TELL_AGAIN_S)
 
 
 def _stopper(task: asyncio.Task[None]) -> Callable[[], Coroutine[Any, Any, None]]:
