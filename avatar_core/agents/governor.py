@@ -20,8 +20,8 @@ from avatar_core.engine.segment import Segment
 
 LEAD_S = 0.15
 TICK_S = 0.03
-FRESH_S = 0.12
-"""Positions come ten times a second; until the next one speech is taken to go on."""
+FRESH_S = 0.2
+"""Positions come six times a second; until the next one speech is taken to go on."""
 
 
 class Governor:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from avatar_core.bench.report import cell
 from avatar_core.bench.results import ROWS
+from avatar_core.bench.strain import CASES
 
 FIGURES = Path("benchmarks/results/room.json")
+STRAIN = Path("benchmarks/results/strain.json")
+SOAK = Path("benchmarks/results/soak.json")
 PAGE = Path("docs/performance.md")
 
 HEAD = """\
@@ -59,11 +63,44 @@ def page(figures: Mapping[str, Any], source: str) -> str:
     return "\n".join(lines) + "\n" + TAIL.format(rows=meanings, machine=facts)
 
 
+def strained(cases: Mapping[str, Mapping[str, float | None]]) -> str:
+    """What `make strain` found, as a section."""
+    lines = ["", "## Under strain", "", f"Measured by `make strain`, kept in `{STRAIN}`.", ""]
+    for name, rows in cases.items():
+        _, case = CASES[name]
+        figures = ", ".join(f"`{row}` {value}" for row, value in rows.items())
+        lines.append(f"- **{name}**. {inspect.getdoc(case)} {figures}.")
+    return "\n".join(lines) + "\n"
+
+
+def soaked(samples: Sequence[Mapping[str, float]]) -> str:
+    """What `make soak` left behind between its sessions, as a section."""
+    between = [sample for sample in samples if sample["between"]]
+    ranges = [
+        f"{name.replace('_mb', '')} {min(values):g} to {max(values):g}"
+        + " MB" * name.endswith("mb")
+        for name in between[0]
+        if name not in ("at_s", "between")
+        for values in [[sample[name] for sample in between]]
+    ]
+    return f"""
+## Over time
+
+{samples[-1]["at_s"] / 60:.0f} minutes of conversation by `make soak`, with random interruptions and
+a kill each two minutes. Between its {len(between)} sessions: {", ".join(ranges)}.
+"""
+
+
 def main() -> None:
     """Write the page, and show where."""
     figures = json.loads(FIGURES.read_text())
+    sections = [page(figures, FIGURES.as_posix())]
+    if STRAIN.exists():
+        sections.append(strained(json.loads(STRAIN.read_text())))
+    if SOAK.exists():
+        sections.append(soaked(json.loads(SOAK.read_text())))
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(figures, FIGURES.as_posix()))
+    PAGE.write_text("".join(sections))
     sys.stdout.write(f"Page: {PAGE}\n")
 
 

@@ -21,7 +21,8 @@ from avatar_core.contracts.errors import ConfigError
 _SYNCHRONOUS, _DONT_EXIT = 2, 0x8000
 _UTF8, _POSITION_CHARACTER = 1, 1
 _RATE_PARAMETER = 1
-_LIST_TERMINATED, _WORD = 0, 1
+_LIST_TERMINATED, _WORD, _PHONEME = 0, 1, 7
+_PHONEME_EVENTS, _IPA = 1, 2
 
 _INSTALL_HINT = (
     "Install it with: pip install 'avatar-core[demo]' (or: pip install espeakng-loader)."
@@ -42,11 +43,14 @@ class SpokenText:
         rate_hz: Its sample rate.
         words: Each word with its start and end, seconds; ordered, never overlapping. Joined
             with spaces they are the text; small words spoken as one ("of the") are one.
+        phonemes: Each sound as espeak-ng writes it in IPA, with its start and end, seconds;
+            an empty one is a pause. A stop starts at its burst: its closure ends the one before.
     """
 
     pcm: bytes
     rate_hz: int
     words: list[Word]
+    phonemes: list[Word]
 
     @property
     def duration_s(self) -> float:
@@ -77,8 +81,17 @@ class Speech:
         text = text.replace("\0", " ")
         with _lock:
             self._take_voice()
-            pcm, events = _library().synthesise(text)
-        return SpokenText(pcm, self.rate_hz, _words(text, pcm, events, self.rate_hz))
+            pcm, events, sounds = _library().synthesise(text)
+        duration_s = len(pcm) / 2 / self.rate_hz
+        return SpokenText(
+            pcm,
+            self.rate_hz,
+            _words(text, pcm, events, self.rate_hz),
+            [
+                (ipa, min(start_s, duration_s), min(end_s, duration_s))
+                for (ipa, start_s), (_, end_s) in pairwise([*sounds, ("", duration_s)])
+            ],
+        )
 
     def _take_voice(self) -> None:
         api = _library().api
@@ -122,18 +135,22 @@ class _Library:
         self.api = api
         self._pcm = bytearray()
         self._events: list[_WordEvent] = []
-        self.rate_hz: int = api.espeak_Initialize(_SYNCHRONOUS, 0, data_path.encode(), _DONT_EXIT)
+        self._sounds: list[tuple[str, float]] = []
+        options = _DONT_EXIT | _PHONEME_EVENTS | _IPA
+        self.rate_hz: int = api.espeak_Initialize(_SYNCHRONOUS, 0, data_path.encode(), options)
         if self.rate_hz <= 0:
             raise ConfigError("espeak-ng did not accept its data.", hint=_INSTALL_HINT)
         self._callback = _Callback(self._collect)
         api.espeak_SetSynthCallback(self._callback)
 
-    def synthesise(self, text: str) -> tuple[bytes, Sequence[_WordEvent]]:
-        self._pcm, self._events = bytearray(), []
+    def synthesise(
+        self, text: str
+    ) -> tuple[bytes, Sequence[_WordEvent], Sequence[tuple[str, float]]]:
+        self._pcm, self._events, self._sounds = bytearray(), [], []
         encoded = text.encode("utf-8", "replace") + b"\0"
         size = ctypes.c_size_t(len(encoded))
         self.api.espeak_Synth(encoded, size, 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
-        return bytes(self._pcm), self._events
+        return bytes(self._pcm), self._events, self._sounds
 
     def _collect(self, samples: Any, count: int, events: Any) -> int:
         if samples and count > 0:
@@ -143,6 +160,9 @@ class _Library:
             event = events[at]
             if event.type == _WORD:
                 self._events.append(_WordEvent(event.text_position - 1, event.audio_position))
+            elif event.type == _PHONEME:
+                ipa = event.id.string.decode("utf-8", "ignore")
+                self._sounds.append((ipa, event.sample / self.rate_hz))
             at += 1
         return 0
 

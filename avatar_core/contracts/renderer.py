@@ -25,12 +25,27 @@ class Renderer(ABC):
         width, height: Size of every picture, pixels.
         fps: Pictures per second of sound.
         audio: The format `render` wants.
+        lookahead_s: How far beyond its own stretch a picture depends on the sound.
     """
 
     width: int
     height: int
     fps: float
     audio: AudioFormat
+    lookahead_s: float = 0.0
+
+    def foresee(self, sound: bytes) -> None:
+        """Called before each `render` by who has a `lookahead_s`, with what is known by then.
+
+        Args:
+            sound: The stretch of that `render` and up to `lookahead_s` after it; less where
+                it ends, or has not arrived.
+        """
+        return
+
+    def skip(self, chunk: bytes, last: bool) -> None:
+        """In place of a `render` whose picture would be too late to be seen."""
+        return
 
     @abstractmethod
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:

@@ -13,7 +13,7 @@ CUT_DEADLINE_S = 0.4
 REWIND_S = 0.6
 """How far back a lost take's successor may start, to begin at a silence."""
 
-HEARTBEAT_LOST_S = 0.3
+HEARTBEAT_LOST_S = 0.35
 STALL_S = 1.0
 """An announced worker that holds unheard audio and plays none of it is dead."""
 SAME_SID_S = 1.0

@@ -187,6 +187,15 @@ class FaultyRenderer(Renderer):
         self._chance = scenario.random("renderer")
         self.width, self.height = renderer.width, renderer.height
         self.fps, self.audio = renderer.fps, renderer.audio
+        self.lookahead_s = renderer.lookahead_s
+
+    def foresee(self, sound: bytes) -> None:
+        """As the renderer."""
+        self._renderer.foresee(sound)
+
+    def skip(self, chunk: bytes, last: bool) -> None:
+        """As the renderer."""
+        self._renderer.skip(chunk, last)
 
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
         """Failing, or of wrong size and number."""

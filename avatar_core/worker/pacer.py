@@ -10,7 +10,7 @@ from avatar_core.contracts.link import AudioOut
 from avatar_core.contracts.playback import TakeState
 from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.speech import Speech
-from avatar_core.worker.studio import Studio
+from avatar_core.worker.studio import Stretch, Studio
 
 FRAME_S = 0.08
 """Captured at once where there is time to gather it: a capture costs CPU, whatever its length."""
@@ -87,7 +87,9 @@ class Pacer:
         format = self._audio.format
         ahead_s = self._audio.queued_s + format.duration_s(len(self._rest)) + VIDEO_DELAY_S
         self._studio.speak(
-            chunk, last, self._clock() + ahead_s, lambda: speech.state is not TakeState.CUT
+            Stretch(chunk, last, speech.ahead(self._studio.lookahead_s)),
+            self._clock() + ahead_s,
+            lambda: speech.state is not TakeState.CUT,
         )
         self._rest += chunk
         await self._emit(speech, last)

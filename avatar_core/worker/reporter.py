@@ -17,7 +17,8 @@ from avatar_core.worker.speech import Speech
 
 log = logging.getLogger("avatar_core.worker")
 
-BEAT_S, IDLE_BEAT_S = 0.1, 0.5
+BEAT_S, IDLE_BEAT_S = 0.16, 0.5
+"""A report costs agent and worker 2 ms of CPU together: at 10 Hz, a seventh of all they use."""
 CALL_S = 5.0
 UNDELIVERED = (1501, 1503, 1505)
 """RPC errors after which the agent has not run its handler: only these are tried again."""

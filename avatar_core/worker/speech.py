@@ -60,6 +60,10 @@ class Speech:
         del self._pcm[:size]
         return chunk, last
 
+    def ahead(self, duration_s: float) -> bytes:
+        """What follows the last piece taken, as far as it is here; it is not taken."""
+        return bytes(self._pcm[: self._format.size(duration_s)])
+
     def played(self, queued_s: float) -> float:
         """Note and return how far it was heard, with `queued_s` still in the queue."""
         if not self.state.final:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -78,12 +79,28 @@ class Inline:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Sound for one picture.
+
+    Attributes:
+        chunk: As `Renderer.render` takes it.
+        last: The sound ends with it.
+        ahead: What follows, as far as it is known and the renderer wants it.
+    """
+
+    chunk: bytes
+    last: bool
+    ahead: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class _Order:
     work: Callable[[], Sequence[Picture]]
     due: float = 0.0
     """Clock time at which its picture is to be seen."""
     wanted: Callable[[], bool] = lambda: True
-    keep: bool = False
+    if_late: Callable[[], None] | None = None
+    """What is done in its place, once that time is over and a newer one waits."""
 
 
 class Studio:
@@ -102,6 +119,7 @@ class Studio:
         self._renderer = renderer
         self._hand = hand
         self._clock = clock
+        self.lookahead_s = renderer.lookahead_s
         self._period_s = 1 / renderer.fps
         self._orders: deque[_Order] = deque()
         self._ordered = asyncio.Event()
@@ -114,39 +132,47 @@ class Studio:
         since = self._busy_since
         return since is not None and self._clock() - since > HUNG_S
 
-    def speak(self, chunk: bytes, last: bool, due: float, wanted: Callable[[], bool]) -> None:
+    def speak(self, stretch: Stretch, due: float, wanted: Callable[[], bool]) -> None:
         """Order the picture of a stretch of sound.
 
         Args:
-            chunk: The sound, as `Renderer.render` takes it.
-            last: The sound ends with it.
-            due: Clock time at which the stretch is heard.
+            stretch: The sound.
+            due: Clock time at which it is heard.
             wanted: Asked before the picture is shown; a cut makes it False.
         """
+
+        def draw() -> Sequence[Picture]:
+            if self.lookahead_s:
+                self._renderer.foresee(stretch.chunk + stretch.ahead)
+            return self._renderer.render(stretch.chunk, stretch.last)
+
+        def skip() -> None:
+            self._renderer.skip(stretch.chunk, stretch.last)
+
         self._next_idle = due + self._period_s
-        self._order(_Order(lambda: self._renderer.render(chunk, last), due, wanted, keep=last))
+        self._order(_Order(draw, due, wanted, None if stretch.last else skip))
 
     def idle(self) -> None:
         """Order a picture of nobody speaking, if one is due; ask as often as you like."""
         now = self._clock()
         if now >= self._next_idle and not self._orders and self._busy_since is None:
             self._next_idle = max(self._next_idle + self._period_s, now)
-            self._order(_Order(lambda: (self._renderer.idle(),), now))
+            self._order(_Order(lambda: (self._renderer.idle(),), now, if_late=lambda: None))
 
     def reset(self) -> None:
         """The sound was cut: forget what is not drawn yet."""
         self._orders.clear()
-        self._order(_Order(self._forget, keep=True))
+        self._order(_Order(self._forget))
 
     async def run(self, video: VideoOut) -> None:
         """Draw until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await self._ordered.wait()
-            order = self._next()
+            order, passed = self._next()
             try:
                 self._busy_since = self._clock()
-                pictures = await self._hand(order.work)
+                pictures = await self._hand(partial(_do, order, passed))
             except Exception:
                 log.exception("The renderer failed; a picture is missing.")
                 pictures = ()
@@ -171,13 +197,15 @@ class Studio:
         self._orders.append(order)
         self._ordered.set()
 
-    def _next(self) -> _Order:
-        order = self._orders.popleft()
-        while self._orders and not order.keep and order.due < self._clock():
+    def _next(self) -> tuple[_Order, list[_Order]]:
+        """What is drawn now, and what is passed over for it."""
+        order, passed = self._orders.popleft(), []
+        while self._orders and order.if_late and order.due < self._clock():
+            passed.append(order)
             order = self._orders.popleft()
         if not self._orders:
             self._ordered.clear()
-        return order
+        return order, passed
 
     def _forget(self) -> Sequence[Picture]:
         self._renderer.reset()
@@ -193,3 +221,10 @@ class Studio:
             video.capture(picture)
         except Exception:
             log.exception("A picture could not be shown.")
+
+
+def _do(order: _Order, passed: Sequence[_Order]) -> Sequence[Picture]:
+    for late in passed:
+        if late.if_late:
+            late.if_late()
+    return order.work()

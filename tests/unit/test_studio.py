@@ -13,7 +13,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import VideoOut
 from avatar_core.contracts.renderer import Picture, Renderer
 from avatar_core.worker import studio as module
-from avatar_core.worker.studio import Studio, Thread
+from avatar_core.worker.studio import Stretch, Studio, Thread
 
 PICTURE = Picture(1, 1, bytes(4))
 
@@ -22,6 +22,7 @@ class Painter(Renderer):
     """Waits for a gate with every picture, and notes what it was asked, and where."""
 
     width, height, fps, audio = 1, 1, 25.0, AudioFormat(24_000)
+    lookahead_s = 0.1
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -30,6 +31,13 @@ class Painter(Renderer):
         self.gate.set()
         self.begun = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+
+    def foresee(self, sound: bytes) -> None:
+        if sound.endswith(b"+"):
+            self.asked.append(sound.decode())
+
+    def skip(self, chunk: bytes, last: bool) -> None:
+        self.asked.append(f"-{chunk.decode()}")
 
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
         self.threads.add(threading.current_thread().name)
@@ -68,7 +76,7 @@ async def test_it_draws_in_one_thread_of_its_own_in_order() -> None:
     running = asyncio.create_task(studio.run(screen))
     due = asyncio.get_running_loop().time() + 0.05
     for name in "abc":
-        studio.speak(name.encode(), False, due, lambda: True)
+        studio.speak(Stretch(name.encode(), False), due, lambda: True)
     for _ in range(3):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
     studio.reset()
@@ -85,15 +93,15 @@ async def test_the_loop_goes_on_while_it_draws_and_what_is_late_is_skipped() -> 
     running = asyncio.create_task(studio.run(screen))
     painter.gate.clear()
     now = asyncio.get_running_loop().time()
-    studio.speak(b"0", False, now, lambda: True)
+    studio.speak(Stretch(b"0", False), now, lambda: True)
     await asyncio.wait_for(painter.begun.wait(), 5.0)
     for number in range(1, 5):
-        studio.speak(b"%d" % number, number == 4, now, lambda: True)
+        studio.speak(Stretch(b"%d" % number, number == 4, b"+"), now, lambda: True)
     assert not studio.hung
     painter.gate.set()
     for _ in range(2):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
-    assert painter.asked == ["0", "4"], "the newest, and the last word is never skipped"
+    assert painter.asked == ["0", "-1", "-2", "-3", "4+", "4"], "the last is never skipped"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await studio.aclose()
@@ -106,7 +114,7 @@ async def test_one_that_hangs_is_known_and_left_behind(monkeypatch: pytest.Monke
     studio = Studio(painter, Thread())
     running = asyncio.create_task(studio.run(screen))
     painter.gate.clear()
-    studio.speak(b"a", False, 0.0, lambda: True)
+    studio.speak(Stretch(b"a", False), 0.0, lambda: True)
     await asyncio.wait_for(painter.begun.wait(), 5.0)
     await asyncio.sleep(module.HUNG_S + 0.01)
     assert studio.hung
