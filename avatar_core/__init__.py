@@ -48,7 +48,7 @@ _HOMES = {
     "engine.registry": "ProviderRegistry",
     "settings": "ProviderSettings",
     "sim.scenario": "Scenario",
-    "worker.host": "stop_worker worker_exited",
+    "worker.host": "start_worker stop_worker worker_exited",
     "worker.worker": "AvatarWorker",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -1,0 +1,217 @@
+"""Train the local avatar's lip reader, from speech whose sounds are known to the millisecond.
+
+    .venv/bin/python -m pip install scikit-learn
+    .venv/bin/python tools/train_visemes.py
+
+espeak-ng speaks made-up sentences in many voices and says when each sound begins; the net
+learns to tell those sounds apart. Voices and sentences of the last lines are never trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import soxr
+from avatar_provider_local.face.features import BANDS, HOP, RATE_HZ, WINDOW, Features, log_mel
+from avatar_provider_local.face.visemes import FUTURE, PAST, VISEMES, Net, Tracker
+
+from avatar_core.cli.speech import Speech, SpokenText
+
+OUT = Path("providers/local/src/avatar_provider_local/face/visemes.npz")
+VOICES = """
+en-us+m1 en-us+m2 en-us+m3 en-us+m4 en-us+m5 en-us+m6 en-us+m7 en-us+f1 en-us+f2 en-us+f3
+en-us+f4 en-us+klatt en-us+klatt2 en-us+klatt4 en-us+Andy en-us+Alicia en-us+steph
+en-us+belinda en-us+edward en-us+max en-us+linda en-us+Michael en+m3 en+f2 en
+""".split()
+OTHER_VOICES = ("es+m2", "es+f3", "de+m4", "de+f1", "fr+m1", "fr+f2")
+UNSEEN = ("en-us+f5", "en-us+m8", "en-us+klatt3", "en-us+Annie", "en-us+zac")
+TRACT = (0.82, 1.32)
+"""A longer or shorter vocal tract than the voice's own, as a change of speed."""
+SOUNDS = {
+    "PP": "pbm",
+    "FF": "fv",
+    "TH": "θð",
+    "DD": "tdɾʔ",
+    "kk": "kgɡhxçɣ",
+    "CH": "ʃʒ",
+    "SS": "sz",
+    "nn": "nŋlɲʎɫ",
+    "RR": "rɹʁɚɝɜ",
+    "aa": "aɑæʌɐ",
+    "E": "eɛəœøᵻ",
+    "I": "iɪjy",
+    "O": "oɔɒ",
+    "U": "uʊwʉ",
+}
+VISEME_OF = {sound: name for name, sounds in SOUNDS.items() for sound in sounds}
+VOWELS = set("".join(SOUNDS[name] for name in ("aa", "E", "I", "O", "U")))
+STOPS = ("PP", "DD", "kk", "CH")
+CLOSURE_S, CLOSURE_QUIET = 0.08, 0.06
+FIRST_SHARE = 0.55
+WORDS = """
+time people water morning baby paper market window yellow orange purple number happy system
+thousand question answer moment button bottle father mother brother weather thing nothing
+bathroom birthday chicken church judge orange measure vision television pleasure machine
+photograph telephone village voice valley river winter summer spring autumn apple banana
+problem probably maybe robot rubber pepper coffee office safe knife roof wife move above of
+big bad bed book boat bike beam boom map mop home come some sum lamb limb tap tip top type
+keep cup soup shape sheep ship shop she shoe show show sure zoo zero lazy easy music busy
+go get give good garden guitar quick queen quiet quite world word work were her bird first
+we went away always well will would could should you use few view new food moon soon blue
+law talk walk small fall all ball boy joy toy enjoy out now house about round loud cow how
+day say make take late name table station information important important government
+""".split()
+ONSETS = "p b m f v t d k g s z l r n w h ch sh th j y bl br st tr pl kr fl sp sk".split()
+RHYMES = "a e i o u ee oo ay ow oy am ap ab of ath ash ing ong urn all air ow eet oop ime".split()
+
+
+def main() -> int:
+    """Speak, learn, test, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sentences", type=int, default=14, help="for each voice")
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    from sklearn.neural_network import MLPClassifier
+
+    chance = Random(options.seed)
+    spoken = [
+        (voice, sentence(chance))
+        for voice in (*VOICES, *OTHER_VOICES)
+        for _ in range(options.sentences)
+    ]
+    sounds = [labelled(speak(voice, text, chance), chance) for voice, text in spoken]
+    mean = np.concatenate([peaked(samples) for samples, _ in sounds]).mean(axis=0)
+    rows = [contexts(samples, labels, mean) for samples, labels in sounds]
+    inputs = np.concatenate([row for row, _ in rows])
+    wanted = np.concatenate([row for _, row in rows])
+    print(f"{len(wanted) / 6000:.0f} minutes of speech")
+    learner = MLPClassifier((128, 64), early_stopping=True, random_state=options.seed, max_iter=40)
+    learner.fit(inputs, wanted)
+    net = Net(
+        mean.astype(np.float32),
+        tuple(
+            (matrix.astype(np.float32), bias.astype(np.float32))
+            for matrix, bias in zip(learner.coefs_, learner.intercepts_, strict=True)
+        ),
+    )
+    for name, voices in (("trained voices", VOICES[:6]), ("unseen voices", UNSEEN)):
+        tested = Random(options.seed + 1)
+        shares = [score(net, speak(voice, sentence(tested), None), tested) for voice in voices]
+        print(f"{name}: {np.mean(shares):.3f} of the frames are right")
+    arrays = {f"matrix{at}": matrix for at, (matrix, _) in enumerate(net.layers)}
+    arrays |= {f"bias{at}": bias for at, (_, bias) in enumerate(net.layers)}
+    with OUT.open("wb") as file:
+        np.savez_compressed(
+            file, mean=net.mean, **{name: a.astype(np.float16) for name, a in arrays.items()}
+        )
+    print(f"{OUT}: {OUT.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+def sentence(chance: Random) -> str:
+    """Real words and made-up ones, so that every sound meets every other."""
+    words = []
+    for _ in range(chance.randint(6, 14)):
+        made_up = "".join(chance.choice(ONSETS) + chance.choice(RHYMES) for _ in range(2))
+        words.append(chance.choice(WORDS) if chance.random() < 0.6 else made_up)
+        if chance.random() < 0.12:
+            words[-1] += ","
+    return " ".join(words) + "."
+
+
+def speak(voice: str, text: str, chance: Random | None) -> SpokenText:
+    """At the pace of a voice agent, or near it."""
+    return Speech(voice, chance.randint(140, 190) if chance else 165).speak(text)
+
+
+def labelled(spoken: SpokenText, chance: Random | None) -> tuple[np.ndarray, np.ndarray]:
+    """Samples at `RATE_HZ`, and the number of a viseme for each frame of them."""
+    tract = chance.uniform(*TRACT) if chance else 1.0
+    level = chance.uniform(0.15, 1.0) if chance else 1.0
+    raw = np.frombuffer(spoken.pcm, "<i2").astype(np.float32)
+    samples = soxr.resample(raw, spoken.rate_hz, RATE_HZ / tract) * level
+    if chance:
+        hiss = np.random.default_rng(chance.randint(0, 1 << 30)).standard_normal(samples.size)
+        samples = samples + hiss.astype(np.float32) * 10 ** chance.uniform(-0.5, 1.2)
+    count = max(0, (samples.size - WINDOW) // HOP + 1)
+    centres = (np.arange(count) * HOP + WINDOW / 2) / RATE_HZ * tract
+    envelope = np.abs(raw) / (np.abs(raw).max() + 1.0)
+    labels = np.zeros(count, np.int64)
+    for viseme, start_s, end_s in segments(spoken, envelope):
+        labels[(centres >= start_s) & (centres < end_s)] = VISEMES.index(viseme)
+    return np.clip(samples, -32768, 32767).astype(np.int16), labels
+
+
+def segments(spoken: SpokenText, envelope: np.ndarray) -> list[tuple[str, float, float]]:
+    """Visemes in time; later ones win where they overlap."""
+    found = []
+    for sound, start_s, end_s in spoken.phonemes:
+        letters = [letter for letter in sound if letter in VISEME_OF]
+        if not letters:
+            found.append(("sil", start_s, end_s))
+        elif letters[0] in "td" and letters[-1] in "ʃʒ":
+            found.append(("CH", closing(start_s, spoken, envelope), end_s))
+        elif len(letters) > 1 and all(letter in VOWELS for letter in letters):
+            middle_s = start_s + FIRST_SHARE * (end_s - start_s)
+            found.append((VISEME_OF[letters[0]], start_s, middle_s))
+            found.append((VISEME_OF[letters[-1]], middle_s, end_s))
+        else:
+            viseme = VISEME_OF[letters[0]]
+            begins_s = closing(start_s, spoken, envelope) if viseme in STOPS else start_s
+            found.append((viseme, begins_s, end_s))
+    return found
+
+
+def closing(burst_s: float, spoken: SpokenText, envelope: np.ndarray) -> float:
+    """When the closure before a stop's burst began: espeak-ng counts it to the sound before."""
+    rate_hz, step = spoken.rate_hz, spoken.rate_hz // 200
+    at = round(burst_s * rate_hz)
+    first = max(0, at - round(CLOSURE_S * rate_hz))
+    while at - step >= first and envelope[at - step : at].max(initial=0) < CLOSURE_QUIET:
+        at -= step
+    return at / rate_hz
+
+
+def peaked(samples: np.ndarray) -> np.ndarray:
+    """Energies under the loudest band, of frames that are speech."""
+    view = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float32) / 32768, WINDOW)
+    energies = log_mel(view[::HOP])
+    levels = energies.max(axis=1)
+    return energies[levels > levels.max() - 28.0] - levels.max()
+
+
+def contexts(
+    samples: np.ndarray, labels: np.ndarray, mean: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the net sees of each frame, and what it is to say."""
+    frames, _ = Features(mean.astype(np.float32)).feed(samples)
+    at = np.arange(len(frames))[:, None] + np.arange(-PAST, FUTURE + 1)
+    seen = frames[np.clip(at, 0, len(frames) - 1)].reshape(len(frames), -1)
+    assert seen.shape[1] == (PAST + 1 + FUTURE) * BANDS
+    return seen, labels[: len(frames)]
+
+
+def score(net: Net, spoken: SpokenText, chance: Random) -> float:
+    """The share of frames whose viseme the tracker tells."""
+    samples, labels = labelled(spoken, None)
+    tracker, right = Tracker(net), 0
+    for start in range(0, len(samples), RATE_HZ // 2):
+        piece = samples[start : start + RATE_HZ // 2]
+        tracker.feed(piece.tobytes())
+    times = ((np.arange(len(labels)) * HOP + WINDOW / 2) / RATE_HZ).astype(np.float32)
+    kept = slice(-150, -FUTURE)
+    right = net_says(tracker, times[kept]) == labels[kept]
+    return float(right.mean())
+
+
+def net_says(tracker: Tracker, times: np.ndarray) -> np.ndarray:
+    """The likeliest viseme at each moment."""
+    return tracker.at(times)[0].argmax(axis=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
