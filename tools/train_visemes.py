@@ -18,6 +18,7 @@ import numpy as np
 import soxr
 from avatar_provider_local.face.features import BANDS, HOP, RATE_HZ, WINDOW, Features, log_mel
 from avatar_provider_local.face.visemes import FUTURE, PAST, VISEMES, Net, Tracker
+from phonemes import segments
 
 from avatar_core.cli.speech import Speech, SpokenText
 
@@ -31,27 +32,6 @@ OTHER_VOICES = ("es+m2", "es+f3", "de+m4", "de+f1", "fr+m1", "fr+f2")
 UNSEEN = ("en-us+f5", "en-us+m8", "en-us+klatt3", "en-us+Annie", "en-us+zac")
 TRACT = (0.82, 1.32)
 """A longer or shorter vocal tract than the voice's own, as a change of speed."""
-SOUNDS = {
-    "PP": "pbm",
-    "FF": "fv",
-    "TH": "θð",
-    "DD": "tdɾʔ",
-    "kk": "kgɡhxçɣ",
-    "CH": "ʃʒ",
-    "SS": "sz",
-    "nn": "nŋlɲʎɫ",
-    "RR": "rɹʁɚɝɜ",
-    "aa": "aɑæʌɐ",
-    "E": "eɛəœøᵻ",
-    "I": "iɪjy",
-    "O": "oɔɒ",
-    "U": "uʊwʉ",
-}
-VISEME_OF = {sound: name for name, sounds in SOUNDS.items() for sound in sounds}
-VOWELS = set("".join(SOUNDS[name] for name in ("aa", "E", "I", "O", "U")))
-STOPS = ("PP", "DD", "kk", "CH")
-CLOSURE_S, CLOSURE_QUIET = 0.08, 0.06
-FIRST_SHARE = 0.55
 WORDS = """
 time people water morning baby paper market window yellow orange purple number happy system
 thousand question answer moment button bottle father mother brother weather thing nothing
@@ -139,41 +119,10 @@ def labelled(spoken: SpokenText, chance: Random | None) -> tuple[np.ndarray, np.
         samples = samples + hiss.astype(np.float32) * 10 ** chance.uniform(-0.5, 1.2)
     count = max(0, (samples.size - WINDOW) // HOP + 1)
     centres = (np.arange(count) * HOP + WINDOW / 2) / RATE_HZ * tract
-    envelope = np.abs(raw) / (np.abs(raw).max() + 1.0)
     labels = np.zeros(count, np.int64)
-    for viseme, start_s, end_s in segments(spoken, envelope):
+    for viseme, start_s, end_s in segments(spoken):
         labels[(centres >= start_s) & (centres < end_s)] = VISEMES.index(viseme)
     return np.clip(samples, -32768, 32767).astype(np.int16), labels
-
-
-def segments(spoken: SpokenText, envelope: np.ndarray) -> list[tuple[str, float, float]]:
-    """Visemes in time; later ones win where they overlap."""
-    found = []
-    for sound, start_s, end_s in spoken.phonemes:
-        letters = [letter for letter in sound if letter in VISEME_OF]
-        if not letters:
-            found.append(("sil", start_s, end_s))
-        elif letters[0] in "td" and letters[-1] in "ʃʒ":
-            found.append(("CH", closing(start_s, spoken, envelope), end_s))
-        elif len(letters) > 1 and all(letter in VOWELS for letter in letters):
-            middle_s = start_s + FIRST_SHARE * (end_s - start_s)
-            found.append((VISEME_OF[letters[0]], start_s, middle_s))
-            found.append((VISEME_OF[letters[-1]], middle_s, end_s))
-        else:
-            viseme = VISEME_OF[letters[0]]
-            begins_s = closing(start_s, spoken, envelope) if viseme in STOPS else start_s
-            found.append((viseme, begins_s, end_s))
-    return found
-
-
-def closing(burst_s: float, spoken: SpokenText, envelope: np.ndarray) -> float:
-    """When the closure before a stop's burst began: espeak-ng counts it to the sound before."""
-    rate_hz, step = spoken.rate_hz, spoken.rate_hz // 200
-    at = round(burst_s * rate_hz)
-    first = max(0, at - round(CLOSURE_S * rate_hz))
-    while at - step >= first and envelope[at - step : at].max(initial=0) < CLOSURE_QUIET:
-        at -= step
-    return at / rate_hz
 
 
 def peaked(samples: np.ndarray) -> np.ndarray:

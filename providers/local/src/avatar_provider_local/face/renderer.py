@@ -55,16 +55,12 @@ class FaceRenderer(Renderer):
 
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
         """One picture for the stretch, none for an empty one."""
-        self.foresee(chunk)
-        pictures = []
-        if chunk:
-            middle_s = self.audio.duration_s(self._shown + len(chunk) // 2)
-            target, loudness = shape(self._tracker, middle_s)
-            pictures.append(self._picture(self._motion.step(self._lips.follow(target), loudness)))
-        self._shown += len(chunk)
-        if last:
-            self._forget()
-        return pictures
+        pose = self._spoken(chunk, last)
+        return [] if pose is None else [self._picture(pose)]
+
+    def skip(self, chunk: bytes, last: bool) -> None:
+        """Move on without drawing."""
+        self._spoken(chunk, last)
 
     def idle(self) -> Picture:
         """A face that listens."""
@@ -74,6 +70,18 @@ class FaceRenderer(Renderer):
         """Somebody cut in."""
         self._forget()
         self._motion.startle()
+
+    def _spoken(self, chunk: bytes, last: bool) -> Pose | None:
+        self.foresee(chunk)
+        pose = None
+        if chunk:
+            middle_s = self.audio.duration_s(self._shown + len(chunk) // 2)
+            target, loudness = shape(self._tracker, middle_s)
+            pose = self._motion.step(self._lips.follow(target), loudness)
+        self._shown += len(chunk)
+        if last:
+            self._forget()
+        return pose
 
     def _forget(self) -> None:
         self._tracker.reset()
