@@ -149,19 +149,25 @@ class Studio:
         def skip() -> None:
             self._renderer.skip(stretch.chunk, stretch.last)
 
+        self._idle_until(due - self._period_s / 2)
         self._next_idle = due + self._period_s
         self._order(_Order(draw, due, wanted, None if stretch.last else skip))
 
     def idle(self) -> None:
-        """Order a picture of nobody speaking, if one is due; ask as often as you like."""
-        now = self._clock()
-        if now >= self._next_idle and not self._orders and self._busy_since is None:
-            self._next_idle = max(self._next_idle + self._period_s, now)
-            self._order(_Order(lambda: (self._renderer.idle(),), now, if_late=lambda: None))
+        """Order a picture of nobody speaking, if one is due soon; ask as often as you like."""
+        if not self._orders and self._busy_since is None:
+            self._idle_until(self._clock() + self._period_s / 2)
+
+    def _idle_until(self, end: float) -> None:
+        """Order what is seen until then: the face keeps its pace, also as speech begins."""
+        while (due := max(self._next_idle, self._clock())) < end:
+            self._next_idle = due + self._period_s
+            self._order(_Order(lambda: (self._renderer.idle(),), due, if_late=lambda: None))
 
     def reset(self) -> None:
-        """The sound was cut: forget what is not drawn yet."""
+        """The sound was cut: forget what is not drawn yet, and go on as one who listens."""
         self._orders.clear()
+        self._next_idle = min(self._next_idle, self._clock() + self._period_s / 2)
         self._order(_Order(self._forget))
 
     async def run(self, video: VideoOut) -> None:

@@ -98,19 +98,21 @@ async def test_a_face_that_stands_still_gives_no_pulse(stage: Stage) -> None:
     stage.hand.each_s = 0.0
 
 
+@pytest.mark.parametrize("phase_ms", range(0, 40, 5))
 @staged
-async def test_pictures_keep_their_pace(stage: Stage) -> None:
-    await asyncio.sleep(1.0)
+async def test_pictures_keep_their_pace(stage: Stage, phase_ms: int) -> None:
+    stage.hand.each_s = 0.006
+    await asyncio.sleep(1.0 + phase_ms / 1000)
     await stage.whole(2.0)
+    await stage.whole(0.53, "b")
     await asyncio.sleep(1.0)
     shown = stage.shown
-    gaps = [b[0] - a[0] for a, b in pairwise(shown)]
-    assert max(gaps) < 0.085
+    assert max(after[0] - before[0] for before, after in pairwise(shown)) < 0.065
     talking = [at for at, picture in shown if picture is TALK]
-    assert len(talking) == 50
+    assert len(talking) == 50 + 14
     began = stage.runs[0].at_s
     assert talking[0] - began == pytest.approx(VIDEO_DELAY_S, abs=0.011)
-    assert talking[-1] - talking[0] == pytest.approx(49 * 0.04, abs=0.021)
+    assert talking[49] - talking[0] == pytest.approx(49 * 0.04, abs=0.021)
 
 
 @staged
@@ -121,3 +123,13 @@ async def test_a_cut_shows_no_more_of_it(stage: Stage) -> None:
     at = now()
     await asyncio.sleep(0.5)
     assert all(picture is IDLE for when, picture in stage.shown if when > at)
+
+
+@pytest.mark.parametrize("cut_ms", range(300, 460, 20))
+@staged
+async def test_a_cut_face_listens_at_once(stage: Stage, cut_ms: int) -> None:
+    await stage.say(speech(2.0))
+    await asyncio.sleep(cut_ms / 1000)
+    await stage.clear()
+    await asyncio.sleep(0.5)
+    assert max(after[0] - before[0] for before, after in pairwise(stage.shown)) < 0.065

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from avatar_provider_local.face.motion import Pose
 
+cv2.setNumThreads(1)  # a face has a core at most: more threads only cost more
+
 Plane = npt.NDArray[np.floating]
 Image = npt.NDArray[np.uint8]
 Depth = Callable[[Plane, Plane], Plane]
