@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from avatar_core.contracts.renderer import Renderer as Renderer
     from avatar_core.contracts.sink import AudioSink as AudioSink
     from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
+    from avatar_core.http.answer import Answer as Answer
+    from avatar_core.http.client import RestClient as RestClient
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.sim.scenario import Scenario as Scenario
+    from avatar_core.worker.host import start_worker as start_worker
     from avatar_core.worker.host import stop_worker as stop_worker
     from avatar_core.worker.host import worker_exited as worker_exited
     from avatar_core.worker.worker import AvatarWorker as AvatarWorker
@@ -46,6 +49,8 @@ _HOMES = {
     "contracts.renderer": "Picture Renderer",
     "contracts.sink": "AudioSink",
     "engine.registry": "ProviderRegistry",
+    "http.answer": "Answer",
+    "http.client": "RestClient",
     "settings": "ProviderSettings",
     "sim.scenario": "Scenario",
     "worker.host": "start_worker stop_worker worker_exited",

@@ -1,11 +1,10 @@
-"""Ports and hosts: what is free, what is loopback, who answers."""
+"""Ports: what is free, what is taken, who answers."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from contextlib import ExitStack
-from ipaddress import ip_address
 
 LOOPBACK = "127.0.0.1"
 
@@ -33,14 +32,6 @@ def is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether that host is this machine, and reached by nobody else."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def answers(host: str, port: int) -> bool:
