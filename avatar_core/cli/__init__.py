@@ -57,3 +57,21 @@ def bench(
     from avatar_core.bench.main import main
 
     raise typer.Exit(main(provider, quick=quick, only=only or [], out=out))
+
+
+@app.command()
+def worker(
+    provider: Annotated[str, typer.Option(help="Whose server, like local.")],
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Offer its avatars over REST, until Ctrl-C.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Sessions at once.")] = 4,
+) -> None:
+    """Draw avatars for agents on other machines: avatar worker --provider local --serve."""
+    from avatar_core.cli.worker import run
+
+    if not serve:
+        raise typer.BadParameter("it has nothing to do; say --serve.")
+    raise typer.Exit(run(provider, host=host, port=port, limit=limit))
