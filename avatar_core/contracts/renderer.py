@@ -60,6 +60,10 @@ class Renderer(ABC):
     def idle(self) -> Picture:
         """The next picture while nobody speaks, asked for `fps` times a second."""
 
+    def withdraw(self, count: int) -> None:
+        """Called before `reset`: so many of the latest pictures, drawn ahead, are never seen."""
+        return
+
     @abstractmethod
     def reset(self) -> None:
         """The sound was cut: forget what was begun."""

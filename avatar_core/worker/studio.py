@@ -125,6 +125,7 @@ class Studio:
         self._ordered = asyncio.Event()
         self._busy_since: float | None = None
         self._next_idle = 0.0
+        self._drawn = self._seen = 0
 
     @property
     def hung(self) -> bool:
@@ -185,8 +186,9 @@ class Studio:
             finally:
                 self._busy_since = None
             for picture in islice(pictures, 1):
+                self._drawn += 1
                 ahead_s = max(0.0, order.due - self._clock())
-                loop.call_later(ahead_s, self._show, video, picture, order.wanted)
+                loop.call_later(ahead_s, self._show, video, picture, self._drawn, order.wanted)
 
     async def aclose(self) -> None:
         """Close the renderer; one that hangs is left to its thread."""
@@ -214,12 +216,16 @@ class Studio:
         return order, passed
 
     def _forget(self) -> Sequence[Picture]:
+        self._renderer.withdraw(self._drawn - self._seen)
         self._renderer.reset()
         return ()
 
-    def _show(self, video: VideoOut, picture: Picture, wanted: Callable[[], bool]) -> None:
+    def _show(
+        self, video: VideoOut, picture: Picture, number: int, wanted: Callable[[], bool]
+    ) -> None:
         if not wanted():
             return
+        self._seen = number
         if len(picture.rgba) != picture.width * picture.height * 4:
             log.warning("A picture of %d bytes was dropped.", len(picture.rgba))
             return

@@ -22,4 +22,4 @@ def table() -> str:
 if __name__ == "__main__":
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    print(table())  # noqa: T201
+    print(table())

@@ -133,3 +133,14 @@ async def test_a_cut_face_listens_at_once(stage: Stage, cut_ms: int) -> None:
     await stage.clear()
     await asyncio.sleep(0.5)
     assert max(after[0] - before[0] for before, after in pairwise(stage.shown)) < 0.065
+
+
+@staged
+async def test_a_renderer_learns_which_of_its_pictures_were_never_seen(stage: Stage) -> None:
+    await stage.say(speech(2.0))
+    await asyncio.sleep(0.5)
+    await stage.clear()
+    await asyncio.sleep(0.5)
+    seen = sum(picture is TALK for _, picture in stage.shown)
+    assert stage.renderer.withdrawn == [len(stage.renderer.sizes) - seen]
+    assert stage.renderer.withdrawn[0] >= 2, "some are drawn ahead"

@@ -34,6 +34,7 @@ class Pictures(Renderer):
     def __init__(self) -> None:
         self.answer: Any = (TALK,)
         self.sizes: list[int] = []
+        self.withdrawn: list[int] = []
         self.lasts = self.resets = self.closed = 0
 
     def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
@@ -47,6 +48,9 @@ class Pictures(Renderer):
 
     def idle(self) -> Picture:
         return IDLE
+
+    def withdraw(self, count: int) -> None:
+        self.withdrawn.append(count)
 
     def reset(self) -> None:
         self.resets += 1

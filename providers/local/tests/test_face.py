@@ -104,6 +104,16 @@ def test_a_cut_closes_the_mouth_within_100_ms_and_without_a_jump(cut_at: int) ->
     assert seen(after[4]).open <= OPEN
 
 
+def test_a_cut_goes_on_from_the_picture_that_was_seen() -> None:
+    drawn_ahead = 4
+    speaking = face()
+    pictures = shown(speaking, speech()[: speaking.audio.size(1.2)] + b"\0\0")[:-1]
+    usual = max(change(one, other) for one, other in pairwise(pictures))
+    speaking.withdraw(drawn_ahead)
+    speaking.reset()
+    assert change(pictures[-1 - drawn_ahead], speaking.idle()) <= usual
+
+
 def test_speech_resumes_without_a_jump() -> None:
     speaking = face()
     shown(speaking, speech())

@@ -19,7 +19,8 @@ BREATH_HZ = 0.24
 NOD_HZ, NOD_DECAY_S = 1.6, 0.32
 BEAT, BEAT_LEAST_S = 0.16, 0.42
 """A rise of loudness that the head goes along with, and how often at most."""
-STARTLE_S = 0.3
+STARTLE_S = 0.12
+"""From a cut to the height of the surprise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,24 @@ class Pose:
     mouth: Mouth
 
 
+def between(one: Pose, other: Pose, share: float) -> Pose:
+    """A pose `share` of the way from one to the other."""
+
+    def mixed(mine: float, its: float) -> float:
+        return mine + share * (its - mine)
+
+    numbers = {
+        name: mixed(getattr(one, name), getattr(other, name))
+        for name in Pose.__slots__
+        if name != "mouth"
+    }
+    mouth = {
+        name: mixed(getattr(one.mouth, name), getattr(other.mouth, name))
+        for name in Mouth.__slots__
+    }
+    return Pose(mouth=Mouth(**mouth), **numbers)
+
+
 class Motion:
     """Moves a face picture by picture; the same seed and the same speech move it the same.
 
@@ -109,7 +128,8 @@ class Motion:
         mood = self._mood(loudness is not None)
         self._beat(loudness or 0.0)
         gaze_x, gaze_y = self._glance(mood)
-        startled = math.exp(-(self._time_s - self._startled_at_s) / STARTLE_S)
+        since = (self._time_s - self._startled_at_s) / STARTLE_S
+        startled = since * math.exp(1.0 - since)
         nod = self._nod_now()
         yaw = mood.sway * (3.4 * self._noise(0, 0.27) + 1.6 * self._noise(1, 0.8)) + 2.2 * gaze_x
         pitch = mood.pitch + mood.sway * 1.8 * self._noise(2, 0.31) - 1.2 * gaze_y + nod

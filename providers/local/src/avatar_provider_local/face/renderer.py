@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,11 +13,16 @@ from avatar_core import AudioFormat, Picture, Renderer
 from avatar_provider_local.face import bake, hair, live
 from avatar_provider_local.face.characters import CHARACTERS
 from avatar_provider_local.face.features import RATE_HZ
-from avatar_provider_local.face.motion import Motion, Pose
+from avatar_provider_local.face.motion import Motion, Pose, between
 from avatar_provider_local.face.mouth import REACH_S, Lips, Mouth, shape
 from avatar_provider_local.face.pen import skia
 from avatar_provider_local.face.view import Image, View, at_depth, before_face, of_face
 from avatar_provider_local.face.visemes import LOOKAHEAD_S, Tracker
+
+KEPT = 16
+"""Poses of the latest pictures: so many may be drawn ahead."""
+EASE_S, ENOUGH = 0.06, 0.02
+"""How fast a face leaves the pose it was cut in, and when it has."""
 
 
 class FaceRenderer(Renderer):
@@ -47,6 +54,10 @@ class FaceRenderer(Renderer):
         self._motion = Motion(seed, 1 / fps)
         self._drawing = Drawing(width, height, character)
         self._heard = self._shown = 0
+        self._poses: deque[Pose] = deque(maxlen=KEPT)
+        self._left: Pose | None = None
+        self._ease = math.exp(-1 / fps / EASE_S)
+        self._apart = 0.0
 
     def foresee(self, ahead: bytes) -> None:
         """Take in the sound that follows."""
@@ -65,6 +76,11 @@ class FaceRenderer(Renderer):
     def idle(self) -> Picture:
         """A face that listens."""
         return self._picture(self._motion.step(self._lips.rest(), None))
+
+    def withdraw(self, count: int) -> None:
+        """Go on from the picture that was seen, not from those drawn ahead of it."""
+        if 0 < count < len(self._poses):
+            self._left, self._apart = self._poses[-1 - count], 1.0
 
     def reset(self) -> None:
         """Somebody cut in."""
@@ -88,6 +104,11 @@ class FaceRenderer(Renderer):
         self._heard = self._shown = 0
 
     def _picture(self, pose: Pose) -> Picture:
+        if self._left is not None:
+            self._apart *= self._ease
+            pose = between(pose, self._left, self._apart)
+            self._left = self._left if self._apart > ENOUGH else None
+        self._poses.append(pose)
         pixels = self._drawing.draw(pose)
         return Picture(self.width, self.height, pixels.tobytes())
 

@@ -1,0 +1,30 @@
+"""A face that says in a corner of its pictures whether they belong to speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from avatar_provider_local.face.renderer import FaceRenderer
+
+from avatar_core import Picture
+
+SIDE = 32
+"""Of the corner, pixels."""
+
+
+class MarkedFace(FaceRenderer):
+    """White where it speaks, black where it listens."""
+
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        return [_marked(picture, 255) for picture in super().render(chunk, last)]
+
+    def idle(self) -> Picture:
+        return _marked(super().idle(), 0)
+
+
+def _marked(picture: Picture, level: int) -> Picture:
+    shape = (picture.height, picture.width, 4)
+    pixels = np.frombuffer(picture.rgba, np.uint8).reshape(shape).copy()
+    pixels[:SIDE, :SIDE, :3] = level
+    return Picture(picture.width, picture.height, pixels.tobytes())
