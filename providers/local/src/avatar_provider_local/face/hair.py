@@ -115,8 +115,8 @@ def back_hair(canvas: Any, character: Character) -> None:
     stops = ((0, mix(hair, LIGHT, 0.12), 1), (0.4, hair, 1), (1, mix(hair, "#000000", 0.45), 1))
     paint = fade((-120, -120), (120, 120), *stops)
     if cut.bun:
-        canvas.drawOval(skia.Rect.MakeLTRB(-36, -206, 36, -132), paint)
-        spot(canvas, -10, -186, 18, 12, mix(hair, LIGHT, 0.4), 0.5)
+        canvas.drawOval(skia.Rect.MakeLTRB(-35, -194, 35, -126), paint)
+        spot(canvas, -10, -176, 18, 12, mix(hair, LIGHT, 0.4), 0.5)
     canvas.drawPath(cut.back, paint)
 
 

@@ -11,7 +11,10 @@ from avatar_provider_local.face.view import View
 
 EYE_X, EYE_Y, EYE_SIZE = 38.0, 4.0, 1.14
 MOUTH_Y = 98.0
+COLLAR_UP = -24.0
+"""Where the body sits: a neck is short."""
 INK = "#241513"
+LONG_LASHES = 2.0
 
 
 def onto(canvas: Any, view: View, x: float, y: float) -> None:
@@ -27,12 +30,12 @@ def neck(canvas: Any, view: View, character: Character) -> None:
     left, right = view.point(-50, 88, out=-70), view.point(50, 88, out=-70)
     x, y = view.origin
     unit = view.scale
-    bottom_left, bottom_right, bottom = x - 54 * unit, x + 54 * unit, y + 246 * unit
+    bottom_left, bottom_right, bottom = x - 54 * unit, x + 54 * unit, y + (246 + COLLAR_UP) * unit
     shape = outline(
         left,
-        (left[0], y + 150 * unit, left[0], y + 186 * unit, bottom_left, y + 206 * unit),
-        (x - 40 * unit, bottom, x + 40 * unit, bottom, bottom_right, y + 206 * unit),
-        (right[0], y + 186 * unit, right[0], y + 150 * unit, *right),
+        (left[0], y + 140 * unit, left[0], y + 166 * unit, bottom_left, y + 182 * unit),
+        (x - 40 * unit, bottom, x + 40 * unit, bottom, bottom_right, y + 182 * unit),
+        (right[0], y + 166 * unit, right[0], y + 140 * unit, *right),
     )
     stops = ((0.0, deep, 1.0), (0.42, shade, 1.0), (1.0, base, 1.0))
     canvas.drawPath(shape, fade((0, round(y + 118 * unit)), (0, round(bottom)), *stops))
@@ -60,7 +63,8 @@ def eye(canvas: Any, view: View, character: Character, side: int) -> None:
         canvas.restore()
     lid = outline((-21, 2), (-13, top, 5, top - 3, 23, -4), closed=False)
     canvas.drawPath(lid, line(INK, character.lashes))
-    canvas.drawPath(outline((21, -3), (24, -4, 26, -6, 28, -8), closed=False), line(INK, 1.8))
+    if character.lashes > LONG_LASHES:
+        canvas.drawPath(outline((21, -3), (24, -4, 26, -6, 28, -8), closed=False), line(INK, 1.8))
     skin = mix(character.skin, "#401510", 0.55)
     crease = outline((-19, -5), (-11, top - 6, 6, top - 8.5, 24, -9), closed=False)
     canvas.drawPath(crease, line(skin, 1.5, 0.55))
@@ -112,7 +116,7 @@ class _Lips:
     def __init__(self, mouth: Mouth) -> None:
         self.mouth = mouth
         self.half = 30.0 + 7.5 * mouth.width - 7.0 * mouth.round
-        self.corner = -0.5 - 7.5 * mouth.smile + 5.0 * mouth.jaw
+        self.corner = -0.5 - 10.0 * mouth.smile + 5.0 * mouth.jaw
         gap = 27.0 * mouth.jaw * (1.0 - 0.85 * mouth.press)
         self.top = -3.5 * mouth.upper - 1.5 * mouth.jaw + 1.0 * mouth.press
         self.bottom = self.top + gap + 3.0 * mouth.lower * (1 - mouth.tuck) + 3.0 * mouth.upper

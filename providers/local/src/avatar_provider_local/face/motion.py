@@ -224,5 +224,5 @@ def _smiling(mouth: Mouth, smile: float) -> Mouth:
     open_share = min(1.0, mouth.jaw + mouth.round)
     values = {name: getattr(mouth, name) for name in Mouth.__slots__}
     values["smile"] = mouth.smile + smile * (1.0 - 0.7 * open_share)
-    values["width"] = mouth.width + 0.3 * smile * (1.0 - open_share)
+    values["width"] = mouth.width + 0.5 * smile * (1.0 - open_share)
     return Mouth(**values)

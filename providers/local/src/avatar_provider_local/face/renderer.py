@@ -165,7 +165,8 @@ def _body(who: Any, view: View) -> Image:
     pixels, drawn = bake.surface(view.width, view.height + 8)
     canvas = drawn.getCanvas()
     canvas.translate(*view.origin)
-    canvas.scale(view.scale, view.scale)
+    canvas.scale(1.1 * view.scale, view.scale)
+    canvas.translate(0, live.COLLAR_UP)
     bake.body(canvas, who)
     drawn.flushAndSubmit()
     return pixels

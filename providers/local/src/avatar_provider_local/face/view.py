@@ -20,7 +20,7 @@ Depth = Callable[[Plane, Plane], Plane]
 
 UNITS = 460.0
 """Face units along the shorter side of a picture; the origin lies between the eyes."""
-EYES_AT = 0.43
+EYES_AT = 0.45
 """Of the picture's height."""
 PIVOT = (0.0, 150.0, -70.0)
 """Where a head turns: at the top of the neck."""
