@@ -1,9 +1,9 @@
-"""The REST API of a local avatar server.
+"""The REST API of a local avatar server, as docs/local-server.md tells it.
 
-    POST   /v1/sessions        {"livekit_url": ..., "token": ..., "face": {...}}   201
-    GET    /v1/sessions/{id}                                                       200
-    DELETE /v1/sessions/{id}                                                       204
-    GET    /v1/health                                                              200
+    POST   /v1/sessions              begin one: {"livekit_url", "token", "face"}   201
+    GET    /v1/sessions/{id}?wait=s  where it stands; waits for its end            200
+    DELETE /v1/sessions/{id}         end it                                        204
+    GET    /v1/health                how full the server is                        200
 
 Every call but the last carries the server's key in the header `X-Api-Key`. An error is
 `{"error": {"code": ..., "message": ...}}`.
@@ -11,49 +11,60 @@ Every call but the last carries the server's key in the header `X-Api-Key`. An e
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from aiohttp.typedefs import Handler, Middleware
+from pydantic import SecretStr, ValidationError
 
-from avatar_provider_local.face.options import FaceOptions
-from avatar_provider_local.sessions import Session, Sessions, State, TooManySessionsError
+from avatar_core import start_worker
+from avatar_provider_local import RENDERER
+from avatar_provider_local.sessions import FullError, Session, Sessions, State, StoppingError
+from avatar_provider_local.shapes import CreateSession, SessionView
+
+log = logging.getLogger("avatar_provider_local")
 
 KEY_HEADER = "X-Api-Key"
-RENDERER = "avatar_provider_local.face.renderer:FaceRenderer"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+LONGEST_KEY = 200
+LONGEST_MESSAGE = 600
 MAX_BODY = 64 * 1024
+BODY_S = 10.0
+MAX_WAIT_S = 60.0
 RETRY_AFTER_S = 5
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SESSIONS = web.AppKey("sessions", Sessions)
 
 
-class CreateSession(BaseModel):
-    """The body of a create.
-
-    Attributes:
-        livekit_url: Where the worker joins.
-        token: What it joins with; names the room, the avatar and its agent.
-        face: What is seen.
-    """
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    livekit_url: str = Field(pattern=r"^(ws|wss|http|https)://[^/@]+")
-    token: SecretStr
-    face: FaceOptions = FaceOptions()
+Starter = Callable[[CreateSession], Awaitable[Mapping[str, Any]]]
+"""Starts the worker of a session; returns its record once it is in the room."""
 
 
-def application(key: str, limit: int) -> web.Application:
-    """The server, to be run by aiohttp.
+async def start_face(wanted: CreateSession) -> Mapping[str, Any]:
+    """A worker process that draws the face."""
+    return await start_worker(
+        RENDERER,
+        livekit_url=wanted.livekit_url,
+        token=wanted.token.get_secret_value(),
+        options=wanted.face.face(),
+    )
+
+
+def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.Application:
+    """The server, to be run by aiohttp with `handler_cancellation`.
 
     Args:
         key: What callers must know.
         limit: Sessions at once.
+        start: Starts the worker of a session.
     """
-    sessions = Sessions(limit)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_told, _guard(key)])
-    api = _Api(sessions)
+    app[SESSIONS] = sessions = Sessions(limit)
+    api = _Api(sessions, start)
     app.router.add_post("/v1/sessions", api.create)
     app.router.add_get("/v1/sessions/{id}", api.show)
     app.router.add_delete("/v1/sessions/{id}", api.end)
@@ -66,88 +77,126 @@ def application(key: str, limit: int) -> web.Application:
     return app
 
 
+class RefusedError(Exception):
+    """A call that is answered with an error."""
+
+    def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, headers
+
+
 class _Api:
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, start: Starter) -> None:
         self._sessions = sessions
+        self._start = start
 
     async def create(self, request: web.Request) -> web.Response:
+        """Answers once the avatar is in the room; a caller that leaves before ends it."""
+        key = request.headers.get(IDEMPOTENCY_HEADER, "")
+        if len(key) > LONGEST_KEY:
+            what = f"{IDEMPOTENCY_HEADER} is longer than {LONGEST_KEY} letters."
+            raise RefusedError(400, "invalid_key", what)
+        wanted = _read(await _body(request))
         try:
-            wanted = CreateSession.model_validate_json(await request.read())
-        except ValidationError as error:
-            faults = error.errors(include_input=False, include_url=False, include_context=False)
-            said = "; ".join(
-                f"{'.'.join(str(part) for part in fault['loc']) or 'body'}: {fault['msg']}"
-                for fault in faults
-            )
-            return _error(422, "invalid_request", said)
-        try:
-            session = self._sessions.create(
-                RENDERER,
-                livekit_url=wanted.livekit_url,
-                token=wanted.token.get_secret_value(),
-                options=wanted.face.model_dump(mode="json"),
-            )
-        except TooManySessionsError:
-            answer = _error(
-                429, "too_many_sessions", f"All {self._sessions.limit} sessions are in use."
-            )
-            answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-            return answer
-        await session.settled()
+            session = await self._sessions.create(lambda: self._start(wanted), key)
+        except FullError:
+            what = f"All {self._sessions.limit} sessions of this server are in use."
+            wait = {"Retry-After": str(RETRY_AFTER_S)}
+            raise RefusedError(429, "too_many_sessions", what, **wait) from None
+        except StoppingError:
+            raise RefusedError(503, "stopping", "This server is about to end.") from None
+        await session.ready()
         if session.state is State.ENDED:
-            return _error(502, "worker_failed", session.reason)
-        return web.json_response(_shown(session), status=201)
+            what = f"The avatar could not be brought into the room: {session.reason}"
+            raise RefusedError(424, "worker_failed", what)
+        return _shown(SessionView.of(session), 201)
 
     async def show(self, request: web.Request) -> web.Response:
-        session = self._sessions.get(request.match_info["id"])
-        return web.json_response(_shown(session)) if session else _unknown()
+        session = self._named(request)
+        try:
+            wait_s = float(request.query.get("wait", "0"))
+        except ValueError:
+            wait_s = -1.0
+        if not 0 <= wait_s <= MAX_WAIT_S:
+            what = f"wait must be 0 to {MAX_WAIT_S:g} seconds."
+            raise RefusedError(400, "invalid_request", what)
+        if wait_s:
+            try:
+                async with asyncio.timeout(wait_s):
+                    await session.ended()
+            except TimeoutError:
+                pass
+        return _shown(SessionView.of(session), 200)
 
     async def end(self, request: web.Request) -> web.Response:
-        """Idempotent: an ended session ends again without an error."""
-        session = self._sessions.get(request.match_info["id"])
-        if session is None:
-            return _unknown()
+        """Answers once its worker is gone; an ended session ends again without an error."""
+        session = self._named(request)
         session.end("it was ended")
-        await session.over()
+        await session.ended()
         return web.Response(status=204)
 
     async def health(self, request: web.Request) -> web.Response:
         sessions = self._sessions
         return web.json_response({"sessions": sessions.alive, "limit": sessions.limit})
 
+    def _named(self, request: web.Request) -> Session:
+        session = self._sessions.get(request.match_info["id"])
+        if session is None:
+            raise RefusedError(404, "unknown_session", "There is no session of this id.")
+        return session
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.read()
+    except TimeoutError:
+        what = f"The body did not come within {BODY_S:g} s."
+        raise RefusedError(408, "late_body", what) from None
+    except web.HTTPRequestEntityTooLarge:
+        what = f"The body is longer than {MAX_BODY} bytes."
+        raise RefusedError(413, "body_too_large", what) from None
+
+
+def _read(body: bytes) -> CreateSession:
+    try:
+        return CreateSession.model_validate_json(body)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
+    if faults[0]["type"] == "json_invalid":
+        raise RefusedError(400, "invalid_json", "The body is no JSON.")
+    said = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    raise RefusedError(422, "invalid_request", said.replace("Value error, ", ""))
+
 
 @web.middleware
 async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let aiohttp's own refusals look like ours."""
+    """Every error has the same shape, aiohttp's own and our defects too."""
     try:
         return await handler(request)
+    except RefusedError as refused:
+        error = refused
     except web.HTTPException as refusal:
-        if refusal.status < 400:
-            raise
-        code = (refusal.reason or "error").lower().replace(" ", "_")
-        return _error(refusal.status, code, refusal.reason or "")
+        reason = refusal.reason or "error"
+        error = RefusedError(refusal.status, reason.lower().replace(" ", "_"), f"{reason}.")
+    except Exception:
+        log.exception("A call of %s broke.", request.path)
+        error = RefusedError(500, "internal", "This is a defect of the server; its log says more.")
+    told = {"code": error.code, "message": str(error)[:LONGEST_MESSAGE]}
+    return web.json_response({"error": told}, status=error.status, headers=error.headers)
 
 
-def _guard(key: str) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _guard(key: SecretStr) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get(KEY_HEADER, "")
-        if request.path != "/v1/health" and not secrets.compare_digest(
-            given.encode(), key.encode()
-        ):
-            return _error(401, "wrong_key", f"The header {KEY_HEADER} holds no key of ours.")
+        given = request.headers.get(KEY_HEADER, "").encode(errors="surrogateescape")
+        right = secrets.compare_digest(given, key.get_secret_value().encode())
+        if request.path != "/v1/health" and not right:
+            raise RefusedError(401, "wrong_key", f"The header {KEY_HEADER} does not hold our key.")
         return await handler(request)
 
     return guard
 
 
-def _shown(session: Session) -> dict[str, str]:
-    return {"id": session.id, "state": session.state.value, "reason": session.reason}
-
-
-def _unknown() -> web.Response:
-    return _error(404, "unknown_session", "There is no session of this id.")
-
-
-def _error(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message}}, status=status)
+def _shown(view: SessionView, status: int) -> web.Response:
+    return web.Response(status=status, text=view.model_dump_json(), content_type="application/json")

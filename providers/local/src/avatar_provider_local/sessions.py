@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from avatar_core import AvatarError, start_worker, stop_worker, worker_exited
+from avatar_core import AvatarError, stop_worker, worker_exited
 
+log = logging.getLogger("avatar_provider_local")
+
+START_S = 30.0
+"""A worker that is not in its room by then is ended."""
 REMEMBERED = 1000
 """So many ended sessions are still known by their id."""
+
+Start = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Starts a worker, and returns its record once it is in its room."""
 
 
 class State(StrEnum):
@@ -23,11 +30,14 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-class TooManySessionsError(Exception):
-    """The server is full."""
+class FullError(Exception):
+    """As many sessions are alive as may be."""
 
 
-@dataclass(eq=False)
+class StoppingError(Exception):
+    """The server takes no more sessions."""
+
+
 class Session:
     """One avatar in one room.
 
@@ -37,31 +47,71 @@ class Session:
         reason: Why it ended.
     """
 
-    id: str = field(default_factory=lambda: f"s_{secrets.token_urlsafe(18)}")
-    state: State = State.STARTING
-    reason: str = ""
-    _ending: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    _life: asyncio.Task[None] | None = field(default=None, repr=False)
+    def __init__(self, start: Start, key: str = "") -> None:
+        self.id = f"s_{secrets.token_urlsafe(18)}"
+        self.key = key
+        self.state = State.STARTING
+        self.reason = ""
+        self._start = start
+        self._waiting = 0
+        self._handed_over = False
+        self._settled = asyncio.Event()
+        self._life = asyncio.create_task(self._live(), name=f"session {self.id}")
+        self._life.add_done_callback(self._over)
+
+    @property
+    def ending(self) -> bool:
+        """Its end has begun, or is over."""
+        return bool(self.reason) or self.state is State.ENDED
 
     def end(self, reason: str) -> None:
         """Begin its end; idempotent."""
-        self.reason = self.reason or reason
-        self._ending.set()
+        if not self.ending:
+            self.reason = reason
+            self._life.cancel()
 
-    async def settled(self) -> None:
-        """Wait until it runs or has ended."""
-        while self.state is State.STARTING:
-            await self._changed.wait()
+    async def ready(self) -> None:
+        """Wait until it runs or has ended; where all who wait go away first, it ends."""
+        self._waiting += 1
+        try:
+            await self._settled.wait()
+            self._handed_over = True
+        finally:
+            self._waiting -= 1
+            if not (self._waiting or self._handed_over):
+                self.end("who asked for it went away before it ran")
 
-    async def over(self) -> None:
+    async def ended(self) -> None:
         """Wait until its worker is gone."""
-        if self._life is not None:
-            await asyncio.wait([self._life])
+        await asyncio.wait([self._life])
+
+    async def _live(self) -> None:
+        """From the start of its worker to the end of it, whatever ends it."""
+        worker: Mapping[str, Any] = {}
+        try:
+            async with asyncio.timeout(START_S):
+                worker = await self._start()
+            self.state = State.RUNNING
+            self._settled.set()
+            self.reason = await worker_exited(worker)
+        except TimeoutError:
+            self.reason = f"its worker was not in the room within {START_S:g} s"
+        except AvatarError as error:
+            log.warning("The session %s did not begin: %s", self.id, error.message.rstrip())
+            self.reason = error.message.strip().splitlines()[-1].strip()  # its last words
+        except Exception as error:
+            log.exception("The session %s broke.", self.id)
+            self.reason = f"it broke with {type(error).__name__}"
+        finally:
+            await stop_worker(worker)
+
+    def _over(self, _: asyncio.Task[None]) -> None:
+        self.state = State.ENDED
+        self._settled.set()
 
 
 class Sessions:
-    """Starts and watches workers.
+    """All sessions of a server.
 
     Args:
         limit: At once.
@@ -70,67 +120,53 @@ class Sessions:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._known: dict[str, Session] = {}
+        self._stopping = False
 
     @property
     def alive(self) -> int:
-        """Sessions that have not ended."""
+        """Sessions whose worker may still be there."""
         return sum(session.state is not State.ENDED for session in self._known.values())
 
     def get(self, id: str) -> Session | None:
         """A session that is, or was lately."""
         return self._known.get(id)
 
-    def create(
-        self, renderer: str, *, livekit_url: str, token: str, options: Mapping[str, Any]
-    ) -> Session:
-        """Begin a session.
+    async def create(self, start: Start, key: str = "") -> Session:
+        """Begin a session, or find the one that was begun with the same key.
+
+        Args:
+            start: Starts its worker.
+            key: The same for every attempt to create the same session; empty for none.
 
         Raises:
-            TooManySessionsError: The limit is reached.
+            FullError: The limit is reached.
+            StoppingError: The server is about to end.
         """
+        while key and (known := self._begun_with(key)) is not None:
+            if not known.ending:
+                return known
+            await known.ended()  # never two avatars for one key
+        if self._stopping:
+            raise StoppingError
         if self.alive >= self.limit:
-            raise TooManySessionsError
-        session = Session()
+            raise FullError
+        session = Session(start, key)
         self._known[session.id] = session
-        work = start_worker(renderer, livekit_url=livekit_url, token=token, options=options)
-        session._life = asyncio.create_task(_live(session, work), name=session.id)
-        ended = [id for id, known in self._known.items() if known.state is State.ENDED]
-        for id in ended[: max(0, len(ended) - REMEMBERED)]:
-            del self._known[id]
+        self._forget()
         return session
 
     async def aclose(self) -> None:
-        """End them all."""
+        """End them all, and begin no more."""
+        self._stopping = True
         for session in self._known.values():
             session.end("the server stopped")
-        await asyncio.gather(*(session.over() for session in self._known.values()))
+        await asyncio.gather(*(session.ended() for session in self._known.values()))
 
+    def _begun_with(self, key: str) -> Session | None:
+        alive = (known for known in self._known.values() if known.state is not State.ENDED)
+        return next((known for known in alive if known.key == key), None)
 
-async def _live(session: Session, start: Any) -> None:
-    """From the start of a worker to its end, whatever ends it."""
-    starting = asyncio.ensure_future(start)
-    ending = asyncio.ensure_future(session._ending.wait())
-    watching: asyncio.Future[str] | None = None
-    state: Mapping[str, Any] | None = None
-    try:
-        await asyncio.wait((starting, ending), return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            return
-        state = starting.result()
-        session.state = State.RUNNING
-        session._changed.set()
-        watching = asyncio.ensure_future(worker_exited(state))
-        await asyncio.wait((watching, ending), return_when=asyncio.FIRST_COMPLETED)
-        if watching.done():
-            session.reason = session.reason or watching.result()
-    except AvatarError as error:
-        session.reason = error.message
-    finally:
-        for task in (starting, ending, watching):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-        if state is not None:
-            await stop_worker(state)
-        session.state = State.ENDED
-        session._changed.set()
+    def _forget(self) -> None:
+        ended = [id for id, known in self._known.items() if known.state is State.ENDED]
+        for id in ended[: max(0, len(ended) - REMEMBERED)]:
+            del self._known[id]

@@ -1,0 +1,87 @@
+"""A local avatar server as a process: its key, its port, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import secrets
+from collections.abc import Callable
+from typing import ClassVar
+
+from aiohttp import web
+from pydantic import SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from avatar_core import ConfigError, ProviderSettings
+from avatar_provider_local.server import application
+
+STOP_S = 5.0
+KEY = re.compile(r"[!-~]{16,}")
+
+
+class ServerSettings(ProviderSettings):
+    """`AVATAR_LOCAL_*` of a server."""
+
+    model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
+    provider: ClassVar[str] = "local"
+
+    api_key: SecretStr | None = None
+    """What callers must know; made for this run and told once where it is unset."""
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("must be 16 printable ASCII letters or more, without spaces")
+        return key
+
+
+async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None]) -> None:
+    """Offer faces to whoever knows the key, until cancelled.
+
+    Args:
+        host: Where to listen.
+        port: Any free one where 0.
+        limit: Sessions at once.
+        say: Told the address, and the key if it was made.
+
+    Raises:
+        ConfigError: It cannot listen there, or the key is too short.
+    """
+    given = ServerSettings.load().api_key
+    key = given or SecretStr(secrets.token_urlsafe(24))
+    runner = web.AppRunner(
+        application(key, limit),
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=STOP_S,
+    )
+    await runner.setup()
+    try:
+        await _listen(runner, host, port)
+        bound = runner.addresses[0]
+        name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        say(f"http://{name}:{bound[1]} offers up to {limit} faces at once.")
+        if given is None:
+            say(f"AVATAR_LOCAL_API_KEY={key.get_secret_value()} (made for this run)")
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            what, hint = f"port {port} of {host} is taken", "Choose another with --port."
+        else:  # a name that is not known has a number that is none of the system's
+            number = error.errno or 0
+            why = os.strerror(number) if number > 0 else str(error.strerror)
+            what, hint = f"{host} cannot be listened on ({why.lower()})", "Check --host."
+        fault = ConfigError(f"{what}.", provider="local", hint=hint)
+    else:
+        return
+    raise fault

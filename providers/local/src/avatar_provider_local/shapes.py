@@ -1,0 +1,58 @@
+"""What goes over the REST API of a local avatar server."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from avatar_provider_local.face.options import FaceOptions
+from avatar_provider_local.sessions import Session, State
+
+
+class CreateSession(BaseModel):
+    """The body of a create.
+
+    Attributes:
+        livekit_url: Where the worker joins.
+        token: What it joins with; names the room, the avatar and its agent.
+        face: What is seen.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    livekit_url: str
+    token: SecretStr = Field(min_length=1)
+    face: FaceOptions = FaceOptions()
+
+    @field_validator("livekit_url")
+    @classmethod
+    def _is_a_server(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
+            raise ValueError("must be like wss://my-project.livekit.cloud")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must not carry a user, a password or a query")
+        return url
+
+
+class SessionView(BaseModel):
+    """What is told of a session.
+
+    Attributes:
+        id: For the other calls.
+        state: `running` or `ended`; `starting` only while another create of it waits.
+        reason: Why it ended.
+    """
+
+    id: str
+    state: State
+    reason: str
+
+    @classmethod
+    def of(cls, session: Session) -> SessionView:
+        """As it is now."""
+        return cls(id=session.id, state=session.state, reason=session.reason)

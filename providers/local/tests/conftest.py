@@ -1,0 +1,7 @@
+"""As for all tests: one livekit-server where a real one is needed, and nothing left behind."""
+
+from __future__ import annotations
+
+from tests.conftest import _nothing_left_behind, server
+
+__all__ = ["_nothing_left_behind", "server"]

@@ -1,0 +1,292 @@
+"""The REST API: what it does, and that nothing wrong leaves anything running."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from avatar_provider_local import sessions
+from avatar_provider_local.shapes import CreateSession
+from livekit import api
+
+from avatar_core import start_worker
+from avatar_core.devserver import DevServer
+from providers.local.tests.desk import (
+    NOWHERE,
+    Hanging,
+    desk,
+    flash,
+    invitation,
+    roomless,
+    workers,
+)
+
+
+async def people(server: DevServer, room: str) -> list[str]:
+    """Who is in a room."""
+    http = server.url.replace("ws", "http", 1)
+    async with api.LiveKitAPI(http, server.api_key, server.api_secret) as livekit:
+        found = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))
+    return [participant.identity for participant in found.participants]
+
+
+@pytest.mark.livekit
+async def test_a_session_from_its_begin_to_its_end(server: DevServer) -> None:
+    room = f"desk-{secrets.token_hex(4)}"
+    async with desk(flash) as local:
+        created = await local.create(invitation(server, room, "ada"))
+        assert created.status == 201, created.json
+        assert created.json["state"] == "running"
+        path = f"/v1/sessions/{created.json['id']}"
+        assert await people(server, room) == ["ada"]
+        assert len(workers()) == 1
+        assert (await local.call("GET", path)).json == created.json
+        health = await local.call("GET", "/v1/health", key=None)
+        assert health.json == {"sessions": 1, "limit": 4}
+
+        for _ in range(2):  # once more is no error
+            assert (await local.call("DELETE", path)).status == 204
+            assert workers() == []
+        ended = await local.call("GET", path)
+        assert ended.json == {**created.json, "state": "ended", "reason": "it was ended"}
+        health = await local.call("GET", "/v1/health", key=None)
+        assert health.json == {"sessions": 0, "limit": 4}
+
+
+@pytest.mark.livekit
+async def test_a_token_that_the_room_refuses(server: DevServer) -> None:
+    wanted = invitation(server)
+    header, claims, signature = wanted["token"].split(".")
+    wanted["token"] = f"{header}.{claims}.{signature[::-1]}"
+    async with desk(flash) as local:
+        refused = await local.create(wanted)
+        assert (refused.status, refused.code) == (424, "worker_failed")
+        assert "did not let us into the room" in refused.message
+        assert wanted["token"] not in refused.message
+        assert (local.sessions.alive, workers()) == (0, [])
+
+
+WRONG_BODIES: list[tuple[Any, int, str, str]] = [
+    (b"", 400, "invalid_json", "no JSON"),
+    (b"{", 400, "invalid_json", "no JSON"),
+    (b"\xff\xfe", 400, "invalid_json", "no JSON"),
+    ([], 422, "invalid_request", "object"),
+    ({}, 422, "invalid_request", "livekit_url: Field required; token: Field required"),
+    ({**NOWHERE, "token": ""}, 422, "invalid_request", "token: "),
+    ({**NOWHERE, "token": 7}, 422, "invalid_request", "token: "),
+    ({**NOWHERE, "livekit_url": "file:///etc/passwd"}, 422, "invalid_request", "must be like wss"),
+    ({**NOWHERE, "livekit_url": "ws://me:pw@host"}, 422, "invalid_request", "must not carry"),
+    ({**NOWHERE, "face": {"character": "zoe"}}, 422, "invalid_request", "face.character: "),
+    ({**NOWHERE, "face": {"width": 1_000_000}}, 422, "invalid_request", "face.width: "),
+    ({**NOWHERE, "surprise": 1}, 422, "invalid_request", "surprise: "),
+    ({**NOWHERE, "x" * 9000: 1}, 422, "invalid_request", "xxx"),
+    ({**NOWHERE, "token": "x" * 70_000}, 413, "body_too_large", "65536 bytes"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code", "said"), WRONG_BODIES)
+async def test_a_body_that_will_not_do(body: Any, status: int, code: str, said: str) -> None:
+    start = Hanging()
+    async with desk(start) as local:
+        refused = await local.call("POST", "/v1/sessions", body)
+        assert (refused.status, refused.code) == (status, code)
+        assert said in refused.message
+        assert len(refused.message) <= 600
+        assert NOWHERE["token"] not in refused.message
+        assert (start.begun, local.sessions.alive) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/v1/sessions/s_unknown", 404, "unknown_session"),
+        ("GET", "/v1/sessions/%2e%2e%2fx", 404, "unknown_session"),
+        ("DELETE", "/v1/sessions/s_unknown", 404, "unknown_session"),
+        ("GET", "/v1/sessions", 405, "method_not_allowed"),
+        ("PUT", "/v1/sessions/s_unknown", 405, "method_not_allowed"),
+        ("GET", "/", 404, "not_found"),
+    ],
+)
+async def test_a_call_that_leads_nowhere(method: str, path: str, status: int, code: str) -> None:
+    async with desk(Hanging()) as local:
+        refused = await local.call(method, path)
+        assert (refused.status, refused.code) == (status, code)
+        assert refused.message
+
+
+@pytest.mark.parametrize(
+    "key", [None, "", "wrong", "a-key-of-a-test-serve", "schlüssel", "x" * 999]
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/v1/sessions"), ("DELETE", "/v1/sessions/s_1"), ("GET", "/x")]
+)
+async def test_a_wrong_key(key: str | None, method: str, path: str) -> None:
+    start = Hanging()
+    async with desk(start) as local:
+        refused = await local.call(method, path, NOWHERE, key=key)
+        assert (refused.status, refused.code) == (401, "wrong_key")
+        assert start.begun == 0
+
+
+async def test_a_worker_that_dies_at_once() -> None:
+    async def broken(wanted: CreateSession) -> Mapping[str, Any]:
+        return await start_worker(
+            "nowhere.at_all:Nobody",
+            livekit_url=wanted.livekit_url,
+            token=wanted.token.get_secret_value(),
+        )
+
+    async with desk(broken) as local:
+        refused = await local.create()
+        assert (refused.status, refused.code) == (424, "worker_failed")
+        assert "nowhere.at_all:Nobody cannot be made" in refused.message
+        assert "\n" not in refused.message
+        assert (local.sessions.alive, workers()) == (0, [])
+
+
+async def test_a_worker_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "START_S", 0.1)
+    start = Hanging()
+    async with desk(start) as local:
+        refused = await local.create()
+        assert (refused.status, refused.code) == (424, "worker_failed")
+        assert "its worker was not in the room within 0.1 s" in refused.message
+        assert (start.broken_off, local.sessions.alive) == (1, 0)
+
+
+async def test_a_defect_of_ours_is_one_message(caplog: pytest.LogCaptureFixture) -> None:
+    async def defect(wanted: CreateSession) -> Mapping[str, Any]:
+        raise ZeroDivisionError(wanted.token.get_secret_value())
+
+    async with desk(defect) as local:
+        refused = await local.create()
+        assert (refused.status, refused.code) == (424, "worker_failed")
+        assert refused.message.endswith("it broke with ZeroDivisionError")
+        assert local.sessions.alive == 0
+
+
+async def test_a_full_server_says_when_to_come_back() -> None:
+    async with desk(roomless, limit=2) as local:
+        created = [await local.create() for _ in range(2)]
+        assert [answer.status for answer in created] == [201, 201]
+        assert len({answer.json["id"] for answer in created}) == 2
+        full = await local.create()
+        assert (full.status, full.code) == (429, "too_many_sessions")
+        assert int(full.headers["Retry-After"]) > 0
+        assert len(workers()) == 2
+
+        assert (await local.call("DELETE", f"/v1/sessions/{created[0].json['id']}")).status == 204
+        assert (await local.create()).status == 201
+    assert workers() == []
+
+
+async def test_a_killed_worker_ends_its_session() -> None:
+    async with desk(roomless) as local:
+        path = f"/v1/sessions/{(await local.create()).json['id']}"
+        waiting = asyncio.create_task(local.call("GET", f"{path}?wait=20"))
+        [worker] = workers()
+        worker.kill()
+        ended = (await waiting).json
+        assert (ended["state"], ended["reason"]) == ("ended", "its worker exited")
+        assert local.sessions.alive == 0
+
+
+@pytest.mark.parametrize(
+    ("wait", "status"), [("0.05", 200), ("-1", 400), ("61", 400), ("nan", 400), ("soon", 400)]
+)
+async def test_waiting_for_an_end_is_bounded(wait: str, status: int) -> None:
+    async with desk(roomless) as local:
+        created = (await local.create()).json
+        answer = await local.call("GET", f"/v1/sessions/{created['id']}?wait={wait}")
+        assert answer.status == status
+        assert answer.json == created if status == 200 else answer.code == "invalid_request"
+
+
+async def test_a_server_that_stops_ends_what_it_runs() -> None:
+    async with desk(roomless) as local:
+        path = f"/v1/sessions/{(await local.create()).json['id']}"
+        waiting = asyncio.create_task(local.call("GET", f"{path}?wait=20"))
+        await local.sessions.aclose()
+        assert (await waiting).json["reason"] == "the server stopped"
+        refused = await local.create()
+        assert (refused.status, refused.code) == (503, "stopping")
+        assert workers() == []
+
+
+class TestTheSameKey:
+    """`Idempotency-Key`: one session, however often it is asked for."""
+
+    async def test_gives_the_same_session(self) -> None:
+        async with desk(roomless) as local:
+            once, again = await asyncio.gather(
+                *(local.create(Idempotency_Key="room-1") for _ in range(2))
+            )
+            later, other = (
+                await local.create(Idempotency_Key="room-1"),
+                await local.create(Idempotency_Key="room-2"),
+            )
+            assert [answer.status for answer in (once, again, later, other)] == [201] * 4
+            assert once.json["id"] == again.json["id"] == later.json["id"] != other.json["id"]
+            assert len(workers()) == 2
+
+    async def test_gives_another_one_after_its_end(self) -> None:
+        async with desk(roomless) as local:
+            first = (await local.create(Idempotency_Key="room-1")).json["id"]
+            ending, second = await asyncio.gather(
+                local.call("DELETE", f"/v1/sessions/{first}"),
+                local.create(Idempotency_Key="room-1"),
+            )
+            assert (ending.status, second.status) == (204, 201)
+            assert len(workers()) == 1
+
+    async def test_may_not_be_a_novel(self) -> None:
+        async with desk(Hanging()) as local:
+            refused = await local.create(Idempotency_Key="x" * 201)
+            assert (refused.status, refused.code) == (400, "invalid_key")
+
+
+class TestACallerThatLeaves:
+    """A create whose answer nobody will read buys nothing."""
+
+    async def test_ends_what_it_began(self) -> None:
+        start = Hanging()
+        async with desk(start) as local:
+            creating = asyncio.create_task(local.create())
+            await start.at_work.wait()
+            creating.cancel()
+            await local.all_ended()
+            assert (start.begun, start.broken_off, local.sessions.alive) == (1, 1, 0)
+
+    async def test_leaves_it_to_another_who_asked_with_the_same_key(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go, left, waiting = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
+        ready = sessions.Session.ready
+
+        async def watched(session: sessions.Session) -> None:
+            waiting.release()
+            try:
+                await ready(session)
+            except asyncio.CancelledError:
+                left.set()
+                raise
+
+        async def slow(wanted: CreateSession) -> Mapping[str, Any]:
+            await go.wait()
+            return await roomless(wanted)
+
+        monkeypatch.setattr(sessions.Session, "ready", watched)
+        async with desk(slow) as local:
+            leaving, staying = (
+                asyncio.create_task(local.create(Idempotency_Key="room-1")) for _ in range(2)
+            )
+            for _ in range(2):
+                await waiting.acquire()
+            leaving.cancel()
+            await left.wait()
+            go.set()
+            assert (await staying).status == 201
+            assert len(workers()) == 1
