@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.conftest import _nothing_left_behind, server
+from tests.livekit.conftest import pytest_sessionfinish
 
-__all__ = ["_nothing_left_behind", "server"]
+__all__ = ["_nothing_left_behind", "pytest_sessionfinish", "server"]

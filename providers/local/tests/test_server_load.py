@@ -1,0 +1,17 @@
+"""A few sessions under load with kills; `load.py` makes it hundreds."""
+
+from __future__ import annotations
+
+import pytest
+
+from avatar_core.devserver import DevServer
+from providers.local.tests.load import LIMIT, load
+
+
+@pytest.mark.livekit
+async def test_sessions_under_load_with_kills_leave_no_worker(server: DevServer) -> None:
+    figures = await load(server, 10)
+    ends = figures.told.total() - figures.told["full"]
+    assert (ends, figures.left) == (10, 0), figures
+    assert figures.told["ended"] > 0, figures
+    assert figures.most <= LIMIT, figures

@@ -1,0 +1,163 @@
+"""`avatar worker --serve`: a real process, its address and key, and every way it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from avatar_core.devserver import DevServer
+from providers.local.tests.desk import invitation, workers
+from tests.processes import Death
+
+AVATAR = Path(sys.executable).with_name("avatar")
+KEY = "a-key-of-sixteen-letters"
+START_S, END_S = 20.0, 8.0
+LINE = re.compile(r"(http://127\.0\.0\.1:\d+) offers up to (\d+) faces at once\.")
+
+
+class Served:
+    """A server process.
+
+    Attributes:
+        url: Its address.
+        key: Of its callers.
+        said: Its lines so far.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.url = self.key = ""
+        self.said: list[str] = []
+
+    async def line(self) -> str:
+        assert self._process.stdout is not None
+        async with asyncio.timeout(START_S):
+            self.said.append((await self._process.stdout.readline()).decode().strip())
+        return self.said[-1]
+
+    async def create(self, body: dict[str, Any]) -> str:
+        """The id of a session whose avatar is in its room."""
+        headers = {"X-Api-Key": self.key}
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.post(f"{self.url}/v1/sessions", json=body) as reply,
+        ):
+            answer = await reply.json()
+            assert reply.status == 201, answer
+            return str(answer["id"])
+
+    def workers(self) -> list[Death]:
+        return [Death(worker.pid) for worker in workers(psutil.Process(self._process.pid))]
+
+    async def end(self, number: int) -> tuple[int, str]:
+        """Send a signal; the exit code and what was said last."""
+        self._process.send_signal(number)
+        async with asyncio.timeout(END_S):
+            rest, _ = await self._process.communicate()
+        assert self._process.returncode is not None
+        return self._process.returncode, rest.decode()
+
+
+async def begin(*options: str, key: str = "") -> asyncio.subprocess.Process:
+    environment = {name: value for name, value in os.environ.items() if "AVATAR" not in name}
+    return await asyncio.create_subprocess_exec(
+        AVATAR,
+        "worker",
+        *options,
+        env=environment | ({"AVATAR_LOCAL_API_KEY": key} if key else {}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@asynccontextmanager
+async def served(*options: str, key: str = "") -> AsyncIterator[Served]:
+    process = await begin("--provider", "local", "--serve", *options, key=key)
+    server = Served(process)
+    try:
+        match = LINE.fullmatch(await server.line())
+        assert match, server.said
+        server.url, server.key = match[1], key
+        if not key:
+            server.key = (await server.line()).removeprefix("AVATAR_LOCAL_API_KEY=").split()[0]
+        yield server
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.livekit
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+async def test_no_face_outlives_its_server(server: DevServer, number: int, code: int) -> None:
+    async with served() as local:
+        for _ in range(2 if number == signal.SIGTERM else 1):
+            await local.create(invitation(server))
+        deaths = local.workers()
+        try:
+            assert len(deaths) == (2 if number == signal.SIGTERM else 1)
+            assert await local.end(number) == (code, "" if code < 0 else "Stopped.\n")
+            assert all(death.within(2.0) for death in deaths)
+        finally:
+            for death in deaths:
+                death.close()
+
+
+async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
+    async with served("--limit", "7") as one, served() as other:
+        assert len(one.key) >= 32
+        assert one.key != other.key
+        assert "up to 7 faces" in one.said[0]
+        _, rest = await one.end(signal.SIGTERM)
+        assert one.key not in rest
+    async with served(key=KEY) as given:
+        _, rest = await given.end(signal.SIGTERM)
+        assert KEY not in "".join(given.said) + rest
+        assert rest == "Stopped.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "said"),
+    [
+        (["--provider", "mock", "--serve"], "", "[AV100] mock: it has no server of its own."),
+        (["--provider", "nope", "--serve"], "", "[AV101] nope: no provider 'nope' is installed"),
+        (["--provider", "local", "--serve", "--host", "192.0.2.1"], "", "cannot be listened on"),
+        (["--provider", "local", "--serve"], "short", "AVATAR_LOCAL_API_KEY: must be 16 printable"),
+        (["--provider", "local"], "", "say --serve"),
+    ],
+)
+async def test_what_cannot_be_served_is_one_message(
+    options: list[str], key: str, said: str
+) -> None:
+    process = await begin(*options, key=key)
+    async with asyncio.timeout(START_S):
+        out, err = await process.communicate()
+    assert (process.returncode, out) == (2, b"")
+    assert said in err.decode()
+    assert "Traceback" not in err.decode()
+
+
+async def test_a_port_that_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = await begin("--provider", "local", "--serve", "--port", str(port))
+        async with asyncio.timeout(START_S):
+            _, err = await process.communicate()
+    assert process.returncode == 2
+    assert f"[AV100] local: port {port} of 127.0.0.1 is taken. Choose another" in err.decode()

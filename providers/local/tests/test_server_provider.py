@@ -1,0 +1,253 @@
+"""LocalProvider at a server elsewhere: bought there, watched there, ended there."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from avatar_provider_local import LocalProvider, LocalSettings, client
+from pydantic import SecretStr
+
+from avatar_core import (
+    ConfigError,
+    Outcome,
+    ProvisionedAvatar,
+    ProvisionError,
+    ProvisionRequest,
+    SafeRetry,
+    create_avatar,
+)
+from avatar_core.contracts.errors import (
+    AuthError,
+    CapacityError,
+    RejectedError,
+    UnavailableError,
+)
+from avatar_core.devserver import DevServer
+from avatar_core.devserver.address import free_ports
+from avatar_core.engine.tokens import TokenMint
+from providers.local.tests.desk import KEY, Desk, Hanging, desk, flash, roomless, workers
+from tests.livekit.stage import WORDS, Stage, settings_of
+
+REMOTE = {"AVATAR_LOCAL_URL": "https://faces.example", "AVATAR_LOCAL_API_KEY": "canary"}
+
+
+def at(url: str, key: str = KEY) -> LocalProvider:
+    """The provider, told of a server."""
+    return LocalProvider(LocalSettings(url=url, api_key=SecretStr(key)))
+
+
+async def never(*_: object, **__: object) -> Any:
+    raise AssertionError("nothing is started here")
+
+
+@pytest.fixture
+def request_() -> ProvisionRequest:
+    """What the engine asks for, in a room that is not there; `claims` holds what it was told."""
+    suffix = secrets.token_hex(4)
+    return ProvisionRequest(
+        key=f"room-{suffix}",
+        livekit_url="ws://127.0.0.1:9",
+        room_name="room",
+        agent_identity="agent",
+        identity=f"local-avatar-{suffix}",
+        deadline_s=20.0,
+        mint=lambda spec: f"a token for {spec.identity}",
+        claim=Claims(),
+        start_worker=never,
+    )
+
+
+class Claims(list[ProvisionedAvatar]):
+    """Everything that was claimed."""
+
+    def __call__(self, avatar: ProvisionedAvatar) -> None:
+        self.append(avatar)
+
+
+async def failure(provider: LocalProvider, request: ProvisionRequest) -> ProvisionError:
+    with pytest.raises(ProvisionError) as caught:
+        await provider.provision(request)
+    assert caught.value.provider in ("local", None)
+    assert request.claim == []
+    assert request.avatar_token() not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.livekit
+async def test_an_agent_speaks_through_a_face_of_another_process(server: DevServer) -> None:
+    async with desk(flash) as local:
+        settings = LocalSettings(url=local.url, api_key=SecretStr(KEY))
+        async with Stage(server, settings) as stage:
+            await stage.say_all(WORDS[:6])
+            stage.check()
+            assert stage.avatar.provider == "local"
+            assert local.sessions.alive == len(workers()) == 1
+        assert local.sessions.alive == len(workers()) == 0
+
+
+async def test_it_is_bought_watched_and_ended_there(request_: ProvisionRequest) -> None:
+    async with desk(roomless) as local:
+        provider = at(local.url)
+        avatar = await provider.provision(request_)
+        assert [avatar] == request_.claim
+        assert avatar.identity == request_.identity
+        assert avatar.state == {"url": local.url}
+        watching = asyncio.create_task(provider.watch(avatar))
+        elsewhere = at(local.url)  # another process knows the record alone
+        for _ in range(2):
+            await elsewhere.release(avatar, "over")
+            assert workers() == []
+        assert await watching == "it was ended"
+
+
+async def test_a_killed_worker_is_noticed(request_: ProvisionRequest) -> None:
+    async with desk(roomless) as local:
+        provider = at(local.url)
+        watching = asyncio.create_task(provider.watch(await provider.provision(request_)))
+        [worker] = workers()
+        worker.kill()
+        assert await watching == "its worker exited"
+
+
+async def test_a_retry_gets_the_same_session(request_: ProvisionRequest) -> None:
+    async with desk(roomless) as local:
+        provider = at(local.url)
+        once, again = [await provider.provision(request_) for _ in range(2)]
+        other = await provider.provision(replace(request_, key="another"))
+        assert once == again
+        assert other.session_id != once.session_id
+        assert len(workers()) == 2
+        assert provider.capabilities.safe_retry is SafeRetry.KEY
+        assert LocalProvider.capabilities.safe_retry is SafeRetry.NEVER
+
+
+async def test_a_session_that_a_server_forgot_has_ended(request_: ProvisionRequest) -> None:
+    async with desk(roomless) as local:
+        provider = at(local.url)
+        avatar = replace(await provider.provision(request_), session_id="s_../x")
+        await provider.release(avatar, "over")
+        assert await provider.watch(avatar) == "its server does not know it any more"
+
+
+async def test_a_server_that_is_down_is_watched_until_it_is_back(
+    request_: ProvisionRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    sleep = asyncio.sleep
+
+    async def at_once(_: float) -> None:
+        asked.set()
+        await sleep(0)
+
+    async with desk(roomless) as local:
+        provider = at(local.url)
+        avatar = await provider.provision(request_)
+    port, _ = free_ports()
+    monkeypatch.setattr(client.asyncio, "sleep", at_once)
+    down = replace(avatar, state={"url": f"http://127.0.0.1:{port}"})
+    watching = asyncio.create_task(provider.watch(down))
+    async with asyncio.timeout(5):
+        await asked.wait()
+    assert not watching.done()
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+
+
+async def test_a_start_that_is_cancelled_buys_nothing(request_: ProvisionRequest) -> None:
+    start = Hanging()
+    async with desk(start) as local:
+        buying = asyncio.create_task(at(local.url).provision(request_))
+        await start.at_work.wait()
+        buying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await buying
+        await local.all_ended()
+        assert (start.broken_off, local.sessions.alive) == (1, 0)
+
+
+async def test_nor_does_one_that_is_late(request_: ProvisionRequest) -> None:
+    start = Hanging()
+    async with desk(start) as local:
+        error = await failure(at(local.url), replace(request_, deadline_s=0.2))
+        assert (type(error), error.outcome) == (UnavailableError, Outcome.UNKNOWN)
+        await local.all_ended()
+        assert local.sessions.alive == 0
+
+
+@asynccontextmanager
+async def full() -> AsyncIterator[Desk]:
+    async with desk(roomless, limit=1) as local:
+        assert (await local.create()).status == 201
+        yield local
+
+
+async def test_a_full_server(request_: ProvisionRequest) -> None:
+    async with full() as local:
+        error = await failure(at(local.url), request_)
+    assert (type(error), error.outcome, error.retryable) == (CapacityError, Outcome.REJECTED, True)
+    assert error.retry_after_s == 5.0
+
+
+async def test_a_wrong_key(request_: ProvisionRequest) -> None:
+    async with full() as local:
+        error = await failure(at(local.url, "another key"), request_)
+        avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": local.url})
+        with pytest.raises(AuthError):
+            await at(local.url, "another key").watch(avatar)
+    assert (type(error), error.outcome) == (AuthError, Outcome.REJECTED)
+
+
+@pytest.mark.livekit
+async def test_a_token_that_the_room_refuses(server: DevServer, request_: ProvisionRequest) -> None:
+    wrong = TokenMint(settings_of(server, api_secret="x" * 40), "room").mint
+    async with desk(flash) as local:
+        error = await failure(at(local.url), replace(request_, livekit_url=server.url, mint=wrong))
+    assert (type(error), error.outcome) == (RejectedError, Outcome.REJECTED)
+    assert "did not let us into the room" in str(error)
+
+
+async def test_a_server_that_is_not_there(request_: ProvisionRequest) -> None:
+    port, _ = free_ports()
+    error = await failure(at(f"http://127.0.0.1:{port}"), request_)
+    assert (type(error), error.outcome) == (UnavailableError, Outcome.NOT_SENT)
+
+
+async def test_a_room_in_memory_cannot_be_reached(request_: ProvisionRequest) -> None:
+    async with desk(roomless) as local:
+        error = await failure(at(local.url), replace(request_, livekit_url=""))
+        assert error.outcome is Outcome.NOT_SENT
+        assert "Unset AVATAR_LOCAL_URL" in str(error)
+
+
+async def test_a_record_whose_key_is_gone_says_so() -> None:
+    avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": "https://a.example"})
+    with pytest.raises(ProvisionError, match=r"is at https://a\.example, whose key is unset"):
+        await LocalProvider(LocalSettings()).release(avatar, "over")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
+        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
+        ({"AVATAR_LOCAL_URL": "http://faces.example"}, "AVATAR_LOCAL_URL: http to faces.example"),
+        ({"AVATAR_LOCAL_URL": "faces.example"}, "AVATAR_LOCAL_URL: its address is no http address"),
+        ({"AVATAR_LOCAL_URL": "https://u:canary@x.example"}, "must not carry a user or a password"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_before_anything_is_bought(
+    changes: dict[str, str | None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**REMOTE, **changes}.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match=said) as caught:
+        create_avatar("local")
+    assert caught.value.provider == "local"
+    assert "canary" not in str(caught.value)
