@@ -7,16 +7,15 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
-from livekit import rtc
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext
+from livekit.agents.voice.room_io import RoomOptions, TextInputOptions
 
 from avatar_core.agents.session import create_avatar
-from avatar_core.cli.speech import Speech, SpokenText
-from avatar_core.contracts.errors import RoomError
+from avatar_core.cli.demo.answers import GREETING
+from avatar_core.cli.demo.talk import Facts, Talk, Teller
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.rtc.link import RtcLink, link_for
 from avatar_core.worker.host import ProcessRecord, die_with_parent
@@ -25,14 +24,18 @@ AGENT_NAME = "avatar-demo"
 PERSON = "you"
 REGISTERED = "REGISTERED"
 SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
-TELL = "demo.tell"
-TELL_S = 5.0
-TELL_AGAIN_S = 0.5
-TELL_TIMES = 60
-FRAME_S = 0.02
-TTS_SPEED = 5
 
-Facts = dict[str, Any]
+
+class Job(NamedTuple):
+    """What a dispatch asks for.
+
+    Attributes:
+        provider: The chain of avatars; by default that of AVATAR_PROVIDER.
+        talks: Whether it greets and answers by itself, as the page wants it.
+    """
+
+    provider: str | None = None
+    talks: bool = False
 
 
 def main() -> None:
@@ -65,44 +68,39 @@ async def _serve_jobs() -> None:
 async def entrypoint(ctx: JobContext) -> None:
     """The job: everything a user writes to give an agent a face is in here."""
     await ctx.connect()
+    job = Job(**json.loads(ctx.job.metadata or "{}"))
     session: AgentSession[None] = AgentSession()
-    avatar = create_avatar()
+    avatar = create_avatar(job.provider)
     link = link_for(ctx.room)
-    facts: asyncio.Queue[Facts] = asyncio.Queue()
-    telling = asyncio.create_task(_tell(link, facts))
-
-    async def say(text: str) -> Facts:
-        speech = await asyncio.to_thread(Speech().speak, text)
-        said_at = time.time()
-        handle = session.say(text, audio=_frames(speech))
-        await handle
-        history = [item.text_content for item in session.history.items if item.type == "message"]
-        return {
-            "interrupted": handle.interrupted,
-            "history": history[-1] if history else "",
-            "said_at": said_at,
-        }
-
-    async def interrupt(_: str) -> Facts:
-        await session.interrupt()
-        return {}
+    teller = Teller(link, PERSON)
+    talk = Talk(session, teller)
 
     async def kill(_: str) -> Facts:
         record = ProcessRecord.read(avatar.avatar.state) if avatar.avatar is not None else None
         if record is not None:
             os.kill(record.pid, signal.SIGKILL)
+            teller.tell("killed", pid=record.pid)
         return {"killed": record.pid if record is not None else None}
 
-    for method, action in ((SAY, say), (INTERRUPT, interrupt), (KILL, kill)):
+    for method, action in ((SAY, talk.say), (INTERRUPT, talk.interrupt), (KILL, kill)):
         _serve(link, method, action)
     for name in ("state_changed", "avatar_joined", "avatar_error"):
-        avatar.on(name, lambda event: facts.put_nowait(_fact(event)))
-    ctx.add_shutdown_callback(_stopper(telling))
+        avatar.on(name, lambda event: teller.tell(**_fact(event)))
+    ctx.add_shutdown_callback(teller.stop)
+    session.on("close", lambda _: ctx.shutdown())
 
     await avatar.start(session, room=ctx.room)
-    await session.start(Agent(instructions="You speak when told to."), room=ctx.room)
+    await session.start(
+        Agent(instructions="You speak when told to."),
+        room=ctx.room,
+        room_options=RoomOptions(
+            text_input=TextInputOptions(talk.answer), participant_identity=PERSON
+        ),
+    )
     await avatar.wait_for_join()
-    facts.put_nowait({"what": "ready", "provider": avatar.provider})
+    teller.tell("ready", provider=avatar.provider)
+    if job.talks:
+        await talk.begin(GREETING)
 
 
 def _serve(link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, Any, Facts]]) -> None:
@@ -120,37 +118,6 @@ def _fact(event: AvatarEvent) -> Facts:
     if isinstance(event, AvatarFailed):
         return {"what": "failed", "provider": event.provider, "error": str(event.error)}
     return {"what": type(event).__name__}
-
-
-async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:
-    """The speech as a good TTS brings it: several times faster than it plays."""
-    size = 2 * round(speech.rate_hz * FRAME_S)
-    for start in range(0, len(speech.pcm), size):
-        pcm = speech.pcm[start : start + size]
-        yield rtc.AudioFrame(pcm, speech.rate_hz, 1, len(pcm) // 2)
-        await asyncio.sleep(FRAME_S / TTS_SPEED)
-
-
-async def _tell(link: RtcLink, facts: asyncio.Queue[Facts]) -> None:
-    while True:
-        await _tell_one(link, json.dumps(await facts.get()))
-
-
-async def _tell_one(link: RtcLink, fact: str) -> None:
-    """Tell it, and again where it is lost: the agent may be reconnecting."""
-    for _ in range(TELL_TIMES):
-        try:
-            await link.call(PERSON, TELL, fact, timeout_s=TELL_S)
-            return
-        except RoomError:
-            await asyncio.sleep(TELL_AGAIN_S)
-
-
-def _stopper(task: asyncio.Task[None]) -> Callable[[], Coroutine[Any, Any, None]]:
-    async def stop() -> None:
-        task.cancel()
-
-    return stop
 
 
 if __name__ == "__main__":

@@ -6,25 +6,20 @@ import asyncio
 import logging
 import os
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
-from livekit import api
-
-from avatar_core.cli.demo import agent
+from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.person import Heard, Person
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.speech import SpokenText
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
 from avatar_core.devserver import DevServer
-from avatar_core.devserver.find import cache_dir
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import resolve
-from avatar_core.settings import AvatarSettings, LiveKitSettings
+from avatar_core.settings import AvatarSettings
 
 PARAGRAPH = (
     "Hello, I am your agent, and this is my face. "
@@ -39,9 +34,6 @@ SENTENCES = (
 )
 SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5
-STOP_S = 12.0
-REGISTER_S = 30.0
-AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
 
 
 def run(seconds: float | None, *, allow_remote: bool) -> int:
@@ -59,7 +51,7 @@ def run(seconds: float | None, *, allow_remote: bool) -> int:
         view.error(error)
         return 1
     except TimeoutError:
-        view.error(ServerError("a step of the demo took too long.", hint=f"See {AGENT_LOG}."))
+        view.error(ServerError("a step of the demo took too long.", hint=f"See {stage.AGENT_LOG}."))
         return 1
     except KeyboardInterrupt:
         view.line("Stopped.")
@@ -73,17 +65,17 @@ async def _course(view: View, seconds: float | None, allow_remote: bool) -> int:
             server = await stack.enter_async_context(
                 DevServer.from_environment(progress=progress, allow_remote=allow_remote)
             )
-            _offer(server)
+            stage.offer(server)
             view.step("livekit-server", server.url, time.monotonic() - began)
             progress("Starting the agent server")
-            await stack.enter_async_context(_agent_server(AGENT_LOG))
+            await stack.enter_async_context(stage.agent_server())
             view.step("agent server", "registered", time.monotonic() - began)
             progress("Waiting for the agent and its avatar")
             person = Person(view.told)
             room = f"demo-{secrets.token_hex(4)}"
             await stack.enter_async_context(_dispatched(server, room))
             stack.push_async_callback(person.leave)
-            await person.join(server.url, _token(server, room))
+            await person.join(server.url, stage.person_token(server, room))
             await person.agent_ready()
             view.step("agent and avatar", "ready", time.monotonic() - began)
         return await _conversation(view, person, seconds)
@@ -155,70 +147,11 @@ async def _until(at: float) -> None:
     await asyncio.sleep(max(0.0, at - loop_time()))
 
 
-# Set-up.
-
-
-def _offer(server: DevServer) -> None:
-    """Jobs run in child processes, which read the server from the environment, as anywhere."""
-    os.environ.update(
-        LIVEKIT_URL=server.url,
-        LIVEKIT_API_KEY=server.api_key,
-        LIVEKIT_API_SECRET=server.api_secret,
-    )
-    LiveKitSettings.load()
-
-
-@asynccontextmanager
-async def _agent_server(log: Path) -> AsyncIterator[None]:
-    # In a process of its own: livekit-agents turns SIGINT off while it starts a job.
-    log.parent.mkdir(parents=True, exist_ok=True)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        agent.__name__,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=log.open("wb"),
-        start_new_session=True,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    try:
-        async with asyncio.timeout(REGISTER_S):
-            while (line := await child.stdout.readline()).decode().strip() != agent.REGISTERED:
-                if not line:
-                    raise ServerError(
-                        "the agent server ended as it started.",
-                        hint=f"Its log is {log}.",
-                    )
-        yield
-    finally:
-        child.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await child.wait()
-        except TimeoutError:
-            child.kill()
-            await child.wait()
-
-
 @asynccontextmanager
 async def _dispatched(server: DevServer, room: str) -> AsyncIterator[None]:
-    async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
-        await client.agent_dispatch.create_dispatch(
-            api.CreateAgentDispatchRequest(agent_name=agent.AGENT_NAME, room=room)
-        )
+    async with stage.client_of(server) as client:
+        await stage.dispatch(client, room)
         try:
             yield
         finally:
-            async with asyncio.timeout(STOP_S):
-                await client.room.delete_room(api.DeleteRoomRequest(room=room))
-
-
-def _token(server: DevServer, room: str) -> str:
-    return (
-        api.AccessToken(server.api_key, server.api_secret)
-        .with_identity(agent.PERSON)
-        .with_grants(api.VideoGrants(room_join=True, room=room))
-        .to_jwt()
-    )
+            await stage.delete(client, room)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from avatar_core.cli.demo.agent import INTERRUPT, KILL, SAY, TELL, Facts
+from avatar_core.cli.demo.agent import INTERRUPT, KILL, SAY
+from avatar_core.cli.demo.talk import TELL, Facts
 from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import loop_time

@@ -1,0 +1,103 @@
+"""What both demos need: an agent server in a process of its own, a dispatched room, a token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from livekit import api
+
+from avatar_core.cli.demo import agent
+from avatar_core.contracts.errors import ServerError
+from avatar_core.devserver import DevServer
+from avatar_core.devserver.find import cache_dir
+from avatar_core.settings import LiveKitSettings
+
+REGISTER_S = 30.0
+STOP_S = 12.0
+AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
+
+
+def offer(server: DevServer) -> None:
+    """Jobs run in child processes, which read the server from the environment, as anywhere."""
+    os.environ.update(
+        LIVEKIT_URL=server.url,
+        LIVEKIT_API_KEY=server.api_key,
+        LIVEKIT_API_SECRET=server.api_secret,
+    )
+    LiveKitSettings.load()
+
+
+@asynccontextmanager
+async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
+    """The agent server, registered; it ends with the block.
+
+    Raises:
+        ServerError: It ended as it started.
+    """
+    # In a process of its own: livekit-agents turns SIGINT off while it starts a job.
+    log.parent.mkdir(parents=True, exist_ok=True)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        agent.__name__,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=log.open("wb"),
+        start_new_session=True,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        async with asyncio.timeout(REGISTER_S):
+            while (line := await child.stdout.readline()).decode().strip() != agent.REGISTERED:
+                if not line:
+                    raise ServerError(
+                        "the agent server ended as it started.",
+                        hint=f"Its log is {log}.",
+                    )
+        yield
+    finally:
+        child.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await child.wait()
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+
+@asynccontextmanager
+async def client_of(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
+    """A client of the server's API."""
+    async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
+        yield client
+
+
+async def dispatch(client: api.LiveKitAPI, room: str, job: agent.Job | None = None) -> None:
+    """Send the agent into a room."""
+    metadata = json.dumps(job._asdict()) if job else ""
+    await client.agent_dispatch.create_dispatch(
+        api.CreateAgentDispatchRequest(agent_name=agent.AGENT_NAME, room=room, metadata=metadata)
+    )
+
+
+async def delete(client: api.LiveKitAPI, room: str) -> None:
+    """End a room for everybody in it."""
+    async with asyncio.timeout(STOP_S):
+        await client.room.delete_room(api.DeleteRoomRequest(room=room))
+
+
+def person_token(server: DevServer, room: str) -> str:
+    """Lets a person into the room."""
+    return (
+        api.AccessToken(server.api_key, server.api_secret)
+        .with_identity(agent.PERSON)
+        .with_grants(api.VideoGrants(room_join=True, room=room))
+        .to_jwt()
+    )

@@ -1,0 +1,128 @@
+"""What the demo's agent says, and the facts it tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.agents.voice import SpeechHandle
+from livekit.agents.voice.room_io import TextInputEvent
+
+from avatar_core.cli.demo.answers import answer_to
+from avatar_core.cli.speech import Speech, SpokenText
+from avatar_core.contracts.errors import RoomError
+from avatar_core.rtc.link import RtcLink
+
+TELL = "demo.tell"
+TELL_S = 5.0
+TELL_AGAIN_S = 0.5
+TELL_TIMES = 60
+FRAME_S = 0.02
+TTS_SPEED = 5
+
+Facts = dict[str, Any]
+
+
+class Teller:
+    """Tells somebody in the room facts, in their order; what is lost is told again.
+
+    Args:
+        link: The agent's place in the room.
+        listener: Whom, by identity.
+    """
+
+    def __init__(self, link: RtcLink, listener: str) -> None:
+        self._link = link
+        self._listener = listener
+        self._facts: asyncio.Queue[Facts] = asyncio.Queue()
+        self._telling = asyncio.create_task(self._tell())
+
+    def tell(self, what: str, **fact: Any) -> None:
+        """Say so, as soon as it can be heard."""
+        self._facts.put_nowait({"what": what, **fact})
+
+    async def stop(self) -> None:
+        """Tell no more."""
+        self._telling.cancel()
+
+    async def _tell(self) -> None:
+        while True:
+            fact = json.dumps(await self._facts.get())
+            for _ in range(TELL_TIMES):
+                try:
+                    await self._link.call(self._listener, TELL, fact, timeout_s=TELL_S)
+                    break
+                except RoomError:  # the agent may be reconnecting, the listener not yet there
+                    await asyncio.sleep(TELL_AGAIN_S)
+
+
+class Talk:
+    """The agent's part of the conversation.
+
+    Args:
+        session: Speaks.
+        teller: Told how it goes.
+    """
+
+    def __init__(self, session: AgentSession[None], teller: Teller) -> None:
+        self._session = session
+        self._teller = teller
+        self._asked_at: float | None = None
+        session.on("agent_state_changed", lambda event: self._changed(event.new_state))
+
+    async def say(self, text: str) -> Facts:
+        """Say it, and return how it ended."""
+        speech = await asyncio.to_thread(Speech().speak, text)
+        said_at = time.time()
+        handle = self._session.say(text, audio=_frames(speech))
+        await handle
+        return {"interrupted": handle.interrupted, "history": self._last(), "said_at": said_at}
+
+    async def interrupt(self, _: str = "") -> Facts:
+        """Fall silent."""
+        began_at = time.monotonic()
+        await self._session.interrupt()
+        self._measure("silent after", began_at)
+        return {}
+
+    async def answer(self, _: AgentSession[None], event: TextInputEvent) -> None:
+        """Answer what somebody typed; what is being said gives way."""
+        self._asked_at = time.monotonic()
+        await self._session.interrupt()
+        await self.begin(answer_to(event.text))
+
+    async def begin(self, text: str) -> None:
+        """Begin to say it."""
+        speech = await asyncio.to_thread(Speech().speak, text)
+        handle = self._session.say(text, audio=_frames(speech))
+        handle.add_done_callback(self._done)
+
+    def _done(self, handle: SpeechHandle) -> None:
+        if handle.interrupted:
+            self._teller.tell("heard", text=self._last())
+
+    def _last(self) -> str:
+        said = [item.text_content for item in self._session.history.items if item.type == "message"]
+        return (said[-1] if said else "") or ""
+
+    def _changed(self, state: str) -> None:
+        if state == "speaking" and self._asked_at is not None:
+            self._measure("first sound after", self._asked_at)
+            self._asked_at = None
+
+    def _measure(self, name: str, since_s: float) -> None:
+        self._teller.tell("latency", name=name, ms=round(1000 * (time.monotonic() - since_s)))
+
+
+async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:
+    """The speech as a good TTS brings it: several times faster than it plays."""
+    size = 2 * round(speech.rate_hz * FRAME_S)
+    for start in range(0, len(speech.pcm), size):
+        pcm = speech.pcm[start : start + size]
+        yield rtc.AudioFrame(pcm, speech.rate_hz, 1, len(pcm) // 2)
+        await asyncio.sleep(FRAME_S / TTS_SPEED)
