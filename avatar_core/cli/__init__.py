@@ -30,11 +30,15 @@ def demo(
         bool,
         typer.Option(help="Use LIVEKIT_URL even where its host is not this machine."),
     ] = False,
+    port: Annotated[
+        int, typer.Option(envvar="DEMO_PORT", min=0, max=65535, help="Of the page; 0: any.")
+    ] = 0,
+    open: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """A real agent speaks in a real room, through the avatar of AVATAR_PROVIDER (mock)."""
-    from avatar_core.cli.demo.course import run
+    """Talk to a real agent with the face of AVATAR_PROVIDER (local), on a page of your own."""
+    from avatar_core.cli.demo.run import Options, run
 
-    raise typer.Exit(run(seconds, allow_remote=allow_remote))
+    raise typer.Exit(run(Options(seconds, allow_remote, port, browse=open)))
 
 
 @app.command()

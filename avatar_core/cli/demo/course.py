@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import secrets
-import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
-from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.person import Heard, Person
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.speech import SpokenText
 from avatar_core.contracts.clock import loop_time
-from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
-from avatar_core.devserver import DevServer
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import resolve
-from avatar_core.settings import AvatarSettings
 
 PARAGRAPH = (
     "Hello, I am your agent, and this is my face. "
@@ -36,52 +24,14 @@ SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5
 
 
-def run(seconds: float | None, *, allow_remote: bool) -> int:
-    """Run the demo; the exit code is 0 if every word was heard as it must be."""
-    os.environ["AVATAR_PROVIDER"] = os.environ.get("AVATAR_PROVIDER") or "mock"
-    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
-    view = View()
-    try:
-        resolve(None, ProviderRegistry(), AvatarSettings.load())
-        return asyncio.run(_course(view, seconds, allow_remote))
-    except ConfigError as error:
-        view.error(error)
-        return 2
-    except AvatarError as error:
-        view.error(error)
-        return 1
-    except TimeoutError:
-        view.error(ServerError("a step of the demo took too long.", hint=f"See {stage.AGENT_LOG}."))
-        return 1
-    except KeyboardInterrupt:
-        view.line("Stopped.")
-        return 130
+async def converse(view: View, person: Person, seconds: float | None) -> int:
+    """Speak, interrupt, speak on, kill, check; the exit code is 0 if all was as it must be.
 
-
-async def _course(view: View, seconds: float | None, allow_remote: bool) -> int:
-    began = time.monotonic()
-    async with AsyncExitStack() as stack:
-        with view.setting_up("Looking for a livekit-server") as progress:
-            server = await stack.enter_async_context(
-                DevServer.from_environment(progress=progress, allow_remote=allow_remote)
-            )
-            stage.offer(server)
-            view.step("livekit-server", server.url, time.monotonic() - began)
-            progress("Starting the agent server")
-            await stack.enter_async_context(stage.agent_server())
-            view.step("agent server", "registered", time.monotonic() - began)
-            progress("Waiting for the agent and its avatar")
-            person = Person(view.told)
-            room = f"demo-{secrets.token_hex(4)}"
-            await stack.enter_async_context(_dispatched(server, room))
-            stack.push_async_callback(person.leave)
-            await person.join(server.url, stage.person_token(server, room))
-            await person.agent_ready()
-            view.step("agent and avatar", "ready", time.monotonic() - began)
-        return await _conversation(view, person, seconds)
-
-
-async def _conversation(view: View, person: Person, seconds: float | None) -> int:
+    Args:
+        view: Shows it.
+        person: Listens, in the room with the agent.
+        seconds: About how long; None speaks on for ever.
+    """
     view.says(PARAGRAPH)
     cut_at = 0.0
 
@@ -145,13 +95,3 @@ def _faults(first: Heard, second: Heard, *, allowed_twice: int) -> list[str]:
 
 async def _until(at: float) -> None:
     await asyncio.sleep(max(0.0, at - loop_time()))
-
-
-@asynccontextmanager
-async def _dispatched(server: DevServer, room: str) -> AsyncIterator[None]:
-    async with stage.client_of(server) as client:
-        await stage.dispatch(client, room)
-        try:
-            yield
-        finally:
-            await stage.delete(client, room)

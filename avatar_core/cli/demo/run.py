@@ -1,0 +1,115 @@
+"""`avatar demo`: set up, and let the agent talk: to a page, or to a listener who checks it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+import time
+import webbrowser
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from avatar_core.cli.demo import stage
+from avatar_core.cli.demo.course import converse
+from avatar_core.cli.demo.person import Person
+from avatar_core.cli.demo.site import Site, is_built
+from avatar_core.cli.demo.view import View
+from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
+from avatar_core.devserver import DevServer
+from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.engine.selection import resolve
+from avatar_core.settings import AvatarSettings
+
+PROVIDER = "local"
+"""Whose face speaks where AVATAR_PROVIDER names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for.
+
+    Attributes:
+        seconds: Speak for about so long, check what was heard, and exit; None opens a page.
+        allow_remote: Use LIVEKIT_URL even where its host is not this machine.
+        port: Of the page; 0 for any that is free.
+        browse: Open the page in a browser where there is one.
+    """
+
+    seconds: float | None = None
+    allow_remote: bool = False
+    port: int = 0
+    browse: bool = True
+
+
+def run(options: Options) -> int:
+    """Run the demo; the exit code is 0 if every word was heard as it must be."""
+    os.environ["AVATAR_PROVIDER"] = os.environ.get("AVATAR_PROVIDER") or PROVIDER
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
+    view = View()
+    try:
+        resolve(None, ProviderRegistry(), AvatarSettings.load())
+        return asyncio.run(_demo(view, options))
+    except ConfigError as error:
+        view.error(error)
+        return 2
+    except AvatarError as error:
+        view.error(error)
+        return 1
+    except TimeoutError:
+        view.error(ServerError("a step of the demo took too long.", hint=f"See {stage.AGENT_LOG}."))
+        return 1
+    except KeyboardInterrupt:
+        view.line("Stopped.")
+        return 130
+
+
+async def _demo(view: View, options: Options) -> int:
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        with view.setting_up("Looking for a livekit-server") as progress:
+            server = await stack.enter_async_context(
+                DevServer.from_environment(progress=progress, allow_remote=options.allow_remote)
+            )
+            stage.offer(server)
+            view.step("livekit-server", server.url, time.monotonic() - began)
+            progress("Starting the agent server")
+            await stack.enter_async_context(stage.agent_server())
+            view.step("agent server", "registered", time.monotonic() - began)
+        if options.seconds is None and is_built():
+            return await _page(view, server, options)
+        return await _check(view, server, options, stack, began)
+
+
+async def _page(view: View, server: DevServer, options: Options) -> int:
+    site = Site(server, os.environ["AVATAR_PROVIDER"])
+    async with site.serve(options.port) as address:
+        view.line(f"Your agent is at {address} (Ctrl-C ends it)")
+        if options.browse and _has_browser():
+            await asyncio.to_thread(webbrowser.open, address)
+        await asyncio.Event().wait()
+    return 0
+
+
+async def _check(
+    view: View, server: DevServer, options: Options, stack: AsyncExitStack, began: float
+) -> int:
+    with view.setting_up("Waiting for the agent and its avatar"):
+        room, person = f"demo-{secrets.token_hex(4)}", Person(view.told)
+        client = await stack.enter_async_context(stage.client_of(server))
+        stack.push_async_callback(stage.delete, client, room)
+        await stage.dispatch(client, room)
+        stack.push_async_callback(person.leave)
+        await person.join(server.url, stage.person_token(server, room))
+        await person.agent_ready()
+        view.step("agent and avatar", "ready", time.monotonic() - began)
+    return await converse(view, person, options.seconds)
+
+
+def _has_browser() -> bool:
+    """A browser with a window; a terminal's would show nothing."""
+    if sys.platform in {"darwin", "win32"}:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,184 @@
+"""The demo's page: served on loopback, a room and an agent of its own for each who opens it.
+
+GET  /api/providers     {"provider": ..., "providers": [...]}
+POST /api/session       {"provider": ...}  ->  201 {"url", "token", "room", "provider"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+
+from aiohttp import ClientError, web
+from livekit import api
+
+from avatar_core.cli.demo import stage
+from avatar_core.cli.demo.agent import Job
+from avatar_core.contracts.address import is_loopback
+from avatar_core.contracts.errors import ConfigError
+from avatar_core.devserver import DevServer
+from avatar_core.engine.registry import VOICE, ProviderRegistry
+from avatar_core.engine.selection import resolve
+from avatar_core.settings import AvatarSettings
+
+PAGE = Path(str(files("avatar_core.cli.demo"))) / "page"
+"""As vite builds it from `web/`; it is in the wheel."""
+MOST_SESSIONS = 4
+MOST_BODY = 4096
+JOIN_S = 30.0
+"""A room counts as taken for so long before anybody is in it."""
+POLICY = (
+    "default-src 'self'; connect-src 'self' {urls}; img-src 'self' data:; "
+    "media-src 'self' blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def is_built() -> bool:
+    """Whether there is a page to serve."""
+    return (PAGE / "index.html").is_file()
+
+
+class Site:
+    """The page's server.
+
+    Args:
+        server: Where rooms are.
+        provider: The avatar of a session that names none.
+    """
+
+    def __init__(self, server: DevServer, provider: str) -> None:
+        self._server = server
+        self._provider = provider
+        self._begun: dict[str, float] = {}
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def serve(self, port: int) -> AsyncIterator[str]:
+        """Serve while the block lasts; gives the address.
+
+        Args:
+            port: 0 for any that is free.
+
+        Raises:
+            ConfigError: The port is taken.
+        """
+        runner = web.AppRunner(self._application(), access_log=None)
+        await runner.setup()
+        try:
+            with _listening(port) as listener:
+                await web.SockSite(runner, listener).start()
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            await runner.cleanup()
+            await self._end_all()
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=MOST_BODY, middlewares=[self._guard])
+        app.router.add_get("/", self._index)
+        app.router.add_get("/api/providers", self._providers)
+        app.router.add_post("/api/session", self._session)
+        app.router.add_static("/", PAGE)
+        return app
+
+    async def _index(self, _: web.Request) -> web.StreamResponse:
+        return web.FileResponse(PAGE / "index.html")
+
+    async def _providers(self, _: web.Request) -> web.StreamResponse:
+        names = [name for name in (*ProviderRegistry().names(), VOICE) if name != self._provider]
+        return web.json_response(
+            {"provider": self._provider, "providers": [self._provider, *names]}
+        )
+
+    async def _session(self, request: web.Request) -> web.StreamResponse:
+        try:
+            wanted = await request.json()
+            provider = str(wanted.get("provider") or self._provider)
+        except (ValueError, AttributeError):
+            return _error(400, "invalid_request", "The body must be a JSON object.")
+        try:
+            await asyncio.to_thread(resolve, provider, ProviderRegistry(), AvatarSettings.load())
+        except ConfigError as error:
+            return _error(422, error.code, str(error))
+        try:
+            async with self._lock, stage.client_of(self._server) as client:
+                if await self._taken(client) >= MOST_SESSIONS:
+                    said = f"{MOST_SESSIONS} pages are open already. Close one, and begin again."
+                    return _error(429, "too_many_sessions", said)
+                room = f"demo-{secrets.token_hex(4)}"
+                await stage.dispatch(client, room, Job(provider, talks=True))
+                self._begun[room] = time.monotonic()
+        except (ClientError, api.TwirpError, TimeoutError):
+            said = "The livekit-server is gone. Stop the demo with Ctrl-C, and start it again."
+            return _error(503, "server_gone", said)
+        answer = {
+            "url": self._server.url,
+            "token": stage.person_token(self._server, room),
+            "room": room,
+            "provider": provider,
+        }
+        return web.json_response(answer, status=201, headers={"Cache-Control": "no-store"})
+
+    async def _taken(self, client: api.LiveKitAPI) -> int:
+        """Rooms of ours that somebody is in, or is about to join."""
+        answer = await client.room.list_rooms(api.ListRoomsRequest(names=list(self._begun)))
+        peopled = {room.name for room in answer.rooms if room.num_participants}
+        now = time.monotonic()
+        self._begun = {
+            room: begun
+            for room, begun in self._begun.items()
+            if room in peopled or now - begun < JOIN_S
+        }
+        return len(self._begun)
+
+    async def _end_all(self) -> None:
+        with suppress(ClientError, api.TwirpError, TimeoutError):
+            async with stage.client_of(self._server) as client:
+                for room in self._begun:
+                    with suppress(api.TwirpError):
+                        await stage.delete(client, room)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Only pages of this machine may ask, and only this machine is asked by ours."""
+        if not is_loopback(request.url.host or ""):
+            return _error(403, "not_this_machine", "This page is for this machine alone.")
+        if request.method == "POST" and request.content_type != "application/json":
+            return _error(415, "invalid_request", "The body must be JSON.")
+        try:
+            response = await handler(request)
+        except web.HTTPException as refusal:
+            code = (refusal.reason or "error").lower().replace(" ", "_")
+            response = _error(refusal.status, code, refusal.reason or "")
+        http = self._server.url.replace("ws", "http", 1)
+        response.headers["Content-Security-Policy"] = POLICY.format(
+            urls=f"{self._server.url} {http}"
+        )
+        return response
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"port {port} is taken ({error.strerror}).",
+            hint="Set DEMO_PORT to another one, or to 0 for any that is free.",
+        ) from error
+    return listener
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    body = json.dumps({"error": {"code": code, "message": message}})
+    return web.Response(text=body, status=status, content_type="application/json")
