@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ KEY = "a-key-of-a-test-server"
 FLASH = "avatar_core.sim.flash:FlashRenderer"
 NOWHERE = {"livekit_url": "ws://127.0.0.1:9", "token": "a token that is used by nobody"}
 TEST_S = 30.0
+TURNS = 10
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Desk:
         self.sessions = sessions
         self._http = http
 
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.url.removeprefix("http://").split(":")
+        return host, int(port)
+
     async def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = KEY, **headers: str
     ) -> Answer:
@@ -94,9 +101,19 @@ async def desk(start: Starter, limit: int = 4) -> AsyncIterator[Desk]:
             yield Desk(f"http://{host}:{port}", app[SESSIONS], http)
     finally:
         await runner.cleanup()
-        readers = [task for task in asyncio.all_tasks() if task.get_name().startswith("worker ")]
-        if readers:  # of the output of workers that are gone
-            await asyncio.wait(readers, timeout=5.0)
+        await _reaped()
+
+
+async def _reaped() -> None:
+    """Let the loop note the end of every worker, before it ends itself."""
+    readers = [task for task in asyncio.all_tasks() if task.get_name().startswith("worker ")]
+    if readers:
+        await asyncio.wait(readers, timeout=5.0)
+    for thread in threading.enumerate():
+        if thread.name.startswith("waitpid-"):
+            await asyncio.to_thread(thread.join, 5.0)
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 async def flash(wanted: CreateSession) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from avatar_provider_local import server as server_module
 from avatar_provider_local import sessions
 from avatar_provider_local.shapes import CreateSession
 from livekit import api
@@ -15,6 +16,7 @@ from livekit import api
 from avatar_core import start_worker
 from avatar_core.devserver import DevServer
 from providers.local.tests.desk import (
+    KEY,
     NOWHERE,
     Hanging,
     desk,
@@ -131,6 +133,33 @@ async def test_a_wrong_key(key: str | None, method: str, path: str) -> None:
         assert start.begun == 0
 
 
+async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "BODY_S", 0.1)
+    async with desk(Hanging()) as local:
+        reader, writer = await asyncio.open_connection(*local.address)
+        writer.write(
+            f"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\n"
+            "Content-Length: 9\r\n\r\n{".encode()
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert local.sessions.alive == 0
+
+
+async def test_a_body_of_unknown_length_is_bounded_too() -> None:
+    async with desk(Hanging()) as local:
+        reader, writer = await asyncio.open_connection(*local.address)
+        writer.write(
+            f"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        writer.writelines(b"1000\r\n" + b"x" * 0x1000 + b"\r\n" for _ in range(20))
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 413 ")
+
+
 async def test_a_worker_that_dies_at_once() -> None:
     async def broken(wanted: CreateSession) -> Mapping[str, Any]:
         return await start_worker(
@@ -157,7 +186,7 @@ async def test_a_worker_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> 
         assert (start.broken_off, local.sessions.alive) == (1, 0)
 
 
-async def test_a_defect_of_ours_is_one_message(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_of_a_start_is_one_message() -> None:
     async def defect(wanted: CreateSession) -> Mapping[str, Any]:
         raise ZeroDivisionError(wanted.token.get_secret_value())
 

@@ -98,7 +98,7 @@ class Session:
             self.reason = f"its worker was not in the room within {START_S:g} s"
         except AvatarError as error:
             log.warning("The session %s did not begin: %s", self.id, error.message.rstrip())
-            self.reason = error.message.strip().splitlines()[-1].strip()  # its last words
+            self.reason = _shortly(error.message)
         except Exception as error:
             log.exception("The session %s broke.", self.id)
             self.reason = f"it broke with {type(error).__name__}"
@@ -108,6 +108,13 @@ class Session:
     def _over(self, _: asyncio.Task[None]) -> None:
         self.state = State.ENDED
         self._settled.set()
+
+
+def _shortly(message: str) -> str:
+    """A worker's last words are many; its error has a code, its libraries' have none."""
+    what, *words = [line.strip() for line in message.strip().splitlines()]
+    last = next((line for line in words if line.startswith("[AV")), words[-1] if words else "")
+    return f"{what.removesuffix(' It said:').rstrip('.')}: {last}" if last else what
 
 
 class Sessions:
