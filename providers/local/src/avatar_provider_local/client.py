@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -41,7 +42,7 @@ class LocalServer:
                 "token": SecretStr(request.avatar_token()),
                 "face": dict(face),
             },
-            headers={"Idempotency-Key": request.key},
+            headers={"Idempotency-Key": sha256(request.key.encode()).hexdigest()},
             timeout_s=request.deadline_s,
         )
         avatar = ProvisionedAvatar(
