@@ -1,0 +1,95 @@
+import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
+import { useEffect, useState } from 'react';
+
+import { AgentVisualizer } from './AgentVisualizer';
+import { Caption } from './Caption';
+import { Controls } from './Controls';
+import { Latencies } from './Latencies';
+import { State } from './State';
+import { TextBox } from './TextBox';
+import { type Talk, useTalk } from './useTalk';
+
+export function App() {
+  const talk = useTalk();
+  const { interrupt } = talk;
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => event.key === 'Escape' && interrupt();
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [interrupt]);
+
+  return (
+    <>
+      <header>
+        <h1>avatar-core</h1>
+        <Theme />
+      </header>
+      <main>
+        {talk.phase === 'talking' && talk.room ? (
+          <RoomContext.Provider value={talk.room}>
+            <Conversation talk={talk} />
+          </RoomContext.Provider>
+        ) : (
+          <Start talk={talk} />
+        )}
+      </main>
+    </>
+  );
+}
+
+function Conversation({ talk }: { talk: Talk }) {
+  const { known } = talk;
+  return (
+    <>
+      <RoomAudioRenderer />
+      <section className="stage">
+        <AgentVisualizer provider={known.provider} />
+        <State provider={known.provider} ready={known.ready} />
+        <Caption cut={known.cut} />
+      </section>
+      <section className="side">
+        <Controls talk={talk} />
+        <TextBox say={talk.say} />
+        <Latencies latencies={known.latencies} />
+        {(talk.trouble || known.fault) && (
+          <p className="trouble" role="alert">
+            {talk.trouble || known.fault}
+          </p>
+        )}
+      </section>
+    </>
+  );
+}
+
+function Start({ talk }: { talk: Talk }) {
+  const joining = talk.phase === 'joining';
+  return (
+    <section className="start">
+      <h2>A voice agent with a face</h2>
+      <p>
+        It speaks from this machine and listens to what you type. Interrupt it in mid-sentence, or
+        kill its avatar while it speaks: its voice goes on.
+      </p>
+      <button onClick={() => void talk.start()} disabled={joining} autoFocus>
+        {joining ? 'Joining …' : talk.phase === 'over' ? 'Begin again' : 'Start'}
+      </button>
+      <p className="trouble" role="alert">
+        {talk.trouble}
+      </p>
+    </section>
+  );
+}
+
+function Theme() {
+  const [theme, setTheme] = useState('');
+  useEffect(() => {
+    document.documentElement.dataset['theme'] = theme;
+  }, [theme]);
+  const dark = theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  return (
+    <button className="quiet" onClick={() => setTheme(dark ? 'light' : 'dark')}>
+      {dark ? 'Light' : 'Dark'}
+    </button>
+  );
+}

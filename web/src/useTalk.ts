@@ -1,0 +1,144 @@
+import { DisconnectReason, Room, RoomEvent, RpcError } from 'livekit-client';
+import { useCallback, useEffect, useReducer, useRef, useState } from 'react';
+
+import { type Fact, type Known, learn, nothingKnown } from './facts';
+
+export type Phase = 'idle' | 'joining' | 'talking' | 'over';
+
+export interface Talk {
+  phase: Phase;
+  /** The room of the latest session. */
+  room: Room | null;
+  known: Known;
+  /** Why there is no session, or what went wrong in it. */
+  trouble: string;
+  providers: string[];
+  provider: string;
+  choose: (provider: string) => void;
+  start: () => Promise<void>;
+  interrupt: () => void;
+  kill: () => void;
+  say: (text: string) => void;
+}
+
+const LEFT: Partial<Record<DisconnectReason, string>> = {
+  [DisconnectReason.ROOM_DELETED]: 'The conversation was ended by the agent.',
+  [DisconnectReason.DUPLICATE_IDENTITY]: 'You joined this conversation from another place.',
+};
+const GONE = 'The server is gone. If the demo still runs, begin again.';
+const RECONNECT_TRIES = 3;
+
+/** One person's talk with the agent: its room, what is known, and what can be asked for. */
+export function useTalk(): Talk {
+  const [phase, setPhase] = useState<Phase>('idle');
+  const [room, setRoom] = useState<Room | null>(null);
+  const [trouble, setTrouble] = useState('');
+  const [providers, setProviders] = useState<string[]>([]);
+  const [provider, choose] = useState('');
+  const [known, tell] = useReducer(reduce, nothingKnown);
+  const current = useRef<Room | null>(null);
+
+  useEffect(() => {
+    fetch('api/providers')
+      .then((answer) => answer.json())
+      .then((offer: { provider: string; providers: string[] }) => {
+        setProviders(offer.providers);
+        choose(offer.provider);
+      })
+      .catch(() => setTrouble(GONE));
+    const leave = () => void current.current?.disconnect();
+    window.addEventListener('pagehide', leave);
+    return () => window.removeEventListener('pagehide', leave);
+  }, []);
+
+  const start = useCallback(async () => {
+    setPhase('joining');
+    setTrouble('');
+    tell(null);
+    await current.current?.disconnect();
+    const next = new Room({
+      adaptiveStream: false,
+      reconnectPolicy: {
+        nextRetryDelayInMs: ({ retryCount }) => (retryCount < RECONNECT_TRIES ? 500 : null),
+      },
+    });
+    current.current = next;
+    next.registerRpcMethod('demo.tell', async ({ payload }) => {
+      tell(JSON.parse(payload) as Fact);
+      return 'ok';
+    });
+    next.on(RoomEvent.Disconnected, (reason) => {
+      if (current.current !== next || reason === DisconnectReason.CLIENT_INITIATED) return;
+      setTrouble((reason !== undefined && LEFT[reason]) || GONE);
+      setPhase('over');
+    });
+    try {
+      const session = await open(provider);
+      await next.connect(session.url, session.token);
+      await next.startAudio();
+      setRoom(next);
+      setPhase('talking');
+    } catch (error) {
+      setTrouble(error instanceof Error ? error.message : GONE);
+      setPhase('over');
+    }
+  }, [provider]);
+
+  const ask = useCallback(async (method: string) => {
+    const agent = agentOf(current.current);
+    if (!agent) return;
+    try {
+      await current.current?.localParticipant.performRpc({
+        destinationIdentity: agent,
+        method,
+        payload: '',
+      });
+    } catch (error) {
+      setTrouble(error instanceof RpcError ? `The agent did not answer: ${error.message}.` : GONE);
+    }
+  }, []);
+
+  return {
+    phase,
+    room,
+    known,
+    trouble,
+    providers,
+    provider,
+    choose,
+    start,
+    interrupt: useCallback(() => void ask('demo.interrupt'), [ask]),
+    kill: useCallback(() => void ask('demo.kill'), [ask]),
+    say: useCallback((text: string) => {
+      current.current?.localParticipant
+        .sendText(text, { topic: 'lk.chat' })
+        .catch(() => setTrouble(GONE));
+    }, []),
+  };
+}
+
+function reduce(known: Known, fact: Fact | null): Known {
+  return fact ? learn(known, fact) : nothingKnown;
+}
+
+/** The agent itself, not its avatar. */
+function agentOf(room: Room | null): string | undefined {
+  const agents = [...(room?.remoteParticipants.values() ?? [])].filter((one) => one.isAgent);
+  return agents.find((one) => !one.attributes['lk.publish_on_behalf'])?.identity;
+}
+
+async function open(provider: string): Promise<{ url: string; token: string }> {
+  let answer: Response;
+  try {
+    answer = await fetch('api/session', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ provider }),
+    });
+  } catch {
+    throw new Error('The demo is gone. Start it again with `make demo`.');
+  }
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.error?.message ?? answer.statusText);
+  return body;
+}
