@@ -52,11 +52,10 @@ function Conversation({ talk }: { talk: Talk }) {
         <Controls talk={talk} />
         <TextBox say={talk.say} />
         <Latencies latencies={known.latencies} />
-        {(talk.trouble || known.fault) && (
-          <p className="trouble" role="alert">
-            {talk.trouble || known.fault}
-          </p>
-        )}
+        {known.fault && <p className="fault">{known.fault}</p>}
+        <p className="trouble" role="alert">
+          {talk.trouble}
+        </p>
       </section>
     </>
   );

@@ -6,7 +6,7 @@ interface Props {
 
 /** Interrupt, kill, switch. */
 export function Controls({ talk }: Props) {
-  const { known, provider, providers } = talk;
+  const { begun, known, provider, providers } = talk;
   return (
     <div className="controls" role="group" aria-label="Controls">
       <button onClick={talk.interrupt} aria-keyshortcuts="Escape">
@@ -24,7 +24,7 @@ export function Controls({ talk }: Props) {
         </select>
       </label>
       <button className="quiet" onClick={() => void talk.start()}>
-        {provider === known.provider ? 'Begin again' : 'Switch provider'}
+        {provider === begun ? 'Begin again' : 'Switch provider'}
       </button>
     </div>
   );

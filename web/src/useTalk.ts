@@ -13,7 +13,9 @@ export interface Talk {
   /** Why there is no session, or what went wrong in it. */
   trouble: string;
   providers: string[];
+  /** Chosen for the next start, and at the latest one. */
   provider: string;
+  begun: string;
   choose: (provider: string) => void;
   start: () => Promise<void>;
   interrupt: () => void;
@@ -35,6 +37,7 @@ export function useTalk(): Talk {
   const [trouble, setTrouble] = useState('');
   const [providers, setProviders] = useState<string[]>([]);
   const [provider, choose] = useState('');
+  const [begun, setBegun] = useState('');
   const [known, tell] = useReducer(reduce, nothingKnown);
   const current = useRef<Room | null>(null);
 
@@ -54,6 +57,7 @@ export function useTalk(): Talk {
   const start = useCallback(async () => {
     setPhase('joining');
     setTrouble('');
+    setBegun(provider);
     tell(null);
     await current.current?.disconnect();
     const next = new Room({
@@ -105,6 +109,7 @@ export function useTalk(): Talk {
     trouble,
     providers,
     provider,
+    begun,
     choose,
     start,
     interrupt: useCallback(() => void ask('demo.interrupt'), [ask]),

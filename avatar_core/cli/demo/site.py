@@ -74,9 +74,9 @@ class Site:
         runner = web.AppRunner(self._application(), access_log=None)
         await runner.setup()
         try:
-            with _listening(port) as listener:
-                await web.SockSite(runner, listener).start()
-                yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            listener = _listening(port)
+            await web.SockSite(runner, listener).start()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             await runner.cleanup()
             await self._end_all()
