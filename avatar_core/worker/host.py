@@ -143,7 +143,7 @@ async def start_worker(
         await child.stdin.drain()
         await _until_ready(child, token)
     except BaseException as error:
-        await asyncio.shield(record.stop())
+        await asyncio.shield(asyncio.gather(record.stop(), child.wait()))
         if isinstance(error, ConnectionError):
             raise WorkerError("the worker process died as it started.") from error
         raise
