@@ -19,20 +19,15 @@ from itertools import pairwise
 
 import numpy as np
 import psutil
-import soxr
 from livekit import rtc
 
 from avatar_core.bench.speaker import Speaker
-from avatar_core.bench.stimulus import RATE_HZ
+from avatar_core.bench.stimulus import RATE_HZ, words
 from avatar_core.bench.systems import Ours
-from avatar_core.cli.speech import Speech
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.listener import Listener
 
-TEXT = (
-    "I speak without a break, so that every picture has something to show. My lips close for "
-    "papa, baby and mama, they are round for blue moon, and wide for cheese. "
-) * 2
+WORDS = 60
 WARM_S = 5.0
 TOLD_S = 10.0
 
@@ -64,9 +59,7 @@ def steadiness(pictures: Sequence[Seen]) -> Rows:
 
 async def measure(provider: str, minutes: float) -> Rows:
     """Speak for so long through a provider, in a room of the real server."""
-    spoken = Speech().speak(TEXT)
-    samples = np.frombuffer(spoken.pcm, "<i2").astype(np.float32)
-    pcm = soxr.resample(samples, spoken.rate_hz, RATE_HZ).astype("<i2").tobytes()
+    _, pcm = words(WORDS)
     pictures: list[Seen] = []
     size = [0, 0]
 
