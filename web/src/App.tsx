@@ -46,7 +46,7 @@ function Conversation({ talk }: { talk: Talk }) {
       <section className="stage">
         <AgentVisualizer provider={known.provider} />
         <State provider={known.provider} ready={known.ready} />
-        <Caption cut={known.cut} />
+        <Caption cuts={known.cuts} />
       </section>
       <section className="side">
         <Controls talk={talk} />

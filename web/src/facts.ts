@@ -16,8 +16,8 @@ export interface Known {
   ready: boolean;
   /** The latest fault, as the agent tells it. */
   fault: string;
-  /** What was heard of an answer that was cut short. */
-  cut: string | null;
+  /** How many answers were cut short so far. */
+  cuts: number;
   /** Milliseconds by name, the latest of each. */
   latencies: Record<string, number>;
 }
@@ -26,7 +26,7 @@ export const nothingKnown: Known = {
   provider: '',
   ready: false,
   fault: '',
-  cut: null,
+  cuts: 0,
   latencies: {},
 };
 
@@ -41,7 +41,7 @@ export function learn(known: Known, fact: Fact): Known {
     case 'failed':
       return { ...known, fault: fact.error };
     case 'heard':
-      return { ...known, cut: fact.text };
+      return { ...known, cuts: known.cuts + 1 };
     case 'latency':
       return measured(known, fact.name, fact.ms);
     default:

@@ -32,7 +32,7 @@ PAGE = Path(str(files("avatar_core.cli.demo"))) / "page"
 """As vite builds it from `web/`; it is in the wheel."""
 MOST_SESSIONS = 4
 MOST_BODY = 4096
-JOIN_S = 30.0
+JOIN_S = 5.0
 """A room counts as taken for so long before anybody is in it."""
 POLICY = (
     "default-src 'self'; connect-src 'self' {urls}; img-src 'self' data:; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 from livekit import rtc
@@ -34,11 +34,13 @@ class Teller:
     Args:
         link: The agent's place in the room.
         listener: Whom, by identity.
+        present: Over once the listener is there.
     """
 
-    def __init__(self, link: RtcLink, listener: str) -> None:
+    def __init__(self, link: RtcLink, listener: str, present: Awaitable[object]) -> None:
         self._link = link
         self._listener = listener
+        self._present = present
         self._facts: asyncio.Queue[Facts] = asyncio.Queue()
         self._telling = asyncio.create_task(self._tell())
 
@@ -51,13 +53,14 @@ class Teller:
         self._telling.cancel()
 
     async def _tell(self) -> None:
+        await self._present
         while True:
             fact = json.dumps(await self._facts.get())
             for _ in range(TELL_TIMES):
                 try:
                     await self._link.call(self._listener, TELL, fact, timeout_s=TELL_S)
                     break
-                except RoomError:  # the agent may be reconnecting, the listener not yet there
+                except RoomError:  # the agent may be reconnecting
                     await asyncio.sleep(TELL_AGAIN_S)
 
 
