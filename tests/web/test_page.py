@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, TimeoutError, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import TimeoutError as NeverCameError
 
 from avatar_core.cli.demo.site import is_built
 from avatar_core.devserver import DevServer
@@ -118,7 +119,7 @@ class Visit:
     async def until(self, selector: str, timeout_s: float = 20.0) -> None:
         try:
             await self.page.wait_for_selector(selector, timeout=1000 * timeout_s)
-        except TimeoutError as error:
+        except NeverCameError as error:
             shows = await self.page.locator("main").inner_text()
             raise AssertionError(f"{selector} never came; the page shows:\n{shows}") from error
 
