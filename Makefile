@@ -1,12 +1,12 @@
 # Each target sets itself up: python3 with pip, and make, are enough.
 BIN := .venv/bin
 
-.PHONY: help demo test check bench soak strain format clean
+.PHONY: help demo test check bench soak strain docs format clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-demo: ## Talk to a face: make demo AVATAR_PROVIDER=mock DEMO_SECONDS=20
+demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=20
 	@tools/setup.sh demo
 	@exec $(BIN)/avatar demo
 
@@ -33,6 +33,10 @@ soak: ## Talk for long, with interruptions and kills: make soak [SOAK_MINUTES=20
 strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10]
 	@tools/setup.sh bench
 	@exec $(BIN)/python -m avatar_core.bench.strain
+
+docs: ## Build the documentation into site/
+	@tools/setup.sh docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 format: ## Format, and fix what can be fixed
 	@tools/setup.sh test

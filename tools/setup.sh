@@ -1,10 +1,10 @@
 #!/bin/sh
-# Sets .venv up for `demo`, `bench` or `test`: with python3, pip and a package index at hand,
+# Sets .venv up for `demo`, `bench`, `docs` or `test`: with python3, pip and a package index at hand,
 # nothing else is needed. Costs a blink when nothing has changed.
 set -eu
 cd "$(dirname "$0")/.."
 
-level=${1:?usage: tools/setup.sh demo|bench|test}
+level=${1:?usage: tools/setup.sh demo|bench|docs|test}
 python=.venv/bin/python
 
 say() { echo "set-up: $*" >&2; }
@@ -59,6 +59,7 @@ install_project() {
         set -- "$@" -e "$(dirname "$project")"
     done
     if [ "$level" = test ]; then set -- "$@" --group dev; fi
+    if [ "$level" = docs ]; then set -- "$@" --group docs; fi
     say "installing what $level needs"
     uv_install "$@"
 }
