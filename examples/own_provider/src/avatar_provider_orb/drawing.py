@@ -1,0 +1,67 @@
+"""The orb: as large and as bright as the sound is loud, breathing while nobody speaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from avatar_core import AudioFormat, Picture, Renderer
+
+FPS = 25.0
+LOUD_RMS = 0.2
+"""Of full scale: from here the orb grows no more."""
+RISES, FALLS = 0.7, 0.25
+"""How much of the way to the new size it goes in one picture."""
+BREATH_S = 4.0
+GROUND = np.array((13, 17, 23), np.float32)
+
+
+class OrbRenderer(Renderer):
+    """Draws with numpy alone.
+
+    Args:
+        size: Width and height of a picture, pixels.
+        colour: Of the orb, `#rrggbb`.
+    """
+
+    def __init__(self, size: int, colour: str) -> None:
+        self.width = self.height = size
+        self.fps = FPS
+        self.audio = AudioFormat(24_000)
+        self._colour = np.array(list(bytes.fromhex(colour[1:])), np.float32)
+        x = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
+        self._distance = np.hypot(x, x[:, None])  # of each pixel from the middle, 1 at the edge
+        self._energy = 0.0
+        self._count = 0
+
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        """One picture for the stretch, none for an empty one."""
+        return [self._picture(_rms(chunk) / LOUD_RMS)] if chunk else []
+
+    def idle(self) -> Picture:
+        """The orb shrinks to its rest, and breathes."""
+        return self._picture(0.0)
+
+    def reset(self) -> None:
+        """The sound was cut: what is loud shrinks by itself."""
+
+    def _picture(self, energy: float) -> Picture:
+        step = RISES if energy > self._energy else FALLS
+        self._energy += step * (min(1.0, energy) - self._energy)
+        breath = math.sin(2 * math.pi * self._count / FPS / BREATH_S)
+        self._count += 1
+        radius = 0.32 + 0.02 * breath + 0.28 * self._energy
+        body = np.clip((radius - self._distance) * self.width / 2, 0, 1)
+        glow = np.exp(-np.maximum(self._distance - radius, 0) * (9 - 4 * self._energy))
+        light = (0.75 + 0.25 * self._energy) * np.maximum(body, 0.5 * glow)
+        pixels: npt.NDArray[np.uint8] = np.full((self.height, self.width, 4), 255, np.uint8)
+        pixels[..., :3] = GROUND + light[..., None] * (self._colour - GROUND)
+        return Picture(self.width, self.height, pixels.reshape(-1).data)
+
+
+def _rms(pcm: bytes) -> float:
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+    return float(np.sqrt(np.mean(samples**2)))
