@@ -34,11 +34,17 @@ def demo(
         int, typer.Option(envvar="DEMO_PORT", min=0, max=65535, help="Of the page; 0: any.")
     ] = 0,
     open: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    record: Annotated[
+        Path | None, typer.Option(help="Record it as a listener hears and sees it: talk.mp4.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Without a server, in memory, into demo.mp4.")
+    ] = False,
 ) -> None:
     """Talk to a real agent with the face of AVATAR_PROVIDER (local), on a page of your own."""
     from avatar_core.cli.demo.run import Options, run
 
-    raise typer.Exit(run(Options(seconds, allow_remote, port, browse=open)))
+    raise typer.Exit(run(Options(seconds, allow_remote, port, open, record, offline)))
 
 
 @app.command()

@@ -7,8 +7,10 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,7 +36,7 @@ LEVELS = BARS // 2 + 1  # the newest in the middle, older ones to its sides
 
 
 class Recorder:
-    """Records a room into an mp4; a thread writes, so nobody waits for it.
+    """Records a room into an mp4; a thread writes, so nobody waits for it. Close it, or enter it.
 
     Before the first picture, and where the face is gone, bars of the level move on a dark
     ground. Of several faces at once the one that was there first is shown.
@@ -51,6 +53,7 @@ class Recorder:
         self._told: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
         self._delay_s: dict[str, float] = {}
         self._fault: Exception | None = None
+        self._wanted = True
         self._thread = threading.Thread(target=self._write, name="avatar-recorder", daemon=True)
         self._thread.start()
 
@@ -77,6 +80,17 @@ class Recorder:
         if self._told.qsize() < MOST_WAITING:
             self._told.put((track, at_s, picture))
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            self._wanted = False  # what failed is no film; what was interrupted is one
+        with suppress(AvatarError) if kind is not None else nullcontext():
+            await self.aclose()
+
     async def aclose(self) -> None:
         """Complete the film; idempotent.
 
@@ -94,7 +108,10 @@ class Recorder:
         try:
             while (told := self._told.get()) is not None:
                 self._script.add(*told)
-            self._script.finish()
+            if self._wanted:
+                self._script.finish()
+            else:
+                self._script.film.discard()
         except Exception as error:
             self._fault = error
             self._script.film.discard()

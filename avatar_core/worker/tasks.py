@@ -30,6 +30,13 @@ async def stop(state: Mapping[str, Any]) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
 
+def kill(state: Mapping[str, Any]) -> None:
+    """End the worker of a record without a word, as SIGKILL does."""
+    task, _ = _running.get(str(state.get("task")), (None, None))
+    if task is not None:
+        task.cancel()
+
+
 async def exited(state: Mapping[str, Any]) -> None:
     """Return once the worker of a record has ended."""
     task, _ = _running.get(str(state.get("task")), (None, None))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 from livekit.agents.voice.room_io import RoomOptions, TextInputOptions
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.session import EventName, create_avatar
 from avatar_core.cli.demo.answers import GREETING
 from avatar_core.cli.demo.talk import Facts, Talk, Teller
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
@@ -23,6 +23,7 @@ from avatar_core.worker.host import ProcessRecord, die_with_parent
 AGENT_NAME = "avatar-demo"
 PERSON = "you"
 REGISTERED = "REGISTERED"
+EVENTS: tuple[EventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
 SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
 
 
@@ -85,8 +86,8 @@ async def entrypoint(ctx: JobContext) -> None:
 
     for method, action in ((SAY, talk.say), (INTERRUPT, talk.interrupt), (KILL, kill)):
         _serve(link, method, action)
-    for name in ("state_changed", "avatar_joined", "avatar_error"):
-        avatar.on(name, lambda event: teller.tell(**_fact(event)))
+    for name in EVENTS:
+        avatar.on(name, lambda event: teller.tell(**fact_of(event)))
     ctx.add_shutdown_callback(teller.stop)
     session.on("close", lambda _: ctx.shutdown())
 
@@ -111,7 +112,8 @@ def _serve(link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, An
     link.dispatcher.rpc(method, PERSON, answer)
 
 
-def _fact(event: AvatarEvent) -> Facts:
+def fact_of(event: AvatarEvent) -> Facts:
+    """What is told of an event."""
     if isinstance(event, StateChanged):
         return {"what": "state", "state": event.state.value, "provider": event.provider}
     if isinstance(event, AvatarJoined):

@@ -57,12 +57,12 @@ async def converse(view: View, person: Person, seconds: float | None) -> int:
         word, start_s, end_s = speech.words[int(KILL_AT * len(speech.words))]
         await _until(first_at + (start_s + end_s) / 2)
         at = loop_time()
-        pid = await person.kill_avatar()
-        if pid is None:
+        killed = await person.kill_avatar()
+        if killed is None:
             view.line("There is no avatar to kill: the agent speaks by its own voice.")
         else:
             killed_at = at
-            view.line(f"SIGKILL to the avatar's worker (pid {pid}) in mid-word, at “{word}”.")
+            view.line(f"{killed} in mid-word, at “{word}”.")
 
     second = await person.listen_to(text, kill)
     view.heard(second)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from livekit import rtc
+
 from avatar_core.cli.demo.agent import INTERRUPT, KILL, SAY
 from avatar_core.cli.demo.talk import TELL, Facts
+from avatar_core.cli.recording import Recorder
 from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import loop_time
@@ -62,10 +65,16 @@ class Heard:
 
 
 class Person:
-    """Joins the room before the agent does."""
+    """Joins the room before the agent does.
 
-    def __init__(self, tell: Callable[[Facts], None]) -> None:
+    Args:
+        tell: Gets the facts of the agent.
+        recorder: Records what is heard and seen.
+    """
+
+    def __init__(self, tell: Callable[[Facts], None], recorder: Recorder | None = None) -> None:
         self._tell = tell
+        self._recorder = recorder
         self._agent: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._listener: Listener | None = None
         self._speech = Speech()
@@ -74,7 +83,7 @@ class Person:
     async def join(self, url: str, token: str) -> None:
         """Enter the room as a listener."""
         self._listener = await Listener.join(
-            url, token, lambda track, at_s, pcm, rate_hz: self.ear.add(track, at_s, pcm, rate_hz)
+            url, token, self._hear, self._see if self._recorder is not None else None
         )
         self._listener.link.serve(TELL, self._told)
 
@@ -116,10 +125,10 @@ class Person:
         """Cut the agent short."""
         await self._ask(INTERRUPT, "", MARGIN_S)
 
-    async def kill_avatar(self) -> int | None:
-        """SIGKILL to the avatar's worker; its pid, or None where there is no worker."""
+    async def kill_avatar(self) -> str | None:
+        """End the avatar's worker without a word; how, or None where there is no worker."""
         pid: int | None = (await self._ask(KILL, "", MARGIN_S))["killed"]
-        return pid
+        return f"SIGKILL to the avatar's worker (pid {pid})" if pid is not None else None
 
     async def leave(self) -> None:
         """Leave the room."""
@@ -134,6 +143,15 @@ class Person:
     async def data_bytes(self) -> int:
         """Bytes of data packets that reached this listener."""
         return await self._listener.data_bytes() if self._listener is not None else 0
+
+    def _hear(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
+        self.ear.add(track, at_s, pcm, rate_hz)
+        if self._recorder is not None:
+            self._recorder.hear(track, at_s, pcm, rate_hz)
+
+    def _see(self, track: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
+        if self._recorder is not None:
+            self._recorder.see(track, at_s, frame, stamp_s)
 
     def _told(self, caller: str, payload: str) -> str:
         fact = json.loads(payload)

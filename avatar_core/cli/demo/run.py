@@ -10,13 +10,15 @@ import sys
 import time
 import webbrowser
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from avatar_core.cli.demo import stage
+from avatar_core.cli.demo import offline, stage
 from avatar_core.cli.demo.course import converse
 from avatar_core.cli.demo.person import Person
 from avatar_core.cli.demo.site import Site, is_built
 from avatar_core.cli.demo.view import View
+from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
@@ -36,12 +38,16 @@ class Options:
         allow_remote: Use LIVEKIT_URL even where its host is not this machine.
         port: Of the page; 0 for any that is free.
         browse: Open the page in a browser where there is one.
+        record: The mp4 that a listener's part is recorded into; no page is opened.
+        offline: Play it in memory, without a server.
     """
 
     seconds: float | None = None
     allow_remote: bool = False
     port: int = 0
     browse: bool = True
+    record: Path | None = None
+    offline: bool = False
 
 
 def run(options: Options) -> int:
@@ -67,6 +73,25 @@ def run(options: Options) -> int:
 
 
 async def _demo(view: View, options: Options) -> int:
+    how = offline.HOW_ELSE
+    if not options.offline:
+        try:
+            if options.record is None:
+                return await _live(view, options)
+            async with Recorder(options.record) as recorder:
+                seconds = options.seconds or offline.SECONDS
+                code = await _live(view, replace(options, seconds=seconds), recorder)
+            view.line(f"It is recorded in {options.record}.")
+            return code
+        except ServerError as error:
+            if not offline.is_all_there_is(allow_remote=options.allow_remote):
+                raise
+            how = error.hint
+    seconds = options.seconds or offline.SECONDS
+    return await offline.play(view, options.record or offline.FILM, seconds, how)
+
+
+async def _live(view: View, options: Options, recorder: Recorder | None = None) -> int:
     began = time.monotonic()
     async with AsyncExitStack() as stack:
         with view.setting_up("Looking for a livekit-server") as progress:
@@ -80,7 +105,7 @@ async def _demo(view: View, options: Options) -> int:
             view.step("agent server", "registered", time.monotonic() - began)
         if options.seconds is None and is_built():
             return await _page(view, server, options)
-        return await _check(view, server, options, stack, began)
+        return await _check(view, server, options, stack, began, recorder)
 
 
 async def _page(view: View, server: DevServer, options: Options) -> int:
@@ -94,10 +119,15 @@ async def _page(view: View, server: DevServer, options: Options) -> int:
 
 
 async def _check(
-    view: View, server: DevServer, options: Options, stack: AsyncExitStack, began: float
+    view: View,
+    server: DevServer,
+    options: Options,
+    stack: AsyncExitStack,
+    began: float,
+    recorder: Recorder | None,
 ) -> int:
     with view.setting_up("Waiting for the agent and its avatar"):
-        room, person = f"demo-{secrets.token_hex(4)}", Person(view.told)
+        room, person = f"demo-{secrets.token_hex(4)}", Person(view.told, recorder)
         client = await stack.enter_async_context(stage.client_of(server))
         stack.push_async_callback(stage.delete, client, room)
         await stage.dispatch(client, room)

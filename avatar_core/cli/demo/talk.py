@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from typing import Any, Protocol
 
 from livekit import rtc
 from livekit.agents import AgentSession
@@ -64,6 +64,13 @@ class Teller:
                     await asyncio.sleep(TELL_AGAIN_S)
 
 
+class Tells(Protocol):
+    """Passes facts on."""
+
+    def tell(self, what: str, **fact: Any) -> None:
+        """Say so."""
+
+
 class Talk:
     """The agent's part of the conversation.
 
@@ -72,7 +79,7 @@ class Talk:
         teller: Told how it goes.
     """
 
-    def __init__(self, session: AgentSession[None], teller: Teller) -> None:
+    def __init__(self, session: AgentSession[Any], teller: Tells) -> None:
         self._session = session
         self._teller = teller
         self._asked_at: float | None = None
