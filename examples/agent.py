@@ -1,0 +1,25 @@
+"""The smallest agent with a face. Its models are those of LiveKit Inference; take your own.
+
+LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET name the project, AVATAR_PROVIDER the face:
+
+    AVATAR_PROVIDER=local python -m livekit.agents start --dev examples/agent.py
+"""
+
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext
+
+import avatar_core
+
+server = AgentServer()
+
+
+@server.rtc_session()
+async def entrypoint(ctx: JobContext) -> None:
+    """One conversation: a job that LiveKit sends here."""
+    await ctx.connect()
+    session: AgentSession[None] = AgentSession(
+        stt="deepgram/nova-3", llm="openai/gpt-4.1-mini", tts="cartesia/sonic-3"
+    )
+    avatar = avatar_core.create_avatar()
+    await avatar.start(session, room=ctx.room)
+    await session.start(Agent(instructions="You are a friendly guide. Be brief."), room=ctx.room)
+    await session.generate_reply(instructions="Greet the user.")
