@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,48 @@ import avatar_core
 from avatar_core.settings import AvatarSettings, Settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "examples/own_provider/README.md",
+]
+ERRORS = "avatar_core.contracts.errors"
 SETTINGS: tuple[type[Settings], ...] = (AvatarSettings, LocalSettings, MockSettings)
 
 
 def variables() -> set[str]:
     return {kind.variable_of(name) for kind in SETTINGS for name in kind.model_fields}
+
+
+def defaults() -> dict[str, str]:
+    """Of every variable that has one, as a person writes it."""
+    fields = [(kind, *field) for kind in SETTINGS for field in kind.model_fields.items()]
+    return {
+        kind.variable_of(name): f"{field.default:g}"
+        if isinstance(field.default, float | int)
+        else str(field.default)
+        for kind, name, field in fields
+        if field.default is not None
+    }
+
+
+def in_code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def told_defaults(page: Path) -> Iterator[tuple[str, str]]:
+    """Variable and default of each row of a table that ends in defaults."""
+    for row in re.findall(r"^\| (`AVATAR_.*) \|$", page.read_text(), re.MULTILINE):
+        first, *_, last = row.split(" | ")
+        names, values = in_code(first), in_code(last)
+        if len(names) == len(values):
+            group = names[0].rpartition("_")[0]
+            yield from zip(
+                (group + name if name.startswith("_") else name for name in names),
+                values,
+                strict=True,
+            )
 
 
 def blocks(page: Path) -> Iterator[str]:
@@ -30,7 +67,13 @@ def blocks(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_compiles_and_asks_for_what_there_is(page: Path) -> None:
     for block in blocks(page):
-        compile(block, page.name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        compile(block, page.name, "exec", flags)
+        for node in ast.walk(compile(block, page.name, "exec", flags | ast.PyCF_ONLY_AST)):
+            if isinstance(node, ast.ImportFrom):
+                module = import_module(node.module or "")
+                missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                assert not missing, f"{page.name} imports {missing} from {node.module}"
         for name in re.findall(r"\bavatar_core\.(\w+)", block):
             assert hasattr(avatar_core, name), f"{page.name} asks for avatar_core.{name}"
 
@@ -49,5 +92,19 @@ def test_variables_are_settings(page: Path) -> None:
     assert named - groups <= variables()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_defaults_are_those_of_the_settings(page: Path) -> None:
+    for name, default in told_defaults(page):
+        assert defaults()[name] == default, f"{page.name} says {name} is {default}"
+
+
+def test_the_reference_holds_every_public_name() -> None:
+    told = re.findall(r"^::: avatar_core\.(\w+)$", (ROOT / "docs/reference.md").read_text(), re.M)
+    of_errors = {name for name in avatar_core.__all__ if name in vars(import_module(ERRORS))}
+    assert sorted({*told, *of_errors}) == avatar_core.__all__
+    assert f"::: {ERRORS}" in (ROOT / "docs/reference.md").read_text()
+
+
 def test_the_pages_hold_something_to_test() -> None:
     assert sum(len(list(blocks(page))) for page in PAGES) >= 3
+    assert sum(len(list(told_defaults(page))) for page in PAGES) >= 15
