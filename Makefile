@@ -1,7 +1,7 @@
 # Each target sets itself up: python3 with pip, and make, are enough.
 BIN := .venv/bin
 
-.PHONY: help demo test check bench soak strain docs format clean
+.PHONY: help demo test check bench soak strain docs packaging format clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,12 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+packaging: ## The wheels in clean environments: make packaging PYTHONS="3.12 3.13"
+	@tools/setup.sh test
+	@for python in $(or $(PYTHONS),3.11 3.12 3.13 3.14); do \
+		echo "Python $$python" && PACKAGING_PYTHON=$$python $(BIN)/pytest -q tests/packaging || exit 1; \
+	done
 
 format: ## Format, and fix what can be fixed
 	@tools/setup.sh test

@@ -23,6 +23,7 @@ FINISHED_WITHIN_S = 1.0
 OURS_FALLS_SILENT_S = 0.3
 STOCK_FALLS_SILENT_S = 0.6
 """A stock worker empties its generator at a clear, and neither its synchronizer nor its queue."""
+HEARS_AVATAR_S = 0.2
 AVATAR = "our-avatar"
 
 
@@ -45,6 +46,8 @@ class StockAgentStage(Stage):
             sample_rate=RATE_HZ,
             wait_remote_track=rtc.TrackKind.KIND_VIDEO,
         )
+        # It speaks as soon as the picture is published; a listener subscribes a moment later.
+        await self.hearing.silence(HEARS_AVATAR_S)
 
     async def dismiss_avatar(self) -> None:
         if self.worker_here is not None:

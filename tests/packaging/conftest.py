@@ -126,7 +126,8 @@ def clean(
     """The wheels of avatar-core and of the provider from outside, and what they require."""
     home = tmp_path_factory.mktemp("clean") / "venv"
     environment = CleanEnvironment(home)
-    uv("venv", "--quiet", "--python", sys.executable, str(home))
+    python = os.environ.get("PACKAGING_PYTHON", sys.executable)
+    uv("venv", "--quiet", "--no-python-downloads", "--python", python, str(home))
     wheels = (f"{build('avatar-core').path}[testing]", str(build(OUTSIDE).path))
     constraints = ("--constraint", str(ROOT / "constraints.txt"))
     uv("pip", "install", "--quiet", "--python", str(environment.python), *constraints, *wheels)

@@ -1,0 +1,235 @@
+"""Recorder: what comes back out of the film, decoded by PyAV, in its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+import pytest
+from livekit import rtc
+
+from avatar_core.cli import film as films
+from avatar_core.cli.recording import Recorder
+from avatar_core.contracts.errors import AvatarError, ConfigError
+from avatar_core.contracts.renderer import Picture
+from avatar_core.sim.flash import FlashRenderer
+from avatar_core.sim.meter import Ear, Eye
+
+BEGIN_S = 5000.0
+FRAME_S = 0.04
+RATE_HZ = 24_000
+QUIET_RMS = 0.02
+WIDTH, HEIGHT = 128, 96
+
+
+class Film(NamedTuple):
+    """What a player makes of it."""
+
+    size: tuple[int, int]
+    duration_s: float
+    times: list[float]
+    luma: list[float]
+    ear: Ear
+    eye: Eye
+
+    def sounds(self) -> list[tuple[float, float]]:
+        return self.ear.sounds()
+
+
+def played(path: Path) -> Film:
+    ear, eye, times, luma = Ear(QUIET_RMS), Eye(), [], []
+    with av.open(str(path)) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
+        assert container.duration is not None
+        duration_s = container.duration / 1e6
+        for frame in container.decode(video, audio):
+            if isinstance(frame, av.VideoFrame):
+                times.append(float(frame.time or 0))
+                luma.append(float(frame.to_ndarray(format="gray").mean()))
+                eye.add(times[-1], luma[-1])
+            elif isinstance(frame, av.AudioFrame):
+                pcm = np.rint(frame.to_ndarray().reshape(-1) * 32767).astype("<i2").tobytes()
+                ear.add(
+                    "film",
+                    float((frame.pts or 0) * (frame.time_base or Fraction(1))),
+                    pcm,
+                    frame.rate,
+                )
+        size = video.codec_context.width, video.codec_context.height
+    return Film(size, duration_s, times, luma, ear, eye)
+
+
+def beep(loud: bool, count: int = round(FRAME_S * RATE_HZ)) -> bytes:
+    tone = 12_000 * np.sin(2 * np.pi * 440 * np.arange(count) / RATE_HZ)
+    return (tone * loud).astype("<i2").tobytes()
+
+
+def moments(seconds: float) -> Iterator[tuple[float, float]]:
+    """Times of a conversation, and on the listener's clock."""
+    for number in range(round(seconds / FRAME_S)):
+        yield number * FRAME_S, BEGIN_S + number * FRAME_S
+
+
+def is_loud(at_s: float) -> bool:
+    return at_s % 1.0 >= 0.6
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "talk.mp4"
+
+
+async def test_a_flash_and_its_beep_are_within_a_frame(path: Path) -> None:
+    face = FlashRenderer(WIDTH, HEIGHT)
+    async with Recorder(path) as recorder:
+        for at_s, here_s in moments(4.0):
+            pcm = beep(is_loud(at_s))
+            recorder.hear("voice", here_s, pcm, RATE_HZ)
+            recorder.see("face", here_s, face.render(pcm, False)[0])
+    film = played(path)
+    assert film.size == (WIDTH, HEIGHT)
+    assert film.duration_s == pytest.approx(4.0, abs=0.06)
+    flashes, beeps = film.eye.flashes(), film.sounds()
+    assert len(flashes) == len(beeps) == 4
+    for number, (flash, sound) in enumerate(zip(flashes, beeps, strict=True)):
+        assert flash[0] == pytest.approx(number + 0.6, abs=0.01)
+        assert abs(flash[0] - sound[0]) < FRAME_S
+        assert sound[0] == pytest.approx(number + 0.6, abs=0.01)
+
+
+async def test_a_listener_that_stalls_leaves_no_trace(path: Path) -> None:
+    """For 0.3 s nothing is handled; then all of it comes at once."""
+    face = FlashRenderer(WIDTH, HEIGHT)
+    async with Recorder(path) as recorder:
+        for at_s, here_s in moments(4.0):
+            late_s = max(here_s, BEGIN_S + 2.3) if 2.0 <= at_s < 2.3 else here_s
+            pcm = beep(True)
+            recorder.hear("voice", late_s, pcm, RATE_HZ)
+            recorder.see("face", late_s, face.idle(), at_s)
+    film = played(path)
+    ((begin_s, end_s),) = film.sounds()
+    assert begin_s == pytest.approx(0.0, abs=0.02)
+    assert end_s == pytest.approx(4.0, abs=0.03)
+    assert np.diff(film.times).max() < 1.5 * FRAME_S
+
+
+async def test_gaps_are_silent_show_the_last_picture_and_then_bars_of_the_level(path: Path) -> None:
+    """No picture until 1 s and from 2 s on; no sound from 2 to 3 s, and another voice then."""
+    white = Picture(WIDTH, HEIGHT, b"\xff" * (WIDTH * HEIGHT * 4))
+    async with Recorder(path) as recorder:
+        for at_s, here_s in moments(4.0):
+            if at_s < 2.0:
+                recorder.hear("voice", here_s, beep(True), RATE_HZ)
+            elif at_s >= 3.0:
+                recorder.hear("own", here_s, beep(True, 882), 22_050)
+            if 1.0 <= at_s < 2.0:
+                recorder.see("face", here_s, white)
+    film = played(path)
+    assert film.duration_s == pytest.approx(4.0, abs=0.06)
+    (_, first_end_s), (second_begin_s, second_end_s) = film.sounds()
+    assert first_end_s == pytest.approx(2.0, abs=0.01)
+    assert second_begin_s == pytest.approx(3.0, abs=0.01)
+    assert second_end_s == pytest.approx(4.0, abs=0.01)
+    ((lit_s, dark_s),) = film.eye.flashes()
+    assert lit_s == pytest.approx(1.0, abs=0.01)
+    assert dark_s == pytest.approx(1.96 + 0.5, abs=FRAME_S)
+    bars = [luma for at_s, luma in zip(film.times, film.luma, strict=True) if at_s >= 2.5]
+    assert max(bars[:10]) < min(bars[-20:])  # they move with the second voice alone
+
+
+async def test_two_voices_are_mixed(path: Path) -> None:
+    async with Recorder(path) as recorder:
+        for at_s, here_s in moments(3.0):
+            recorder.hear("one", here_s, beep(at_s < 1.5), RATE_HZ)
+            recorder.hear("two", here_s, beep(at_s >= 1.0), RATE_HZ)
+    film = played(path)
+    start_s, pcm = film.ear.mix(films.RATE_HZ)
+    heard = np.frombuffer(pcm, "<i2").astype(float)
+
+    def level(at_s: float) -> float:
+        begin = round((at_s - start_s) * films.RATE_HZ)
+        return float(np.abs(heard[begin : begin + 4800]).max())
+
+    assert level(0.5) == pytest.approx(12_000, rel=0.1)
+    assert level(1.2) == pytest.approx(24_000, rel=0.1)
+    assert level(2.5) == pytest.approx(12_000, rel=0.1)
+    assert film.size == (512, 512)  # nobody had a face
+
+
+async def test_i420_of_odd_or_other_size_is_fitted(path: Path) -> None:
+    def bright(width: int, height: int) -> rtc.VideoFrame:
+        rgba = bytes((255, 255, 255, 255)) * (width * height)
+        frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, rgba)
+        return frame.convert(rtc.VideoBufferType.I420)
+
+    sizes = {0: (129, 97), 1: (64, 48), 2: (48, 96)}
+    async with Recorder(path) as recorder:
+        for at_s, here_s in moments(3.0):
+            recorder.see("face", here_s, bright(*sizes[int(at_s)]))
+    film = played(path)
+    assert film.size == (128, 96)
+    luma = dict(zip(np.round(film.times, 2).tolist(), film.luma, strict=True))
+    assert luma[0.52] > 230
+    assert luma[1.52] > 230  # enlarged
+    assert luma[2.52] == pytest.approx(235 * 48 / 128, abs=25)  # black bars at its sides
+
+
+async def test_the_loop_is_not_blocked_and_nothing_shows_before_the_end(path: Path) -> None:
+    picture = Picture(512, 512, b"\x80" * (512 * 512 * 4))
+    path.write_bytes(b"an older one")
+    recorder = Recorder(path)
+    loop = asyncio.get_running_loop()
+    longest_s = 0.0
+    for _, here_s in moments(4.0):
+        began_s = loop.time()
+        recorder.see("face", here_s, picture)
+        recorder.hear("voice", here_s, beep(True), RATE_HZ)
+        longest_s = max(longest_s, loop.time() - began_s)
+    assert longest_s < 0.05
+    assert path.read_bytes() == b"an older one"
+    await recorder.aclose()
+    await recorder.aclose()
+    assert played(path).duration_s == pytest.approx(4.0, abs=0.06)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["nowhere/talk.mp4", "talk.webm", "folder.mp4", "file/talk.mp4"])
+def test_a_path_that_cannot_be_is_told_before_anything_starts(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=name.replace(".", r"\.")):
+        Recorder(tmp_path / name)
+
+
+def test_no_encoder_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(films, "VIDEO", "h264_of_nobody")
+    with pytest.raises(ConfigError, match=r"no encoder h264_of_nobody.*pip install"):
+        Recorder(path)
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_nothing_heard_and_what_failed_leave_no_film(path: Path) -> None:
+    with pytest.raises(AvatarError, match="nothing was heard or seen"):
+        await Recorder(path).aclose()
+    recorder = Recorder(path)
+    recorder.hear("voice", BEGIN_S, beep(True), RATE_HZ)
+    with pytest.raises(KeyError):
+        async with recorder:
+            raise KeyError
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_a_fault_of_the_writer_is_told_at_the_end(path: Path) -> None:
+    recorder = Recorder(path)
+    wrong: Any = Picture(WIDTH, HEIGHT, b"short")
+    for _, here_s in moments(2.0):
+        recorder.see("face", here_s, wrong)
+    with pytest.raises(AvatarError, match=r"talk\.mp4 could not be recorded \(ValueError"):
+        await recorder.aclose()
+    assert list(path.parent.iterdir()) == []
