@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
@@ -105,18 +105,20 @@ class Recorder:
             raise failed(self._script.film.path, self._fault) from self._fault
 
     def _write(self) -> None:
-        try:
-            while (told := self._told.get()) is not None:
-                self._script.add(*told)
-            if self._wanted:
-                self._script.finish()
-            else:
-                self._script.film.discard()
-        except Exception as error:
-            self._fault = error
+        while (told := self._told.get()) is not None:
+            self._attempt(self._script.add, *told)
+        if self._wanted:
+            self._attempt(self._script.finish)
+        if self._fault is not None or not self._wanted:
             self._script.film.discard()
-            while self._told.get() is not None:
-                pass
+
+    def _attempt(self, act: Callable[..., None], *told: Any) -> None:
+        """Nothing more is tried after the first fault."""
+        if self._fault is None:
+            try:
+                act(*told)
+            except Exception as error:
+                self._fault = error
 
 
 class _Script:

@@ -49,8 +49,7 @@ class Track:
 
     def play(self, until_s: float, lay: Lay) -> None:
         """Lay everything that was heard before a time."""
-        while self.waiting and self.waiting[0].at_s < until_s:
-            at_s = self._true_time()
+        while self.waiting and (at_s := self._true_time()) < until_s:
             piece = self.waiting.popleft()
             samples = piece.samples
             if (late_s := self._end_s - at_s) > SLACK_S:  # those before it were laid too late
