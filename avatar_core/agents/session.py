@@ -215,15 +215,16 @@ class AvatarSession(
                 raise error
 
     async def _close(self) -> None:
-        session, output = self._session, self._output
+        session, parts = self._session, []
+        if self._begin is not None:
+            self._begin.cancel()
+        if self._lifecycle is not None:
+            parts.append(self._lifecycle.aclose("the session closed"))
+        if self._output is not None:
+            parts.append(self._output.player.aclose())
         try:
             async with asyncio.timeout(RELEASE_S + 1.0):
-                if self._begin is not None:
-                    self._begin.cancel()
-                if self._lifecycle is not None:
-                    await self._lifecycle.aclose("the session closed")
-                if output is not None:
-                    await output.player.aclose()
+                await asyncio.gather(*parts)
         except Exception:
             log.exception("The avatar did not close cleanly.")
         if session is not None:

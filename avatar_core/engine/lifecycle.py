@@ -90,20 +90,18 @@ class Lifecycle:
         if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
             return
         self._enter(AvatarState.CLOSING, self._speaker)
-        if self._acquiring is not None:
-            self._acquiring.cancel()
         self._end_lease(reason)
+        self._close_voice()
+        unwanted = [task for task in (self._acquiring, self._voice_opening) if task is not None]
+        for task in unwanted:
+            task.cancel()
         try:
             async with asyncio.timeout(RELEASE_S):
-                if self._voice_opening is not None:
-                    await asyncio.wait([self._voice_opening])
-                self._close_voice()
-                if self._acquiring is not None:
-                    await asyncio.wait([self._acquiring])  # it may have something to release
-                while self._ending:
-                    await asyncio.wait(self._ending)
+                while left := {task for task in (*unwanted, *self._ending) if not task.done()}:
+                    await asyncio.wait(left)  # who is cancelled may have something to release
         except TimeoutError:
-            log.warning("Not everything could be ended within %g s.", RELEASE_S)
+            names = ", ".join(task.get_name() for task in left if not task.done())
+            log.warning("Not everything could be ended within %g s: %s.", RELEASE_S, names)
         self._settled.set()
         self._provisioned.set()
         self._enter(AvatarState.CLOSED, VOICE)
@@ -161,11 +159,11 @@ class Lifecycle:
             except AvatarError as error:
                 self._failed(candidate.name, error)
                 if lease is not None:
-                    self._spawn(lease.release(str(error)))
+                    self._spawn(lease.release(str(error)), f"{candidate.name}-release")
                 continue
             except asyncio.CancelledError:
                 if lease is not None:
-                    self._spawn(lease.release("closing"))
+                    self._spawn(lease.release("closing"), f"{candidate.name}-release")
                 raise
             self._lease = lease
             self._supervisor = Supervisor(lease, self._player, partial(self._lost, lease))
@@ -177,7 +175,7 @@ class Lifecycle:
             break
         else:
             self._enter(AvatarState.VOICE, VOICE)
-            self._spawn(self._open_voice())
+            self._spawn(self._open_voice(), "voice")
         self._buying = None
         self._provisioned.set()
         self._settled.set()
@@ -187,7 +185,7 @@ class Lifecycle:
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
         self._enter(AvatarState.VOICE, VOICE)
-        self._spawn(self._open_voice())
+        self._spawn(self._open_voice(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
 
@@ -202,15 +200,17 @@ class Lifecycle:
             self._supervisor.close()
             self._supervisor = None
         if lease is not None:
-            self._spawn(lease.release(reason))
+            self._spawn(lease.release(reason), f"{lease.provider.name}-release")
 
     # The voice, opened at first need and closed once an avatar speaks again.
 
     async def _open_voice(self) -> Road:
         if self._voice is not None:
             return self._voice
+        if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
+            raise RoadError("the session is closed.")
         if self._voice_opening is None:
-            self._voice_opening = asyncio.create_task(self._publish_voice())
+            self._voice_opening = asyncio.create_task(self._publish_voice(), name="voice-open")
         return await asyncio.shield(self._voice_opening)
 
     async def _publish_voice(self) -> Road:
@@ -219,6 +219,9 @@ class Lifecycle:
             await sink.open()
         except RoadError as error:
             raise RoadError(f"the agent's own voice cannot be published: {error}") from error
+        except asyncio.CancelledError:
+            self._spawn(sink.aclose(), "voice-close")
+            raise
         finally:
             self._voice_opening = None
         tracker = ClockTracker(
@@ -236,8 +239,8 @@ class Lifecycle:
     def _close_voice(self) -> None:
         voice, self._voice = self._voice, None
         if voice is not None:
-            self._spawn(voice.tracker.aclose())
-            self._spawn(voice.sink.aclose())
+            self._spawn(voice.tracker.aclose(), "voice-untrack")
+            self._spawn(voice.sink.aclose(), "voice-close")
 
     # State.
 
@@ -250,13 +253,13 @@ class Lifecycle:
             self.state = state
             self._tell(StateChanged(state=state, provider=provider))
 
-    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
         async def attempt() -> None:
             try:
                 await work
             except AvatarError as error:
                 log.warning("%s", error)
 
-        task = asyncio.create_task(attempt())
+        task = asyncio.create_task(attempt(), name=name)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

@@ -14,6 +14,9 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, AudioOut, VideoOut
 from avatar_core.contracts.renderer import Picture
 
+REMOVE_S = 1.0
+"""A room that was left meanwhile never answers."""
+
 Out = TypeVar("Out", AudioOut, VideoOut)
 
 
@@ -181,6 +184,7 @@ async def _unpublish(
     participant: rtc.LocalParticipant, publication: rtc.LocalTrackPublication
 ) -> None:
     try:
-        await participant.unpublish_track(publication.sid)
-    except (rtc.participant.UnpublishTrackError, KeyError):
+        async with asyncio.timeout(REMOVE_S):
+            await participant.unpublish_track(publication.sid)
+    except (TimeoutError, rtc.participant.UnpublishTrackError, KeyError):
         return  # the room is gone, and the track with it

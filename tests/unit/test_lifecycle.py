@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from links import Tap
 from memory import AGENT, Scene, Vendor
 from virtual import now, virtual
 
@@ -51,6 +52,11 @@ async def room() -> AsyncIterator[MemoryRoom]:
     await asyncio.sleep(0.1)
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     assert [task for task in left if not task.done()] == []
+
+
+def tracks_of_the_agent(room: MemoryRoom) -> set[str]:
+    watcher = room.join("watcher")
+    return set(watcher.peers()[AGENT].tracks)
 
 
 def released_once(vendor: Vendor) -> bool:
@@ -272,6 +278,30 @@ async def test_a_release_that_hangs_is_bounded(room: MemoryRoom) -> None:
     assert now() - closing_at <= 4.1
     for worker in vendor.workers.values():
         worker.cancel()
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_closing_does_not_wait_for_a_voice(room: MemoryRoom, hangs: bool) -> None:
+    scene = Scene(room)
+    tap = Tap(scene.agent)
+    tap.hang = {"audio"} if hangs else set()
+    await scene.lifecycle.start()
+    over = scene.begin(1.0)
+    await asyncio.sleep(0.3)
+    closing_at = now()
+    await scene.close()
+    assert now() - closing_at < 0.1
+    assert (await over)[1]
+    assert tracks_of_the_agent(room) == set()
+
+
+async def test_nothing_is_published_after_the_end(room: MemoryRoom) -> None:
+    scene = Scene(room)
+    await scene.lifecycle.start()
+    await scene.lifecycle.aclose("the test is over")
+    assert await scene.say(1.0) == (0.0, True)
+    assert tracks_of_the_agent(room) == set()
+    await scene.close()
 
 
 async def test_closing_twice_is_closing_once(room: MemoryRoom) -> None:
