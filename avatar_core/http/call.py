@@ -23,19 +23,22 @@ class Call:
     """A call on its way.
 
     Attributes:
+        method: Of HTTP.
+        path: Below the vendor's address.
         secrets: Revealed as it was written; none of them may come back in a message.
         sent: False while it is certain that the vendor has none of it.
     """
 
     def __init__(self, method: str, path: str, key: SecretStr | None) -> None:
-        self._name = f"{method} {path.partition('?')[0]}"
+        self.method = method
+        self.path = path
         self.secrets = [] if key is None else [key]
         self.sent = True
 
     @property
     def name(self) -> str:
         """What was asked, like `POST /v1/sessions`; for messages."""
-        return redacted(self._name, self.secrets)
+        return redacted(f"{self.method} {self.path.partition('?')[0]}", self.secrets)
 
     def written(self, payload: Any) -> bytes:
         """The payload as JSON, its secrets revealed.

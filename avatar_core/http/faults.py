@@ -7,6 +7,9 @@ import socket
 import ssl
 from typing import TypeVar
 
+from avatar_core.contracts.errors import ProtocolError
+from avatar_core.http.call import Call
+
 E = TypeVar("E", bound=BaseException)
 
 _REASONS = {
@@ -31,6 +34,15 @@ def why(error: Exception) -> str:
     if system is not None and system.errno:
         return os.strerror(system.errno).lower()
     return _REASONS.get(type(error).__name__, type(error).__name__)
+
+
+def unreadable(call: Call, status: int, what: str, provider: str | None) -> ProtocolError:
+    """The error of a yes that says nothing."""
+    return ProtocolError(
+        f"{call.name} was answered {status} with {what}.",
+        provider=provider,
+        hint="Check its address: a proxy or a login page may stand before it.",
+    )
 
 
 def found(error: BaseException | None, kind: type[E]) -> E | None:

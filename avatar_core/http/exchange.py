@@ -1,0 +1,118 @@
+"""One HTTP exchange: the only module that imports httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from avatar_core.contracts.errors import Outcome, ProtocolError, ProvisionError, UnavailableError
+from avatar_core.http.call import Call, UnwritableError
+from avatar_core.http.faults import found, unreadable, why
+from avatar_core.http.refusals import Reply
+
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.InvalidURL,
+    httpx.LocalProtocolError,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    UnicodeError,
+)
+
+
+class Exchange:
+    """Sends calls to one address. Made off the loop: it reads all certificates of the machine.
+
+    Args:
+        url: Without a slash at its end.
+        provider: Whom errors are about.
+        max_answer: Bytes.
+        transport: Of httpx; by default over the network.
+    """
+
+    def __init__(
+        self, url: str, provider: str | None, max_answer: int, transport: Any = None
+    ) -> None:
+        self._url = url
+        self._provider = provider
+        self._max_answer = max_answer
+        self._transport = transport
+        self._trusted = httpx.create_ssl_context()
+
+    async def run(
+        self, call: Call, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float
+    ) -> Reply | ProvisionError:
+        """Send and receive; an error is returned, for raising it here would chain httpx's."""
+        reply: Reply | None = None
+        body = bytearray()
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                httpx.AsyncClient(
+                    verify=self._trusted,
+                    transport=self._transport,
+                    timeout=timeout_s,
+                    trust_env=self._url.startswith("https"),  # a proxy would read plain http
+                ) as client,
+                client.stream(
+                    call.method,
+                    self._url + call.path,
+                    content=None if payload is None else call.written(payload),
+                    headers=call.revealed({**_HEADERS, **headers}),
+                    extensions={"trace": call.note},
+                ) as response,
+            ):
+                reply = Reply(response.status_code, dict(response.headers.items()))
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    return self._useless(call, reply, "an encoding that was not asked for")
+                async for piece in response.aiter_bytes():
+                    body += piece
+                    if len(body) > self._max_answer:
+                        return self._useless(call, reply, f"more than {self._max_answer} bytes")
+        except Exception as error:
+            if reply is None or reply.status < 300:
+                return self._broken(call, error, timeout_s)
+        assert reply is not None
+        return replace(reply, body=bytes(body))
+
+    def _useless(self, call: Call, reply: Reply, what: str) -> Reply | ProvisionError:
+        """A refusal is known by its status alone; a yes needs its words."""
+        refused = reply.status >= 300
+        return reply if refused else unreadable(call, reply.status, what, self._provider)
+
+    def _broken(self, call: Call, error: Exception, timeout_s: float) -> ProvisionError:
+        """The error of a call that got no whole answer; never with the other error's text."""
+        if isinstance(error, UnwritableError):
+            return ProtocolError(
+                f"the payload of {call.name} cannot be written as JSON.",
+                provider=self._provider,
+                hint="This is a defect of the provider package; report it there.",
+                outcome=Outcome.NOT_SENT,
+            )
+        host = urlsplit(self._url).netloc
+        sent = call.sent and not isinstance(error, _NEVER_SENT)
+        late = isinstance(error, TimeoutError | httpx.TimeoutException)
+        reason = f"nothing whole came within {timeout_s:g} s" if late else why(error)
+        return UnavailableError(
+            f"{call.name} got no answer from {host}: {reason}."
+            if sent
+            else f"{host} cannot be reached: {reason}.",
+            provider=self._provider,
+            hint="Try again later." if sent else "Check its address, and this machine's network.",
+            outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
+            retryable=found(error, ssl.SSLCertVerificationError) is None,
+        )
