@@ -183,6 +183,11 @@ async def test_a_face_speaks_is_cut_killed_and_answers(browser: Browser, address
         assert "10000 characters" in await person.page.locator("#length").inner_text()
         assert await person.page.get_by_role("button", name="Send").is_disabled()
 
+        await person.press("How fast are you?")
+        await person.until(".state[data-state='speaking']")
+        await person.press("Begin again")  # in mid-sentence
+        await person.until("[data-shows='face'] video")
+
 
 async def test_a_voice_has_bars_and_two_pages_their_own_agents(
     browser: Browser, address: str
