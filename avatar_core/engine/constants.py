@@ -2,9 +2,9 @@
 
 OWN_RUN_AHEAD_S = 0.5
 """Audio on the wire beyond what was heard, for our own worker."""
-SHORT_CHUNK_S, LONG_CHUNK_S = 0.02, 0.1
-"""One packet while little is ahead, since larger messages double the first sound's latency;
-fewer and larger ones once the window is nearly full."""
+SHORT_CHUNK_S, LONG_CHUNK_S = 0.04, 0.1
+"""A message: at first what a worker needs for a picture, since a long one doubles the first
+sound's latency; longer as more is ahead, for each costs a turn of a loop that may be busy."""
 
 SEND_DEADLINE_S = 5.0
 """A road that does not take a begin, a chunk or an end within this is lost."""

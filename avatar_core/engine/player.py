@@ -251,7 +251,6 @@ def _spoken(segment: Segment, take: Take | None) -> bool:
 
 
 def _budget_s(take: Take, road: Road) -> float:
-    """How much may be sent now: one packet at a time until half the window is ahead."""
-    room_s = road.run_ahead_s - take.unheard_s
-    size_s = SHORT_CHUNK_S if room_s > road.run_ahead_s / 2 else LONG_CHUNK_S
-    return size_s if size_s <= room_s else 0.0
+    """How much may be sent now: little at first, then as much as is ahead."""
+    size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
+    return size_s if take.unheard_s + size_s <= road.run_ahead_s else 0.0

@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ AGENT = Path(__file__).parents[2] / "examples/agent.py"
 WORDS = VOCABULARY[:8]
 TEST_S = 60.0
 END_S = 15.0
+_name = attrgetter("word")
 
 
 @asynccontextmanager
@@ -95,5 +98,10 @@ async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> 
             assert listener.pictures > 0
         finally:
             await listener.aclose()
-    assert [word.word for word in hearing.words()] == list(WORDS)
+    heard = [
+        (word, [part.share for part in parts]) for word, parts in groupby(hearing.words(), _name)
+    ]
+    assert [word for word, _ in heard] == list(WORDS)
+    # The framework's own first use of its models holds the loop up: a word may be torn, not lost.
+    assert all(0.5 < sum(shares) < 1.2 for _, shares in heard), heard
     assert "Greet the user." in str(gateway.asked)
