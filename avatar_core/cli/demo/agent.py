@@ -8,35 +8,30 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from multiprocessing import forkserver
+from typing import Any
 
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 from livekit.agents.voice.room_io import RoomOptions, TextInputOptions
 
 from avatar_core.agents.session import EventName, create_avatar
 from avatar_core.cli.demo.answers import GREETING
-from avatar_core.cli.demo.talk import Facts, Talk, Teller
+from avatar_core.cli.demo.calls import (
+    AGENT_NAME,
+    INTERRUPT,
+    KILL,
+    PERSON,
+    REGISTERED,
+    SAY,
+    Facts,
+    Job,
+)
+from avatar_core.cli.demo.talk import Talk, Teller
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.rtc.link import RtcLink, link_for
 from avatar_core.worker.host import ProcessRecord, die_with_parent
 
-AGENT_NAME = "avatar-demo"
-PERSON = "you"
-REGISTERED = "REGISTERED"
 EVENTS: tuple[EventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
-SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
-
-
-class Job(NamedTuple):
-    """What a dispatch asks for.
-
-    Attributes:
-        provider: The chain of avatars; by default that of AVATAR_PROVIDER.
-        talks: Whether it greets and answers by itself, as the page wants it.
-    """
-
-    provider: str | None = None
-    talks: bool = False
 
 
 def main() -> None:
@@ -54,9 +49,10 @@ async def _serve_jobs() -> None:
         load_fnc=lambda _: 0.0,  # the server sends no job to a worker that seems busy
         load_threshold=float("inf"),
         log_level="CRITICAL",
+        preload_modules=["avatar_core.agents.session"],
     )
     server.rtc_session(entrypoint, agent_name=AGENT_NAME)
-    server.on("worker_registered", lambda *_: print(REGISTERED, flush=True))
+    server.on("worker_registered", _registered)
     running = asyncio.create_task(server.run(devmode=True))
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, stopping.set)
@@ -65,6 +61,12 @@ async def _serve_jobs() -> None:
     await server.aclose()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def _registered(*_: object) -> None:
+    print(REGISTERED, flush=True)
+    if sys.platform == "linux":
+        forkserver.ensure_running()  # jobs are forked from it: its imports, now, are not theirs
 
 
 async def entrypoint(ctx: JobContext) -> None:

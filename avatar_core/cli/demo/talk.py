@@ -14,18 +14,16 @@ from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.room_io import TextInputEvent
 
 from avatar_core.cli.demo.answers import answer_to
+from avatar_core.cli.demo.calls import TELL, Facts
 from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts.errors import RoomError
 from avatar_core.rtc.link import RtcLink
 
-TELL = "demo.tell"
 TELL_S = 5.0
 TELL_AGAIN_S = 0.5
 TELL_TIMES = 60
 FRAME_S = 0.02
 TTS_SPEED = 5
-
-Facts = dict[str, Any]
 
 
 class Teller:

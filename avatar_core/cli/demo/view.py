@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from avatar_core.cli.demo.calls import Facts
 from avatar_core.cli.demo.person import Heard
-from avatar_core.cli.demo.talk import Facts
 from avatar_core.contracts.errors import AvatarError
 
 
