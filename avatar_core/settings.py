@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -132,6 +133,8 @@ class AvatarSettings(Settings):
     """Raise from `start` when no avatar can be had, instead of going on by voice."""
     provision_timeout_s: float = Field(default=20.0, gt=0, le=600)
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    ledger: Path | None = None
+    """The folder that tells of what was bought; by default in the user's state."""
 
 
 class LiveKitSettings(Settings):

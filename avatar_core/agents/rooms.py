@@ -9,8 +9,11 @@ from livekit import rtc
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provider import TokenSpec
-from avatar_core.engine.lease import Stage
+from avatar_core.engine.ledger import Ledger, default_folder
+from avatar_core.engine.release import Releaser
+from avatar_core.engine.stage import Stage
 from avatar_core.engine.tokens import TokenMint
+from avatar_core.rtc.admin import remove
 from avatar_core.rtc.link import join, link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.sim import workers
@@ -33,19 +36,25 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
         async def admit(spec: TokenSpec) -> RoomLink:
             return workers.admit(memory, workers.mint(spec))
 
+        async def put_out(room: str, identity: str) -> None:
+            memory.remove(identity)
+
         return Stage(
             link=room,
             livekit_url="",
             mint=workers.mint,
             join=admit,
             start_worker=partial(workers.start_worker, memory),
+            releaser=Releaser(room, Ledger(None), put_out),
             provision_timeout_s=provision_s,
             join_timeout_s=join_s,
         )
     link = link_for(room)
-    url, mint = "", _no_token
+    ledger = Ledger(settings.ledger or default_folder())
+    url, mint, put_out = "", _no_token, _nobody_bought
     if livekit is not None:
         url, mint = livekit.url, TokenMint(livekit, link.room_name).mint
+        put_out = partial(remove, livekit)
 
     async def join_again(spec: TokenSpec) -> RoomLink:
         return await join(url, mint(spec))
@@ -56,9 +65,14 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
         mint=mint,
         join=join_again,
         start_worker=partial(start_worker, livekit_url=url),
+        releaser=Releaser(link, ledger, put_out),
         provision_timeout_s=provision_s,
         join_timeout_s=join_s,
     )
+
+
+async def _nobody_bought(room: str, identity: str) -> None:
+    """Without a server's key nothing is bought, so nobody need be put out."""
 
 
 def _no_token(spec: TokenSpec) -> str:

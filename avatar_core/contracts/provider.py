@@ -106,6 +106,7 @@ class ProvisionRequest:
         agent_identity: On whose behalf it speaks.
         identity: The identity made for it, unique per session.
         deadline_s: Seconds that `provision` may take.
+        token_ttl_s: Lifetime of the avatar's token, as long as its session may last.
         mint: Makes a room token.
         claim: Call it the moment something exists at the vendor, before the next await.
         start_worker: For providers without a vendor: see `StartWorker`. Its result belongs
@@ -118,14 +119,19 @@ class ProvisionRequest:
     agent_identity: str
     identity: str
     deadline_s: float
+    token_ttl_s: float = 3600.0
     mint: Callable[[TokenSpec], str] = field(repr=False)
-    claim: Callable[[ProvisionedAvatar], None] = field(repr=False)
+    claim: Callable[[ProvisionedAvatar], object] = field(repr=False)
     start_worker: StartWorker = field(repr=False)
 
     def avatar_token(self) -> str:
         """A token for the one participant that most vendors need."""
         return self.mint(
-            TokenSpec(identity=self.identity, attributes={PUBLISH_ON_BEHALF: self.agent_identity})
+            TokenSpec(
+                identity=self.identity,
+                attributes={PUBLISH_ON_BEHALF: self.agent_identity},
+                ttl_s=self.token_ttl_s,
+            )
         )
 
 

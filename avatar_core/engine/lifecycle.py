@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,12 @@ from avatar_core.contracts.events import (
 )
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.engine.constants import MAX_HOLD_S, RELEASE_S
-from avatar_core.engine.lease import Lease, Stage
+from avatar_core.engine.lease import Lease
 from avatar_core.engine.player import Player
+from avatar_core.engine.reaper import reap
 from avatar_core.engine.road import Road
 from avatar_core.engine.selection import Candidate
+from avatar_core.engine.stage import Stage
 from avatar_core.engine.supervisor import Supervisor
 from avatar_core.sinks.voice import VOICE_FORMAT, VoiceSink
 from avatar_core.trackers.clock import ClockTracker
@@ -63,7 +65,7 @@ class Lifecycle:
         self._settled = asyncio.Event()
         self._provisioned = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
-        self._ending: set[asyncio.Task[Any]] = set()
+        self._releaser = stage.releaser
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
@@ -77,6 +79,7 @@ class Lifecycle:
     async def start(self) -> None:
         """Return when the first `provision` has ended; joining goes on behind it."""
         self._enter(AvatarState.STARTING, self._waiting[0].name if self._waiting else VOICE)
+        self._releaser.begin(self._sweep(), "avatar-sweep")
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
         await self._provisioned.wait()
 
@@ -97,11 +100,14 @@ class Lifecycle:
             task.cancel()
         try:
             async with asyncio.timeout(RELEASE_S):
-                while left := {task for task in (*unwanted, *self._ending) if not task.done()}:
+                while (
+                    left := {task for task in unwanted if not task.done()} | self._releaser.running
+                ):
                     await asyncio.wait(left)  # who is cancelled may have something to release
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
             log.warning("Not everything could be ended within %g s: %s.", RELEASE_S, names)
+        self._releaser.close()
         self._settled.set()
         self._provisioned.set()
         self._enter(AvatarState.CLOSED, VOICE)
@@ -143,6 +149,15 @@ class Lifecycle:
             log.info("The avatar is late; this speech goes by voice.")
         self._may_hold = False
 
+    async def _sweep(self) -> None:
+        """End what processes that were killed left of the providers of this chain."""
+        own = {one.provider.name: one.provider for one in self._waiting if one.provider}
+        ledger = self._releaser.ledger
+        for fate in await reap(ledger, own.__getitem__, self._releaser.remove, only=own):
+            if fate.verdict in ("ended", "kept"):
+                said = f"{fate.verdict} ({fate.why})" if fate.why else fate.verdict
+                log.warning("%s of a dead process: %s.", fate.entry.told, said)
+
     # Down the chain.
 
     async def _acquire(self) -> None:
@@ -159,11 +174,11 @@ class Lifecycle:
             except AvatarError as error:
                 self._failed(candidate.name, error)
                 if lease is not None:
-                    self._spawn(lease.release(str(error)), f"{candidate.name}-release")
+                    self._releaser.begin(lease.release(str(error)), f"{candidate.name}-release")
                 continue
             except asyncio.CancelledError:
                 if lease is not None:
-                    self._spawn(lease.release("closing"), f"{candidate.name}-release")
+                    self._releaser.begin(lease.release("closing"), f"{candidate.name}-release")
                 raise
             self._lease = lease
             self._supervisor = Supervisor(lease, self._player, partial(self._lost, lease))
@@ -175,7 +190,7 @@ class Lifecycle:
             break
         else:
             self._enter(AvatarState.VOICE, VOICE)
-            self._spawn(self._open_voice(), "voice")
+            self._releaser.begin(self._open_voice(), "voice")
         self._buying = None
         self._provisioned.set()
         self._settled.set()
@@ -185,7 +200,7 @@ class Lifecycle:
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
         self._enter(AvatarState.VOICE, VOICE)
-        self._spawn(self._open_voice(), "voice")
+        self._releaser.begin(self._open_voice(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
 
@@ -200,7 +215,7 @@ class Lifecycle:
             self._supervisor.close()
             self._supervisor = None
         if lease is not None:
-            self._spawn(lease.release(reason), f"{lease.provider.name}-release")
+            self._releaser.begin(lease.release(reason), f"{lease.provider.name}-release")
 
     # The voice, opened at first need and closed once an avatar speaks again.
 
@@ -220,7 +235,7 @@ class Lifecycle:
         except RoadError as error:
             raise RoadError(f"the agent's own voice cannot be published: {error}") from error
         except asyncio.CancelledError:
-            self._spawn(sink.aclose(), "voice-close")
+            self._releaser.begin(sink.aclose(), "voice-close")
             raise
         finally:
             self._voice_opening = None
@@ -239,8 +254,8 @@ class Lifecycle:
     def _close_voice(self) -> None:
         voice, self._voice = self._voice, None
         if voice is not None:
-            self._spawn(voice.tracker.aclose(), "voice-untrack")
-            self._spawn(voice.sink.aclose(), "voice-close")
+            self._releaser.begin(voice.tracker.aclose(), "voice-untrack")
+            self._releaser.begin(voice.sink.aclose(), "voice-close")
 
     # State.
 
@@ -252,14 +267,3 @@ class Lifecycle:
         if state is not self.state:
             self.state = state
             self._tell(StateChanged(state=state, provider=provider))
-
-    def _spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
-        async def attempt() -> None:
-            try:
-                await work
-            except AvatarError as error:
-                log.warning("%s", error)
-
-        task = asyncio.create_task(attempt(), name=name)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)

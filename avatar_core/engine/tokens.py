@@ -12,6 +12,30 @@ from avatar_core.contracts.provider import TokenSpec
 from avatar_core.settings import LiveKitSettings
 
 CLOCK_SKEW_S = 10
+UNCAPPED_S = 3600.0
+SLACK_S = 300.0
+
+
+def lifetime_s(max_session_s: float | None) -> float:
+    """How long the token of an avatar lives: as its session may, and the time to join."""
+    return (max_session_s or UNCAPPED_S) + SLACK_S
+
+
+def same_again(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:
+    """Mints the same token for the same spec, so that a retry sends what was sent before.
+
+    Some vendors tell by its token what they have created already.
+    """
+    minted: list[tuple[TokenSpec, str]] = []
+
+    def once(spec: TokenSpec) -> str:
+        for known, token in minted:
+            if known == spec:
+                return token
+        minted.append((spec, mint(spec)))
+        return minted[-1][1]
+
+    return once
 
 
 class TokenMint:

@@ -89,7 +89,9 @@ class RestClient:
         call = Call(method, path, self._key)
         result: Reply | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
-            if self._exchange is None:
+            if self._exchange is None and self._transport is not None:
+                self._exchange = self._opened()
+            elif self._exchange is None:
                 self._exchange = await asyncio.to_thread(self._opened)
             all_headers = {**(headers or {}), **self._credential()}
             result = await self._exchange.run(

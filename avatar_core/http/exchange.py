@@ -51,7 +51,9 @@ class Exchange:
         self._provider = provider
         self._max_answer = max_answer
         self._transport = transport
-        self._trusted = httpx.create_ssl_context()
+        # A proxy would read plain http, and has no part in a transport of a test.
+        self._through_proxy = transport is None and url.startswith("https")
+        self._trusted = transport is not None or httpx.create_ssl_context()
 
     async def run(
         self, call: Call, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float
@@ -66,7 +68,7 @@ class Exchange:
                     verify=self._trusted,
                     transport=self._transport,
                     timeout=timeout_s,
-                    trust_env=self._url.startswith("https"),  # a proxy would read plain http
+                    trust_env=self._through_proxy,
                 ) as client,
                 client.stream(
                     call.method,

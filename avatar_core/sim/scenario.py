@@ -133,3 +133,7 @@ class Scenario:
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.as_dict().items()) or "quiet"
+
+
+QUIET = Scenario()
+"""Nothing misbehaves."""

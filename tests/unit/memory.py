@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fakes import speech
@@ -16,13 +17,16 @@ from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.engine.lease import Stage
+from avatar_core.engine.ledger import Ledger
 from avatar_core.engine.lifecycle import Lifecycle
 from avatar_core.engine.player import Player
+from avatar_core.engine.release import Releaser
 from avatar_core.engine.road import Road
 from avatar_core.engine.segment import Segment
 from avatar_core.engine.selection import Candidate
+from avatar_core.engine.stage import Stage
 from avatar_core.settings import ProviderSettings
+from avatar_core.sim import workers
 from avatar_core.sim.flash import FlashRenderer
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.worker.studio import Inline
@@ -103,7 +107,13 @@ class Vendor(AvatarProvider[NoSettings]):
 class Scene:
     """A lifecycle, its player, and all they told."""
 
-    def __init__(self, room: MemoryRoom, *vendors: Vendor, join_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        room: MemoryRoom,
+        *vendors: AvatarProvider[Any],
+        join_timeout_s: float = 30.0,
+        ledger: Path | None = None,
+    ) -> None:
         self.room = room
         self.events: list[AvatarEvent] = []
         self.finished: dict[int, asyncio.Future[tuple[float, bool]]] = {}
@@ -115,9 +125,10 @@ class Scene:
         stage = Stage(
             link=self.agent,
             livekit_url="ws://memory",
-            mint=lambda _: "token",
+            mint=workers.mint,
             join=self._nothing,
             start_worker=self._nothing,
+            releaser=Releaser(self.agent, Ledger(ledger), self._put_out),
             provision_timeout_s=20.0,
             join_timeout_s=join_timeout_s,
         )
@@ -152,6 +163,9 @@ class Scene:
             while not condition():  # noqa: ASYNC110 - virtual time costs nothing
                 await asyncio.sleep(0.005)
         return now()
+
+    async def _put_out(self, _: str, identity: str) -> None:
+        self.room.remove(identity)
 
     async def _nothing(self, *_: object, **__: object) -> Any:
         raise AssertionError

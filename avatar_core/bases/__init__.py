@@ -1,0 +1,1 @@
+"""Bases for provider authors: what vendors of one kind share."""

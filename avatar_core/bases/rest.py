@@ -1,0 +1,89 @@
+"""A vendor with a REST API: one call that creates a session, and mostly one that ends it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.errors import ConfigError
+from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
+from avatar_core.http.answer import Answer
+from avatar_core.http.client import RestClient
+
+GONE = (404, 409, 410)
+"""A session that is ended already, or that nobody knows any more."""
+END_S = 3.5
+
+
+class RestAvatarProvider(AvatarProvider[S]):
+    """Says where in constants, and what in `payload`; it retries nothing, the engine does.
+
+    Attributes:
+        url: The vendor's address; a setting `api_url` goes before it.
+        auth: The header that carries the setting `api_key`, as `RestClient` takes it.
+        create: Method and path that create a session.
+        end: Method and path that end `{id}`; empty where the vendor has none, and then its
+            worker is put out of the room instead.
+        session_key: Where the answer to a create names the session.
+        idempotency: The header that carries `request.key`; empty where there is none.
+        gone: Statuses of an `end` that mean it is over.
+        transport: For tests: an httpx transport for `RestClient`.
+    """
+
+    url: ClassVar[str] = ""
+    auth: ClassVar[str] = "Authorization: Bearer"
+    create: ClassVar[str]
+    end: ClassVar[str] = ""
+    session_key: ClassVar[str] = "id"
+    idempotency: ClassVar[str] = ""
+    gone: ClassVar[tuple[int, ...]] = GONE
+    transport: Any = None
+
+    def setup(self) -> None:
+        """Make the client; the key is what the settings call `api_key`."""
+        settings: Any = self.settings
+        if settings.api_key is None:
+            raise ConfigError("it has no API key.", provider=self.name)
+        self.rest = RestClient(
+            getattr(settings, "api_url", None) or self.url,
+            key=settings.api_key,
+            auth=self.auth,
+            provider=self.name,
+            transport=self.transport,
+        )
+        self.capabilities = replace(self.capabilities, ends_session=bool(self.end))
+        if self.idempotency:
+            self.capabilities = replace(self.capabilities, safe_retry=SafeRetry.KEY)
+
+    @abstractmethod
+    def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
+        """The body of a create; wrap the room token in `SecretStr`."""
+
+    def provisioned(self, answer: Answer, request: ProvisionRequest) -> ProvisionedAvatar:
+        """What the answer to a create says was bought."""
+        session_id = answer.text(self.session_key)
+        return ProvisionedAvatar(session_id=session_id, identity=request.identity)
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        """Create a session."""
+        method, path = self.create.split()
+        key = sha256(request.key.encode()).hexdigest()  # a room's name may be of any letters
+        headers = {self.idempotency: key} if self.idempotency else {}
+        answer = await self.rest.call(
+            method, path, self.payload(request), headers=headers, timeout_s=request.deadline_s
+        )
+        avatar = self.provisioned(answer, request)
+        request.claim(avatar)
+        return avatar
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        """End it; one that is over already, or unknown, is ended."""
+        if self.end:
+            method, path = self.end.split()
+            path = path.format(id=quote(avatar.session_id, safe=""))
+            await self.rest.call(method, path, accept=self.gone, timeout_s=END_S)

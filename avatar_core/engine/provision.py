@@ -1,0 +1,264 @@
+"""A purchase: as many attempts as are safe, one avatar at most, and nothing left behind.
+
+Whether to create again is a question of what may exist by then. Nothing was sent, or it was
+refused: again. Nobody knows: again where the vendor takes a key, and where it can be asked what
+it created and says nothing; else the room is watched, for a join is evidence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+
+from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.errors import (
+    AvatarError,
+    Outcome,
+    ProtocolError,
+    ProvisionError,
+    UnavailableError,
+)
+from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.ledger import Entry
+from avatar_core.engine.stage import Stage
+from avatar_core.engine.tokens import lifetime_s, same_again
+
+log = logging.getLogger("avatar_core")
+
+ATTEMPTS = 5
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 8.0
+"""The wait after attempt n is anything up to `FIRST_WAIT_S` times 2 to the n - 1: full jitter."""
+LIST_LAG_S = 0.2
+"""Before a vendor is asked what it created: its list may lag behind."""
+LOOKUP_S = 5.0
+
+_jitter_s = wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)
+
+
+class Purchase:
+    """One start of one provider.
+
+    Args:
+        provider: The vendor.
+        stage: The room.
+    """
+
+    def __init__(self, provider: AvatarProvider[Any], stage: Stage) -> None:
+        suffix, room = secrets.token_hex(4), stage.link.room_name
+        self._provider = provider
+        self._stage = stage
+        self._releaser = stage.releaser
+        self._again = provider.capabilities.safe_retry
+        self._until = stage.clock() + stage.provision_timeout_s
+        self._asked = Entry.asked(
+            provider.name, f"{room}-{suffix}", room, f"{provider.name}-avatar-{suffix}"
+        )
+        self._request = ProvisionRequest(
+            key=self._asked.key,
+            livekit_url=stage.livekit_url,
+            room_name=room,
+            agent_identity=stage.link.identity,
+            identity=self._asked.identity,
+            deadline_s=stage.provision_timeout_s,
+            token_ttl_s=lifetime_s(provider.capabilities.max_session_s),
+            mint=same_again(stage.mint),
+            claim=self._claim,
+            start_worker=stage.start_worker,
+        )
+        self._claimed: dict[str, Entry] = {}
+        self._fault: AvatarError | None = None
+        self._in_doubt = self._unended = self._abandoned = False
+
+    async def make(self) -> Entry:
+        """Buy.
+
+        Raises:
+            AvatarError: No avatar was had. Nothing else escapes but cancellation; after both,
+                what may exist is ended beside whoever called.
+        """
+        self._releaser.ledger.write(self._asked)
+        try:
+            return await self._bought()
+        except BaseException:
+            self._give_up()
+            raise
+
+    async def _bought(self) -> Entry:
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(self._may_try_again),
+            wait=self._wait_s,
+            stop=self._must_stop,
+            sleep=asyncio.sleep,
+            reraise=True,
+        )
+        try:
+            entry: Entry = await attempts(self._attempt)
+        except AvatarError as error:
+            error.provider = error.provider or self._provider.name
+            if not (self._in_doubt and await self._joined()):
+                raise
+            log.warning("%s Its avatar joined all the same, and is used.", error)
+            return self._asked
+        self._releaser.ledger.remove(self._asked)
+        return entry
+
+    async def _attempt(self) -> Entry:
+        if self._in_doubt and self._again is SafeRetry.LOOKUP:
+            found = await self._looked_up()
+            if found is not None:
+                return self._claim(found)
+            self._in_doubt = False
+            if not _may_pass(self._fault):
+                raise self._fault or AssertionError
+        creating = asyncio.ensure_future(self._create())
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            self._abandoned = True
+            self._releaser.begin(self._abandon(creating), f"{self._asked.identity}-abandon")
+            raise
+        except AvatarError as error:
+            self._fault = error
+            await self._clean_up(error, "provisioning failed")
+            raise
+
+    async def _create(self) -> Entry:
+        """Ask for an avatar, once; whatever goes wrong is an error of ours."""
+        limit_s = self._rest_s()
+        if self._again is not SafeRetry.NEVER:
+            limit_s /= 2  # there must be time to find out what came of it
+        fault: AvatarError
+        try:
+            async with asyncio.timeout(limit_s):
+                avatar = await self._provider.provision(replace(self._request, deadline_s=limit_s))
+            if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
+                return self._claim(avatar)
+            fault = _defect("provisioning returned no avatar")
+        except AvatarError:
+            raise
+        except TimeoutError:
+            fault = UnavailableError(
+                f"gave no avatar within {limit_s:g} s.",
+                hint="Try again, or raise AVATAR_PROVISION_TIMEOUT_S.",
+                retryable=True,
+            )
+        except Exception as error:
+            fault = _defect(f"provisioning broke with {type(error).__name__}")
+            fault.__cause__ = error
+        raise fault
+
+    def _claim(self, avatar: ProvisionedAvatar) -> Entry:
+        """It exists: write it down, before anything else can happen."""
+        entry = self._claimed[avatar.session_id] = self._asked.of(avatar)
+        self._releaser.ledger.write(entry)
+        return entry
+
+    # What is left of a purchase that failed.
+
+    async def _clean_up(self, error: BaseException | None, reason: str) -> None:
+        """End what is known to have been made; else note whether something may have been."""
+        known, self._claimed = list(self._claimed.values()), {}
+        self._in_doubt |= not known and _may_have_bought(error)
+        for entry in known:
+            work = self._releaser.end(self._provider, entry, reason)
+            ending = self._releaser.begin(work, f"{entry.identity}-end")
+            self._unended |= not await asyncio.shield(ending)
+
+    async def _abandon(self, creating: asyncio.Future[Entry]) -> None:
+        """Nobody wants it any more: let the vendor answer if it is quick, and end what it made."""
+        await asyncio.wait((creating,), timeout=RELEASE_S / 2)
+        creating.cancel()
+        (result,) = await asyncio.gather(creating, return_exceptions=True)
+        error = result if isinstance(result, BaseException) else None
+        await self._clean_up(error, "nobody waits for it any more")
+        self._abandoned = False
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self._abandoned:
+            return
+        if self._in_doubt:
+            self._releaser.guard(self._provider, self._asked)
+        else:
+            self._releaser.ledger.remove(self._asked)
+
+    # When to try again.
+
+    def _may_try_again(self, error: BaseException) -> bool:
+        if not isinstance(error, ProvisionError) or self._unended:
+            return False
+        if self._in_doubt and self._again is SafeRetry.NEVER:
+            return False
+        return _may_pass(error) or (self._in_doubt and error.outcome is Outcome.UNKNOWN)
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_s = error.retry_after_s if isinstance(error, ProvisionError) else None
+        return max(_jitter_s(state), asked_s or 0.0, LIST_LAG_S if self._in_doubt else 0.0)
+
+    def _must_stop(self, state: RetryCallState) -> bool:
+        return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= self._rest_s()
+
+    def _rest_s(self) -> float:
+        return max(0.0, self._until - self._stage.clock())
+
+    # What may exist.
+
+    async def _looked_up(self) -> ProvisionedAvatar | None:
+        """Ask the vendor what it created.
+
+        Raises:
+            ProvisionError: It does not say.
+        """
+        try:
+            async with asyncio.timeout(min(LOOKUP_S, self._rest_s())):
+                return await self._provider.lookup(self._asked.key)
+        except ProvisionError:
+            raise
+        except Exception as error:
+            raise UnavailableError(
+                f"it could not be asked what it created ({type(error).__name__}).", retryable=True
+            ) from error
+
+    async def _joined(self) -> bool:
+        """Whether the avatar turns up in the room before the time is over."""
+        link, there = self._stage.link, asyncio.Event()
+
+        def look(*_: object) -> None:
+            if self._asked.identity in link.peers():
+                there.set()
+
+        unwatch = link.watch(look)
+        try:
+            look()
+            async with asyncio.timeout(self._rest_s()):
+                await there.wait()
+        except TimeoutError:
+            return False
+        finally:
+            unwatch()
+        return True
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether the same request may succeed later."""
+    return isinstance(error, ProvisionError) and error.retryable
+
+
+def _may_have_bought(error: BaseException | None) -> bool:
+    """Whether a create that ended so may have created something."""
+    return isinstance(error, asyncio.CancelledError) or (
+        isinstance(error, ProvisionError) and error.outcome is Outcome.UNKNOWN
+    )
+
+
+def _defect(what: str) -> ProtocolError:
+    return ProtocolError(
+        f"{what}.", hint="This is a defect of the provider package; report it there."
+    )

@@ -1,0 +1,80 @@
+"""The reaper: ends what dead processes left behind, from the ledger alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from avatar_core.contracts.errors import AvatarError
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.engine.release import Remove, end
+
+AT_ONCE = 8
+REASON = "its process was killed"
+
+Verdict = Literal["ended", "to end", "kept", "over", "alive"]
+ProviderOf = Callable[[str], AvatarProvider[Any]]
+"""The provider of a name, from its settings; raises `AvatarError` where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of an entry.
+
+    Attributes:
+        entry: As it was in the ledger.
+        verdict: `ended` now; `to end`, were this no dry run; `kept`, because it could not be
+            ended; `over`, since its vendor has ended it long ago; `alive`, as its process is.
+        why: The error that kept it.
+    """
+
+    entry: Entry
+    verdict: Verdict
+    why: str = ""
+
+
+async def reap(
+    ledger: Ledger,
+    provider_of: ProviderOf,
+    remove: Remove,
+    *,
+    only: Collection[str] | None = None,
+    dry_run: bool = False,
+) -> list[Fate]:
+    """End what dead processes left; what a living one holds is not touched.
+
+    Args:
+        ledger: Where it is written.
+        provider_of: Builds the providers.
+        remove: Puts a participant out of a room.
+        only: Providers by name; None for all.
+        dry_run: Tell only.
+    """
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def fate_of(entry: Entry) -> Fate:
+        if not entry.is_orphan():
+            return Fate(entry, "alive")
+        if dry_run:
+            return Fate(entry, "over" if entry.is_over() else "to end")
+        try:
+            provider = provider_of(entry.provider)
+            async with gate, asyncio.timeout(RELEASE_S):
+                await end(provider, entry, REASON, remove)
+            fate = Fate(entry, "ended")
+        except Exception as error:
+            why = str(error) if isinstance(error, AvatarError) else type(error).__name__
+            fate = Fate(entry, "over" if entry.is_over() else "kept", why)
+        if fate.verdict != "kept":
+            ledger.remove(entry)
+        return fate
+
+    wanted = [entry for entry in ledger.entries() if only is None or entry.provider in only]
+    fates = await asyncio.gather(*map(fate_of, wanted))
+    if not dry_run:
+        ledger.tidy()
+    return fates

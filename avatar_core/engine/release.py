@@ -1,0 +1,135 @@
+"""The releaser: ends what was bought, and says once what it could not end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
+
+from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.errors import AvatarError, ProvisionError
+from avatar_core.contracts.link import Change, Peer, RoomLink
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.ledger import Entry, Ledger
+
+log = logging.getLogger("avatar_core")
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
+MOST_STRAYS = 4
+"""So many purchases of one key are looked for and ended."""
+
+Remove = Callable[[str, str], Awaitable[None]]
+"""Puts a participant out of a room: (room, identity). Who is not there is out."""
+
+
+class Releaser:
+    """Ends purchases for one room, and runs what must not end with whoever asked for it.
+
+    Args:
+        link: The agent's place in the room.
+        ledger: Told when a purchase is over.
+        remove: Puts a participant out.
+    """
+
+    def __init__(self, link: RoomLink, ledger: Ledger, remove: Remove) -> None:
+        self.ledger = ledger
+        self.remove = remove
+        self._link = link
+        self._running: set[asyncio.Task[Any]] = set()
+        self._guarded: list[Callable[[], None]] = []
+
+    def begin(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
+        """Do it in a task of ours; an error of our tree is logged."""
+
+        async def attempt() -> object:
+            try:
+                return await work
+            except AvatarError as error:
+                log.warning("%s", error)
+                return None
+
+        task = asyncio.create_task(attempt(), name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    @property
+    def running(self) -> set[asyncio.Task[Any]]:
+        """What was begun and is not over."""
+        return set(self._running)
+
+    async def end(self, provider: AvatarProvider[Any], entry: Entry, reason: str) -> bool:
+        """End a purchase within `RELEASE_S`; True where nothing is left of it.
+
+        Where that cannot be had of the vendor, its worker is put out of the room.
+        """
+        done = await self._ended(provider, entry, reason)
+        if done:
+            self.ledger.remove(entry)
+        return done
+
+    def guard(self, provider: AvatarProvider[Any], entry: Entry) -> None:
+        """Nobody knows whether this was bought: end it, and whoever still joins in its name."""
+
+        async def attempt() -> None:
+            done = await self._ended(provider, entry, "nobody knows whether it was bought")
+            if done and provider.capabilities.safe_retry is SafeRetry.LOOKUP:
+                self.ledger.remove(entry)
+
+        def look(change: Change, peer: Peer | None) -> None:
+            if change is Change.JOINED and peer is not None and peer.identity == entry.identity:
+                log.info("%s came after all, and is put out.", entry.identity)
+                self.begin(attempt(), f"{entry.identity}-end")
+
+        self._guarded.append(self._link.watch(look))
+        self.begin(attempt(), f"{entry.identity}-end")
+
+    def close(self) -> None:
+        """Guard no longer."""
+        while self._guarded:
+            self._guarded.pop()()
+
+    async def _ended(self, provider: AvatarProvider[Any], entry: Entry, reason: str) -> bool:
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(_may_pass),
+            wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
+            sleep=asyncio.sleep,
+        )
+        try:
+            async with asyncio.timeout(RELEASE_S):
+                await attempts(end, provider, entry, reason, self.remove)
+        except Exception as error:
+            log.warning(
+                "%s could not be ended (%s). `avatar reap` ends it once this process is gone.",
+                entry.told,
+                error if isinstance(error, AvatarError) else type(error).__name__,
+            )
+            return False
+        return True
+
+
+def _may_pass(error: BaseException) -> bool:
+    """To end is idempotent: what may have been a moment's fault is tried again."""
+    return isinstance(error, ProvisionError) and error.retryable
+
+
+async def end(provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove) -> None:
+    """End a purchase at its vendor, with what else it holds of the same key.
+
+    Raises:
+        AvatarError: The vendor or the room could not be told.
+    """
+    if entry.session_id:
+        await provider.release(entry.avatar, reason)
+    if provider.capabilities.safe_retry is SafeRetry.LOOKUP:
+        for _ in range(MOST_STRAYS):
+            stray = await provider.lookup(entry.key)
+            if stray is None or stray.session_id == entry.session_id:
+                break  # a vendor's list may lag behind its end
+            await provider.release(stray, reason)
+    if not (entry.session_id and provider.capabilities.ends_session):
+        await remove(entry.room, entry.identity)
