@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -158,7 +159,8 @@ class Ledger:
                 file.write(text)
             new.replace(path)
         except (OSError, TypeError, ValueError) as error:
-            new.unlink(missing_ok=True)
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
             self._warn("cannot be written", error)
 
     def remove(self, entry: Entry) -> None:

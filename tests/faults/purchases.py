@@ -113,10 +113,10 @@ def broken_laws(kind: SafeRetry, faults: tuple[str, ...], result: Result) -> lis
     return broken
 
 
-def plans(seeds: int) -> list[tuple[SafeRetry, tuple[str, ...], int]]:
-    """Every fault at every kind of vendor; half of them with a second fault."""
+def plans(seeds: int, only: str = "") -> list[tuple[SafeRetry, tuple[str, ...], int]]:
+    """Every fault, or one, at every kind of vendor; half of them with a second fault."""
     made = []
-    for name in FAULTS:
+    for name in [only] if only else FAULTS:
         for kind in SafeRetry:
             for seed in range(seeds):
                 second = chance(seed).choice([*FAULTS])

@@ -1,0 +1,50 @@
+"""Bought once, always ended: every fault of a vendor, at every kind of vendor."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from virtual import run
+
+from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.engine import provision, release
+from avatar_core.sim.vendor.faults import FAULTS
+from tests.faults.purchases import broken_laws, plans, start_and_end
+
+SEEDS = 3
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_one_avatar_is_bought_and_ended(name: str, tmp_path: Path) -> None:
+    for number, (kind, faults, seed) in enumerate(plans(SEEDS, only=name)):
+        result = run(start_and_end(kind, faults, seed, tmp_path / str(number)))
+        assert not broken_laws(kind, faults, result), (kind, faults, seed, result)
+
+
+def broken(kinds: tuple[SafeRetry, ...] = tuple(SafeRetry), *, folder: Path) -> set[str]:
+    """The laws that some start breaks."""
+    found = set()
+    for number, (kind, faults, seed) in enumerate(plans(SEEDS)):
+        if kind in kinds:
+            result = run(start_and_end(kind, faults, seed, folder / str(number)))
+            found.update(law.partition(" ")[2] for law in broken_laws(kind, faults, result))
+    return found
+
+
+def test_a_retry_after_doubt_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def always(_: object, error: BaseException) -> bool:
+        return getattr(error, "retryable", False)
+
+    monkeypatch.setattr(provision.Purchase, "_may_try_again", always)
+    monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
+    assert "sold" in broken((SafeRetry.NEVER,), folder=tmp_path)
+
+
+def test_an_end_that_is_not_tried_again_would_be_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(release, "_may_pass", lambda _: False)
+    monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
+    assert "left in the ledger" in broken((SafeRetry.LOOKUP,), folder=tmp_path)

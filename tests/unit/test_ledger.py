@@ -1,0 +1,167 @@
+"""The ledger: whole records, in any process's sight, and a disk that will not take them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import stat
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.engine.ledger import KEPT_S, Entry, Ledger, default_folder
+
+AVATAR = ProvisionedAvatar(
+    session_id="s/../1", identity="acme-avatar-1", audio_identity="ear", state={"a": [1, None]}
+)
+
+
+def asked(key: str = "room-1") -> Entry:
+    return Entry.asked("acme", key, "röom/..", "acme-avatar-1")
+
+
+def test_what_was_bought_is_read_again(tmp_path: Path) -> None:
+    ledger, entry = Ledger(tmp_path / "a" / "b"), asked()
+    ledger.write(entry)
+    ledger.write(entry.of(AVATAR))
+    ledger.remove(entry)
+    ledger.remove(entry)
+    (read,) = Ledger(tmp_path / "a" / "b").entries()
+    assert read == entry.of(AVATAR)
+    assert read.avatar == AVATAR
+    ledger.remove(read)
+    assert ledger.entries() == []
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    Ledger(folder).write(asked())
+    (file,) = folder.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert file.parent == folder
+
+
+def test_entries_come_oldest_first(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for at in (3.0, 1.0, 2.0):
+        ledger.write(replace(asked(f"room-{at}"), at=at))
+    assert [entry.at for entry in ledger.entries()] == [1.0, 2.0, 3.0]
+
+
+def test_who_lives_is_no_orphan_and_who_is_gone_is() -> None:
+    own = asked()
+    assert not own.is_orphan()
+    assert replace(own, started=own.started - 60).is_orphan()
+    gone = next(pid for pid in range(300_000, 400_000) if not psutil.pid_exists(pid))
+    assert replace(own, pid=gone).is_orphan()
+    assert not replace(own, pid=gone, host="another").is_orphan()
+
+
+def test_entries_age_out() -> None:
+    own = asked()
+    assert not own.is_over()
+    assert replace(own, at=time.time() - KEPT_S - 1).is_over()
+    assert replace(own, expires_at=time.time() - 3600).is_over()
+    assert not replace(own, expires_at=time.time() + 60, at=0.0).is_over()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"provider": "acme"}', '{"pid": "x"}', "\x00" * 99]
+)
+def test_what_is_no_entry_is_left_alone(
+    text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.write(asked())
+    (tmp_path / "odd.json").write_text(text)
+    (tmp_path / "another.txt").write_text(text)
+    assert ledger.entries() == [asked_as(ledger)]
+    assert "odd.json is no entry of the ledger" in caplog.text
+    assert (tmp_path / "odd.json").exists()
+
+
+def asked_as(ledger: Ledger) -> Entry:
+    (entry,) = ledger.entries()
+    return entry
+
+
+def test_an_entry_under_another_name_is_none(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.write(asked())
+    (file,) = tmp_path.iterdir()
+    changed = json.loads(file.read_text()) | {"session_id": "of somebody else"}
+    file.write_text(json.dumps(changed))
+    assert ledger.entries() == []
+
+
+def test_a_disk_that_takes_nothing_costs_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    ledger = Ledger(blocked / "ledger")
+    ledger.write(asked())
+    ledger.write(asked("room-2"))
+    ledger.remove(asked())
+    assert ledger.entries() == []
+    (said,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "avatar reap" in said.message
+
+
+def test_a_full_disk_costs_one_warning_and_leaves_nothing_half_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file may hold a byte
+    try:
+        ledger.write(asked())
+        ledger.write(asked("room-2"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+    assert len(caplog.records) == 1
+    assert "File too large" in caplog.text
+
+
+def test_a_state_that_is_no_json_costs_the_record_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.write(asked().of(replace(AVATAR, state={"odd": object()})))
+    assert list(tmp_path.iterdir()) == []
+    assert "TypeError" in caplog.text
+
+
+def test_what_was_being_written_when_its_process_died_is_tidied_up(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    old, new = tmp_path / "a.1.new", tmp_path / "b.2.new"
+    old.write_text("{")
+    new.write_text("{")
+    os.utime(old, (time.time() - 3600, time.time() - 3600))
+    ledger.tidy()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.2.new"]
+    assert ledger.entries() == []
+
+
+def test_without_a_folder_nothing_is_written() -> None:
+    ledger = Ledger(None)
+    ledger.write(asked())
+    assert ledger.entries() == []
+    ledger.remove(asked())
+    ledger.tidy()
+
+
+def test_it_is_in_the_users_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert default_folder() == Path("/state/avatar-core/ledger")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert default_folder() == Path.home() / ".local/state/avatar-core/ledger"

@@ -1,0 +1,138 @@
+"""The reaper: dead processes' purchases end, living ones' are not touched."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from memory import Vendor
+from virtual import virtual
+
+from avatar_core.contracts.capabilities import Capabilities, SafeRetry
+from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
+from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar
+from avatar_core.engine.ledger import KEPT_S, Entry, Ledger
+from avatar_core.engine.reaper import reap
+from avatar_core.sim.room import MemoryRoom
+
+pytestmark = virtual
+
+
+class Shop:
+    """A ledger with entries of dead processes, and a vendor that ends them."""
+
+    def __init__(self, folder: Path, **capabilities: object) -> None:
+        self.ledger = Ledger(folder)
+        self.vendor = Vendor(MemoryRoom())
+        self.vendor.capabilities = Capabilities(**capabilities)  # type: ignore[arg-type]
+        self.put_out: list[tuple[str, str]] = []
+        self.fault: AvatarError | None = None
+        self.held: list[ProvisionedAvatar] = []
+        self.vendor.lookup = self._lookup  # type: ignore[method-assign]
+
+    def left(self, session_id: str, *, dead: bool = True, **changes: object) -> Entry:
+        """Something that a process left behind, or still holds."""
+        entry = Entry.asked("vendor", f"key of {session_id}", "room", f"{session_id}-avatar")
+        entry = replace(entry, session_id=session_id, **changes)  # type: ignore[arg-type]
+        entry = replace(entry, started=entry.started - 60) if dead else entry
+        self.ledger.write(entry)
+        return entry
+
+    def provider_of(self, name: str) -> AvatarProvider[object]:
+        if name != "vendor":
+            raise ProviderNotFoundError("no such provider.")
+        if self.fault is not None:
+            raise self.fault
+        return self.vendor
+
+    async def remove(self, room: str, identity: str) -> None:
+        self.put_out.append((room, identity))
+
+    async def reap(self, *, dry_run: bool = False, only: list[str] | None = None) -> list[str]:
+        fates = await reap(self.ledger, self.provider_of, self.remove, dry_run=dry_run, only=only)
+        return [fate.verdict for fate in fates]
+
+    @property
+    def released(self) -> list[str]:
+        return [session_id for session_id, _ in self.vendor.released]
+
+    async def _lookup(self, key: str) -> ProvisionedAvatar | None:
+        return self.held.pop() if self.held else None
+
+
+async def test_what_the_dead_left_is_ended_and_the_living_keep_theirs(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    shop.left("s1")
+    alive = shop.left("s2", dead=False)
+    shop.left("s3")
+    assert await shop.reap() == ["ended", "alive", "ended"]
+    assert shop.released == ["s1", "s3"]
+    assert shop.put_out == []
+    assert shop.ledger.entries() == [alive]
+    assert await shop.reap() == ["alive"]
+
+
+async def test_a_dry_run_only_tells(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    shop.left("s1")
+    shop.left("s2", expires_at=time.time() - KEPT_S)
+    assert await shop.reap(dry_run=True) == ["to end", "over"]
+    assert shop.released == []
+    assert len(shop.ledger.entries()) == 2
+
+
+async def test_a_vendor_without_an_end_has_its_worker_put_out(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    entry = shop.left("s1")
+    assert await shop.reap() == ["ended"]
+    assert shop.put_out == [("room", entry.identity)]
+
+
+async def test_what_may_have_been_bought_is_looked_for(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True, safe_retry=SafeRetry.LOOKUP)
+    shop.left("")
+    shop.held = [ProvisionedAvatar(session_id="found", identity="-avatar")]
+    assert await shop.reap() == ["ended"]
+    assert shop.released == ["found"]
+    assert shop.put_out == [("room", "-avatar")]
+
+
+async def test_what_cannot_be_ended_is_kept_until_it_is_over(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    shop.left("s1")
+    shop.left("s2", expires_at=time.time() - KEPT_S)
+    shop.fault = UnavailableError("it is down.")
+    fates = await reap(shop.ledger, shop.provider_of, shop.remove)
+    assert [(fate.verdict, fate.why) for fate in fates] == [
+        ("kept", "[AV205] it is down."),
+        ("over", "[AV205] it is down."),
+    ]
+    assert [entry.session_id for entry in shop.ledger.entries()] == ["s1"]
+    shop.fault = None
+    assert await shop.reap() == ["ended"]
+
+
+async def test_a_provider_that_is_gone_keeps_nobody_else(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    shop.left("s1", provider="uninstalled")
+    shop.left("s2")
+    assert await shop.reap() == ["kept", "ended"]
+    assert await shop.reap(only=["vendor"]) == []
+
+
+async def test_one_that_hangs_is_given_up(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    shop.vendor.release_s = 60.0
+    shop.left("s1")
+    assert await shop.reap() == ["kept"]
+
+
+@pytest.mark.parametrize("count", [40])
+async def test_many_are_ended_at_once(count: int, tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    shop.vendor.release_s = 1.0
+    for number in range(count):
+        shop.left(f"s{number}")
+    assert await shop.reap() == ["ended"] * count
