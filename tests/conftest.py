@@ -13,6 +13,14 @@ from tests.leftovers import Belongings, left_since, watch_loops
 watch_loops()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests buy is not written where the user's own purchases are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AVATAR_LEDGER", str(tmp_path_factory.mktemp("ledger")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """No task, process, thread or file; made first and so asked last, after the test's loop."""

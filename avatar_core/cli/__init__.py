@@ -85,3 +85,25 @@ def worker(
     if not serve:
         raise typer.BadParameter("it has nothing to do; say --serve.")
     raise typer.Exit(run(provider, host=host, port=port, limit=limit))
+
+
+@app.command("list")
+def list_providers(
+    load: Annotated[bool, typer.Option("--load", help="Import each, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Tell which providers are installed, and whether they can be used."""
+    from avatar_core.cli.listing import run
+
+    raise typer.Exit(run(load=load, as_json=as_json))
+
+
+@app.command()
+def reap(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """End the paid sessions that killed processes left behind; living ones are not touched."""
+    from avatar_core.cli.reap import run
+
+    raise typer.Exit(run(dry_run=dry_run, as_json=as_json))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conftest import _nothing_left_behind, server
+from tests.conftest import _nothing_left_behind, _own_ledger, server
 from tests.livekit.conftest import pytest_sessionfinish
 
-__all__ = ["_nothing_left_behind", "pytest_sessionfinish", "server"]
+__all__ = ["_nothing_left_behind", "_own_ledger", "pytest_sessionfinish", "server"]
