@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from avatar_core.agents.session import AvatarSession as AvatarSession
     from avatar_core.agents.session import create_avatar as create_avatar
+    from avatar_core.bases.rest import RestAvatarProvider as RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
     from avatar_core.contracts.capabilities import Capabilities as Capabilities
     from avatar_core.contracts.capabilities import SafeRetry as SafeRetry
+    from avatar_core.contracts.errors import AuthError as AuthError
     from avatar_core.contracts.errors import AvatarError as AvatarError
+    from avatar_core.contracts.errors import CapacityError as CapacityError
     from avatar_core.contracts.errors import ConfigError as ConfigError
     from avatar_core.contracts.errors import Outcome as Outcome
+    from avatar_core.contracts.errors import PaymentError as PaymentError
+    from avatar_core.contracts.errors import ProtocolError as ProtocolError
     from avatar_core.contracts.errors import ProvisionError as ProvisionError
+    from avatar_core.contracts.errors import RejectedError as RejectedError
+    from avatar_core.contracts.errors import UnavailableError as UnavailableError
     from avatar_core.contracts.errors import WorkerError as WorkerError
     from avatar_core.contracts.playback import PlaybackTracker as PlaybackTracker
     from avatar_core.contracts.playback import Take as Take
@@ -39,9 +46,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents.session": "AvatarSession create_avatar",
+    "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
-    "contracts.errors": "AvatarError ConfigError Outcome ProvisionError WorkerError",
+    "contracts.errors": (
+        "AuthError AvatarError CapacityError ConfigError Outcome PaymentError ProtocolError "
+        "ProvisionError RejectedError UnavailableError WorkerError"
+    ),
     "contracts.playback": "PlaybackTracker Take TakeState",
     "contracts.provider": (
         "AvatarProvider ProvisionRequest ProvisionedAvatar SinkContext TokenSpec"

@@ -10,14 +10,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
 from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
 
-GONE = (404, 409, 410)
-"""A session that is ended already, or that nobody knows any more."""
-END_S = 3.5
+GONE, END_S = (404, 409, 410), 3.5
 
 
 class RestAvatarProvider(AvatarProvider[S]):
@@ -29,9 +26,10 @@ class RestAvatarProvider(AvatarProvider[S]):
         create: Method and path that create a session.
         end: Method and path that end `{id}`; empty where the vendor has none, and then its
             worker is put out of the room instead.
+        end_payload: The body of an `end`, where it wants one.
         session_key: Where the answer to a create names the session.
         idempotency: The header that carries `request.key`; empty where there is none.
-        gone: Statuses of an `end` that mean it is over.
+        gone: Statuses of an `end` that mean it is over already, or not known any more.
         transport: For tests: an httpx transport for `RestClient`.
     """
 
@@ -39,6 +37,7 @@ class RestAvatarProvider(AvatarProvider[S]):
     auth: ClassVar[str] = "Authorization: Bearer"
     create: ClassVar[str]
     end: ClassVar[str] = ""
+    end_payload: ClassVar[Mapping[str, Any] | None] = None
     session_key: ClassVar[str] = "id"
     idempotency: ClassVar[str] = ""
     gone: ClassVar[tuple[int, ...]] = GONE
@@ -47,8 +46,6 @@ class RestAvatarProvider(AvatarProvider[S]):
     def setup(self) -> None:
         """Make the client; the key is what the settings call `api_key`."""
         settings: Any = self.settings
-        if settings.api_key is None:
-            raise ConfigError("it has no API key.", provider=self.name)
         self.rest = RestClient(
             getattr(settings, "api_url", None) or self.url,
             key=settings.api_key,
@@ -86,4 +83,4 @@ class RestAvatarProvider(AvatarProvider[S]):
         if self.end:
             method, path = self.end.split()
             path = path.format(id=quote(avatar.session_id, safe=""))
-            await self.rest.call(method, path, accept=self.gone, timeout_s=END_S)
+            await self.rest.call(method, path, self.end_payload, accept=self.gone, timeout_s=END_S)

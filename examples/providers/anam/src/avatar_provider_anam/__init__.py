@@ -1,0 +1,39 @@
+"""Anam. Facts of livekit-plugins-anam 1.8.9; no route ends a session: its worker is put out."""
+
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+
+import avatar_core
+
+
+class AnamSettings(avatar_core.ProviderSettings):
+    """`ANAM_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="ANAM_")
+    provider: ClassVar[str] = "anam"
+    api_key: SecretStr
+    api_url: str = "https://api.anam.ai"
+    avatar_id: str
+    name: str = "avatar"
+
+
+class AnamProvider(avatar_core.RestAvatarProvider[AnamSettings]):
+    """One POST; the worker reports both start and end of what it plays."""
+
+    name = "anam"
+    api_version = (1, 0)
+    settings_cls = AnamSettings
+    capabilities = avatar_core.Capabilities(
+        audio=avatar_core.AudioFormat(24_000), reports_started=True
+    )
+    create, session_key = "POST /v1/engine/session", "sessionId"
+
+    def payload(self, request: avatar_core.ProvisionRequest) -> dict[str, Any]:
+        """A persona without a mind of its own, and the room."""
+        persona = {"type": "ephemeral", "llmId": "CUSTOMER_CLIENT_V1"}
+        persona |= {"name": self.settings.name, "avatarId": self.settings.avatar_id}
+        token = SecretStr(request.avatar_token())
+        room = {"livekitUrl": request.livekit_url, "livekitToken": token}
+        return {"personaConfig": persona, "environment": room}
