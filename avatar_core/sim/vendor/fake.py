@@ -110,7 +110,7 @@ class FakeVendor:
             return _error(401, "Invalid access token.")
         match method, parts:
             case "POST", ["v1", "sessions"]:
-                return await self._create(headers, body, worker)
+                return self._create(headers, body, worker)
             case "GET", ["v1", "sessions"]:
                 names = parse_qs(url.query).get("name", [""])
                 found = [one for one in self.account.alive if one.name in names]
@@ -123,7 +123,7 @@ class FakeVendor:
                 return reply(200, {})
         return _error(404, "There is no such route.")
 
-    async def _create(self, headers: Mapping[str, str], body: bytes, worker: Scenario) -> Served:
+    def _create(self, headers: Mapping[str, str], body: bytes, worker: Scenario) -> Served:
         try:
             asked = json.loads(body)
             name, url, token = asked["name"], asked["livekit_url"], asked["token"]
@@ -131,16 +131,15 @@ class FakeVendor:
             return _error(400, "name, livekit_url and token are needed.")
         key = headers.get("idempotency-key", "") if self._takes_keys else ""
         known = next((one for one in self.account.sessions if key and one.key == key), None)
-        if known is None:
-            try:
-                known = self.account.sell(
-                    name=name, key=key, token=token, livekit_url=url, scenario=worker
-                )
-            except SoldOutError:
-                return _error(429, "Too many sessions at once.")
-            except UnpaidError:
-                return _error(402, "The account is out of credits.")
-        return reply(201, _shown(known))
+        try:
+            session = known or self.account.sell(
+                name=name, key=key, token=token, livekit_url=url, scenario=worker
+            )
+        except SoldOutError:
+            return _error(429, "Too many sessions at once.")
+        except UnpaidError:
+            return _error(402, "The account is out of credits.")
+        return reply(201, _shown(session))
 
     # What goes wrong.
 
