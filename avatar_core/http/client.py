@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Collection, Mapping
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -59,8 +61,12 @@ class RestClient:
         self.max_answer = max_answer
         self._key = key
         self._auth = auth
-        self._transport = transport
-        self._exchange: Exchange | None = None
+        self._exchange: Future[Exchange] = Future()
+        self._exchange.set_running_or_notify_cancel()
+        if transport is None:
+            threading.Thread(target=self._open, name="avatar-http", daemon=True).start()
+        else:
+            self._open(transport)
 
     async def call(
         self,
@@ -89,14 +95,9 @@ class RestClient:
         call = Call(method, path, self._key)
         result: Reply | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
-            if self._exchange is None and self._transport is not None:
-                self._exchange = self._opened()
-            elif self._exchange is None:
-                self._exchange = await asyncio.to_thread(self._opened)
+            exchange = await asyncio.wrap_future(self._exchange)
             all_headers = {**(headers or {}), **self._credential()}
-            result = await self._exchange.run(
-                call, payload, all_headers, timeout_s or self.timeout_s
-            )
+            result = await exchange.run(call, payload, all_headers, timeout_s or self.timeout_s)
         # Raised out here, so that no chain and no traceback leads to a request with its key.
         if result is None:
             raise asyncio.CancelledError
@@ -108,10 +109,15 @@ class RestClient:
             raise unreadable(call, result.status, "a page of HTML", self.provider)
         return Answer.read(result.status, result.body, self.provider)
 
-    def _opened(self) -> Exchange:
-        from avatar_core.http.exchange import Exchange  # httpx takes a quarter of a second
+    def _open(self, transport: Any = None) -> None:
+        """In a thread: httpx and the machine's certificates take a quarter of a second."""
+        try:
+            from avatar_core.http.exchange import Exchange
 
-        return Exchange(self.url, self.provider, self.max_answer, self._transport)
+            opened = Exchange(self.url, self.provider, self.max_answer, transport)
+            self._exchange.set_result(opened)
+        except Exception as error:
+            self._exchange.set_exception(error)
 
     def _credential(self) -> dict[str, SecretStr]:
         if self._key is None:

@@ -51,9 +51,8 @@ class Exchange:
         self._provider = provider
         self._max_answer = max_answer
         self._transport = transport
-        # A proxy would read plain http, and has no part in a transport of a test.
-        self._through_proxy = transport is None and url.startswith("https")
-        self._trusted = transport is not None or httpx.create_ssl_context()
+        self._over_tls = transport is None and url.startswith("https")
+        self._trusted = httpx.create_ssl_context() if self._over_tls else True
 
     async def run(
         self, call: Call, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float
@@ -68,7 +67,7 @@ class Exchange:
                     verify=self._trusted,
                     transport=self._transport,
                     timeout=timeout_s,
-                    trust_env=self._through_proxy,
+                    trust_env=self._over_tls,  # a proxy would read plain http
                 ) as client,
                 client.stream(
                     call.method,

@@ -160,6 +160,10 @@ async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
         "agent_id": "agent-2",
         "idle_timeout": 60,
     }
-    assert end == (f"POST /api/liveai/sessions/{session.id}/control", "key-2", {"event": "terminate"})
+    assert end == (
+        f"POST /api/liveai/sessions/{session.id}/control",
+        "key-2",
+        {"event": "terminate"},
+    )
     assert session.why == "terminate"
     await vendor.aclose()
