@@ -33,7 +33,7 @@ from avatar_core.worker import tasks
 from tests.plugins import FakeSite
 
 ROOT = Path(__file__).parents[2]
-AT_ONCE = 5
+AT_ONCE = 3
 LATEST_S = 1.5
 """After an agent has begun to start its avatar."""
 ANSWER_S, JOIN_S = 0.4, 0.3

@@ -14,6 +14,7 @@ from pathlib import Path
 from livekit import rtc
 from livekit.agents import AgentSession
 
+import avatar_core.http.exchange  # noqa: F401
 from avatar_core.agents.session import create_avatar
 from avatar_core.contracts.provider import TokenSpec
 from avatar_core.engine.tokens import TokenMint

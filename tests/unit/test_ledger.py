@@ -7,6 +7,8 @@ import logging
 import os
 import resource
 import stat
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.ledger import KEPT_S, Entry, Ledger, default_folder
 
+ROOT = Path(__file__).parents[2]
 AVATAR = ProvisionedAvatar(
     session_id="s/../1", identity="acme-avatar-1", audio_identity="ear", state={"a": [1, None]}
 )
@@ -165,3 +168,14 @@ def test_it_is_in_the_users_state(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_folder() == Path("/state/avatar-core/ledger")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert default_folder() == Path.home() / ".local/state/avatar-core/ledger"
+
+
+def test_many_processes_share_it_though_some_are_killed() -> None:
+    command = (sys.executable, "-m", "tests.faults.crowd", "6", "3")
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    outcome = json.loads(told.stdout)
+    assert outcome["faults"] == {}, told.stderr
+    assert outcome["kills"] >= 5
+    assert outcome["records"] > 100
+    assert outcome["looks"] > 10
+    assert "no entry" not in told.stderr
