@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +36,12 @@ _NEVER_SENT = (
 )
 
 
+_FIRST_USED = ("httpcore", "anyio._core._sockets", "anyio._backends._asyncio", "anyio.streams.tls")
+"""What httpx would import at its first call, on the loop: a fifth of a second."""
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Where no TLS is spoken, nobody need be trusted; it costs nothing to make."""
+
+
 class Exchange:
     """Sends calls to one address. Made off the loop: it reads all certificates of the machine.
 
@@ -52,7 +60,10 @@ class Exchange:
         self._max_answer = max_answer
         self._transport = transport
         self._over_tls = transport is None and url.startswith("https")
-        self._trusted = httpx.create_ssl_context() if self._over_tls else True
+        self._trusted = httpx.create_ssl_context() if self._over_tls else NOBODY
+        for module in _FIRST_USED:
+            with suppress(ImportError):
+                import_module(module)
 
     async def run(
         self, call: Call, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float

@@ -15,7 +15,12 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.playback import Take
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import (
+    AvatarProvider,
+    ProvisionedAvatar,
+    ProvisionRequest,
+    TokenSpec,
+)
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.engine.ledger import Ledger
 from avatar_core.engine.lifecycle import Lifecycle
@@ -112,7 +117,9 @@ class Scene:
         room: MemoryRoom,
         *vendors: AvatarProvider[Any],
         join_timeout_s: float = 30.0,
+        provision_timeout_s: float = 20.0,
         ledger: Path | None = None,
+        mint: Callable[[TokenSpec], str] = workers.mint,
     ) -> None:
         self.room = room
         self.events: list[AvatarEvent] = []
@@ -122,19 +129,19 @@ class Scene:
         self.unspoken: list[AvatarError] = []
         self.agent = room.join(AGENT, is_agent=True)
         self.player = Player(Told(self))
-        stage = Stage(
+        self.stage = Stage(
             link=self.agent,
             livekit_url="ws://memory",
-            mint=workers.mint,
+            mint=mint,
             join=self._nothing,
             start_worker=self._nothing,
             releaser=Releaser(self.agent, Ledger(ledger), self._put_out),
-            provision_timeout_s=20.0,
+            provision_timeout_s=provision_timeout_s,
             join_timeout_s=join_timeout_s,
         )
         chain = [Candidate(vendor.name, "", vendor) for vendor in vendors]
         self.lifecycle = Lifecycle(
-            stage, [*chain, Candidate("voice", "", None)], self.player, self.events.append
+            self.stage, [*chain, Candidate("voice", "", None)], self.player, self.events.append
         )
 
     async def say(self, duration_s: float) -> tuple[float, bool]:

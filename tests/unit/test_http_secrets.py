@@ -6,8 +6,6 @@ import asyncio
 import base64
 import json
 import logging
-import traceback
-from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -16,25 +14,11 @@ from wire_server import Caller, Talk, vendor
 from avatar_core.contracts.errors import ProvisionError
 from avatar_core.devserver.address import free_ports
 from avatar_core.http.client import RestClient
+from tests.secrets_shown import places
 
 KEY, TOKEN, HEADER = "canary+key/1", "canary-token-2", "canary header 3"
 JWT = ".".join(base64.urlsafe_b64encode(part).decode() for part in (b"a" * 30, b"b" * 60, b"c" * 9))
 PLANTED = (KEY, TOKEN, HEADER, JWT)
-
-
-def places(error: BaseException) -> Iterator[str]:
-    """All that a careless logger would write of an error and whatever it is chained to."""
-    seen: set[int] = set()
-    open_ends: list[BaseException | None] = [error]
-    while open_ends:
-        error_here = open_ends.pop()
-        if error_here is None or id(error_here) in seen:
-            continue
-        seen.add(id(error_here))
-        yield f"{error_here} {error_here!r} {vars(error_here)}"
-        told = traceback.TracebackException.from_exception(error_here, capture_locals=True)
-        yield "".join(told.format())
-        open_ends += [error_here.__cause__, error_here.__context__]
 
 
 def leaks(*texts: str) -> set[str]:
