@@ -33,9 +33,10 @@ from avatar_core.contracts.events import (
 )
 from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.constants import RELEASE_S
-from avatar_core.engine.lifecycle import VOICE, Lifecycle
+from avatar_core.engine.lifecycle import Lifecycle
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Candidate, Item, resolve
+from avatar_core.engine.voice import VOICE
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 log = logging.getLogger("avatar_core")

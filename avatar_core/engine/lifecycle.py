@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from avatar_core.contracts.clock import PLAYOUT_TAIL_S
-from avatar_core.contracts.errors import AvatarError, RoadError
+from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import (
     AvatarEvent,
     AvatarFailed,
@@ -26,13 +25,9 @@ from avatar_core.engine.road import Road
 from avatar_core.engine.selection import Candidate
 from avatar_core.engine.stage import Stage
 from avatar_core.engine.supervisor import Supervisor
-from avatar_core.sinks.voice import VOICE_FORMAT, VoiceSink
-from avatar_core.trackers.clock import ClockTracker
+from avatar_core.engine.voice import VOICE, Voice
 
 log = logging.getLogger("avatar_core")
-
-VOICE = "voice"
-VOICE_RUN_AHEAD_S = 0.2
 
 
 class Lifecycle:
@@ -57,14 +52,14 @@ class Lifecycle:
         self._tell = tell
         self._lease: Lease | None = None
         self._supervisor: Supervisor | None = None
-        self._voice: Road | None = None
-        self._voice_opening: asyncio.Task[Road] | None = None
+        self._voice = Voice(stage.link, stage.releaser)
         self._buying: AvatarProvider[Any] | None = None
         self._may_hold = bool(self._waiting)
         self._hold_until: float | None = None
         self._settled = asyncio.Event()
         self._provisioned = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._releaser = stage.releaser
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
@@ -79,7 +74,7 @@ class Lifecycle:
     async def start(self) -> None:
         """Return when the first `provision` has ended; joining goes on behind it."""
         self._enter(AvatarState.STARTING, self._waiting[0].name if self._waiting else VOICE)
-        self._releaser.begin(self._sweep(), "avatar-sweep")
+        self._sweeping = asyncio.create_task(self._sweep(), name="avatar-sweep")
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
         await self._provisioned.wait()
 
@@ -94,8 +89,9 @@ class Lifecycle:
             return
         self._enter(AvatarState.CLOSING, self._speaker)
         self._end_lease(reason)
-        self._close_voice()
-        unwanted = [task for task in (self._acquiring, self._voice_opening) if task is not None]
+        publishing = self._voice.opening
+        self._voice.shut()
+        unwanted = [task for task in (self._acquiring, self._sweeping, publishing) if task]
         for task in unwanted:
             task.cancel()
         try:
@@ -120,16 +116,16 @@ class Lifecycle:
         if self._may_hold:
             await self._hold()
         if self._lease is not None:
-            self._close_voice()
+            self._voice.close()
             return self._lease.road
-        if self._voice is not None and self._voice.lost is not None:
-            self._close_voice()
-        return await self._open_voice()
+        if self._voice.road is not None and self._voice.road.lost is not None:
+            self._voice.close()  # once a segment: what breaks again in it stays broken
+        return await self._voice.open()
 
     async def after_loss(self) -> Road:
         """The agent's own voice."""
         self._look_at_road()
-        return await self._open_voice()
+        return await self._voice.open()
 
     def _look_at_road(self) -> None:
         """The player may have found the road broken before the supervisor did."""
@@ -190,7 +186,7 @@ class Lifecycle:
             break
         else:
             self._enter(AvatarState.VOICE, VOICE)
-            self._releaser.begin(self._open_voice(), "voice")
+            self._releaser.begin(self._voice.open(), "voice")
         self._buying = None
         self._provisioned.set()
         self._settled.set()
@@ -200,7 +196,7 @@ class Lifecycle:
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
         self._enter(AvatarState.VOICE, VOICE)
-        self._releaser.begin(self._open_voice(), "voice")
+        self._releaser.begin(self._voice.open(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
 
@@ -216,46 +212,6 @@ class Lifecycle:
             self._supervisor = None
         if lease is not None:
             self._releaser.begin(lease.release(reason), f"{lease.provider.name}-release")
-
-    # The voice, opened at first need and closed once an avatar speaks again.
-
-    async def _open_voice(self) -> Road:
-        if self._voice is not None:
-            return self._voice
-        if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
-            raise RoadError("the session is closed.")
-        if self._voice_opening is None:
-            self._voice_opening = asyncio.create_task(self._publish_voice(), name="voice-open")
-        return await asyncio.shield(self._voice_opening)
-
-    async def _publish_voice(self) -> Road:
-        sink = VoiceSink(self._stage.link)
-        try:
-            await sink.open()
-        except RoadError as error:
-            raise RoadError(f"the agent's own voice cannot be published: {error}") from error
-        except asyncio.CancelledError:
-            self._releaser.begin(sink.aclose(), "voice-close")
-            raise
-        finally:
-            self._voice_opening = None
-        tracker = ClockTracker(
-            sink.played_s, cut=sink.was_cut, source="exact", tail_s=PLAYOUT_TAIL_S
-        )
-        self._voice = Road(
-            provider=VOICE,
-            sink=sink,
-            tracker=tracker,
-            format=VOICE_FORMAT,
-            run_ahead_s=VOICE_RUN_AHEAD_S,
-        )
-        return self._voice
-
-    def _close_voice(self) -> None:
-        voice, self._voice = self._voice, None
-        if voice is not None:
-            self._releaser.begin(voice.tracker.aclose(), "voice-untrack")
-            self._releaser.begin(voice.sink.aclose(), "voice-close")
 
     # State.
 

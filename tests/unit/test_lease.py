@@ -170,7 +170,7 @@ async def test_a_voice_that_broke_is_published_anew() -> None:
     room = MemoryRoom()
     scene = await started(room=room)
     await scene.say(0.5)
-    voice = scene.lifecycle._voice
+    voice = scene.lifecycle._voice.road
     assert voice is not None
 
     async def push(chunk: bytes) -> None:

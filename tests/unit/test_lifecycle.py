@@ -316,7 +316,7 @@ async def test_where_nobody_can_speak_the_speech_ends(room: MemoryRoom) -> None:
     scene = Scene(room)
     await scene.lifecycle.start()
     room.remove(AGENT)
-    scene.lifecycle._voice = None  # the track went with the room
+    scene.lifecycle._voice.road = None  # the track went with the room
     position_s, interrupted = await scene.say(1.0)
     assert (position_s, interrupted) == (0.0, True)
     assert len(scene.unspoken) == 1
