@@ -145,18 +145,18 @@ class Drawing:
         view, who = View(self._width, self._height, pose), self._character
         np.copyto(self._pixels, self._wall)
         canvas = self._surface.getCanvas()
-        _blit(canvas, self._back.bent(view))
+        _blit(canvas, *self._back.bent(view))
         live.neck(canvas, view, who)
-        _blit(canvas, self._body, 1.6 * view.scale * (1.0 - pose.breath))
-        _blit(canvas, self._skin.bent(view))
+        _blit(canvas, self._body, 0, 1.6 * view.scale * (1.0 - pose.breath))
+        _blit(canvas, *self._skin.bent(view))
         for side in (-1, 1):
             live.eye(canvas, view, who, side)
         live.mouth(canvas, view, who)
-        _blit(canvas, self._front.bent(view))
+        _blit(canvas, *self._front.bent(view))
         for side in (-1, 1):
             live.brow(canvas, view, who, side)
         if self._worn is not None:
-            _blit(canvas, self._worn.bent(view))
+            _blit(canvas, *self._worn.bent(view))
         self._surface.flushAndSubmit()
         return self._pixels
 
@@ -172,8 +172,8 @@ def _body(who: Any, view: View) -> Image:
     return pixels
 
 
-def _blit(canvas: Any, pixels: Image, down: float = 0.0) -> None:
+def _blit(canvas: Any, pixels: Image, right: float, down: float) -> None:
     image = skia.Image.fromarray(
         pixels, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType, copy=False
     )
-    canvas.drawImage(image, 0, down)
+    canvas.drawImage(image, right, down)

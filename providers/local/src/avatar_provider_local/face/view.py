@@ -29,6 +29,9 @@ JAW_DROP = 22.0
 CELL = 32
 """Pixels between two points at which a bent texture is worked out exactly."""
 STEPS = 3
+MARGIN = 8
+"""Pixels around what of a texture was projected; the rest lies between `EDGE_POINTS` of it."""
+EDGE_POINTS = 17
 TEXTURE_SCALE = 1.12
 """Textures are drawn a little larger than seen: bending blurs them."""
 
@@ -125,12 +128,16 @@ class Layer:
         self._corner = (left, top)
         self._scale = scale
         self._depth = depth
+        rows, columns = (np.flatnonzero(texture[..., 3].any(axis=axis)) for axis in (1, 0))
+        across = np.linspace(columns[0], columns[-1] + 1, EDGE_POINTS) / scale + left
+        down = np.linspace(rows[0], rows[-1] + 1, EDGE_POINTS) / scale + top
+        self._drawn = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
 
-    def bent(self, view: View) -> Image:
-        """As it is seen, the size of the picture."""
-        columns, rows = (-(-side // CELL) + 2 for side in (view.width, view.height))
-        to_x = ((np.arange(columns) - 0.5) * CELL - 0.5).astype(np.float32)
-        to_y = ((np.arange(rows) - 0.5) * CELL - 0.5).astype(np.float32)
+    def bent(self, view: View) -> tuple[Image, int, int]:
+        """As it is seen: its part of the picture, and where that lies, pixels."""
+        first_x, last_x, first_y, last_y = self._cells(view)
+        to_x = ((np.arange(first_x, last_x + 2) - 0.5) * CELL - 0.5).astype(np.float32)
+        to_y = ((np.arange(first_y, last_y + 2) - 0.5) * CELL - 0.5).astype(np.float32)
         want_x, want_y = np.meshgrid(to_x, to_y)
         left, top = view.origin
         x, y = (want_x - left) / view.scale, (want_y - top) / view.scale
@@ -140,13 +147,21 @@ class Layer:
         from_x, from_y = (
             cv2.resize(
                 ((at - corner) * self._scale - 0.5).astype(np.float32),
-                (columns * CELL, rows * CELL),
-            )[CELL : CELL + view.height, CELL : CELL + view.width]
+                (len(to_x) * CELL, len(to_y) * CELL),
+            )[CELL:-CELL, CELL:-CELL]
             for at, corner in zip((x, y), self._corner, strict=True)
         )
-        return np.asarray(
-            cv2.remap(
-                self._texture, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-            ),
-            np.uint8,
+        seen = cv2.remap(
+            self._texture, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
+        return np.asarray(seen, np.uint8), first_x * CELL, first_y * CELL
+
+    def _cells(self, view: View) -> tuple[int, int, int, int]:
+        """Which cells of the picture it covers, from and to, across and down."""
+        px, py = view.project(*self._drawn, self._depth(*self._drawn))
+        cells = []
+        for at, side in ((px, view.width), (py, view.height)):
+            most = -(-side // CELL)
+            first = min(max(0, int((at.min() - MARGIN) // CELL)), most - 1)
+            cells += [first, max(first + 1, min(most, int((at.max() + MARGIN) // CELL) + 1))]
+        return cells[0], cells[1], cells[2], cells[3]
