@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from avatar_core.contracts.errors import ProvisionError as ProvisionError
     from avatar_core.contracts.errors import RejectedError as RejectedError
     from avatar_core.contracts.errors import UnavailableError as UnavailableError
+    from avatar_core.contracts.errors import UnsupportedCommandError as UnsupportedCommandError
     from avatar_core.contracts.errors import WorkerError as WorkerError
     from avatar_core.contracts.playback import PlaybackTracker as PlaybackTracker
     from avatar_core.contracts.playback import Take as Take
@@ -37,8 +38,18 @@ if TYPE_CHECKING:
     from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
     from avatar_core.http.answer import Answer as Answer
     from avatar_core.http.client import RestClient as RestClient
+    from avatar_core.http.memory import Served as Served
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.sim.scenario import Scenario as Scenario
+    from avatar_core.sim.vendor.account import SoldOutError as SoldOutError
+    from avatar_core.sim.vendor.account import UnpaidError as UnpaidError
+    from avatar_core.sim.vendor.account import VendorAccount as VendorAccount
+    from avatar_core.sim.vendor.account import VendorSession as VendorSession
+    from avatar_core.sim.vendor.fake import FakeVendor as FakeVendor
+    from avatar_core.sim.vendor.fake import reply as reply
+    from avatar_core.sim.vendor.faults import FAULTS as FAULTS
+    from avatar_core.sim.vendor.faults import VendorFault as VendorFault
+    from avatar_core.sim.vendor.served import served as served
     from avatar_core.worker.host import start_worker as start_worker
     from avatar_core.worker.host import stop_worker as stop_worker
     from avatar_core.worker.host import worker_exited as worker_exited
@@ -51,7 +62,7 @@ _HOMES = {
     "contracts.capabilities": "Capabilities SafeRetry",
     "contracts.errors": (
         "AuthError AvatarError CapacityError ConfigError Outcome PaymentError ProtocolError "
-        "ProvisionError RejectedError UnavailableError WorkerError"
+        "ProvisionError RejectedError UnavailableError UnsupportedCommandError WorkerError"
     ),
     "contracts.playback": "PlaybackTracker Take TakeState",
     "contracts.provider": (
@@ -62,8 +73,13 @@ _HOMES = {
     "engine.registry": "ProviderRegistry",
     "http.answer": "Answer",
     "http.client": "RestClient",
+    "http.memory": "Served",
     "settings": "ProviderSettings",
     "sim.scenario": "Scenario",
+    "sim.vendor.account": "SoldOutError UnpaidError VendorAccount VendorSession",
+    "sim.vendor.fake": "FakeVendor reply",
+    "sim.vendor.faults": "FAULTS VendorFault",
+    "sim.vendor.served": "served",
     "worker.host": "start_worker stop_worker worker_exited",
     "worker.worker": "AvatarWorker",
 }

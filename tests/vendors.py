@@ -23,7 +23,7 @@ from avatar_core.settings import ProviderSettings
 from avatar_core.sim import workers
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.vendor.account import Bring, Session
+from avatar_core.sim.vendor.account import Bring, VendorSession
 from avatar_core.worker import tasks
 
 KEY = "vendor-key"
@@ -88,7 +88,7 @@ def acme(kind: SafeRetry, transport: object = None, **settings: Any) -> Acme:
 def silent_workers(room: MemoryRoom) -> Bring:
     """Workers that are in the room and do nothing, until they are put out or their agent goes."""
 
-    async def bring(session: Session, scenario: Scenario) -> Mapping[str, Any]:
+    async def bring(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         link = workers.admit(room, session.token)
         stopping = asyncio.Event()
         agent = link.attributes[PUBLISH_ON_BEHALF]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from livekit import rtc
 from livekit.agents import AgentSession, JobContext, get_job_context
-from livekit.agents.metrics.base import AvatarMetrics, Metadata
+from livekit.agents.metrics.base import AvatarMetrics
 from livekit.agents.voice import avatar as upstream
 from livekit.agents.voice.events import (
     CloseEvent,
@@ -19,9 +18,10 @@ from livekit.agents.voice.events import (
 )
 
 from avatar_core.agents.listeners import ContainedEvents
+from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.output import AvatarOutput
 from avatar_core.agents.rooms import AnyRoom, stage_in
-from avatar_core.contracts.errors import AvatarError, JoinTimeoutError
+from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
 from avatar_core.contracts.events import (
     AvatarEvent,
     AvatarFailed,
@@ -187,6 +187,26 @@ class AvatarSession(
                 hint="The agent goes on by voice; the avatar takes over once it has joined.",
             ) from None
 
+    async def control(self, name: str, **arguments: Any) -> None:
+        """Let the avatar in use do something that its vendor offers: an emotion, a pose.
+
+        Args:
+            name: One of its provider's `Capabilities.commands`.
+            arguments: As its provider wants them.
+
+        Raises:
+            UnsupportedCommandError: There is no avatar now, or it has no such command.
+            RoomError: The room did not take it.
+        """
+        lease = self._lifecycle.lease if self._lifecycle is not None else None
+        if lease is None:
+            raise UnsupportedCommandError(
+                f"there is no avatar now that could do {name!r}.",
+                provider=VOICE,
+                hint="Ask `avatar.avatar` whether there is one.",
+            )
+        await lease.provider.control(lease.ctx, {"name": name, **arguments})
+
     async def aclose(self) -> None:
         """End everything, paid sessions first, within 4 s; idempotent, never raises."""
         if self._closing is None:
@@ -245,30 +265,14 @@ class AvatarSession(
     def _tell(self, event: AvatarEvent) -> None:
         self.emit(_EVENT_NAMES[type(event)], event)
         if isinstance(event, AvatarJoined):
-            now = time.time()
-            self._measured(
-                AvatarMetrics(
-                    timestamp=now,
-                    session_started_time=now - event.join_s,
-                    avatar_joined_time=now,
-                    metadata=Metadata(model_provider=event.provider),
-                )
-            )
+            self._measured(of_join(event))
 
     def _item_added(self, event: ConversationItemAddedEvent) -> None:
-        item: Any = event.item
-        if item.type == "message" and item.role == "assistant" and self.provider != VOICE:
-            latency_s = item.metrics.get("playback_latency")
-            if latency_s is not None:
-                self._measured(
-                    AvatarMetrics(
-                        timestamp=event.created_at,
-                        playback_latency=latency_s,
-                        metadata=Metadata(model_provider=self.provider),
-                    )
-                )
+        self._measured(of_item(event, self.provider))
 
-    def _measured(self, metrics: AvatarMetrics) -> None:
+    def _measured(self, metrics: AvatarMetrics | None) -> None:
+        if metrics is None:
+            return
         self.emit("metrics_collected", metrics)
         if self._session is not None:
             collected = MetricsCollectedEvent(metrics=metrics)

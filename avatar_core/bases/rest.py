@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from avatar_core.bases.reach import must_reach
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
 from avatar_core.http.answer import Answer
@@ -68,6 +69,7 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Create a session."""
+        must_reach(self.rest.url, request.livekit_url, self.name)
         method, path = self.create.split()
         key = sha256(request.key.encode()).hexdigest()  # a room's name may be of any letters
         headers = {self.idempotency: key} if self.idempotency else {}

@@ -24,6 +24,7 @@ class Scenario:
 
     Attributes:
         seed: Of everything that is left to chance.
+        stock: It speaks LiveKit's stock wire alone: neither take ids nor positions.
         never_joins: It is provisioned and never seen.
         join_delay_s: It joins so late.
         leaves_at_s: It leaves the room.
@@ -48,6 +49,7 @@ class Scenario:
     """
 
     seed: int = 0
+    stock: bool = False
     never_joins: bool = False
     join_delay_s: float = 0.0
     leaves_at_s: float = 0.0

@@ -101,7 +101,7 @@ async def _visit(
     if scenario.as_dict():
         link, hand = FaultyLink(link, scenario), FaultyHand(hand, scenario)
         renderer = FaultyRenderer(renderer, scenario)
-    worker = AvatarWorker(link, renderer, hand=hand)
+    worker = AvatarWorker(link, renderer, hand=hand, stock=scenario.stock)
     serving = asyncio.create_task(worker.run(), name="avatar-worker")
     helpers = [
         asyncio.create_task(_when(worker.ready, ready.set)),

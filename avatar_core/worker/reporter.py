@@ -25,10 +25,20 @@ UNDELIVERED = (1501, 1503, 1505)
 
 
 class Reporter:
-    """Tells one agent; a message that cannot be sent costs that message and nothing else."""
+    """Tells one agent; a message that cannot be sent costs that message and nothing else.
 
-    def __init__(self, link: RoomLink, agent: str, clock: Clock = loop_time) -> None:
+    Args:
+        link: Our place in the room.
+        agent: Whom.
+        clock: Monotonic seconds.
+        stock: In the words of stock workers alone: no position, no pulse.
+    """
+
+    def __init__(
+        self, link: RoomLink, agent: str, clock: Clock = loop_time, *, stock: bool = False
+    ) -> None:
         self._link = link
+        self._stock = stock
         self._agent = agent
         self._clock = clock
         self._sequence = itertools.count()
@@ -39,6 +49,8 @@ class Reporter:
 
     def beat(self, speech: Speech | None) -> None:
         """Called from the render loop, so that it stops when that hangs: sends what is due."""
+        if self._stock:
+            return
         if speech is not None and speech is not self._latest:
             self._latest, self._next_beat = speech, 0.0
         now = self._clock()

@@ -37,6 +37,7 @@ class AvatarWorker:
         renderer: Draws the pictures; closed with the worker.
         clock: Monotonic seconds.
         hand: Where it draws: a thread of its own, unless another is given.
+        stock: It speaks LiveKit's stock wire alone, as other vendors' workers do.
 
     Raises:
         WorkerError: The token names no agent to serve.
@@ -49,6 +50,7 @@ class AvatarWorker:
         clock: Clock = loop_time,
         *,
         hand: Hand | None = None,
+        stock: bool = False,
     ) -> None:
         agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
         if not agent:
@@ -62,7 +64,8 @@ class AvatarWorker:
         self._clock = clock
         self._hand = hand
         self._speeches: deque[Speech] = deque()
-        self._reporter = Reporter(link, agent, clock)
+        self._stock = stock
+        self._reporter = Reporter(link, agent, clock, stock=stock)
         self._pacer: Pacer | None = None
         self._over = asyncio.Event()
         self._leaving: asyncio.TimerHandle | None = None
@@ -78,7 +81,13 @@ class AvatarWorker:
             # Handlers first: whoever sees our tracks may send audio at once.
             fed = asyncio.Event()
             receiver = Receiver(
-                link, self._agent, renderer.audio, self._speeches.append, self._cut, fed.set
+                link,
+                self._agent,
+                renderer.audio,
+                self._speeches.append,
+                self._cut,
+                fed.set,
+                stock=self._stock,
             )
             leaving.push_async_callback(receiver.aclose)
             leaving.callback(

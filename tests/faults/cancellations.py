@@ -24,7 +24,7 @@ from memory import Scene
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.engine.ledger import Ledger
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import Account
+from avatar_core.sim.vendor.account import VendorAccount
 from avatar_core.sim.vendor.fake import FakeVendor
 from tests.vendors import acme, silent_workers
 
@@ -88,7 +88,7 @@ async def cancelled_at(
     """One start and one end, of which one is cancelled at a turn."""
     random.seed(turn)
     room = MemoryRoom()
-    account = Account(silent_workers(room), absent_s=ABSENT_S, join_s=0.3)
+    account = VendorAccount(silent_workers(room), absent_s=ABSENT_S, join_s=0.3)
     vendor = FakeVendor(account, answer_s=0.2, takes_keys=kind is SafeRetry.KEY)
     if fault:
         vendor.fail(fault)

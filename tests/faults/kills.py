@@ -26,7 +26,7 @@ from avatar_core.contracts.link import Change
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.link import join
 from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.vendor.account import Account, Session
+from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.served import served
 from avatar_core.worker import tasks
@@ -63,7 +63,7 @@ class Toll:
     ends: Counter[str] = field(default_factory=Counter)
 
 
-async def bring(session: Session, _: Scenario) -> Mapping[str, Any]:
+async def bring(session: VendorSession, _: Scenario) -> Mapping[str, Any]:
     """A worker that is in its real room and does nothing, until it is put out."""
     try:
         link = await join(session.livekit_url, session.token)
@@ -139,7 +139,7 @@ async def kill(times: int, server: DevServer, folder: Path, kind: str = "lookup"
     """
     # Where a create's answer is lost for good, its worker is put out, and the vendor must see that.
     left_s = 3600.0 if kind == "lookup" else 0.0
-    account = Account(bring, join_s=JOIN_S, absent_s=3600.0, left_s=left_s)
+    account = VendorAccount(bring, join_s=JOIN_S, absent_s=3600.0, left_s=left_s)
     vendor = FakeVendor(account, answer_s=ANSWER_S, takes_keys=kind == "key")
     dice, toll, began = random.Random(times), Toll(times), os.getpid()
     async with served(vendor) as address:

@@ -19,7 +19,7 @@ from memory import Scene
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.http.memory import Served
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import Account
+from avatar_core.sim.vendor.account import VendorAccount
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.served import served
 from tests.vendors import acme, silent_workers
@@ -49,7 +49,7 @@ async def overheads(times: int, folder: Path) -> list[float]:
     found = []
     for number in range(times):
         room = MemoryRoom()
-        vendor = Timed(Account(silent_workers(room)), answer_s=ANSWER_S)
+        vendor = Timed(VendorAccount(silent_workers(room)), answer_s=ANSWER_S)
         async with served(vendor) as address:
             provider = acme(SafeRetry.LOOKUP, api_url=address)
             scene = Scene(room, provider, ledger=folder / str(number))

@@ -24,7 +24,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.engine.ledger import Ledger
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import Account
+from avatar_core.sim.vendor.account import VendorAccount
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.faults import FAULTS
 from tests.vendors import acme, chance, silent_workers
@@ -64,7 +64,7 @@ async def start_and_end(
     dice = chance(seed)
     random.seed(seed)  # tenacity's jitter
     room = MemoryRoom()
-    account = Account(silent_workers(room), absent_s=ABSENT_S, join_s=dice.uniform(0.0, 4.0))
+    account = VendorAccount(silent_workers(room), absent_s=ABSENT_S, join_s=dice.uniform(0.0, 4.0))
     vendor = FakeVendor(account, answer_s=dice.uniform(0.0, 1.5), takes_keys=kind is SafeRetry.KEY)
     for fault in faults:
         vendor.fail(fault)

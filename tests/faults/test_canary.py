@@ -30,7 +30,7 @@ from avatar_core.settings import LiveKitSettings
 from avatar_core.sim import workers
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.sim.vendor.account import Account, Bring, Session
+from avatar_core.sim.vendor.account import Bring, VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor, reply
 from avatar_core.sim.vendor.served import served
 from tests.livekit.stage import settings_of, token
@@ -110,7 +110,7 @@ class Search:
 def decoding(bring: Bring) -> Bring:
     """Workers that understand a real token."""
 
-    async def bring_decoded(session: Session, scenario: Scenario) -> Mapping[str, Any]:
+    async def bring_decoded(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         claims = jwt.decode(session.token, options={"verify_signature": False})
         spec = TokenSpec(identity=claims["sub"], attributes=claims["attributes"])
         seen, session.token = session.token, workers.mint(spec)
@@ -172,7 +172,7 @@ async def nobody(*_: object) -> Mapping[str, Any]:
 @pytest.mark.parametrize("name", OVER_TCP)
 async def test_over_tcp(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    vendor = FakeVendor(Account(nobody, absent_s=1.0), key=VENDOR_KEY)
+    vendor = FakeVendor(VendorAccount(nobody, absent_s=1.0), key=VENDOR_KEY)
     if name:
         vendor.fail(name)
     async with served(vendor) as address:
@@ -183,7 +183,7 @@ async def test_over_tcp(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 async def test_a_vendor_that_says_it_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    vendor = Indiscreet(Account(nobody), key=VENDOR_KEY)
+    vendor = Indiscreet(VendorAccount(nobody), key=VENDOR_KEY)
     async with served(vendor) as address:
         search = await start_and_search(vendor, tmp_path, api_url=address)
     search.logs(caplog)

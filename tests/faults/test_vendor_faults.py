@@ -24,7 +24,7 @@ from avatar_core.contracts.errors import (
     UnavailableError,
 )
 from avatar_core.contracts.provider import ProvisionedAvatar, ProvisionRequest
-from avatar_core.sim.vendor.account import Account, Session
+from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.faults import FAULTS
 from avatar_core.sim.vendor.served import served
@@ -72,14 +72,14 @@ TOLD = {
 """The other faults concern the worker, or calls other than a create."""
 
 
-async def nobody(session: Session, _: object) -> dict[str, str]:
+async def nobody(session: VendorSession, _: object) -> dict[str, str]:
     await asyncio.Event().wait()
     return {}
 
 
 @asynccontextmanager
 async def shop() -> AsyncIterator[FakeVendor]:
-    vendor = FakeVendor(Account(nobody))
+    vendor = FakeVendor(VendorAccount(nobody))
     try:
         yield vendor
     finally:
@@ -188,7 +188,7 @@ async def test_slots_and_credits_are_limits() -> None:
         provider = acme(SafeRetry.NEVER, vendor.transport)
         await provider.provision(request())
         assert isinstance(await told(vendor, transport=vendor.transport), CapacityError)
-    account = Account(nobody, credits_s=0.0)
+    account = VendorAccount(nobody, credits_s=0.0)
     vendor = FakeVendor(account)
     assert isinstance(await told(vendor, transport=vendor.transport), PaymentError)
     assert isinstance(

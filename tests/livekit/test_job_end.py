@@ -20,7 +20,7 @@ from livekit import api
 from avatar_core.devserver import DevServer
 from avatar_core.engine.ledger import Ledger
 from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.vendor.account import Account, Session
+from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.served import served
 from tests.faults.kills import bring, installed
@@ -33,7 +33,7 @@ END_S = 1.0
 STEP_S = 40.0
 
 
-class Books(Account):
+class Books(VendorAccount):
     """Notes the wall-clock time of each end."""
 
     def __init__(self) -> None:
@@ -41,10 +41,10 @@ class Books(Account):
         self.ended_at: dict[str, float] = {}
 
     @staticmethod
-    async def _bring(session: Session, scenario: Scenario) -> Mapping[str, Any]:
+    async def _bring(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         return await bring(session, scenario)
 
-    def end(self, session: Session, why: str) -> None:
+    def end(self, session: VendorSession, why: str) -> None:
         super().end(session, why)
         self.ended_at.setdefault(session.id, time.time())
 
@@ -67,7 +67,7 @@ class Jobs:
                         return told
                 await asyncio.sleep(0.02)
 
-    def session_of(self, room: str) -> Session:
+    def session_of(self, room: str) -> VendorSession:
         """What was bought for a room."""
         (session,) = [one for one in self.books.sessions if one.name.startswith(room)]
         return session

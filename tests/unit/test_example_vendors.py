@@ -16,7 +16,7 @@ from avatar_core.contracts.errors import SettingsError
 from avatar_core.contracts.events import AvatarJoined
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.sim.vendor.account import Account
+from avatar_core.sim.vendor.account import VendorAccount
 from avatar_core.sim.vendor.fake import FakeVendor, Served, reply
 from avatar_core.sim.vendor.faults import VendorFault
 from tests.vendors import silent_workers
@@ -41,7 +41,7 @@ class Documented(FakeVendor):
 
     header = ""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: VendorAccount) -> None:
         super().__init__(account)
         self.bodies: list[tuple[str, str, Any]] = []
 
@@ -104,7 +104,7 @@ def test_what_is_missing_is_named() -> None:
 
 async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
     room = MemoryRoom()
-    vendor = Anam(Account(silent_workers(room)))
+    vendor = Anam(VendorAccount(silent_workers(room)))
     settings = anam.AnamSettings.load(api_key="key-1", avatar_id="face-1")
     provider = type("P", (anam.AnamProvider,), {"transport": vendor.transport})(settings)
     scene = Scene(room, provider)
@@ -137,7 +137,7 @@ async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
 
 async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
     room = MemoryRoom()
-    vendor = LemonSlice(Account(silent_workers(room)))
+    vendor = LemonSlice(VendorAccount(silent_workers(room)))
     vendor.fail(VendorFault(worker=Scenario(join_delay_s=120.0)))
     settings = lemonslice.LemonSliceSettings.load(api_key="key-2", agent_id="agent-2")
     provider = type("P", (lemonslice.LemonSliceProvider,), {"transport": vendor.transport})(

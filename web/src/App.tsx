@@ -53,6 +53,7 @@ function Conversation({ talk }: { talk: Talk }) {
         <TextBox say={talk.say} />
         <Latencies latencies={known.latencies} />
         {known.fault && <p className="fault">{known.fault}</p>}
+        {talk.notice && <p className="notice">{talk.notice}</p>}
         <p className="trouble" role="alert">
           {talk.trouble}
         </p>
@@ -70,6 +71,7 @@ function Start({ talk }: { talk: Talk }) {
         It speaks from this machine and listens to what you type. Interrupt it in mid-sentence, or
         kill its avatar while it speaks: its voice goes on.
       </p>
+      {talk.notice && <p className="notice">{talk.notice}</p>}
       <button onClick={() => void talk.start()} disabled={joining} autoFocus>
         {joining ? 'Joining …' : talk.phase === 'over' ? 'Begin again' : 'Start'}
       </button>

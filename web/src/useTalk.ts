@@ -13,6 +13,8 @@ export interface Talk {
   /** Why there is no session, or what went wrong in it. */
   trouble: string;
   providers: string[];
+  /** What should be known of the chosen provider. */
+  notice: string;
   /** Chosen for the next start, and at the latest one. */
   provider: string;
   begun: string;
@@ -21,6 +23,12 @@ export interface Talk {
   interrupt: () => void;
   kill: () => void;
   say: (text: string) => void;
+}
+
+interface Offer {
+  provider: string;
+  providers: string[];
+  notices: Record<string, string>;
 }
 
 const LEFT: Partial<Record<DisconnectReason, string>> = {
@@ -36,6 +44,7 @@ export function useTalk(): Talk {
   const [room, setRoom] = useState<Room | null>(null);
   const [trouble, setTrouble] = useState('');
   const [providers, setProviders] = useState<string[]>([]);
+  const [notices, setNotices] = useState<Record<string, string>>({});
   const [provider, choose] = useState('');
   const [begun, setBegun] = useState('');
   const [known, tell] = useReducer(reduce, nothingKnown);
@@ -44,8 +53,9 @@ export function useTalk(): Talk {
   useEffect(() => {
     fetch('api/providers')
       .then((answer) => answer.json())
-      .then((offer: { provider: string; providers: string[] }) => {
+      .then((offer: Offer) => {
         setProviders(offer.providers);
+        setNotices(offer.notices);
         choose(offer.provider);
       })
       .catch(() => setTrouble(GONE));
@@ -108,6 +118,7 @@ export function useTalk(): Talk {
     known,
     trouble,
     providers,
+    notice: notices[provider] ?? '',
     provider,
     begun,
     choose,

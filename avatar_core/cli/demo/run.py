@@ -9,8 +9,9 @@ import secrets
 import sys
 import time
 import webbrowser
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.course import converse
 from avatar_core.cli.demo.person import Person
 from avatar_core.cli.demo.site import Site, is_built
+from avatar_core.cli.demo.standins import stand_ins
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.address import is_loopback
@@ -46,6 +48,7 @@ class Options:
         browse: Open the page in a browser where there is one.
         record: The mp4 that a listener's part is recorded into; no page is opened.
         offline: Play it in memory, without a server.
+        notices: What a person should know of a provider, by name.
     """
 
     seconds: float | None = None
@@ -54,6 +57,7 @@ class Options:
     browse: bool = True
     record: Path | None = None
     offline: bool = False
+    notices: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(options: Options) -> int:
@@ -62,8 +66,7 @@ def run(options: Options) -> int:
     logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
     view = View()
     try:
-        resolve(None, ProviderRegistry(), AvatarSettings.load())
-        return asyncio.run(_demo(view, options))
+        return asyncio.run(_with_stand_ins(view, options))
     except ConfigError as error:
         view.error(error)
         return 2
@@ -76,6 +79,15 @@ def run(options: Options) -> int:
     except KeyboardInterrupt:
         view.line("Stopped.")
         return 130
+
+
+async def _with_stand_ins(view: View, options: Options) -> int:
+    async with stand_ins() as notices:
+        chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
+        for candidate in chain:
+            if notice := notices.get(candidate.name):
+                view.line(notice)
+        return await _demo(view, replace(options, notices=notices))
 
 
 async def _demo(view: View, options: Options) -> int:
@@ -122,7 +134,7 @@ async def _live(view: View, options: Options, recorder: Recorder | None = None) 
 
 
 async def _page(view: View, server: DevServer, options: Options) -> int:
-    site = Site(server, os.environ["AVATAR_PROVIDER"])
+    site = Site(server, os.environ["AVATAR_PROVIDER"], options.notices)
     async with site.serve(options.port) as address:
         view.line(f"Your agent is at {address} (Ctrl-C ends it)")
         if options.browse and _has_browser():

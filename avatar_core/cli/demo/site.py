@@ -1,6 +1,6 @@
 """The demo's page: served on loopback, a room and an agent of its own for each who opens it.
 
-GET  /api/providers     {"provider": ..., "providers": [...]}
+GET  /api/providers     {"provider": ..., "providers": [...], "notices": {...}}
 POST /api/session       {"provider": ...}  ->  201 {"url", "token", "room", "provider"}
 """
 
@@ -11,7 +11,7 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -53,10 +53,14 @@ class Site:
     Args:
         server: Where rooms are.
         provider: The avatar of a session that names none.
+        notices: What a person should know of a provider, by name.
     """
 
-    def __init__(self, server: DevServer, provider: str) -> None:
+    def __init__(
+        self, server: DevServer, provider: str, notices: Mapping[str, str] | None = None
+    ) -> None:
         self._server = server
+        self._notices = dict(notices or {})
         self._provider = provider
         self._begun: dict[str, float] = {}
         self._lock = asyncio.Lock()
@@ -95,7 +99,11 @@ class Site:
     async def _providers(self, _: web.Request) -> web.StreamResponse:
         names = [name for name in (*ProviderRegistry().names(), VOICE) if name != self._provider]
         return web.json_response(
-            {"provider": self._provider, "providers": [self._provider, *names]}
+            {
+                "provider": self._provider,
+                "providers": [self._provider, *names],
+                "notices": self._notices,
+            }
         )
 
     async def _session(self, request: web.Request) -> web.StreamResponse:

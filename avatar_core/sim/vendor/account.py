@@ -12,15 +12,15 @@ from typing import Any
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.sim.scenario import Scenario
+from avatar_core.sim.scenario import QUIET, Scenario
 from avatar_core.worker.host import stop_worker, worker_exited
 
-Bring = Callable[["Session", Scenario], Awaitable[Mapping[str, Any]]]
+Bring = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
 """Brings a session's worker into its room; its record is for `stop_worker`."""
 
 
 @dataclass(eq=False, kw_only=True)
-class Session:
+class VendorSession:
     """What was sold.
 
     Attributes:
@@ -29,6 +29,7 @@ class Session:
         key: Its idempotency key, if it came with one.
         token: What its worker joins with.
         livekit_url: Where.
+        absent_s, left_s, max_session_s: Its timers, as `VendorAccount` has them.
         began: When billing began.
         ended: When it ended, None while the meter runs.
         why: Of its end.
@@ -40,6 +41,9 @@ class Session:
     key: str
     token: str = field(repr=False)
     livekit_url: str
+    absent_s: float
+    left_s: float
+    max_session_s: float
     began: float
     ended: float | None = None
     why: str = ""
@@ -54,7 +58,7 @@ class UnpaidError(Exception):
     """No credit is left."""
 
 
-class Account:
+class VendorAccount:
     """One customer at the vendor.
 
     Args:
@@ -66,10 +70,12 @@ class Account:
         left_s: One whose worker has left its room ends after this.
         join_s: From a create to its worker's joining.
         clock: Seconds.
+        prefix: Of the ids of its sessions.
 
     Attributes:
         sessions: All that were ever sold, oldest first.
         most_alive: At once.
+        on_end: Told of each end.
     """
 
     def __init__(
@@ -83,23 +89,26 @@ class Account:
         left_s: float = 0.0,
         join_s: float = 0.0,
         clock: Clock = loop_time,
+        prefix: str = "s",
     ) -> None:
         self._bring = bring
+        self._prefix = prefix
         self._credits_s = credits_s
         self._clock = clock
         self._lives: dict[str, asyncio.Task[None]] = {}
         self.slots = slots
         self.max_session_s = max_session_s
         self.absent_s, self.left_s, self.join_s = absent_s, left_s, join_s
-        self.sessions: list[Session] = []
+        self.sessions: list[VendorSession] = []
         self.most_alive = 0
+        self.on_end: Callable[[VendorSession], None] = lambda _: None
 
     @property
-    def alive(self) -> list[Session]:
+    def alive(self) -> list[VendorSession]:
         """Those whose meter runs."""
         return [session for session in self.sessions if session.ended is None]
 
-    def billed_s(self, session: Session) -> float:
+    def billed_s(self, session: VendorSession) -> float:
         """What a session cost so far."""
         return (self._clock() if session.ended is None else session.ended) - session.began
 
@@ -108,14 +117,23 @@ class Account:
         """What is left of what was paid for."""
         return self._credits_s - sum(map(self.billed_s, self.sessions))
 
-    def find(self, id: str) -> Session | None:
+    def find(self, id: str) -> VendorSession | None:
         """A session by the vendor's name."""
         return next((session for session in self.sessions if session.id == id), None)
 
     def sell(
-        self, *, name: str, key: str, token: str, livekit_url: str, scenario: Scenario
-    ) -> Session:
-        """Begin a session, and its meter.
+        self,
+        *,
+        name: str,
+        token: str,
+        livekit_url: str,
+        key: str = "",
+        scenario: Scenario = QUIET,
+        absent_s: float | None = None,
+        left_s: float | None = None,
+        max_session_s: float | None = None,
+    ) -> VendorSession:
+        """Begin a session, and its meter; timers that are not given are the account's.
 
         Raises:
             SoldOutError: As many are alive as may be.
@@ -125,12 +143,15 @@ class Account:
             raise SoldOutError
         if self.credits_s <= 0:
             raise UnpaidError
-        session = Session(
-            id=f"s{secrets.token_hex(8)}",
+        session = VendorSession(
+            id=f"{self._prefix}{secrets.token_hex(8)}",
             name=name,
             key=key,
             token=token,
             livekit_url=livekit_url,
+            absent_s=self.absent_s if absent_s is None else absent_s,
+            left_s=self.left_s if left_s is None else left_s,
+            max_session_s=self.max_session_s if max_session_s is None else max_session_s,
             began=self._clock(),
         )
         self.sessions.append(session)
@@ -139,10 +160,11 @@ class Account:
         self._lives[session.id] = life
         return session
 
-    def end(self, session: Session, why: str) -> None:
+    def end(self, session: VendorSession, why: str) -> None:
         """Stop the meter, and let the worker leave; idempotent."""
         if session.ended is None:
             session.ended, session.why = self._clock(), why
+            self.on_end(session)
             if (life := self._lives.get(session.id)) is not None:
                 life.cancel()
 
@@ -154,19 +176,19 @@ class Account:
         await asyncio.gather(*lives, return_exceptions=True)
         self._lives.clear()
 
-    async def _live(self, session: Session, scenario: Scenario) -> None:
+    async def _live(self, session: VendorSession, scenario: Scenario) -> None:
         why, worker = "max duration", {}
         try:
-            async with asyncio.timeout(self.max_session_s):
+            async with asyncio.timeout(session.max_session_s):
                 await asyncio.sleep(self.join_s + scenario.join_delay_s)
                 if scenario.never_joins:
-                    await asyncio.sleep(self.absent_s - self.join_s)
+                    await asyncio.sleep(session.absent_s - self.join_s)
                     why = "its worker never came"
                 else:
                     worker = dict(await self._bring(session, scenario))
                     session.seen = True
                     await worker_exited(worker)
-                    await asyncio.sleep(self.left_s)
+                    await asyncio.sleep(session.left_s)
                     why = "its worker left"
         except TimeoutError:
             pass

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.http.memory import MemoryTransport, Served
 from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.sim.vendor.account import Account, Session, SoldOutError, UnpaidError
-from avatar_core.sim.vendor.faults import FAULTS, Call, VendorFault
+from avatar_core.sim.vendor.account import SoldOutError, UnpaidError, VendorAccount, VendorSession
+from avatar_core.sim.vendor.faults import FAULTS, VendorFault
 
 TRICKLE_S = 1.0
 HUGE = 64 * 1024
@@ -32,25 +32,27 @@ class FakeVendor:
 
     Args:
         account: The customer's books.
-        key: What its calls must carry.
+        key: What its calls must carry; `keys` may hold more.
         answer_s: What a create takes.
         takes_keys: Whether it heeds idempotency keys.
 
     Attributes:
         asked: Every call that arrived: method and path.
+        keys: Those that are let in.
     """
 
     def __init__(
         self,
-        account: Account,
+        account: VendorAccount,
         *,
         key: str = "vendor-key",
         answer_s: float = 0.0,
         takes_keys: bool = True,
     ) -> None:
         self.account = account
+        account.on_end = self.ended
         self.asked: list[tuple[str, str]] = []
-        self._key = key
+        self.keys = {key}
         self._answer_s = answer_s
         self._takes_keys = takes_keys
         self._faults: list[list[Any]] = []
@@ -88,9 +90,13 @@ class FakeVendor:
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self.account.aclose()
 
+    def ended(self, session: VendorSession) -> None:
+        """A session is over; for vendors that tell somebody."""
+        return
+
     # The API.
 
-    def call_of(self, method: str, path: str) -> Call:
+    def call_of(self, method: str, path: str) -> str:
         """What a call is, for faults."""
         route = urlsplit(path).path
         return "find" if method == "GET" else "end" if route.endswith("/end") else "create"
@@ -106,7 +112,7 @@ class FakeVendor:
         """Carry out a call; `worker` says how a worker that it brings misbehaves."""
         url = urlsplit(path)
         parts = url.path.strip("/").split("/")
-        if headers.get("authorization") != f"Bearer {self._key}":
+        if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
             return _error(401, "Invalid access token.")
         match method, parts:
             case "POST", ["v1", "sessions"]:
@@ -143,7 +149,7 @@ class FakeVendor:
 
     # What goes wrong.
 
-    def _fault_of(self, call: Call) -> VendorFault | None:
+    def _fault_of(self, call: str) -> VendorFault | None:
         for pending in self._faults:
             fault: VendorFault = pending[0]
             if fault.on in (call, "any") and pending[1] != 0:
@@ -200,7 +206,7 @@ def _error(status: int, message: str) -> Served:
     return reply(status, {"error": message})
 
 
-def _shown(session: Session) -> dict[str, str]:
+def _shown(session: VendorSession) -> dict[str, str]:
     status = "active" if session.ended is None else "ended"
     return {"id": session.id, "name": session.name, "status": status}
 

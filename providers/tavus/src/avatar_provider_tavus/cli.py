@@ -1,0 +1,98 @@
+"""`avatar tavus create-pal` and `avatar tavus-sim`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
+from avatar_core import FAULTS, AvatarError, RestClient
+from avatar_provider_tavus.settings import STOCK_FACE, TavusSettings
+
+app = typer.Typer(no_args_is_help=True, help="Tavus: what its account needs.")
+simulator = typer.Typer(no_args_is_help=False)
+
+Fault = Annotated[
+    list[str] | None, typer.Option(help=f"Calls fail so, from the start: {', '.join(FAULTS)}.")
+]
+
+
+@app.callback()
+def main() -> None:
+    """Tavus: what its account needs."""
+
+
+@app.command("create-pal")
+def create_pal(
+    name: Annotated[str, typer.Option(help="Of the PAL.")] = "avatar-core, echo over LiveKit",
+    face: Annotated[str, typer.Option(help="Its face, where none is chosen.")] = STOCK_FACE,
+) -> None:
+    """Make a PAL that leaves the thinking to your agent and joins LiveKit rooms."""
+    try:
+        settings = TavusSettings.load()
+        made = asyncio.run(_create_pal(settings, name, face))
+    except AvatarError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"TAVUS_PAL_ID={made}")
+
+
+@simulator.command()
+def simulate(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
+    slots: Annotated[int, typer.Option(min=0, help="Conversations at once.")] = 3,
+    credits: Annotated[float, typer.Option(help="Minutes that are paid for; 0: no end.")] = 0.0,
+    join: Annotated[float, typer.Option(help="Seconds from a create to its joining.")] = 1.0,
+    face: Annotated[str, typer.Option(help="A renderer, package.module:Class.")] = "",
+    fault: Fault = None,
+    chaos: Annotated[float, typer.Option(min=0, max=1, help="Share of calls that fail.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of that.")] = 0,
+) -> None:
+    """A Tavus without an account: its API on loopback, a face that joins, a meter on its page."""
+    from avatar_provider_tavus.simulator.server import KEY, Simulator, serving
+
+    if unknown := [name for name in fault or () if name not in FAULTS]:
+        raise typer.BadParameter(f"there is no fault {unknown[0]!r}; see --help.")
+
+    async def run() -> None:
+        made = Simulator(
+            slots=slots,
+            credits_s=60 * credits or math.inf,
+            join_s=join,
+            face=face,
+            faults=tuple(fault or ()),
+            chaos=chaos,
+            seed=seed,
+        )
+        async with serving(made, port=port, say=typer.echo) as address:
+            typer.echo(f"export TAVUS_API_URL={address} TAVUS_API_KEY={KEY} AVATAR_PROVIDER=tavus")
+            stopped = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+            await stopped.wait()
+        leaked = sum(one.why == "the vendor closed down" for one in made.account.sessions)
+        typer.echo(f"{len(made.account.sessions)} sold, {leaked} were never ended.")
+
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            asyncio.run(run())
+        except OSError:
+            typer.echo(f"Port {port} is taken. Choose another with --port.", err=True)
+            raise typer.Exit(2) from None
+
+
+async def _create_pal(settings: TavusSettings, name: str, face: str) -> str:
+    key = SecretStr(settings.api_key.get_secret_value())
+    rest = RestClient(settings.api_url, key=key, auth="x-api-key", provider="tavus")
+    asked = {
+        "pal_name": name,
+        "pipeline_mode": "echo",
+        "default_face_id": face,
+        "layers": {"transport": {"transport_type": "livekit"}},
+    }
+    return (await rest.call("POST", "/pals", asked)).text("pal_id")

@@ -1,0 +1,116 @@
+"""`TAVUS_*`: everything that Tavus documents of a conversation with a LiveKit room."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from avatar_core import ProviderSettings
+
+STOCK_PAL, STOCK_FACE = "pb87e71797da", "r4067604db72"
+"""Tavus's own, for whoever has none; the face goes with that PAL (livekit-plugins-tavus 1.8.9)."""
+RENAMED = {"persona_id": "pal_id", "replica_id": "face_id"}
+AT_TOP = (
+    *("audio_only", "callback_url", "conversational_context", "custom_greeting"),
+    *("document_ids", "document_retrieval_strategy", "document_tags", "memory_stores"),
+    *("max_participants", "test_mode"),
+)
+PROPERTIES = {
+    "max_call_duration_s": "max_call_duration",
+    "participant_left_timeout_s": "participant_left_timeout",
+    "participant_absent_timeout_s": "participant_absent_timeout",
+    "language": "language",
+    "enable_recording": "enable_recording",
+    "recording_s3_bucket_name": "recording_s3_bucket_name",
+    "recording_s3_bucket_region": "recording_s3_bucket_region",
+    "aws_assume_role_arn": "aws_assume_role_arn",
+    "enable_closed_captions": "enable_closed_captions",
+    "apply_greenscreen": "apply_greenscreen",
+}
+
+
+class TavusSettings(ProviderSettings):
+    """A PAL and a face, and what may be said of a conversation; unset is Tavus's own default."""
+
+    model_config = SettingsConfigDict(env_prefix="TAVUS_")
+    provider: ClassVar[str] = "tavus"
+
+    api_key: SecretStr
+    api_url: str = "https://tavusapi.com/v2"
+    variant: str = ""
+    """A face, as in `AVATAR_PROVIDER=tavus:r4067604db72`."""
+    pal_id: str | None = None
+    face_id: str | None = None
+    persona_id: str | None = None
+    """The old name of `pal_id`."""
+    replica_id: str | None = None
+    """The old name of `face_id`."""
+
+    max_call_duration_s: int = Field(default=3600, ge=60, le=3600)
+    participant_left_timeout_s: int = Field(default=30, ge=0, le=3600)
+    """How long a conversation outlives its people; Tavus's own default is 0."""
+    participant_absent_timeout_s: int | None = Field(default=None, ge=1, le=3600)
+    language: str | None = None
+    custom_greeting: str | None = None
+    conversational_context: str | None = None
+    audio_only: bool | None = None
+    test_mode: bool | None = None
+    """A conversation that costs nothing: it is created, ended, and never joins."""
+    callback_url: str | None = None
+    max_participants: int | None = Field(default=None, ge=2)
+    memory_stores: list[str] | None = None
+    document_ids: list[str] | None = None
+    document_tags: list[str] | None = None
+    document_retrieval_strategy: str | None = Field(default=None, pattern="speed|quality|balanced")
+    enable_recording: bool | None = None
+    recording_s3_bucket_name: str | None = None
+    recording_s3_bucket_region: str | None = None
+    aws_assume_role_arn: str | None = None
+    enable_closed_captions: bool | None = None
+    apply_greenscreen: bool | None = None
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_one_word(cls, key: SecretStr) -> SecretStr:
+        text = key.get_secret_value()
+        if not text or not text.isprintable() or any(letter.isspace() for letter in text):
+            raise ValueError("has white space, a line break or an unprintable letter in it")
+        return key
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> Self:
+        for old, new in RENAMED.items():
+            if getattr(self, old) is None:
+                continue
+            names = f"TAVUS_{new.upper()}", f"TAVUS_{old.upper()}"
+            if getattr(self, new) is not None:
+                raise ValueError(f"{names[0]} and its old name {names[1]} are both set; unset one")
+            warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
+        return self
+
+    @property
+    def pal(self) -> str:
+        """Whose conversation it is."""
+        return self.pal_id or self.persona_id or STOCK_PAL
+
+    @property
+    def face(self) -> str | None:
+        """What is seen; the PAL's own where None."""
+        chosen = self.variant or self.face_id or self.replica_id
+        return chosen or (STOCK_FACE if self.pal == STOCK_PAL else None)
+
+    def payload(self) -> dict[str, Any]:
+        """The body of a create, without its room."""
+        body: dict[str, Any] = {"pal_id": self.pal}
+        if self.face:
+            body["face_id"] = self.face
+        body |= {name: value for name in AT_TOP if (value := getattr(self, name)) is not None}
+        body["properties"] = {
+            theirs: value
+            for name, theirs in PROPERTIES.items()
+            if (value := getattr(self, name)) is not None
+        }
+        return body

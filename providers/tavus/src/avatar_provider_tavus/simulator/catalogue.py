@@ -1,0 +1,77 @@
+"""The simulator's PALs and faces, under their new names and their old ones."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from avatar_provider_tavus.settings import STOCK_FACE, STOCK_PAL
+
+OLD_NAMES = {
+    "pal_id": "persona_id",
+    "pal_name": "persona_name",
+    "default_face_id": "default_replica_id",
+    "face_id": "replica_id",
+    "face_name": "replica_name",
+}
+FACES = (STOCK_FACE, "r0d1a2b3c4e5", "r9f8e7d6c5b4")
+
+
+class Catalogue:
+    """What a customer may choose from."""
+
+    def __init__(self) -> None:
+        self.faces: dict[str, dict[str, Any]] = {
+            face: {"face_id": face, "face_name": f"Face {number}", "status": "completed"}
+            for number, face in enumerate(FACES, 1)
+        }
+        self.pals: dict[str, dict[str, Any]] = {}
+        self.add_pal(
+            {
+                "pal_name": "Echo over LiveKit",
+                "default_face_id": STOCK_FACE,
+                "pipeline_mode": "echo",
+                "layers": {"transport": {"transport_type": "livekit"}},
+            },
+            STOCK_PAL,
+        )
+
+    def add_pal(self, asked: Mapping[str, Any], id: str = "") -> dict[str, Any]:
+        """Make a PAL; `asked` is the body of a create, in either vocabulary."""
+        pal = {_new_name(name): value for name, value in asked.items()}
+        pal = {"pipeline_mode": "full", **pal}
+        pal["pal_id"] = id or f"p{secrets.token_hex(6)}"
+        pal["created_at"] = now()
+        self.pals[pal["pal_id"]] = pal
+        return pal
+
+    def face_of(self, asked: Mapping[str, Any]) -> tuple[str, str]:
+        """PAL and face of a conversation.
+
+        Raises:
+            LookupError: With what Tavus says of an id that it does not know.
+        """
+        pal_id = asked.get("pal_id") or asked.get("persona_id") or ""
+        face_id = asked.get("face_id") or asked.get("replica_id") or ""
+        if pal_id and pal_id not in self.pals:
+            raise LookupError("Invalid persona_id")
+        face_id = face_id or self.pals.get(pal_id, {}).get("default_face_id", "")
+        if face_id not in self.faces:
+            raise LookupError("Invalid replica_id")
+        return pal_id, face_id
+
+
+def now() -> str:
+    """A moment, as Tavus writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def in_old_words(thing: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for whoever asks by the old routes."""
+    return {OLD_NAMES.get(name, name): value for name, value in thing.items()}
+
+
+def _new_name(name: str) -> str:
+    return next((new for new, old in OLD_NAMES.items() if old == name), name)

@@ -1,0 +1,190 @@
+"""The simulator as a server: the API over TCP, a face for each conversation, a status page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from avatar_core import (
+    FAULTS,
+    AvatarError,
+    RestClient,
+    Scenario,
+    Served,
+    VendorAccount,
+    VendorFault,
+    VendorSession,
+    reply,
+    served,
+    start_worker,
+)
+from avatar_provider_tavus.simulator.api import TavusApi
+from avatar_provider_tavus.simulator.catalogue import now
+
+FACE = "avatar_provider_local.face.renderer:FaceRenderer"
+FLASH = "avatar_core.sim.flash:FlashRenderer"
+FAULT_HEADER = "x-sim-fault"
+CALLBACK_S = 5.0
+KEY = "tavus-sim-key"
+
+
+def renderer() -> str:
+    """The drawn face where it is installed, else flash and beep."""
+    return FACE if find_spec("avatar_provider_local") else FLASH
+
+
+class Simulator(TavusApi):
+    """Tavus, for one customer.
+
+    Args:
+        key: What calls carry.
+        slots: Conversations at once.
+        credits_s: Seconds that are paid for.
+        answer_s: What a create takes.
+        join_s: From a create to its worker's joining.
+        face: The renderer of its workers.
+        faults: By name, from the start.
+        chaos: Share of calls that fail at random.
+        seed: Of that.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str = KEY,
+        slots: int = 3,
+        credits_s: float = math.inf,
+        answer_s: float = 0.4,
+        join_s: float = 1.0,
+        face: str = "",
+        faults: tuple[str, ...] = (),
+        chaos: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        account = VendorAccount(
+            self._bring, slots=slots, credits_s=credits_s, join_s=join_s, prefix="c"
+        )
+        super().__init__(account, key=key, answer_s=answer_s)
+        self._face = face or renderer()
+        self._chaos, self._dice = chaos, random.Random(seed)  # noqa: S311
+        self._calling: set[asyncio.Task[None]] = set()
+        for fault in faults:
+            self.fail(fault)
+
+    async def serve(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Served:
+        """Answer a call; the page and its figures need no key."""
+        route = urlsplit(path).path
+        if method == "GET" and route == "/":
+            page = files("avatar_provider_tavus.simulator").joinpath("status.html").read_bytes()
+            return Served(200, {"Content-Type": "text/html; charset=utf-8"}, page)
+        if method == "GET" and route == "/status.json":
+            return reply(200, self.status())
+        if named := headers.get(FAULT_HEADER):
+            self.fail(_fault(named))
+        elif self._dice.random() < self._chaos:
+            self.fail(self._dice.choice(sorted(FAULTS)))
+        return await super().serve(method, path, headers, body)
+
+    def status(self) -> dict[str, Any]:
+        """What the page shows."""
+        account = self.account
+        return {
+            "active": len(account.alive),
+            "slots": account.slots,
+            "sold": len(account.sessions),
+            "billed_s": round(sum(map(account.billed_s, account.sessions)), 1),
+            "credits_s": None if math.isinf(account.credits_s) else round(account.credits_s, 1),
+            "conversations": [
+                {
+                    "id": one.id,
+                    "name": one.name,
+                    "status": "active" if one.ended is None else "ended",
+                    "joined": one.seen,
+                    "billed_s": round(account.billed_s(one), 1),
+                    "why": one.why,
+                }
+                for one in reversed(account.sessions[-50:])
+            ],
+            "calls": [f"{method} {path}" for method, path in self.asked[-30:]][::-1],
+        }
+
+    async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+        """A worker as Tavus's is: it knows nothing of avatar-core."""
+        worker = await start_worker(
+            self._face,
+            livekit_url=session.livekit_url,
+            token=session.token,
+            scenario={**scenario.as_dict(), "stock": True},
+        )
+        for event in ("system.replica_joined", "system.pal_joined"):
+            self._call_back(session, event)
+        return worker
+
+    def ended(self, session: VendorSession) -> None:
+        """Tell the customer."""
+        self._call_back(session, "system.shutdown", shutdown_reason=session.why)
+
+    def _call_back(self, session: VendorSession, event: str, **properties: str) -> None:
+        url = str(self.asked_for(session).get("callback_url") or "")
+        if not url:
+            return
+        said = {
+            "conversation_id": session.id,
+            "webhook_url": url,
+            "message_type": "system",
+            "event_type": event,
+            "timestamp": now(),
+            "properties": properties,
+        }
+        task = asyncio.create_task(_post(url, said), name="tavus-callback")
+        self._calling.add(task)
+        task.add_done_callback(self._calling.discard)
+
+
+async def _post(url: str, said: Mapping[str, Any]) -> None:
+    parts = urlsplit(url)
+    try:
+        client = RestClient(f"{parts.scheme}://{parts.netloc}", timeout_s=CALLBACK_S)
+        await client.call("POST", parts.path or "/", dict(said))
+    except AvatarError:
+        return  # as documented: nobody promises that a callback arrives
+
+
+def _fault(named: str) -> str | VendorFault:
+    """A fault by name, or as JSON: {"on": "end", "status": 500}."""
+    if named in FAULTS:
+        return named
+    try:
+        return VendorFault(**json.loads(named))
+    except (ValueError, TypeError):
+        return VendorFault(status=400, message=f"{FAULT_HEADER}: no fault {named[:40]!r}", on="any")
+
+
+@asynccontextmanager
+async def serving(
+    simulator: Simulator, *, port: int = 0, say: Callable[[str], None] = print
+) -> AsyncIterator[str]:
+    """Serve while the block runs; yields the API's address, as `TAVUS_API_URL` takes it."""
+    async with served(simulator, port=port) as address:
+        say(f"Tavus, simulated, at {address} (its meter is on that page)")
+        try:
+            yield f"{address}/v2"
+        finally:
+            await simulator.aclose()
+
+
+@asynccontextmanager
+async def stand_in(say: Callable[[str], None]) -> AsyncIterator[Mapping[str, str]]:
+    """For the demo: Tavus, simulated, and the variables by which it is used."""
+    async with serving(Simulator(), say=say) as address:
+        yield {"TAVUS_API_URL": address, "TAVUS_API_KEY": KEY}

@@ -1,0 +1,154 @@
+"""TavusProvider at a Tavus in memory: errors by status and words, lookup, end, probe, emotions."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from avatar_provider_tavus import Emotion, TavusProvider
+from shop import shop
+
+from avatar_core import (
+    AuthError,
+    CapacityError,
+    Outcome,
+    PaymentError,
+    ProvisionedAvatar,
+    ProvisionError,
+    RejectedError,
+    UnavailableError,
+    UnsupportedCommandError,
+)
+
+
+async def test_a_conversation_is_found_by_its_name_among_hundreds() -> None:
+    async with shop() as at:
+        provider = at.provider()
+        for number in range(250):
+            await provider.provision(at.request(number))
+        at.tavus.bodies.clear()
+        first = await provider.lookup("room-0")
+        assert first is not None
+        assert first == at.claimed[0]
+        assert [path for _, path, _ in at.tavus.bodies] == [
+            f"/v2/conversations?status=active&limit=100&page={page}" for page in (1, 2, 3)
+        ]
+        assert await provider.lookup("room-250") is None
+        await provider.release(first, "found")
+        assert await provider.lookup("room-0") is None
+
+
+async def test_an_end_is_idempotent_and_an_unknown_id_is_over() -> None:
+    async with shop() as at:
+        provider = at.provider()
+        avatar = await provider.provision(at.request())
+        for _ in range(2):
+            await provider.release(avatar, "over")
+        await provider.release(ProvisionedAvatar(session_id="cnever", identity="x"), "over")
+        (session,) = at.tavus.account.sessions
+        assert session.why == "end_conversation_endpoint_hit"
+        at.tavus.fail("end fails once")
+        with pytest.raises(UnavailableError):
+            await provider.release(avatar, "over")
+
+
+@pytest.mark.parametrize(
+    ("settings", "account", "kind", "said"),
+    [
+        ({"api_key": "of-another"}, {}, AuthError, "Invalid access token"),
+        ({}, {"credits_s": 0.0}, PaymentError, "out of conversational credits"),
+        ({}, {"slots": 0}, CapacityError, "maximum concurrent conversations"),
+        ({"face_id": "r-none"}, {}, RejectedError, "Invalid replica_id"),
+        ({"pal_id": "p-none"}, {}, RejectedError, "Invalid persona_id"),
+        ({"test_mode": True}, {}, RejectedError, "test mode"),
+    ],
+)
+async def test_a_refusal_is_told_by_what_it_says(
+    settings: dict[str, Any], account: dict[str, Any], kind: type[ProvisionError], said: str
+) -> None:
+    async with shop(**account) as at:
+        with pytest.raises(kind, match=said) as caught:
+            await at.provider(**settings).provision(at.request())
+        error = caught.value
+        assert type(error) is kind
+        assert error.outcome is Outcome.REJECTED
+        assert error.retryable is (kind is CapacityError)
+        assert error.provider == "tavus"
+        assert error.hint
+        assert at.tavus.account.sessions == []
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://127.0.0.1:7880", "ws://localhost:7880", "ws://10.0.0.5:7880", ""]
+)
+async def test_a_room_that_a_cloud_cannot_reach_is_refused_before_it_is_asked(url: str) -> None:
+    async with shop() as at:
+        request = replace(at.request(), livekit_url=url)
+        with pytest.raises(UnavailableError, match="cannot reach") as caught:
+            await at.provider().provision(request)
+        assert caught.value.outcome is Outcome.NOT_SENT
+        assert not at.tavus.bodies
+        if url:  # a simulator on this machine reaches it as we do
+            await at.provider(api_url="http://127.0.0.1:1/v2").provision(request)
+
+
+async def test_probe_checks_key_pal_and_face() -> None:
+    async with shop() as at:
+        await at.provider().probe()
+        pals = at.tavus.catalogue
+        own_mind = pals.add_pal({"default_face_id": "r0d1a2b3c4e5"})["pal_id"]
+        on_daily = pals.add_pal({"pipeline_mode": "echo"})["pal_id"]
+        pals.faces["r-young"] = {"face_id": "r-young", "status": "started"}
+        for settings, said in (
+            ({"pal_id": own_mind}, "not in echo mode"),
+            ({"pal_id": on_daily}, "does not speak LiveKit"),
+            ({"face_id": "r-young"}, "is not ready"),
+            ({"face_id": "r-none"}, "Invalid replica_uuid"),
+            ({"api_key": "wrong"}, "Invalid access token"),
+        ):
+            with pytest.raises(ProvisionError, match=said):
+                await at.provider(**settings).probe()
+        assert at.tavus.account.sessions == []
+
+
+class Link:
+    """Notes what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+
+    async def send(self, topic: str, payload: bytes, *, to: list[str], reliable: bool) -> None:
+        self.sent.append((topic, payload, to, reliable))
+
+
+class Context:
+    """As much of a `SinkContext` as a control needs."""
+
+    def __init__(self) -> None:
+        self.link = Link()
+        self.avatar = ProvisionedAvatar(session_id="c1", identity="tavus-avatar-1")
+
+
+async def test_an_emotion_goes_over_the_data_channel() -> None:
+    async with shop() as at:
+        ctx: Any = Context()
+        command = {"name": "set_emotion", "emotion": Emotion.SURPRISE.value}
+        await at.provider().control(ctx, command)
+        ((topic, payload, to, reliable),) = ctx.link.sent
+        assert (topic, to, reliable) == ("app_messages", ["tavus-avatar-1"], True)
+        assert payload == (
+            b'{"message_type": "conversation", "event_type": "conversation.set_emotion", '
+            b'"properties": {"emotion": "surprise"}}'
+        )
+        with pytest.raises(UnsupportedCommandError, match="set_emotion"):
+            await at.provider().control(ctx, {"name": "dance"})
+
+
+async def test_what_it_can_do_follows_its_settings() -> None:
+    async with shop() as at:
+        assert at.provider(max_call_duration_s=120).capabilities.max_session_s == 120.0
+        assert TavusProvider.capabilities.max_session_s is None
+        assert at.provider().capabilities.ends_session
+        await asyncio.sleep(0)

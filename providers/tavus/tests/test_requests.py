@@ -1,0 +1,99 @@
+"""What is asked of Tavus, letter by letter: golden files after its documented API."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from avatar_provider_tavus import TavusSettings
+from shop import TOKEN, shop
+
+from avatar_core import ConfigError
+
+GOLDEN = Path(__file__).parent / "golden"
+EVERYTHING: dict[str, Any] = {
+    "pal_id": "pb87e71797da",
+    "face_id": "r0d1a2b3c4e5",
+    "max_call_duration_s": 600,
+    "participant_left_timeout_s": 5,
+    "participant_absent_timeout_s": 90,
+    "language": "spanish",
+    "custom_greeting": "Hola.",
+    "conversational_context": "A shop for shoes.",
+    "audio_only": False,
+    "test_mode": False,
+    "callback_url": "https://example.com/tavus",
+    "max_participants": 3,
+    "memory_stores": ["anna"],
+    "document_ids": ["d1", "d2"],
+    "document_tags": ["shoes"],
+    "document_retrieval_strategy": "balanced",
+    "enable_recording": True,
+    "recording_s3_bucket_name": "bucket",
+    "recording_s3_bucket_region": "eu-central-1",
+    "aws_assume_role_arn": "arn:aws:iam::1:role/tavus",
+    "enable_closed_captions": True,
+    "apply_greenscreen": True,
+}
+CASES: dict[str, dict[str, Any]] = {
+    "nothing-chosen": {},
+    "face-as-variant": {"variant": "r9f8e7d6c5b4"},
+    "own-pal": {"pal_id": "p1"},
+    "everything": EVERYTHING,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_create_is_as_documented(name: str) -> None:
+    async with shop() as at:
+        at.tavus.catalogue.add_pal({"default_face_id": "r0d1a2b3c4e5"}, "p1")
+        await at.provider(**CASES[name]).provision(at.request())
+        ((method, path, body),) = at.tavus.bodies
+        assert (method, path) == ("POST", "/v2/conversations")
+        assert body["properties"].pop("livekit_room_token") == TOKEN
+        golden = json.loads((GOLDEN / f"{name}.json").read_text())
+        assert body == golden
+
+
+async def test_everything_documented_can_be_set() -> None:
+    settable = set(TavusSettings.model_fields) - {
+        *("api_key", "api_url", "variant", "persona_id", "replica_id")
+    }
+    assert set(EVERYTHING) == settable
+
+
+def test_old_names_are_taken_and_warned_of_once() -> None:
+    with pytest.warns(FutureWarning, match="TAVUS_PERSONA_ID is now called TAVUS_PAL_ID") as told:
+        settings = TavusSettings.load(api_key="k", persona_id="p1", replica_id="r1")
+    assert (settings.pal, settings.face) == ("p1", "r1")
+    assert len(told) == 2
+
+
+def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAVUS_API_KEY", "k")
+    monkeypatch.setenv("TAVUS_REPLICA_ID", "r1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert TavusSettings.load().face == "r1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"api_key": "two\nlines"}, "TAVUS_API_KEY: has white space, a line break"),
+        ({"api_key": ""}, "TAVUS_API_KEY"),
+        ({"max_call_duration_s": 7200}, "TAVUS_MAX_CALL_DURATION_S: must be less than or equal"),
+        ({"participant_absent_timeout_s": 0}, "TAVUS_PARTICIPANT_ABSENT_TIMEOUT_S"),
+        ({"pal_id": "p1", "persona_id": "p1"}, "TAVUS_PERSONA_ID are both set; unset one"),
+        ({"document_retrieval_strategy": "magic"}, "TAVUS_DOCUMENT_RETRIEVAL_STRATEGY"),
+    ],
+)
+def test_what_cannot_work_is_told_before_anything_is_bought(
+    settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        TavusSettings.load(**{"api_key": "secret-key", **settings})
+    assert "secret-key" not in str(caught.value)
