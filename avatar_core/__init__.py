@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from avatar_core.agents.session import AvatarSession as AvatarSession
     from avatar_core.agents.session import create_avatar as create_avatar
+    from avatar_core.bases.listing import find_by_name as find_by_name
     from avatar_core.bases.rest import RestAvatarProvider as RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
     from avatar_core.contracts.capabilities import Capabilities as Capabilities
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "agents.session": "AvatarSession create_avatar",
+    "bases.listing": "find_by_name",
     "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",

@@ -11,11 +11,12 @@ from urllib.parse import quote
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.errors import ProvisionError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
 from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
 
-GONE, END_S = (404, 409, 410), 3.5
+END_S = 3.5
 
 
 class RestAvatarProvider(AvatarProvider[S]):
@@ -25,12 +26,12 @@ class RestAvatarProvider(AvatarProvider[S]):
         url: The vendor's address; a setting `api_url` goes before it.
         auth: The header that carries the setting `api_key`, as `RestClient` takes it.
         create: Method and path that create a session.
-        end: Method and path that end `{id}`; empty where the vendor has none, and then its
-            worker is put out of the room instead.
+        end: Method and path that end `{id}`; where there is none its worker is put out.
         end_payload: The body of an `end`, where it wants one.
         session_key: Where the answer to a create names the session.
         idempotency: The header that carries `request.key`; empty where there is none.
         gone: Statuses of an `end` that mean it is over already, or not known any more.
+        words: Errors by what a refusal says, as `RestClient` takes them.
         transport: For tests: an httpx transport for `RestClient`.
     """
 
@@ -41,7 +42,8 @@ class RestAvatarProvider(AvatarProvider[S]):
     end_payload: ClassVar[Mapping[str, Any] | None] = None
     session_key: ClassVar[str] = "id"
     idempotency: ClassVar[str] = ""
-    gone: ClassVar[tuple[int, ...]] = GONE
+    gone: ClassVar[tuple[int, ...]] = (404, 409, 410)
+    words: ClassVar[Mapping[str, type[ProvisionError]]] = {}
     transport: Any = None
 
     def setup(self) -> None:
@@ -52,11 +54,12 @@ class RestAvatarProvider(AvatarProvider[S]):
             key=settings.api_key,
             auth=self.auth,
             provider=self.name,
+            words=self.words,
             transport=self.transport,
         )
-        self.capabilities = replace(self.capabilities, ends_session=bool(self.end))
-        if self.idempotency:
-            self.capabilities = replace(self.capabilities, safe_retry=SafeRetry.KEY)
+        can = self.capabilities
+        retry = SafeRetry.KEY if self.idempotency else can.safe_retry
+        self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
 
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
@@ -64,8 +67,8 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     def provisioned(self, answer: Answer, request: ProvisionRequest) -> ProvisionedAvatar:
         """What the answer to a create says was bought."""
-        session_id = answer.text(self.session_key)
-        return ProvisionedAvatar(session_id=session_id, identity=request.identity)
+        id = answer.text(self.session_key)
+        return ProvisionedAvatar(session_id=id, identity=request.identity)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Create a session."""
@@ -73,9 +76,8 @@ class RestAvatarProvider(AvatarProvider[S]):
         method, path = self.create.split()
         key = sha256(request.key.encode()).hexdigest()  # a room's name may be of any letters
         headers = {self.idempotency: key} if self.idempotency else {}
-        answer = await self.rest.call(
-            method, path, self.payload(request), headers=headers, timeout_s=request.deadline_s
-        )
+        body, limit_s = self.payload(request), request.deadline_s
+        answer = await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
         avatar = self.provisioned(answer, request)
         request.claim(avatar)
         return avatar

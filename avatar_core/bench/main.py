@@ -17,6 +17,7 @@ from avatar_core.bench.run import QUICK, Plan, run
 from avatar_core.bench.systems import SYSTEMS, systems_of
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.devserver import DevServer
+from avatar_core.devserver.standins import stand_ins
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import resolve
 from avatar_core.settings import AvatarSettings
@@ -24,24 +25,26 @@ from avatar_core.settings import AvatarSettings
 NARROW_TIMES = 5
 
 
-def main(provider: str, *, quick: bool, only: Sequence[str], out: Path) -> int:
+def main(
+    provider: str, *, quick: bool, only: Sequence[str], beside: Sequence[str], out: Path
+) -> int:
     """Run the whole bench on a livekit-server of its own; returns the exit code.
 
     Args:
         provider: What `ours` speaks through; our own worker where empty.
         quick: A few turns, and no line of 5 Mbit/s.
         only: Names of systems; all where empty.
+        beside: Installed providers that are measured too.
         out: Where the figures go, and beside them the plot.
     """
     console = Console()
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
-    if strange := [name for name in only if name not in SYSTEMS]:
-        console.print(f"No system is called {strange[0]!r}: there are {', '.join(SYSTEMS)}.")
+    systems = (*SYSTEMS, *beside)
+    if strange := [name for name in only if name not in systems]:
+        console.print(f"No system is called {strange[0]!r}: there are {', '.join(systems)}.")
         return 2
     try:
-        if provider:
-            resolve(provider, ProviderRegistry(), AvatarSettings.load())
-        results = asyncio.run(_measure(console, provider, quick=quick, only=only))
+        results = asyncio.run(_measure(console, provider, quick=quick, only=only, beside=beside))
     except AvatarError as error:
         console.print(str(error), style="red")
         return 1
@@ -60,17 +63,21 @@ def main(provider: str, *, quick: bool, only: Sequence[str], out: Path) -> int:
 
 
 async def _measure(
-    console: Console, provider: str, *, quick: bool, only: Sequence[str]
+    console: Console, provider: str, *, quick: bool, only: Sequence[str], beside: Sequence[str]
 ) -> dict[str, Samples]:
     logging.getLogger("avatar_core").setLevel(logging.CRITICAL)
-    async with DevServer.from_environment() as server:
-        systems = systems_of(server, provider, only)
+    async with stand_ins() as notices, DevServer.from_environment() as server:
+        for name in filter(None, (provider, *beside)):
+            resolve(name, ProviderRegistry(), AvatarSettings.load())
+            if notice := notices.get(name):
+                console.print(notice, style="dim")
+        systems = systems_of(server, provider, only, beside)
         plan = QUICK if quick else Plan()
         results = await run(systems, plan, lambda what: console.print(what, style="dim"))
     if quick:
         return results
     console.print("over 5 Mbit/s", style="dim")
-    names = [system.name for system in systems if system.has_worker]
+    names = [one.name for one in systems if one.has_worker and one.name in SYSTEMS]
     slow = await narrow.measure(names, provider, NARROW_TIMES)
     if isinstance(slow, str):
         console.print(f"Not measured over 5 Mbit/s: {slow}.")

@@ -171,6 +171,14 @@ class OursStock(Ours):
     worker = StockWorkerProvider
 
 
+class Beside(Ours):
+    """Our agent with an installed provider, under the provider's name."""
+
+    def __init__(self, server: DevServer, provider: str) -> None:
+        super().__init__(server, provider)
+        self.name = provider  # type: ignore[misc]
+
+
 def _children() -> list[int]:
     return [child.pid for child in psutil.Process().children(recursive=True)]
 
@@ -178,7 +186,10 @@ def _children() -> list[int]:
 SYSTEMS = (Voice.name, Stock.name, Ours.name, OursStock.name)
 
 
-def systems_of(server: DevServer, provider: str, names: Sequence[str] = ()) -> list[System]:
-    """The systems of those names, or all, in the order of a round."""
+def systems_of(
+    server: DevServer, provider: str, names: Sequence[str] = (), beside: Sequence[str] = ()
+) -> list[System]:
+    """The systems of those names, or all, in the order of a round; providers `beside` come last."""
     every = [Voice(server), Stock(server), Ours(server, provider), OursStock(server)]
+    every += [Beside(server, name) for name in beside]
     return [system for system in every if not names or system.name in names]

@@ -61,7 +61,10 @@ def bench(
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Measure this system alone: voice, stock, ours or ours-stock."),
+        typer.Option(help="Measure this system alone: voice, stock, ours, ours-stock, or one beside."),
+    ] = None,
+    beside: Annotated[
+        list[str] | None, typer.Option(help="Measure this installed provider too, like tavus.")
     ] = None,
     out: Annotated[
         Path, typer.Option(help="Where the figures go; the plot goes beside them.")
@@ -70,7 +73,9 @@ def bench(
     """Measure what a listener hears and sees, beside livekit-agents' own avatar stack."""
     from avatar_core.bench.main import main
 
-    raise typer.Exit(main(provider, quick=quick, only=only or [], out=out))
+    raise typer.Exit(
+        main(provider, quick=quick, only=only or [], beside=beside or [], out=out)
+    )
 
 
 @app.command()
@@ -111,3 +116,13 @@ def reap(
     from avatar_core.cli.reap import run
 
     raise typer.Exit(run(dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Look for what is commonly wrong: keys, LiveKit, the clock, the provider, leftovers."""
+    from avatar_core.cli.doctor import run
+
+    raise typer.Exit(run(as_json=as_json))

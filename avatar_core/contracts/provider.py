@@ -208,7 +208,10 @@ class AvatarProvider(ABC, Generic[S]):
         """
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
-        """Did an ambiguous create with this key buy something?"""
+        """Did an ambiguous create with this key buy something?
+
+        Its `identity` may be empty, for the engine knows it.
+        """
         return None
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:

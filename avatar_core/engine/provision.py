@@ -25,6 +25,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
 from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.evidence import turns_up
 from avatar_core.engine.ledger import Entry
 from avatar_core.engine.stage import Stage
 from avatar_core.engine.tokens import lifetime_s, same_again
@@ -101,18 +102,24 @@ class Purchase:
             entry: Entry = await attempts(self._attempt)
         except AvatarError as error:
             error.provider = error.provider or self._provider.name
-            if not (self._in_doubt and await self._joined()):
+            link, identity = self._stage.link, self._asked.identity
+            if not (self._in_doubt and await turns_up(link, identity, self._rest_s())):
                 raise
             log.warning("%s Its avatar joined all the same, and is used.", error)
             return self._asked
         self._releaser.ledger.remove(self._asked)
+        for other in self._claimed.values():
+            if other != entry:
+                ending = self._releaser.end(self._provider, other, "another is used")
+                self._releaser.begin(ending, f"{other.identity}-end")
         return entry
 
     async def _attempt(self) -> Entry:
         if self._in_doubt and self._again is SafeRetry.LOOKUP:
             found = await self._looked_up()
             if found is not None:
-                return self._claim(found)
+                identity = found.identity or self._asked.identity
+                return self._claim(replace(found, identity=identity))
             self._in_doubt = False
             if not _may_pass(self._fault):
                 raise self._fault or AssertionError
@@ -225,25 +232,6 @@ class Purchase:
             raise UnavailableError(
                 f"it could not be asked what it created ({type(error).__name__}).", retryable=True
             ) from error
-
-    async def _joined(self) -> bool:
-        """Whether the avatar turns up in the room before the time is over."""
-        link, there = self._stage.link, asyncio.Event()
-
-        def look(*_: object) -> None:
-            if self._asked.identity in link.peers():
-                there.set()
-
-        unwatch = link.watch(look)
-        try:
-            look()
-            async with asyncio.timeout(self._rest_s()):
-                await there.wait()
-        except TimeoutError:
-            return False
-        finally:
-            unwatch()
-        return True
 
 
 def _may_pass(error: BaseException | None) -> bool:

@@ -36,6 +36,8 @@ class RestClient:
         auth: The header that carries the key, and the word before it if there is one:
             `x-api-key`, `Authorization: Bearer`.
         provider: Whom errors are about.
+        words: What some words of the vendor mean, where its statuses do not tell: an error
+            class by a phrase of a refusal.
         timeout_s: For one call in all, however slowly its answer trickles.
         max_answer: Bytes.
         transport: An httpx transport, for tests.
@@ -51,6 +53,7 @@ class RestClient:
         key: SecretStr | None = None,
         auth: str = "Authorization: Bearer",
         provider: str | None = None,
+        words: Mapping[str, type[ProvisionError]] | None = None,
         timeout_s: float = 10.0,
         max_answer: int = MAX_ANSWER,
         transport: Any = None,
@@ -61,6 +64,7 @@ class RestClient:
         self.max_answer = max_answer
         self._key = key
         self._auth = auth
+        self._words = dict(words or {})
         self._exchange: Future[Exchange] = Future()
         self._exchange.set_running_or_notify_cancel()
         if transport is None:
@@ -104,7 +108,7 @@ class RestClient:
         if isinstance(result, ProvisionError):
             raise result
         if not (200 <= result.status < 300 or result.status in accept):
-            raise refusal(result, call, self.provider)
+            raise refusal(result, call, self.provider, words=self._words)
         if _is_page(result):
             raise unreadable(call, result.status, "a page of HTML", self.provider)
         return Answer.read(result.status, result.body, self.provider)

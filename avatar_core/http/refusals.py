@@ -69,10 +69,17 @@ _MEANINGS = {
     408: _DOWN,
     429: _Meaning(CapacityError, "End other sessions, or try again later.", retryable=True),
 }
+_BY_KIND = {meaning.kind: meaning for meaning in (*_MEANINGS.values(), _REFUSED)}
+_NO_WORDS: Mapping[str, type[ProvisionError]] = {}
 
 
 def refusal(
-    reply: Reply, call: Call, provider: str | None, *, unix_time: float | None = None
+    reply: Reply,
+    call: Call,
+    provider: str | None,
+    *,
+    words: Mapping[str, type[ProvisionError]] = _NO_WORDS,
+    unix_time: float | None = None,
 ) -> ProvisionError:
     """The error of a reply that is no success, with the vendor's words, redacted.
 
@@ -80,6 +87,7 @@ def refusal(
         reply: Of a status outside 2xx.
         call: What was asked.
         provider: Who answered.
+        words: What some words of the vendor mean, where its statuses do not tell.
         unix_time: Now; the reply's own `Date` goes first.
     """
     status, retry_after_s = reply.status, retry_after(reply.headers, unix_time)
@@ -93,8 +101,12 @@ def refusal(
         meaning = _WAIT  # the vendor itself spoke, not a proxy that lost its answer
     else:
         meaning = _DOWN
+    said = _quoted(reply.body, call.secrets)
+    for phrase, kind in words.items():
+        if status < 500 and phrase in said:
+            meaning = _BY_KIND[kind]
     return meaning.kind(
-        f"{call.name} was answered {status}{_phrase(status)}{_quoted(reply.body, call.secrets)}.",
+        f"{call.name} was answered {status}{_phrase(status)}{said}.",
         provider=provider,
         hint=meaning.hint,
         outcome=meaning.outcome,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 from livekit import api
@@ -11,6 +13,9 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.settings import LiveKitSettings
 
 ANSWER_S = 3.0
+SKEW_S = 10.0
+"""Tokens are valid from so long before they are made: an older clock is no fault."""
+CLOCK = "Set it: timedatectl set-ntp true"
 
 
 async def remove(livekit: LiveKitSettings, room: str, identity: str) -> None:
@@ -41,3 +46,33 @@ async def remove(livekit: LiveKitSettings, room: str, identity: str) -> None:
             f"{identity} could not be put out of the room {room!r} ({fault}).",
             hint="Check LIVEKIT_URL, and that key and secret are its own.",
         )
+
+
+async def check(livekit: LiveKitSettings) -> float:
+    """Whether the server is there, and takes our key; returns seconds that our clock is ahead.
+
+    Raises:
+        RoomError: It is not, or does not.
+    """
+    url = livekit.url.replace("ws", "http", 1) if livekit.url.startswith("ws") else livekit.url
+    fault, hint, ahead_s = "", "Check LIVEKIT_URL, and that the server runs.", 0.0
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                told = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+                ahead_s = time.time() - told
+            async with api.LiveKitAPI(
+                livekit.url,
+                livekit.api_key.get_secret_value(),
+                livekit.api_secret.get_secret_value(),
+            ) as server:
+                await server.room.list_rooms(api.ListRoomsRequest(names=["avatar-doctor"]))
+    except api.TwirpError as error:
+        fault, hint = f"refuses our key ({error.code})", "Check LIVEKIT_API_KEY and _SECRET."
+    except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError) as error:
+        fault = f"does not answer as a LiveKit server ({type(error).__name__})"
+    if fault and abs(ahead_s) > SKEW_S:
+        fault, hint = f"refuses our tokens: this machine's clock is {ahead_s:+.0f} s off", CLOCK
+    if fault:
+        raise RoomError(f"{livekit.url} {fault}.", hint=hint)
+    return ahead_s

@@ -19,7 +19,7 @@ from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.course import converse
 from avatar_core.cli.demo.person import Person
 from avatar_core.cli.demo.site import Site, is_built
-from avatar_core.cli.demo.standins import stand_ins
+from avatar_core.devserver.standins import stand_ins
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.address import is_loopback

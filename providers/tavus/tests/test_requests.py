@@ -17,9 +17,9 @@ GOLDEN = Path(__file__).parent / "golden"
 EVERYTHING: dict[str, Any] = {
     "pal_id": "pb87e71797da",
     "face_id": "r0d1a2b3c4e5",
-    "max_call_duration_s": 600,
-    "participant_left_timeout_s": 5,
-    "participant_absent_timeout_s": 90,
+    "max_call_duration": 600,
+    "participant_left_timeout": 5,
+    "participant_absent_timeout": 90,
     "language": "spanish",
     "custom_greeting": "Hola.",
     "conversational_context": "A shop for shoes.",
@@ -85,8 +85,8 @@ def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"api_key": "two\nlines"}, "TAVUS_API_KEY: has white space, a line break"),
         ({"api_key": ""}, "TAVUS_API_KEY"),
-        ({"max_call_duration_s": 7200}, "TAVUS_MAX_CALL_DURATION_S: must be less than or equal"),
-        ({"participant_absent_timeout_s": 0}, "TAVUS_PARTICIPANT_ABSENT_TIMEOUT_S"),
+        ({"max_call_duration": 7200}, "TAVUS_MAX_CALL_DURATION: must be less than or equal"),
+        ({"participant_absent_timeout": 0}, "TAVUS_PARTICIPANT_ABSENT_TIMEOUT"),
         ({"pal_id": "p1", "persona_id": "p1"}, "TAVUS_PERSONA_ID are both set; unset one"),
         ({"document_retrieval_strategy": "magic"}, "TAVUS_DOCUMENT_RETRIEVAL_STRATEGY"),
     ],

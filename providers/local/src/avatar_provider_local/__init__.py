@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import ClassVar
 
 from pydantic import SecretStr
@@ -100,6 +102,18 @@ class LocalProvider(AvatarProvider[LocalSettings]):
             await self._server_of(avatar).end(avatar.session_id)
         else:
             await stop_worker(avatar.state)
+
+    async def probe(self) -> None:
+        """Check that the server elsewhere takes the key, or that the face can be drawn here.
+
+        Raises:
+            ProvisionError: The server cannot be asked, or refuses the key.
+            ConfigError: A system library is missing.
+        """
+        if self._server is not None:
+            await self._server.check_key()
+        else:
+            await asyncio.to_thread(import_module, RENDERER.partition(":")[0])
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
         """Return when the worker has exited, or its server has ended it."""

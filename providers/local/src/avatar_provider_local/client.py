@@ -57,6 +57,10 @@ class LocalServer:
         """End a session; one that the server does not know has ended."""
         await self._rest.call("DELETE", _path(session_id), accept={404}, timeout_s=END_S)
 
+    async def check_key(self) -> None:
+        """Ask for a session that cannot be: only who has the key is told so."""
+        await self._rest.call("GET", _path("none"), accept={404})
+
     async def gone(self, session_id: str) -> str:
         """Return why, once a session has ended; a server that is down is asked again."""
         path = f"{_path(session_id)}?wait={WAIT_S:g}"

@@ -1,4 +1,4 @@
-"""`TAVUS_*`: everything that Tavus documents of a conversation with a LiveKit room."""
+"""`TAVUS_*`: everything that Tavus documents of a conversation in a LiveKit room."""
 
 from __future__ import annotations
 
@@ -13,27 +13,16 @@ from avatar_core import ProviderSettings
 STOCK_PAL, STOCK_FACE = "pb87e71797da", "r4067604db72"
 """Tavus's own, for whoever has none; the face goes with that PAL (livekit-plugins-tavus 1.8.9)."""
 RENAMED = {"persona_id": "pal_id", "replica_id": "face_id"}
-AT_TOP = (
-    *("audio_only", "callback_url", "conversational_context", "custom_greeting"),
-    *("document_ids", "document_retrieval_strategy", "document_tags", "memory_stores"),
-    *("max_participants", "test_mode"),
+OURS = {"api_key", "api_url", "variant", *RENAMED, *RENAMED.values()}
+"""The other settings go to Tavus under their own names: these at the top, the rest below."""
+AT_TOP = set(
+    "audio_only callback_url conversational_context custom_greeting document_ids "
+    "document_retrieval_strategy document_tags max_participants memory_stores test_mode".split()
 )
-PROPERTIES = {
-    "max_call_duration_s": "max_call_duration",
-    "participant_left_timeout_s": "participant_left_timeout",
-    "participant_absent_timeout_s": "participant_absent_timeout",
-    "language": "language",
-    "enable_recording": "enable_recording",
-    "recording_s3_bucket_name": "recording_s3_bucket_name",
-    "recording_s3_bucket_region": "recording_s3_bucket_region",
-    "aws_assume_role_arn": "aws_assume_role_arn",
-    "enable_closed_captions": "enable_closed_captions",
-    "apply_greenscreen": "apply_greenscreen",
-}
 
 
 class TavusSettings(ProviderSettings):
-    """A PAL and a face, and what may be said of a conversation; unset is Tavus's own default."""
+    """A PAL, a face, and what may be asked for; what is unset is Tavus's own default."""
 
     model_config = SettingsConfigDict(env_prefix="TAVUS_")
     provider: ClassVar[str] = "tavus"
@@ -49,10 +38,11 @@ class TavusSettings(ProviderSettings):
     replica_id: str | None = None
     """The old name of `face_id`."""
 
-    max_call_duration_s: int = Field(default=3600, ge=60, le=3600)
-    participant_left_timeout_s: int = Field(default=30, ge=0, le=3600)
+    max_call_duration: int = Field(default=3600, ge=60, le=3600)
+    """Seconds, as the other timers."""
+    participant_left_timeout: int = Field(default=30, ge=0, le=3600)
     """How long a conversation outlives its people; Tavus's own default is 0."""
-    participant_absent_timeout_s: int | None = Field(default=None, ge=1, le=3600)
+    participant_absent_timeout: int | None = Field(default=None, ge=1, le=3600)
     language: str | None = None
     custom_greeting: str | None = None
     conversational_context: str | None = None
@@ -76,19 +66,18 @@ class TavusSettings(ProviderSettings):
     @classmethod
     def _is_one_word(cls, key: SecretStr) -> SecretStr:
         text = key.get_secret_value()
-        if not text or not text.isprintable() or any(letter.isspace() for letter in text):
+        if not text or not text.isprintable() or " " in text:
             raise ValueError("has white space, a line break or an unprintable letter in it")
         return key
 
     @model_validator(mode="after")
     def _is_named_once(self) -> Self:
         for old, new in RENAMED.items():
-            if getattr(self, old) is None:
-                continue
-            names = f"TAVUS_{new.upper()}", f"TAVUS_{old.upper()}"
-            if getattr(self, new) is not None:
-                raise ValueError(f"{names[0]} and its old name {names[1]} are both set; unset one")
-            warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
+            if getattr(self, old) is not None:
+                names = f"TAVUS_{new.upper()}", f"TAVUS_{old.upper()}"
+                if getattr(self, new) is not None:
+                    raise ValueError(f"{' and its old name '.join(names)} are both set; unset one")
+                warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
         return self
 
     @property
@@ -104,13 +93,7 @@ class TavusSettings(ProviderSettings):
 
     def payload(self) -> dict[str, Any]:
         """The body of a create, without its room."""
-        body: dict[str, Any] = {"pal_id": self.pal}
-        if self.face:
-            body["face_id"] = self.face
-        body |= {name: value for name in AT_TOP if (value := getattr(self, name)) is not None}
-        body["properties"] = {
-            theirs: value
-            for name, theirs in PROPERTIES.items()
-            if (value := getattr(self, name)) is not None
-        }
-        return body
+        options = self.model_dump(exclude=OURS, exclude_none=True)
+        body = {name: options.pop(name) for name in AT_TOP & options.keys()}
+        ids = {"pal_id": self.pal} | ({"face_id": self.face} if self.face else {})
+        return {**ids, **body, "properties": options}

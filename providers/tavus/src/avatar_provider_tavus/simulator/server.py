@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
@@ -183,8 +184,12 @@ async def serving(
             await simulator.aclose()
 
 
+def stand_in(say: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
+    """For the demo, where no key is set: Tavus, simulated."""
+    return None if os.environ.get("TAVUS_API_KEY") else _standing(say)
+
+
 @asynccontextmanager
-async def stand_in(say: Callable[[str], None]) -> AsyncIterator[Mapping[str, str]]:
-    """For the demo: Tavus, simulated, and the variables by which it is used."""
+async def _standing(say: Callable[[str], None]) -> AsyncIterator[Mapping[str, str]]:
     async with serving(Simulator(), say=say) as address:
         yield {"TAVUS_API_URL": address, "TAVUS_API_KEY": KEY}

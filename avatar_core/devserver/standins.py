@@ -1,18 +1,19 @@
-"""A stand-in for a vendor whose account nobody has: run beside the demo, where it offers one."""
+"""A stand-in for a vendor whose account nobody has: run beside the demo, where one is offered."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.metadata import entry_points
 from typing import Protocol
 
-from avatar_core.contracts.errors import ConfigError
-from avatar_core.engine.registry import ProviderRegistry
+GROUP = "avatar_core.stand_ins"
+"""Entry points by the name of the provider that they stand in for."""
 
 
 class StandIn(Protocol):
-    """`def stand_in(cls, say)`, a class method of a provider; core knows no more of it."""
+    """What such an entry point names."""
 
     def __call__(
         self, say: Callable[[str], None]
@@ -29,20 +30,15 @@ class StandIn(Protocol):
 
 @asynccontextmanager
 async def stand_ins() -> AsyncIterator[Mapping[str, str]]:
-    """Run those that installed providers offer, and set the environment for them.
+    """Run all that are installed and needed, and set the environment for them.
 
-    Yields what they say, by provider. One that cannot be loaded offers none: whoever chooses
-    it is told why.
+    Yields what they say, by provider.
     """
     said: dict[str, str] = {}
-    registry = ProviderRegistry()
     async with AsyncExitStack() as stack:
-        for name in registry.names():
-            try:
-                offered: StandIn | None = getattr(registry.load(name), "stand_in", None)
-            except ConfigError:
-                continue
-            standing = offered(_sayer(said, name)) if offered is not None else None
+        for point in entry_points(group=GROUP):
+            offered: StandIn = point.load()
+            standing = offered(_sayer(said, point.name))
             if standing is not None:
                 os.environ.update(await stack.enter_async_context(standing))
         yield said

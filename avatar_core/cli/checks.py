@@ -1,0 +1,162 @@
+"""What `avatar doctor` looks at: each check is one question, with one answer and a next step."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import requires, version
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from packaging.requirements import Requirement
+
+from avatar_core.bases.reach import must_reach
+from avatar_core.bases.rest import RestAvatarProvider
+from avatar_core.contracts.errors import AvatarError, ConfigError
+from avatar_core.engine.ledger import Entry, Ledger, default_folder
+from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.engine.selection import Candidate, resolve
+from avatar_core.settings import AvatarSettings, LiveKitSettings
+
+Verdict = Literal["ok", "warning", "fault", "skipped"]
+PROBE_S = 10.0
+FITS = ("livekit-agents", "httpx", "pydantic-settings", "stevedore", "tenacity")
+
+
+class Answer(NamedTuple):
+    """Of a check.
+
+    Attributes:
+        verdict: How it stands.
+        said: One line.
+        hint: The next step, where there is one.
+        code: Of the error, where there was one.
+    """
+
+    verdict: Verdict
+    said: str
+    hint: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question.
+
+    Attributes:
+        name: Two words.
+        ask: Answers it, or raises an `AvatarError`.
+    """
+
+    name: str
+    ask: Callable[[], Awaitable[Answer]]
+
+    async def answer(self) -> Answer:
+        """The answer, whatever happens."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                return await self.ask()
+        except AvatarError as error:
+            who = f"{error.provider}: " if error.provider else ""
+            return Answer("fault", f"{who}{error.message}", error.hint, error.code)
+        except TimeoutError:
+            return Answer("fault", f"no answer within {PROBE_S:g} s", "Check the network.")
+
+
+def checks() -> list[Check]:
+    """All of them, for the environment as it is; those of providers come last."""
+    found = [
+        Check("versions", _versions),
+        Check("ledger", _ledger),
+        Check("LiveKit", _livekit),
+    ]
+    try:
+        chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
+    except ConfigError as error:
+        said = error
+
+        async def fault() -> Answer:
+            raise said
+
+        return [Check("provider", fault), *found]
+    for candidate in chain:
+        if candidate.provider is not None:
+            found += [
+                Check(f"{candidate.name} reach", _reach_of(candidate)),
+                Check(f"{candidate.name} probe", _probe_of(candidate)),
+            ]
+    names = ", ".join(candidate.name for candidate in chain)
+
+    async def chosen() -> Answer:
+        return Answer("ok", f"{names}")
+
+    return [Check("provider", chosen), *found]
+
+
+async def _versions() -> Answer:
+    """What avatar-core needs, it has: pip does not hold to it later."""
+    for line in requires("avatar-core") or ():
+        needed = Requirement(line)
+        if needed.name in FITS and not needed.specifier.contains(version(needed.name)):
+            return Answer(
+                "fault",
+                f"{needed.name} {version(needed.name)} is installed, and {needed} is needed",
+                f"pip install '{needed}'",
+            )
+    told = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
+    return Answer("ok", ", ".join(told))
+
+
+async def _ledger() -> Answer:
+    folder = AvatarSettings.load().ledger or default_folder()
+    ledger, trial = Ledger(folder), Entry.asked("doctor", "trial", "", "")
+    ledger.write(trial)
+    written = trial in ledger.entries()
+    ledger.remove(trial)
+    if not written:
+        return Answer(
+            "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder of yours."
+        )
+    left = [entry for entry in ledger.entries() if entry.is_orphan()]
+    if left:
+        what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
+        return Answer("warning", what, "End them: avatar reap")
+    return Answer("ok", "nothing is left open")
+
+
+async def _livekit() -> Answer:
+    from avatar_core.rtc.admin import SKEW_S, check
+
+    livekit = LiveKitSettings.load()
+    ahead_s = await check(livekit)
+    if abs(ahead_s) > SKEW_S:
+        return Answer("warning", f"this machine's clock is {ahead_s:+.0f} s off", "Set the clock.")
+    return Answer("ok", f"{livekit.url} takes our key")
+
+
+def _reach_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
+    async def reach() -> Answer:
+        provider = candidate.provider
+        if not isinstance(provider, RestAvatarProvider):
+            return Answer("ok", "its worker runs where your agent runs, or at a server of yours")
+        try:
+            livekit = LiveKitSettings.load()
+        except ConfigError:
+            return Answer("skipped", "there is no LiveKit server to reach")
+        must_reach(provider.rest.url, livekit.url, provider.name)
+        host = urlsplit(provider.rest.url).hostname
+        return Answer("ok", f"{host} can reach {urlsplit(livekit.url).hostname}")
+
+    return reach
+
+
+def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
+    async def probe() -> Answer:
+        assert candidate.provider is not None
+        await candidate.provider.probe()
+        probes = re.search(r"\bprobe\b", str(vars(type(candidate.provider)).keys()))
+        return Answer("ok", "its key and its choices work" if probes else "it has nothing to ask")
+
+    return probe

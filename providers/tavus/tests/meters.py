@@ -1,0 +1,174 @@
+"""The simulator's meter under livekit-plugins-tavus, unmodified, and under avatar-core.
+
+    python -m providers.tavus.tests.meters
+
+Each agent is brought into a room of its own, speaks, and is left after a while, with the same
+faults of Tavus; then: bought, ended, billed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from avatar_provider_tavus.simulator.server import FLASH, KEY, Simulator, serving
+from livekit import api
+
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.devserver import DevServer
+from avatar_core.rtc.listener import Listener
+from tests.livekit.hearing import Hearing
+from tests.livekit.stage import token
+
+FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
+STAY_S, AFTER_S, STEP_S = 12.0, 10.0, 60.0
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What one conversation came to.
+
+    Attributes:
+        heard: Words that a listener heard.
+        bought, ended: Conversations at Tavus.
+        billed_s: Seconds until the last look, of all of them.
+        by_avatar: Whether the words came from the avatar.
+    """
+
+    heard: int
+    bought: int
+    ended: int
+    billed_s: float
+    by_avatar: bool
+
+
+class Agents:
+    """An agent server of one kind."""
+
+    def __init__(self, server: DevServer, notes: Path) -> None:
+        self._server = server
+        self._notes = notes
+
+    async def noted(self, room: str, *whats: str) -> str:
+        """Wait for one of these notes."""
+        async with asyncio.timeout(STEP_S):
+            while True:
+                for line in self._notes.read_text().splitlines():
+                    told = json.loads(line)
+                    if told["room"] == room and told["what"].startswith(whats):
+                        return str(told["what"])
+                await asyncio.sleep(0.05)
+
+    async def converse(self, stay_s: float = STAY_S) -> tuple[int, bool]:
+        """Be in a room with an agent for a while; words heard, and whether by its avatar."""
+        room, hearing = f"meter-{secrets.token_hex(4)}", Hearing()
+        listener = await Listener.join(
+            self._server.url, token(self._server, room, "user"), hearing.add
+        )
+        try:
+            await self.noted(room, "joined", "failed")
+            await asyncio.sleep(stay_s)
+            peers = listener.link.room.remote_participants.values()
+            tracks = {
+                sid
+                for peer in peers
+                if PUBLISH_ON_BEHALF in peer.attributes
+                for sid in peer.track_publications
+            }
+            words = hearing.words()
+            return len(words), bool(words) and {word.track for word in words} <= tracks
+        finally:
+            await listener.aclose()
+            async with api.LiveKitAPI(
+                self._server.url, self._server.api_key, self._server.api_secret
+            ) as client:
+                await client.room.delete_room(api.DeleteRoomRequest(room=room))
+
+
+@asynccontextmanager
+async def agents(
+    kind: str, server: DevServer, address: str, folder: Path
+) -> AsyncIterator[Agents]:
+    """An agent server whose jobs speak through `stock` or `ours`."""
+    notes = folder / f"notes-{kind}"
+    notes.touch()
+    environment = {
+        **os.environ,
+        "JOB_AVATAR": kind,
+        "JOB_NOTES": str(notes),
+        "TAVUS_API_URL": address,
+        "TAVUS_API_KEY": KEY,
+        "AVATAR_LEDGER": str(folder / "ledger"),
+        "LIVEKIT_URL": server.url,
+        "LIVEKIT_API_KEY": server.api_key,
+        "LIVEKIT_API_SECRET": server.api_secret,
+    }
+    script = str(Path(__file__).parent / "jobs.py")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "livekit.agents", "start", "--dev", script),
+        env=environment,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(STEP_S):
+        async for line in process.stdout:
+            if b"registered worker" in line:
+                break
+    reading = asyncio.create_task(process.stdout.read())
+    try:
+        yield Agents(server, notes)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(20.0):
+                await process.wait()
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        await reading
+
+
+async def bill(kind: str, fault: str, server: DevServer, folder: Path) -> Bill:
+    """One conversation of one kind under one fault."""
+    simulator = Simulator(face=FLASH, answer_s=0.3, join_s=0.5)
+    if fault:
+        simulator.fail(fault)
+    async with serving(simulator, say=lambda _: None) as address:
+        async with agents(kind, server, address, folder) as running:
+            heard, by_avatar = await running.converse()
+            await asyncio.sleep(AFTER_S)
+            account = simulator.account
+            return Bill(
+                heard,
+                len(account.sessions),
+                sum(one.ended is not None for one in account.sessions),
+                round(sum(map(account.billed_s, account.sessions)), 1),
+                by_avatar,
+            )
+
+
+async def main() -> None:
+    """Print a line for each."""
+    async with DevServer.from_environment() as server:
+        for fault in FAULTS:
+            for kind in ("stock", "ours"):
+                with tempfile.TemporaryDirectory() as folder:
+                    told = await bill(kind, fault, server, Path(folder))
+                print(f"{fault or 'no fault':20} {kind:6} {told}", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

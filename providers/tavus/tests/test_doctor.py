@@ -1,0 +1,225 @@
+"""`avatar doctor`: planted mistakes, each found and told in one line with its next step."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from avatar_provider_tavus.simulator.api import TavusApi
+from shop import nobody
+
+from avatar_core import VendorAccount, served
+from avatar_core.cli import checks as looked_at
+from avatar_core.cli.checks import Answer
+from avatar_core.cli.doctor import run
+from avatar_core.devserver import DevServer
+from avatar_core.devserver.address import free_ports
+from avatar_core.engine.ledger import Entry, Ledger
+
+pytestmark = pytest.mark.livekit
+
+KEY = "tavus-key"
+HEALTHY_S = 3.0
+
+
+@pytest_asyncio.fixture
+async def tavus(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> AsyncIterator[TavusApi]:
+    """A machine on which all is well, and its Tavus."""
+    api = TavusApi(VendorAccount(nobody), key=KEY)
+    async with served(api) as address:
+        for name, value in {
+            "AVATAR_PROVIDER": "tavus",
+            "AVATAR_LEDGER": str(tmp_path / "ledger"),
+            "TAVUS_API_KEY": KEY,
+            "TAVUS_API_URL": f"{address}/v2",
+            "LIVEKIT_URL": server.url,
+            "LIVEKIT_API_KEY": server.api_key,
+            "LIVEKIT_API_SECRET": server.api_secret,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield api
+    await api.aclose()
+
+
+async def examined(only: str = "") -> dict[str, Answer]:
+    return {
+        check.name: await check.answer() for check in looked_at.checks() if only in check.name
+    }
+
+
+async def test_a_healthy_machine_is_all_green_and_quick(tavus: TavusApi) -> None:
+    began = time.monotonic()
+    answers = await examined()
+    assert {answer.verdict for answer in answers.values()} == {"ok"}, answers
+    assert time.monotonic() - began < HEALTHY_S
+    assert set(answers) == {
+        *("provider", "versions", "ledger", "LiveKit", "tavus reach", "tavus probe")
+    }
+
+
+Plant = Callable[[pytest.MonkeyPatch, TavusApi], None]
+
+
+def variable(name: str, value: str | None) -> Plant:
+    def plant(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
+        if value is None:
+            patch.delenv(name)
+        else:
+            patch.setenv(name, value)
+
+    return plant
+
+
+def closed(name: str, url: str) -> Plant:
+    return lambda patch, _: patch.setenv(name, url.format(port=free_ports()[0]))
+
+
+def own_mind(patch: pytest.MonkeyPatch, tavus: TavusApi) -> None:
+    pal = tavus.catalogue.add_pal({"default_face_id": "r0d1a2b3c4e5"})
+    patch.setenv("TAVUS_PAL_ID", pal["pal_id"])
+
+
+def both_names(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
+    patch.setenv("TAVUS_PAL_ID", "p1")
+    patch.setenv("TAVUS_PERSONA_ID", "p2")
+
+
+def leftovers(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
+    ledger = Ledger(Path(str(looked_at.AvatarSettings.load().ledger)))
+    entry = Entry.asked("tavus", "room-1", "room", "tavus-avatar-1")
+    ledger.write(replace(entry, started=entry.started - 60))
+
+
+def unwritable(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
+    patch.setenv("AVATAR_LEDGER", "/proc/nobody/ledger")
+
+
+def old_agents(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
+    known = looked_at.version
+    patch.setattr(
+        looked_at, "version", lambda name: "2.1.0" if name == "livekit-agents" else known(name)
+    )
+
+
+def no_skia(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
+    patch.setenv("AVATAR_PROVIDER", "local")
+    for name in [name for name in sys.modules if name.startswith("avatar_provider_local.face.")]:
+        patch.delitem(sys.modules, name)
+    patch.setitem(sys.modules, "skia", None)
+
+
+MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
+    "no provider": (variable("AVATAR_PROVIDER", None), "provider", "AV100", "no avatar", "Set"),
+    "a typo": (variable("AVATAR_PROVIDER", "tavsu"), "provider", "AV101", "'tavsu'", "'tavus'"),
+    "no key": (variable("TAVUS_API_KEY", None), "provider", "AV105", "TAVUS_API_KEY", "Set it"),
+    "a key of two lines": (
+        variable("TAVUS_API_KEY", "a\nb"),
+        *("provider", "AV105", "line break", "Correct it"),
+    ),
+    "both names": (both_names, "provider", "AV105", "both set", "Correct it"),
+    "a timer out of range": (
+        variable("TAVUS_MAX_CALL_DURATION", "9999"),
+        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct it"),
+    ),
+    "a key of another vendor": (
+        variable("TAVUS_API_KEY", "sk-another"),
+        *("tavus probe", "AV201", "Invalid access token", "Check its API key"),
+    ),
+    "a PAL with a mind": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
+    "no such face": (
+        variable("TAVUS_FACE_ID", "r-none"),
+        *("tavus probe", "AV204", "Invalid replica_uuid", "Correct"),
+    ),
+    "Tavus out of reach": (
+        closed("TAVUS_API_URL", "http://127.0.0.1:{port}/v2"),
+        *("tavus probe", "AV205", "cannot be reached", "Check its address"),
+    ),
+    "no LIVEKIT_URL": (
+        variable("LIVEKIT_URL", None),
+        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set it"),
+    ),
+    "LIVEKIT_URL of a page": (
+        variable("LIVEKIT_URL", "my-project.livekit.cloud"),
+        *("LiveKit", "AV105", "must be like wss://", "Correct it"),
+    ),
+    "LiveKit down": (
+        closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
+        *("LiveKit", "AV303", "does not answer", "Check LIVEKIT_URL"),
+    ),
+    "a wrong secret": (
+        variable("LIVEKIT_API_SECRET", "x" * 40),
+        *("LiveKit", "AV303", "refuses our key", "LIVEKIT_API_KEY"),
+    ),
+    "leftovers": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
+    "a ledger that cannot be": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),
+    "livekit-agents too new": (old_agents, "versions", "", "livekit-agents 2.1.0", "pip install"),
+    "no system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+async def test_a_mistake_is_found(
+    name: str, tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant, check, code, said, hint = MISTAKES[name]
+    plant(monkeypatch, tavus)
+    answer = (await examined())[check]
+    assert answer.verdict in ("fault", "warning")
+    assert answer.code == code
+    assert said in answer.said
+    assert hint in answer.hint
+    assert "\n" not in answer.said + answer.hint
+
+
+async def test_a_room_that_a_cloud_cannot_reach(
+    tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TAVUS_API_URL")
+    answer = (await examined(only="reach"))["tavus reach"]  # nobody is asked anything
+    assert (answer.verdict, answer.code) == ("fault", "AV205")
+    assert "cannot reach 127.0.0.1" in answer.said
+    assert "public address" in answer.hint
+
+
+async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        told = {"Date": formatdate(time.time() - 86_400, usegmt=True)}
+        status = 401 if request.method == "POST" else 200
+        body = {"code": "unauthenticated", "msg": "token is expired"}
+        return web.json_response(body, status=status, headers=told)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        monkeypatch.setenv("LIVEKIT_URL", f"ws://127.0.0.1:{runner.addresses[0][1]}")
+        told = (await examined())["LiveKit"]
+    finally:
+        await runner.cleanup()
+    assert (told.verdict, told.code) == ("fault", "AV303")
+    assert "clock is +86400 s off" in told.said
+    assert "timedatectl" in told.hint
+
+
+def test_for_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AVATAR_PROVIDER", "nobody")
+    monkeypatch.delenv("LIVEKIT_URL", raising=False)
+    assert run(as_json=True) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told[0]["check"] == "provider"
+    assert told[0]["code"] == "AV101"
+    assert run(as_json=False) == 1
+    assert "✗ provider: [AV101]" in capsys.readouterr().out

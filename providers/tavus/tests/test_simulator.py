@@ -1,0 +1,257 @@
+"""The simulator against what Tavus documents: routes, statuses, words, paging, timers, callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import looptime  # noqa: F401 - these tests run in virtual time where they wait
+import pytest
+from aiohttp import ClientSession, web
+from avatar_provider_tavus.simulator.server import KEY, Simulator, serving
+from shop import TOKEN, nobody
+
+from avatar_core import Scenario, VendorSession
+
+ROOM = {"livekit_ws_url": "wss://my-project.livekit.cloud", "livekit_room_token": TOKEN}
+
+
+class Quiet(Simulator):
+    """Its workers are nobody."""
+
+    async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+        return await nobody()
+
+
+class Caller:
+    """Calls the API as any client."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    async def __call__(
+        self, method: str, path: str, body: Any = None, *, key: str = KEY, **headers: str
+    ) -> tuple[int, Any]:
+        served = await self._simulator.serve(
+            method,
+            f"/v2{path}",
+            {"x-api-key": key, **{name.replace("_", "-"): it for name, it in headers.items()}},
+            b"" if body is None else json.dumps(body).encode(),
+        )
+        assert isinstance(served.body, bytes)
+        return served.status, json.loads(served.body) if served.body else None
+
+
+@asynccontextmanager
+async def tavus(**options: Any) -> AsyncIterator[tuple[Simulator, Caller]]:
+    simulator = Quiet(answer_s=0.0, **options)
+    try:
+        yield simulator, Caller(simulator)
+    finally:
+        await simulator.aclose()
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    properties = {**ROOM, **more.pop("properties", {})}
+    return {"pal_id": "pb87e71797da", "properties": properties, **more}
+
+
+async def test_a_conversation_is_created_shown_listed_and_ended() -> None:
+    async with tavus() as (simulator, call):
+        status, made = await call("POST", "/conversations", asked(conversation_name="one"))
+        assert status == 200
+        id = made["conversation_id"]
+        assert id.startswith("c")
+        assert made["status"] == "active"
+        assert made["conversation_name"] == "one"
+        assert (await call("GET", f"/conversations/{id}"))[1]["face_id"] == "r4067604db72"
+        assert (await call("GET", "/conversations?status=active"))[1]["total_count"] == 1
+        for _ in range(2):
+            assert await call("POST", f"/conversations/{id}/end") == (200, None)
+        shown = (await call("GET", f"/conversations/{id}"))[1]
+        assert (shown["status"], shown["shutdown_reason"]) == (
+            "ended",
+            "end_conversation_endpoint_hit",
+        )
+        assert (await call("GET", "/conversations?status=active"))[1]["data"] == []
+        assert (await call("DELETE", f"/conversations/{id}"))[0] == 204
+        assert simulator.status()["sold"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "told"),
+    [
+        ("POST", "/conversations", {"face_id": "r-none"}, 400, {"error": "Invalid replica_id"}),
+        ("POST", "/conversations", {"pal_id": "p-none"}, 400, {"error": "Invalid persona_id"}),
+        ("POST", "/conversations/c1/end", None, 400, {"error": "Invalid conversation_id"}),
+        ("GET", "/conversations/c1", None, 400, {"error": "Invalid conversation_id"}),
+        ("GET", "/personas/p-none", None, 400, {"error": "Invalid persona_id"}),
+        ("GET", "/faces/r-none", None, 400, {"error": "Invalid replica_uuid"}),
+        ("POST", "/pals", {}, 400, {"message": "default_face_id is required"}),
+        ("GET", "/nothing", None, 404, {"message": "Not found"}),
+    ],
+)
+async def test_an_unknown_id_is_a_400(
+    method: str, path: str, body: Any, status: int, told: Any
+) -> None:
+    async with tavus() as (_, call):
+        assert await call(method, path, body) == (status, told)
+
+
+async def test_a_key_goes_first() -> None:
+    async with tavus() as (_, call):
+        told = await call("POST", "/conversations", {"face_id": "r-none"}, key="another")
+        assert told == (401, {"message": "Invalid access token"})
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        {"livekit_ws_url": "ftp://x", "livekit_room_token": TOKEN},
+        {"livekit_ws_url": ROOM["livekit_ws_url"], "livekit_room_token": "no token"},
+        {"livekit_ws_url": ROOM["livekit_ws_url"]},
+    ],
+)
+async def test_a_room_that_nobody_can_join_is_refused(room: dict[str, str]) -> None:
+    async with tavus() as (simulator, call):
+        body = {"pal_id": "pb87e71797da", "properties": room}
+        status, told = await call("POST", "/conversations", body)
+        assert status == 400
+        assert told["error"].startswith("There was an error creating the conversation")
+        assert simulator.account.sessions == []
+
+
+async def test_slots_and_credits_have_their_own_words() -> None:
+    async with tavus(slots=1) as (_, call):
+        await call("POST", "/conversations", asked())
+        assert await call("POST", "/conversations", asked()) == (
+            400,
+            {"message": "User has reached maximum concurrent conversations"},
+        )
+    async with tavus(credits_s=0.0) as (_, call):
+        status, told = await call("POST", "/conversations", asked())
+        assert status == 402
+        assert "out of conversational credits" in told["message"]
+
+
+async def test_pages_of_ten_and_any_other_size() -> None:
+    async with tavus(slots=100) as (_, call):
+        for number in range(25):
+            await call("POST", "/conversations", asked(conversation_name=f"n{number}"))
+        told = (await call("GET", "/conversations?page=3"))[1]
+        assert [one["conversation_name"] for one in told["data"]] == ["n4", "n3", "n2", "n1", "n0"]
+        assert told["total_count"] == 25
+        assert len((await call("GET", "/conversations?limit=20"))[1]["data"]) == 20
+        assert (await call("GET", "/conversations?limit=many"))[0] == 400
+
+
+async def test_both_vocabularies_share_one_store() -> None:
+    async with tavus() as (_, call):
+        status, made = await call(
+            "POST", "/personas", {"persona_name": "old", "pipeline_mode": "echo"}
+        )
+        assert (status, made["persona_name"]) == (200, "old")
+        pal = (await call("GET", f"/pals/{made['persona_id']}"))[1]
+        assert (pal["pal_name"], pal["pipeline_mode"]) == ("old", "echo")
+        told = (await call("GET", "/replicas"))[1]
+        assert {one["replica_id"] for one in told["data"]} >= {"r4067604db72"}
+        body = {"persona_id": "pb87e71797da", "replica_id": "r0d1a2b3c4e5", "properties": ROOM}
+        assert (await call("POST", "/conversations", body))[1]["face_id"] == "r0d1a2b3c4e5"
+
+
+async def test_a_test_costs_nothing() -> None:
+    async with tavus(slots=0) as (simulator, call):
+        told = (await call("POST", "/conversations", asked(test_mode=True)))[1]
+        assert told["status"] == "ended"
+        assert simulator.status()["billed_s"] == 0
+
+
+async def test_a_fault_by_header_by_name_and_by_chance() -> None:
+    async with tavus(faults=("402",)) as (simulator, call):
+        assert (await call("POST", "/conversations", asked()))[0] == 402
+    async with tavus() as (simulator, call):
+        told = await call("POST", "/conversations", asked(), x_sim_fault="500 after create")
+        assert told[0] == 500
+        assert len(simulator.account.alive) == 1
+        odd = '{"on": "end", "status": 418}'
+        id = simulator.account.alive[0].id
+        assert (await call("POST", f"/conversations/{id}/end", x_sim_fault=odd))[0] == 418
+        assert (await call("GET", "/conversations", x_sim_fault="no such"))[0] == 400
+        assert (await call("GET", "/conversations"))[0] == 200
+    codes = []
+    for _ in range(2):
+        async with tavus(chaos=0.5, seed=3, slots=99) as (_, call):
+            row = []
+            for _ in range(8):
+                try:
+                    async with asyncio.timeout(0.2):
+                        row.append((await call("POST", "/conversations", asked()))[0])
+                except (TimeoutError, ConnectionError, AssertionError) as error:
+                    row.append(type(error).__name__)
+            codes.append(row)
+    assert codes[0] == codes[1]
+    assert len(set(codes[0])) > 1
+
+
+@pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.parametrize(
+    ("properties", "ends_s", "why"),
+    [({"max_call_duration": 60}, 60.0, "max duration"), ({}, 3600.0, "max duration")],
+)
+async def test_a_conversation_ends_by_itself(
+    properties: dict[str, int], ends_s: float, why: str
+) -> None:
+    async with tavus() as (simulator, call):
+        await call("POST", "/conversations", asked(properties=properties))
+        (session,) = simulator.account.sessions
+        await asyncio.sleep(ends_s - 1)
+        assert session.ended is None
+        await asyncio.sleep(2)
+        assert session.why == why
+        assert simulator.account.billed_s(session) == pytest.approx(ends_s)
+
+
+async def test_the_customer_is_called_back() -> None:
+    told: list[dict[str, Any]] = []
+    heard = asyncio.Event()
+
+    async def hook(request: web.Request) -> web.Response:
+        told.append(await request.json())
+        heard.set()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", hook)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    try:
+        async with tavus() as (_, call):
+            made = (await call("POST", "/conversations", asked(callback_url=url)))[1]
+            await call("POST", f"/conversations/{made['conversation_id']}/end")
+            await asyncio.wait_for(heard.wait(), 5.0)
+    finally:
+        await runner.cleanup()
+    (said,) = told
+    assert (said["event_type"], said["message_type"]) == ("system.shutdown", "system")
+    assert said["properties"] == {"shutdown_reason": "end_conversation_endpoint_hit"}
+
+
+async def test_its_page_and_figures_are_for_everybody() -> None:
+    said: list[str] = []
+    simulator = Quiet()
+    async with serving(simulator, say=said.append) as address:
+        base = address.removesuffix("/v2")
+        assert base in said[0]
+        async with ClientSession() as session:
+            async with session.get(base) as page:
+                assert "nothing here costs anything" in await page.text()
+            async with session.get(f"{base}/status.json") as figures:
+                assert (await figures.json())["active"] == 0
+            async with session.get(f"{address}/conversations") as refused:
+                assert refused.status == 401
