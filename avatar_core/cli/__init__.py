@@ -61,7 +61,7 @@ def bench(
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Measure this system alone: voice, stock, ours, ours-stock, or one beside."),
+        typer.Option(help="Measure this alone: voice, stock, ours, ours-stock, one beside."),
     ] = None,
     beside: Annotated[
         list[str] | None, typer.Option(help="Measure this installed provider too, like tavus.")
@@ -73,9 +73,7 @@ def bench(
     """Measure what a listener hears and sees, beside livekit-agents' own avatar stack."""
     from avatar_core.bench.main import main
 
-    raise typer.Exit(
-        main(provider, quick=quick, only=only or [], beside=beside or [], out=out)
-    )
+    raise typer.Exit(main(provider, quick=quick, only=only or [], beside=beside or [], out=out))
 
 
 @app.command()

@@ -14,7 +14,7 @@ MARKS = {
     "ok": "[green]✓[/]",
     "warning": "[yellow]![/]",
     "fault": "[red]✗[/]",
-    "skipped": "[dim]–[/]",
+    "skipped": "[dim]-[/]",
 }
 
 

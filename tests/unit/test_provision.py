@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from memory import AGENT, Scene, Vendor
 from virtual import now, virtual
 
@@ -25,12 +26,13 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.engine.ledger import Ledger
 from avatar_core.engine.lease import Lease
+from avatar_core.engine.ledger import Ledger
 from avatar_core.sim.room import MemoryRoom
 
 pytestmark = virtual
 
+scenes: list[Scene] = []
 Step = Callable[["Scripted", ProvisionRequest], Any]
 
 
@@ -87,7 +89,15 @@ def room() -> MemoryRoom:
     return MemoryRoom()
 
 
+@pytest_asyncio.fixture(autouse=True)
+async def _scenes_are_closed() -> AsyncIterator[None]:
+    yield
+    while scenes:
+        await scenes.pop().close()
+
+
 async def bought(scene: Scene, vendor: Scripted) -> Lease | AvatarError:
+    scenes.append(scene)
     try:
         return await Lease.buy(vendor, scene.stage)
     except AvatarError as error:
@@ -160,7 +170,6 @@ async def test_no_start_returns_without_an_avatar(given: object, room: MemoryRoo
     result = await bought(scene, vendor)
     assert isinstance(result, ProtocolError)
     assert "no avatar" in result.message
-    await scene.close()
 
 
 async def test_nothing_but_an_avatar_error_comes_out(room: MemoryRoom) -> None:
@@ -169,7 +178,6 @@ async def test_nothing_but_an_avatar_error_comes_out(room: MemoryRoom) -> None:
     result = await bought(scene, vendor)
     assert isinstance(result, ProtocolError)
     assert isinstance(result.__cause__, KeyError)
-    await scene.close()
 
 
 async def test_a_claim_beside_the_one_that_is_used_is_ended(room: MemoryRoom) -> None:
@@ -183,7 +191,7 @@ async def test_a_claim_beside_the_one_that_is_used_is_ended(room: MemoryRoom) ->
     scene = Scene(room, vendor)
     result = await bought(scene, vendor)
     assert isinstance(result, Lease)
-    await scene.close()
+    await asyncio.sleep(0.1)
     assert [id for id, _ in vendor.released] == ["first"]
     await result.release("over")
     assert [id for id, _ in vendor.released] == ["first", "second"]
@@ -210,9 +218,7 @@ def comes(room: MemoryRoom, vendor: Scripted, after_s: float) -> None:
 
     async def join() -> None:
         await asyncio.sleep(after_s)
-        room.join(
-            vendor.identities[0], is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT}
-        )
+        room.join(vendor.identities[0], is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
         room.published(vendor.identities[0], "video")
 
     vendor.joining = asyncio.create_task(join())  # type: ignore[attr-defined]
@@ -240,7 +246,6 @@ async def test_who_joins_after_the_deadline_is_put_out(room: MemoryRoom) -> None
     assert now() == pytest.approx(20.0, abs=0.5)
     await asyncio.sleep(12.0)
     assert vendor.identities[0] not in room.members
-    await scene.close()
 
 
 async def test_a_purchase_that_cannot_be_ended_is_no_reason_to_buy_another(
@@ -262,4 +267,3 @@ async def test_a_purchase_that_cannot_be_ended_is_no_reason_to_buy_another(
     (entry,) = Ledger(tmp_path).entries()
     assert entry.session_id == "s1"
     assert caplog.text.count("could not be ended") == 1
-    await scene.close()

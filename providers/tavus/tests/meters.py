@@ -96,9 +96,7 @@ class Agents:
 
 
 @asynccontextmanager
-async def agents(
-    kind: str, server: DevServer, address: str, folder: Path
-) -> AsyncIterator[Agents]:
+async def agents(kind: str, server: DevServer, address: str, folder: Path) -> AsyncIterator[Agents]:
     """An agent server whose jobs speak through `stock` or `ours`."""
     notes = folder / f"notes-{kind}"
     notes.touch()
@@ -146,18 +144,20 @@ async def bill(kind: str, fault: str, server: DevServer, folder: Path) -> Bill:
     simulator = Simulator(face=FLASH, answer_s=0.3, join_s=0.5)
     if fault:
         simulator.fail(fault)
-    async with serving(simulator, say=lambda _: None) as address:
-        async with agents(kind, server, address, folder) as running:
-            heard, by_avatar = await running.converse()
-            await asyncio.sleep(AFTER_S)
-            account = simulator.account
-            return Bill(
-                heard,
-                len(account.sessions),
-                sum(one.ended is not None for one in account.sessions),
-                round(sum(map(account.billed_s, account.sessions)), 1),
-                by_avatar,
-            )
+    async with (
+        serving(simulator, say=lambda _: None) as address,
+        agents(kind, server, address, folder) as running,
+    ):
+        heard, by_avatar = await running.converse()
+        await asyncio.sleep(AFTER_S)
+        account = simulator.account
+        return Bill(
+            heard,
+            len(account.sessions),
+            sum(one.ended is not None for one in account.sessions),
+            round(sum(map(account.billed_s, account.sessions)), 1),
+            by_avatar,
+        )
 
 
 async def main() -> None:

@@ -52,9 +52,7 @@ async def tavus(
 
 
 async def examined(only: str = "") -> dict[str, Answer]:
-    return {
-        check.name: await check.answer() for check in looked_at.checks() if only in check.name
-    }
+    return {check.name: await check.answer() for check in looked_at.checks() if only in check.name}
 
 
 async def test_a_healthy_machine_is_all_green_and_quick(tavus: TavusApi) -> None:

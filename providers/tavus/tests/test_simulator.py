@@ -1,4 +1,4 @@
-"""The simulator against what Tavus documents: routes, statuses, words, paging, timers, callbacks."""
+"""The simulator against what Tavus documents: routes, statuses, words, paging, callbacks."""
 
 from __future__ import annotations
 

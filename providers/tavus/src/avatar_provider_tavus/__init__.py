@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -45,7 +45,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     auth = "x-api-key"
     create, session_key = "POST /conversations", "conversation_id"
     end, gone = "POST /conversations/{id}/end", (400, 404)  # an id that is unknown is a 400
-    words = {"maximum concurrent": avatar_core.CapacityError}
+    words: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
 
     def setup(self) -> None:
         """A conversation may last as long as it was asked for."""
@@ -76,7 +76,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         """Find an active conversation by its name, on as many pages as there are."""
         path = "/conversations?status=active&limit=100&page={page}"
         found = await avatar_core.find_by_name(self.rest, path, "conversation_name", key)
-        return found and ProvisionedAvatar(session_id=found.text(self.session_key), identity="")
+        id = found.text(self.session_key) if found else ""
+        return ProvisionedAvatar(session_id=id, identity="") if id else None
 
     async def control(self, ctx: avatar_core.SinkContext, command: Mapping[str, Any]) -> None:
         """`set_emotion`, over the room's data channel."""

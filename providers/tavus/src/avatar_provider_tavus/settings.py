@@ -15,10 +15,11 @@ STOCK_PAL, STOCK_FACE = "pb87e71797da", "r4067604db72"
 RENAMED = {"persona_id": "pal_id", "replica_id": "face_id"}
 OURS = {"api_key", "api_url", "variant", *RENAMED, *RENAMED.values()}
 """The other settings go to Tavus under their own names: these at the top, the rest below."""
-AT_TOP = set(
-    "audio_only callback_url conversational_context custom_greeting document_ids "
-    "document_retrieval_strategy document_tags max_participants memory_stores test_mode".split()
-)
+AT_TOP = {
+    *("audio_only", "callback_url", "conversational_context", "custom_greeting"),
+    *("document_ids", "document_retrieval_strategy", "document_tags", "max_participants"),
+    *("memory_stores", "test_mode"),
+}
 
 
 class TavusSettings(ProviderSettings):
