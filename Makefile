@@ -12,7 +12,8 @@ demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=
 
 test: check ## Check, then run all tests
 	@$(BIN)/python -m avatar_core.devserver
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 -m "not livekit"
+	$(BIN)/pytest -m livekit
 
 check: ## Lint, types, layers
 	@tools/setup.sh test

@@ -14,6 +14,9 @@ from avatar_core.contracts.sink import AudioSink
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit's readers are given whole."""
 CLEAR_DEADLINE_S = 0.4
+SUBSCRIBED_S = 0.15
+"""From a track's publication until those in the room hear it: 37 to 67 ms, more where a machine is
+busy. Speech that came earlier would lose its first syllable."""
 
 
 class ByteStreamSink(AudioSink):
@@ -42,6 +45,7 @@ class ByteStreamSink(AudioSink):
             await ready.wait()
         finally:
             unwatch()
+        await asyncio.sleep(SUBSCRIBED_S)
 
     async def begin(self, take: Take) -> None:
         """Open the take's stream; end one that its worker gave up on."""

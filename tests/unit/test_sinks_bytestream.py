@@ -79,7 +79,9 @@ async def test_a_cut_clears_first_and_names_its_take() -> None:
 
 
 @pytest.mark.parametrize(
-    "kinds", [{"rpc"}, {"data"}, {"close"}, {"rpc", "data", "close"}], ids="+".join
+    "kinds",
+    [{"rpc"}, {"data"}, {"close"}, {"rpc", "data", "close"}],
+    ids=lambda kinds: "+".join(sorted(kinds)),
 )
 @pytest.mark.parametrize("fault", ["hang", "refuse", "lossy"])
 async def test_a_cut_costs_at_most_its_deadline(kinds: set[str], fault: str) -> None:

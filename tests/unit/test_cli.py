@@ -1,0 +1,114 @@
+"""`avatar list` and `avatar reap`, as a person and as a program see them; commands of plugins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from avatar_core.cli import app
+from avatar_core.engine.ledger import Entry, Ledger
+from tests.plugins import FakeSite, provider_source
+
+WIDE = {"COLUMNS": "200"}
+
+
+def avatar(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, arguments, env=WIDE)
+    return result.exit_code, result.output
+
+
+def test_list_tells_where_providers_come_from() -> None:
+    code, said = avatar("list")
+    assert code == 0
+    assert "avatar-provider-mock" in said
+    assert "found" in said
+    told = json.loads(avatar("list", "--json", "--load")[1])
+    states = {row["name"]: row["state"] for row in told}
+    assert states["mock"] == "ready"
+
+
+def test_list_tells_what_cannot_be_used(site: FakeSite) -> None:
+    site.install(
+        "avatar-provider-old",
+        {"old": "plugin_old:Provider"},
+        {"plugin_old": provider_source("old", api_version="(9, 0)")},
+    )
+    site.install("avatar-provider-gone", {"gone": "plugin_gone:Provider"})
+    for name in ("one", "two"):
+        site.install(f"avatar-provider-{name}", {"twin": f"plugin_{name}:Provider"})
+    code, said = avatar("list", "--load", "--json")
+    assert code == 1
+    rows = {row["name"]: row for row in json.loads(said)}
+    assert rows["old"]["state"] == "wrong api"
+    assert rows["gone"]["state"] == "broken"
+    assert rows["twin"]["state"] == "duplicate"
+    assert "pip uninstall" in rows["twin"]["error"]
+    assert "AV104" in avatar("list", "--load")[1]
+    assert avatar("list")[0] == 1  # the twins are told without an import
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path / "ledger"))
+    return Ledger(tmp_path / "ledger")
+
+
+def left_behind(ledger: Ledger, provider: str, *, dead: bool = True) -> Entry:
+    entry = Entry.asked(provider, f"key of {provider}", "a room", f"{provider}-avatar-1")
+    state = {"process": {"pid": 1, "started": 0.0, "nonce": "no such worker"}}
+    entry = replace(entry, session_id=f"{provider}-1", state=state)
+    entry = replace(entry, started=entry.started - 60) if dead else entry
+    ledger.write(entry)
+    return entry
+
+
+def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
+    assert avatar("reap") == (0, "Nothing is open: the ledger is empty.\n")
+    left_behind(ledger, "mock")
+    alive = left_behind(ledger, "local", dead=False)
+    code, said = avatar("reap", "--dry-run")
+    assert code == 1
+    assert "to end" in said
+    assert len(ledger.entries()) == 2
+    code, said = avatar("reap", "--json")
+    assert code == 0
+    assert {fate["provider"]: fate["verdict"] for fate in json.loads(said)} == {
+        "mock": "ended",
+        "local": "alive",
+    }
+    assert ledger.entries() == [alive]
+
+
+def test_reap_keeps_what_it_cannot_end(ledger: Ledger) -> None:
+    entry = left_behind(ledger, "uninstalled")
+    code, said = avatar("reap")
+    assert code == 1
+    assert "kept" in said
+    assert "no provider 'uninstalled' is installed" in said
+    assert ledger.entries() == [entry]
+
+
+def test_reap_asks_for_the_room_only_where_it_needs_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIVEKIT_URL", raising=False)
+    entry = replace(left_behind(ledger, "mock"), session_id="")
+    ledger.write(entry)
+    told = json.loads(avatar("reap", "--json")[1])
+    assert {fate["session"]: fate["verdict"] for fate in told} == {"mock-1": "ended", None: "kept"}
+    (kept,) = [fate for fate in told if fate["verdict"] == "kept"]
+    assert "LIVEKIT_URL" in kept["why"]
+
+
+def test_a_plugin_brings_commands_of_its_own() -> None:
+    code, said = avatar("--help")
+    assert code == 0
+    assert "tavus-sim" in said
+    code, said = avatar("tavus", "create-pal", "--help")
+    assert code == 0
+    assert "--face" in said
+    assert avatar("nothing")[0] == 2
