@@ -13,7 +13,7 @@ from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 import avatar_core
 
 CRASH = "crash"
-server = AgentServer()
+server = AgentServer(load_fnc=lambda _: 0.0)  # dispatched to, however busy the machine
 
 
 def note(room: str, what: str) -> None:

@@ -14,7 +14,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.sim.room import UNANNOUNCED_S, MemoryRoom
-from avatar_core.sinks.bytestream import ByteStreamSink
+from avatar_core.sinks.bytestream import SUBSCRIBED_S, ByteStreamSink
 
 pytestmark = virtual
 
@@ -155,8 +155,10 @@ async def test_open_waits_for_what_shows_that_it_is_ready(ready_on: str) -> None
     for kind, show in signs.items():
         assert not opening.done()
         await show()
-        await asyncio.sleep(0.01)
         if kind == ready_on:
             break
-    assert opening.done()
+        await asyncio.sleep(1.0)
+    shown_at = now()
+    await opening
+    assert now() - shown_at == pytest.approx(SUBSCRIBED_S, abs=0.01)
     assert stream.agent.subscriptions == set()
