@@ -67,7 +67,6 @@ export function useTalk(): Talk {
   const start = useCallback(async () => {
     setPhase('joining');
     setTrouble('');
-    setBegun(provider);
     tell(null);
     await current.current?.disconnect();
     const next = new Room({
@@ -88,6 +87,8 @@ export function useTalk(): Talk {
     });
     try {
       const session = await open(provider);
+      setBegun(session.provider);
+      choose((chosen) => chosen || session.provider);
       await next.connect(session.url, session.token);
       await next.startAudio();
       setRoom(next);
@@ -143,7 +144,13 @@ function agentOf(room: Room | null): string | undefined {
   return agents.find((one) => !one.attributes['lk.publish_on_behalf'])?.identity;
 }
 
-async function open(provider: string): Promise<{ url: string; token: string }> {
+interface Session {
+  url: string;
+  token: string;
+  provider: string;
+}
+
+async function open(provider: string): Promise<Session> {
   let answer: Response;
   try {
     answer = await fetch('api/session', {
