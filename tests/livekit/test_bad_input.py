@@ -26,7 +26,7 @@ from avatar_core.worker.host import start_worker
 from tests.livekit.in_process import NoSettings, OurProvider
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage, frames, token
 
-pytestmark = pytest.mark.livekit
+pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 REFUSED_WITHIN_S = 10.0
 NEVER_SAID = VOCABULARY[-1]

@@ -61,6 +61,7 @@ def still_there(members: dict[str, Death], within_s: float) -> list[str]:
     return left
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("provider", "words"),
     [("mock", "SIGKILL to the avatar's worker"), ("voice", "There is no avatar to kill")],

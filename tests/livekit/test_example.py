@@ -24,7 +24,7 @@ from tests.livekit.hearing import Hearing
 from tests.livekit.stage import token
 from tests.processes import family
 
-pytestmark = pytest.mark.livekit
+pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 AGENT = Path(__file__).parents[2] / "examples/agent.py"
 WORDS = VOCABULARY[:8]

@@ -114,6 +114,7 @@ def _cut(frames: list[Frame], cut_at: float) -> Cut:
 
 
 @pytest.mark.livekit
+@pytest.mark.alone
 async def test_a_cut_face_stops_within_100_ms_and_does_not_jump(server: DevServer) -> None:
     found = await cuts(server, CUTS)
     assert statistics.median(cut.last_speech_s for cut in found) <= 0.1

@@ -15,7 +15,7 @@ from avatar_core.engine.registry import ProviderRegistry
 from tests.livekit.in_process import RATE_HZ, OurWorker
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage, token
 
-pytestmark = pytest.mark.livekit
+pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 LAST_WORDS = ("xray", "yankee", "zulu", "zero")
 CUT_AT = MORE_WORDS[2]

@@ -19,7 +19,7 @@ from avatar_core.settings import ProviderSettings
 from tests.livekit.barge_in import FALSE_INTERRUPTION_S, DeafAgent, Microphone, hears_noise
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
 
-pytestmark = pytest.mark.livekit
+pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 Record = Callable[[str, object], None]
 

@@ -18,7 +18,7 @@ from avatar_core.settings import AvatarSettings
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage, settings_of, token
 from tests.livekit.test_laws import NeverProvider
 
-pytestmark = pytest.mark.livekit
+pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 MEMBERS_OF_BASE = {
     "aclose",

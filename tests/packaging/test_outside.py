@@ -101,6 +101,7 @@ class Sight:
 
 
 @pytest.mark.livekit
+@pytest.mark.alone
 async def test_it_speaks_in_a_real_room(clean: CleanEnvironment, server: DevServer) -> None:
     room, hearing, sight = f"outside-{secrets.token_hex(4)}", Hearing(), Sight()
     listener = await Listener.join(server.url, token(server, room, "user"), hearing.add, sight.see)

@@ -19,6 +19,7 @@ READY_S = 30.0
 
 pytestmark = [
     pytest.mark.livekit,
+    pytest.mark.alone,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(
         not CHROMIUM and not os.environ.get("CI"),

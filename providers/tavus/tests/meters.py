@@ -39,13 +39,13 @@ class Bill:
     """What one conversation came to.
 
     Attributes:
-        heard: Words that a listener heard.
+        heard: Words that a listener heard; one that stumbled is there twice.
         bought, ended: Conversations at Tavus.
         billed_s: Seconds until the last look, of all of them.
         by_avatar: Whether the words came from the avatar.
     """
 
-    heard: int
+    heard: tuple[str, ...]
     bought: int
     ended: int
     billed_s: float
@@ -69,7 +69,7 @@ class Agents:
                         return str(told["what"])
                 await asyncio.sleep(0.05)
 
-    async def converse(self, stay_s: float = STAY_S) -> tuple[int, bool]:
+    async def converse(self, stay_s: float) -> tuple[tuple[str, ...], bool]:
         """Be in a room with an agent for a while; words heard, and whether by its avatar."""
         room, hearing = f"meter-{secrets.token_hex(4)}", Hearing()
         listener = await Listener.join(
@@ -86,7 +86,8 @@ class Agents:
                 for sid in peer.track_publications
             }
             words = hearing.words()
-            return len(words), bool(words) and {word.track for word in words} <= tracks
+            by_avatar = bool(words) and {word.track for word in words} <= tracks
+            return tuple(word.word for word in words), by_avatar
         finally:
             await listener.aclose()
             async with api.LiveKitAPI(
@@ -139,7 +140,14 @@ async def agents(kind: str, server: DevServer, address: str, folder: Path) -> As
         await reading
 
 
-async def bill(kind: str, fault: str, server: DevServer, folder: Path) -> Bill:
+async def bill(
+    kind: str,
+    fault: str,
+    server: DevServer,
+    folder: Path,
+    stay_s: float = STAY_S,
+    after_s: float = AFTER_S,
+) -> Bill:
     """One conversation of one kind under one fault."""
     simulator = Simulator(face=FLASH, answer_s=0.3, join_s=0.5)
     if fault:
@@ -148,8 +156,8 @@ async def bill(kind: str, fault: str, server: DevServer, folder: Path) -> Bill:
         serving(simulator, say=lambda _: None) as address,
         agents(kind, server, address, folder) as running,
     ):
-        heard, by_avatar = await running.converse()
-        await asyncio.sleep(AFTER_S)
+        heard, by_avatar = await running.converse(stay_s)
+        await asyncio.sleep(after_s)
         account = simulator.account
         return Bill(
             heard,
