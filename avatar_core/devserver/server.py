@@ -23,7 +23,9 @@ from avatar_core.devserver.find import Progress, find_server
 
 READY_TIMEOUT_S = 15.0
 
+_PLAIN = ("ws", "http")
 _POLL_S = 0.02
+_GONE_POLL_S, _GONE_MISSES = 0.5, 3
 _STOP_TIMEOUT_S = 5.0
 _TRIES = 3  # a port that was free may be taken before the server binds it
 _LOG_TAIL_LINES = 10
@@ -113,6 +115,21 @@ class DevServer:
             watchdog.kill()
             await asyncio.to_thread(watchdog.wait)
 
+    async def gone(self) -> ServerError:
+        """Wait until the server answers no more, with or without an end of ours; what to say then.
+
+        One that is reached over TLS is not watched: this never returns.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme not in _PLAIN:
+            await asyncio.Event().wait()
+        misses = 0
+        while misses < _GONE_MISSES:
+            await asyncio.sleep(_GONE_POLL_S)
+            misses = 0 if await answers(parts.hostname or "", parts.port or 80) else misses + 1
+        log = f" Its log is {self.log_path}." if self.log_path else ""
+        return ServerError(f"livekit-server at {self.url} is gone.", hint=f"Begin again.{log}")
+
     @classmethod
     async def _running(cls, allow_remote: bool) -> DevServer | None:
         url, key, secret = (
@@ -129,7 +146,7 @@ class DevServer:
                 f"LIVEKIT_URL is {url}, and its key is missing.",
                 hint="Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET too.",
             )
-        host, plain = parts.hostname or "", parts.scheme in ("ws", "http")
+        host, plain = parts.hostname or "", parts.scheme in _PLAIN
         if local and plain and not await answers(host, parts.port or 80):
             raise ServerError(
                 f"LIVEKIT_URL is {url}, and no livekit-server answers there.",

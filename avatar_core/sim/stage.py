@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
-from avatar_core.contracts.errors import WorkerError
+from avatar_core.contracts.errors import AvatarError, WorkerError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.sim.faults import FaultyHand, FaultyLink, FaultyRenderer
@@ -47,10 +47,13 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
 
     Raises:
         WorkerError: There is none of that name, or it cannot be made.
+        AvatarError: As the renderer itself says.
     """
     module, _, name = path.partition(":")
     try:
         renderer = getattr(import_module(module), name)(**options)
+    except AvatarError:
+        raise
     except Exception as error:
         raise WorkerError(
             f"the renderer {path} cannot be made ({type(error).__name__}: {error}).",

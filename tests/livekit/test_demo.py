@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.processes import Death, family
@@ -115,3 +116,21 @@ async def test_a_server_that_cannot_start_is_told_in_a_line(tmp_path: Path) -> N
     assert await process.wait() == 1
     assert "[AV404]" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])
+async def test_a_server_that_goes_is_told_in_a_line(arguments: tuple[str, ...], says: str) -> None:
+    process = await demo(*arguments)
+    await until_it_says(process, says)
+    members = family(process.pid)
+    (livekit_server,) = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.name() == "livekit-server" or child.exe().endswith("/server")
+    ]
+    livekit_server.kill()
+    rest = [line async for line in lines(process)]
+    assert await process.wait() == 1, rest
+    assert sum(line.startswith("[AV404]") for line in rest) == 1
+    assert "Traceback" not in "".join(rest)
+    assert still_there(members, GONE_S) == []

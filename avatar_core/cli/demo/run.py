@@ -9,7 +9,7 @@ import secrets
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -129,8 +129,22 @@ async def _live(view: View, options: Options, recorder: Recorder | None = None) 
             await stack.enter_async_context(stage.agent_server())
             view.step("agent server", "registered", time.monotonic() - began)
         if options.seconds is None and is_built():
-            return await _page(view, server, options)
-        return await _check(view, server, options, stack, began, recorder)
+            return await _while_up(server, _page(view, server, options))
+        return await _while_up(server, _check(view, server, options, began, recorder))
+
+
+async def _while_up(server: DevServer, talk: Coroutine[None, None, int]) -> int:
+    """Talk; if the server goes, end that and say so."""
+    talking, watching = asyncio.create_task(talk), asyncio.create_task(server.gone())
+    try:
+        await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            raise watching.result()
+        return talking.result()
+    finally:
+        for task in (talking, watching):
+            task.cancel()
+        await asyncio.wait((talking, watching))
 
 
 async def _page(view: View, server: DevServer, options: Options) -> int:
@@ -147,20 +161,20 @@ async def _check(
     view: View,
     server: DevServer,
     options: Options,
-    stack: AsyncExitStack,
     began: float,
     recorder: Recorder | None,
 ) -> int:
-    with view.setting_up("Waiting for the agent and its avatar"):
-        room, person = f"demo-{secrets.token_hex(4)}", Person(view.told, recorder)
-        client = await stack.enter_async_context(stage.client_of(server))
-        stack.push_async_callback(stage.delete, client, room)
-        await stage.dispatch(client, room)
-        stack.push_async_callback(person.leave)
-        await person.join(server.url, stage.person_token(server, room))
-        await person.agent_ready()
-        view.step("agent and avatar", "ready", time.monotonic() - began)
-    return await converse(view, person, options.seconds)
+    async with AsyncExitStack() as stack:
+        with view.setting_up("Waiting for the agent and its avatar"):
+            room, person = f"demo-{secrets.token_hex(4)}", Person(view.told, recorder)
+            client = await stack.enter_async_context(stage.client_of(server))
+            stack.push_async_callback(stage.delete, client, room)
+            await stage.dispatch(client, room)
+            stack.push_async_callback(person.leave)
+            await person.join(server.url, stage.person_token(server, room))
+            await person.agent_ready()
+            view.step("agent and avatar", "ready", time.monotonic() - began)
+        return await converse(view, person, options.seconds)
 
 
 def _has_browser() -> bool:

@@ -7,9 +7,10 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from aiohttp import ClientError
 from livekit import api
 
 from avatar_core.cli.demo.calls import AGENT_NAME, PERSON, REGISTERED, Job
@@ -89,9 +90,10 @@ async def dispatch(client: api.LiveKitAPI, room: str, job: Job | None = None) ->
 
 
 async def delete(client: api.LiveKitAPI, room: str) -> None:
-    """End a room for everybody in it."""
-    async with asyncio.timeout(STOP_S):
-        await client.room.delete_room(api.DeleteRoomRequest(room=room))
+    """End a room for everybody in it; where its server is gone, it has ended."""
+    with suppress(ClientError, TimeoutError):
+        async with asyncio.timeout(STOP_S):
+            await client.room.delete_room(api.DeleteRoomRequest(room=room))
 
 
 def person_token(server: DevServer, room: str) -> str:
