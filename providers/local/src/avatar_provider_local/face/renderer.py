@@ -147,7 +147,8 @@ class Drawing:
         canvas = self._surface.getCanvas()
         _blit(canvas, *self._back.bent(view))
         live.neck(canvas, view, who)
-        _blit(canvas, self._body, 0, 1.6 * view.scale * (1.0 - pose.breath))
+        body, down = self._body
+        _blit(canvas, body, 0, down + 1.6 * view.scale * (1.0 - pose.breath))
         _blit(canvas, *self._skin.bent(view))
         for side in (-1, 1):
             live.eye(canvas, view, who, side)
@@ -161,7 +162,8 @@ class Drawing:
         return self._pixels
 
 
-def _body(who: Any, view: View) -> Image:
+def _body(who: Any, view: View) -> tuple[Image, int]:
+    """The shoulders, and the row where they begin."""
     pixels, drawn = bake.surface(view.width, view.height + 8)
     canvas = drawn.getCanvas()
     canvas.translate(*view.origin)
@@ -169,7 +171,8 @@ def _body(who: Any, view: View) -> Image:
     canvas.translate(0, live.COLLAR_UP)
     bake.body(canvas, who)
     drawn.flushAndSubmit()
-    return pixels
+    first = int(np.flatnonzero(pixels[..., 3].any(axis=1))[0])
+    return pixels[first:], first
 
 
 def _blit(canvas: Any, pixels: Image, right: float, down: float) -> None:
