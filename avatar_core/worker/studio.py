@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import queue
 import threading
 from collections import deque
@@ -22,6 +23,8 @@ log = logging.getLogger("avatar_core.worker")
 
 HUNG_S = 1.0
 CLOSE_S = 1.0
+LEAST_GAP = 0.5
+"""Of a period, between an idle picture and the first one of speech, which keeps its own time."""
 
 T = TypeVar("T")
 
@@ -124,7 +127,8 @@ class Studio:
         self._orders: deque[_Order] = deque()
         self._ordered = asyncio.Event()
         self._busy_since: float | None = None
-        self._next_idle = 0.0
+        self._next_idle, self._spoken = 0.0, math.inf
+        """When the first picture of speech is due, of those that are not seen yet."""
         self._drawn = self._seen = 0
 
     @property
@@ -150,24 +154,37 @@ class Studio:
         def skip() -> None:
             self._renderer.skip(stretch.chunk, stretch.last)
 
-        self._idle_until(due - self._period_s / 2)
+        self._idle_until(due - LEAST_GAP * self._period_s)
         self._next_idle = due + self._period_s
+        self._spoken = due if self._spoken < self._clock() else min(self._spoken, due)
         self._order(_Order(draw, due, wanted, None if stretch.last else skip))
 
     def idle(self) -> None:
-        """Order a picture of nobody speaking, if one is due soon; ask as often as you like."""
+        """Order a picture of nobody speaking, if one is due soon; ask as often as you like.
+
+        It is drawn a period ahead, so that speech which begins meanwhile waits for its own alone.
+        """
         if not self._orders and self._busy_since is None:
-            self._idle_until(self._clock() + self._period_s / 2)
+            self._spoken = math.inf
+            self._idle_until(self._clock() + self._period_s)
 
     def _idle_until(self, end: float) -> None:
         """Order what is seen until then: the face keeps its pace, also as speech begins."""
         while (due := max(self._next_idle, self._clock())) < end:
             self._next_idle = due + self._period_s
-            self._order(_Order(lambda: (self._renderer.idle(),), due, if_late=lambda: None))
+            self._order(_Order(self._idle, due, partial(self._fits, due), if_late=lambda: None))
+
+    def _idle(self) -> Sequence[Picture]:
+        return (self._renderer.idle(),)
+
+    def _fits(self, due: float) -> bool:
+        """Speech that began meanwhile leaves an idle picture its time."""
+        return due <= self._spoken - LEAST_GAP * self._period_s
 
     def reset(self) -> None:
         """The sound was cut: forget what is not drawn yet, and go on as one who listens."""
         self._orders.clear()
+        self._spoken = math.inf
         self._next_idle = min(self._next_idle, self._clock() + self._period_s / 2)
         self._order(_Order(self._forget))
 
