@@ -35,6 +35,7 @@ class Peer:
         is_agent: LiveKit's participant kind AGENT.
         attributes: Readable by everyone in the room.
         tracks: Kinds it publishes, of "audio" and "video".
+        gone: It left, and the server says why: this is no reconnect of ours, or of its.
     """
 
     identity: str
@@ -42,6 +43,7 @@ class Peer:
     is_agent: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     tracks: frozenset[str] = frozenset()
+    gone: bool = False
 
 
 class Change(Enum):

@@ -73,6 +73,8 @@ class Supervisor:
             self._verdict("stayed behind when the agent was moved to another room")
         elif peer is None or peer.identity not in self._identities:
             return
+        elif change is Change.LEFT and peer.gone:
+            self._verdict("left the room")
         elif change is Change.LEFT and peer.identity not in self._leaving:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(LEFT_S, self._verdict, "left the room")

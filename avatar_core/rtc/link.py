@@ -296,4 +296,5 @@ def _peer(who: rtc.RemoteParticipant) -> Peer:
             for publication in who.track_publications.values()
             if publication.kind in _KINDS
         ),
+        gone=who.disconnect_reason is not None,
     )

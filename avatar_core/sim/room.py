@@ -38,6 +38,7 @@ class Member:
     tracks: set[str] = field(default_factory=set)
     announced: bool = False
     away: bool = False
+    gone: bool = False
 
     def peer(self) -> Peer:
         """As others see it now."""
@@ -47,6 +48,7 @@ class Member:
             is_agent=self.is_agent,
             attributes=dict(self.attributes),
             tracks=frozenset(self.tracks),
+            gone=self.gone,
         )
 
 
@@ -133,8 +135,7 @@ class MemoryRoom:
         """Put a participant out: kicked, or evicted by its double."""
         if member := self.members.pop(identity, None):
             member.link.drop(Change.DISCONNECTED)
-            if member.announced:
-                self._tell_others(member, Change.LEFT)
+            self._left(member)
 
     def crash(self, identity: str) -> None:
         """Its process is gone without a word; its peers hear so only later."""
@@ -194,8 +195,12 @@ class MemoryRoom:
         member = self.members.get(identity)
         if member is not None and member.sid == sid:
             del self.members[identity]
-            if member.announced:
-                self._tell_others(member, Change.LEFT)
+            self._left(member)
+
+    def _left(self, member: Member) -> None:
+        member.gone = True
+        if member.announced:
+            self._tell_others(member, Change.LEFT)
 
     def _tell_others(self, member: Member, change: Change) -> None:
         for other in self.members.values():

@@ -73,6 +73,7 @@ def test_who_is_removed_is_told_and_can_do_nothing_more(both: Callable[[Body], N
         await rooms.kick("there")
         await back.until(lambda: bool(back.told(Change.DISCONNECTED)))
         await watch.until(lambda: bool(watch.told(Change.LEFT)))
+        assert [peer.gone for peer in watch.told(Change.LEFT) if peer] == [True]
         with pytest.raises(RoomError):
             await there.send("topic", b"x", to=["here"])
         with pytest.raises(RoomError):

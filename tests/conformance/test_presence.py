@@ -61,6 +61,7 @@ def test_who_leaves_by_itself_is_told_nothing(both: Callable[[Body], None]) -> N
         watch, back = Watch(here), Watch(there)
         await there.aclose()
         await watch.until(lambda: bool(watch.told(Change.LEFT)))
+        assert [peer.gone for peer in watch.told(Change.LEFT) if peer] == [True]
         assert back.changes == []
         assert there.peers() == {} or not there.connected
         with pytest.raises(RoomError):
@@ -84,6 +85,7 @@ def test_who_reconnects_is_away_for_the_others(both: Callable[[Body], None]) -> 
         assert "there" in here.peers()
         assert {peer.identity for peer in watch.told(Change.LEFT) if peer} == {"there"}
         assert {peer.identity for peer in back.told(Change.LEFT) if peer} == {"here", "other"}
+        assert not any(peer.gone for peer in back.told(Change.LEFT) if peer)
 
     both(body)
 

@@ -216,7 +216,7 @@ async def test_the_providers_word_is_enough(room: MemoryRoom) -> None:
     assert released_once(vendor)
 
 
-async def test_who_leaves_is_missed_after_a_moment(room: MemoryRoom) -> None:
+async def test_who_leaves_is_missed_at_once(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     scene = Scene(room, vendor)
     await scene.lifecycle.start()
@@ -225,7 +225,7 @@ async def test_who_leaves_is_missed_after_a_moment(room: MemoryRoom) -> None:
     left_at = now()
     room.remove(lease.avatar.identity)
     await scene.until(lambda: scene.lifecycle.state is AvatarState.VOICE, 3.0)
-    assert now() - left_at == pytest.approx(1.5, abs=0.1)
+    assert now() - left_at < 0.1
     await scene.close()
     assert released_once(vendor)
 

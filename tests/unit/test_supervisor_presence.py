@@ -14,9 +14,18 @@ from avatar_core.contracts.playback import TakeState
 pytestmark = virtual
 
 
-async def test_left_and_not_back() -> None:
+async def test_left_and_the_server_says_why() -> None:
     watched = await Watched.begin()
     watched.room.remove("avatar")
+    await asyncio.sleep(SOON_S)
+    assert len(watched.verdicts) == 1
+    assert "left the room" in watched.verdicts[0][1]
+    await watched.close()
+
+
+async def test_left_unexplained_and_not_back() -> None:
+    watched = await Watched.begin()
+    watched.room.reconnect("avatar", away_s=60.0)
     await asyncio.sleep(1.45)
     assert watched.verdicts == []
     await asyncio.sleep(0.1)
@@ -55,7 +64,7 @@ async def test_who_is_told_gone_twice_and_is_back_never_left() -> None:
 async def test_who_is_told_gone_twice_is_gone_since_the_first() -> None:
     watched = await Watched.begin()
     peer = watched.agent.peers()["avatar"]
-    watched.room.remove("avatar")
+    watched.room.reconnect("avatar", away_s=60.0)
     await asyncio.sleep(1.0)
     watched.agent.changed(Change.LEFT, peer)
     await asyncio.sleep(0.45)
@@ -82,16 +91,6 @@ async def test_a_reconnect_under_another_sid_is_a_loss(away_s: float) -> None:
     watched = await Watched.begin()
     watched.room.reconnect("avatar", away_s, anew=True)
     await asyncio.sleep(away_s + SOON_S)
-    assert len(watched.verdicts) == 1
-    assert "somebody new" in watched.verdicts[0][1]
-    await watched.close()
-
-
-async def test_another_sid_is_somebody_new() -> None:
-    watched = await Watched.begin()
-    watched.room.remove("avatar")
-    await asyncio.sleep(0.2)
-    await watched.enter("avatar")
     assert len(watched.verdicts) == 1
     assert "somebody new" in watched.verdicts[0][1]
     await watched.close()
@@ -154,7 +153,7 @@ async def test_the_providers_word() -> None:
 
 async def test_after_the_close_nothing_is_judged() -> None:
     watched = await Watched.begin()
-    watched.room.remove("avatar")
+    watched.room.reconnect("avatar", away_s=60.0)
     await asyncio.sleep(SOON_S)
     watched.supervisor.close()
     watched.supervisor.close()

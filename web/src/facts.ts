@@ -4,7 +4,7 @@ export type Fact =
   | { what: 'joined'; provider: string; join_s: number }
   | { what: 'ready'; provider: string }
   | { what: 'failed'; provider: string; error: string }
-  | { what: 'killed'; pid: number }
+  | { what: 'killed'; how: string }
   | { what: 'heard'; text: string }
   | { what: 'latency'; name: string; ms: number };
 

@@ -28,7 +28,10 @@ from avatar_core.cli.demo.calls import (
 )
 from avatar_core.cli.demo.talk import Talk, Teller
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
+from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.rtc.admin import remove
 from avatar_core.rtc.link import RtcLink, link_for
+from avatar_core.settings import LiveKitSettings
 from avatar_core.worker.host import ProcessRecord, die_with_parent
 
 EVENTS: tuple[EventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
@@ -80,11 +83,11 @@ async def entrypoint(ctx: JobContext) -> None:
     talk = Talk(session, teller)
 
     async def kill(_: str) -> Facts:
-        record = ProcessRecord.read(avatar.avatar.state) if avatar.avatar is not None else None
-        if record is not None:
-            os.kill(record.pid, signal.SIGKILL)
-            teller.tell("killed", pid=record.pid)
-        return {"killed": record.pid if record is not None else None}
+        if avatar.avatar is None:
+            return {"killed": None}
+        how = await _kill(avatar.avatar, ctx.room.name)
+        teller.tell("killed", how=how)
+        return {"killed": how}
 
     for method, action in ((SAY, talk.say), (INTERRUPT, talk.interrupt), (KILL, kill)):
         _serve(link, method, action)
@@ -105,6 +108,16 @@ async def entrypoint(ctx: JobContext) -> None:
     teller.tell("ready", provider=avatar.provider)
     if job.talks:
         await talk.begin(GREETING)
+
+
+async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
+    """End its worker without a word; a vendor's, which is out of reach, leaves the room."""
+    record = ProcessRecord.read(avatar.state)
+    if record is None:
+        await remove(LiveKitSettings.load(), room, avatar.identity)
+        return "The avatar's worker was put out of the room"
+    os.kill(record.pid, signal.SIGKILL)
+    return f"SIGKILL to the avatar's worker (pid {record.pid})"
 
 
 def _serve(link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, Any, Facts]]) -> None:

@@ -22,6 +22,8 @@ SENTENCES = (
 )
 SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5
+TWICE = 2
+"""Words that may come twice after a kill: speech goes on at a silence up to `REWIND_S` before."""
 
 
 async def converse(view: View, person: Person, seconds: float | None) -> int:
@@ -72,7 +74,7 @@ async def converse(view: View, person: Person, seconds: float | None) -> int:
     view.fact("video frames seen", str(person.pictures))
     data = f"{await person.data_bytes() / 1000:.1f} kB; its raw speech is 48 kB a second"
     view.fact("data of the agent that reached the listener", data)
-    faults = _faults(first, second, allowed_twice=0 if killed_at is None else 1)
+    faults = _faults(first, second, allowed_twice=0 if killed_at is None else TWICE)
     view.verdict(first, second, faults)
     while seconds is None:
         for sentence in SENTENCES[2:]:

@@ -126,8 +126,8 @@ class Person:
 
     async def kill_avatar(self) -> str | None:
         """End the avatar's worker without a word; how, or None where there is no worker."""
-        pid: int | None = (await self._ask(KILL, "", MARGIN_S))["killed"]
-        return f"SIGKILL to the avatar's worker (pid {pid})" if pid is not None else None
+        how: str | None = (await self._ask(KILL, "", MARGIN_S))["killed"]
+        return how
 
     async def leave(self) -> None:
         """Leave the room."""
