@@ -19,6 +19,7 @@ STALL_S = 1.0
 SAME_SID_S = 1.0
 """A participant back with its old sid within this never left: our own side reconnected."""
 LEFT_S = 1.5
+"""Who left and is not back within this is gone, where the server does not say why."""
 
 MAX_HOLD_S = 8.0
 """Speech is held for a join at most this long, and at most twice the expected join."""

@@ -31,6 +31,7 @@ from tests.livekit.stage import token
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
 STAY_S, AFTER_S, STEP_S = 12.0, 10.0, 60.0
+ENDED = "end_conversation_endpoint_hit"
 ROOT = Path(__file__).parents[3]
 
 
@@ -40,7 +41,8 @@ class Bill:
 
     Attributes:
         heard: Words that a listener heard; one that stumbled is there twice.
-        bought, ended: Conversations at Tavus.
+        bought: Conversations at Tavus.
+        ended: Those that were ended by a call; the others waited for Tavus's timers.
         billed_s: Seconds until the last look, of all of them.
         by_avatar: Whether the words came from the avatar.
     """
@@ -69,8 +71,11 @@ class Agents:
                         return str(told["what"])
                 await asyncio.sleep(0.05)
 
-    async def converse(self, stay_s: float) -> tuple[tuple[str, ...], bool]:
-        """Be in a room with an agent for a while; words heard, and whether by its avatar."""
+    async def converse(self, stay_s: float, after_s: float) -> tuple[tuple[str, ...], bool]:
+        """Be in a room with an agent for a while; words heard, and whether by its avatar.
+
+        The room stays for `after_s` without its person, and is deleted then.
+        """
         room, hearing = f"meter-{secrets.token_hex(4)}", Hearing()
         listener = await Listener.join(
             self._server.url, token(self._server, room, "user"), hearing.add
@@ -90,6 +95,7 @@ class Agents:
             return tuple(word.word for word in words), by_avatar
         finally:
             await listener.aclose()
+            await asyncio.sleep(after_s)
             async with api.LiveKitAPI(
                 self._server.url, self._server.api_key, self._server.api_secret
             ) as client:
@@ -156,13 +162,12 @@ async def bill(
         serving(simulator, say=lambda _: None) as address,
         agents(kind, server, address, folder) as running,
     ):
-        heard, by_avatar = await running.converse(stay_s)
-        await asyncio.sleep(after_s)
+        heard, by_avatar = await running.converse(stay_s, after_s)
         account = simulator.account
         return Bill(
             heard,
             len(account.sessions),
-            sum(one.ended is not None for one in account.sessions),
+            sum(one.why == ENDED for one in account.sessions),
             round(sum(map(account.billed_s, account.sessions)), 1),
             by_avatar,
         )
@@ -175,7 +180,11 @@ async def main() -> None:
             for kind in ("stock", "ours"):
                 with tempfile.TemporaryDirectory() as folder:
                     told = await bill(kind, fault, server, Path(folder))
-                print(f"{fault or 'no fault':20} {kind:6} {told}", flush=True)
+                print(
+                    f"{fault or 'no fault':20} {kind:6} {len(told.heard)} words heard, "
+                    f"{told.bought} bought, {told.ended} ended, {told.billed_s} s billed",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
