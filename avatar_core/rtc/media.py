@@ -154,7 +154,9 @@ class RtcVideoOut(VideoOut):
         return cls(participant, source, await _publish(participant, track, options))
 
     def capture(self, picture: Picture) -> None:
-        """Show a picture now."""
+        """Show a picture now; nothing once the track is removed."""
+        if self._publication is None:
+            return
         self._source.capture_frame(
             rtc.VideoFrame(
                 picture.width, picture.height, rtc.VideoBufferType.RGBA, bytes(picture.rgba)
