@@ -25,6 +25,7 @@ HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """Processes that the standard library starts once and keeps."""
 EXECUTOR = "asyncio_"
 """Threads of a loop, which it joins as it closes."""
+ZOMBIE = f" {psutil.STATUS_ZOMBIE} "
 TURNS = 3
 GRACE_S = 2.0
 STEP_S = 0.02
@@ -69,7 +70,7 @@ class Belongings:
     def now(cls) -> Belongings:
         """Look; about 1 ms."""
         return cls(
-            children=frozenset(_children()),
+            children=children(),
             threads=frozenset(
                 thread
                 for thread in threading.enumerate()
@@ -112,13 +113,19 @@ def left_since(before: Belongings, *, native: bool) -> list[str]:
     return tasks + left
 
 
-def _children() -> set[int]:
-    """Without a walk through all processes of the machine, which takes 20 ms and more."""
+def children() -> frozenset[int]:
+    """Processes of this one, without a walk through all of the machine, which takes 20 ms."""
     found: set[int] = set()
     for thread in os.listdir("/proc/self/task"):
         with suppress(OSError):
             found.update(map(int, Path(f"/proc/self/task/{thread}/children").read_text().split()))
-    return found
+    return frozenset(found)
+
+
+def running_since(before: frozenset[int]) -> list[str]:
+    """Processes that were started and still run, at this very moment."""
+    found = [_told(pid) for pid in children() - before]
+    return [told for told in found if told and ZOMBIE not in told]
 
 
 def _told(pid: int) -> str:

@@ -25,8 +25,8 @@ STOP_S = 1.0
 TAIL_LINES = 12
 POLL_S = 0.2
 
-_children: dict[str, asyncio.subprocess.Process] = {}
-"""Held while they run: the end of its pipe ends a child."""
+_drains: dict[str, asyncio.Task[None]] = {}
+"""Each reads what a child of ours says, and holds its pipe, whose end would end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,9 @@ async def start_worker(
         if isinstance(error, ConnectionError):
             raise WorkerError("the worker process died as it started.") from error
         raise
-    _children[nonce] = child
     drain = asyncio.create_task(_drain(child), name=f"worker {child.pid}")
-    drain.add_done_callback(lambda _: _children.pop(nonce, None))
+    _drains[nonce] = drain
+    drain.add_done_callback(lambda _: _drains.pop(nonce, None))
     return record.state
 
 
@@ -157,6 +157,9 @@ async def stop_worker(state: Mapping[str, Any]) -> None:
     """End the worker of a record, process or task; idempotent."""
     if record := ProcessRecord.read(state):
         await record.stop()
+        drain = _drains.get(record.nonce)
+        if drain is not None and drain.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait({drain}, timeout=STOP_S)
     else:
         await tasks.stop(state)
 

@@ -34,7 +34,7 @@ from avatar_core.sim.scenario import QUIET, Scenario
 from avatar_core.sim.vendor.account import Bring, VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor, reply
 from avatar_core.sim.vendor.served import served
-from tests.livekit.stage import settings_of, token
+from tests.livekit.entry import settings_of, token
 from tests.secrets_shown import places
 from tests.vendors import acme, silent_workers
 

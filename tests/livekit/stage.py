@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
 from avatar_provider_mock import MockSettings
-from livekit import api, rtc
+from livekit import rtc
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent
-from livekit.agents.voice import SpeechHandle, io
-from pydantic import SecretStr
+from livekit.agents.voice import SpeechHandle
 
 from avatar_core.agents.session import create_avatar
 from avatar_core.contracts.events import AvatarEvent
@@ -22,13 +19,14 @@ from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Item
 from avatar_core.rtc.listener import Listener
-from avatar_core.settings import AvatarSettings, LiveKitSettings
+from avatar_core.settings import AvatarSettings
 from avatar_core.sim.tones import VOCABULARY, WORD_S, HeardWord, WordTones
 from avatar_core.worker.host import ProcessRecord
+from tests.leftovers import children, running_since
+from tests.livekit.entry import settings_of, token
 from tests.livekit.hearing import Hearing
+from tests.livekit.turns import RATE_HZ, Counts, Turn, frames
 
-RATE_HZ = 24_000
-FRAME_S = 0.02
 LEAST_SHARE = 0.6
 """A word of which less sounded was not said."""
 ONCE = 1.6
@@ -43,97 +41,6 @@ SMALL = MockSettings(width=128, height=128)
 """The mock avatar; pictures cost the two decoders of a test more than all the rest."""
 WORDS = VOCABULARY[:15]
 MORE_WORDS = VOCABULARY[15:23]
-OURS = ("avatar", "transcript-governor", "clock of", "worker ", "ffi-")
-"""How the names of our tasks begin."""
-
-
-def settings_of(server: DevServer, **changes: str) -> LiveKitSettings:
-    """How an application is told of the server."""
-    values = {"url": server.url, "api_key": server.api_key, "api_secret": server.api_secret}
-    values |= changes
-    return LiveKitSettings.model_construct(
-        url=values["url"],
-        api_key=SecretStr(values["api_key"]),
-        api_secret=SecretStr(values["api_secret"]),
-    )
-
-
-def token(
-    server: DevServer,
-    room_name: str,
-    identity: str,
-    kind: str = "standard",
-    attributes: dict[str, str] | None = None,
-) -> str:
-    """A token of the server, with every grant that a participant has by default."""
-    return (
-        api.AccessToken(server.api_key, server.api_secret)
-        .with_identity(identity)
-        .with_kind(kind)  # type: ignore[arg-type]
-        .with_attributes(attributes or {})
-        .with_grants(api.VideoGrants(room_join=True, room=room_name))
-        .to_jwt()
-    )
-
-
-async def frames(
-    pcm: bytes, rate_hz: int = RATE_HZ, channels: int = 1
-) -> AsyncIterator[rtc.AudioFrame]:
-    """PCM as a TTS hands it out, as fast as it is taken."""
-    size = round(FRAME_S * rate_hz) * 2 * channels
-    for start in range(0, len(pcm), size):
-        piece = pcm[start : start + size]
-        yield rtc.AudioFrame(piece, rate_hz, channels, len(piece) // 2 // channels)
-
-
-@dataclass(slots=True)
-class Turn:
-    """Something said: its words, its handle, and when (loop time) that was asked for."""
-
-    words: Sequence[str]
-    handle: SpeechHandle
-    said_at: float
-    resolved: int = 0
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the chain of audio outputs told, at its top and at its leaf."""
-
-    started: int = 0
-    finished: list[io.PlaybackFinishedEvent] = field(default_factory=list)
-    leaf_started: int = 0
-    leaf_finished: int = 0
-
-
-class Leftovers:
-    """Child processes and tasks of ours that were not there before."""
-
-    def __init__(self) -> None:
-        self._before = {child.pid for child in psutil.Process().children(recursive=True)}
-        self._tasks = asyncio.all_tasks()
-
-    async def check(self) -> None:
-        """Nothing was left behind."""
-        await asyncio.sleep(0)  # what was cancelled just now ends
-        assert self.children() == [], self.children()
-        assert self.tasks() == [], self.tasks()
-
-    def children(self) -> list[str]:
-        """New child processes that still run."""
-        found = []
-        for child in psutil.Process().children(recursive=True):
-            try:
-                if child.pid not in self._before and child.status() != psutil.STATUS_ZOMBIE:
-                    found.append(" ".join(child.cmdline()))
-            except psutil.NoSuchProcess:
-                continue
-        return found
-
-    def tasks(self) -> list[str]:
-        """New tasks of ours that still run."""
-        new = asyncio.all_tasks() - self._tasks
-        return [task.get_name() for task in new if task.get_name().startswith(OURS)]
 
 
 class Stage:
@@ -181,12 +88,12 @@ class Stage:
         self._agent = agent or Agent(instructions="")
 
     _entered = 0
-    _leftovers: Leftovers
-    """Of the first stage that was entered, looked at when the last one was left."""
+    _before: frozenset[int]
+    """Child processes when the first stage was entered."""
 
     async def __aenter__(self) -> Self:
         if Stage._entered == 0:
-            Stage._leftovers = Leftovers()
+            Stage._before = children()
         Stage._entered += 1
         try:
             await self._open()
@@ -208,7 +115,7 @@ class Stage:
             self.avatar.on(name, self._note)
         await self.bring_avatar()
         await self.session.start(self._agent, room=self.room)
-        self._count()
+        self.counts.watch(self.session)
         if self._joined:
             await self.avatar.wait_for_join(timeout=JOIN_S)
 
@@ -231,7 +138,7 @@ class Stage:
     ) -> None:
         await self._close()
         if kind is None and Stage._entered == 0:
-            await Stage._leftovers.check()
+            assert running_since(Stage._before) == []
 
     async def _close(self) -> None:
         Stage._entered -= 1
@@ -350,32 +257,6 @@ class Stage:
             committed = text.split()
             assert committed == list(turn.words[: len(committed)]), self.story()
             assert set(committed) <= set(shares), f"history is ahead: {self.story()}"
-
-    def _count(self) -> None:
-        top = leaf = self.session.output.audio
-        assert top is not None
-        assert leaf is not None
-        while leaf.next_in_chain is not None:
-            leaf = leaf.next_in_chain
-        counts = self.counts
-        tell_started, tell_finished = leaf.on_playback_started, leaf.on_playback_finished
-
-        def started(**facts: Any) -> None:
-            counts.leaf_started += 1
-            tell_started(**facts)
-
-        def finished(**facts: Any) -> None:
-            counts.leaf_finished += 1
-            tell_finished(**facts)
-
-        leaf.on_playback_started = started  # type: ignore[method-assign]
-        leaf.on_playback_finished = finished  # type: ignore[method-assign]
-
-        def top_started(_: io.PlaybackStartedEvent) -> None:
-            counts.started += 1
-
-        top.on("playback_started", top_started)
-        top.on("playback_finished", counts.finished.append)
 
     def _note(self, event: AvatarEvent) -> None:
         self.log.append((asyncio.get_running_loop().time(), event))

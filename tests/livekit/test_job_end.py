@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
-import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -23,6 +20,7 @@ from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.served import served
+from tests.agentserver import agent_server
 from tests.faults.kills import bring, installed
 from tests.livekit.job import CRASH
 from tests.processes import Death, family
@@ -102,31 +100,10 @@ async def jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
             ACME_KIND="lookup",
             AVATAR_LEDGER=str(folder / "ledger"),
             JOB_NOTES=str(notes),
-            LIVEKIT_URL=server.url,
-            LIVEKIT_API_KEY=server.api_key,
-            LIVEKIT_API_SECRET=server.api_secret,
         )
         script = Path(__file__).parent / "job.py"
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "livekit.agents", "start", "--dev", str(script)),
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        async with asyncio.timeout(STEP_S):
-            async for line in process.stdout:
-                if b"registered worker" in line:
-                    break
-        reading = asyncio.create_task(process.stdout.read())
-        try:
+        async with agent_server(script, server, environment) as process:
             yield Jobs(process, notes, books)
-        finally:
-            if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            print((await reading).decode()[-6000:])
-            await process.wait()
     await vendor.aclose()
 
 
@@ -151,7 +128,7 @@ async def test_what_a_job_bought_is_ended_before_its_process(
         members = family(running.process.pid)
         running.process.terminate()
         after_s["SIGTERM"] = await running.end_of(stays, staying)
-        assert await running.process.wait() is not None
+        await running.process.wait()
         for member in members.values():
             member.close()
     assert max(after_s.values()) < END_S, after_s

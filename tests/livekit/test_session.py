@@ -15,7 +15,8 @@ from avatar_core.contracts.events import AvatarState
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.settings import AvatarSettings
-from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage, settings_of, token
+from tests.livekit.entry import settings_of, token
+from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
 from tests.livekit.test_laws import NeverProvider
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]

@@ -14,8 +14,8 @@ from livekit import rtc
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.listener import Listener
 from avatar_core.sim.tones import VOCABULARY
+from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
-from tests.livekit.stage import token
 from tests.packaging.conftest import ROOT, CleanEnvironment, uv
 
 PROGRAMS = Path(__file__).with_name("outside")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from avatar_core.sim.room import MemoryRoom
 from tests.plugins import FakeSite, fake_site
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,3 +30,16 @@ async def world() -> AsyncIterator[World]:
     world = World()
     yield world
     await world.aclose()
+
+
+@pytest_asyncio.fixture
+async def room() -> AsyncIterator[MemoryRoom]:
+    """A room in memory that leaves no task behind."""
+    before = asyncio.all_tasks()
+    room = MemoryRoom()
+    yield room
+    for identity in list(room.members):
+        room.remove(identity)
+    await asyncio.sleep(0.1)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert [task for task in left if not task.done()] == []

@@ -198,3 +198,14 @@ class Told:
 
     def take_over(self, segment: Segment, take: Take, road: Road) -> None:
         self._scene.takes.append((road.provider, take.state.value))
+
+
+def tracks_of_the_agent(room: MemoryRoom) -> set[str]:
+    """What the agent itself publishes now."""
+    watcher = room.join("watcher")
+    return set(watcher.peers()[AGENT].tracks)
+
+
+def released_once(vendor: Vendor) -> bool:
+    """Whether each that was bought was ended, and none of them twice."""
+    return sorted(vendor.bought) == sorted(session for session, _ in vendor.released)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from links import Tap
-from memory import AGENT, Scene, Vendor
+from memory import AGENT, Scene, Vendor, released_once
 from virtual import now, virtual
 
 from avatar_core.contracts.errors import (
@@ -40,27 +37,6 @@ ERRORS = [
         WorkerError,
     )
 ]
-
-
-@pytest_asyncio.fixture
-async def room() -> AsyncIterator[MemoryRoom]:
-    before = asyncio.all_tasks()
-    room = MemoryRoom()
-    yield room
-    for identity in list(room.members):
-        room.remove(identity)
-    await asyncio.sleep(0.1)
-    left = asyncio.all_tasks() - before - {asyncio.current_task()}
-    assert [task for task in left if not task.done()] == []
-
-
-def tracks_of_the_agent(room: MemoryRoom) -> set[str]:
-    watcher = room.join("watcher")
-    return set(watcher.peers()[AGENT].tracks)
-
-
-def released_once(vendor: Vendor) -> bool:
-    return sorted(vendor.bought) == sorted(session for session, _ in vendor.released)
 
 
 async def test_a_speech_is_heard_from_the_avatar_and_nobody_else(room: MemoryRoom) -> None:
@@ -243,72 +219,6 @@ async def test_a_reconnect_of_the_agent_is_no_loss(room: MemoryRoom) -> None:
     assert {provider for provider, _ in scene.takes} == {"vendor"}
     assert room.recording.seconds() == pytest.approx(3.0, abs=0.2)
     await scene.close()
-    assert released_once(vendor)
-
-
-async def test_closing_while_it_provisions_ends_what_was_claimed(room: MemoryRoom) -> None:
-    vendor = Vendor(room)
-    vendor.provision_s, vendor.claims_first = 10.0, True
-    scene = Scene(room, vendor)
-    starting = asyncio.create_task(scene.lifecycle.start())
-    await asyncio.sleep(1.0)
-    await scene.close()
-    await starting
-    assert len(vendor.released) == 1
-    assert released_once(vendor)
-
-
-async def test_closing_while_it_joins_ends_it(room: MemoryRoom) -> None:
-    vendor = Vendor(room)
-    vendor.join_s = 10.0
-    scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await scene.close()
-    assert released_once(vendor)
-
-
-async def test_a_release_that_hangs_is_bounded(room: MemoryRoom) -> None:
-    vendor = Vendor(room)
-    vendor.release_s = 60.0
-    scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
-    closing_at = now()
-    await scene.close()
-    assert now() - closing_at <= 4.1
-    for worker in vendor.workers.values():
-        worker.cancel()
-
-
-@pytest.mark.parametrize("hangs", [True, False])
-async def test_closing_does_not_wait_for_a_voice(room: MemoryRoom, hangs: bool) -> None:
-    scene = Scene(room)
-    tap = Tap(scene.agent)
-    tap.hang = {"audio"} if hangs else set()
-    await scene.lifecycle.start()
-    over = scene.begin(1.0)
-    await asyncio.sleep(0.3)
-    closing_at = now()
-    await scene.close()
-    assert now() - closing_at < 0.1
-    assert (await over)[1]
-    assert tracks_of_the_agent(room) == set()
-
-
-async def test_nothing_is_published_after_the_end(room: MemoryRoom) -> None:
-    scene = Scene(room)
-    await scene.lifecycle.start()
-    await scene.lifecycle.aclose("the test is over")
-    assert await scene.say(1.0) == (0.0, True)
-    assert tracks_of_the_agent(room) == set()
-    await scene.close()
-
-
-async def test_closing_twice_is_closing_once(room: MemoryRoom) -> None:
-    vendor = Vendor(room)
-    scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await asyncio.gather(scene.close(), scene.close())
     assert released_once(vendor)
 
 

@@ -7,8 +7,9 @@ import random
 from typing import Any
 
 import pytest
-from fakes import Recorder, speech
+from fakes import speech
 from links import Tap
+from recorder import Recorder
 from virtual import Timeline, now, virtual
 
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S

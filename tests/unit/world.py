@@ -6,7 +6,8 @@ import asyncio
 
 import numpy as np
 import pytest
-from fakes import MONO, FakeRoad, Recorder, lost, speech
+from fakes import MONO, FakeRoad, lost, speech
+from recorder import Recorder
 from virtual import Timeline, now
 
 from avatar_core.contracts.audio import AudioFormat

@@ -165,7 +165,8 @@ class VendorAccount:
         if session.ended is None:
             session.ended, session.why = self._clock(), why
             self.on_end(session)
-            if (life := self._lives.get(session.id)) is not None:
+            life = self._lives.get(session.id)
+            if life is not None and life is not asyncio.current_task():
                 life.cancel()
 
     async def aclose(self) -> None:
@@ -195,7 +196,7 @@ class VendorAccount:
         except AvatarError as error:
             why = f"its worker failed: {error}"
         finally:
+            self.end(session, why)
             with suppress(AvatarError):
                 await stop_worker(worker)
             self._lives.pop(session.id, None)
-            self.end(session, why)

@@ -24,7 +24,7 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.engine.tokens import TokenMint
 from avatar_core.worker.host import CHILD
-from tests.livekit.stage import settings_of
+from tests.livekit.entry import settings_of
 
 KEY = "a-key-of-a-test-server"
 FLASH = "avatar_core.sim.flash:FlashRenderer"

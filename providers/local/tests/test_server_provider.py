@@ -32,7 +32,8 @@ from avatar_core.devserver import DevServer
 from avatar_core.devserver.address import free_ports
 from avatar_core.engine.tokens import TokenMint
 from providers.local.tests.desk import KEY, Desk, Hanging, desk, flash, roomless, workers
-from tests.livekit.stage import WORDS, Stage, settings_of
+from tests.livekit.entry import settings_of
+from tests.livekit.stage import WORDS, Stage
 
 REMOTE = {"AVATAR_LOCAL_URL": "https://faces.example", "AVATAR_LOCAL_API_KEY": "canary"}
 

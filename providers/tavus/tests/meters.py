@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
-import signal
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,13 +23,13 @@ from livekit import api
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.listener import Listener
+from tests.agentserver import agent_server
+from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
-from tests.livekit.stage import token
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
 STAY_S, AFTER_S, STEP_S = 12.0, 10.0, 60.0
 ENDED = "end_conversation_endpoint_hit"
-ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -108,42 +105,14 @@ async def agents(kind: str, server: DevServer, address: str, folder: Path) -> As
     notes = folder / f"notes-{kind}"
     notes.touch()
     environment = {
-        **os.environ,
         "JOB_AVATAR": kind,
         "JOB_NOTES": str(notes),
         "TAVUS_API_URL": address,
         "TAVUS_API_KEY": KEY,
         "AVATAR_LEDGER": str(folder / "ledger"),
-        "LIVEKIT_URL": server.url,
-        "LIVEKIT_API_KEY": server.api_key,
-        "LIVEKIT_API_SECRET": server.api_secret,
     }
-    script = str(Path(__file__).parent / "jobs.py")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "livekit.agents", "start", "--dev", script),
-        env=environment,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(STEP_S):
-        async for line in process.stdout:
-            if b"registered worker" in line:
-                break
-    reading = asyncio.create_task(process.stdout.read())
-    try:
+    async with agent_server(Path(__file__).parent / "jobs.py", server, environment):
         yield Agents(server, notes)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            async with asyncio.timeout(20.0):
-                await process.wait()
-        except TimeoutError:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        await reading
 
 
 async def bill(

@@ -1,0 +1,89 @@
+"""The REST API's callers: some ask twice, and some do not wait for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from avatar_provider_local import sessions
+from avatar_provider_local.shapes import CreateSession
+
+from providers.local.tests.desk import Hanging, desk, roomless, workers
+
+
+class TestTheSameKey:
+    """`Idempotency-Key`: one session, however often it is asked for."""
+
+    async def test_gives_the_same_session(self) -> None:
+        async with desk(roomless) as local:
+            once, again = await asyncio.gather(
+                *(local.create(Idempotency_Key="room-1") for _ in range(2))
+            )
+            later, other = (
+                await local.create(Idempotency_Key="room-1"),
+                await local.create(Idempotency_Key="room-2"),
+            )
+            assert [answer.status for answer in (once, again, later, other)] == [201] * 4
+            assert once.json["id"] == again.json["id"] == later.json["id"] != other.json["id"]
+            assert len(workers()) == 2
+
+    async def test_gives_another_one_after_its_end(self) -> None:
+        async with desk(roomless) as local:
+            first = (await local.create(Idempotency_Key="room-1")).json["id"]
+            ending, second = await asyncio.gather(
+                local.call("DELETE", f"/v1/sessions/{first}"),
+                local.create(Idempotency_Key="room-1"),
+            )
+            assert (ending.status, second.status) == (204, 201)
+            assert len(workers()) == 1
+
+    async def test_may_not_be_a_novel(self) -> None:
+        async with desk(Hanging()) as local:
+            refused = await local.create(Idempotency_Key="x" * 201)
+            assert (refused.status, refused.code) == (400, "invalid_key")
+
+
+class TestACallerThatLeaves:
+    """A create whose answer nobody will read buys nothing."""
+
+    async def test_ends_what_it_began(self) -> None:
+        start = Hanging()
+        async with desk(start) as local:
+            creating = asyncio.create_task(local.create())
+            await start.at_work.wait()
+            creating.cancel()
+            await local.all_ended()
+            assert (start.begun, start.broken_off, local.sessions.alive) == (1, 1, 0)
+
+    async def test_leaves_it_to_another_who_asked_with_the_same_key(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go, left, waiting = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
+        ready = sessions.Session.ready
+
+        async def watched(session: sessions.Session) -> None:
+            waiting.release()
+            try:
+                await ready(session)
+            except asyncio.CancelledError:
+                left.set()
+                raise
+
+        async def slow(wanted: CreateSession) -> Mapping[str, Any]:
+            await go.wait()
+            return await roomless(wanted)
+
+        monkeypatch.setattr(sessions.Session, "ready", watched)
+        async with desk(slow) as local:
+            leaving, staying = (
+                asyncio.create_task(local.create(Idempotency_Key="room-1")) for _ in range(2)
+            )
+            for _ in range(2):
+                await waiting.acquire()
+            leaving.cancel()
+            await left.wait()
+            go.set()
+            assert (await staying).status == 201
+            assert len(workers()) == 1
