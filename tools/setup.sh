@@ -48,7 +48,7 @@ find_uv() {
 
 uv_install() {
     find_uv
-    "$uv" pip install -q --python "$python" -c constraints.txt "$@"
+    "$uv" pip install -q --compile-bytecode --python "$python" -c constraints.txt "$@"
 }
 
 install_project() {
