@@ -37,7 +37,11 @@ _cancel_all_tasks: Callable[[asyncio.AbstractEventLoop], None] = runners._cancel
 def _note_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
     for _ in range(TURNS):  # a task that was just cancelled ends now
         loop.run_until_complete(asyncio.sleep(0))
-    _cancelled.extend(str(task.get_name()) for task in asyncio.all_tasks(loop) if _is_ours(task))
+    _cancelled.extend(
+        f"{task.get_name()} ({getattr(task.get_coro(), '__qualname__', '')})"
+        for task in asyncio.all_tasks(loop)
+        if _is_ours(task)
+    )
     _cancel_all_tasks(loop)
 
 

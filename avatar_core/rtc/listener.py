@@ -31,6 +31,8 @@ class Listener:
         self._hear = hear
         self._see = see
         self._streams: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Those of the streams, and those of streams that were left and have not ended."""
         room = link.room
         room.on("track_subscribed", lambda track, *_: self._listen(track))
         room.on("track_unsubscribed", lambda track, *_: self._leave(track))
@@ -62,18 +64,19 @@ class Listener:
         )
 
     async def aclose(self) -> None:
-        """Leave."""
-        tasks = list(self._streams.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Leave: then no track comes any more, and none is listened to."""
         await self.link.aclose()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _listen(self, track: rtc.Track) -> None:
         if track.sid not in self._streams:
             sounds = track.kind == rtc.TrackKind.KIND_AUDIO
             work = self._sound(track) if sounds else self._sight(track)
-            self._streams[track.sid] = asyncio.create_task(work)
+            task = self._streams[track.sid] = asyncio.create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def _leave(self, track: rtc.Track | None) -> None:
         # A stream that is left open goes on with the next track of the same participant.

@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
 from avatar_core.agents.session import AvatarSession, create_avatar
-from avatar_core.contracts.errors import AvatarError, ProvisionError
+from avatar_core.contracts.errors import AvatarError, RejectedError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
@@ -19,7 +19,7 @@ from tests.livekit.entry import settings_of, token
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
 from tests.livekit.test_laws import NeverProvider
 
-pytestmark = [pytest.mark.livekit, pytest.mark.alone]
+pytestmark = pytest.mark.livekit
 
 MEMBERS_OF_BASE = {
     "aclose",
@@ -46,6 +46,7 @@ class LateStage(Stage):
         await self.avatar.wait_for_join(timeout=15.0)
 
 
+@pytest.mark.alone
 async def test_an_avatar_that_comes_late_takes_over_and_no_silent_track_stays(
     server: DevServer,
 ) -> None:
@@ -82,6 +83,7 @@ async def test_without_a_room_nothing_is_bought_and_nothing_changed() -> None:
     await avatar.aclose()
 
 
+@pytest.mark.alone
 async def test_an_avatar_is_started_once(server: DevServer) -> None:
     async with asyncio.timeout(TEST_S), Stage(server) as stage:
         with pytest.raises(AvatarError, match="started before"):
@@ -95,7 +97,7 @@ async def test_required_means_that_start_raises(server: DevServer) -> None:
         name = "refusing"
 
         async def provision(self, request: object) -> object:  # type: ignore[override]
-            raise ProvisionError("no.", provider="refusing")
+            raise RejectedError("no.", provider="refusing")
 
     registry = ProviderRegistry()
     registry.register("refusing", Refusing)
@@ -107,7 +109,7 @@ async def test_required_means_that_start_raises(server: DevServer) -> None:
     )
     async with asyncio.timeout(TEST_S), Stage(server, "voice") as stage:
         session: AgentSession[None] = AgentSession()
-        with pytest.raises(ProvisionError, match="no"):
+        with pytest.raises(RejectedError, match="no"):
             await avatar.start(session, stage.room)
         await avatar.aclose()
 
