@@ -12,7 +12,7 @@ demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=
 
 test: check ## Check, then run all tests
 	@$(BIN)/python -m avatar_core.devserver
-	$(BIN)/pytest -n 2 -m "not alone"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not alone"
 	$(BIN)/pytest -m alone
 
 check: ## Lint, types, layers

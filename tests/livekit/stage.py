@@ -39,8 +39,8 @@ JOIN_S = 15.0
 
 SMALL = MockSettings(width=128, height=128)
 """The mock avatar; pictures cost the two decoders of a test more than all the rest."""
-WORDS = VOCABULARY[:15]
-MORE_WORDS = VOCABULARY[15:23]
+WORDS = VOCABULARY[:12]
+MORE_WORDS = VOCABULARY[12:18]
 
 
 class Stage:
