@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from avatar_core.cli.demo.site import listen
 from tests.processes import Death, family
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
@@ -68,7 +69,7 @@ def still_there(members: dict[str, Death], within_s: float) -> list[str]:
     [("mock", "SIGKILL to the avatar's worker"), ("voice", "There is no avatar to kill")],
 )
 async def test_the_demo_checks_itself(provider: str, words: str) -> None:
-    process = await demo("--seconds", "12", AVATAR_PROVIDER=provider)
+    process = await demo("--seconds", "10", AVATAR_PROVIDER=provider)
     told = "".join([line async for line in lines(process)])
     assert await process.wait() == 0, told
     assert words in told
@@ -82,6 +83,15 @@ async def test_a_wrong_provider_is_told_in_a_line_before_anything_starts() -> No
     assert len(told) == 1
     assert told[0].startswith("[AV101]")
     assert "Did you mean 'mock'?" in told[0]
+
+
+async def test_a_taken_port_is_told_in_a_line_before_anything_starts() -> None:
+    with listen(0) as taken:
+        process = await demo("--no-open", DEMO_PORT=str(taken.getsockname()[1]))
+        told = [line async for line in lines(process)]
+    assert await process.wait() == 2
+    assert len(told) == 1
+    assert "is taken" in told[0]
 
 
 @pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])

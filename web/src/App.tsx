@@ -53,7 +53,7 @@ function Conversation({ talk }: { talk: Talk }) {
         <TextBox say={talk.say} />
         <Latencies latencies={known.latencies} />
         {known.fault && <p className="fault">{known.fault}</p>}
-        {talk.notice && <p className="notice">{talk.notice}</p>}
+        <Notice text={talk.notice} />
         <p className="trouble" role="alert">
           {talk.trouble}
         </p>
@@ -71,7 +71,7 @@ function Start({ talk }: { talk: Talk }) {
         It speaks from this machine and listens to what you type. Interrupt it in mid-sentence, or
         kill its avatar while it speaks: its voice goes on.
       </p>
-      {talk.notice && <p className="notice">{talk.notice}</p>}
+      <Notice text={talk.notice} />
       <button onClick={() => void talk.start()} disabled={joining} autoFocus>
         {joining ? 'Joining …' : talk.phase === 'over' ? 'Begin again' : 'Start'}
       </button>
@@ -79,6 +79,25 @@ function Start({ talk }: { talk: Talk }) {
         {talk.trouble}
       </p>
     </section>
+  );
+}
+
+/** What a person should know of the provider; addresses in it are links. */
+function Notice({ text }: { text: string }) {
+  if (!text) return null;
+  const parts = text.split(/(https?:\/\/[^\s)]+[^\s).,;:])/);
+  return (
+    <p className="notice">
+      {parts.map((part, index) =>
+        index % 2 === 0 ? (
+          part
+        ) : (
+          <a key={part} href={part} target="_blank" rel="noreferrer">
+            {part}
+          </a>
+        ),
+      )}
+    </p>
   );
 }
 

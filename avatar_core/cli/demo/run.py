@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
+import socket
 import sys
 import time
 import webbrowser
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.course import converse
 from avatar_core.cli.demo.person import Person
-from avatar_core.cli.demo.site import Site, is_built
+from avatar_core.cli.demo.site import Site, is_built, listen
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.address import is_loopback
@@ -120,6 +121,9 @@ def _has_server(*, allow_remote: bool) -> bool:
 async def _live(view: View, options: Options, recorder: Recorder | None = None) -> int:
     began = time.monotonic()
     async with AsyncExitStack() as stack:
+        page = None
+        if options.seconds is None and is_built():
+            page = stack.enter_context(listen(options.port))
         with view.setting_up("Looking for a livekit-server") as progress:
             server = await stack.enter_async_context(
                 DevServer.from_environment(progress=progress, allow_remote=options.allow_remote)
@@ -129,8 +133,8 @@ async def _live(view: View, options: Options, recorder: Recorder | None = None) 
             progress("Starting the agent server")
             await stack.enter_async_context(stage.agent_server())
             view.step("agent server", "registered", time.monotonic() - began)
-        if options.seconds is None and is_built():
-            return await _while_up(server, _page(view, server, options))
+        if page is not None:
+            return await _while_up(server, _page(view, server, options, page))
         return await _while_up(server, _check(view, server, options, began, recorder))
 
 
@@ -150,9 +154,9 @@ async def _while_up(server: DevServer, talk: Coroutine[None, None, int]) -> int:
         await asyncio.wait((talking, watching))
 
 
-async def _page(view: View, server: DevServer, options: Options) -> int:
+async def _page(view: View, server: DevServer, options: Options, listener: socket.socket) -> int:
     site = Site(server, os.environ["AVATAR_PROVIDER"], options.notices)
-    async with site.serve(options.port) as address:
+    async with site.serve(listener) as address:
         view.line(f"Your agent is at {address} (Ctrl-C ends it)")
         if options.browse and _has_browser():
             await asyncio.to_thread(webbrowser.open, address)

@@ -66,19 +66,11 @@ class Site:
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def serve(self, port: int) -> AsyncIterator[str]:
-        """Serve while the block lasts; gives the address.
-
-        Args:
-            port: 0 for any that is free.
-
-        Raises:
-            ConfigError: The port is taken.
-        """
+    async def serve(self, listener: socket.socket) -> AsyncIterator[str]:
+        """Serve what `listen` opened while the block lasts; gives the address."""
         runner = web.AppRunner(self._application(), access_log=None)
         await runner.setup()
         try:
-            listener = _listening(port)
             await web.SockSite(runner, listener).start()
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
@@ -173,11 +165,17 @@ class Site:
         return response
 
 
-def _listening(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """Take a port of this machine; 0 for any that is free.
+
+    Raises:
+        ConfigError: It is taken.
+    """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise ConfigError(
