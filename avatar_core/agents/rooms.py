@@ -36,8 +36,10 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
         async def admit(spec: TokenSpec) -> RoomLink:
             return workers.admit(memory, workers.mint(spec))
 
-        async def put_out(room: str, identity: str) -> None:
+        async def put_out(room: str, identity: str) -> bool:
+            there = identity in memory.members
             memory.remove(identity)
+            return there
 
         return Stage(
             link=room,
@@ -71,8 +73,9 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
     )
 
 
-async def _nobody_bought(room: str, identity: str) -> None:
-    """Without a server's key nothing is bought, so nobody need be put out."""
+async def _nobody_bought(room: str, identity: str) -> bool:
+    """Without a server's key nothing is bought, so nobody comes."""
+    return True
 
 
 def _no_token(spec: TokenSpec) -> str:

@@ -30,10 +30,10 @@ def run(*, dry_run: bool, as_json: bool) -> int:
         print(json.dumps([_told(fate) for fate in fates], indent=2))
     else:
         _show(fates)
-    return int(any(fate.verdict in ("kept", "to end") for fate in fates))
+    return int(any(fate.verdict in ("kept", "waiting", "to end") for fate in fates))
 
 
-async def _put_out(room: str, identity: str) -> None:
+async def _put_out(room: str, identity: str) -> bool:
     """Put a worker out of a room whose agent is dead."""
     from avatar_core.rtc.admin import remove
 
@@ -45,7 +45,7 @@ async def _put_out(room: str, identity: str) -> None:
             "bought is not known.",
             hint=f"For that: {error.message}",
         ) from None
-    await remove(livekit, room, identity)
+    return await remove(livekit, room, identity)
 
 
 def _told(fate: Fate) -> dict[str, object]:

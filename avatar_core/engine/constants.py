@@ -24,3 +24,6 @@ LEFT_S = 1.5
 MAX_HOLD_S = 8.0
 """Speech is held for a join at most this long, and at most twice the expected join."""
 RELEASE_S = 4.0
+MAY_COME_S = 180.0
+"""What was asked for may come to be so long afterwards: the slowest cold start takes 2.5 min."""
+LOOK_AGAIN_S = 15.0

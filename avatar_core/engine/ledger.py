@@ -23,6 +23,7 @@ import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.engine.constants import MAY_COME_S
 
 log = logging.getLogger("avatar_core")
 
@@ -115,6 +116,10 @@ class Entry:
         return self.host == socket.gethostname() and (
             abs(_started(self.pid) - self.started) > START_SLACK_S
         )
+
+    def may_come(self) -> bool:
+        """It was asked for so recently that it may not be there yet."""
+        return time.time() < self.at + MAY_COME_S
 
     def is_over(self) -> bool:
         """Its vendor has ended it by now, whatever became of us."""

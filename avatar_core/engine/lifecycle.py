@@ -17,7 +17,7 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.constants import MAX_HOLD_S, RELEASE_S
+from avatar_core.engine.constants import LOOK_AGAIN_S, MAX_HOLD_S, RELEASE_S
 from avatar_core.engine.lease import Lease
 from avatar_core.engine.player import Player
 from avatar_core.engine.reaper import reap
@@ -148,11 +148,16 @@ class Lifecycle:
     async def _sweep(self) -> None:
         """End what processes that were killed left of the providers of this chain."""
         own = {one.provider.name: one.provider for one in self._waiting if one.provider}
-        ledger = self._releaser.ledger
-        for fate in await reap(ledger, own.__getitem__, self._releaser.remove, only=own):
-            if fate.verdict in ("ended", "kept"):
-                said = f"{fate.verdict} ({fate.why})" if fate.why else fate.verdict
-                log.warning("%s of a dead process: %s.", fate.entry.told, said)
+        ledger, remove = self._releaser.ledger, self._releaser.remove
+        while True:
+            fates = await reap(ledger, own.__getitem__, remove, only=own)
+            for fate in fates:
+                if fate.verdict in ("ended", "kept"):
+                    said = f"{fate.verdict} ({fate.why})" if fate.why else fate.verdict
+                    log.warning("%s of a dead process: %s.", fate.entry.told, said)
+            if not any(fate.verdict == "waiting" for fate in fates):
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     # Down the chain.
 

@@ -191,7 +191,8 @@ class Purchase:
         if self._abandoned:
             return
         if self._in_doubt:
-            self._releaser.guard(self._provider, self._asked)
+            work = self._releaser.end(self._provider, self._asked, "it may have been bought")
+            self._releaser.begin(work, f"{self._asked.identity}-end")
         else:
             self._releaser.ledger.remove(self._asked)
 

@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.constants import MAY_COME_S, RELEASE_S
 from avatar_core.engine.ledger import Entry, Ledger
 from avatar_core.engine.release import Remove, end
 
 AT_ONCE = 8
 REASON = "its process was killed"
+COMES = f"nothing of it is there yet; it may come within {MAY_COME_S:g} s of its asking. Reap again"
 
-Verdict = Literal["ended", "to end", "kept", "over", "alive"]
+Verdict = Literal["ended", "to end", "waiting", "kept", "over", "alive"]
 ProviderOf = Callable[[str], AvatarProvider[Any]]
 """The provider of a name, from its settings; raises `AvatarError` where there is none."""
 
@@ -27,9 +28,10 @@ class Fate:
 
     Attributes:
         entry: As it was in the ledger.
-        verdict: `ended` now; `to end`, were this no dry run; `kept`, because it could not be
-            ended; `over`, since its vendor has ended it long ago; `alive`, as its process is.
-        why: The error that kept it.
+        verdict: `ended` now; `to end`, were this no dry run; `waiting`, as nothing of it is
+            there yet, and may still come; `kept`, because it could not be ended; `over`, as
+            nothing came of it, or its vendor has ended it long ago; `alive`, as its process is.
+        why: It waits, or was kept.
     """
 
     entry: Entry
@@ -64,12 +66,15 @@ async def reap(
         try:
             provider = provider_of(entry.provider)
             async with gate, asyncio.timeout(RELEASE_S):
-                await end(provider, entry, REASON, remove)
-            fate = Fate(entry, "ended")
+                ended = await end(provider, entry, REASON, remove)
+            if not ended and entry.may_come():
+                fate = Fate(entry, "waiting", COMES)
+            else:
+                fate = Fate(entry, "ended" if ended else "over")
         except Exception as error:
             why = str(error) if isinstance(error, AvatarError) else type(error).__name__
             fate = Fate(entry, "over" if entry.is_over() else "kept", why)
-        if fate.verdict != "kept":
+        if fate.verdict not in ("kept", "waiting"):
             ledger.remove(entry)
         return fate
 

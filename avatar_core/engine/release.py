@@ -22,8 +22,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
 MOST_STRAYS = 4
 """So many purchases of one key are looked for and ended."""
 
-Remove = Callable[[str, str], Awaitable[None]]
-"""Puts a participant out of a room: (room, identity). Who is not there is out."""
+Remove = Callable[[str, str], Awaitable[bool]]
+"""Puts a participant out of a room: (room, identity); False where it was not there."""
 
 
 class Releaser:
@@ -40,7 +40,7 @@ class Releaser:
         self.remove = remove
         self._link = link
         self._running: set[asyncio.Task[Any]] = set()
-        self._guarded: list[Callable[[], None]] = []
+        self._guarded: dict[str, Callable[[], None]] = {}
 
     def begin(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
         """Do it in a task of ours; an error of our tree is logged."""
@@ -63,35 +63,38 @@ class Releaser:
         return set(self._running)
 
     async def end(self, provider: AvatarProvider[Any], entry: Entry, reason: str) -> bool:
-        """End a purchase within `RELEASE_S`; True where nothing is left of it.
+        """End a purchase within `RELEASE_S`; True where nothing is left of it or can still come.
 
-        Where that cannot be had of the vendor, its worker is put out of the room.
+        Where that cannot be had of the vendor, its worker is put out of the room, now or as
+        soon as it joins; what is not over when this process ends is the reaper's.
         """
         done = await self._ended(provider, entry, reason)
         if done:
             self.ledger.remove(entry)
+        else:
+            self._guard(provider, entry)
         return done
-
-    def guard(self, provider: AvatarProvider[Any], entry: Entry) -> None:
-        """Nobody knows whether this was bought: end it, and whoever still joins in its name."""
-
-        async def attempt() -> None:
-            done = await self._ended(provider, entry, "nobody knows whether it was bought")
-            if done and provider.capabilities.safe_retry is SafeRetry.LOOKUP:
-                self.ledger.remove(entry)
-
-        def look(change: Change, peer: Peer | None) -> None:
-            if change is Change.JOINED and peer is not None and peer.identity == entry.identity:
-                log.info("%s came after all, and is put out.", entry.identity)
-                self.begin(attempt(), f"{entry.identity}-end")
-
-        self._guarded.append(self._link.watch(look))
-        self.begin(attempt(), f"{entry.identity}-end")
 
     def close(self) -> None:
         """Guard no longer."""
         while self._guarded:
-            self._guarded.pop()()
+            self._guarded.popitem()[1]()
+
+    def _guard(self, provider: AvatarProvider[Any], entry: Entry) -> None:
+        if entry.name in self._guarded:
+            return
+
+        def again() -> None:
+            log.info("%s came after all, and is put out.", entry.identity)
+            self.begin(self.end(provider, entry, "it came late"), f"{entry.identity}-end")
+
+        def look(change: Change, peer: Peer | None) -> None:
+            if change is Change.JOINED and peer is not None and peer.identity == entry.identity:
+                again()
+
+        self._guarded[entry.name] = self._link.watch(look)
+        if entry.identity in self._link.peers():
+            again()
 
     async def _ended(self, provider: AvatarProvider[Any], entry: Entry, reason: str) -> bool:
         attempts = AsyncRetrying(
@@ -101,7 +104,8 @@ class Releaser:
         )
         try:
             async with asyncio.timeout(RELEASE_S):
-                await attempts(end, provider, entry, reason, self.remove)
+                ended: bool = await attempts(end, provider, entry, reason, self.remove)
+                return ended or not entry.may_come()
         except Exception as error:
             log.warning(
                 "%s could not be ended (%s). `avatar reap` ends it once this process is gone.",
@@ -109,7 +113,6 @@ class Releaser:
                 error if isinstance(error, AvatarError) else type(error).__name__,
             )
             return False
-        return True
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -117,19 +120,26 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, ProvisionError) and error.retryable
 
 
-async def end(provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove) -> None:
+async def end(provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove) -> bool:
     """End a purchase at its vendor, with what else it holds of the same key.
+
+    Returns:
+        Whether there was something to end; where not, it may still come.
 
     Raises:
         AvatarError: The vendor or the room could not be told.
     """
+    ends, ended = provider.capabilities.ends_session, False
     if entry.session_id:
         await provider.release(entry.avatar, reason)
+        ended = ends
     if provider.capabilities.safe_retry is SafeRetry.LOOKUP:
         for _ in range(MOST_STRAYS):
             stray = await provider.lookup(entry.key)
             if stray is None or stray.session_id == entry.session_id:
                 break  # a vendor's list may lag behind its end
             await provider.release(stray, reason)
-    if not (entry.session_id and provider.capabilities.ends_session):
-        await remove(entry.room, entry.identity)
+            ended = ends
+    if not (entry.session_id and ends):
+        ended |= await remove(entry.room, entry.identity)
+    return ended

@@ -18,8 +18,8 @@ SKEW_S = 10.0
 CLOCK = "Set it: timedatectl set-ntp true"
 
 
-async def remove(livekit: LiveKitSettings, room: str, identity: str) -> None:
-    """Put a participant out of a room; one that is not there is out.
+async def remove(livekit: LiveKitSettings, room: str, identity: str) -> bool:
+    """Put a participant out of a room; False where it was not there.
 
     Raises:
         RoomError: The server could not be told.
@@ -37,6 +37,7 @@ async def remove(livekit: LiveKitSettings, room: str, identity: str) -> None:
             await server.room.remove_participant(
                 api.RoomParticipantIdentity(room=room, identity=identity)
             )
+            return True
     except api.TwirpError as error:
         fault = "" if error.code == api.TwirpErrorCode.NOT_FOUND else error.code
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -46,6 +47,7 @@ async def remove(livekit: LiveKitSettings, room: str, identity: str) -> None:
             f"{identity} could not be put out of the room {room!r} ({fault}).",
             hint="Check LIVEKIT_URL, and that key and secret are its own.",
         )
+    return False
 
 
 async def check(livekit: LiveKitSettings) -> float:

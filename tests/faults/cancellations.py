@@ -119,7 +119,7 @@ async def cancelled_at(
         reached,
         len(account.alive),
         tuple(session.why for session in account.sessions),
-        len(Ledger(folder).entries()),
+        sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
     )
     await vendor.aclose()
     return point

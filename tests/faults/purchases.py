@@ -86,7 +86,7 @@ async def start_and_end(
         alive_at_once=account.most_alive,
         ends=tuple(session.why for session in account.sessions),
         open=len(account.alive),
-        written=len(Ledger(folder).entries()),
+        written=sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
         live=live,
         error=scene.lifecycle.last_error,
     )

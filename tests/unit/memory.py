@@ -171,8 +171,10 @@ class Scene:
                 await asyncio.sleep(0.005)
         return now()
 
-    async def _put_out(self, _: str, identity: str) -> None:
+    async def _put_out(self, _: str, identity: str) -> bool:
+        there = identity in self.room.members
         self.room.remove(identity)
+        return there
 
     async def _nothing(self, *_: object, **__: object) -> Any:
         raise AssertionError

@@ -199,7 +199,9 @@ async def test_a_claim_beside_the_one_that_is_used_is_ended(room: MemoryRoom) ->
 
 async def test_what_an_ambiguous_create_bought_is_used(room: MemoryRoom, tmp_path: Path) -> None:
     vendor = Scripted(room, lost())
-    vendor.capabilities = Capabilities(ready_on="join", safe_retry=SafeRetry.LOOKUP)
+    vendor.capabilities = Capabilities(
+        ready_on="join", safe_retry=SafeRetry.LOOKUP, ends_session=True
+    )
     vendor.found = ProvisionedAvatar(session_id="found", identity="")
     scene = Scene(room, vendor, ledger=tmp_path)
     result = await bought(scene, vendor)

@@ -13,6 +13,7 @@ from virtual import virtual
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar
+from avatar_core.engine.constants import MAY_COME_S
 from avatar_core.engine.ledger import KEPT_S, Entry, Ledger
 from avatar_core.engine.reaper import reap
 from avatar_core.sim.room import MemoryRoom
@@ -28,6 +29,7 @@ class Shop:
         self.vendor = Vendor(MemoryRoom())
         self.vendor.capabilities = Capabilities(**capabilities)  # type: ignore[arg-type]
         self.put_out: list[tuple[str, str]] = []
+        self.there = True
         self.fault: AvatarError | None = None
         self.held: list[ProvisionedAvatar] = []
         self.vendor.lookup = self._lookup  # type: ignore[method-assign]
@@ -47,8 +49,9 @@ class Shop:
             raise self.fault
         return self.vendor
 
-    async def remove(self, room: str, identity: str) -> None:
+    async def remove(self, room: str, identity: str) -> bool:
         self.put_out.append((room, identity))
+        return self.there
 
     async def reap(self, *, dry_run: bool = False, only: list[str] | None = None) -> list[str]:
         fates = await reap(self.ledger, self.provider_of, self.remove, dry_run=dry_run, only=only)
@@ -97,6 +100,35 @@ async def test_what_may_have_been_bought_is_looked_for(tmp_path: Path) -> None:
     assert await shop.reap() == ["ended"]
     assert shop.released == ["found"]
     assert shop.put_out == [("room", "-avatar")]
+
+
+@pytest.mark.parametrize("session_id", ["s1", ""])
+async def test_a_worker_that_comes_late_is_waited_for(session_id: str, tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.left(session_id)
+    shop.there = False
+    assert await shop.reap() == ["waiting"]
+    shop.there = True
+    assert await shop.reap() == ["ended"]
+    assert shop.ledger.entries() == []
+
+
+async def test_a_create_that_was_on_its_way_is_looked_for_again(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True, safe_retry=SafeRetry.LOOKUP)
+    shop.left("")
+    shop.there = False
+    assert await shop.reap() == ["waiting"]
+    shop.held = [ProvisionedAvatar(session_id="found", identity="-avatar")]
+    assert await shop.reap() == ["ended"]
+    assert shop.released == ["found"]
+
+
+async def test_what_never_came_is_forgotten_in_the_end(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.left("", at=time.time() - MAY_COME_S)
+    shop.there = False
+    assert await shop.reap() == ["over"]
+    assert shop.ledger.entries() == []
 
 
 async def test_what_cannot_be_ended_is_kept_until_it_is_over(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""A worker that comes when nobody waits for it any more is put out, of the living and the dead."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from memory import Scene, Vendor
+from virtual import virtual
+
+from avatar_core.contracts.link import Change, Peer
+from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.engine.constants import LOOK_AGAIN_S
+from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.sim.room import MemoryRoom
+
+pytestmark = virtual
+
+JOIN_S = 5.0
+
+
+class Endless(Vendor):
+    """Has no end: its worker must be put out."""
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        self.released.append((avatar.session_id, reason))
+
+
+def coming(room: MemoryRoom) -> list[str]:
+    """Who joins from now on."""
+    seen: list[str] = []
+
+    def look(change: Change, peer: Peer | None) -> None:
+        if change is Change.JOINED and peer is not None:
+            seen.append(peer.identity)
+
+    room.join("watcher").watch(look)
+    return seen
+
+
+def endless(room: MemoryRoom) -> Endless:
+    vendor = Endless(room)
+    vendor.join_s = JOIN_S
+    return vendor
+
+
+async def test_whose_time_was_up_is_put_out_as_it_joins(room: MemoryRoom, tmp_path: Path) -> None:
+    scene = Scene(room, endless(room), join_timeout_s=2.0, ledger=tmp_path)
+    came = coming(room)
+    await scene.lifecycle.start()
+    assert await scene.lifecycle.settled() is None
+    (entry,) = Ledger(tmp_path).entries()
+    await scene.until(lambda: entry.identity in came, JOIN_S)
+    await scene.until(lambda: entry.identity not in room.members, 0.1)
+    assert Ledger(tmp_path).entries() == []
+    await scene.close()
+
+
+async def test_whose_session_was_closed_is_left_to_the_reaper(
+    room: MemoryRoom, tmp_path: Path
+) -> None:
+    vendor = endless(room)
+    scene = Scene(room, vendor, ledger=tmp_path)
+    await scene.lifecycle.start()
+    await scene.close()
+    ((session_id, _),) = vendor.released
+    assert [entry.session_id for entry in Ledger(tmp_path).entries()] == [session_id]
+    for worker in vendor.workers.values():
+        worker.cancel()
+
+
+async def test_what_a_dead_process_asked_for_is_looked_for_again(
+    room: MemoryRoom, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path)
+    entry = Entry.asked("vendor", "key", "room", "lost-avatar")
+    ledger.write(replace(entry, started=entry.started - 60))
+    scene = Scene(room, Vendor(room), ledger=tmp_path)
+    await scene.lifecycle.start()
+    await scene.lifecycle.settled()
+    await asyncio.sleep(JOIN_S)
+    room.join("lost-avatar", is_agent=True)
+    assert await scene.until(lambda: "lost-avatar" not in room.members, 60.0) <= 2 * LOOK_AGAIN_S
+    assert [left.key for left in ledger.entries()] != [entry.key]
+    await scene.close()
+    assert ledger.entries() == []
