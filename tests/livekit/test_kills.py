@@ -16,4 +16,4 @@ async def test_kill_9_and_reap(server: DevServer, tmp_path: Path) -> None:
     toll = await kill(6, server, tmp_path)
     assert toll.sold > 2, "none of the killed had bought anything"
     assert (toll.open, toll.living) == (0, 2)
-    assert set(toll.verdicts) <= {"ended", "alive"}
+    assert set(toll.verdicts) <= {"ended", "waiting", "alive"}, "some could not be ended"
