@@ -13,7 +13,7 @@ import json
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,15 @@ from livekit import api
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.listener import Listener
+from avatar_core.sim.vendor.account import VendorAccount
 from tests.agentserver import agent_server
 from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
 STAY_S, AFTER_S, STEP_S = 12.0, 10.0, 60.0
+# livekit-server 1.13.5 tells of one who published nothing up to 3 s after it left
+# (`subscriberUpdateInterval` in its pkg/rtc/room.go): AFTER_S has to be well over that.
 ENDED = "end_conversation_endpoint_hit"
 
 
@@ -68,10 +71,13 @@ class Agents:
                         return str(told["what"])
                 await asyncio.sleep(0.05)
 
-    async def converse(self, stay_s: float, after_s: float) -> tuple[tuple[str, ...], bool]:
+    async def converse(
+        self, stay_s: float, after_s: float, account: VendorAccount
+    ) -> tuple[tuple[str, ...], bool]:
         """Be in a room with an agent for a while; words heard, and whether by its avatar.
 
-        The room stays for `after_s` without its person, and is deleted then.
+        The room stays without its person until all is ended at the vendor, at most for `after_s`,
+        and is deleted then.
         """
         room, hearing = f"meter-{secrets.token_hex(4)}", Hearing()
         listener = await Listener.join(
@@ -92,11 +98,19 @@ class Agents:
             return tuple(word.word for word in words), by_avatar
         finally:
             await listener.aclose()
-            await asyncio.sleep(after_s)
+            await ended(account, after_s)
             async with api.LiveKitAPI(
                 self._server.url, self._server.api_key, self._server.api_secret
             ) as client:
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
+
+
+async def ended(account: VendorAccount, within_s: float) -> None:
+    """Wait until all that was sold is ended, or the time is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while any(one.ended is None for one in account.sessions):
+                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
@@ -131,8 +145,8 @@ async def bill(
         serving(simulator, say=lambda _: None) as address,
         agents(kind, server, address, folder) as running,
     ):
-        heard, by_avatar = await running.converse(stay_s, after_s)
         account = simulator.account
+        heard, by_avatar = await running.converse(stay_s, after_s, account)
         return Bill(
             heard,
             len(account.sessions),

@@ -10,7 +10,7 @@ from avatar_core.devserver import DevServer
 from providers.tavus.tests.jobs import WORDS
 from providers.tavus.tests.meters import bill
 
-STAY_S, AFTER_S = 5.0, 2.0
+STAY_S, AFTER_S = 5.0, 8.0
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone, pytest.mark.timeout(180)]
 
