@@ -192,8 +192,9 @@ class Ledger:
         """Remove what processes left that were killed as they wrote."""
         if self.folder is not None:
             for path in self.folder.glob("*.new"):
-                if time.time() - path.stat().st_mtime > STALE_S:
-                    path.unlink(missing_ok=True)
+                with suppress(OSError):  # its writer lives and has renamed it, or it may not be
+                    if time.time() - path.stat().st_mtime > STALE_S:
+                        path.unlink()
 
     def _warn(self, what: str, error: Exception) -> None:
         if not self._warned:

@@ -149,12 +149,15 @@ class Lifecycle:
         """End what processes that were killed left of the providers of this chain."""
         own = {one.provider.name: one.provider for one in self._waiting if one.provider}
         ledger, remove = self._releaser.ledger, self._releaser.remove
+        said: set[tuple[str, str]] = set()
         while True:
             fates = await reap(ledger, own.__getitem__, remove, only=own)
             for fate in fates:
-                if fate.verdict in ("ended", "kept"):
-                    said = f"{fate.verdict} ({fate.why})" if fate.why else fate.verdict
-                    log.warning("%s of a dead process: %s.", fate.entry.told, said)
+                one = fate.entry.told, fate.verdict
+                if fate.verdict in ("ended", "kept") and one not in said:
+                    said.add(one)
+                    why = f" ({fate.why})" if fate.why else ""
+                    log.warning("%s of a dead process: %s%s.", *one, why)
             if not any(fate.verdict == "waiting" for fate in fates):
                 return
             await asyncio.sleep(LOOK_AGAIN_S)

@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from memory import Scene, Vendor
 from virtual import virtual
 
+from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import Change, Peer
 from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.constants import LOOK_AGAIN_S
@@ -25,6 +27,15 @@ class Endless(Vendor):
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         self.released.append((avatar.session_id, reason))
+
+
+class Unending(Vendor):
+    """Refuses to end what it sold to the dead."""
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        await super().release(avatar, reason)
+        if avatar.session_id == "held":
+            raise RejectedError("does not end it.")
 
 
 def coming(room: MemoryRoom) -> list[str]:
@@ -70,12 +81,18 @@ async def test_whose_session_was_closed_is_left_to_the_reaper(
         worker.cancel()
 
 
+def orphan(key: str, identity: str, session_id: str = "") -> Entry:
+    """Of a process that is dead."""
+    entry = Entry.asked("vendor", key, "room", identity)
+    return replace(entry, session_id=session_id, started=entry.started - 60)
+
+
 async def test_what_a_dead_process_asked_for_is_looked_for_again(
     room: MemoryRoom, tmp_path: Path
 ) -> None:
     ledger = Ledger(tmp_path)
-    entry = Entry.asked("vendor", "key", "room", "lost-avatar")
-    ledger.write(replace(entry, started=entry.started - 60))
+    entry = orphan("key", "lost-avatar")
+    ledger.write(entry)
     scene = Scene(room, Vendor(room), ledger=tmp_path)
     await scene.lifecycle.start()
     await scene.lifecycle.settled()
@@ -85,3 +102,17 @@ async def test_what_a_dead_process_asked_for_is_looked_for_again(
     assert [left.key for left in ledger.entries()] != [entry.key]
     await scene.close()
     assert ledger.entries() == []
+
+
+async def test_what_cannot_be_ended_is_said_once_though_it_is_tried_again(
+    room: MemoryRoom, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger, vendor = Ledger(tmp_path), Unending(room)
+    ledger.write(orphan("key", "lost-avatar"))
+    ledger.write(orphan("key", "held-avatar", session_id="held"))
+    scene = Scene(room, vendor, ledger=tmp_path)
+    await scene.lifecycle.start()
+    await asyncio.sleep(3 * LOOK_AGAIN_S)
+    assert [session_id for session_id, _ in vendor.released].count("held") > 2
+    assert caplog.text.count("vendor session held of a dead process: kept") == 1
+    await scene.close()

@@ -155,6 +155,13 @@ def test_what_was_being_written_when_its_process_died_is_tidied_up(tmp_path: Pat
     assert ledger.entries() == []
 
 
+def test_what_is_gone_before_it_is_tidied_up_harms_nobody(tmp_path: Path) -> None:
+    gone = tmp_path / "a.1.new"
+    gone.symlink_to(tmp_path / "nowhere")  # is listed, and is not there
+    Ledger(tmp_path).tidy()
+    assert gone.is_symlink()
+
+
 def test_without_a_folder_nothing_is_written() -> None:
     ledger = Ledger(None)
     ledger.write(asked())

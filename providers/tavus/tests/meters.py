@@ -23,7 +23,7 @@ from livekit import api
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.listener import Listener
-from avatar_core.sim.vendor.account import VendorAccount
+from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from tests.agentserver import agent_server
 from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
@@ -107,10 +107,19 @@ class Agents:
 
 async def ended(account: VendorAccount, within_s: float) -> None:
     """Wait until all that was sold is ended, or the time is over."""
+    over, tell = asyncio.Event(), account.on_end
+
+    def look(session: VendorSession) -> None:
+        tell(session)
+        if not account.alive:
+            over.set()
+
+    account.on_end = look
+    if not account.alive:
+        return
     with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
-            while any(one.ended is None for one in account.sessions):
-                await asyncio.sleep(0.05)
+            await over.wait()
 
 
 @asynccontextmanager
