@@ -71,6 +71,11 @@ class Exchange:
         """Send and receive; an error is returned, for raising it here would chain httpx's."""
         reply: Reply | None = None
         body = bytearray()
+
+        async def answered(response: httpx.Response) -> None:
+            nonlocal reply  # before httpx looks at where a redirect leads, and stumbles
+            reply = Reply(response.status_code, dict(response.headers.items()))
+
         try:
             async with (
                 asyncio.timeout(timeout_s),
@@ -79,6 +84,7 @@ class Exchange:
                     transport=self._transport,
                     timeout=timeout_s,
                     trust_env=self._over_tls,  # a proxy would read plain http
+                    event_hooks={"response": [answered]},
                 ) as client,
                 client.stream(
                     call.method,
@@ -88,7 +94,7 @@ class Exchange:
                     extensions={"trace": call.note},
                 ) as response,
             ):
-                reply = Reply(response.status_code, dict(response.headers.items()))
+                assert reply is not None
                 if response.headers.get("content-encoding", "identity") != "identity":
                     return self._useless(call, reply, "an encoding that was not asked for")
                 async for piece in response.aiter_bytes():
@@ -97,7 +103,8 @@ class Exchange:
                         return self._useless(call, reply, f"more than {self._max_answer} bytes")
         except Exception as error:
             if reply is None or reply.status < 300:
-                return self._broken(call, error, timeout_s)
+                sent = reply is not None or (call.sent and not isinstance(error, _NEVER_SENT))
+                return self._broken(call, error, timeout_s, sent)
         assert reply is not None
         return replace(reply, body=bytes(body))
 
@@ -106,7 +113,7 @@ class Exchange:
         refused = reply.status >= 300
         return reply if refused else unreadable(call, reply.status, what, self._provider)
 
-    def _broken(self, call: Call, error: Exception, timeout_s: float) -> ProvisionError:
+    def _broken(self, call: Call, error: Exception, timeout_s: float, sent: bool) -> ProvisionError:
         """The error of a call that got no whole answer; never with the other error's text."""
         if isinstance(error, UnwritableError):
             return ProtocolError(
@@ -116,7 +123,6 @@ class Exchange:
                 outcome=Outcome.NOT_SENT,
             )
         host = urlsplit(self._url).netloc
-        sent = call.sent and not isinstance(error, _NEVER_SENT)
         late = isinstance(error, TimeoutError | httpx.TimeoutException)
         reason = f"nothing whole came within {timeout_s:g} s" if late else why(error)
         return UnavailableError(

@@ -84,6 +84,18 @@ async def test_a_status_is_an_error_with_an_outcome(
     assert error.hint
 
 
+@pytest.mark.parametrize(
+    "where",
+    ["/v1/sessions/1", "api.acme.example:443/x", "mailto:x", "https://xn--/", "http://[::1"],
+)
+@pytest.mark.parametrize(("status", "outcome"), [(302, NO), (303, PERHAPS), (307, NO)])
+async def test_wherever_a_redirect_leads_it_is_an_answer(
+    status: int, outcome: Outcome, where: str
+) -> None:
+    error = await failure(httpx.Response(status, headers={"Location": where}))
+    assert (type(error), error.outcome, error.retryable) == (ProtocolError, outcome, False)
+
+
 async def test_a_503_that_says_when_to_come_back_created_nothing() -> None:
     error = await failure(httpx.Response(503, headers={"Retry-After": "7"}))
     assert (error.outcome, error.retryable, error.retry_after_s) == (NO, True, 7.0)
