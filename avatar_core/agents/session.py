@@ -16,6 +16,7 @@ from livekit.agents.voice.events import (
     ConversationItemAddedEvent,
     MetricsCollectedEvent,
 )
+from livekit.rtc.participant import UnpublishTrackError
 
 from avatar_core.agents.listeners import ContainedEvents
 from avatar_core.agents.metrics import of_item, of_join
@@ -149,6 +150,8 @@ class AvatarSession(
             return
         if self._session is not None:
             raise AvatarError("this avatar was started before.", hint="Create another one.")
+        if self._closing is not None:
+            raise AvatarError("this avatar was closed before.", hint="Create another one.")
         self._session = agent_session
         if job is not None:
             job.add_shutdown_callback(self.aclose)
@@ -180,6 +183,8 @@ class AvatarSession(
                     await asyncio.shield(self._begin)
                 if self._lifecycle is not None:
                     await self._lifecycle.settled()
+        except AvatarError:
+            raise
         except TimeoutError:
             raise JoinTimeoutError(
                 f"the avatar did not join within {timeout:g} s.",
@@ -227,6 +232,8 @@ class AvatarSession(
 
     async def _start_engine(self, room: AnyRoom) -> None:
         assert self._output is not None
+        if self._closing is not None:
+            return  # closed as it started: nothing is bought any more
         stage = stage_in(room, self._settings, self._livekit)
         self._lifecycle = Lifecycle(stage, self._chain, self._output.player, self._tell)
         await self._lifecycle.start()
@@ -291,4 +298,7 @@ async def _unpublish(room: rtc.Room, former: object | None) -> None:
     held = [id(value) for value in vars(former).values()] if former is not None else []
     for publication in list(room.local_participant.track_publications.values()):
         if id(publication) in held:
-            await room.local_participant.unpublish_track(publication.sid)
+            try:
+                await room.local_participant.unpublish_track(publication.sid)
+            except UnpublishTrackError:
+                log.warning("A track of the agent's former output could not be removed.")

@@ -61,6 +61,11 @@ class RestAvatarProvider(AvatarProvider[S]):
         retry = SafeRetry.KEY if self.idempotency else can.safe_retry
         self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
 
+    @property
+    def account(self) -> str:
+        """The address and the key, as a word that tells neither."""
+        return self.rest.account
+
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
         """The body of a create; wrap the room token in `SecretStr`."""

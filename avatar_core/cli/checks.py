@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from avatar_core.bases.reach import must_reach
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
-from avatar_core.engine.ledger import Entry, Ledger, default_folder
+from avatar_core.engine.entry import Entry
+from avatar_core.engine.ledger import Ledger, default_folder
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings

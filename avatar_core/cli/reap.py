@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from functools import cache
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,15 +23,30 @@ def run(*, dry_run: bool, as_json: bool) -> int:
     """Reap and print; the exit code is 1 if something is left to end."""
     try:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
-        fates = asyncio.run(reap(ledger, ProviderRegistry().create, _put_out, dry_run=dry_run))
+        provider_of = cache(ProviderRegistry().create)
+        work = reap(ledger, provider_of, _put_out, livekit_url=_server(), dry_run=dry_run)
+        fates = asyncio.run(work)
     except AvatarError as error:
-        Console(stderr=True, highlight=False).print(f"[red]{escape(str(error))}[/]")
-        return 2
+        return _refused(str(error))
+    if ledger.folder is None or (ledger.fault and not fates):
+        return _refused(ledger.fault or "There is no ledger.")
     if as_json:
         print(json.dumps([_told(fate) for fate in fates], indent=2))
     else:
         _show(fates)
     return int(any(fate.verdict in ("kept", "waiting", "to end") for fate in fates))
+
+
+def _refused(why: str) -> int:
+    Console(stderr=True, highlight=False).print(f"[red]{escape(why)}[/]")
+    return 2
+
+
+def _server() -> str:
+    try:
+        return LiveKitSettings.load().url
+    except SettingsError:
+        return ""
 
 
 async def _put_out(room: str, identity: str) -> bool:

@@ -187,6 +187,14 @@ class AvatarProvider(ABC, Generic[S]):
         self.settings = settings
         self.setup()
 
+    @property
+    def account(self) -> str:
+        """Whose sessions `release` can end: a word that differs between customers, no secret.
+
+        Empty where that makes no difference.
+        """
+        return ""
+
     def setup(self) -> None:
         """Check and narrow from `self.settings`; no I/O. Override this, not `__init__`."""
         return

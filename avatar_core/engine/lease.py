@@ -9,15 +9,15 @@ from typing import Any
 from avatar_core.contracts.errors import (
     AvatarError,
     JoinTimeoutError,
-    ProtocolError,
     RoadError,
     RoadLostError,
 )
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.engine.calling import REPORT, called, defect
 from avatar_core.engine.constants import OWN_RUN_AHEAD_S, RELEASE_S
-from avatar_core.engine.ledger import Entry
+from avatar_core.engine.entry import Entry
 from avatar_core.engine.provision import Purchase
 from avatar_core.engine.road import Road
 from avatar_core.engine.stage import Stage
@@ -77,11 +77,8 @@ class Lease:
         except Exception as error:
             ending = stage.releaser.end(provider, entry, "its road cannot be made")
             stage.releaser.begin(ending, f"{entry.identity}-end")
-            raise ProtocolError(
-                f"its road cannot be made ({type(error).__name__}).",
-                provider=provider.name,
-                hint="This is a defect of the provider package; report it there.",
-            ) from error
+            what = f"its road cannot be made ({type(error).__name__})"
+            raise defect(what, provider.name) from error
 
     async def open(self) -> None:
         """Return when audio would be heard.
@@ -91,7 +88,7 @@ class Lease:
             RoadError: The road cannot be opened, or the session ended before.
         """
         limit_s = max(self._stage.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
-        opening = asyncio.ensure_future(self.road.sink.open())
+        opening = asyncio.ensure_future(called(self.road.sink.open()))
         gone = asyncio.ensure_future(self.gone())
         try:
             done, _ = await asyncio.wait(
@@ -105,7 +102,7 @@ class Lease:
                 raise RoadError(
                     f"the road to the avatar broke as it opened with {type(error).__name__}.",
                     provider=self.provider.name,
-                    hint="This is a defect of the provider package; report it there.",
+                    hint=REPORT,
                 ) from error
             if gone in done:
                 raise RoadLostError(
@@ -126,7 +123,7 @@ class Lease:
     async def gone(self) -> str:
         """Return why, once the provider knows that the session is gone."""
         try:
-            return await self.provider.watch(self.avatar)
+            return await called(self.provider.watch(self.avatar))
         except Exception:
             log.exception("%s cannot watch its avatar; others do.", self.provider.name)
             return await AvatarProvider.watch(self.provider, self.avatar)

@@ -17,6 +17,7 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.calling import defect
 from avatar_core.engine.constants import LOOK_AGAIN_S, MAX_HOLD_S, RELEASE_S
 from avatar_core.engine.lease import Lease
 from avatar_core.engine.player import Player
@@ -148,10 +149,10 @@ class Lifecycle:
     async def _sweep(self) -> None:
         """End what processes that were killed left of the providers of this chain."""
         own = {one.provider.name: one.provider for one in self._waiting if one.provider}
-        ledger, remove = self._releaser.ledger, self._releaser.remove
+        ledger, remove, url = self._releaser.ledger, self._releaser.remove, self._stage.livekit_url
         said: set[tuple[str, str]] = set()
         while True:
-            fates = await reap(ledger, own.__getitem__, remove, only=own)
+            fates = await reap(ledger, own.__getitem__, remove, livekit_url=url, only=own)
             for fate in fates:
                 one = fate.entry.told, fate.verdict
                 if fate.verdict in ("ended", "kept") and one not in said:
@@ -175,10 +176,11 @@ class Lifecycle:
                 lease = await Lease.buy(provider, self._stage)
                 self._provisioned.set()
                 await lease.open()
-            except AvatarError as error:
-                self._failed(candidate.name, error)
+            except Exception as error:
+                fault = _fault(error, candidate.name)
+                self._failed(candidate.name, fault)
                 if lease is not None:
-                    self._releaser.begin(lease.release(str(error)), f"{candidate.name}-release")
+                    self._releaser.begin(lease.release(str(fault)), f"{candidate.name}-release")
                 continue
             except asyncio.CancelledError:
                 if lease is not None:
@@ -231,3 +233,11 @@ class Lifecycle:
         if state is not self.state:
             self.state = state
             self._tell(StateChanged(state=state, provider=provider))
+
+
+def _fault(error: Exception, provider: str) -> AvatarError:
+    """Nothing that a provider brings about keeps the next of the chain from its turn."""
+    if isinstance(error, AvatarError):
+        return error
+    log.error("%s broke.", provider, exc_info=error)
+    return defect(f"it broke with {type(error).__name__}", provider)

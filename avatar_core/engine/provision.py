@@ -19,14 +19,14 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import (
     AvatarError,
     Outcome,
-    ProtocolError,
     ProvisionError,
     UnavailableError,
 )
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.engine.calling import called, defect
 from avatar_core.engine.constants import RELEASE_S
+from avatar_core.engine.entry import Entry
 from avatar_core.engine.evidence import turns_up
-from avatar_core.engine.ledger import Entry
 from avatar_core.engine.stage import Stage
 from avatar_core.engine.tokens import lifetime_s, same_again
 
@@ -58,7 +58,12 @@ class Purchase:
         self._again = provider.capabilities.safe_retry
         self._until = stage.clock() + stage.provision_timeout_s
         self._asked = Entry.asked(
-            provider.name, f"{room}-{suffix}", room, f"{provider.name}-avatar-{suffix}"
+            provider.name,
+            f"{room}-{suffix}",
+            room,
+            f"{provider.name}-avatar-{suffix}",
+            account=provider.account,
+            livekit_url=stage.livekit_url,
         )
         self._request = ProvisionRequest(
             key=self._asked.key,
@@ -73,8 +78,9 @@ class Purchase:
             start_worker=stage.start_worker,
         )
         self._claimed: dict[str, Entry] = {}
+        self._written = False
         self._fault: AvatarError | None = None
-        self._in_doubt = self._unended = self._abandoned = False
+        self._in_doubt = self._doubted = self._unended = self._abandoned = False
 
     async def make(self) -> Entry:
         """Buy.
@@ -107,11 +113,13 @@ class Purchase:
                 raise
             log.warning("%s Its avatar joined all the same, and is used.", error)
             return self._asked
-        self._releaser.ledger.remove(self._asked)
+        if self._written:
+            self._releaser.ledger.remove(self._asked)
         for other in self._claimed.values():
             if other != entry:
-                ending = self._releaser.end(self._provider, other, "another is used")
-                self._releaser.begin(ending, f"{other.identity}-end")
+                shared = other.identity == entry.identity
+                work = self._releaser.end(self._provider, other, "another is used", shared=shared)
+                self._releaser.begin(work, f"{other.identity}-end")
         return entry
 
     async def _attempt(self) -> Entry:
@@ -143,10 +151,11 @@ class Purchase:
         fault: AvatarError
         try:
             async with asyncio.timeout(limit_s):
-                avatar = await self._provider.provision(replace(self._request, deadline_s=limit_s))
+                request = replace(self._request, deadline_s=limit_s)
+                avatar = await called(self._provider.provision(request))
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
                 return self._claim(avatar)
-            fault = _defect("provisioning returned no avatar")
+            fault = defect("provisioning returned no avatar")
         except AvatarError:
             raise
         except TimeoutError:
@@ -156,14 +165,14 @@ class Purchase:
                 retryable=True,
             )
         except Exception as error:
-            fault = _defect(f"provisioning broke with {type(error).__name__}")
+            fault = defect(f"provisioning broke with {type(error).__name__}")
             fault.__cause__ = error
         raise fault
 
     def _claim(self, avatar: ProvisionedAvatar) -> Entry:
         """It exists: write it down, before anything else can happen."""
         entry = self._claimed[avatar.session_id] = self._asked.of(avatar)
-        self._releaser.ledger.write(entry)
+        self._written = self._releaser.ledger.write(entry)
         return entry
 
     # What is left of a purchase that failed.
@@ -171,7 +180,8 @@ class Purchase:
     async def _clean_up(self, error: BaseException | None, reason: str) -> None:
         """End what is known to have been made; else note whether something may have been."""
         known, self._claimed = list(self._claimed.values()), {}
-        self._in_doubt |= not known and _may_have_bought(error)
+        if not known and _may_have_bought(error):
+            self._in_doubt = self._doubted = True
         for entry in known:
             work = self._releaser.end(self._provider, entry, reason)
             ending = self._releaser.begin(work, f"{entry.identity}-end")
@@ -190,7 +200,7 @@ class Purchase:
     def _give_up(self) -> None:
         if self._abandoned:
             return
-        if self._in_doubt:
+        if self._doubted:  # also where the vendor named nothing: its list may lag behind
             work = self._releaser.end(self._provider, self._asked, "it may have been bought")
             self._releaser.begin(work, f"{self._asked.identity}-end")
         else:
@@ -226,7 +236,7 @@ class Purchase:
         """
         try:
             async with asyncio.timeout(min(LOOKUP_S, self._rest_s())):
-                return await self._provider.lookup(self._asked.key)
+                return await called(self._provider.lookup(self._asked.key))
         except ProvisionError:
             raise
         except Exception as error:
@@ -244,10 +254,4 @@ def _may_have_bought(error: BaseException | None) -> bool:
     """Whether a create that ended so may have created something."""
     return isinstance(error, asyncio.CancelledError) or (
         isinstance(error, ProvisionError) and error.outcome is Outcome.UNKNOWN
-    )
-
-
-def _defect(what: str) -> ProtocolError:
-    return ProtocolError(
-        f"{what}.", hint="This is a defect of the provider package; report it there."
     )

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.engine.constants import MAY_COME_S, RELEASE_S
-from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.engine.entry import Entry
+from avatar_core.engine.ledger import Ledger
 from avatar_core.engine.release import Remove, end
 
 AT_ONCE = 8
@@ -44,6 +45,7 @@ async def reap(
     provider_of: ProviderOf,
     remove: Remove,
     *,
+    livekit_url: str = "",
     only: Collection[str] | None = None,
     dry_run: bool = False,
 ) -> list[Fate]:
@@ -53,6 +55,7 @@ async def reap(
         ledger: Where it is written.
         provider_of: Builds the providers.
         remove: Puts a participant out of a room.
+        livekit_url: Of the server that it does so at, as far as it is known.
         only: Providers by name; None for all.
         dry_run: Tell only.
     """
@@ -65,6 +68,8 @@ async def reap(
             return Fate(entry, "over" if entry.is_over() else "to end")
         try:
             provider = provider_of(entry.provider)
+            if why := _another(entry, provider, livekit_url):
+                return Fate(entry, "over" if entry.is_over() else "kept", why)
             async with gate, asyncio.timeout(RELEASE_S):
                 ended = await end(provider, entry, REASON, remove)
             if not ended and entry.may_come():
@@ -83,3 +88,13 @@ async def reap(
     if not dry_run:
         ledger.tidy()
     return fates
+
+
+def _another(entry: Entry, provider: AvatarProvider[Any], livekit_url: str) -> str:
+    """Why what we would ask could not know of it, and would take it for ended."""
+    if entry.account and entry.account != provider.account:
+        return "bought with another key, or at another address. Reap with its agent's environment"
+    ends = entry.session_id and provider.capabilities.ends_session
+    if not ends and entry.livekit_url and livekit_url not in ("", entry.livekit_url):
+        return f"its room is at {entry.livekit_url}. Reap with its agent's environment"
+    return ""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
-from avatar_core.contracts.link import Change, Peer, RoomLink
+from avatar_core.contracts.link import Change, Peer, RoomLink, Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.calling import called
 from avatar_core.engine.constants import RELEASE_S
-from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.engine.entry import Entry
+from avatar_core.engine.ledger import Ledger
 
 log = logging.getLogger("avatar_core")
 
@@ -22,7 +24,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
 MOST_STRAYS = 4
 """So many purchases of one key are looked for and ended."""
 
-Remove = Callable[[str, str], Awaitable[bool]]
+Remove = Callable[[str, str], Coroutine[Any, Any, bool]]
 """Puts a participant out of a room: (room, identity); False where it was not there."""
 
 
@@ -40,7 +42,9 @@ class Releaser:
         self.remove = remove
         self._link = link
         self._running: set[asyncio.Task[Any]] = set()
-        self._guarded: dict[str, Callable[[], None]] = {}
+        self._left: dict[str, tuple[Entry, Unsubscribe]] = {}
+        """What could not be ended yet, by its name in the ledger, and what it is guarded with."""
+        self._closed = False
 
     def begin(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
         """Do it in a task of ours; an error of our tree is logged."""
@@ -62,27 +66,48 @@ class Releaser:
         """What was begun and is not over."""
         return set(self._running)
 
-    async def end(self, provider: AvatarProvider[Any], entry: Entry, reason: str) -> bool:
+    async def end(
+        self, provider: AvatarProvider[Any], entry: Entry, reason: str, *, shared: bool = False
+    ) -> bool:
         """End a purchase within `RELEASE_S`; True where nothing is left of it or can still come.
 
         Where that cannot be had of the vendor, its worker is put out of the room, now or as
-        soon as it joins; what is not over when this process ends is the reaper's.
+        soon as it joins; what is not over when this room is closed is the reaper's.
+
+        Args:
+            provider: Of whom it was bought.
+            entry: What.
+            reason: Why it is not wanted.
+            shared: Its identity is in use by another purchase, and must stay in the room.
         """
-        done = await self._ended(provider, entry, reason)
+        remove = _stays if shared else self.remove
+        done = await self._ended(provider, entry, reason, remove)
         if done:
+            _, unguard = self._left.pop(entry.name, (entry, _nothing))
+            unguard()
             self.ledger.remove(entry)
+        elif self._closed:
+            self.ledger.write(entry.let_go())
         else:
-            self._guard(provider, entry)
+            self._keep(provider, entry, shared)
         return done
 
     def close(self) -> None:
-        """Guard no longer."""
-        while self._guarded:
-            self._guarded.popitem()[1]()
+        """Guard no longer: what is not ended is for any reaper from now on."""
+        self._closed = True
+        while self._left:
+            entry, unguard = self._left.popitem()[1]
+            unguard()
+            self.ledger.write(entry.let_go())
 
-    def _guard(self, provider: AvatarProvider[Any], entry: Entry) -> None:
-        if entry.name in self._guarded:
-            return
+    def _keep(self, provider: AvatarProvider[Any], entry: Entry, shared: bool) -> None:
+        if entry.name not in self._left:
+            self._left[entry.name] = entry, _nothing if shared else self._guard(provider, entry)
+        if not shared and entry.identity in self._link.peers():
+            self.begin(self.remove(entry.room, entry.identity), f"{entry.identity}-out")
+
+    def _guard(self, provider: AvatarProvider[Any], entry: Entry) -> Unsubscribe:
+        """Try again to end it whenever its worker joins."""
 
         def again() -> None:
             log.info("%s came after all, and is put out.", entry.identity)
@@ -92,11 +117,11 @@ class Releaser:
             if change is Change.JOINED and peer is not None and peer.identity == entry.identity:
                 again()
 
-        self._guarded[entry.name] = self._link.watch(look)
-        if entry.identity in self._link.peers():
-            again()
+        return self._link.watch(look)
 
-    async def _ended(self, provider: AvatarProvider[Any], entry: Entry, reason: str) -> bool:
+    async def _ended(
+        self, provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove
+    ) -> bool:
         attempts = AsyncRetrying(
             retry=retry_if_exception(_may_pass),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
@@ -104,15 +129,23 @@ class Releaser:
         )
         try:
             async with asyncio.timeout(RELEASE_S):
-                ended: bool = await attempts(end, provider, entry, reason, self.remove)
+                ended: bool = await attempts(end, provider, entry, reason, remove)
                 return ended or not entry.may_come()
         except Exception as error:
             log.warning(
-                "%s could not be ended (%s). `avatar reap` ends it once this process is gone.",
+                "%s could not be ended (%s). `avatar reap` ends it once this session is over.",
                 entry.told,
                 error if isinstance(error, AvatarError) else type(error).__name__,
             )
             return False
+
+
+async def _stays(room: str, identity: str) -> bool:
+    return True
+
+
+def _nothing() -> None:
+    return
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -131,14 +164,14 @@ async def end(provider: AvatarProvider[Any], entry: Entry, reason: str, remove: 
     """
     ends, ended = provider.capabilities.ends_session, False
     if entry.session_id:
-        await provider.release(entry.avatar, reason)
+        await called(provider.release(entry.avatar, reason))
         ended = ends
     if provider.capabilities.safe_retry is SafeRetry.LOOKUP:
         for _ in range(MOST_STRAYS):
-            stray = await provider.lookup(entry.key)
+            stray = await called(provider.lookup(entry.key))
             if stray is None or stray.session_id == entry.session_id:
                 break  # a vendor's list may lag behind its end
-            await provider.release(stray, reason)
+            await called(provider.release(stray, reason))
             ended = ends
     if not (entry.session_id and ends):
         ended |= await remove(entry.room, entry.identity)

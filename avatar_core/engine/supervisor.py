@@ -41,6 +41,8 @@ class Supervisor:
             asyncio.create_task(self._word(), name="avatar-word"),
             asyncio.create_task(self._pulse(), name="avatar-pulse"),
         )
+        for identity in {*self._identities} - {*self._link.peers()}:
+            self._away(identity, "")  # it left between its road's opening and now
 
     def close(self) -> None:
         """Stop watching; idempotent."""
@@ -76,15 +78,18 @@ class Supervisor:
         elif change is Change.LEFT and peer.gone:
             self._verdict("left the room")
         elif change is Change.LEFT and peer.identity not in self._leaving:
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(LEFT_S, self._verdict, "left the room")
-            self._leaving[peer.identity] = (peer.sid, loop.time(), timer)
+            self._away(peer.identity, peer.sid)
         elif change is Change.JOINED and peer.identity in self._leaving:
             sid, left_at, timer = self._leaving.pop(peer.identity)
             timer.cancel()
             away_s = asyncio.get_running_loop().time() - left_at
             if sid != peer.sid or away_s > SAME_SID_S:
                 self._verdict("left the room and came back as somebody new")
+
+    def _away(self, identity: str, sid: str) -> None:
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(LEFT_S, self._verdict, "left the room")
+        self._leaving[identity] = (sid, loop.time(), timer)
 
     @property
     def _identities(self) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pydantic import SecretStr
@@ -11,6 +12,8 @@ from avatar_core.contracts.errors import ProtocolError
 
 SHOWN_KEYS = 8
 HINT = "The vendor's API may have changed; look for a newer version of the provider package."
+_TORN = re.compile("[\ud800-\udfff]")
+"""Half a letter: JSON may hold it, and no address and no file can."""
 
 
 class Answer:
@@ -83,7 +86,7 @@ class Answer:
             return default
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        return value if isinstance(value, str) else None
+        return value if isinstance(value, str) and not _TORN.search(value) else None
 
     def _parts(self, path: str) -> list[Answer] | None:
         value = self._find(path)

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -71,6 +72,12 @@ class RestClient:
             threading.Thread(target=self._open, name="avatar-http", daemon=True).start()
         else:
             self._open(transport)
+
+    @property
+    def account(self) -> str:
+        """The address and the key, as a word that tells neither and differs where they do."""
+        key = self._key.get_secret_value() if self._key is not None else ""
+        return sha256(f"{self.url}\n{key}".encode()).hexdigest()[:16]
 
     async def call(
         self,

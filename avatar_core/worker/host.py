@@ -35,12 +35,10 @@ class ProcessRecord:
 
     Attributes:
         pid: Of the child.
-        started: Its start time, Unix seconds: pids are used again, both together are not.
-        nonce: On its command line, so that no other program is ever taken for it.
+        nonce: On its command line: pids are used again, and no other program is taken for it.
     """
 
     pid: int
-    started: float
     nonce: str
 
     @classmethod
@@ -48,7 +46,7 @@ class ProcessRecord:
         """The record in a `ProvisionedAvatar.state`, if it holds one."""
         try:
             fields = state["process"]
-            return cls(int(fields["pid"]), float(fields["started"]), str(fields["nonce"]))
+            return cls(int(fields["pid"]), str(fields["nonce"]))
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -61,9 +59,8 @@ class ProcessRecord:
         """The running child, None once it is gone."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < 1.0
-            if same and process.status() != psutil.STATUS_ZOMBIE:
-                return process if self.nonce in process.cmdline() else None
+            if process.status() != psutil.STATUS_ZOMBIE and self.nonce in process.cmdline():
+                return process
         except psutil.Error:
             return None
         return None
@@ -136,7 +133,7 @@ async def start_worker(
         )
     except OSError as error:
         raise WorkerError(f"no worker process can be started ({error}).") from error
-    record = ProcessRecord(child.pid, _started(child.pid), nonce)
+    record = ProcessRecord(child.pid, nonce)
     assert child.stdin is not None
     try:
         child.stdin.write(json.dumps(config).encode() + b"\n")
@@ -198,10 +195,3 @@ def die_with_parent() -> None:
     """Let the kernel end this process when its parent dies, even by SIGKILL (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _started(pid: int) -> float:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return 0.0

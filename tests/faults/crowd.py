@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avatar_core.contracts.provider import ProvisionedAvatar
-from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.engine.entry import Entry
+from avatar_core.engine.ledger import Ledger
 
 MOST_OPEN = 20
 KILL_EVERY_S, LOOK_EVERY_S = 0.2, 0.02

@@ -14,7 +14,8 @@ from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import Change, Peer
 from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.constants import LOOK_AGAIN_S
-from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.engine.entry import Entry
+from avatar_core.engine.ledger import Ledger
 from avatar_core.sim.room import MemoryRoom
 
 pytestmark = virtual

@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from avatar_core.contracts.provider import ProvisionedAvatar
-from avatar_core.engine.ledger import KEPT_S, Entry, Ledger, default_folder
+from avatar_core.engine.entry import KEPT_S, Entry
+from avatar_core.engine.ledger import Ledger, default_folder
 
 ROOT = Path(__file__).parents[2]
 AVATAR = ProvisionedAvatar(

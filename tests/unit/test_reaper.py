@@ -14,7 +14,8 @@ from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar
 from avatar_core.engine.constants import MAY_COME_S
-from avatar_core.engine.ledger import KEPT_S, Entry, Ledger
+from avatar_core.engine.entry import KEPT_S, Entry
+from avatar_core.engine.ledger import Ledger
 from avatar_core.engine.reaper import reap
 from avatar_core.sim.room import MemoryRoom
 

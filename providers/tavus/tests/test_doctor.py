@@ -22,7 +22,8 @@ from avatar_core.cli.checks import Answer
 from avatar_core.cli.doctor import run
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.address import free_ports
-from avatar_core.engine.ledger import Entry, Ledger
+from avatar_core.engine.entry import Entry
+from avatar_core.engine.ledger import Ledger
 
 pytestmark = pytest.mark.livekit
 

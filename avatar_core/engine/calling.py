@@ -1,0 +1,33 @@
+"""Calling what a provider package wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from avatar_core.contracts.errors import ProtocolError
+
+T = TypeVar("T")
+
+REPORT = "This is a defect of the provider package; report it there."
+
+
+async def called(work: Awaitable[T]) -> T:
+    """Await it; a `CancelledError` that nobody of us asked for is an error like any other.
+
+    Raises:
+        RuntimeError: It cancelled itself.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise RuntimeError("it cancelled itself") from error
+
+
+def defect(what: str, provider: str = "") -> ProtocolError:
+    """The error of a package that does what its contract forbids."""
+    return ProtocolError(f"{what}.", provider=provider or None, hint=REPORT)
