@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from avatar_core.contracts.errors import ProtocolError
+from avatar_core.contracts.errors import AvatarError, ProtocolError
+
+log = logging.getLogger("avatar_core")
 
 T = TypeVar("T")
 
@@ -31,3 +34,11 @@ async def called(work: Awaitable[T]) -> T:
 def defect(what: str, provider: str = "") -> ProtocolError:
     """The error of a package that does what its contract forbids."""
     return ProtocolError(f"{what}.", provider=provider or None, hint=REPORT)
+
+
+def fault_of(error: Exception, provider: str) -> AvatarError:
+    """The error itself, or what stands for one that no package may raise."""
+    if isinstance(error, AvatarError):
+        return error
+    log.error("%s broke.", provider, exc_info=error)
+    return defect(f"it broke with {type(error).__name__}", provider)

@@ -17,7 +17,7 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.calling import defect
+from avatar_core.engine.calling import fault_of
 from avatar_core.engine.constants import LOOK_AGAIN_S, MAX_HOLD_S, RELEASE_S
 from avatar_core.engine.lease import Lease
 from avatar_core.engine.player import Player
@@ -177,7 +177,7 @@ class Lifecycle:
                 self._provisioned.set()
                 await lease.open()
             except Exception as error:
-                fault = _fault(error, candidate.name)
+                fault = fault_of(error, candidate.name)
                 self._failed(candidate.name, fault)
                 if lease is not None:
                     self._releaser.begin(lease.release(str(fault)), f"{candidate.name}-release")
@@ -205,10 +205,24 @@ class Lifecycle:
         self._player.lose(lease.road, error)
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
+        for identity in {lease.avatar.identity, lease.avatar.listener} & {
+            *self._stage.link.peers()
+        }:
+            out = self._releaser.remove(
+                self._stage.link.room_name, identity
+            )  # its face stands still
+            self._releaser.begin(out, f"{identity}-out")
         self._enter(AvatarState.VOICE, VOICE)
         self._releaser.begin(self._voice.open(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
+
+    def _put_out(self, lease: Lease) -> None:
+        """Whoever ends its session: a face that stands still is not left in the room."""
+        link = self._stage.link
+        for identity in {lease.avatar.identity, lease.avatar.listener} & {*link.peers()}:
+            out = self._releaser.remove(link.room_name, identity)
+            self._releaser.begin(out, f"{identity}-out")
 
     def _failed(self, provider: str, error: AvatarError) -> None:
         self.last_error = error
@@ -233,11 +247,3 @@ class Lifecycle:
         if state is not self.state:
             self.state = state
             self._tell(StateChanged(state=state, provider=provider))
-
-
-def _fault(error: Exception, provider: str) -> AvatarError:
-    """Nothing that a provider brings about keeps the next of the chain from its turn."""
-    if isinstance(error, AvatarError):
-        return error
-    log.error("%s broke.", provider, exc_info=error)
-    return defect(f"it broke with {type(error).__name__}", provider)

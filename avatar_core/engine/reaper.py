@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from avatar_core.contracts.errors import AvatarError
+from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.engine.constants import MAY_COME_S, RELEASE_S
 from avatar_core.engine.entry import Entry
@@ -17,6 +17,8 @@ from avatar_core.engine.release import Remove, end
 AT_ONCE = 8
 REASON = "its process was killed"
 COMES = f"nothing of it is there yet; it may come within {MAY_COME_S:g} s of its asking. Reap again"
+
+THEIRS = "Run `avatar reap` with the environment of the agent that bought it."
 
 Verdict = Literal["ended", "to end", "waiting", "kept", "over", "alive"]
 ProviderOf = Callable[[str], AvatarProvider[Any]]
@@ -68,8 +70,7 @@ async def reap(
             return Fate(entry, "over" if entry.is_over() else "to end")
         try:
             provider = provider_of(entry.provider)
-            if why := _another(entry, provider, livekit_url):
-                return Fate(entry, "over" if entry.is_over() else "kept", why)
+            _must_be_ours(entry, provider, livekit_url)
             async with gate, asyncio.timeout(RELEASE_S):
                 ended = await end(provider, entry, REASON, remove)
             if not ended and entry.may_come():
@@ -90,11 +91,14 @@ async def reap(
     return fates
 
 
-def _another(entry: Entry, provider: AvatarProvider[Any], livekit_url: str) -> str:
-    """Why what we would ask could not know of it, and would take it for ended."""
+def _must_be_ours(entry: Entry, provider: AvatarProvider[Any], livekit_url: str) -> None:
+    """Whoever does not know of a purchase would take it for ended.
+
+    Raises:
+        ConfigError: It belongs to another account, or into a room of another server.
+    """
     if entry.account and entry.account != provider.account:
-        return "bought with another key, or at another address. Reap with its agent's environment"
+        raise ConfigError("it was bought with another key, or at another address.", hint=THEIRS)
     ends = entry.session_id and provider.capabilities.ends_session
     if not ends and entry.livekit_url and livekit_url not in ("", entry.livekit_url):
-        return f"its room is at {entry.livekit_url}. Reap with its agent's environment"
-    return ""
+        raise ConfigError(f"its room is at {entry.livekit_url}.", hint=THEIRS)

@@ -42,7 +42,7 @@ class Supervisor:
             asyncio.create_task(self._pulse(), name="avatar-pulse"),
         )
         for identity in {*self._identities} - {*self._link.peers()}:
-            self._away(identity, "")  # it left between its road's opening and now
+            self._away(identity, "")  # it left as soon as its road was open
 
     def close(self) -> None:
         """Stop watching; idempotent."""
@@ -83,7 +83,7 @@ class Supervisor:
             sid, left_at, timer = self._leaving.pop(peer.identity)
             timer.cancel()
             away_s = asyncio.get_running_loop().time() - left_at
-            if sid != peer.sid or away_s > SAME_SID_S:
+            if sid and (sid != peer.sid or away_s > SAME_SID_S):
                 self._verdict("left the room and came back as somebody new")
 
     def _away(self, identity: str, sid: str) -> None:

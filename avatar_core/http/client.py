@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from avatar_core.contracts.errors import ProvisionError
+from avatar_core.contracts.errors import Outcome, ProvisionError, UnavailableError
 from avatar_core.http.address import checked
 from avatar_core.http.answer import Answer
 from avatar_core.http.call import Call
@@ -106,7 +106,7 @@ class RestClient:
         call = Call(method, path, self._key)
         result: Reply | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
-            exchange = await asyncio.wrap_future(self._exchange)
+            exchange = await self._opened()
             all_headers = {**(headers or {}), **self._credential()}
             result = await exchange.run(call, payload, all_headers, timeout_s or self.timeout_s)
         # Raised out here, so that no chain and no traceback leads to a request with its key.
@@ -119,6 +119,17 @@ class RestClient:
         if _is_page(result):
             raise unreadable(call, result.status, "a page of HTML", self.provider)
         return Answer.read(result.status, result.body, self.provider)
+
+    async def _opened(self) -> Exchange:
+        try:
+            return await asyncio.wrap_future(self._exchange)
+        except Exception as error:
+            raise UnavailableError(
+                f"nothing can be sent to {self.url} ({type(error).__name__}: {error}).",
+                provider=self.provider,
+                hint="Check SSL_CERT_FILE and SSL_CERT_DIR: certificates are read from there.",
+                outcome=Outcome.NOT_SENT,
+            ) from error
 
     def _open(self, transport: Any = None) -> None:
         """In a thread: httpx and the machine's certificates take a quarter of a second."""

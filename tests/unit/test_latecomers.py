@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory import Scene, Vendor
-from virtual import virtual
+from virtual import now, virtual
 
+from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import Change, Peer
 from avatar_core.contracts.provider import ProvisionedAvatar
 from avatar_core.engine.constants import LOOK_AGAIN_S
 from avatar_core.engine.entry import Entry
 from avatar_core.engine.ledger import Ledger
+from avatar_core.http.memory import Served
 from avatar_core.sim.room import MemoryRoom
+from avatar_core.sim.vendor.account import VendorAccount
+from avatar_core.sim.vendor.fake import FakeVendor, reply
+from tests.vendors import acme, silent_workers
 
 pytestmark = virtual
 
-JOIN_S = 5.0
+JOIN_S, LIST_S = 5.0, 2.0
 
 
 class Endless(Vendor):
@@ -31,12 +37,11 @@ class Endless(Vendor):
 
 
 class Unending(Vendor):
-    """Refuses to end what it sold to the dead."""
+    """Refuses to end what it sold."""
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        await super().release(avatar, reason)
-        if avatar.session_id == "held":
-            raise RejectedError("does not end it.")
+        self.released.append((avatar.session_id, reason))
+        raise RejectedError("does not end it.")
 
 
 def coming(room: MemoryRoom) -> list[str]:
@@ -77,7 +82,9 @@ async def test_whose_session_was_closed_is_left_to_the_reaper(
     await scene.lifecycle.start()
     await scene.close()
     ((session_id, _),) = vendor.released
-    assert [entry.session_id for entry in Ledger(tmp_path).entries()] == [session_id]
+    (entry,) = Ledger(tmp_path).entries()
+    assert entry.session_id == session_id
+    assert entry.is_orphan()  # any reaper may, though this process lives
     for worker in vendor.workers.values():
         worker.cancel()
 
@@ -117,3 +124,53 @@ async def test_what_cannot_be_ended_is_said_once_though_it_is_tried_again(
     assert [session_id for session_id, _ in vendor.released].count("held") > 2
     assert caplog.text.count("vendor session held of a dead process: kept") == 1
     await scene.close()
+
+
+async def test_the_worker_of_what_cannot_be_ended_is_put_out(
+    room: MemoryRoom, tmp_path: Path
+) -> None:
+    vendor = Unending(room)
+    vendor.capabilities = replace(vendor.capabilities, ends_session=True)
+    scene = Scene(room, vendor, join_timeout_s=2.0, ledger=tmp_path)
+    vendor.join_s = JOIN_S
+    came = coming(room)
+    await scene.lifecycle.start()
+    assert await scene.lifecycle.settled() is None
+    (identity,) = vendor.workers
+    await scene.until(lambda: identity in came, JOIN_S)
+    await scene.until(lambda: identity not in room.members, 1.0)
+    (entry,) = Ledger(tmp_path).entries()
+    assert not entry.is_orphan()
+    await scene.close()
+    (entry,) = Ledger(tmp_path).entries()
+    assert entry.is_orphan()
+
+
+class LateList(FakeVendor):
+    """Names a session in its list only after a while."""
+
+    async def handle(self, method: str, path: str, *rest: Any) -> Served:
+        answer = await super().handle(method, path, *rest)
+        listed = any(now() - one.began > LIST_S for one in self.account.alive)
+        return answer if method != "GET" or listed else reply(200, {"data": []})
+
+
+@pytest.mark.parametrize("faults", [("html",), ("reset after create", "402")])
+async def test_what_its_vendors_list_names_too_late_is_ended_all_the_same(
+    faults: tuple[str, ...], room: MemoryRoom, tmp_path: Path
+) -> None:
+    account = VendorAccount(silent_workers(room), absent_s=120.0, join_s=JOIN_S)
+    vendor = LateList(account)
+    for fault in faults:
+        vendor.fail(fault)
+    scene = Scene(room, acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
+    await scene.lifecycle.start()
+    assert await scene.lifecycle.settled() is None
+    (session,) = account.sessions
+    assert [entry.key for entry in Ledger(tmp_path).entries()] == [session.name]
+    await asyncio.sleep(JOIN_S + 1.0)
+    assert session.why == "it was ended"
+    assert Ledger(tmp_path).entries() == []
+    await scene.close()
+    await scene.agent.aclose()
+    await vendor.aclose()

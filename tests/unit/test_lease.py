@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from memory import AGENT, Scene, Vendor
 from virtual import now, virtual
 
+from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, ProtocolError, RoadError, RoomError
 from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged
 from avatar_core.contracts.provider import ProvisionedAvatar, ProvisionRequest, SinkContext
@@ -59,7 +61,7 @@ class Broken(Vendor):
         return call
 
     def broken(self, name: str) -> None:
-        if isinstance(error := self.breaks.get(name), Exception):
+        if isinstance(error := self.breaks.get(name), BaseException):
             raise error
 
 
@@ -88,10 +90,18 @@ async def test_a_sink_that_does_not_close_keeps_nobody_from_the_release(fault: o
     assert now() - began <= 4.1
 
 
-@pytest.mark.parametrize("call", ["sink_open", "create_sink"])
-async def test_a_road_that_breaks_as_it_opens_is_released(call: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        ("sink_open", KeyError("a defect")),
+        ("sink_open", asyncio.CancelledError()),
+        ("create_sink", KeyError("a defect")),
+    ],
+    ids=str,
+)
+async def test_a_road_that_breaks_as_it_opens_is_released(call: str, fault: BaseException) -> None:
     room = MemoryRoom()
-    broken, second = Broken(room, "a", **{call: KeyError("a defect")}), Vendor(room, "b")
+    broken, second = Broken(room, "a", **{call: fault}), Vendor(room, "b")
     scene = await started(broken, second, room=room)
     assert scene.lifecycle.lease is not None
     assert scene.lifecycle.lease.provider is second
@@ -101,9 +111,10 @@ async def test_a_road_that_breaks_as_it_opens_is_released(call: str) -> None:
     assert released_once(broken, second)
 
 
-async def test_a_watch_that_breaks_ends_nothing() -> None:
+@pytest.mark.parametrize("fault", [KeyError("a defect"), asyncio.CancelledError()], ids=repr)
+async def test_a_watch_that_breaks_ends_nothing(fault: BaseException) -> None:
     room = MemoryRoom()
-    vendor = Broken(room, watch=KeyError("a defect"))
+    vendor = Broken(room, watch=fault)
     scene = await started(vendor, room=room)
     assert await scene.say(1.0) == (pytest.approx(1.0), False)
     assert scene.takes == [("vendor", "done")]
@@ -227,4 +238,54 @@ async def test_an_error_keeps_its_own_words() -> None:
     vendor = Broken(room, sink_open=AvatarError("as it is", hint="Do this."))
     scene = await started(vendor, room=room)
     assert scene.lifecycle.last_error is vendor.breaks["sink_open"]
+    await scene.close()
+
+
+async def test_what_breaks_past_all_nets_keeps_nobody_from_the_next_of_the_chain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = MemoryRoom()
+    broken, second = Vendor(room, "a"), Vendor(room, "b")
+
+    def torn(vendor: Vendor) -> str:
+        if vendor is broken:
+            raise LookupError
+        return ""
+
+    monkeypatch.setattr(Vendor, "account", property(torn))
+    scene = await started(broken, second, room=room)
+    assert scene.lifecycle.lease is not None
+    assert scene.lifecycle.lease.provider is second
+    assert isinstance(scene.lifecycle.last_error, ProtocolError)
+    await scene.close()
+
+
+async def test_a_session_may_have_a_format_of_its_own() -> None:
+    room = MemoryRoom()
+    format = AudioFormat(16_000)
+
+    class Narrow(Vendor):
+        async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+            avatar = replace(await super().provision(request), audio=format)
+            request.claim(avatar)
+            return avatar
+
+    scene = await started(Narrow(room), room=room)
+    assert scene.lifecycle.lease is not None
+    assert scene.lifecycle.lease.road.format == format
+    await scene.close()
+
+
+async def test_the_worker_of_a_road_that_was_lost_is_put_out_though_its_vendor_ends_sessions() -> (
+    None
+):
+    room = MemoryRoom()
+    vendor = Vendor(room)
+    vendor.capabilities = replace(vendor.capabilities, ends_session=True)
+    scene = await started(vendor, room=room)
+    (identity,) = vendor.workers
+    vendor.workers.clear()  # its vendor's end reaches it no more
+    assert vendor.ended is not None
+    vendor.ended.set_result("it said so")
+    await scene.until(lambda: identity not in room.members, 1.0)
     await scene.close()

@@ -67,6 +67,31 @@ def test_who_lives_is_no_orphan_and_who_is_gone_is() -> None:
     gone = next(pid for pid in range(300_000, 400_000) if not psutil.pid_exists(pid))
     assert replace(own, pid=gone).is_orphan()
     assert not replace(own, pid=gone, host="another").is_orphan()
+    assert replace(own, host="another", at=time.time() - KEPT_S - 1).is_orphan()
+    assert replace(own, boot="another").is_orphan()
+    assert own.let_go().is_orphan()
+    assert own.let_go().name == own.name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere start times do not move")
+def test_a_clock_that_is_set_makes_nobody_an_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, booted = asked(), psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600.0)
+    assert psutil.Process().create_time() - time.time() > 1800.0
+    assert not own.is_orphan()
+
+
+def test_what_may_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", refuse)
+    ledger = Ledger(tmp_path)
+    assert ledger.entries() == []
+    assert "cannot be read (Permission denied)" in ledger.fault
+    assert ledger.fault in caplog.text
 
 
 def test_entries_age_out() -> None:
@@ -176,6 +201,16 @@ def test_it_is_in_the_users_state(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_folder() == Path("/state/avatar-core/ledger")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert default_folder() == Path.home() / ".local/state/avatar-core/ledger"
+
+
+def test_a_user_without_a_home_has_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody"])
+    assert default_folder() is None
+    assert "Set AVATAR_LEDGER" in caplog.text
 
 
 def test_many_processes_share_it_though_some_are_killed() -> None:

@@ -269,3 +269,28 @@ async def test_a_purchase_that_cannot_be_ended_is_no_reason_to_buy_another(
     (entry,) = Ledger(tmp_path).entries()
     assert entry.session_id == "s1"
     assert caplog.text.count("could not be ended") == 1
+
+
+async def test_one_that_cancels_itself_is_an_error_of_its_package(room: MemoryRoom) -> None:
+    vendor = Scripted(room, asyncio.CancelledError())
+    result = await bought(Scene(room, vendor), vendor)
+    assert isinstance(result, ProtocolError)
+    assert "RuntimeError" in str(result)
+
+
+async def test_a_second_claim_of_the_same_identity_leaves_the_first_its_worker(
+    room: MemoryRoom, tmp_path: Path
+) -> None:
+    def twice(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
+        request.claim(ProvisionedAvatar(session_id="s1", identity=request.identity))
+        avatar = ProvisionedAvatar(session_id="s2", identity=request.identity)
+        request.claim(avatar)
+        return avatar
+
+    vendor = Scripted(room, twice)
+    scene = Scene(room, vendor, ledger=tmp_path)
+    comes(room, vendor, 0.0)
+    assert isinstance(await bought(scene, vendor), Lease)
+    await asyncio.sleep(10.0)
+    assert vendor.identities[0] in room.members
+    assert [entry.session_id for entry in Ledger(tmp_path).entries()] == ["s2"]

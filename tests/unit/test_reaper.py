@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from memory import Vendor
@@ -54,8 +55,8 @@ class Shop:
         self.put_out.append((room, identity))
         return self.there
 
-    async def reap(self, *, dry_run: bool = False, only: list[str] | None = None) -> list[str]:
-        fates = await reap(self.ledger, self.provider_of, self.remove, dry_run=dry_run, only=only)
+    async def reap(self, **options: Any) -> list[str]:
+        fates = await reap(self.ledger, self.provider_of, self.remove, **options)
         return [fate.verdict for fate in fates]
 
     @property
@@ -169,3 +170,34 @@ async def test_many_are_ended_at_once(count: int, tmp_path: Path) -> None:
     for number in range(count):
         shop.left(f"s{number}")
     assert await shop.reap() == ["ended"] * count
+
+
+async def test_what_another_account_bought_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    monkeypatch.setattr(Vendor, "account", "ours")
+    shop.left("s1", account="theirs")
+    shop.left("s2", account="ours")
+    shop.left("s3")  # nobody wrote down whose
+    shop.left("s4", account="theirs", at=time.time() - KEPT_S)
+    assert sorted(await shop.reap()) == ["ended", "ended", "kept", "over"]
+    assert sorted(shop.released) == ["s2", "s3"]
+    assert [entry.session_id for entry in shop.ledger.entries()] == ["s1"]
+
+
+@pytest.mark.parametrize(("ends", "verdict"), [(True, "ended"), (False, "kept")])
+async def test_nobody_is_put_out_of_a_room_elsewhere(
+    ends: bool, verdict: str, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path, ends_session=ends)
+    shop.left("s1", livekit_url="wss://theirs.example")
+    assert await shop.reap(livekit_url="wss://ours.example") == [verdict]
+    assert shop.put_out == []
+
+
+async def test_what_its_process_let_go_of_is_ended_while_that_lives(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ends_session=True)
+    entry = shop.left("s1", dead=False)
+    shop.ledger.write(entry.let_go())
+    assert await shop.reap() == ["ended"]

@@ -174,3 +174,11 @@ async def test_the_first_verdict_is_the_last() -> None:
     watched.agent.changed(Change.MOVED, None)
     assert len(watched.verdicts) == 1
     await watched.close()
+
+
+async def test_who_left_before_anybody_watched_is_missed() -> None:
+    watched = Watched(left_first=True)
+    await asyncio.sleep(2.0)
+    assert len(watched.verdicts) == 1
+    assert "left the room" in watched.verdicts[0][1]
+    await watched.close()

@@ -41,6 +41,7 @@ class Watched:
     """A lease under supervision, the player it is used by, and every verdict."""
 
     audio_identity: str = ""
+    left_first: bool = False
     room: MemoryRoom = field(default_factory=MemoryRoom)
     pulse: Pulse = field(default_factory=Pulse)
     verdicts: list[tuple[float, str]] = field(default_factory=list)
@@ -62,6 +63,8 @@ class Watched:
             provider=SimpleNamespace(name="p"),
             gone=self._gone,
         )
+        if self.left_first:
+            self.room.remove("avatar")
         self.supervisor = Supervisor(lease, cast(Player, self), self._lose)
         self.beating = asyncio.create_task(self.pulse.run())
 
