@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from avatar_core.contracts.errors import AvatarError, ProtocolError
+from avatar_core.engine.constants import RELEASE_S
 
 log = logging.getLogger("avatar_core")
 
@@ -29,6 +30,23 @@ async def called(work: Awaitable[T]) -> T:
         if task is None or task.cancelling():
             raise
         raise RuntimeError("it cancelled itself") from error
+
+
+class Closable(Protocol):
+    """A part that a package made."""
+
+    async def aclose(self) -> None:
+        """Let go of all it holds."""
+
+
+async def closed(part: Closable, within_s: float = RELEASE_S) -> None:
+    """Close it; nothing that it does meanwhile keeps a session from being ended."""
+    try:
+        async with asyncio.timeout(within_s):
+            await called(part.aclose())
+    except Exception as error:
+        what = type(part).__name__
+        log.warning("%s could not be closed (%s: %s).", what, type(error).__name__, error)
 
 
 def defect(what: str, provider: str = "") -> ProtocolError:

@@ -24,6 +24,8 @@ LEFT_S = 1.5
 MAX_HOLD_S = 8.0
 """Speech is held for a join at most this long, and at most twice the expected join."""
 RELEASE_S = 4.0
+LET_GO_S = 0.3
+"""For a provider to let go of its connections, once all that it sold is ended."""
 MAY_COME_S = 180.0
 """What was asked for may come to be so long afterwards: the slowest cold start takes 2.5 min."""
 LOOK_AGAIN_S = 15.0

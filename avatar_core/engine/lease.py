@@ -15,8 +15,8 @@ from avatar_core.contracts.errors import (
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.engine.calling import REPORT, called, defect
-from avatar_core.engine.constants import OWN_RUN_AHEAD_S, RELEASE_S
+from avatar_core.engine.calling import REPORT, called, closed, defect
+from avatar_core.engine.constants import OWN_RUN_AHEAD_S
 from avatar_core.engine.entry import Entry
 from avatar_core.engine.provision import Purchase
 from avatar_core.engine.road import Road
@@ -133,16 +133,7 @@ class Lease:
         if not self._released:
             self._released = True
             await asyncio.gather(
-                _closed(self.road.sink),
-                _closed(self.road.tracker),
+                closed(self.road.sink),
+                closed(self.road.tracker),
                 self._stage.releaser.end(self.provider, self._entry, reason),
             )
-
-
-async def _closed(part: AudioSink | PlaybackTracker) -> None:
-    """Nothing that a road does as it closes keeps its session from being ended."""
-    try:
-        async with asyncio.timeout(RELEASE_S):
-            await part.aclose()
-    except Exception as error:
-        log.warning("A road could not be closed (%s: %s).", type(error).__name__, error)

@@ -17,8 +17,8 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.calling import fault_of
-from avatar_core.engine.constants import LOOK_AGAIN_S, MAX_HOLD_S, RELEASE_S
+from avatar_core.engine.calling import closed, fault_of
+from avatar_core.engine.constants import LET_GO_S, LOOK_AGAIN_S, MAX_HOLD_S, RELEASE_S
 from avatar_core.engine.lease import Lease
 from avatar_core.engine.player import Player
 from avatar_core.engine.reaper import reap
@@ -50,6 +50,7 @@ class Lifecycle:
     ) -> None:
         self._stage = stage
         self._waiting = [candidate for candidate in chain if candidate.provider is not None]
+        self._providers = [one.provider for one in self._waiting if one.provider]
         self._tell = tell
         self._lease: Lease | None = None
         self._supervisor: Supervisor | None = None
@@ -105,6 +106,7 @@ class Lifecycle:
             names = ", ".join(task.get_name() for task in left if not task.done())
             log.warning("Not everything could be ended within %g s: %s.", RELEASE_S, names)
         self._releaser.close()
+        await asyncio.gather(*(closed(provider, LET_GO_S) for provider in self._providers))
         self._settled.set()
         self._provisioned.set()
         self._enter(AvatarState.CLOSED, VOICE)
@@ -148,7 +150,7 @@ class Lifecycle:
 
     async def _sweep(self) -> None:
         """End what processes that were killed left of the providers of this chain."""
-        own = {one.provider.name: one.provider for one in self._waiting if one.provider}
+        own = {provider.name: provider for provider in self._providers}
         ledger, remove, url = self._releaser.ledger, self._releaser.remove, self._stage.livekit_url
         said: set[tuple[str, str]] = set()
         while True:

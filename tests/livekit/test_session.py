@@ -9,8 +9,9 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
+from avatar_core.agents import session as agents_session
 from avatar_core.agents.session import AvatarSession, create_avatar
-from avatar_core.contracts.errors import AvatarError, RejectedError
+from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, RejectedError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
@@ -112,6 +113,45 @@ async def test_required_means_that_start_raises(server: DevServer) -> None:
         with pytest.raises(RejectedError, match="no"):
             await avatar.start(session, stage.room)
         await avatar.aclose()
+
+
+async def test_what_is_closed_as_it_starts_or_before_buys_nothing(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class Counting(NeverProvider):
+        name = "counting"
+
+        async def provision(self, request: object) -> object:  # type: ignore[override]
+            asked.append(request)
+            raise RejectedError("no.")
+
+    registry = ProviderRegistry()
+    registry.register("counting", Counting)
+    async with asyncio.timeout(TEST_S), Stage(server, "voice") as stage:
+        avatar = create_avatar("counting", livekit=settings_of(server), registry=registry)
+        monkeypatch.setattr(agents_session, "_unpublish", lambda *_: avatar.aclose())
+        await avatar.start(AgentSession(), stage.room)
+        await avatar.aclose()
+        closed = create_avatar("counting", livekit=settings_of(server), registry=registry)
+        await closed.aclose()
+        with pytest.raises(AvatarError, match="closed before"):
+            await closed.start(AgentSession(), stage.room)
+    assert asked == []
+
+
+async def test_a_fault_of_the_start_is_told_by_who_waits_for_the_join() -> None:
+    avatar = create_avatar("voice")
+    avatar._begin = asyncio.create_task(_fails(JoinTimeoutError("it never came.")))
+    for timeout in (30.0, None):
+        with pytest.raises(JoinTimeoutError, match="it never came"):
+            await avatar.wait_for_join(timeout=timeout)
+    await avatar.aclose()
+
+
+async def _fails(error: AvatarError) -> None:
+    raise error
 
 
 async def test_a_room_that_is_connected_later_is_waited_for(server: DevServer) -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, formatdate
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -94,6 +95,22 @@ async def test_wherever_a_redirect_leads_it_is_an_answer(
 ) -> None:
     error = await failure(httpx.Response(status, headers={"Location": where}))
     assert (type(error), error.outcome, error.retryable) == (ProtocolError, outcome, False)
+
+
+async def test_without_certificates_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(UnavailableError, match="SSL_CERT_FILE") as caught:
+        await RestClient("https://api.acme.example").call("POST", "/sessions")
+    assert (caught.value.outcome, caught.value.retryable) == (NEVER, False)
+
+
+@pytest.mark.parametrize("torn", ["s-\\ud800", "\\udfff"])
+async def test_half_a_letter_is_no_text(torn: str) -> None:
+    answer = await client(httpx.Response(200, content=f'{{"id": "{torn}"}}')).call("GET", "/x")
+    with pytest.raises(ProtocolError, match="without id"):
+        answer.text("id")
 
 
 async def test_a_503_that_says_when_to_come_back_created_nothing() -> None:

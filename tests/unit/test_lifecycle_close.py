@@ -49,6 +49,26 @@ async def test_a_release_that_hangs_is_bounded(room: MemoryRoom) -> None:
 
 
 @pytest.mark.parametrize("hangs", [True, False])
+async def test_a_provider_lets_go_of_its_connections_last(room: MemoryRoom, hangs: bool) -> None:
+    class Pooling(Vendor):
+        ends: list[str]
+
+        async def aclose(self) -> None:
+            self.ends = [session for session, _ in self.released]
+            if hangs:
+                await asyncio.Event().wait()
+
+    vendor = Pooling(room)
+    scene = Scene(room, vendor)
+    await scene.lifecycle.start()
+    await scene.lifecycle.settled()
+    closing_at = now()
+    await scene.close()
+    assert vendor.ends == vendor.bought
+    assert now() - closing_at <= 0.5
+
+
+@pytest.mark.parametrize("hangs", [True, False])
 async def test_closing_does_not_wait_for_a_voice(room: MemoryRoom, hangs: bool) -> None:
     scene = Scene(room)
     tap = Tap(scene.agent)
