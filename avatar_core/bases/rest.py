@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.contracts.errors import ProvisionError
+from avatar_core.contracts.errors import ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
 from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
@@ -84,7 +84,21 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         """End it; one that is over already, or unknown, is ended."""
-        if self.end:
-            method, path = self.end.split()
-            path = path.format(id=quote(avatar.session_id, safe=""))
+        if not self.end:
+            return
+        method, path = self.end.split()
+        path = path.format(id=quote(avatar.session_id, safe=""))
+        try:
             await self.rest.call(method, path, self.end_payload, accept=self.gone, timeout_s=END_S)
+        except RejectedError as refused:
+            if not await self.is_over(avatar):
+                raise UnavailableError(
+                    f"a session goes on: {refused.message}",
+                    provider=self.name,
+                    hint="Try again later, or end it by the vendor's own page.",
+                    retryable=True,
+                ) from None
+
+    async def is_over(self, avatar: ProvisionedAvatar) -> bool:
+        """Asked where an end is refused: whether there is nothing left to end."""
+        return False

@@ -20,6 +20,7 @@ from avatar_core import (
     RejectedError,
     UnavailableError,
     UnsupportedCommandError,
+    VendorFault,
 )
 
 
@@ -52,6 +53,20 @@ async def test_an_end_is_idempotent_and_an_unknown_id_is_over() -> None:
         at.tavus.fail("end fails once")
         with pytest.raises(UnavailableError):
             await provider.release(avatar, "over")
+
+
+async def test_a_refused_end_is_judged_by_the_conversations_own_state() -> None:
+    refused = VendorFault(on="end", status=400, message="There was an error ending it", times=2)
+    async with shop() as at:
+        provider = at.provider()
+        avatar = await provider.provision(at.request())
+        at.tavus.fail(refused)
+        with pytest.raises(UnavailableError, match=r"goes on.*There was an error") as caught:
+            await provider.release(avatar, "over")
+        assert caught.value.retryable
+        (session,) = at.tavus.account.alive
+        at.tavus.account.end(session, "by its own page")
+        await provider.release(avatar, "over")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
@@ -44,7 +44,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     )
     auth = "x-api-key"
     create, session_key = "POST /conversations", "conversation_id"
-    end, gone = "POST /conversations/{id}/end", (400, 404)  # an id that is unknown is a 400
+    end, gone = "POST /conversations/{id}/end", (404,)
     words: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
 
     def setup(self) -> None:
@@ -79,6 +79,11 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         id = found.text(self.session_key) if found else ""
         return ProvisionedAvatar(session_id=id, identity="") if id else None
 
+    async def is_over(self, avatar: ProvisionedAvatar) -> bool:
+        """Tavus refuses what is unknown, over, or impossible right now with the same 400."""
+        shown = await self._read("conversations", avatar.session_id, accept=(400, 404))
+        return shown.text("status", "") != "active"
+
     async def control(self, ctx: avatar_core.SinkContext, command: Mapping[str, Any]) -> None:
         """`set_emotion`, over the room's data channel."""
         if command.get("name") != "set_emotion":
@@ -105,8 +110,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
             if state != "completed":
                 raise self._unfit(f"the face {face} is not ready ({state}).", "Choose another.")
 
-    async def _read(self, kind: str, id: str) -> avatar_core.Answer:
-        answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}")
+    async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Answer:
+        answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
         return answer.parts("data")[0] if "data" in answer else answer
 
     def _unfit(self, what: str, hint: str) -> RejectedError:
