@@ -48,15 +48,15 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     words: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
 
     def setup(self) -> None:
-        """A conversation may last as long as it was asked for."""
+        """A conversation may last as long as it was asked for, and may have no picture."""
         super().setup()
         cap_s = float(self.settings.max_call_duration)
-        self.capabilities = replace(self.capabilities, max_session_s=cap_s)
+        ready: Literal["audio", "video"] = "audio" if self.settings.audio_only else "video"
+        self.capabilities = replace(self.capabilities, max_session_s=cap_s, ready_on=ready)
 
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
         """PAL, face, options, and the room."""
-        body = self.settings.payload()
-        token = SecretStr(request.avatar_token())
+        body, token = self.settings.payload(), SecretStr(request.avatar_token())
         room = {"livekit_ws_url": request.livekit_url, "livekit_room_token": token}
         properties = {**body["properties"], **room}
         return {**body, "conversation_name": request.key, "properties": properties}

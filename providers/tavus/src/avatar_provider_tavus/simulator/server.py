@@ -121,11 +121,12 @@ class Simulator(TavusApi):
 
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         """A worker as Tavus's is: it knows nothing of avatar-core."""
+        unseen = bool(self.asked_for(session).get("audio_only"))
         worker = await start_worker(
             self._face,
             livekit_url=session.livekit_url,
             token=session.token,
-            scenario={**scenario.as_dict(), "stock": True},
+            scenario={**scenario.as_dict(), "stock": True, "unseen": unseen},
         )
         for event in ("system.replica_joined", "system.pal_joined"):
             self._call_back(session, event)
