@@ -90,11 +90,15 @@ class Simulator(TavusApi):
             return Served(200, {"Content-Type": "text/html; charset=utf-8"}, page)
         if method == "GET" and route == "/status.json":
             return reply(200, self.status())
-        if named := headers.get(FAULT_HEADER):
-            self.fail(_fault(named))
-        elif self._dice.random() < self._chaos:
-            self.fail(self._dice.choice(sorted(FAULTS)))
         return await super().serve(method, path, headers, body)
+
+    def fault_of(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
+        """Of this call alone, by its header or by the dice; else as it was told to fail."""
+        if (named := headers.get(FAULT_HEADER)) and (fault := _fault(named)).fits(call):
+            return fault
+        if self._dice.random() < self._chaos:
+            return self._dice.choice([fault for fault in FAULTS.values() if fault.fits(call)])
+        return super().fault_of(call, headers)
 
     def status(self) -> dict[str, Any]:
         """What the page shows."""
@@ -162,10 +166,10 @@ async def _post(url: str, said: Mapping[str, Any]) -> None:
         return  # as documented: nobody promises that a callback arrives
 
 
-def _fault(named: str) -> str | VendorFault:
+def _fault(named: str) -> VendorFault:
     """A fault by name, or as JSON: {"on": "end", "status": 500}."""
     if named in FAULTS:
-        return named
+        return FAULTS[named]
     try:
         return VendorFault(**json.loads(named))
     except (ValueError, TypeError):
