@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from importlib.metadata import requires, version
+from importlib.metadata import packages_distributions, requires, version
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from packaging.requirements import Requirement
 from avatar_core.bases.reach import must_reach
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
+from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.engine.ledger import Entry, Ledger, default_folder
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Candidate, resolve
@@ -48,10 +48,12 @@ class Check:
     Attributes:
         name: Two words.
         ask: Answers it, or raises an `AvatarError`.
+        whose: The package that answers for anything else that it raises.
     """
 
     name: str
     ask: Callable[[], Awaitable[Answer]]
+    whose: str = "avatar-core"
 
     async def answer(self) -> Answer:
         """The answer, whatever happens."""
@@ -63,6 +65,9 @@ class Check:
             return Answer("fault", f"{who}{error.message}", error.hint, error.code)
         except TimeoutError:
             return Answer("fault", f"no answer within {PROBE_S:g} s", "Check the network.")
+        except Exception as error:  # its words may hold a key
+            hint = f"That is a defect of {self.whose}: report it there."
+            return Answer("fault", f"the check itself broke ({type(error).__name__})", hint)
 
 
 def checks() -> list[Check]:
@@ -85,7 +90,7 @@ def checks() -> list[Check]:
         if candidate.provider is not None:
             found += [
                 Check(f"{candidate.name} reach", _reach_of(candidate)),
-                Check(f"{candidate.name} probe", _probe_of(candidate)),
+                Check(f"{candidate.name} probe", _probe_of(candidate), _package_of(candidate)),
             ]
     names = ", ".join(candidate.name for candidate in chain)
 
@@ -152,11 +157,16 @@ def _reach_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
     return reach
 
 
+def _package_of(candidate: Candidate) -> str:
+    module = type(candidate.provider).__module__.partition(".")[0]
+    return next(iter(packages_distributions().get(module, ())), module)
+
+
 def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
     async def probe() -> Answer:
         assert candidate.provider is not None
         await candidate.provider.probe()
-        probes = re.search(r"\bprobe\b", str(vars(type(candidate.provider)).keys()))
-        return Answer("ok", "its key and its choices work" if probes else "it has nothing to ask")
+        asks = type(candidate.provider).probe is not AvatarProvider.probe
+        return Answer("ok", "its key and its choices work" if asks else "it has nothing to ask")
 
     return probe

@@ -249,6 +249,13 @@ def test_an_answer_has_parts() -> None:
             Answer.read(200, other).parts("data")
 
 
+def test_the_first_part_of_a_list_that_has_one() -> None:
+    assert Answer.read(200, b'{"data": [{"id": 1}]}').first("data").text("id") == "1"
+    for other in (b"{}", b'{"data": {}}', b'{"data": []}'):
+        with pytest.raises(ProtocolError, match="without anything in data"):
+            Answer.read(200, other).first("data")
+
+
 def test_an_answer_shows_no_value() -> None:
     answer = Answer.read(200, b'{"session_token": "canary"}')
     assert repr(answer) == "<Answer 200 with session_token>"

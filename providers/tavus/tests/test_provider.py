@@ -15,12 +15,15 @@ from avatar_core import (
     CapacityError,
     Outcome,
     PaymentError,
+    ProtocolError,
     ProvisionedAvatar,
     ProvisionError,
     RejectedError,
+    Served,
     UnavailableError,
     UnsupportedCommandError,
     VendorFault,
+    reply,
 )
 
 
@@ -126,6 +129,17 @@ async def test_probe_checks_key_pal_and_face() -> None:
             with pytest.raises(ProvisionError, match=said):
                 await at.provider(**settings).probe()
         assert at.tavus.account.sessions == []
+
+
+async def test_an_empty_list_for_a_pal_is_not_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop() as at:
+        monkeypatch.setattr(at.tavus, "handle", empty)
+        with pytest.raises(ProtocolError, match="without anything in data"):
+            await at.provider().probe()
+
+
+async def empty(*_: object) -> Served:
+    return reply(200, {"data": []})
 
 
 class Link:

@@ -112,7 +112,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
 
     async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Answer:
         answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
-        return answer.parts("data")[0] if "data" in answer else answer
+        return answer.first("data") if "data" in answer else answer
 
     def _unfit(self, what: str, hint: str) -> RejectedError:
         outcome = avatar_core.Outcome.REJECTED
