@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.contracts.errors import ProvisionError, RejectedError, UnavailableError
+from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
 from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
@@ -68,7 +69,9 @@ class RestAvatarProvider(AvatarProvider[S]):
     def provisioned(self, answer: Answer, request: ProvisionRequest) -> ProvisionedAvatar:
         """What the answer to a create says was bought."""
         id = answer.text(self.session_key)
-        return ProvisionedAvatar(session_id=id, identity=request.identity)
+        cap_s = self.capabilities.max_session_s
+        until = time.time() + cap_s if cap_s else None
+        return ProvisionedAvatar(session_id=id, identity=request.identity, expires_at=until)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Create a session."""
@@ -98,6 +101,10 @@ class RestAvatarProvider(AvatarProvider[S]):
                     hint="Try again later, or end it by the vendor's own page.",
                     retryable=True,
                 ) from None
+
+    def unfit(self, what: str, hint: str) -> RejectedError:
+        """What a `probe` raises of a choice that will not do."""
+        return RejectedError(what, provider=self.name, hint=hint, outcome=Outcome.REJECTED)
 
     async def is_over(self, avatar: ProvisionedAvatar) -> bool:
         """Asked where an end is refused: whether there is nothing left to end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -118,16 +118,23 @@ async def test_probe_checks_key_pal_and_face() -> None:
         pals = at.tavus.catalogue
         own_mind = pals.add_pal({"default_face_id": "r0d1a2b3c4e5"})["pal_id"]
         on_daily = pals.add_pal({"pipeline_mode": "echo"})["pal_id"]
+        speaks = {"pipeline_mode": "echo", "layers": {"transport": {"transport_type": "livekit"}}}
+        faceless = pals.add_pal(speaks)["pal_id"]
+        with_young = pals.add_pal({**speaks, "default_face_id": "r-young"})["pal_id"]
         pals.faces["r-young"] = {"face_id": "r-young", "status": "started"}
         for settings, said in (
             ({"pal_id": own_mind}, "not in echo mode"),
             ({"pal_id": on_daily}, "does not speak LiveKit"),
             ({"face_id": "r-young"}, "is not ready"),
             ({"face_id": "r-none"}, "Invalid replica_uuid"),
+            ({"pal_id": faceless}, "has no face of its own"),
+            ({"pal_id": with_young}, "r-young is not ready"),
+            ({"test_mode": True}, "no avatar joins"),
             ({"api_key": "wrong"}, "Invalid access token"),
         ):
             with pytest.raises(ProvisionError, match=said):
                 await at.provider(**settings).probe()
+        await at.provider(pal_id=faceless, face_id="r0d1a2b3c4e5").probe()
         assert at.tavus.account.sessions == []
 
 
@@ -180,4 +187,7 @@ async def test_what_it_can_do_follows_its_settings() -> None:
         assert at.provider(max_call_duration=120).capabilities.max_session_s == 120.0
         assert TavusProvider.capabilities.max_session_s is None
         assert at.provider().capabilities.ends_session
-        await asyncio.sleep(0)
+        before = time.time()
+        avatar = await at.provider(max_call_duration=120).provision(at.request())
+        assert avatar.expires_at is not None
+        assert before + 120.0 <= avatar.expires_at <= time.time() + 120.0

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 import avatar_core
-from avatar_core import ProvisionedAvatar, ProvisionRequest, RejectedError
+from avatar_core import ProvisionedAvatar, ProvisionRequest
 from avatar_provider_tavus.settings import TavusSettings
 
 __all__ = ["Emotion", "TavusProvider", "TavusSettings", "set_emotion"]
@@ -19,6 +19,11 @@ __all__ = ["Emotion", "TavusProvider", "TavusSettings", "set_emotion"]
 Emotion = Literal[
     "neutral", "happiness", "sadness", "anger", "fear", "surprise", "disgust", "contempt"
 ]
+
+IN_TEST = (
+    "a conversation in test mode ends as it begins: no avatar joins.",
+    "Unset TAVUS_TEST_MODE to see a face.",
+)
 
 
 async def set_emotion(avatar: avatar_core.AvatarSession, emotion: Emotion) -> None:
@@ -66,10 +71,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     ) -> ProvisionedAvatar:
         """A conversation in test mode ends as it begins: nobody would join."""
         if answer.text("status", "") == "ended":
-            raise self._unfit(
-                "the conversation was created in test mode and has ended: no avatar joins.",
-                "Unset TAVUS_TEST_MODE to see a face.",
-            )
+            raise self.unfit(*IN_TEST)
         return super().provisioned(answer, request)
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
@@ -99,21 +101,21 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         Raises:
             ProvisionError: One of them will not do.
         """
+        if self.settings.test_mode:
+            raise self.unfit(*IN_TEST)
         id, make = self.settings.pal, "Make one: avatar tavus create-pal"
         pal = await self._read("pals", id)
         if pal.text("pipeline_mode", "") != "echo":
-            raise self._unfit(f"the PAL {id} is not in echo mode: it has a mind of its own.", make)
+            raise self.unfit(f"the PAL {id} is not in echo mode: it has a mind of its own.", make)
         if pal.text("layers.transport.transport_type", "") != "livekit":
-            raise self._unfit(f"the PAL {id} does not speak LiveKit.", make)
-        if face := self.settings.face:
-            state = (await self._read("faces", face)).text("status", "completed")
-            if state != "completed":
-                raise self._unfit(f"the face {face} is not ready ({state}).", "Choose another.")
+            raise self.unfit(f"the PAL {id} does not speak LiveKit.", make)
+        face = self.settings.face or pal.text("default_face_id", "")
+        if not face:
+            raise self.unfit(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
+        state = (await self._read("faces", face)).text("status", "completed")
+        if state != "completed":
+            raise self.unfit(f"the face {face} is not ready ({state}).", "Choose another.")
 
     async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Answer:
         answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
         return answer.first("data") if "data" in answer else answer
-
-    def _unfit(self, what: str, hint: str) -> RejectedError:
-        outcome = avatar_core.Outcome.REJECTED
-        return RejectedError(what, provider=self.name, hint=hint, outcome=outcome)
