@@ -62,6 +62,11 @@ class RestAvatarProvider(AvatarProvider[S]):
         retry = SafeRetry.KEY if self.idempotency else can.safe_retry
         self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
 
+    @property
+    def served_at(self) -> str:
+        """The vendor's address."""
+        return self.rest.url
+
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
         """The body of a create; wrap the room token in `SecretStr`."""

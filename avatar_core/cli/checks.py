@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.bases.rest import RestAvatarProvider
+from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.engine.ledger import Entry, Ledger, default_folder
@@ -144,15 +145,19 @@ async def _livekit() -> Answer:
 def _reach_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
     async def reach() -> Answer:
         provider = candidate.provider
-        if not isinstance(provider, RestAvatarProvider):
-            return Answer("ok", "its worker runs where your agent runs, or at a server of yours")
+        if provider is None or not provider.served_at:
+            return Answer("ok", "its worker runs where your agent runs")
         try:
             livekit = LiveKitSettings.load()
         except ConfigError:
             return Answer("skipped", "there is no LiveKit server to reach")
-        must_reach(provider.rest.url, livekit.url, provider.name)
-        host = urlsplit(provider.rest.url).hostname
-        return Answer("ok", f"{host} can reach {urlsplit(livekit.url).hostname}")
+        vendor, server = (urlsplit(url).hostname or "" for url in (provider.served_at, livekit.url))
+        if is_loopback(vendor):
+            return Answer("ok", f"{vendor} reaches what your agent reaches")
+        if isinstance(provider, RestAvatarProvider) or is_loopback(server):
+            must_reach(provider.served_at, livekit.url, provider.name)
+            return Answer("ok", f"{server} looks public")
+        return Answer("ok", f"{server} is not this machine; {vendor} must reach it")
 
     return reach
 

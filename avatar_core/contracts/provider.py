@@ -207,6 +207,11 @@ class AvatarProvider(ABC, Generic[S]):
             ProvisionError: The vendor could not be told.
         """
 
+    @property
+    def served_at(self) -> str:
+        """The address of whose worker joins the room; empty where it runs beside the agent."""
+        return ""
+
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         """Did an ambiguous create with this key buy something?
 

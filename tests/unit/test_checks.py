@@ -50,3 +50,39 @@ async def test_an_inherited_probe_is_one(site: FakeSite, monkeypatch: pytest.Mon
     )
     monkeypatch.setenv("AVATAR_PROVIDER", "sick")
     assert (await answer("sick probe")).said == "its key and its choices work"
+
+
+@pytest.mark.parametrize(
+    ("provider", "at", "room", "verdict", "said"),
+    [
+        ("local", "", "ws://127.0.0.1:7880", "ok", "its worker runs where your agent runs"),
+        ("local", "http://127.0.0.1:1", "ws://127.0.0.1:7880", "ok", "127.0.0.1 reaches what"),
+        (
+            "local",
+            "https://faces.acme.io",
+            "ws://127.0.0.1:7880",
+            "fault",
+            "cannot reach 127.0.0.1",
+        ),
+        ("local", "https://faces.acme.io", "ws://10.0.0.5", "ok", "faces.acme.io must reach it"),
+        ("tavus", "https://tavusapi.com/v2", "wss://x.livekit.cloud", "ok", "looks public"),
+        ("tavus", "https://tavusapi.com/v2", "ws://livekit:7880", "fault", "cannot reach livekit"),
+        ("tavus", "http://127.0.0.1:8787", "ws://127.0.0.1:7880", "ok", "127.0.0.1 reaches what"),
+    ],
+)
+async def test_where_a_room_must_be_reached_from(
+    provider: str, at: str, room: str, verdict: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"local": "AVATAR_LOCAL", "tavus": "TAVUS"}[provider]
+    for name, value in {
+        "AVATAR_PROVIDER": provider,
+        "LIVEKIT_URL": room,
+        "LIVEKIT_API_KEY": "k",
+        "LIVEKIT_API_SECRET": "s",
+        f"{own}_{'URL' if provider == 'local' else 'API_URL'}": at,
+        f"{own}_API_KEY": "k" if at else "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    told = await answer(f"{provider} reach")
+    assert told.verdict == verdict
+    assert said in told.said

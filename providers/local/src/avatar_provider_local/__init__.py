@@ -77,6 +77,11 @@ class LocalProvider(AvatarProvider[LocalSettings]):
                 hint="Set both for a server elsewhere, or neither to draw here.",
             )
 
+    @property
+    def served_at(self) -> str:
+        """The server elsewhere, if there is one."""
+        return (self.settings.url or "") if self._server else ""
+
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Start the worker; it is in the room when this returns."""
         if self._server is not None:
