@@ -201,6 +201,8 @@ async def test_retry_after_reaches_the_error() -> None:
         ("https://a.example/?key=1", "is no http address"),
         ("https://[::1", "is no http address"),
         ("https://a.example:port", "is no http address"),
+        ("https://a\n.example", "is no http address"),
+        ("https://a.example/v2 x", "is no http address"),
         ("https://me:pw-canary@a.example", "must not carry a user or a password"),
     ],
 )
@@ -215,6 +217,13 @@ def test_an_address_that_will_not_do(url: str, said: str) -> None:
 )
 def test_an_address_that_will_do(url: str) -> None:
     assert RestClient(url).url == url.rstrip("/")
+
+
+@pytest.mark.parametrize("key", ["", " ", "sk-canary\n", "sk canary", "sk-canary-é", "sk\x00"])
+def test_a_key_that_cannot_be_sent(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"acme: its API key (has|must)") as caught:
+        RestClient("https://a.example", key=SecretStr(key), provider="acme")
+    assert "canary" not in str(caught.value)
 
 
 def test_what_an_answer_lacks_is_a_protocol_error() -> None:
