@@ -33,7 +33,7 @@ async def test_it_goes_live(
         return await workers.start_worker(room, renderer, **how)
 
     monkeypatch.setattr(server, "start_worker", start)
-    monkeypatch.setattr(api, "_room", room_of)
+    monkeypatch.setattr(api, "room_of", room_of)
     tavus = server.Simulator(face=server.FLASH)
     cls = type("TavusProvider", (TavusProvider,), {"transport": tavus.transport})
     load = partial(TavusSettings.load, api_key=server.KEY, api_url="http://127.0.0.1:1/v2")

@@ -28,7 +28,6 @@ from avatar_core import (
     start_worker,
 )
 from avatar_provider_tavus.simulator.api import TavusApi
-from avatar_provider_tavus.simulator.catalogue import now
 
 FACE = "avatar_provider_local.face.renderer:FaceRenderer"
 FLASH = "avatar_core.sim.flash:FlashRenderer"
@@ -133,35 +132,25 @@ class Simulator(TavusApi):
             scenario={**scenario.as_dict(), "stock": True, "unseen": unseen},
         )
         for event in ("system.replica_joined", "system.pal_joined"):
-            self._call_back(session, event)
+            self.tell(session, event)
         return worker
 
-    def ended(self, session: VendorSession) -> None:
-        """Tell the customer."""
-        self._call_back(session, "system.shutdown", shutdown_reason=session.why)
-
-    def _call_back(self, session: VendorSession, event: str, **properties: str) -> None:
-        url = str(self.asked_for(session).get("callback_url") or "")
-        if not url:
-            return
-        said = {
-            "conversation_id": session.id,
-            "webhook_url": url,
-            "message_type": "system",
-            "event_type": event,
-            "timestamp": now(),
-            "properties": properties,
-        }
-        task = asyncio.create_task(_post(url, said), name="tavus-callback")
-        self._calling.add(task)
-        task.add_done_callback(self._calling.discard)
+    def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
+        """Call the customer back, too."""
+        said = super().tell(session, event, **properties)
+        if said["webhook_url"]:
+            task = asyncio.create_task(_post(said["webhook_url"], said), name="tavus-callback")
+            self._calling.add(task)
+            task.add_done_callback(self._calling.discard)
+        return said
 
 
 async def _post(url: str, said: Mapping[str, Any]) -> None:
     parts = urlsplit(url)
     try:
         client = RestClient(f"{parts.scheme}://{parts.netloc}", timeout_s=CALLBACK_S)
-        await client.call("POST", parts.path or "/", dict(said))
+        query = f"?{parts.query}" if parts.query else ""
+        await client.call("POST", f"{parts.path or '/'}{query}", dict(said))
     except AvatarError:
         return  # as documented: nobody promises that a callback arrives
 
