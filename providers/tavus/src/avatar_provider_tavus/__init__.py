@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -20,6 +20,7 @@ Emotion = Literal[
     "neutral", "happiness", "sadness", "anger", "fear", "surprise", "disgust", "contempt"
 ]
 
+EMOTIONS = get_args(Emotion)
 IN_TEST = (
     "a conversation in test mode ends as it begins: no avatar joins.",
     "Unset TAVUS_TEST_MODE to see a face.",
@@ -30,7 +31,7 @@ async def set_emotion(avatar: avatar_core.AvatarSession, emotion: Emotion) -> No
     """Let the face show an emotion from now on.
 
     Raises:
-        UnsupportedCommandError: The avatar in use is not of Tavus.
+        UnsupportedCommandError: The avatar in use is not of Tavus, or it has no such emotion.
     """
     await avatar.control("set_emotion", emotion=emotion)
 
@@ -90,9 +91,14 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         """`set_emotion`, over the room's data channel."""
         if command.get("name") != "set_emotion":
             await super().control(ctx, command)
-        emotion = {"emotion": command["emotion"]}
+        if (emotion := command.get("emotion")) not in EMOTIONS:
+            raise avatar_core.UnsupportedCommandError(
+                f"there is no emotion {emotion!r:.40}.",
+                provider=self.name,
+                hint=f"It knows {', '.join(EMOTIONS)}.",
+            )
         said = {"message_type": "conversation", "event_type": "conversation.set_emotion"}
-        payload = json.dumps({**said, "properties": emotion}).encode()
+        payload = json.dumps({**said, "properties": {"emotion": emotion}}).encode()
         await ctx.link.send("app_messages", payload, to=[ctx.avatar.identity], reliable=True)
 
     async def probe(self) -> None:
