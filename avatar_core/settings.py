@@ -179,6 +179,14 @@ class AvatarSettings(Settings):
     ledger: Path | None = None
     """The folder that tells of what was bought; by default in the user's state."""
 
+    @field_validator("ledger")
+    @classmethod
+    def _is_of_somebody(cls, ledger: Path | None) -> Path | None:
+        try:
+            return ledger and ledger.expanduser()
+        except RuntimeError:
+            raise ValueError("there is no home of that name") from None
+
 
 class LiveKitSettings(Settings):
     """Where the room is, and the key that mints tokens for it."""

@@ -16,7 +16,7 @@ from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.ledger import Entry, Ledger, default_folder
+from avatar_core.engine.ledger import SUFFIX, Entry, Ledger, default_folder
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
@@ -125,6 +125,11 @@ async def _ledger() -> Answer:
         return Answer(
             "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder of yours."
         )
+    files = list(folder.glob(f"*{SUFFIX}"))
+    known = {entry.name for entry in ledger.entries()}
+    if broken := [file for file in files if file.name not in known and file.exists()]:
+        what = f"{len(broken)} of {folder} cannot be read: what it bought may be open"
+        return Answer("warning", what, "Look at the vendor's own page, then delete it.")
     left = [entry for entry in ledger.entries() if entry.is_orphan()]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"

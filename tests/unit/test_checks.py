@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from avatar_core.cli import checks
@@ -50,6 +52,18 @@ async def test_an_inherited_probe_is_one(site: FakeSite, monkeypatch: pytest.Mon
     )
     monkeypatch.setenv("AVATAR_PROVIDER", "sick")
     assert (await answer("sick probe")).said == "its key and its choices work"
+
+
+async def test_a_ledger_file_that_cannot_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path))
+    assert (await answer("ledger")).verdict == "ok"
+    (tmp_path / "broken.json").write_text("{half")
+    told = await answer("ledger")
+    assert told.verdict == "warning"
+    assert "1 of " in told.said
+    assert "cannot be read" in told.said
 
 
 @pytest.mark.parametrize(
