@@ -83,6 +83,10 @@ def test_old_names_are_taken_and_warned_of_once() -> None:
     assert len(told) == 2
 
 
+def test_an_empty_greeting_can_be_sent_from_code() -> None:
+    assert TavusSettings.load(api_key="k", custom_greeting="").payload()["custom_greeting"] == ""
+
+
 def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAVUS_API_KEY", "k")
     monkeypatch.setenv("TAVUS_REPLICA_ID", "r1")
