@@ -135,6 +135,8 @@ async def test_probe_checks_key_pal_and_face() -> None:
             with pytest.raises(ProvisionError, match=said):
                 await at.provider(**settings).probe()
         await at.provider(pal_id=faceless, face_id="r0d1a2b3c4e5").probe()
+        pals.pals[faceless]["default_replica_id"] = "r0d1a2b3c4e5"  # its old name
+        await at.provider(pal_id=faceless).probe()
         assert at.tavus.account.sessions == []
 
 

@@ -115,7 +115,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
             raise self.unfit(f"the PAL {id} is not in echo mode: it has a mind of its own.", make)
         if pal.text("layers.transport.transport_type", "") != "livekit":
             raise self.unfit(f"the PAL {id} does not speak LiveKit.", make)
-        face = self.settings.face or pal.text("default_face_id", "")
+        own_face = pal.text("default_face_id", "") or pal.text("default_replica_id", "")
+        face = self.settings.face or own_face
         if not face:
             raise self.unfit(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
         state = (await self._read("faces", face)).text("status", "completed")
