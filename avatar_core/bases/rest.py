@@ -58,14 +58,10 @@ class RestAvatarProvider(AvatarProvider[S]):
             words=self.words,
             transport=self.transport,
         )
+        self.served_at = self.rest.url
         can = self.capabilities
         retry = SafeRetry.KEY if self.idempotency else can.safe_retry
         self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
-
-    @property
-    def served_at(self) -> str:
-        """The vendor's address."""
-        return self.rest.url
 
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:

@@ -173,15 +173,16 @@ class SinkContext:
 class AvatarProvider(ABC, Generic[S]):
     """One vendor. Stateless: all about a session is in its `ProvisionedAvatar`.
 
-    Subclass it, name the settings class, write `provision` and `release`, and add an
-    entry point in the group `avatar_core.providers`. It holds no loop, no retry and no
-    token code: the engine owns order, deadlines and compensation.
+    Subclass it, name the settings class, write `provision` and `release`, and add an entry
+    point in the group `avatar_core.providers`. The engine owns order, deadlines and retries.
     """
 
     name: ClassVar[str]
     api_version: ClassVar[tuple[int, int]]
     settings_cls: ClassVar[type[Any]]
     capabilities: Capabilities = Capabilities()
+    served_at: str = ""
+    """The address of who must reach the room; empty where its worker runs beside the agent."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -206,11 +207,6 @@ class AvatarProvider(ABC, Generic[S]):
         Raises:
             ProvisionError: The vendor could not be told.
         """
-
-    @property
-    def served_at(self) -> str:
-        """The address of whose worker joins the room; empty where it runs beside the agent."""
-        return ""
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         """Did an ambiguous create with this key buy something?

@@ -69,6 +69,7 @@ class LocalProvider(AvatarProvider[LocalSettings]):
             except ConfigError as error:
                 error.message = f"AVATAR_LOCAL_URL: {error.message}"
                 raise
+            self.served_at = url
             self.capabilities = replace(self.capabilities, safe_retry=SafeRetry.KEY)
         elif url or key:
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")
@@ -76,11 +77,6 @@ class LocalProvider(AvatarProvider[LocalSettings]):
                 f"AVATAR_LOCAL_{named} is set and AVATAR_LOCAL_{other} is not.",
                 hint="Set both for a server elsewhere, or neither to draw here.",
             )
-
-    @property
-    def served_at(self) -> str:
-        """The server elsewhere, if there is one."""
-        return (self.settings.url or "") if self._server else ""
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Start the worker; it is in the room when this returns."""
