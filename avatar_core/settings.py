@@ -5,12 +5,20 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
@@ -19,6 +27,20 @@ from avatar_core.contracts.errors import ConfigError, SettingsError
 OURS = "AVATAR_"
 """Variables that begin so are nobody else's: one that is nearly right is a mistake."""
 ALIKE = 0.9
+
+
+def checked_key(key: SecretStr) -> SecretStr:
+    """A vendor's key, if it can go into a header.
+
+    Raises:
+        ValueError: It cannot; the message holds nothing of it.
+    """
+    text = key.get_secret_value()
+    if not text:
+        raise ValueError("must not be empty")
+    if any(not "!" <= letter <= "~" for letter in text):
+        raise ValueError("has white space, a line break or a letter outside ASCII in it")
+    return key
 
 
 class Settings(BaseSettings):
@@ -117,9 +139,30 @@ class Settings(BaseSettings):
 
 
 class ProviderSettings(Settings):
-    """Base of a provider's settings: set `model_config["env_prefix"]` to its variables' start."""
+    """Base of a provider's settings: set `model_config["env_prefix"]` to its variables' start.
+
+    Attributes:
+        provider: Whose they are.
+        renamed: Old names of settings, and their new ones: both are fields, one may be set.
+    """
 
     provider: ClassVar[str] = ""
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @field_validator("api_key", check_fields=False)
+    @classmethod
+    def _is_sendable(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else checked_key(key)
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> Self:
+        for old, new in self.renamed.items():
+            if getattr(self, old) is not None:
+                names = self.variable_of(new), self.variable_of(old)
+                if getattr(self, new) is not None:
+                    raise ValueError(f"{' and its old name '.join(names)} are both set; unset one")
+                warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
+        return self
 
 
 class AvatarSettings(Settings):
@@ -135,6 +178,14 @@ class AvatarSettings(Settings):
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
     ledger: Path | None = None
     """The folder that tells of what was bought; by default in the user's state."""
+
+    @field_validator("ledger")
+    @classmethod
+    def _is_of_somebody(cls, ledger: Path | None) -> Path | None:
+        try:
+            return ledger and ledger.expanduser()
+        except RuntimeError:
+            raise ValueError("there is no home of that name") from None
 
 
 class LiveKitSettings(Settings):

@@ -46,6 +46,7 @@ class FakeSite:
         modules: Mapping[str, str] | None = None,
         *,
         requires: str = "",
+        group: str = GROUP,
     ) -> None:
         """Write a wheel's contents: metadata, entry points, modules."""
         info = self.root / f"{distribution.replace('-', '_')}-1.2.dist-info"
@@ -55,7 +56,7 @@ class FakeSite:
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{needs}"
         )
         lines = "".join(f"{name} = {target}\n" for name, target in points.items())
-        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
         for name, source in (modules or {}).items():
             (self.root / f"{name}.py").write_text(source)
             self.modules.add(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.contracts.errors import ProvisionError
+from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
 from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
@@ -57,14 +58,10 @@ class RestAvatarProvider(AvatarProvider[S]):
             words=self.words,
             transport=self.transport,
         )
+        self.served_at, self.account = self.rest.url, self.rest.account
         can = self.capabilities
         retry = SafeRetry.KEY if self.idempotency else can.safe_retry
         self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
-
-    @property
-    def account(self) -> str:
-        """The address and the key, as a word that tells neither."""
-        return self.rest.account
 
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
@@ -73,7 +70,8 @@ class RestAvatarProvider(AvatarProvider[S]):
     def provisioned(self, answer: Answer, request: ProvisionRequest) -> ProvisionedAvatar:
         """What the answer to a create says was bought."""
         id = answer.text(self.session_key)
-        return ProvisionedAvatar(session_id=id, identity=request.identity)
+        until = time.time() + cap_s if (cap_s := self.capabilities.max_session_s) else None
+        return ProvisionedAvatar(session_id=id, identity=request.identity, expires_at=until)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Create a session."""
@@ -89,7 +87,25 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         """End it; one that is over already, or unknown, is ended."""
-        if self.end:
-            method, path = self.end.split()
-            path = path.format(id=quote(avatar.session_id, safe=""))
+        if not self.end:
+            return
+        method, path = self.end.split()
+        path = path.format(id=quote(avatar.session_id, safe=""))
+        try:
             await self.rest.call(method, path, self.end_payload, accept=self.gone, timeout_s=END_S)
+        except RejectedError as refused:
+            if not await self.is_over(avatar):
+                raise UnavailableError(
+                    f"a session goes on: {refused.message}",
+                    provider=self.name,
+                    hint="Try again later, or end it by the vendor's own page.",
+                    retryable=True,
+                ) from None
+
+    def unfit(self, what: str, hint: str) -> RejectedError:
+        """What a `probe` raises of a choice that will not do."""
+        return RejectedError(what, provider=self.name, hint=hint, outcome=Outcome.REJECTED)
+
+    async def is_over(self, avatar: ProvisionedAvatar) -> bool:
+        """Asked where an end is refused: whether there is nothing left to end."""
+        return False

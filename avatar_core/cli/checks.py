@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from importlib.metadata import requires, version
+from importlib.metadata import packages_distributions, requires, version
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,8 +13,10 @@ from packaging.requirements import Requirement
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.bases.rest import RestAvatarProvider
+from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import AvatarError, ConfigError
-from avatar_core.engine.entry import Entry
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.engine.entry import SUFFIX, Entry
 from avatar_core.engine.ledger import Ledger, default_folder
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import Candidate, resolve
@@ -49,10 +50,12 @@ class Check:
     Attributes:
         name: Two words.
         ask: Answers it, or raises an `AvatarError`.
+        whose: The package that answers for anything else that it raises.
     """
 
     name: str
     ask: Callable[[], Awaitable[Answer]]
+    whose: str = "avatar-core"
 
     async def answer(self) -> Answer:
         """The answer, whatever happens."""
@@ -64,6 +67,9 @@ class Check:
             return Answer("fault", f"{who}{error.message}", error.hint, error.code)
         except TimeoutError:
             return Answer("fault", f"no answer within {PROBE_S:g} s", "Check the network.")
+        except Exception as error:  # its words may hold a key
+            hint = f"That is a defect of {self.whose}: report it there."
+            return Answer("fault", f"the check itself broke ({type(error).__name__})", hint)
 
 
 def checks() -> list[Check]:
@@ -86,7 +92,7 @@ def checks() -> list[Check]:
         if candidate.provider is not None:
             found += [
                 Check(f"{candidate.name} reach", _reach_of(candidate)),
-                Check(f"{candidate.name} probe", _probe_of(candidate)),
+                Check(f"{candidate.name} probe", _probe_of(candidate), _package_of(candidate)),
             ]
     names = ", ".join(candidate.name for candidate in chain)
 
@@ -112,6 +118,8 @@ async def _versions() -> Answer:
 
 async def _ledger() -> Answer:
     folder = AvatarSettings.load().ledger or default_folder()
+    if folder is None:
+        return Answer("warning", "none is kept", "Set AVATAR_LEDGER to a folder of yours.")
     ledger, trial = Ledger(folder), Entry.asked("doctor", "trial", "", "")
     ledger.write(trial)
     written = trial in ledger.entries()
@@ -120,6 +128,11 @@ async def _ledger() -> Answer:
         return Answer(
             "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder of yours."
         )
+    files = list(folder.glob(f"*{SUFFIX}"))
+    known = {entry.name for entry in ledger.entries()}
+    if broken := [file for file in files if file.name not in known and file.exists()]:
+        what = f"{len(broken)} of {folder} cannot be read: what it bought may be open"
+        return Answer("warning", what, "Look at the vendor's own page, then delete it.")
     left = [entry for entry in ledger.entries() if entry.is_orphan()]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
@@ -140,24 +153,33 @@ async def _livekit() -> Answer:
 def _reach_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
     async def reach() -> Answer:
         provider = candidate.provider
-        if not isinstance(provider, RestAvatarProvider):
-            return Answer("ok", "its worker runs where your agent runs, or at a server of yours")
+        if provider is None or not provider.served_at:
+            return Answer("ok", "its worker runs where your agent runs")
         try:
             livekit = LiveKitSettings.load()
         except ConfigError:
             return Answer("skipped", "there is no LiveKit server to reach")
-        must_reach(provider.rest.url, livekit.url, provider.name)
-        host = urlsplit(provider.rest.url).hostname
-        return Answer("ok", f"{host} can reach {urlsplit(livekit.url).hostname}")
+        vendor, server = (urlsplit(url).hostname or "" for url in (provider.served_at, livekit.url))
+        if is_loopback(vendor):
+            return Answer("ok", f"{vendor} reaches what your agent reaches")
+        if isinstance(provider, RestAvatarProvider) or is_loopback(server):
+            must_reach(provider.served_at, livekit.url, provider.name)
+            return Answer("ok", f"{server} looks public")
+        return Answer("ok", f"{server} is not this machine; {vendor} must reach it")
 
     return reach
+
+
+def _package_of(candidate: Candidate) -> str:
+    module = type(candidate.provider).__module__.partition(".")[0]
+    return next(iter(packages_distributions().get(module, ())), module)
 
 
 def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
     async def probe() -> Answer:
         assert candidate.provider is not None
         await candidate.provider.probe()
-        probes = re.search(r"\bprobe\b", str(vars(type(candidate.provider)).keys()))
-        return Answer("ok", "its key and its choices work" if probes else "it has nothing to ask")
+        asks = type(candidate.provider).probe is not AvatarProvider.probe
+        return Answer("ok", "its key and its choices work" if asks else "it has nothing to ask")
 
     return probe

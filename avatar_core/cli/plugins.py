@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+
+from avatar_core.engine.vetting import ProviderInfo, import_fault
 
 GROUP = "avatar_core.commands"
 
@@ -24,7 +26,21 @@ class WithPlugins(TyperGroup):
         if own is not None:
             return own
         for point in entry_points(group=GROUP, name=cmd_name):
-            command = typer.main.get_command(point.load())
-            command.name = cmd_name
-            return command
+            return _command(point)
         return None
+
+
+def _command(point: EntryPoint) -> Any:
+    """The command, or one that tells why there is none: the others must go on."""
+    try:
+        command = typer.main.get_command(point.load())
+    except (Exception, SystemExit) as error:
+        fault = import_fault(ProviderInfo.of_entry_point(point), error)
+
+        def tell() -> None:
+            typer.echo(str(fault), err=True)
+            raise typer.Exit(1)
+
+        return TyperCommand(point.name, callback=tell, help=f"Cannot be used: {fault.message}")
+    command.name = point.name
+    return command

@@ -173,27 +173,22 @@ class SinkContext:
 class AvatarProvider(ABC, Generic[S]):
     """One vendor. Stateless: all about a session is in its `ProvisionedAvatar`.
 
-    Subclass it, name the settings class, write `provision` and `release`, and add an
-    entry point in the group `avatar_core.providers`. It holds no loop, no retry and no
-    token code: the engine owns order, deadlines and compensation.
+    Subclass it, name the settings class, write `provision` and `release`, and add an entry
+    point in the group `avatar_core.providers`. The engine owns order, deadlines and retries.
     """
 
     name: ClassVar[str]
     api_version: ClassVar[tuple[int, int]]
     settings_cls: ClassVar[type[Any]]
     capabilities: Capabilities = Capabilities()
+    served_at: str = ""
+    """The address of who must reach the room; empty where its worker runs beside the agent."""
+    account: str = ""
+    """Whose sessions it can end: differs between customers, and is no secret; empty where none."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
         self.setup()
-
-    @property
-    def account(self) -> str:
-        """Whose sessions `release` can end: a word that differs between customers, no secret.
-
-        Empty where that makes no difference.
-        """
-        return ""
 
     def setup(self) -> None:
         """Check and narrow from `self.settings`; no I/O. Override this, not `__init__`."""

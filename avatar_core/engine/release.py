@@ -122,8 +122,14 @@ class Releaser:
     async def _ended(
         self, provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove
     ) -> bool:
+        said: list[BaseException] = []
+
+        def may_pass(error: BaseException) -> bool:
+            said.append(error)
+            return _may_pass(error)
+
         attempts = AsyncRetrying(
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(may_pass),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
             sleep=asyncio.sleep,
         )
@@ -132,10 +138,11 @@ class Releaser:
                 ended: bool = await attempts(end, provider, entry, reason, remove)
                 return ended or not entry.may_come()
         except Exception as error:
+            last = said[-1] if said else error
             log.warning(
                 "%s could not be ended (%s). `avatar reap` ends it once this session is over.",
                 entry.told,
-                error if isinstance(error, AvatarError) else type(error).__name__,
+                last if isinstance(last, AvatarError) else type(last).__name__,
             )
             return False
 

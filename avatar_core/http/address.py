@@ -20,7 +20,8 @@ def checked(url: str, provider: str | None) -> str:
     except ValueError:  # its message quotes what may be a password
         parts, host = urlsplit(""), ""
     like = "Write it like https://api.example.com."
-    if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment:
+    odd = any(not letter.isprintable() or letter.isspace() for letter in url.strip())
+    if odd or parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment:
         raise ConfigError("its address is no http address.", provider=provider, hint=like)
     if parts.username is not None or parts.password is not None:
         raise ConfigError(

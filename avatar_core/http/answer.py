@@ -74,6 +74,17 @@ class Answer:
             raise self._without(path or "a list")
         return found
 
+    def first(self, path: str) -> Answer:
+        """The first element of a list.
+
+        Raises:
+            ProtocolError: There is no list, or nothing in it.
+        """
+        found = self._parts(path)
+        if not found:
+            raise self._without(f"anything in {path}")
+        return found[0]
+
     def __contains__(self, path: str) -> bool:
         return self._find(path) is not None
 

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from avatar_core.contracts.errors import Outcome, ProvisionError, UnavailableError
+from avatar_core.contracts.errors import ConfigError, Outcome, ProvisionError, UnavailableError
 from avatar_core.http.address import checked
 from avatar_core.http.answer import Answer
 from avatar_core.http.call import Call
 from avatar_core.http.faults import unreadable
 from avatar_core.http.refusals import Reply, refusal
+from avatar_core.settings import checked_key
 
 if TYPE_CHECKING:
     from avatar_core.http.exchange import Exchange
 
 MAX_ANSWER = 1024 * 1024
+PASTE = "Copy it anew from the vendor's page."
 
 
 class RestClient:
@@ -44,7 +46,8 @@ class RestClient:
         transport: An httpx transport, for tests.
 
     Raises:
-        ConfigError: The address is none, or would carry the key in the clear.
+        ConfigError: The address is none, or would carry the key in the clear; or the key cannot
+            be sent.
     """
 
     def __init__(
@@ -60,10 +63,13 @@ class RestClient:
         transport: Any = None,
     ) -> None:
         self.url = checked(url, provider)
+        try:
+            self._key = None if key is None else checked_key(key)
+        except ValueError as error:
+            raise ConfigError(f"its API key {error}.", provider=provider, hint=PASTE) from None
         self.provider = provider
         self.timeout_s = timeout_s
         self.max_answer = max_answer
-        self._key = key
         self._auth = auth
         self._words = dict(words or {})
         self._exchange: Future[Exchange] = Future()

@@ -1,12 +1,11 @@
-"""Faults applied, by decorators around what works: a link, a renderer, its hand."""
+"""Faults applied to a link, by a decorator around one that works."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
@@ -24,11 +23,8 @@ from avatar_core.contracts.link import (
     Unsubscribe,
     VideoOut,
 )
-from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.sim.media import Unseen
 from avatar_core.sim.scenario import Scenario
-from avatar_core.worker.studio import Hand
-
-T = TypeVar("T")
 
 LATE_S = 0.05
 ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)
@@ -155,7 +151,9 @@ class FaultyLink(RoomLink):
         return await self._link.publish_audio(format, name=name)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
-        """As the link."""
+        """Unless unseen."""
+        if self._scenario.unseen:
+            return Unseen()
         return await self._link.publish_video(width, height, fps, name=name)
 
     async def aclose(self) -> None:
@@ -176,74 +174,6 @@ class FaultyLink(RoomLink):
         task = self._loop.create_task(attempt())
         self._late.add(task)
         task.add_done_callback(self._late.discard)
-
-
-class FaultyRenderer(Renderer):
-    """A renderer that does what a scenario says."""
-
-    def __init__(self, renderer: Renderer, scenario: Scenario) -> None:
-        self._renderer = renderer
-        self._scenario = scenario
-        self._chance = scenario.random("renderer")
-        self.width, self.height = renderer.width, renderer.height
-        self.fps, self.audio = renderer.fps, renderer.audio
-        self.lookahead_s = renderer.lookahead_s
-
-    def foresee(self, sound: bytes) -> None:
-        """As the renderer."""
-        self._renderer.foresee(sound)
-
-    def skip(self, chunk: bytes, last: bool) -> None:
-        """As the renderer."""
-        self._renderer.skip(chunk, last)
-
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
-        """Failing, or of wrong size and number."""
-        scenario, chance = self._scenario, self._chance
-        pictures = self._renderer.render(chunk, last)
-        if chance.random() < scenario.renderer_raises:
-            raise RuntimeError("the scenario wants an error")
-        if chance.random() < scenario.renderer_sizes:
-            return [Picture(self.width, self.height, b"\0" * 7)]
-        if chance.random() < scenario.renderer_none:
-            return ()
-        if chance.random() < scenario.renderer_many:
-            return [*pictures, *pictures, *pictures]
-        return pictures
-
-    def idle(self) -> Picture:
-        """As the renderer."""
-        return self._renderer.idle()
-
-    def reset(self) -> None:
-        """As the renderer."""
-        self._renderer.reset()
-
-    def close(self) -> None:
-        """As the renderer."""
-        self._renderer.close()
-
-
-class FaultyHand:
-    """A hand that is slow, and hangs once, as a scenario says."""
-
-    def __init__(self, hand: Hand, scenario: Scenario) -> None:
-        self._hand = hand
-        self._scenario = scenario
-        self._loop = asyncio.get_running_loop()
-        self._stall_at = self._loop.time() + scenario.stall_at_s if scenario.stall_s else math.inf
-
-    async def __call__(self, work: Callable[[], T], /) -> T:
-        """Late."""
-        await asyncio.sleep(self._scenario.renderer_slow_s)
-        if self._loop.time() >= self._stall_at:
-            self._stall_at = math.inf
-            await asyncio.sleep(self._scenario.stall_s)
-        return await self._hand(work)
-
-    def close(self) -> None:
-        """As the hand."""
-        self._hand.close()
 
 
 def _absurd(payload: bytes, nonsense: bytes, chance: float) -> bytes:

@@ -174,3 +174,13 @@ class MemoryVideoOut(VideoOut):
         if not self._removed:
             self._removed = True
             self._gone()
+
+
+class Unseen(VideoOut):
+    """A track that was never published."""
+
+    def capture(self, picture: Picture) -> None:
+        """Nobody sees it."""
+
+    async def remove(self) -> None:
+        """There is nothing to remove."""

@@ -1,4 +1,4 @@
-"""Faults as data: seeded, readable, printable. What applies them is in `sim.faults`."""
+"""Faults as data: seeded, readable, printable. `sim.faults` and `sim.drawing` apply them."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Scenario:
     Attributes:
         seed: Of everything that is left to chance.
         stock: It speaks LiveKit's stock wire alone: neither take ids nor positions.
+        unseen: It publishes its sound alone, and no picture.
         never_joins: It is provisioned and never seen.
         join_delay_s: It joins so late.
         leaves_at_s: It leaves the room.
@@ -50,6 +51,7 @@ class Scenario:
 
     seed: int = 0
     stock: bool = False
+    unseen: bool = False
     never_joins: bool = False
     join_delay_s: float = 0.0
     leaves_at_s: float = 0.0

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from avatar_core.contracts.errors import AvatarError, WorkerError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
-from avatar_core.sim.faults import FaultyHand, FaultyLink, FaultyRenderer
+from avatar_core.sim.drawing import FaultyHand, FaultyRenderer
+from avatar_core.sim.faults import FaultyLink
 from avatar_core.sim.foreign import OverheardLink
 from avatar_core.sim.scenario import Scenario
 from avatar_core.worker.studio import Hand

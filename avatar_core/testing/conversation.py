@@ -38,7 +38,7 @@ LEAST_SHARE, TWICE_SHARE = 0.6, 1.4
 MOST_TWICE = 2
 """At most 0.6 s are said again after a fault, and two words are that long."""
 IN_MEMORY = LiveKitSettings.model_validate(
-    {"LIVEKIT_URL": "ws://memory", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
+    {"LIVEKIT_URL": "wss://memory.example", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
 )
 """For `create_avatar`, where there is no server to name."""
 EVENTS = ("state_changed", "avatar_joined", "avatar_error", "take_finished")

@@ -192,7 +192,7 @@ async def test_slots_and_credits_are_limits() -> None:
     vendor = FakeVendor(account)
     assert isinstance(await told(vendor, transport=vendor.transport), PaymentError)
     assert isinstance(
-        await told(vendor, transport=vendor.transport, api_key="of another"), AuthError
+        await told(vendor, transport=vendor.transport, api_key="of-another"), AuthError
     )
 
 

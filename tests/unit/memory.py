@@ -131,7 +131,7 @@ class Scene:
         self.player = Player(Told(self))
         self.stage = Stage(
             link=self.agent,
-            livekit_url="ws://memory",
+            livekit_url="wss://memory.example",
             mint=mint,
             join=self._nothing,
             start_worker=self._nothing,

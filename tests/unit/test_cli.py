@@ -105,6 +105,28 @@ def test_reap_asks_for_the_room_only_where_it_needs_it(
     assert "LIVEKIT_URL" in kept["why"]
 
 
+def test_a_broken_command_tells_its_fault_and_the_others_go_on(site: FakeSite) -> None:
+    site.install(
+        "avatar-provider-sick",
+        {"sick": "plugin_sick:app", "odd": "plugin_odd:app", "exits": "plugin_exits:app"},
+        {
+            "plugin_sick": "import no_such_module",
+            "plugin_odd": "app = 7",
+            "plugin_exits": "raise SystemExit(3)",
+        },
+        group="avatar_core.commands",
+    )
+    code, said = avatar("--help")
+    assert code == 0
+    assert "tavus-sim" in said
+    assert said.count("Cannot be used") == 3
+    code, said = avatar("sick")
+    assert code == 1
+    assert "avatar-provider-sick 1.2 needs the module no_such_module" in said
+    assert "Traceback" not in said
+    assert avatar("odd")[0] == avatar("exits")[0] == 1
+
+
 def test_a_plugin_brings_commands_of_its_own() -> None:
     code, said = avatar("--help")
     assert code == 0

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from avatar_provider_local import LocalSettings
@@ -103,6 +104,16 @@ def test_the_reference_holds_every_public_name() -> None:
     of_errors = {name for name in avatar_core.__all__ if name in vars(import_module(ERRORS))}
     assert sorted({*told, *of_errors}) == avatar_core.__all__
     assert f"::: {ERRORS}" in (ROOT / "docs/reference.md").read_text()
+
+
+def test_a_provider_that_is_shown_is_let_in() -> None:
+    shown = [block for block in blocks(ROOT / "docs/own-provider.md") if "Provider[" in block]
+    assert shown
+    for block in shown:
+        names: dict[str, Any] = {"__name__": "a_page"}
+        exec(compile(block, "own-provider.md", "exec"), names)
+        for cls in [it for it in names.values() if getattr(it, "api_version", None)]:
+            avatar_core.ProviderRegistry().register(cls.name, cls)
 
 
 def test_the_pages_hold_something_to_test() -> None:

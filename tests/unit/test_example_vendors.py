@@ -95,6 +95,11 @@ def test_they_are_short() -> None:
         assert len(module.read_text().splitlines()) <= MOST_LINES
 
 
+def test_a_key_that_cannot_be_sent_is_named() -> None:
+    with pytest.raises(SettingsError, match="ANAM_API_KEY: has white space"):
+        anam.AnamSettings.load(api_key="sk-abc\n", avatar_id="x")
+
+
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(SettingsError, match="ANAM_API_KEY: is not set; ANAM_AVATAR_ID: is not set"):
         anam.AnamSettings.load()
@@ -123,7 +128,10 @@ async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
                     "name": "avatar",
                     "avatarId": "face-1",
                 },
-                "environment": {"livekitUrl": "ws://memory", "livekitToken": session.token},
+                "environment": {
+                    "livekitUrl": "wss://memory.example",
+                    "livekitToken": session.token,
+                },
             },
         )
     ]
@@ -156,7 +164,7 @@ async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
     assert create[:2] == ("POST /api/liveai/sessions", "key-2")
     assert create[2] == {
         "transport_type": "livekit",
-        "properties": {"livekit_url": "ws://memory", "livekit_token": session.token},
+        "properties": {"livekit_url": "wss://memory.example", "livekit_token": session.token},
         "agent_id": "agent-2",
         "idle_timeout": 60,
     }

@@ -1,4 +1,4 @@
-"""RestClient in memory: statuses, waits, answers and addresses."""
+"""RestClient in memory: statuses, waits, addresses and keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from avatar_core.contracts.errors import (
     RejectedError,
     UnavailableError,
 )
-from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
 from avatar_core.http.refusals import retry_after
 
@@ -230,6 +229,8 @@ async def test_retry_after_reaches_the_error() -> None:
         ("https://a.example/?key=1", "is no http address"),
         ("https://[::1", "is no http address"),
         ("https://a.example:port", "is no http address"),
+        ("https://a\n.example", "is no http address"),
+        ("https://a.example/v2 x", "is no http address"),
         ("https://me:pw-canary@a.example", "must not carry a user or a password"),
     ],
 )
@@ -246,41 +247,8 @@ def test_an_address_that_will_do(url: str) -> None:
     assert RestClient(url).url == url.rstrip("/")
 
 
-def test_what_an_answer_lacks_is_a_protocol_error() -> None:
-    answer = Answer.read(
-        201, b'{"id": "s_1", "none": null, "empty": "", "n": 1.5, "o": {}}', "acme"
-    )
-    for path in ("nothing", "none", "empty", "n", "o", "id.deeper", "o.deeper"):
-        with pytest.raises(ProtocolError) as caught:
-            answer.text(path)
-        assert caught.value.outcome is Outcome.UNKNOWN
-        assert f"it answered 201 without {path}; there was id, none" in str(caught.value)
-    for path in ("nothing", "none", "empty"):
-        assert answer.text(path, "") == ""
-    with pytest.raises(ProtocolError):
-        answer.text("o", "")
-    assert "id" in answer
-    assert "none" not in answer
-
-
-@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000, b'"text"'])
-def test_an_answer_that_is_no_object_has_no_keys(body: bytes) -> None:
-    with pytest.raises(ProtocolError, match="there was no JSON object"):
-        Answer.read(200, body).text("id")
-
-
-def test_an_answer_has_parts() -> None:
-    answer = Answer.read(200, b'{"data": [{"id": 1}, {"id": 2}]}')
-    assert [part.text("id") for part in answer.parts("data")] == ["1", "2"]
-    assert [part.text("id") for part in Answer.read(200, b'[{"id": 3}]').parts()] == ["3"]
-    for other in (b"{}", b'{"data": {}}'):
-        with pytest.raises(ProtocolError, match="without data"):
-            Answer.read(200, other).parts("data")
-
-
-def test_an_answer_shows_no_value() -> None:
-    answer = Answer.read(200, b'{"session_token": "canary"}')
-    assert repr(answer) == "<Answer 200 with session_token>"
-    secret = answer.secret("session_token")
-    assert isinstance(secret, SecretStr)
-    assert secret.get_secret_value() == "canary"
+@pytest.mark.parametrize("key", ["", " ", "sk-canary\n", "sk canary", "sk-canary-é", "sk\x00"])
+def test_a_key_that_cannot_be_sent(key: str) -> None:
+    with pytest.raises(ConfigError, match=r"acme: its API key (has|must)") as caught:
+        RestClient("https://a.example", key=SecretStr(key), provider="acme")
+    assert "canary" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -127,6 +128,14 @@ def test_a_pasted_key_with_a_line_break_is_caught_here(field: str, value: str) -
 def test_deadlines_are_bounded(field: str, value: float) -> None:
     with pytest.raises(SettingsError):
         AvatarSettings.load(**{field: value})
+
+
+def test_a_ledger_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AVATAR_LEDGER", "~/x")
+    assert AvatarSettings.load().ledger == tmp_path / "x"
+    with pytest.raises(SettingsError, match="AVATAR_LEDGER: there is no home"):
+        AvatarSettings.load(ledger="~nobody-of-that-name/x")
 
 
 def test_settings_do_not_change() -> None:

@@ -73,7 +73,7 @@ class FakeVendor:
     ) -> Served:
         """Answer a call. What was taken in is carried out, though its caller may have left."""
         self.asked.append((method, path.partition("?")[0]))
-        fault = self._fault_of(self.call_of(method, path))
+        fault = self.fault_of(self.call_of(method, path), headers)
         if fault is not None and fault.manner == "refuse":
             raise ConnectionRefusedError
         work = self._answer(fault, method, path, headers, body)
@@ -149,10 +149,11 @@ class FakeVendor:
 
     # What goes wrong.
 
-    def _fault_of(self, call: str) -> VendorFault | None:
+    def fault_of(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
+        """How a call of that kind fails, by what was told to `fail`."""
         for pending in self._faults:
             fault: VendorFault = pending[0]
-            if fault.on in (call, "any") and pending[1] != 0:
+            if fault.fits(call) and pending[1] != 0:
                 pending[1] -= 1
                 return fault
         return None

@@ -44,6 +44,10 @@ class VendorFault:
     message: str = ""
     worker: Scenario = QUIET
 
+    def fits(self, call: str) -> bool:
+        """Whether a call of that kind can fail so."""
+        return self.on in (call, "any")
+
     def all_headers(self) -> dict[str, str]:
         """With dates that depend on when they are sent."""
         now = datetime.now(UTC)

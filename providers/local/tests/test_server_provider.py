@@ -198,10 +198,10 @@ async def test_a_full_server(request_: ProvisionRequest) -> None:
 
 async def test_a_wrong_key(request_: ProvisionRequest) -> None:
     async with full() as local:
-        error = await failure(at(local.url, "another key"), request_)
+        error = await failure(at(local.url, "another-key"), request_)
         avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": local.url})
         with pytest.raises(AuthError):
-            await at(local.url, "another key").watch(avatar)
+            await at(local.url, "another-key").watch(avatar)
     assert (type(error), error.outcome) == (AuthError, Outcome.REJECTED)
 
 

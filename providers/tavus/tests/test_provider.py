@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +15,15 @@ from avatar_core import (
     CapacityError,
     Outcome,
     PaymentError,
+    ProtocolError,
     ProvisionedAvatar,
     ProvisionError,
     RejectedError,
+    Served,
     UnavailableError,
     UnsupportedCommandError,
+    VendorFault,
+    reply,
 )
 
 
@@ -52,6 +56,20 @@ async def test_an_end_is_idempotent_and_an_unknown_id_is_over() -> None:
         at.tavus.fail("end fails once")
         with pytest.raises(UnavailableError):
             await provider.release(avatar, "over")
+
+
+async def test_a_refused_end_is_judged_by_the_conversations_own_state() -> None:
+    refused = VendorFault(on="end", status=400, message="There was an error ending it", times=2)
+    async with shop() as at:
+        provider = at.provider()
+        avatar = await provider.provision(at.request())
+        at.tavus.fail(refused)
+        with pytest.raises(UnavailableError, match=r"goes on.*There was an error") as caught:
+            await provider.release(avatar, "over")
+        assert caught.value.retryable
+        (session,) = at.tavus.account.alive
+        at.tavus.account.end(session, "by its own page")
+        await provider.release(avatar, "over")
 
 
 @pytest.mark.parametrize(
@@ -100,17 +118,37 @@ async def test_probe_checks_key_pal_and_face() -> None:
         pals = at.tavus.catalogue
         own_mind = pals.add_pal({"default_face_id": "r0d1a2b3c4e5"})["pal_id"]
         on_daily = pals.add_pal({"pipeline_mode": "echo"})["pal_id"]
+        speaks = {"pipeline_mode": "echo", "layers": {"transport": {"transport_type": "livekit"}}}
+        faceless = pals.add_pal(speaks)["pal_id"]
+        with_young = pals.add_pal({**speaks, "default_face_id": "r-young"})["pal_id"]
         pals.faces["r-young"] = {"face_id": "r-young", "status": "started"}
         for settings, said in (
             ({"pal_id": own_mind}, "not in echo mode"),
             ({"pal_id": on_daily}, "does not speak LiveKit"),
             ({"face_id": "r-young"}, "is not ready"),
             ({"face_id": "r-none"}, "Invalid replica_uuid"),
+            ({"pal_id": faceless}, "has no face of its own"),
+            ({"pal_id": with_young}, "r-young is not ready"),
+            ({"test_mode": True}, "no avatar joins"),
             ({"api_key": "wrong"}, "Invalid access token"),
         ):
             with pytest.raises(ProvisionError, match=said):
                 await at.provider(**settings).probe()
+        await at.provider(pal_id=faceless, face_id="r0d1a2b3c4e5").probe()
+        pals.pals[faceless]["default_replica_id"] = "r0d1a2b3c4e5"  # its old name
+        await at.provider(pal_id=faceless).probe()
         assert at.tavus.account.sessions == []
+
+
+async def test_an_empty_list_for_a_pal_is_not_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shop() as at:
+        monkeypatch.setattr(at.tavus, "handle", empty)
+        with pytest.raises(ProtocolError, match="without anything in data"):
+            await at.provider().probe()
+
+
+async def empty(*_: object) -> Served:
+    return reply(200, {"data": []})
 
 
 class Link:
@@ -144,6 +182,10 @@ async def test_an_emotion_goes_over_the_data_channel() -> None:
         )
         with pytest.raises(UnsupportedCommandError, match="set_emotion"):
             await at.provider().control(ctx, {"name": "dance"})
+        for wrong in ({}, {"emotion": "joyful"}, {"emotion": None}, {"emotion": ["anger"]}):
+            with pytest.raises(UnsupportedCommandError, match=r"no emotion.*It knows neutral"):
+                await at.provider().control(ctx, {"name": "set_emotion", **wrong})
+        assert len(ctx.link.sent) == 1
 
 
 async def test_what_it_can_do_follows_its_settings() -> None:
@@ -151,4 +193,7 @@ async def test_what_it_can_do_follows_its_settings() -> None:
         assert at.provider(max_call_duration=120).capabilities.max_session_s == 120.0
         assert TavusProvider.capabilities.max_session_s is None
         assert at.provider().capabilities.ends_session
-        await asyncio.sleep(0)
+        before = time.time()
+        avatar = await at.provider(max_call_duration=120).provision(at.request())
+        assert avatar.expires_at is not None
+        assert before + 120.0 <= avatar.expires_at <= time.time() + 120.0

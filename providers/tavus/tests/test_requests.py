@@ -38,10 +38,21 @@ EVERYTHING: dict[str, Any] = {
     "enable_closed_captions": True,
     "apply_greenscreen": True,
 }
+STORAGE: dict[str, Any] = {
+    "enable_recording": True,
+    "recording_storage": {
+        "provider": "s3",
+        "bucket_name": "conversation-recordings",
+        "bucket_region": "us-east-1",
+        "assume_role_arn": "arn:aws:iam::123456789012:role/TavusRecordingWriter",
+        "external_id": "tavus-acct-abc123",
+    },
+}
 CASES: dict[str, dict[str, Any]] = {
     "nothing-chosen": {},
     "face-as-variant": {"variant": "r9f8e7d6c5b4"},
     "own-pal": {"pal_id": "p1"},
+    "own-storage": STORAGE,
     "everything": EVERYTHING,
 }
 
@@ -62,7 +73,7 @@ async def test_everything_documented_can_be_set() -> None:
     settable = set(TavusSettings.model_fields) - {
         *("api_key", "api_url", "variant", "persona_id", "replica_id")
     }
-    assert set(EVERYTHING) == settable
+    assert {*EVERYTHING, *STORAGE} == settable
 
 
 def test_old_names_are_taken_and_warned_of_once() -> None:
@@ -70,6 +81,10 @@ def test_old_names_are_taken_and_warned_of_once() -> None:
         settings = TavusSettings.load(api_key="k", persona_id="p1", replica_id="r1")
     assert (settings.pal, settings.face) == ("p1", "r1")
     assert len(told) == 2
+
+
+def test_an_empty_greeting_can_be_sent_from_code() -> None:
+    assert TavusSettings.load(api_key="k", custom_greeting="").payload()["custom_greeting"] == ""
 
 
 def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +103,15 @@ def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ({"max_call_duration": 7200}, "TAVUS_MAX_CALL_DURATION: must be less than or equal"),
         ({"participant_absent_timeout": 0}, "TAVUS_PARTICIPANT_ABSENT_TIMEOUT"),
         ({"pal_id": "p1", "persona_id": "p1"}, "TAVUS_PERSONA_ID are both set; unset one"),
+        ({"api_key": "clé"}, "TAVUS_API_KEY: has white space, a line break or a letter outside"),
         ({"document_retrieval_strategy": "magic"}, "TAVUS_DOCUMENT_RETRIEVAL_STRATEGY"),
+        ({"document_retrieval_strategy": "magicspeed!"}, "TAVUS_DOCUMENT_RETRIEVAL_STRATEGY"),
+        ({"pal_id": " p1 "}, "TAVUS_PAL_ID"),
+        ({"pal_id": "p1\n"}, "TAVUS_PAL_ID"),
+        ({"face_id": "   "}, "TAVUS_FACE_ID"),
+        ({"variant": "r1\n"}, "TAVUS_VARIANT"),
+        ({"callback_url": "not a url"}, "TAVUS_CALLBACK_URL: must be a valid URL"),
+        ({"callback_url": "http://["}, "TAVUS_CALLBACK_URL"),
     ],
 )
 def test_what_cannot_work_is_told_before_anything_is_bought(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import quote
 
 from pydantic import SecretStr
 
 import avatar_core
-from avatar_core import ProvisionedAvatar, ProvisionRequest, RejectedError
+from avatar_core import ProvisionedAvatar, ProvisionRequest
 from avatar_provider_tavus.settings import TavusSettings
 
 __all__ = ["Emotion", "TavusProvider", "TavusSettings", "set_emotion"]
@@ -20,12 +20,18 @@ Emotion = Literal[
     "neutral", "happiness", "sadness", "anger", "fear", "surprise", "disgust", "contempt"
 ]
 
+EMOTIONS = get_args(Emotion)
+IN_TEST = (
+    "a conversation in test mode ends as it begins: no avatar joins.",
+    "Unset TAVUS_TEST_MODE to see a face.",
+)
+
 
 async def set_emotion(avatar: avatar_core.AvatarSession, emotion: Emotion) -> None:
     """Let the face show an emotion from now on.
 
     Raises:
-        UnsupportedCommandError: The avatar in use is not of Tavus.
+        UnsupportedCommandError: The avatar in use is not of Tavus, or it has no such emotion.
     """
     await avatar.control("set_emotion", emotion=emotion)
 
@@ -44,19 +50,19 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     )
     auth = "x-api-key"
     create, session_key = "POST /conversations", "conversation_id"
-    end, gone = "POST /conversations/{id}/end", (400, 404)  # an id that is unknown is a 400
+    end, gone = "POST /conversations/{id}/end", (404,)
     words: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
 
     def setup(self) -> None:
-        """A conversation may last as long as it was asked for."""
+        """A conversation may last as long as it was asked for, and may have no picture."""
         super().setup()
         cap_s = float(self.settings.max_call_duration)
-        self.capabilities = replace(self.capabilities, max_session_s=cap_s)
+        ready: Literal["audio", "video"] = "audio" if self.settings.audio_only else "video"
+        self.capabilities = replace(self.capabilities, max_session_s=cap_s, ready_on=ready)
 
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
         """PAL, face, options, and the room."""
-        body = self.settings.payload()
-        token = SecretStr(request.avatar_token())
+        body, token = self.settings.payload(), SecretStr(request.avatar_token())
         room = {"livekit_ws_url": request.livekit_url, "livekit_room_token": token}
         properties = {**body["properties"], **room}
         return {**body, "conversation_name": request.key, "properties": properties}
@@ -66,10 +72,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     ) -> ProvisionedAvatar:
         """A conversation in test mode ends as it begins: nobody would join."""
         if answer.text("status", "") == "ended":
-            raise self._unfit(
-                "the conversation was created in test mode and has ended: no avatar joins.",
-                "Unset TAVUS_TEST_MODE to see a face.",
-            )
+            raise self.unfit(*IN_TEST)
         return super().provisioned(answer, request)
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
@@ -79,13 +82,23 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         id = found.text(self.session_key) if found else ""
         return ProvisionedAvatar(session_id=id, identity="") if id else None
 
+    async def is_over(self, avatar: ProvisionedAvatar) -> bool:
+        """Tavus refuses what is unknown, over, or impossible right now with the same 400."""
+        shown = await self._read("conversations", avatar.session_id, accept=(400, 404))
+        return shown.text("status", "") != "active"
+
     async def control(self, ctx: avatar_core.SinkContext, command: Mapping[str, Any]) -> None:
         """`set_emotion`, over the room's data channel."""
         if command.get("name") != "set_emotion":
             await super().control(ctx, command)
-        emotion = {"emotion": command["emotion"]}
+        if (emotion := command.get("emotion")) not in EMOTIONS:
+            raise avatar_core.UnsupportedCommandError(
+                f"there is no emotion {emotion!r:.40}.",
+                provider=self.name,
+                hint=f"It knows {', '.join(EMOTIONS)}.",
+            )
         said = {"message_type": "conversation", "event_type": "conversation.set_emotion"}
-        payload = json.dumps({**said, "properties": emotion}).encode()
+        payload = json.dumps({**said, "properties": {"emotion": emotion}}).encode()
         await ctx.link.send("app_messages", payload, to=[ctx.avatar.identity], reliable=True)
 
     async def probe(self) -> None:
@@ -94,21 +107,22 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         Raises:
             ProvisionError: One of them will not do.
         """
+        if self.settings.test_mode:
+            raise self.unfit(*IN_TEST)
         id, make = self.settings.pal, "Make one: avatar tavus create-pal"
         pal = await self._read("pals", id)
         if pal.text("pipeline_mode", "") != "echo":
-            raise self._unfit(f"the PAL {id} is not in echo mode: it has a mind of its own.", make)
+            raise self.unfit(f"the PAL {id} is not in echo mode: it has a mind of its own.", make)
         if pal.text("layers.transport.transport_type", "") != "livekit":
-            raise self._unfit(f"the PAL {id} does not speak LiveKit.", make)
-        if face := self.settings.face:
-            state = (await self._read("faces", face)).text("status", "completed")
-            if state != "completed":
-                raise self._unfit(f"the face {face} is not ready ({state}).", "Choose another.")
+            raise self.unfit(f"the PAL {id} does not speak LiveKit.", make)
+        own_face = pal.text("default_face_id", "") or pal.text("default_replica_id", "")
+        face = self.settings.face or own_face
+        if not face:
+            raise self.unfit(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
+        state = (await self._read("faces", face)).text("status", "completed")
+        if state != "completed":
+            raise self.unfit(f"the face {face} is not ready ({state}).", "Choose another.")
 
-    async def _read(self, kind: str, id: str) -> avatar_core.Answer:
-        answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}")
-        return answer.parts("data")[0] if "data" in answer else answer
-
-    def _unfit(self, what: str, hint: str) -> RejectedError:
-        outcome = avatar_core.Outcome.REJECTED
-        return RejectedError(what, provider=self.name, hint=hint, outcome=outcome)
+    async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Answer:
+        answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
+        return answer.first("data") if "data" in answer else answer

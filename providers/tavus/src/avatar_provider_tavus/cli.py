@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import math
 import signal
+from importlib import import_module
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
-from avatar_core import FAULTS, AvatarError, RestClient
+from avatar_core import FAULTS, AvatarError, Renderer, RestClient
 from avatar_provider_tavus.settings import STOCK_FACE, TavusSettings
 
 app = typer.Typer(no_args_is_help=True, help="Tavus: what its account needs.")
@@ -20,6 +22,23 @@ simulator = typer.Typer(no_args_is_help=False)
 Fault = Annotated[
     list[str] | None, typer.Option(help=f"Calls fail so, from the start: {', '.join(FAULTS)}.")
 ]
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise typer.BadParameter("it is no finite number.")
+    return value
+
+
+def _renderer(path: str) -> str:
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(import_module(module), name) if path else Renderer
+    except Exception as error:
+        raise typer.BadParameter(f"there is no {path!r} ({type(error).__name__}).") from None
+    if not (isinstance(found, type) and issubclass(found, Renderer)):
+        raise typer.BadParameter(f"{path!r} is no subclass of avatar_core.Renderer.")
+    return path
 
 
 @app.callback()
@@ -46,9 +65,16 @@ def create_pal(
 def simulate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
     slots: Annotated[int, typer.Option(min=0, help="Conversations at once.")] = 3,
-    credits: Annotated[float, typer.Option(help="Minutes that are paid for; 0: no end.")] = 0.0,
-    join: Annotated[float, typer.Option(help="Seconds from a create to its joining.")] = 1.0,
-    face: Annotated[str, typer.Option(help="A renderer, package.module:Class.")] = "",
+    credits: Annotated[
+        float,
+        typer.Option(min=0, callback=_finite, help="Minutes that are paid for; 0: no end."),
+    ] = 0.0,
+    join: Annotated[
+        float, typer.Option(min=0, callback=_finite, help="Seconds from a create to its joining.")
+    ] = 1.0,
+    face: Annotated[
+        str, typer.Option(callback=_renderer, help="A renderer, package.module:Class.")
+    ] = "",
     fault: Fault = None,
     chaos: Annotated[float, typer.Option(min=0, max=1, help="Share of calls that fail.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of that.")] = 0,
@@ -81,8 +107,10 @@ def simulate(
     with contextlib.suppress(KeyboardInterrupt):
         try:
             asyncio.run(run())
-        except OSError:
-            typer.echo(f"Port {port} is taken. Choose another with --port.", err=True)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            what = "is taken" if taken else f"cannot be had ({error.strerror or error})"
+            typer.echo(f"Port {port} {what}. Choose another with --port.", err=True)
             raise typer.Exit(2) from None
 
 

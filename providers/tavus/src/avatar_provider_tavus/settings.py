@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, HttpUrl, SecretStr, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from avatar_core import ProviderSettings
@@ -21,22 +20,25 @@ AT_TOP = {
     *("memory_stores", "test_mode"),
 }
 
+Id = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]+$")]
+
 
 class TavusSettings(ProviderSettings):
     """A PAL, a face, and what may be asked for; what is unset is Tavus's own default."""
 
     model_config = SettingsConfigDict(env_prefix="TAVUS_")
     provider: ClassVar[str] = "tavus"
+    renamed: ClassVar = RENAMED
 
     api_key: SecretStr
     api_url: str = "https://tavusapi.com/v2"
-    variant: str = ""
+    variant: str = Field(default="", pattern="^[A-Za-z0-9_-]*$")
     """A face, as in `AVATAR_PROVIDER=tavus:r4067604db72`."""
-    pal_id: str | None = None
-    face_id: str | None = None
-    persona_id: str | None = None
+    pal_id: Id | None = None
+    face_id: Id | None = None
+    persona_id: Id | None = None
     """The old name of `pal_id`."""
-    replica_id: str | None = None
+    replica_id: Id | None = None
     """The old name of `face_id`."""
 
     max_call_duration: int = Field(default=3600, ge=60, le=3600)
@@ -50,36 +52,19 @@ class TavusSettings(ProviderSettings):
     audio_only: bool | None = None
     test_mode: bool | None = None
     """A conversation that costs nothing: it is created, ended, and never joins."""
-    callback_url: str | None = None
+    callback_url: HttpUrl | None = None
     max_participants: int | None = Field(default=None, ge=2)
     memory_stores: list[str] | None = None
     document_ids: list[str] | None = None
     document_tags: list[str] | None = None
-    document_retrieval_strategy: str | None = Field(default=None, pattern="speed|quality|balanced")
+    document_retrieval_strategy: Literal["speed", "quality", "balanced"] | None = None
     enable_recording: bool | None = None
+    recording_storage: dict[str, Any] | None = None
     recording_s3_bucket_name: str | None = None
     recording_s3_bucket_region: str | None = None
     aws_assume_role_arn: str | None = None
     enable_closed_captions: bool | None = None
     apply_greenscreen: bool | None = None
-
-    @field_validator("api_key")
-    @classmethod
-    def _is_one_word(cls, key: SecretStr) -> SecretStr:
-        text = key.get_secret_value()
-        if not text or not text.isprintable() or " " in text:
-            raise ValueError("has white space, a line break or an unprintable letter in it")
-        return key
-
-    @model_validator(mode="after")
-    def _is_named_once(self) -> Self:
-        for old, new in RENAMED.items():
-            if getattr(self, old) is not None:
-                names = f"TAVUS_{new.upper()}", f"TAVUS_{old.upper()}"
-                if getattr(self, new) is not None:
-                    raise ValueError(f"{' and its old name '.join(names)} are both set; unset one")
-                warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
-        return self
 
     @property
     def pal(self) -> str:
@@ -94,7 +79,7 @@ class TavusSettings(ProviderSettings):
 
     def payload(self) -> dict[str, Any]:
         """The body of a create, without its room."""
-        options = self.model_dump(exclude=OURS, exclude_none=True)
+        options = self.model_dump(mode="json", exclude=OURS, exclude_none=True)
         body = {name: options.pop(name) for name in AT_TOP & options.keys()}
         ids = {"pal_id": self.pal} | ({"face_id": self.face} if self.face else {})
         return {**ids, **body, "properties": options}

@@ -1,1 +1,1 @@
-"""A Tavus that needs no account: its documented REST API, its quirks, and a face that joins."""
+"""A Tavus without an account: what a LiveKit agent needs of its API, and a face that joins."""

@@ -1,17 +1,15 @@
-"""Tavus's REST API, as documented, over the books of FakeVendor.
+"""The part of Tavus's REST API that a LiveKit agent needs, over the books of FakeVendor.
 
 Kept quirks: an unknown id is answered 400, never 404; errors speak now in `error`, now in
-`message`; a conversation counts and costs from its create, whether or not its worker joins.
+`message`; a conversation counts and costs from its create, whether or not its worker joins; to
+delete one takes it out of the lists, and does not end it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-import jwt
 
 from avatar_core import (
     FakeVendor,
@@ -22,21 +20,22 @@ from avatar_core import (
     VendorSession,
     reply,
 )
+from avatar_provider_tavus.simulator.asked import RefusedError, body_of, check, room_of
 from avatar_provider_tavus.simulator.catalogue import Catalogue, in_old_words, now
 
 PAGE = 10
+ENDED = "end_conversation_endpoint_hit"
 QUIET = Scenario()
 FULL = "User has reached maximum concurrent conversations"
 BROKE = "The user is out of conversational credits."
 OLD = ("personas", "replicas")
-
-
-class RefusedError(Exception):
-    """A call that is answered so."""
-
-    def __init__(self, status: int, said: str, *, key: str = "error") -> None:
-        super().__init__(said)
-        self.answer = reply(status, {key: said})
+REASONS = {
+    ENDED: ENDED,
+    "max duration": "max_call_duration reached",
+    "its worker left": "participant_left_timeout reached",
+    "its worker never came": "participant_absent_timeout reached",
+}
+"""Why a conversation is over, in Tavus's words."""
 
 
 class TavusApi(FakeVendor):
@@ -50,10 +49,30 @@ class TavusApi(FakeVendor):
         super().__init__(*args, **options)
         self.catalogue = Catalogue()
         self._asked_for: dict[str, dict[str, Any]] = {}
+        self._events: dict[str, list[dict[str, Any]]] = {}
+        self._deleted: set[str] = set()
 
     def asked_for(self, session: VendorSession) -> Mapping[str, Any]:
         """The body that a conversation was created with."""
         return self._asked_for.get(session.id, {})
+
+    def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
+        """Something happened in a conversation."""
+        said = {
+            "conversation_id": session.id,
+            "webhook_url": str(self.asked_for(session).get("callback_url") or ""),
+            "message_type": "system",
+            "event_type": event,
+            "timestamp": now(),
+            "properties": properties,
+        }
+        self._events.setdefault(session.id, []).append(said)
+        return said
+
+    def ended(self, session: VendorSession) -> None:
+        """Say why."""
+        reason = REASONS.get(session.why, "internal error")
+        self.tell(session, "system.shutdown", shutdown_reason=reason)
 
     def call_of(self, method: str, path: str) -> str:
         """What a call is, for faults."""
@@ -62,7 +81,7 @@ class TavusApi(FakeVendor):
             return "other"
         if method == "POST":
             return "end" if route.endswith("/end") else "create"
-        return "end" if method == "DELETE" else "find"
+        return "find" if method == "GET" else "other"
 
     async def handle(
         self,
@@ -95,19 +114,21 @@ class TavusApi(FakeVendor):
     ) -> Served:
         match method, route:
             case "POST", ("v2", "conversations"):
-                return self._begin(_read(body), worker)
+                return self._begin(body_of(body), worker)
             case "GET", ("v2", "conversations"):
                 return self._listed(query)
             case "GET", ("v2", "conversations", id):
-                return reply(200, self._shown(self._session(id)))
+                session = self._session(id)
+                verbose = query.get("verbose") == "true"
+                return reply(200, self._shown(session) | (self._more(session) if verbose else {}))
             case "POST", ("v2", "conversations", id, "end"):
-                self.account.end(self._session(id), "end_conversation_endpoint_hit")
+                self.account.end(self._session(id), ENDED)
                 return Served(200)
             case "DELETE", ("v2", "conversations", id):
-                self.account.end(self._session(id), "end_conversation_endpoint_hit")
+                self._deleted.add(self._session(id).id)
                 return Served(204)
             case "POST", ("v2", "pals" | "personas" as kind):
-                return self._pal_made(_read(body), old=kind in OLD)
+                return self._pal_made(body_of(body), old=kind in OLD)
             case "GET", ("v2", "pals" | "personas" | "faces" | "replicas" as kind):
                 found = list(self._things(kind).values())
                 told = [in_old_words(one) if kind in OLD else one for one in found]
@@ -125,14 +146,16 @@ class TavusApi(FakeVendor):
         return self.catalogue.pals if pals else self.catalogue.faces
 
     def _begin(self, asked: Mapping[str, Any], worker: Scenario) -> Served:
+        check(asked)
         try:
             pal_id, face_id = self.catalogue.face_of(asked)
         except LookupError as error:
             raise RefusedError(400, str(error.args[0])) from None
-        properties = asked.get("properties") or {}
-        url, token = _room(properties)
+        properties = asked.get("properties", {})
+        url, token = room_of(properties)
+        asked = {**asked, "pal_id": pal_id, "face_id": face_id, "created_at": now()}
         if asked.get("test_mode"):
-            return reply(200, self._told("ctest", asked, pal_id, face_id, "ended"))
+            return reply(200, self._told("ctest", asked, "ended"))
         try:
             session = self.account.sell(
                 name=str(asked.get("conversation_name", "")),
@@ -148,7 +171,7 @@ class TavusApi(FakeVendor):
             raise RefusedError(400, FULL, key="message") from None
         except UnpaidError:
             raise RefusedError(402, BROKE, key="message") from None
-        self._asked_for[session.id] = {**asked, "pal_id": pal_id, "face_id": face_id}
+        self._asked_for[session.id] = asked
         return reply(200, self._shown(session))
 
     def _listed(self, query: Mapping[str, str]) -> Served:
@@ -156,9 +179,12 @@ class TavusApi(FakeVendor):
         found = [
             one
             for one in reversed(self.account.sessions)
-            if wanted in ("", "ended" if one.ended else "active")
+            if wanted in ("", "active" if one.ended is None else "ended")
+            and one.id not in self._deleted
         ]
         size, page = int(query.get("limit", PAGE)), int(query.get("page", 1))
+        if size < 1 or page < 1:
+            raise ValueError
         shown = [self._shown(one) for one in found[(page - 1) * size : page * size]]
         return reply(200, {"data": shown, "total_count": len(found)})
 
@@ -179,44 +205,22 @@ class TavusApi(FakeVendor):
     def _shown(self, session: VendorSession) -> dict[str, Any]:
         asked = self.asked_for(session)
         status = "active" if session.ended is None else "ended"
-        told = self._told(session.id, asked, asked.get("pal_id"), asked.get("face_id"), status)
-        return told | ({"shutdown_reason": session.why} if session.why else {})
+        return self._told(session.id, asked, status)
 
-    def _told(
-        self, id: str, asked: Mapping[str, Any], pal: Any, face: Any, status: str
-    ) -> dict[str, Any]:
+    def _more(self, session: VendorSession) -> dict[str, Any]:
+        """What `?verbose=true` adds."""
+        events = self._events.get(session.id, [])
+        reasons = [one["properties"] for one in events if one["event_type"] == "system.shutdown"]
+        return {"events": events, **(reasons[0] if reasons else {})}
+
+    def _told(self, id: str, asked: Mapping[str, Any], status: str) -> dict[str, Any]:
         return {
             "conversation_id": id,
             "conversation_name": asked.get("conversation_name", ""),
             "conversation_url": f"https://tavus.daily.co/{id}",
             "status": status,
             "callback_url": asked.get("callback_url", ""),
-            "pal_id": pal,
-            "face_id": face,
-            "created_at": now(),
+            "pal_id": asked["pal_id"],
+            "face_id": asked["face_id"],
+            "created_at": asked["created_at"],
         }
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        asked = json.loads(body or b"{}")
-    except ValueError:
-        asked = None
-    if not isinstance(asked, dict):
-        raise RefusedError(400, "The request body must be JSON.", key="message")
-    return asked
-
-
-def _room(properties: Mapping[str, Any]) -> tuple[str, str]:
-    """Where the worker joins, and with what; the token is read, not verified."""
-    url, token = str(properties.get("livekit_ws_url", "")), properties.get("livekit_room_token", "")
-    if urlsplit(url).scheme not in ("ws", "wss", "http", "https"):
-        raise RefusedError(400, "There was an error creating the conversation: livekit_ws_url")
-    try:
-        grants = jwt.decode(token, options={"verify_signature": False, "verify_exp": True})["video"]
-        if not (grants["roomJoin"] and grants["room"]):
-            raise KeyError
-    except (jwt.PyJWTError, KeyError, TypeError):
-        what = "There was an error creating the conversation: livekit_room_token"
-        raise RefusedError(400, what) from None
-    return url, str(token)

@@ -28,7 +28,6 @@ from avatar_core import (
     start_worker,
 )
 from avatar_provider_tavus.simulator.api import TavusApi
-from avatar_provider_tavus.simulator.catalogue import now
 
 FACE = "avatar_provider_local.face.renderer:FaceRenderer"
 FLASH = "avatar_core.sim.flash:FlashRenderer"
@@ -90,11 +89,15 @@ class Simulator(TavusApi):
             return Served(200, {"Content-Type": "text/html; charset=utf-8"}, page)
         if method == "GET" and route == "/status.json":
             return reply(200, self.status())
-        if named := headers.get(FAULT_HEADER):
-            self.fail(_fault(named))
-        elif self._dice.random() < self._chaos:
-            self.fail(self._dice.choice(sorted(FAULTS)))
         return await super().serve(method, path, headers, body)
+
+    def fault_of(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
+        """Of this call alone, by its header or by the dice; else as it was told to fail."""
+        if (named := headers.get(FAULT_HEADER)) and (fault := _fault(named)).fits(call):
+            return fault
+        if self._dice.random() < self._chaos:
+            return self._dice.choice([fault for fault in FAULTS.values() if fault.fits(call)])
+        return super().fault_of(call, headers)
 
     def status(self) -> dict[str, Any]:
         """What the page shows."""
@@ -121,50 +124,41 @@ class Simulator(TavusApi):
 
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         """A worker as Tavus's is: it knows nothing of avatar-core."""
+        unseen = bool(self.asked_for(session).get("audio_only"))
         worker = await start_worker(
             self._face,
             livekit_url=session.livekit_url,
             token=session.token,
-            scenario={**scenario.as_dict(), "stock": True},
+            scenario={**scenario.as_dict(), "stock": True, "unseen": unseen},
         )
         for event in ("system.replica_joined", "system.pal_joined"):
-            self._call_back(session, event)
+            self.tell(session, event)
         return worker
 
-    def ended(self, session: VendorSession) -> None:
-        """Tell the customer."""
-        self._call_back(session, "system.shutdown", shutdown_reason=session.why)
-
-    def _call_back(self, session: VendorSession, event: str, **properties: str) -> None:
-        url = str(self.asked_for(session).get("callback_url") or "")
-        if not url:
-            return
-        said = {
-            "conversation_id": session.id,
-            "webhook_url": url,
-            "message_type": "system",
-            "event_type": event,
-            "timestamp": now(),
-            "properties": properties,
-        }
-        task = asyncio.create_task(_post(url, said), name="tavus-callback")
-        self._calling.add(task)
-        task.add_done_callback(self._calling.discard)
+    def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
+        """Call the customer back, too."""
+        said = super().tell(session, event, **properties)
+        if said["webhook_url"]:
+            task = asyncio.create_task(_post(said["webhook_url"], said), name="tavus-callback")
+            self._calling.add(task)
+            task.add_done_callback(self._calling.discard)
+        return said
 
 
 async def _post(url: str, said: Mapping[str, Any]) -> None:
     parts = urlsplit(url)
     try:
         client = RestClient(f"{parts.scheme}://{parts.netloc}", timeout_s=CALLBACK_S)
-        await client.call("POST", parts.path or "/", dict(said))
+        query = f"?{parts.query}" if parts.query else ""
+        await client.call("POST", f"{parts.path or '/'}{query}", dict(said))
     except AvatarError:
         return  # as documented: nobody promises that a callback arrives
 
 
-def _fault(named: str) -> str | VendorFault:
+def _fault(named: str) -> VendorFault:
     """A fault by name, or as JSON: {"on": "end", "status": 500}."""
     if named in FAULTS:
-        return named
+        return FAULTS[named]
     try:
         return VendorFault(**json.loads(named))
     except (ValueError, TypeError):

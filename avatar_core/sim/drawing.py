@@ -1,0 +1,82 @@
+"""Faults applied to what draws, by decorators around what works: a renderer, and its hand."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.sim.scenario import Scenario
+from avatar_core.worker.studio import Hand
+
+T = TypeVar("T")
+
+
+class FaultyRenderer(Renderer):
+    """A renderer that does what a scenario says."""
+
+    def __init__(self, renderer: Renderer, scenario: Scenario) -> None:
+        self._renderer = renderer
+        self._scenario = scenario
+        self._chance = scenario.random("renderer")
+        self.width, self.height = renderer.width, renderer.height
+        self.fps, self.audio = renderer.fps, renderer.audio
+        self.lookahead_s = renderer.lookahead_s
+
+    def foresee(self, sound: bytes) -> None:
+        """As the renderer."""
+        self._renderer.foresee(sound)
+
+    def skip(self, chunk: bytes, last: bool) -> None:
+        """As the renderer."""
+        self._renderer.skip(chunk, last)
+
+    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+        """Failing, or of wrong size and number."""
+        scenario, chance = self._scenario, self._chance
+        pictures = self._renderer.render(chunk, last)
+        if chance.random() < scenario.renderer_raises:
+            raise RuntimeError("the scenario wants an error")
+        if chance.random() < scenario.renderer_sizes:
+            return [Picture(self.width, self.height, b"\0" * 7)]
+        if chance.random() < scenario.renderer_none:
+            return ()
+        if chance.random() < scenario.renderer_many:
+            return [*pictures, *pictures, *pictures]
+        return pictures
+
+    def idle(self) -> Picture:
+        """As the renderer."""
+        return self._renderer.idle()
+
+    def reset(self) -> None:
+        """As the renderer."""
+        self._renderer.reset()
+
+    def close(self) -> None:
+        """As the renderer."""
+        self._renderer.close()
+
+
+class FaultyHand:
+    """A hand that is slow, and hangs once, as a scenario says."""
+
+    def __init__(self, hand: Hand, scenario: Scenario) -> None:
+        self._hand = hand
+        self._scenario = scenario
+        self._loop = asyncio.get_running_loop()
+        self._stall_at = self._loop.time() + scenario.stall_at_s if scenario.stall_s else math.inf
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Late."""
+        await asyncio.sleep(self._scenario.renderer_slow_s)
+        if self._loop.time() >= self._stall_at:
+            self._stall_at = math.inf
+            await asyncio.sleep(self._scenario.stall_s)
+        return await self._hand(work)
+
+    def close(self) -> None:
+        """As the hand."""
+        self._hand.close()

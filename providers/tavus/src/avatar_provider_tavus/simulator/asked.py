@@ -1,0 +1,92 @@
+"""What a create may ask for, by type and range, as far as Tavus documents them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from avatar_core import reply
+
+TEXTS = (
+    *("pal_id", "persona_id", "face_id", "replica_id", "callback_url", "conversation_name"),
+    *("conversational_context", "custom_greeting", "document_retrieval_strategy"),
+    *("language", "livekit_ws_url", "livekit_room_token"),
+)
+FLAGS = (
+    *("audio_only", "test_mode", "require_auth"),
+    *("enable_recording", "enable_closed_captions", "apply_greenscreen"),
+)
+LISTS = ("memory_stores", "document_ids", "document_tags")
+RANGES = {
+    "max_participants": (2, 10**6),
+    "max_call_duration": (1, 3600),
+    "participant_left_timeout": (0, 3600),
+    "participant_absent_timeout": (0, 3600),
+}
+STRATEGIES = ("speed", "quality", "balanced")
+
+
+class RefusedError(Exception):
+    """A call that is answered so."""
+
+    def __init__(self, status: int, said: str, *, key: str = "error") -> None:
+        super().__init__(said)
+        self.answer = reply(status, {key: said})
+
+
+def check(asked: Mapping[str, Any]) -> None:
+    """Every documented field is of its type, and within its range.
+
+    Raises:
+        RefusedError: One is not.
+    """
+    properties = asked.get("properties", {})
+    if not isinstance(properties, dict):
+        raise RefusedError(400, "Invalid properties")
+    for name, value in (*asked.items(), *properties.items()):
+        if not _fits(name, value):
+            raise RefusedError(400, f"Invalid {name}")
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in RANGES:
+        least, most = RANGES[name]
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    if name == "document_retrieval_strategy":
+        return value in STRATEGIES
+    kinds = ((TEXTS, str), (FLAGS, bool), (LISTS, list))
+    return all(isinstance(value, kind) for names, kind in kinds if name in names)
+
+
+def body_of(body: bytes) -> dict[str, Any]:
+    """The JSON object that was sent.
+
+    Raises:
+        RefusedError: It is none.
+    """
+    try:
+        asked = json.loads(body or b"{}")
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict):
+        raise RefusedError(400, "The request body must be JSON.", key="message")
+    return asked
+
+
+def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:
+    """Where the worker joins, and with what; the token is read, not verified."""
+    url, token = str(properties.get("livekit_ws_url", "")), properties.get("livekit_room_token", "")
+    if urlsplit(url).scheme not in ("ws", "wss", "http", "https"):
+        raise RefusedError(400, "There was an error creating the conversation: livekit_ws_url")
+    try:
+        grants = jwt.decode(token, options={"verify_signature": False, "verify_exp": True})["video"]
+        if not (grants["roomJoin"] and grants["room"]):
+            raise KeyError
+    except (jwt.PyJWTError, KeyError, TypeError):
+        what = "There was an error creating the conversation: livekit_room_token"
+        raise RefusedError(400, what) from None
+    return url, str(token)

@@ -1,0 +1,48 @@
+"""A conversation without a picture, at the simulator, in a room in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from avatar_provider_tavus import TavusProvider, TavusSettings
+from avatar_provider_tavus.simulator import api, server
+from memory import Scene
+from virtual import virtual
+
+from avatar_core.sim import workers
+from avatar_core.sim.room import MemoryRoom
+
+pytestmark = virtual
+
+
+def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:
+    """As the simulator reads it; tokens of a room in memory are no JWT."""
+    return properties["livekit_ws_url"], properties["livekit_room_token"].strip()
+
+
+@pytest.mark.parametrize(("audio_only", "tracks"), [(True, {"audio"}), (None, {"audio", "video"})])
+async def test_it_goes_live(
+    audio_only: bool | None, tracks: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = MemoryRoom()
+
+    async def start(renderer: str, *, livekit_url: str, **how: Any) -> Mapping[str, Any]:
+        return await workers.start_worker(room, renderer, **how)
+
+    monkeypatch.setattr(server, "start_worker", start)
+    monkeypatch.setattr(api, "room_of", room_of)
+    tavus = server.Simulator(face=server.FLASH)
+    cls = type("TavusProvider", (TavusProvider,), {"transport": tavus.transport})
+    load = partial(TavusSettings.load, api_key=server.KEY, api_url="http://127.0.0.1:1/v2")
+    scene = Scene(room, cls(load(audio_only=audio_only)))
+    await scene.lifecycle.start()
+    lease = await scene.lifecycle.settled()
+    assert lease is not None, scene.lifecycle.last_error
+    assert room.members[lease.avatar.identity].tracks == tracks
+    assert await scene.say(1.0) == (pytest.approx(1.0, abs=0.05), False)
+    await scene.close()
+    assert not tavus.account.alive
+    await tavus.aclose()

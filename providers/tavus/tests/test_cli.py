@@ -1,0 +1,57 @@
+"""`avatar tavus-sim`: what it refuses at its start."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+from avatar_provider_tavus.simulator import server
+from typer.testing import CliRunner
+
+from avatar_core.cli import app
+
+
+def simulate(*options: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["tavus-sim", *options], env={"COLUMNS": "200"})
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--credits", "-1", "Invalid value"),
+        ("--credits", "nan", "Invalid value"),
+        ("--join", "-0.5", "Invalid value"),
+        ("--join", "inf", "no finite number"),
+        ("--join", "nan", "Invalid value"),
+        ("--face", "nonsense", "there is no 'nonsense'"),
+        ("--face", "no.such:Face", "ModuleNotFoundError"),
+        ("--face", "json:loads", "no subclass of avatar_core.Renderer"),
+        ("--fault", "no such", "there is no fault"),
+    ],
+)
+def test_nonsense_is_refused(option: str, value: str, said: str) -> None:
+    code, told = simulate(option, value)
+    assert code == 2
+    assert option in told or option == "--fault"
+    assert said in told
+
+
+def test_only_a_port_that_is_taken_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        assert simulate("--port", str(port)) == (
+            2,
+            f"Port {port} is taken. Choose another with --port.\n",
+        )
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(server, "serving", refuse)
+    code, told = simulate("--port", "80")
+    assert (code, "is taken" in told) == (2, False)
+    assert "cannot be had (Permission denied)" in told

@@ -1,0 +1,57 @@
+"""The simulator's faults: of one call, of all of a kind, of a share."""
+
+from __future__ import annotations
+
+import asyncio
+
+import looptime  # noqa: F401 - these tests run in virtual time where they wait
+import pytest
+from customer import asked, tavus
+
+
+async def test_a_fault_by_header_and_by_name() -> None:
+    async with tavus(faults=("402",)) as (simulator, call):
+        assert (await call("POST", "/conversations", asked()))[0] == 402
+    async with tavus() as (simulator, call):
+        told = await call("POST", "/conversations", asked(), x_sim_fault="500 after create")
+        assert told[0] == 500
+        assert len(simulator.account.alive) == 1
+        odd = '{"on": "end", "status": 418}'
+        id = simulator.account.alive[0].id
+        assert (await call("POST", f"/conversations/{id}/end", x_sim_fault=odd))[0] == 418
+        assert (await call("GET", "/conversations", x_sim_fault="no such"))[0] == 400
+        assert (await call("GET", "/conversations"))[0] == 200
+
+
+async def test_a_fault_by_header_is_of_its_call_alone() -> None:
+    async with tavus(slots=9) as (_, call):
+        assert (await call("POST", "/conversations", asked(), x_sim_fault="402"))[0] == 402
+        status, made = await call("POST", "/conversations", asked())
+        assert status == 200
+        end = f"/conversations/{made['conversation_id']}/end"
+        assert (await call("GET", "/conversations", x_sim_fault="end fails once"))[0] == 200
+        assert (await call("POST", end))[0] == 200
+        assert (await call("POST", end, x_sim_fault="end fails once"))[0] == 500
+
+
+async def chaos(share: float, seed: int, calls: int) -> list[str]:
+    row = []
+    async with tavus(chaos=share, seed=seed, slots=2 * calls) as (_, call):
+        for _ in range(calls):
+            try:
+                async with asyncio.timeout(0.2):
+                    row.append(str((await call("POST", "/conversations", asked()))[0]))
+            except (TimeoutError, ConnectionError, AssertionError, ValueError) as error:
+                row.append(type(error).__name__)
+    return row
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_chaos_fails_its_share_of_all_calls_the_same_at_every_run() -> None:
+    rows = [await chaos(0.2, seed, 300) for seed in (3, 3, 4)]
+    assert rows[0] == rows[1] != rows[2]
+    for row in rows:
+        failed = [index for index, told in enumerate(row) if told != "200"]
+        assert 0.1 < len(failed) / len(row) < 0.2  # some faults let the call pass
+        assert failed[-1] > 250
+        assert row[-50:].count("200") > 25
