@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from avatar_core.contracts.playback import Take as Take
     from avatar_core.contracts.playback import TakeState as TakeState
     from avatar_core.contracts.provider import AvatarProvider as AvatarProvider
-    from avatar_core.contracts.provider import ProvisionedAvatar as ProvisionedAvatar
-    from avatar_core.contracts.provider import ProvisionRequest as ProvisionRequest
     from avatar_core.contracts.provider import SinkContext as SinkContext
-    from avatar_core.contracts.provider import TokenSpec as TokenSpec
+    from avatar_core.contracts.provisioning import ProvisionedAvatar as ProvisionedAvatar
+    from avatar_core.contracts.provisioning import ProvisionRequest as ProvisionRequest
+    from avatar_core.contracts.provisioning import TokenSpec as TokenSpec
     from avatar_core.contracts.renderer import Picture as Picture
     from avatar_core.contracts.renderer import Renderer as Renderer
     from avatar_core.contracts.sink import AudioSink as AudioSink

@@ -8,7 +8,7 @@ from livekit import rtc
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.provider import TokenSpec
+from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.engine.ledger import Ledger, default_folder
 from avatar_core.engine.release import Releaser
 from avatar_core.engine.stage import Stage

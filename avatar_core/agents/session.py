@@ -32,7 +32,7 @@ from avatar_core.contracts.events import (
     TakeFinished,
     contained,
 )
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.constants import RELEASE_S
 from avatar_core.engine.lifecycle import Lifecycle
 from avatar_core.engine.registry import ProviderRegistry

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from avatar_core.bases.reach import must_reach
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest, S
+from avatar_core.contracts.provider import AvatarProvider, S
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
 

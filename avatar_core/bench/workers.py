@@ -8,7 +8,8 @@ from avatar_core.bench.children import Child
 from avatar_core.bench.stimulus import RATE_HZ
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.settings import ProviderSettings
 from avatar_core.worker.host import stop_worker, worker_exited
 

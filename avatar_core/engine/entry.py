@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine import process
 from avatar_core.engine.constants import MAY_COME_S
 

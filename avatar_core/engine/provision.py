@@ -22,7 +22,8 @@ from avatar_core.contracts.errors import (
     ProvisionError,
     UnavailableError,
 )
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.engine.calling import called, defect
 from avatar_core.engine.constants import RELEASE_S
 from avatar_core.engine.entry import Entry

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.provider import StartWorker, TokenSpec
+from avatar_core.contracts.provisioning import StartWorker, TokenSpec
 from avatar_core.engine.release import Releaser
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jwt
 
 from avatar_core.contracts.errors import ConfigError
-from avatar_core.contracts.provider import TokenSpec
+from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.settings import LiveKitSettings
 
 CLOCK_SKEW_S = 10

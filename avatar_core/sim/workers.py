@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.provider import TokenSpec
+from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.stage import load_renderer, perform

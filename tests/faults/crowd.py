@@ -18,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.entry import Entry
 from avatar_core.engine.ledger import Ledger
 

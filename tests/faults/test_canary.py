@@ -22,7 +22,7 @@ from avatar_core.agents.session import create_avatar
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed
-from avatar_core.contracts.provider import TokenSpec
+from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.devserver import DevServer
 from avatar_core.engine.tokens import TokenMint
 from avatar_core.http.memory import Served

@@ -23,7 +23,7 @@ from avatar_core.contracts.errors import (
     RejectedError,
     UnavailableError,
 )
-from avatar_core.contracts.provider import ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.faults import FAULTS

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.rtc.link import RtcLink, join
 from avatar_core.settings import ProviderSettings
 from avatar_core.sim.flash import FlashRenderer

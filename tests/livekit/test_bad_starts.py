@@ -11,7 +11,8 @@ import pytest
 from avatar_core.agents.session import create_avatar
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import RoomError, SettingsError, WorkerError
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.address import free_ports
 from avatar_core.engine.registry import ProviderRegistry

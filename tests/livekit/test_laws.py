@@ -12,7 +12,8 @@ from livekit import api, rtc
 
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.events import AvatarState
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.settings import ProviderSettings

@@ -16,7 +16,8 @@ from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import AudioOut, StreamReader, StreamWriter, VideoOut
 from avatar_core.contracts.playback import Take
-from avatar_core.contracts.provider import ProvisionedAvatar, SinkContext
+from avatar_core.contracts.provider import SinkContext
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.sim.link import MemoryLink
 
 MONO = AudioFormat(24_000)

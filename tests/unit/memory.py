@@ -15,12 +15,8 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.playback import Take
-from avatar_core.contracts.provider import (
-    AvatarProvider,
-    ProvisionedAvatar,
-    ProvisionRequest,
-    TokenSpec,
-)
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.engine.ledger import Ledger
 from avatar_core.engine.lifecycle import Lifecycle

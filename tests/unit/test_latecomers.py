@@ -14,7 +14,7 @@ from virtual import now, virtual
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import Change, Peer
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.constants import LOOK_AGAIN_S
 from avatar_core.engine.entry import Entry
 from avatar_core.engine.ledger import Ledger

@@ -13,7 +13,8 @@ from virtual import now, virtual
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, ProtocolError, RoadError, RoomError
 from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged
-from avatar_core.contracts.provider import ProvisionedAvatar, ProvisionRequest, SinkContext
+from avatar_core.contracts.provider import SinkContext
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.sim.room import MemoryRoom
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.entry import KEPT_S, Entry
 from avatar_core.engine.ledger import Ledger, default_folder
 

@@ -24,7 +24,7 @@ from avatar_core.contracts.errors import (
     UnavailableError,
     WorkerError,
 )
-from avatar_core.contracts.provider import ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.engine.lease import Lease
 from avatar_core.engine.ledger import Ledger

@@ -13,7 +13,8 @@ from virtual import virtual
 
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.constants import MAY_COME_S
 from avatar_core.engine.entry import KEPT_S, Entry
 from avatar_core.engine.ledger import Ledger

@@ -10,7 +10,7 @@ import pytest
 from livekit import api
 
 from avatar_core.contracts.errors import ConfigError
-from avatar_core.contracts.provider import TokenSpec
+from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.engine.tokens import CLOCK_SKEW_S, TokenMint
 from avatar_core.settings import LiveKitSettings
 

@@ -12,7 +12,7 @@ from virtual import now
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.playback import Take
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.player import Player
 from avatar_core.engine.supervisor import Supervisor
 from avatar_core.sim.room import MemoryRoom

@@ -28,7 +28,7 @@ from avatar_core.cli.demo.calls import (
 )
 from avatar_core.cli.demo.talk import Talk, Teller
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
-from avatar_core.contracts.provider import ProvisionedAvatar
+from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.rtc.admin import remove
 from avatar_core.rtc.link import RtcLink, link_for
 from avatar_core.settings import LiveKitSettings

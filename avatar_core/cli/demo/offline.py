@@ -21,7 +21,8 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.contracts.events import AvatarEvent
-from avatar_core.contracts.provider import AvatarProvider, ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.renderer import Picture
 from avatar_core.engine.registry import ProviderRegistry
 from avatar_core.engine.selection import resolve
