@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from avatar_core.agents.create import create_avatar as create_avatar
     from avatar_core.agents.session import AvatarSession as AvatarSession
-    from avatar_core.agents.session import create_avatar as create_avatar
     from avatar_core.bases.listing import find_by_name as find_by_name
     from avatar_core.bases.rest import RestAvatarProvider as RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     from avatar_core.worker.worker import AvatarWorker as AvatarWorker
 
 _HOMES = {
-    "agents.session": "AvatarSession create_avatar",
+    "agents.create": "create_avatar",
+    "agents.session": "AvatarSession",
     "bases.listing": "find_by_name",
     "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",

@@ -55,7 +55,7 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
     ledger = Ledger(settings.ledger or default_folder())
     url, mint, put_out = "", _no_token, _nobody_bought
     if livekit is not None:
-        url, mint = livekit.url, TokenMint(livekit, link.room_name).mint
+        url, mint = livekit.url, partial(_mint, livekit, link)
         put_out = partial(remove, livekit)
 
     async def join_again(spec: TokenSpec) -> RoomLink:
@@ -71,6 +71,11 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
         provision_timeout_s=provision_s,
         join_timeout_s=join_s,
     )
+
+
+def _mint(livekit: LiveKitSettings, link: RoomLink, spec: TokenSpec) -> str:
+    """For the room that the agent is in by now: it may have been moved."""
+    return TokenMint(livekit, link.room_name).mint(spec)
 
 
 async def _nobody_bought(room: str, identity: str) -> bool:

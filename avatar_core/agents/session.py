@@ -16,8 +16,8 @@ from livekit.agents.voice.events import (
     ConversationItemAddedEvent,
     MetricsCollectedEvent,
 )
-from livekit.rtc.participant import UnpublishTrackError
 
+from avatar_core.agents import former
 from avatar_core.agents.listeners import ContainedEvents
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.output import AvatarOutput
@@ -35,8 +35,7 @@ from avatar_core.contracts.events import (
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.engine.constants import RELEASE_S
 from avatar_core.engine.lifecycle import Lifecycle
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import Candidate, Item, resolve
+from avatar_core.engine.selection import Candidate
 from avatar_core.engine.voice import VOICE
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
@@ -49,35 +48,6 @@ _EVENT_NAMES: dict[type[AvatarEvent], EventName] = {
     AvatarFailed: "avatar_error",
     TakeFinished: "take_finished",
 }
-
-
-def create_avatar(
-    chain: Item | Sequence[Item] | None = None,
-    *,
-    settings: AvatarSettings | None = None,
-    livekit: LiveKitSettings | None = None,
-    registry: ProviderRegistry | None = None,
-) -> AvatarSession:
-    """The avatar that one config value names.
-
-    Args:
-        chain: `"tavus"`, `"tavus,local"`, `"voice"`, provider settings, or a list of them;
-            by default what `AVATAR_PROVIDER` says.
-        settings: The engine's; by default from `AVATAR_*`.
-        livekit: The server and its key; by default from `LIVEKIT_*`.
-        registry: Where names are looked up; by default the installed packages.
-
-    Returns:
-        A session to `start`.
-
-    Raises:
-        ConfigError: Anything is wrong that can be known before something is bought.
-    """
-    settings = settings or AvatarSettings.load()
-    candidates = resolve(chain, registry or ProviderRegistry(), settings)
-    if livekit is None and any(candidate.provider for candidate in candidates):
-        livekit = LiveKitSettings.load()
-    return AvatarSession(candidates, settings, livekit)
 
 
 class AvatarSession(
@@ -103,6 +73,7 @@ class AvatarSession(
         self._output: AvatarOutput | None = None
         self._lifecycle: Lifecycle | None = None
         self._begin: asyncio.Task[None] | None = None
+        self._dismissing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
     # What an application asks.
@@ -158,14 +129,14 @@ class AvatarSession(
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
         self._output = AvatarOutput(agent_session, self._tell, self._close_soon)
-        former = _tail(agent_session)
+        replaced = former.tail(agent_session)
         agent_session.output.replace_audio_tail(self._output)
         if isinstance(room, rtc.Room):
             if not room.isconnected():
                 log.debug("The avatar starts once the room is connected.")
                 self._begin = asyncio.create_task(self._when_connected(room, job))
                 return
-            await _unpublish(room, former)
+            await former.unpublish(room, replaced)
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
@@ -188,7 +159,7 @@ class AvatarSession(
         except TimeoutError:
             raise JoinTimeoutError(
                 f"the avatar did not join within {timeout:g} s.",
-                provider=self._chain[0].name,
+                provider=self._chain[0].name if self._chain else VOICE,
                 hint="The agent goes on by voice; the avatar takes over once it has joined.",
             ) from None
 
@@ -213,10 +184,17 @@ class AvatarSession(
         await lease.provider.control(lease.ctx, {"name": name, **arguments})
 
     async def aclose(self) -> None:
-        """End everything, paid sessions first, within 4 s; idempotent, never raises."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close(), name="avatar-close")
-        await asyncio.shield(self._closing)
+        """End everything, paid sessions first, within 4 s; idempotent, never raises.
+
+        An agent session that goes on speaks on by voice, and the rest is ended as it closes.
+        """
+        if self._closing is None and self._session is not None and former.runs(self._session):
+            self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
+            await asyncio.shield(self._dismissing)
+        else:
+            self._close_soon()
+            assert self._closing is not None
+            await asyncio.shield(self._closing)
 
     # The engine.
 
@@ -241,6 +219,11 @@ class AvatarSession(
             error = self._lifecycle.last_error
             if error is not None:
                 raise error
+
+    async def _dismiss(self) -> None:
+        self._chain = ()  # where the engine has not begun yet, it buys nothing
+        if self._lifecycle is not None:
+            await self._lifecycle.aclose("it was dismissed", speaks_on=True)
 
     async def _close(self) -> None:
         session, parts = self._session, []
@@ -284,21 +267,3 @@ class AvatarSession(
         if self._session is not None:
             collected = MetricsCollectedEvent(metrics=metrics)
             contained(self._session.emit, "metrics_collected", collected)
-
-
-def _tail(session: AgentSession[Any]) -> object | None:
-    tail = session.output.audio
-    while tail is not None and tail.next_in_chain is not None:
-        tail = tail.next_in_chain
-    return tail
-
-
-async def _unpublish(room: rtc.Room, former: object | None) -> None:
-    """Remove the track of the output we replaced: silent, it would shadow the avatar."""
-    held = [id(value) for value in vars(former).values()] if former is not None else []
-    for publication in list(room.local_participant.track_publications.values()):
-        if id(publication) in held:
-            try:
-                await room.local_participant.unpublish_track(publication.sid)
-            except UnpublishTrackError:
-                log.warning("A track of the agent's former output could not be removed.")

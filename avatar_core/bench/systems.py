@@ -19,7 +19,7 @@ from livekit.agents.voice.avatar import DataStreamAudioOutput
 from livekit.agents.voice.room_io._output import _ParticipantAudioOutput
 from pydantic import SecretStr
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.bench.children import Child
 from avatar_core.bench.stimulus import RATE_HZ
 from avatar_core.bench.workers import (

@@ -13,7 +13,12 @@ CUT_DEADLINE_S = 0.4
 REWIND_S = 0.6
 """How far back a lost take's successor may start, to begin at a silence."""
 
-HEARTBEAT_LOST_S = 0.35
+HEARTBEAT_LOST_S = 0.45
+"""Two beats in a row may get lost: at 1 % loss that befalls a speaker every half an hour."""
+SHAKEN_S = 15.0
+"""A reconnection that takes longer excuses nobody any more."""
+LEAST_AHEAD_S = 0.3
+"""On the wire beyond a worker's latency, whatever its provider says: less would stutter."""
 STALL_S = 1.0
 """An announced worker that holds unheard audio and plays none of it is dead."""
 SAME_SID_S = 1.0

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import (
     AvatarError,
     JoinTimeoutError,
@@ -16,7 +17,7 @@ from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.engine.calling import REPORT, called, closed, defect
-from avatar_core.engine.constants import OWN_RUN_AHEAD_S
+from avatar_core.engine.constants import LEAST_AHEAD_S, OWN_RUN_AHEAD_S
 from avatar_core.engine.entry import Entry
 from avatar_core.engine.provision import Purchase
 from avatar_core.engine.road import Road
@@ -61,7 +62,7 @@ class Lease:
             sink=provider.create_sink(self.ctx),
             tracker=provider.create_tracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
-            run_ahead_s=min(provider.capabilities.run_ahead_s, 2 * OWN_RUN_AHEAD_S),
+            run_ahead_s=_run_ahead_s(provider.capabilities),
         )
 
     @classmethod
@@ -128,6 +129,12 @@ class Lease:
             log.exception("%s cannot watch its avatar; others do.", self.provider.name)
             return await AvatarProvider.watch(self.provider, self.avatar)
 
+    def put_out(self) -> None:
+        """Let no face stand still in the room, whoever ends its session."""
+        link, releaser = self._stage.link, self._stage.releaser
+        for identity in {self.avatar.identity, self.avatar.listener} & {*link.peers()}:
+            releaser.begin(releaser.remove(link.room_name, identity), f"{identity}-out")
+
     async def release(self, reason: str) -> None:
         """End the session; bounded, idempotent, never raises."""
         if not self._released:
@@ -137,3 +144,8 @@ class Lease:
                 closed(self.road.tracker),
                 self._stage.releaser.end(self.provider, self._entry, reason),
             )
+
+
+def _run_ahead_s(can: Capabilities) -> float:
+    """What is pushed and not heard yet is on its way for a latency before it can be ahead."""
+    return max(min(can.run_ahead_s, 2 * OWN_RUN_AHEAD_S), can.playout_latency_s + LEAST_AHEAD_S)

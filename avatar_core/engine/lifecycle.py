@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from avatar_core.contracts.errors import AvatarError
+from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.events import (
     AvatarEvent,
     AvatarFailed,
@@ -85,14 +85,23 @@ class Lifecycle:
         await self._settled.wait()
         return self._lease
 
-    async def aclose(self, reason: str) -> None:
-        """End everything that was bought, within `RELEASE_S`; idempotent."""
+    async def aclose(self, reason: str, *, speaks_on: bool = False) -> None:
+        """End everything that was bought, within `RELEASE_S`; idempotent.
+
+        Args:
+            reason: Why.
+            speaks_on: The agent goes on by voice, until this is called without.
+        """
+        publishing = None if speaks_on else self._voice.opening
+        if not speaks_on:
+            self._voice.shut()
         if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
             return
         self._enter(AvatarState.CLOSING, self._speaker)
+        if self._lease is not None:
+            over = RoadLostError(f"the avatar is over: {reason}.", provider=self._speaker)
+            self._player.lose(self._lease.road, over)
         self._end_lease(reason)
-        publishing = self._voice.opening
-        self._voice.shut()
         unwanted = [task for task in (self._acquiring, self._sweeping, publishing) if task]
         for task in unwanted:
             task.cancel()
@@ -126,9 +135,9 @@ class Lifecycle:
         return await self._voice.open()
 
     async def after_loss(self) -> Road:
-        """The agent's own voice."""
+        """The agent's own voice, or an avatar that has come meanwhile."""
         self._look_at_road()
-        return await self._voice.open()
+        return self._lease.road if self._lease is not None else await self._voice.open()
 
     def _look_at_road(self) -> None:
         """The player may have found the road broken before the supervisor did."""
@@ -169,7 +178,7 @@ class Lifecycle:
 
     async def _acquire(self) -> None:
         started_at = self._stage.clock()
-        while self._waiting:
+        while self._waiting and self._stage.link.connected:
             candidate = self._waiting.pop(0)
             provider = self._buying = candidate.provider
             assert provider is not None
@@ -207,24 +216,11 @@ class Lifecycle:
         self._player.lose(lease.road, error)
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
-        for identity in {lease.avatar.identity, lease.avatar.listener} & {
-            *self._stage.link.peers()
-        }:
-            out = self._releaser.remove(
-                self._stage.link.room_name, identity
-            )  # its face stands still
-            self._releaser.begin(out, f"{identity}-out")
+        lease.put_out()
         self._enter(AvatarState.VOICE, VOICE)
         self._releaser.begin(self._voice.open(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
-
-    def _put_out(self, lease: Lease) -> None:
-        """Whoever ends its session: a face that stands still is not left in the room."""
-        link = self._stage.link
-        for identity in {lease.avatar.identity, lease.avatar.listener} & {*link.peers()}:
-            out = self._releaser.remove(link.room_name, identity)
-            self._releaser.begin(out, f"{identity}-out")
 
     def _failed(self, provider: str, error: AvatarError) -> None:
         self.last_error = error

@@ -10,11 +10,10 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.events import contained
 from avatar_core.contracts.playback import Take, TakeState
+from avatar_core.engine.calling import called
 from avatar_core.engine.constants import (
     CUT_DEADLINE_S,
-    LONG_CHUNK_S,
     SEND_DEADLINE_S,
-    SHORT_CHUNK_S,
 )
 from avatar_core.engine.pump import Pump
 from avatar_core.engine.road import Listener, Road, Roads
@@ -22,8 +21,6 @@ from avatar_core.engine.segment import Feed, Segment
 
 log = logging.getLogger("avatar_core.player")
 
-INAUDIBLE_S = 0.005
-"""A rest so short that no take is begun for it."""
 FUTILE_TAKES = 3
 """A road that ends so many takes in a row, unasked and with nothing new heard, is lost."""
 
@@ -42,7 +39,7 @@ class Player:
         self._open: Segment | None = None
         self._count = 0
         self._paused = False
-        self._cut_wanted = False
+        self._cut_wanted = self._closed = False
         self._pump = Pump(self._run, name="avatar-player")
         self._told_s = 0.0
         self.segment: Segment | None = None
@@ -63,6 +60,9 @@ class Player:
             self._count += 1
             self._open = Segment(self._count, format)
             self._segments.append(self._open)
+            if self._closed:
+                self._open.cleared = True
+                self._finish(self._open)
         if not self._open.cleared:
             self._open.append(pcm, format)
             self._pump.wake()
@@ -108,7 +108,8 @@ class Player:
             self._pump.interrupt()
 
     async def aclose(self) -> None:
-        """Stop; what is unfinished is finished as interrupted."""
+        """Stop; what is unfinished, or comes yet, is finished as interrupted."""
+        self._closed = True
         self.clear()
         await self._pump.aclose()
         while self._segments:
@@ -136,9 +137,9 @@ class Player:
         road: Road | None = None
         take: Take | None = None
         futile = 0
-        while not segment.cleared and not _spoken(segment, take):
+        while not segment.cleared and not segment.is_spoken(take):
             roads = self._roads
-            if roads is None or self._paused or segment.duration_s <= segment.position_s:
+            if roads is None or self._paused or segment.awaits_more:
                 await self._pump.changed()
             elif road is None:
                 road = await self._pump.unless_interrupted(roads.at_start())
@@ -165,7 +166,7 @@ class Player:
         self._cut_wanted = False
         try:
             road.tracker.follow(take)
-            await self._pump.in_time(road.sink.begin(take))
+            await self._pump.in_time(called(road.sink.begin(take)))
             while not take.state.final and road.lost is None:
                 await self._step(segment, road, take, feed)
         except AvatarError as error:
@@ -180,7 +181,7 @@ class Player:
         finally:
             if not take.state.final:
                 take.report(state=TakeState.CUT if road.lost is None else TakeState.LOST)
-                self._pump.beside(road.sink.cut(take))
+                self._pump.beside(called(road.sink.cut(take)))
             self._tell_progress()
             contained(self._listener.take_over, segment, take, road)
             self.take = self.road = None
@@ -189,12 +190,12 @@ class Player:
     async def _step(self, segment: Segment, road: Road, take: Take, feed: Feed) -> None:
         if segment.cleared or self._cut_wanted:
             await self._cut(road, take)
-        elif chunk := feed.next(_budget_s(take, road)):
+        elif chunk := feed.next(road.budget_s(take)):
             take.pushed_s += take.format.duration_s(len(chunk))
-            await self._pump.in_time(road.sink.push(chunk))
+            await self._pump.in_time(called(road.sink.push(chunk)))
         elif feed.exhausted and not take.ended:
             take.ended = True
-            await self._pump.in_time(road.sink.end(take))
+            await self._pump.in_time(called(road.sink.end(take)))
         else:
             await self._pump.changed()
 
@@ -202,7 +203,7 @@ class Player:
         take.cutting = True
         try:
             async with asyncio.timeout(CUT_DEADLINE_S):
-                await road.sink.cut(take)
+                await called(road.sink.cut(take))
                 while take.pushed_s > 0 and not take.state.final and road.lost is None:
                     await self._pump.changed()
         except TimeoutError:
@@ -239,18 +240,3 @@ class Player:
         if self.segment is segment:
             self.segment = None
         contained(self._listener.finished, segment, segment.cleared)
-
-
-def _spoken(segment: Segment, take: Take | None) -> bool:
-    """All of it was played: its last take reached its end, or nothing was in it."""
-    if not segment.ended:
-        return False
-    if take is not None and take.ended and take.state is TakeState.DONE:
-        return True
-    return segment.duration_s - segment.position_s < INAUDIBLE_S
-
-
-def _budget_s(take: Take, road: Road) -> float:
-    """How much may be sent now: little at first, then as much as is ahead."""
-    size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
-    return size_s if take.unheard_s + size_s <= road.run_ahead_s else 0.0

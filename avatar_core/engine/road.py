@@ -9,6 +9,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.engine.constants import LONG_CHUNK_S, SHORT_CHUNK_S
 from avatar_core.engine.segment import Segment
 
 
@@ -31,6 +32,11 @@ class Road:
     format: AudioFormat | None
     run_ahead_s: float
     lost: AvatarError | None = None
+
+    def budget_s(self, take: Take) -> float:
+        """How much may be sent now: little at first, then as much as is ahead."""
+        size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
+        return size_s if take.unheard_s + size_s <= self.run_ahead_s else 0.0
 
 
 class Roads(Protocol):

@@ -17,6 +17,10 @@ SILENCE_RMS = 80.0
 PAUSE_SHARE = 0.1
 """Words in a row have no silence between them: a pause is 20 dB under their loudest."""
 WORD_S = 0.3
+INAUDIBLE_S = 0.005
+"""A rest so short that no take is begun for it."""
+HELD_BACK_S = 0.02
+"""What a resampler keeps until more comes."""
 
 
 class Segment:
@@ -48,6 +52,19 @@ class Segment:
     def duration_s(self) -> float:
         """Seconds pushed so far."""
         return self.format.duration_s(self._forgotten + len(self._pcm))
+
+    @property
+    def awaits_more(self) -> bool:
+        """All there is of it was heard, and it has not ended."""
+        return not self.ended and self.duration_s - self.position_s < HELD_BACK_S
+
+    def is_spoken(self, take: Take | None) -> bool:
+        """All of it was played: its last take reached its end, or nothing was in it."""
+        if not self.ended:
+            return False
+        if take is not None and take.ended and take.state is TakeState.DONE:
+            return True
+        return self.duration_s - self.position_s < INAUDIBLE_S
 
     def append(self, pcm: bytes, format: AudioFormat) -> None:
         """Add audio, whole samples of `format`."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.link import Change, Peer
-from avatar_core.engine.constants import HEARTBEAT_LOST_S, LEFT_S, SAME_SID_S, STALL_S
+from avatar_core.engine.constants import HEARTBEAT_LOST_S, LEFT_S, SAME_SID_S, SHAKEN_S, STALL_S
 from avatar_core.engine.lease import Lease
 
 if TYPE_CHECKING:
@@ -67,10 +66,12 @@ class Supervisor:
 
     def _presence(self, change: Change, peer: Peer | None) -> None:
         if change is Change.RECONNECTING:
-            self._shaken_until = math.inf
+            self._shaken_until = asyncio.get_running_loop().time() + SHAKEN_S
         elif change is Change.RECONNECTED:
             self._shaken_until = asyncio.get_running_loop().time() + SAME_SID_S
             self._player.restart(self._lease.road)
+        elif change is Change.DISCONNECTED:
+            self._verdict("cannot be reached: the agent's own room is closed")
         elif change is Change.MOVED:
             self._verdict("stayed behind when the agent was moved to another room")
         elif peer is None or peer.identity not in self._identities:

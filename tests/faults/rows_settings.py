@@ -8,7 +8,7 @@ from typing import Any
 
 from avatar_provider_mock import MockSettings
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.errors import (
     ConfigError,
     ProviderNotFoundError,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 
 from livekit import rtc
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.sim.link import MemoryLink

@@ -18,7 +18,7 @@ from livekit.agents import AgentSession
 from memory import Scene
 from pydantic import SecretStr
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed

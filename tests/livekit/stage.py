@@ -13,7 +13,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent
 from livekit.agents.voice import SpeechHandle
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry

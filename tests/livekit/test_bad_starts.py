@@ -8,7 +8,7 @@ import traceback
 
 import pytest
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import RoomError, SettingsError, WorkerError
 from avatar_core.contracts.provider import AvatarProvider

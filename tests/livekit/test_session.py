@@ -9,8 +9,9 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
-from avatar_core.agents import session as agents_session
-from avatar_core.agents.session import AvatarSession, create_avatar
+from avatar_core.agents import former
+from avatar_core.agents.create import create_avatar
+from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, RejectedError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.devserver import DevServer
@@ -131,7 +132,7 @@ async def test_what_is_closed_as_it_starts_or_before_buys_nothing(
     registry.register("counting", Counting)
     async with asyncio.timeout(TEST_S), Stage(server, "voice") as stage:
         avatar = create_avatar("counting", livekit=settings_of(server), registry=registry)
-        monkeypatch.setattr(agents_session, "_unpublish", lambda *_: avatar.aclose())
+        monkeypatch.setattr(former, "unpublish", lambda *_: avatar.aclose())
         await avatar.start(AgentSession(), stage.room)
         await avatar.aclose()
         closed = create_avatar("counting", livekit=settings_of(server), registry=registry)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarState, TakeFinished
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.tones import VOCABULARY, hear

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from avatar_core.agents.session import AvatarSession, create_avatar
+from avatar_core.agents.create import create_avatar
+from avatar_core.agents.session import AvatarSession
 from avatar_core.sim.tones import VOCABULARY
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
 from avatar_core.testing.vtime import run

@@ -14,7 +14,8 @@ from typing import Any
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 from livekit.agents.voice.room_io import RoomOptions, TextInputOptions
 
-from avatar_core.agents.session import EventName, create_avatar
+from avatar_core.agents.create import create_avatar
+from avatar_core.agents.session import EventName
 from avatar_core.cli.demo.answers import GREETING
 from avatar_core.cli.demo.calls import (
     AGENT_NAME,

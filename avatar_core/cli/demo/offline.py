@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from avatar_core.agents.session import AvatarSession, create_avatar
+from avatar_core.agents.create import create_avatar
+from avatar_core.agents.session import AvatarSession
 from avatar_core.cli.demo.agent import EVENTS, fact_of
 from avatar_core.cli.demo.calls import INTERRUPT, SAY, Facts
 from avatar_core.cli.demo.course import converse

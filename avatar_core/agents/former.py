@@ -1,0 +1,39 @@
+"""What an agent session had before an avatar's output took its place."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.rtc.participant import UnpublishTrackError
+
+log = logging.getLogger("avatar_core")
+
+
+def runs(session: AgentSession[Any]) -> bool:
+    """Whether somebody speaks in it."""
+    try:
+        return session.current_agent is not None
+    except RuntimeError:
+        return False
+
+
+def tail(session: AgentSession[Any]) -> object | None:
+    """The output at the end of its chain."""
+    last = session.output.audio
+    while last is not None and last.next_in_chain is not None:
+        last = last.next_in_chain
+    return last
+
+
+async def unpublish(room: rtc.Room, replaced: object | None) -> None:
+    """Remove the track of the output we replaced: silent, it would shadow the avatar."""
+    held = [id(value) for value in vars(replaced).values()] if replaced is not None else []
+    for publication in list(room.local_participant.track_publications.values()):
+        if id(publication) in held:
+            try:
+                await room.local_participant.unpublish_track(publication.sid)
+            except UnpublishTrackError:
+                log.warning("A track of the agent's former output could not be removed.")
