@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.site import listen
 from avatar_core.engine.ledger import Ledger
 from tests.processes import Death, family
@@ -150,19 +151,38 @@ async def test_a_server_that_cannot_start_is_told_in_a_line(tmp_path: Path) -> N
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])
-async def test_a_server_that_goes_is_told_in_a_line(arguments: tuple[str, ...], says: str) -> None:
+def livekit_server(demo: psutil.Process) -> psutil.Process:
+    (watchdog,) = [child for child in demo.children() if "watchdog.py" in str(child.cmdline())]
+    (server,) = watchdog.children()
+    return server
+
+
+def agent_server(demo: psutil.Process) -> psutil.Process:
+    (server,) = [child for child in demo.children() if stage.AGENT in child.cmdline()]
+    return server
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "which", "told"),
+    [
+        (*SPEAKS, livekit_server, "livekit-server at"),
+        (*SERVES, livekit_server, "livekit-server at"),
+        (*SPEAKS, agent_server, "the agent server is gone"),
+        (*SERVES, agent_server, "the agent server is gone"),
+    ],
+)
+async def test_a_server_that_goes_is_told_in_a_line(
+    arguments: tuple[str, ...],
+    says: str,
+    which: Callable[[psutil.Process], psutil.Process],
+    told: str,
+) -> None:
     process = await demo(*arguments)
     await until_it_says(process, says)
     members = family(process.pid)
-    (livekit_server,) = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.name() == "livekit-server" or child.exe().endswith("/server")
-    ]
-    livekit_server.kill()
+    which(psutil.Process(process.pid)).kill()
     rest = [line async for line in lines(process)]
     assert await process.wait() == 1, rest
-    assert sum(line.startswith("[AV404]") for line in rest) == 1, rest
+    assert [told in line for line in rest if line.startswith("[AV404]")] == [True], rest
     assert "Traceback" not in "".join(rest)
     assert still_there(members, GONE_S) == []

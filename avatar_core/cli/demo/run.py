@@ -156,27 +156,33 @@ async def _live(view: View, options: Options, recorder: Recorder | None = None) 
             stage.offer(server)
             view.step("livekit-server", server.url, time.monotonic() - began)
             progress("Starting the agent server")
-            await stack.enter_async_context(stage.agent_server())
+            agent = await stack.enter_async_context(stage.agent_server())
             view.step("agent server", "registered", time.monotonic() - began)
-        if page is not None:
-            return await _while_up(server, _page(view, server, options, page))
-        return await _while_up(server, _check(view, server, options, began, recorder))
+        talk = (
+            _check(view, server, options, began, recorder)
+            if page is None
+            else _page(view, server, options, page)
+        )
+        return await _while_up(talk, server.gone(), stage.agent_gone(agent))
 
 
-async def _while_up(server: DevServer, talk: Coroutine[None, None, int]) -> int:
-    """Talk; if the server goes, end that and say so."""
-    talking, watching = asyncio.create_task(talk), asyncio.create_task(server.gone())
+async def _while_up(
+    talk: Coroutine[None, None, int], *gone: Coroutine[None, None, ServerError]
+) -> int:
+    """Talk; if something that is needed goes, end that and say so."""
+    talking, watching = asyncio.create_task(talk), [asyncio.create_task(wait) for wait in gone]
     try:
-        await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
-        if talking.done() and talking.exception() is not None:
-            await asyncio.wait((watching,), timeout=GONE_S)  # for that may be why
-        if watching.done():
-            raise watching.result()
+        await asyncio.wait((talking, *watching), return_when=asyncio.FIRST_COMPLETED)
+        if talking.done() and talking.exception() is not None:  # what is gone may be why
+            await asyncio.wait(watching, timeout=GONE_S, return_when=asyncio.FIRST_COMPLETED)
+        for watch in watching:
+            if watch.done():
+                raise watch.result()
         return talking.result()
     finally:
-        for task in (talking, watching):
+        for task in (talking, *watching):
             task.cancel()
-        await asyncio.wait((talking, watching))
+        await asyncio.wait((talking, *watching))
 
 
 async def _page(view: View, server: DevServer, options: Options, listener: socket.socket) -> int:

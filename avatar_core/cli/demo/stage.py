@@ -36,8 +36,11 @@ def offer(server: DevServer) -> None:
 
 
 @asynccontextmanager
-async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
+async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[asyncio.subprocess.Process]:
     """The agent server, registered; it ends with the block.
+
+    Args:
+        log: What it and its jobs say.
 
     Raises:
         ServerError: It ended as it started.
@@ -63,7 +66,7 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
                         "the agent server ended as it started.",
                         hint=f"Its log is {log}.",
                     )
-        yield
+        yield child
     finally:
         child.stdin.close()
         try:
@@ -72,6 +75,12 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
         except TimeoutError:
             child.kill()
             await child.wait()
+
+
+async def agent_gone(child: asyncio.subprocess.Process) -> ServerError:
+    """Wait until the agent server has ended, which nobody asked for; what to say then."""
+    await child.wait()
+    return ServerError("the agent server is gone.", hint=f"Begin again. Its log is {AGENT_LOG}.")
 
 
 @asynccontextmanager
