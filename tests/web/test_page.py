@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from livekit import api, rtc
 from playwright.async_api import Browser, async_playwright
 
+from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.site import is_built
 from avatar_core.devserver import DevServer
 from tests.web.visit import ARGUMENTS, CHROMIUM, FRAMES, LOUD, PROBE, QUIET, visit
 
 READY_S = 30.0
+GONE = "The agent is gone. Begin again."
 
 pytestmark = [
     pytest.mark.livekit,
@@ -61,6 +65,17 @@ async def browser() -> AsyncIterator[Browser]:
         running = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running
         await running.close()
+
+
+def agent_token(server: DevServer, room: str) -> str:
+    """Of one that LiveKit takes for an agent, and that does nothing."""
+    return (
+        api.AccessToken(server.api_key, server.api_secret)
+        .with_identity("agent")
+        .with_kind("agent")
+        .with_grants(api.VideoGrants(room_join=True, room=room))
+        .to_jwt()
+    )
 
 
 async def test_a_face_speaks_is_cut_killed_and_answers(browser: Browser, address: str) -> None:
@@ -111,3 +126,18 @@ async def test_a_voice_has_bars_and_two_pages_their_own_agents(
         assert await other.page.locator(".state[data-state='speaking']").count() == 1
         await one.page.reload()
         await one.start()
+
+
+async def test_an_agent_that_goes_is_told(
+    browser: Browser, address: str, server: DevServer
+) -> None:
+    room = f"page-{secrets.token_hex(4)}"
+    agent = rtc.Room()
+    await agent.connect(server.url, agent_token(server, room))
+    async with visit(browser, address) as person:
+        await person.is_sent_to(server.url, stage.person_token(server, room))
+        await person.press("Start")
+        await person.until(".state")
+        await agent.disconnect()
+        await person.until(".start")
+        assert await person.page.get_by_role("alert").inner_text() == GONE

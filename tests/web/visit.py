@@ -64,6 +64,11 @@ class Visit:
             await self.page.get_by_role("button", name="Switch provider").click()
         await self.until(f"[data-provider='{provider}'][data-state='speaking']")
 
+    async def is_sent_to(self, url: str, token: str) -> None:
+        """The next start leads into that room, whatever the demo would do."""
+        session = {"url": url, "token": token, "provider": "local"}
+        await self.page.route("**/api/session", lambda asked: asked.fulfill(json=session))
+
     async def until(self, selector: str, timeout_s: float = 20.0) -> None:
         try:
             await self.page.wait_for_selector(selector, timeout=1000 * timeout_s)

@@ -1,6 +1,7 @@
 import { DisconnectReason, Room, RoomEvent, RpcError } from 'livekit-client';
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react';
 
+import { agentOf, missAgent } from './agent';
 import { type Fact, type Known, learn, nothingKnown } from './facts';
 
 export type Phase = 'idle' | 'joining' | 'talking' | 'over';
@@ -80,10 +81,15 @@ export function useTalk(): Talk {
       tell(JSON.parse(payload) as Fact);
       return 'ok';
     });
-    next.on(RoomEvent.Disconnected, (reason) => {
-      if (current.current !== next || reason === DisconnectReason.CLIENT_INITIATED) return;
-      setTrouble((reason !== undefined && LEFT[reason]) || GONE);
+    const end = (why: string) => {
+      if (current.current !== next) return;
+      setTrouble(why);
       setPhase('over');
+      void next.disconnect();
+    };
+    next.on(RoomEvent.Disconnected, (reason) => {
+      if (reason === DisconnectReason.CLIENT_INITIATED) return;
+      end((reason !== undefined && LEFT[reason]) || GONE);
     });
     try {
       const session = await open(provider);
@@ -93,9 +99,9 @@ export function useTalk(): Talk {
       await next.startAudio();
       setRoom(next);
       setPhase('talking');
+      missAgent(next, end);
     } catch (error) {
-      setTrouble(error instanceof Error ? error.message : GONE);
-      setPhase('over');
+      end(error instanceof Error ? error.message : GONE);
     }
   }, [provider]);
 
@@ -136,12 +142,6 @@ export function useTalk(): Talk {
 
 function reduce(known: Known, fact: Fact | null): Known {
   return fact ? learn(known, fact) : nothingKnown;
-}
-
-/** The agent itself, not its avatar. */
-function agentOf(room: Room | null): string | undefined {
-  const agents = [...(room?.remoteParticipants.values() ?? [])].filter((one) => one.isAgent);
-  return agents.find((one) => !one.attributes['lk.publish_on_behalf'])?.identity;
 }
 
 interface Session {
