@@ -22,6 +22,7 @@ from avatar_core.settings import LiveKitSettings
 AGENT = "avatar_core.cli.demo.agent"
 REGISTER_S = 30.0
 STOP_S = 12.0
+COME_S, LEAVE_S = 10, 2
 AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
 
 
@@ -91,7 +92,10 @@ async def client_of(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
 
 
 async def dispatch(client: api.LiveKitAPI, room: str, job: Job | None = None) -> None:
-    """Send the agent into a room."""
+    """Send the agent into a room, which ends where nobody else comes, or all others have left."""
+    await client.room.create_room(
+        api.CreateRoomRequest(name=room, empty_timeout=COME_S, departure_timeout=LEAVE_S)
+    )
     metadata = json.dumps(job._asdict()) if job else ""
     await client.agent_dispatch.create_dispatch(
         api.CreateAgentDispatchRequest(agent_name=AGENT_NAME, room=room, metadata=metadata)
