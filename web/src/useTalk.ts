@@ -69,6 +69,7 @@ export function useTalk(): Talk {
     setPhase('joining');
     setTrouble('');
     tell(null);
+    const left = current.current?.name ?? '';
     await current.current?.disconnect();
     const next = new Room({
       adaptiveStream: false,
@@ -92,7 +93,7 @@ export function useTalk(): Talk {
       end((reason !== undefined && LEFT[reason]) || GONE);
     });
     try {
-      const session = await open(provider);
+      const session = await open(provider, left);
       setBegun(session.provider);
       choose((chosen) => chosen || session.provider);
       await next.connect(session.url, session.token);
@@ -150,13 +151,14 @@ interface Session {
   provider: string;
 }
 
-async function open(provider: string): Promise<Session> {
+/** Ask for a room and its agent; the one that was left is ended. */
+async function open(provider: string, leaves: string): Promise<Session> {
   let answer: Response;
   try {
     answer = await fetch('api/session', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ provider }),
+      body: JSON.stringify({ provider, leaves }),
     });
   } catch {
     throw new Error('The demo is gone. Start it again with `make demo`.');
