@@ -38,6 +38,8 @@ FRAMES = """() => {
     return video ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
 }"""
 
+FOCUS = "() => document.activeElement.ariaLabel || document.activeElement.textContent"
+
 
 class Visit:
     """A person at the page.
@@ -78,6 +80,10 @@ class Visit:
 
     async def press(self, name: str) -> None:
         await self.page.get_by_role("button", name=name).click()
+
+    async def focus(self) -> str:
+        """The name of what has it."""
+        return str(await self.page.evaluate(FOCUS))
 
     async def measure(self, script: str) -> float:
         return float(await self.page.evaluate(script))
