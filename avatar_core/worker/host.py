@@ -144,7 +144,7 @@ async def start_worker(
         await child.stdin.drain()
         said = await _until_ready(child, token)
     except BaseException as error:
-        await asyncio.shield(asyncio.gather(record.stop(), child.wait()))
+        await _to_its_end(asyncio.gather(record.stop(), child.wait()))
         if isinstance(error, ConnectionError):
             raise WorkerError("the worker process died as it started.") from error
         raise
@@ -172,6 +172,22 @@ async def worker_exited(state: Mapping[str, Any]) -> str:
     else:
         await tasks.exited(state)
     return "its worker exited"
+
+
+async def _to_its_end(work: asyncio.Future[Any]) -> None:
+    """Wait for it, however often this is cancelled meanwhile.
+
+    Raises:
+        CancelledError: It was; the work is done.
+    """
+    cancelled = None
+    while not work.done():
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:

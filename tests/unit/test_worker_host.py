@@ -14,6 +14,7 @@ import pytest
 
 from avatar_core.contracts.errors import WorkerError
 from avatar_core.worker import host
+from tests.leftovers import children, running_since
 
 MUCH = 300_000
 PATIENCE_S = 20.0
@@ -90,3 +91,37 @@ async def test_it_is_ready_after_a_line_that_never_ended(child: Child) -> None:
     child(READY.replace("print", bar + "print") + "sys.stdin.read()")
     async with asyncio.timeout(PATIENCE_S):
         await host.stop_worker(await start())
+
+
+async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, stopping, let_it_stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    stop = host.ProcessRecord.stop
+
+    async def never_ready(*_: object) -> bytes:
+        waiting.set()
+        return await asyncio.Future()
+
+    async def slowly(record: host.ProcessRecord) -> None:
+        stopping.set()
+        await let_it_stop.wait()
+        await stop(record)
+
+    monkeypatch.setattr(host, "_until_ready", never_ready)
+    monkeypatch.setattr(host.ProcessRecord, "stop", slowly)
+    child("import sys\nsys.stdin.readlines()")
+    before = children()
+    starting = asyncio.create_task(start())
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting.wait()
+        starting.cancel()
+        await stopping.wait()
+        for _ in range(5):
+            starting.cancel()
+            await asyncio.sleep(0)
+        assert not starting.done()
+        let_it_stop.set()
+        await asyncio.wait((starting,))
+    assert starting.cancelled()
+    assert running_since(before) == []
