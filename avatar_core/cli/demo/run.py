@@ -78,7 +78,8 @@ def run(options: Options) -> int:
         view.error(error)
         return 1
     except TimeoutError:
-        view.error(ServerError("a step of the demo took too long.", hint=f"See {stage.AGENT_LOG}."))
+        why = ServerError("a step of the demo took too long.", hint=f"See {stage.agent_log()}.")
+        view.error(why)
         return 1
     except KeyboardInterrupt:
         view.line("Stopped.")

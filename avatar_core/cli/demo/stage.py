@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from aiohttp import ClientError
@@ -16,14 +17,13 @@ from livekit import api
 from avatar_core.cli.demo.calls import AGENT_NAME, PERSON, REGISTERED, Job
 from avatar_core.contracts.errors import ServerError
 from avatar_core.devserver import DevServer
-from avatar_core.devserver.find import cache_dir
+from avatar_core.devserver.runs import new_log
 from avatar_core.settings import LiveKitSettings
 
 AGENT = "avatar_core.cli.demo.agent"
 REGISTER_S = 30.0
 STOP_S = 12.0
 COME_S, LEAVE_S = 10, 2
-AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
 
 
 def offer(server: DevServer) -> None:
@@ -36,25 +36,27 @@ def offer(server: DevServer) -> None:
     LiveKitSettings.load()
 
 
-@asynccontextmanager
-async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The agent server, registered; it ends with the block.
+@cache
+def agent_log() -> Path:
+    """What the agent server and its jobs say."""
+    return new_log("demo", str(os.getpid()))
 
-    Args:
-        log: What it and its jobs say.
+
+@asynccontextmanager
+async def agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
+    """The agent server, registered; it ends with the block.
 
     Raises:
         ServerError: It ended as it started.
     """
     # In a process of its own: livekit-agents turns SIGINT off while it starts a job.
-    log.parent.mkdir(parents=True, exist_ok=True)
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         AGENT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=log.open("wb"),
+        stderr=agent_log().open("wb"),
         start_new_session=True,
     )
     assert child.stdin is not None
@@ -65,7 +67,7 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[asyncio.subproces
                 if not line:
                     raise ServerError(
                         "the agent server ended as it started.",
-                        hint=f"Its log is {log}.",
+                        hint=f"Its log is {agent_log()}.",
                     )
         yield child
     finally:
@@ -81,7 +83,7 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[asyncio.subproces
 async def agent_gone(child: asyncio.subprocess.Process) -> ServerError:
     """Wait until the agent server has ended, which nobody asked for; what to say then."""
     await child.wait()
-    return ServerError("the agent server is gone.", hint=f"Begin again. Its log is {AGENT_LOG}.")
+    return ServerError("the agent server is gone.", hint=f"Begin again. Its log is {agent_log()}.")
 
 
 @asynccontextmanager
