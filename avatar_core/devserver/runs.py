@@ -35,13 +35,14 @@ def new_run_dir() -> Path:
     return run_dir
 
 
-def new_log(run_dir: Path) -> Path:
-    """An empty log for that run; it outlives the run, and only the newest are kept."""
+def new_log(kind: str, name: str) -> Path:
+    """An empty log; it outlives what it is of, and only the newest of a kind are kept."""
     folder = cache_dir() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    log_path = folder / f"livekit-server-{run_dir.name}.log"
+    log_path = folder / f"{kind}-{name}.log"
+    log_path.unlink(missing_ok=True)
     log_path.touch(mode=0o600)
-    for old in sorted(folder.glob("livekit-server-*.log"), key=_age_key)[:-KEPT_LOGS]:
+    for old in sorted(folder.glob(f"{kind}-*.log"), key=_age_key)[:-KEPT_LOGS]:
         old.unlink(missing_ok=True)
     return log_path
 

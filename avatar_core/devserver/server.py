@@ -182,7 +182,7 @@ class DevServer:
 
     def _spawn(self, binary: Path, port: int, udp_port: int) -> Path:
         run_dir = runs.new_run_dir()
-        self.log_path = runs.new_log(run_dir)
+        self.log_path = runs.new_log("livekit-server", run_dir.name)
         try:
             write_config(
                 run_dir / "config.yaml",

@@ -59,7 +59,7 @@ async def _run(config: dict[str, Any]) -> None:
 
 async def _tell(ready: asyncio.Event) -> None:
     await ready.wait()
-    sys.stdout.write("READY\n")
+    sys.stdout.write("\nREADY\n")  # a line of its own, whatever a library left unfinished
     sys.stdout.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import ctypes
 import json
 import os
@@ -10,6 +11,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,10 +21,12 @@ from avatar_core.contracts.errors import WorkerError
 from avatar_core.worker import tasks
 
 CHILD = "avatar_core.rtc.child"
-READY = b"READY"
+READY = b"\nREADY\n"
 PR_SET_PDEATHSIG = 1
 STOP_S = 1.0
+BLOCK = 65536
 TAIL_LINES = 12
+LONGEST_LINE = 400
 POLL_S = 0.2
 
 _drains: dict[str, asyncio.Task[None]] = {}
@@ -138,13 +142,13 @@ async def start_worker(
     try:
         child.stdin.write(json.dumps(config).encode() + b"\n")
         await child.stdin.drain()
-        await _until_ready(child, token)
+        said = await _until_ready(child, token)
     except BaseException as error:
-        await asyncio.shield(asyncio.gather(record.stop(), child.wait()))
+        await _to_its_end(asyncio.gather(record.stop(), child.wait()))
         if isinstance(error, ConnectionError):
             raise WorkerError("the worker process died as it started.") from error
         raise
-    drain = asyncio.create_task(_drain(child), name=f"worker {child.pid}")
+    drain = asyncio.create_task(_drain(child, said), name=f"worker {child.pid}")
     _drains[nonce] = drain
     drain.add_done_callback(lambda _: _drains.pop(nonce, None))
     return record.state
@@ -170,13 +174,33 @@ async def worker_exited(state: Mapping[str, Any]) -> str:
     return "its worker exited"
 
 
-async def _until_ready(child: asyncio.subprocess.Process, token: str) -> None:
+async def _to_its_end(work: asyncio.Future[Any]) -> None:
+    """Wait for it, however often this is cancelled meanwhile.
+
+    Raises:
+        CancelledError: It was; the work is done.
+    """
+    cancelled = None
+    while not work.done():
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
+    """Wait until it says so; returns what it has said since."""
     assert child.stdout is not None
-    words: list[str] = []
-    async for line in child.stdout:
-        if line.strip() == READY:
-            return
-        words.append(line.decode(errors="replace").rstrip().replace(token, "<token>"))
+    said = b"\n"
+    while block := await child.stdout.read(BLOCK):
+        said = (said + block).replace(token.encode(), b"<token>")
+        _, ready, since = said.partition(READY)
+        if ready:
+            return since
+        said = said[-BLOCK:]
+    words = [line[-LONGEST_LINE:] for line in said.decode(errors="replace").strip().splitlines()]
     last = "\n  ".join(words[-TAIL_LINES:]) or "(it said nothing)"
     raise WorkerError(
         f"the worker process died as it started. It said:\n  {last}\n",
@@ -184,10 +208,15 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> None:
     )
 
 
-async def _drain(child: asyncio.subprocess.Process) -> None:
+async def _drain(child: asyncio.subprocess.Process, said: bytes) -> None:
+    """Pass on what it says, as it says it; whatever becomes of that, its pipe is kept empty."""
     assert child.stdout is not None
-    async for line in child.stdout:
-        sys.stderr.buffer.write(line)
+    text = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    while said := said or await child.stdout.read(BLOCK):
+        with suppress(Exception):  # stderr may be None, closed, or full
+            sys.stderr.write(text.decode(said))
+            sys.stderr.flush()
+        said = b""
     await child.wait()
 
 

@@ -6,13 +6,15 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
+from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.site import listen
+from avatar_core.engine.ledger import Ledger
 from tests.processes import Death, family
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
@@ -27,15 +29,20 @@ DEMO = (sys.executable, "-c", START, "demo")
 GONE_S = 10.0
 SPEAKS = ("--seconds", "600"), "says"
 SERVES = ("--no-open",), "Your agent is at"
+FILM = "a.mp4"
+RECORDS = ("--record", FILM), "heard"
 
 
-async def demo(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+async def demo(
+    *arguments: str, cwd: Path | None = None, **environment: str
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *DEMO,
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        cwd=cwd,
         env={**os.environ, "COLUMNS": "160", **environment},
     )
 
@@ -94,17 +101,33 @@ async def test_a_taken_port_is_told_in_a_line_before_anything_starts() -> None:
     assert "is taken" in told[0]
 
 
-@pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])
-async def test_ctrl_c_leaves_nothing(arguments: tuple[str, ...], says: str) -> None:
-    process = await demo(*arguments)
+@pytest.mark.parametrize(
+    ("arguments", "says", "number"),
+    [
+        (*SPEAKS, signal.SIGINT),
+        (*SERVES, signal.SIGINT),
+        (*SPEAKS, signal.SIGHUP),
+        (*SERVES, signal.SIGTERM),
+        (*RECORDS, signal.SIGTERM),
+    ],
+)
+async def test_a_signal_leaves_nothing_but_the_film(
+    arguments: tuple[str, ...], says: str, number: int, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    process = await demo(*arguments, AVATAR_LEDGER=str(tmp_path / "ledger"), cwd=tmp_path)
     await until_it_says(process, says)
+    assert len(ledger.entries()) == (0 if "--no-open" in arguments else 1)
     members = family(process.pid)
     assert len(members) >= 3, members
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     rest = "".join([line async for line in lines(process)])
-    assert await process.wait() == 130, rest
+    assert await process.wait() == 128 + number, rest
+    assert rest.endswith("Stopped.\n")
     assert "Traceback" not in rest
     assert still_there(members, GONE_S) == []
+    assert ledger.entries() == []
+    assert (tmp_path / FILM).exists() == (FILM in arguments)
 
 
 @pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])
@@ -128,19 +151,38 @@ async def test_a_server_that_cannot_start_is_told_in_a_line(tmp_path: Path) -> N
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])
-async def test_a_server_that_goes_is_told_in_a_line(arguments: tuple[str, ...], says: str) -> None:
+def livekit_server(demo: psutil.Process) -> psutil.Process:
+    (watchdog,) = [child for child in demo.children() if "watchdog.py" in str(child.cmdline())]
+    (server,) = watchdog.children()
+    return server
+
+
+def agent_server(demo: psutil.Process) -> psutil.Process:
+    (server,) = [child for child in demo.children() if stage.AGENT in child.cmdline()]
+    return server
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says", "which", "told"),
+    [
+        (*SPEAKS, livekit_server, "livekit-server at"),
+        (*SERVES, livekit_server, "livekit-server at"),
+        (*SPEAKS, agent_server, "the agent server is gone"),
+        (*SERVES, agent_server, "the agent server is gone"),
+    ],
+)
+async def test_a_server_that_goes_is_told_in_a_line(
+    arguments: tuple[str, ...],
+    says: str,
+    which: Callable[[psutil.Process], psutil.Process],
+    told: str,
+) -> None:
     process = await demo(*arguments)
     await until_it_says(process, says)
     members = family(process.pid)
-    (livekit_server,) = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.name() == "livekit-server" or child.exe().endswith("/server")
-    ]
-    livekit_server.kill()
+    which(psutil.Process(process.pid)).kill()
     rest = [line async for line in lines(process)]
     assert await process.wait() == 1, rest
-    assert sum(line.startswith("[AV404]") for line in rest) == 1, rest
+    assert [told in line for line in rest if line.startswith("[AV404]")] == [True], rest
     assert "Traceback" not in "".join(rest)
     assert still_there(members, GONE_S) == []

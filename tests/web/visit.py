@@ -38,6 +38,8 @@ FRAMES = """() => {
     return video ? video.getVideoPlaybackQuality().totalVideoFrames : 0;
 }"""
 
+FOCUS = "() => document.activeElement.ariaLabel || document.activeElement.textContent"
+
 
 class Visit:
     """A person at the page.
@@ -64,6 +66,11 @@ class Visit:
             await self.page.get_by_role("button", name="Switch provider").click()
         await self.until(f"[data-provider='{provider}'][data-state='speaking']")
 
+    async def is_sent_to(self, url: str, token: str) -> None:
+        """The next start leads into that room, whatever the demo would do."""
+        session = {"url": url, "token": token, "provider": "local"}
+        await self.page.route("**/api/session", lambda asked: asked.fulfill(json=session))
+
     async def until(self, selector: str, timeout_s: float = 20.0) -> None:
         try:
             await self.page.wait_for_selector(selector, timeout=1000 * timeout_s)
@@ -73,6 +80,10 @@ class Visit:
 
     async def press(self, name: str) -> None:
         await self.page.get_by_role("button", name=name).click()
+
+    async def focus(self) -> str:
+        """The name of what has it."""
+        return str(await self.page.evaluate(FOCUS))
 
     async def measure(self, script: str) -> float:
         return float(await self.page.evaluate(script))

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 import { AgentVisualizer } from './AgentVisualizer';
 import { Caption } from './Caption';
 import { Controls } from './Controls';
+import { Face } from './Face';
 import { Latencies } from './Latencies';
 import { State } from './State';
 import { TextBox } from './TextBox';
@@ -14,7 +15,10 @@ export function App() {
   const { interrupt } = talk;
 
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => event.key === 'Escape' && interrupt();
+    const onKey = ({ key, isComposing, target }: KeyboardEvent) => {
+      const closesSomething = isComposing || target instanceof HTMLSelectElement;
+      if (key === 'Escape' && !closesSomething) interrupt();
+    };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
   }, [interrupt]);
@@ -52,7 +56,9 @@ function Conversation({ talk }: { talk: Talk }) {
         <Controls talk={talk} />
         <TextBox say={talk.say} />
         <Latencies latencies={known.latencies} />
-        {known.fault && <p className="fault">{known.fault}</p>}
+        <p className="fault" role="status">
+          {known.fault}
+        </p>
         <Notice text={talk.notice} />
         <p className="trouble" role="alert">
           {talk.trouble}
@@ -64,6 +70,7 @@ function Conversation({ talk }: { talk: Talk }) {
 
 function Start({ talk }: { talk: Talk }) {
   const joining = talk.phase === 'joining';
+  const over = talk.phase === 'over';
   return (
     <section className="start">
       <h2>A voice agent with a face</h2>
@@ -71,9 +78,10 @@ function Start({ talk }: { talk: Talk }) {
         It speaks from this machine and listens to what you type. Interrupt it in mid-sentence, or
         kill its avatar while it speaks: its voice goes on.
       </p>
+      {over && <Face talk={talk} />}
       <Notice text={talk.notice} />
-      <button onClick={() => void talk.start()} disabled={joining} autoFocus>
-        {joining ? 'Joining …' : talk.phase === 'over' ? 'Begin again' : 'Start'}
+      <button onClick={() => joining || void talk.start()} aria-disabled={joining} autoFocus>
+        {joining ? 'Joining …' : over ? 'Begin again' : 'Start'}
       </button>
       <p className="trouble" role="alert">
         {talk.trouble}

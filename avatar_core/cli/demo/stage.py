@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from aiohttp import ClientError
@@ -16,13 +17,13 @@ from livekit import api
 from avatar_core.cli.demo.calls import AGENT_NAME, PERSON, REGISTERED, Job
 from avatar_core.contracts.errors import ServerError
 from avatar_core.devserver import DevServer
-from avatar_core.devserver.find import cache_dir
+from avatar_core.devserver.runs import new_log
 from avatar_core.settings import LiveKitSettings
 
 AGENT = "avatar_core.cli.demo.agent"
 REGISTER_S = 30.0
 STOP_S = 12.0
-AGENT_LOG = cache_dir() / "logs" / f"demo-{os.getpid()}.log"
+COME_S, LEAVE_S = 10, 2
 
 
 def offer(server: DevServer) -> None:
@@ -35,22 +36,27 @@ def offer(server: DevServer) -> None:
     LiveKitSettings.load()
 
 
+@cache
+def agent_log() -> Path:
+    """What the agent server and its jobs say."""
+    return new_log("demo", str(os.getpid()))
+
+
 @asynccontextmanager
-async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
+async def agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
     """The agent server, registered; it ends with the block.
 
     Raises:
         ServerError: It ended as it started.
     """
     # In a process of its own: livekit-agents turns SIGINT off while it starts a job.
-    log.parent.mkdir(parents=True, exist_ok=True)
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         AGENT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=log.open("wb"),
+        stderr=agent_log().open("wb"),
         start_new_session=True,
     )
     assert child.stdin is not None
@@ -61,9 +67,9 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
                 if not line:
                     raise ServerError(
                         "the agent server ended as it started.",
-                        hint=f"Its log is {log}.",
+                        hint=f"Its log is {agent_log()}.",
                     )
-        yield
+        yield child
     finally:
         child.stdin.close()
         try:
@@ -74,6 +80,12 @@ async def agent_server(log: Path = AGENT_LOG) -> AsyncIterator[None]:
             await child.wait()
 
 
+async def agent_gone(child: asyncio.subprocess.Process) -> ServerError:
+    """Wait until the agent server has ended, which nobody asked for; what to say then."""
+    await child.wait()
+    return ServerError("the agent server is gone.", hint=f"Begin again. Its log is {agent_log()}.")
+
+
 @asynccontextmanager
 async def client_of(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
     """A client of the server's API."""
@@ -82,7 +94,10 @@ async def client_of(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
 
 
 async def dispatch(client: api.LiveKitAPI, room: str, job: Job | None = None) -> None:
-    """Send the agent into a room."""
+    """Send the agent into a room, which ends where nobody else comes, or all others have left."""
+    await client.room.create_room(
+        api.CreateRoomRequest(name=room, empty_timeout=COME_S, departure_timeout=LEAVE_S)
+    )
     metadata = json.dumps(job._asdict()) if job else ""
     await client.agent_dispatch.create_dispatch(
         api.CreateAgentDispatchRequest(agent_name=AGENT_NAME, room=room, metadata=metadata)

@@ -81,6 +81,7 @@ class Talk:
         self._session = session
         self._teller = teller
         self._asked_at: float | None = None
+        self._turn = 0
         session.on("agent_state_changed", lambda event: self._changed(event.new_state))
 
     async def say(self, text: str) -> Facts:
@@ -89,34 +90,42 @@ class Talk:
         said_at = time.time()
         handle = self._session.say(text, audio=_frames(speech))
         await handle
-        return {"interrupted": handle.interrupted, "history": self._last(), "said_at": said_at}
+        return {"interrupted": handle.interrupted, "history": _said(handle), "said_at": said_at}
 
     async def interrupt(self, _: str = "") -> Facts:
         """Fall silent."""
         began_at = time.monotonic()
-        await self._session.interrupt()
+        await self._take_turn()
         self._measure("silent after", began_at)
         return {}
 
     async def answer(self, _: AgentSession[None], event: TextInputEvent) -> None:
-        """Answer what somebody typed; what is being said gives way."""
-        self._asked_at = time.monotonic()
-        await self._session.interrupt()
-        await self.begin(answer_to(event.text))
+        """Answer what somebody typed; what is being said, or is about to be, gives way."""
+        asked_at = time.monotonic()
+        turn = await self._take_turn()
+        await self._begin(answer_to(event.text), turn, asked_at)
 
     async def begin(self, text: str) -> None:
         """Begin to say it."""
+        await self._begin(text, self._turn)
+
+    async def _take_turn(self) -> int:
+        """Fall silent; nothing begins any more that was asked for in an earlier turn."""
+        self._turn = turn = self._turn + 1
+        self._asked_at = None
+        await self._session.interrupt()
+        return turn
+
+    async def _begin(self, text: str, turn: int, asked_at: float | None = None) -> None:
         speech = await asyncio.to_thread(Speech().speak, text)
-        handle = self._session.say(text, audio=_frames(speech))
-        handle.add_done_callback(self._done)
+        if turn == self._turn:
+            self._asked_at = asked_at
+            handle = self._session.say(text, audio=_frames(speech))
+            handle.add_done_callback(self._done)
 
     def _done(self, handle: SpeechHandle) -> None:
-        if handle.interrupted:
-            self._teller.tell("heard", text=self._last())
-
-    def _last(self) -> str:
-        said = [item.text_content for item in self._session.history.items if item.type == "message"]
-        return (said[-1] if said else "") or ""
+        if handle.interrupted and (heard := _said(handle)):
+            self._teller.tell("heard", text=heard)
 
     def _changed(self, state: str) -> None:
         if state == "speaking" and self._asked_at is not None:
@@ -125,6 +134,11 @@ class Talk:
 
     def _measure(self, name: str, since_s: float) -> None:
         self._teller.tell("latency", name=name, ms=round(1000 * (time.monotonic() - since_s)))
+
+
+def _said(handle: SpeechHandle) -> str:
+    """What was heard of it, empty if nothing was."""
+    return "".join(item.text_content or "" for item in handle.chat_items if item.type == "message")
 
 
 async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:

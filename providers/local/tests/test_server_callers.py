@@ -87,3 +87,11 @@ class TestACallerThatLeaves:
             go.set()
             assert (await staying).status == 201
             assert len(workers()) == 1
+
+
+@pytest.mark.parametrize("packed", ["gzip", "deflate"])
+async def test_a_body_that_is_not_packed_as_it_says(packed: str) -> None:
+    async with desk(Hanging()) as local:
+        refused = await local.call("POST", "/v1/sessions", b"no such", Content_Encoding=packed)
+        assert (refused.status, refused.code) == (400, "invalid_json")
+        assert "Content-Encoding" in refused.message

@@ -153,6 +153,9 @@ async def _body(request: web.Request) -> bytes:
     except TimeoutError:
         what = f"The body did not come within {BODY_S:g} s."
         raise RefusedError(408, "late_body", what) from None
+    except web.RequestPayloadError:
+        what = "The body is not packed as its header Content-Encoding or Transfer-Encoding says."
+        raise RefusedError(400, "invalid_json", what) from None
     except web.HTTPRequestEntityTooLarge:
         what = f"The body is longer than {MAX_BODY} bytes."
         raise RefusedError(413, "body_too_large", what) from None
