@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from livekit import rtc
@@ -53,9 +54,10 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
         )
     link = link_for(room)
     ledger = Ledger(settings.ledger or default_folder())
-    url, mint, put_out = "", _no_token, _nobody_bought
+    url, put_out = "", _nobody_bought
+    mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
-        url, mint = livekit.url, partial(_mint, livekit, link)
+        url, mint = livekit.url, mint_for(livekit, link)
         put_out = partial(remove, livekit)
 
     async def join_again(spec: TokenSpec) -> RoomLink:
@@ -73,9 +75,9 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
     )
 
 
-def _mint(livekit: LiveKitSettings, link: RoomLink, spec: TokenSpec) -> str:
-    """For the room that the agent is in by now: it may have been moved."""
-    return TokenMint(livekit, link.room_name).mint(spec)
+def mint_for(livekit: LiveKitSettings, link: RoomLink) -> Callable[[TokenSpec], str]:
+    """Makes tokens of the room that the agent is in by then: it may be moved."""
+    return lambda spec: TokenMint(livekit, link.room_name).mint(spec)
 
 
 async def _nobody_bought(room: str, identity: str) -> bool:

@@ -109,6 +109,24 @@ def test_no_word_is_lost_whatever_fails(
     run(main())
 
 
+def test_an_avatar_that_is_dismissed_leaves_a_voice() -> None:
+    async def main() -> None:
+        async with Conversation(mock()) as talk:
+            await talk.over(talk.say(TURN_WORDS))
+            torn = talk.say(TURN_WORDS)
+            await talk.until_heard(torn, 5)
+            await talk.avatar.aclose()
+            assert talk.avatar.state is AvatarState.CLOSED
+            assert talk.room.members.keys() == {"agent"}
+            await talk.over(torn)
+            after = await talk.over(talk.say(TURN_WORDS))
+            assert talk.faults() == []
+            assert after.history == " ".join(after.words)
+            assert talk.avatar.provider == "voice"
+
+    run(main())
+
+
 def test_what_a_foreigner_says_arrives_and_is_rejected(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

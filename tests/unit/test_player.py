@@ -129,3 +129,10 @@ async def test_speech_before_there_are_roads_is_kept() -> None:
     await world.finished(segment, within_s=1.2)
     world.check_whole(segment)
     await world.aclose()
+
+
+async def test_what_comes_after_the_close_is_over_at_once(world: World) -> None:
+    await world.player.aclose()
+    segment = world.say(1.0)
+    await world.finished(segment, within_s=0.01)
+    assert world.ear.interrupted[segment] is True

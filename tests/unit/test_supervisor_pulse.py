@@ -7,7 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from virtual import now, virtual
-from watched import Watched
+from watched import SOON_S, Watched
+
+from avatar_core.contracts.link import Change
+from avatar_core.worker.reporter import BEAT_S
 
 pytestmark = virtual
 
@@ -41,7 +44,48 @@ async def test_no_sign_of_life_is_fine_while_nothing_is_owed() -> None:
     await asyncio.sleep(10.0)
     assert watched.verdicts == []
     take.pushed_s = 1.0
-    await asyncio.sleep(0.45)
+    await asyncio.sleep(0.55)
+    assert len(watched.verdicts) == 1
+    await watched.close()
+
+
+async def test_two_beats_in_a_row_may_get_lost() -> None:
+    watched = await Watched.begin()
+    take = watched.speak()
+    await watched.play(1.0)
+    watched.beating.cancel()
+    for _ in range(10):
+        watched.pulse.alive_at = now()
+        await asyncio.sleep(3 * BEAT_S)
+        take.report(take.position_s + 3 * BEAT_S)
+    assert watched.verdicts == []
+    await watched.close()
+
+
+@pytest.mark.parametrize("shaken_s", [0.0, 2.0])
+async def test_who_is_cut_off_from_the_room_waits_for_nobody(shaken_s: float) -> None:
+    watched = await Watched.begin()
+    watched.speak()
+    await watched.play(1.0)
+    if shaken_s:
+        watched.agent.changed(Change.RECONNECTING, None)
+        await asyncio.sleep(shaken_s)
+    watched.room.remove("agent")
+    await asyncio.sleep(SOON_S)
+    assert len(watched.verdicts) == 1
+    assert "own room is closed" in watched.verdicts[0][1]
+    await watched.close()
+
+
+async def test_a_reconnection_without_end_excuses_nobody() -> None:
+    watched = await Watched.begin()
+    watched.speak()
+    await watched.play(1.0)
+    watched.pulse.beats = False
+    watched.agent.changed(Change.RECONNECTING, None)
+    await asyncio.sleep(10.0)
+    assert watched.verdicts == []
+    await asyncio.sleep(6.0)
     assert len(watched.verdicts) == 1
     await watched.close()
 

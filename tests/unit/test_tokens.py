@@ -9,10 +9,12 @@ import jwt
 import pytest
 from livekit import api
 
+from avatar_core.agents import rooms
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.engine.tokens import CLOCK_SKEW_S, TokenMint
 from avatar_core.settings import LiveKitSettings
+from avatar_core.sim.room import MemoryRoom
 
 KEY, SECRET, NOW = "APIkey", "s" * 40, 1_800_000_000.6
 SETTINGS = LiveKitSettings.load(url="ws://127.0.0.1:7880", api_key=KEY, api_secret=SECRET)
@@ -74,6 +76,13 @@ def test_livekit_accepts_it() -> None:
     assert claims.video is not None
     assert claims.video.room == "room"
     assert not claims.video.can_subscribe
+
+
+async def test_it_opens_the_room_that_the_agent_was_moved_to() -> None:
+    link = MemoryRoom("first").join("agent")
+    mint = rooms.mint_for(SETTINGS, link)
+    link.room = MemoryRoom("second")
+    assert decoded(mint(SPEC))["video"]["room"] == link.room_name == "second"
 
 
 def test_it_is_valid_from_a_little_earlier_to_the_asked_end() -> None:
