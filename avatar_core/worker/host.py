@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 STOP_S = 1.0
 BLOCK = 65536
 TAIL_LINES = 12
-LONGEST_LINE = 400
+LONGEST_LINE = 2000
 POLL_S = 0.2
 
 _drains: dict[str, asyncio.Task[None]] = {}
@@ -200,12 +200,17 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
         if ready:
             return since
         said = said[-BLOCK:]
-    words = [line[-LONGEST_LINE:] for line in said.decode(errors="replace").strip().splitlines()]
+    words = [_short(line) for line in said.decode(errors="replace").strip().splitlines()]
     last = "\n  ".join(words[-TAIL_LINES:]) or "(it said nothing)"
     raise WorkerError(
         f"the worker process died as it started. It said:\n  {last}\n",
         hint="Mend what it names, then start again.",
     )
+
+
+def _short(line: str) -> str:
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 
 
 async def _drain(child: asyncio.subprocess.Process, said: bytes) -> None:

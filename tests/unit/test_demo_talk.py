@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from avatar_core.agents.session import create_avatar
+from avatar_core.agents.create import create_avatar
 from avatar_core.cli.demo.answers import GREETING, answer_to
 from avatar_core.cli.demo.talk import Talk
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
