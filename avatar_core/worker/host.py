@@ -26,7 +26,7 @@ PR_SET_PDEATHSIG = 1
 STOP_S = 1.0
 BLOCK = 65536
 TAIL_LINES = 12
-LONGEST_LINE = 2000
+LONGEST_LINE = 800
 POLL_S = 0.2
 
 _drains: dict[str, asyncio.Task[None]] = {}
