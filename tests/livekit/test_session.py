@@ -12,7 +12,7 @@ from livekit.agents.voice import avatar as upstream
 from avatar_core.agents import former
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
-from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, RejectedError
+from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.devserver import DevServer
 from avatar_core.engine.registry import ProviderRegistry
@@ -99,7 +99,7 @@ async def test_required_means_that_start_raises(server: DevServer) -> None:
         name = "refusing"
 
         async def provision(self, request: object) -> object:  # type: ignore[override]
-            raise RejectedError("no.", provider="refusing")
+            raise RejectedError("no.", provider="refusing", outcome=Outcome.REJECTED)
 
     registry = ProviderRegistry()
     registry.register("refusing", Refusing)

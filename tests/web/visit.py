@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,9 @@ from playwright.async_api import Browser, Page
 from playwright.async_api import TimeoutError as NeverCameError
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+WITHOUT_CHROMIUM = not CHROMIUM and not os.environ.get("CI")
+GET_CHROMIUM = "needs Chromium: apt-get install --no-install-recommends chromium"
+BOX = "Say something to the agent"
 ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 LOUD, QUIET = 0.01, 0.002
 PROBE = """() => {
