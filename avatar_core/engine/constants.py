@@ -13,7 +13,7 @@ CUT_DEADLINE_S = 0.4
 REWIND_S = 0.6
 """How far back a lost take's successor may start, to begin at a silence."""
 
-HEARTBEAT_LOST_S = 0.45
+HEARTBEAT_LOST_S = 0.43
 """Two beats in a row may get lost: at 1 % loss that befalls a speaker every half an hour."""
 SHAKEN_S = 15.0
 """A reconnection that takes longer excuses nobody any more."""

@@ -14,7 +14,7 @@ from avatar_core.engine.lease import Lease
 if TYPE_CHECKING:
     from avatar_core.engine.player import Player
 
-TICK_S = 0.05
+TICK_S = 0.025
 REST_S = 0.1
 """A worker plays whole pictures' worth of sound: so short a rest may wait for more speech."""
 

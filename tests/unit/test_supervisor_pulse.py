@@ -31,7 +31,7 @@ async def test_no_sign_of_life_while_speech_is_owed() -> None:
     watched.pulse.beats = False
     began = now()
     await asyncio.sleep(0.6)
-    assert watched.verdicts[0][0] - began == pytest.approx(0.4, abs=0.1)
+    assert watched.verdicts[0][0] - began == pytest.approx(0.45, abs=0.1)
     await watched.close()
 
 

@@ -51,7 +51,7 @@ async def test_heartbeat(stage: Stage) -> None:
     assert idle == pytest.approx(6, abs=1)
     await stage.say(speech(2.0))
     await asyncio.sleep(2.0)
-    assert len(stage.reports) - idle == pytest.approx(14.5, abs=2.5)
+    assert len(stage.reports) - idle == pytest.approx(16, abs=2.5)
     sequences = [report.sequence for _, report in stage.reports]
     assert sequences == sorted(set(sequences))
     gaps = [b[0] - a[0] for a, b in pairwise(stage.reports)]
