@@ -12,7 +12,7 @@ demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=
 
 test: check ## Check, then run all tests
 	@$(BIN)/python -m avatar_core.devserver
-	$(BIN)/pytest -n 2 --dist worksteal -m "not alone"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not alone and not benchmark"
 	$(BIN)/pytest -m alone
 
 check: ## Lint, types, layers
@@ -23,7 +23,9 @@ check: ## Lint, types, layers
 	$(BIN)/lint-imports
 
 bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make bench [QUICK=1]
+	@tools/setup.sh test
 	@tools/setup.sh bench
+	@$(BIN)/pytest -q -m benchmark
 	@$(BIN)/avatar bench $(if $(QUICK),--quick)
 	@$(BIN)/python -m avatar_core.bench.page
 
