@@ -5,10 +5,12 @@ Run by livekit-agents; JOB_AVATAR says which, and what happens is noted in JOB_N
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ import avatar_core
 from avatar_core.sim.tones import VOCABULARY, WordTones
 
 RATE_HZ, FRAME = 24_000, 480
+SPEAK, HOLD_S = "speak", 10.0
+"""The topic of the word by which its listener lets it speak, and for how long that is awaited."""
 WORDS = VOCABULARY[:6]
 server = AgentServer(load_fnc=lambda _: 0.0)  # dispatched to, however busy the machine
 
@@ -43,6 +47,8 @@ async def entrypoint(ctx: JobContext) -> None:
     """One conversation."""
     await ctx.connect()
     room = ctx.room.name
+    may_speak = asyncio.Event()
+    ctx.room.on("data_received", lambda got: got.topic == SPEAK and may_speak.set())
     session: AgentSession[Any] = AgentSession()
     avatar: Any
     if os.environ["JOB_AVATAR"] == "stock":
@@ -58,5 +64,8 @@ async def entrypoint(ctx: JobContext) -> None:
     await session.start(Agent(instructions="You speak when told to."), room=ctx.room)
     await avatar.wait_for_join()
     note(room, "joined")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HOLD_S):
+            await may_speak.wait()
     await session.say(" ".join(WORDS), audio=frames())
     note(room, "said")

@@ -18,18 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avatar_provider_tavus.simulator.server import FLASH, KEY, Simulator, serving
-from livekit import api
+from livekit import api, rtc
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.rtc.listener import Listener
 from avatar_core.sim.vendor.account import VendorAccount, VendorSession
+from providers.tavus.tests.jobs import SPEAK
 from tests.agentserver import agent_server
 from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
-STAY_S, AFTER_S, STEP_S = 12.0, 10.0, 60.0
+STAY_S, AFTER_S, STEP_S, SUBSCRIBED_S = 12.0, 10.0, 60.0, 5.0
 # livekit-server 1.13.5 tells of one who published nothing up to 3 s after it left
 # (`subscriberUpdateInterval` in its pkg/rtc/room.go): AFTER_S has to be well over that.
 ENDED = "end_conversation_endpoint_hit"
@@ -84,7 +85,10 @@ class Agents:
             self._server.url, token(self._server, room, "user"), hearing.add
         )
         try:
+            heard = subscribed(listener.link.room)
             await self.noted(room, "joined", "failed")
+            await asyncio.wait({heard}, timeout=SUBSCRIBED_S)  # or its first words go past us
+            await listener.link.room.local_participant.publish_data(b"", topic=SPEAK)
             await asyncio.sleep(stay_s)
             peers = listener.link.room.remote_participants.values()
             tracks = {
@@ -103,6 +107,19 @@ class Agents:
                 self._server.url, self._server.api_key, self._server.api_secret
             ) as client:
                 await client.room.delete_room(api.DeleteRoomRequest(room=room))
+
+
+def subscribed(room: rtc.Room) -> asyncio.Future[None]:
+    """Done once the sound of an avatar is received here."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def look(track: rtc.Track, _: object, who: rtc.RemoteParticipant) -> None:
+        sounds = track.kind == rtc.TrackKind.KIND_AUDIO and PUBLISH_ON_BEHALF in who.attributes
+        if sounds and not done.done():
+            done.set_result(None)
+
+    room.on("track_subscribed", look)
+    return done
 
 
 async def ended(account: VendorAccount, within_s: float) -> None:
