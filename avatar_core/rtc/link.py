@@ -47,7 +47,7 @@ def link_for(room: rtc.Room) -> RtcLink:
     """The one link of a connected room; every avatar of this participant shares it."""
     reference = _links.get(room)
     link = reference() if reference is not None else None
-    if link is None or link.closed or link.outlived:
+    if link is None or link.closed or link._me is not room.local_participant:  # joined anew
         link = RtcLink(room)
         _links[room] = weakref.ref(link)
     return link
@@ -126,11 +126,6 @@ class RtcLink(RoomLink):
         """
         if who.attributes.get(PUBLISH_ON_BEHALF) == self.identity:
             publication.set_subscribed(False)
-
-    @property
-    def outlived(self) -> bool:
-        """The room was left and joined anew, as somebody else than this link speaks for."""
-        return self.room.local_participant is not self._me
 
     @property
     def identity(self) -> str:
