@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from avatar_core.contracts.renderer import Picture as Picture
     from avatar_core.contracts.renderer import Renderer as Renderer
     from avatar_core.contracts.sink import AudioSink as AudioSink
-    from avatar_core.engine.registry import ProviderRegistry as ProviderRegistry
     from avatar_core.http.answer import Answer as Answer
     from avatar_core.http.client import RestClient as RestClient
     from avatar_core.http.memory import Served as Served
+    from avatar_core.registry.discovery import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.sim.scenario import Scenario as Scenario
     from avatar_core.sim.vendor.account import SoldOutError as SoldOutError
@@ -73,7 +73,7 @@ _HOMES = {
     ),
     "contracts.renderer": "Picture Renderer",
     "contracts.sink": "AudioSink",
-    "engine.registry": "ProviderRegistry",
+    "registry.discovery": "ProviderRegistry",
     "http.answer": "Answer",
     "http.client": "RestClient",
     "http.memory": "Served",

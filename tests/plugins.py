@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.engine.registry import GROUP
+from avatar_core.registry.discovery import GROUP
 
 WHOLE = """\
 from avatar_core import AvatarProvider, ProviderSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from avatar_core.agents.session import AvatarSession
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import Item, resolve
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import Item, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from livekit.agents import AgentSession
 
-from avatar_core.engine.player import Player
-from avatar_core.engine.segment import Segment
+from avatar_core.playback.player import Player
+from avatar_core.playback.segment import Segment
 
 LEAD_S = 0.15
 TICK_S = 0.03

@@ -18,9 +18,9 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AudioError, AvatarError
 from avatar_core.contracts.events import AvatarEvent, TakeFinished
 from avatar_core.contracts.playback import Take
-from avatar_core.engine.player import Player
-from avatar_core.engine.road import Road
-from avatar_core.engine.segment import Segment
+from avatar_core.playback.player import Player
+from avatar_core.playback.segment import Segment
+from avatar_core.playback.transport import Road
 
 log = logging.getLogger("avatar_core")
 

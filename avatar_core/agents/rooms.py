@@ -10,10 +10,10 @@ from livekit import rtc
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.engine.ledger import Ledger, default_folder
-from avatar_core.engine.release import Releaser
-from avatar_core.engine.stage import Stage
-from avatar_core.engine.tokens import TokenMint
+from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.ledger import Ledger, default_folder
+from avatar_core.provisioning.release import Releaser
+from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.admin import remove
 from avatar_core.rtc.link import join, link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings

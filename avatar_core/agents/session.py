@@ -33,11 +33,11 @@ from avatar_core.contracts.events import (
     contained,
 )
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine.constants import RELEASE_S
-from avatar_core.engine.lifecycle import Lifecycle
-from avatar_core.engine.selection import Candidate
-from avatar_core.engine.voice import VOICE
+from avatar_core.failover.controller import Lifecycle
+from avatar_core.playback.voice_transport import VOICE
+from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings, LiveKitSettings
+from avatar_core.tasks import RELEASE_S
 
 log = logging.getLogger("avatar_core")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from avatar_core.contracts.address import is_loopback, is_public
 from avatar_core.contracts.errors import Outcome, UnavailableError
+from avatar_core.net import is_loopback, is_public
 
 
 def must_reach(vendor_url: str, livekit_url: str, provider: str) -> None:

@@ -18,8 +18,8 @@ from avatar_core.bench.systems import SYSTEMS, systems_of
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.standins import stand_ins
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import resolve
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 
 NARROW_TIMES = 5

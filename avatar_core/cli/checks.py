@@ -13,13 +13,13 @@ from packaging.requirements import Requirement
 
 from avatar_core.bases.reach import must_reach
 from avatar_core.bases.rest import RestAvatarProvider
-from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.entry import SUFFIX, Entry
-from avatar_core.engine.ledger import Ledger, default_folder
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import Candidate, resolve
+from avatar_core.net import is_loopback
+from avatar_core.provisioning.ledger import Ledger, default_folder
+from avatar_core.provisioning.ledger_entry import SUFFIX, Entry
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 Verdict = Literal["ok", "warning", "fault", "skipped"]

@@ -15,7 +15,7 @@ from avatar_core.contracts.errors import (
     ProviderConflictError,
     ProviderNotFoundError,
 )
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 
 
 @dataclass(frozen=True, slots=True)

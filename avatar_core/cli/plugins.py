@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from avatar_core.engine.vetting import ProviderInfo, import_fault
+from avatar_core.registry.validation import ProviderInfo, import_fault
 
 GROUP = "avatar_core.commands"
 

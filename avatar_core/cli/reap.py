@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from avatar_core.contracts.errors import AvatarError, RoomError, SettingsError
-from avatar_core.engine.ledger import Ledger, default_folder
-from avatar_core.engine.reaper import Fate, reap
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.provisioning.ledger import Ledger, default_folder
+from avatar_core.provisioning.reaper import Fate, reap
+from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 

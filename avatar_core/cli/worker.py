@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 
 INTERRUPTED = 130
 

@@ -16,7 +16,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import Picture
 
 if TYPE_CHECKING:
-    from avatar_core.contracts.dispatch import Dispatcher
+    from avatar_core.router import Dispatcher
 
 Unsubscribe = Callable[[], None]
 RpcHandler = Callable[[str, str], "str | Awaitable[str]"]

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import Clock
-from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import UnsupportedCommandError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.router import Dispatcher
 
 S = TypeVar("S")
 """A provider's settings, a subclass of `avatar_core.ProviderSettings`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import ConfigError
+from avatar_core.net import is_loopback
 
 
 def checked(url: str, provider: str | None) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from livekit import rtc
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
@@ -27,6 +26,7 @@ from avatar_core.contracts.link import (
     VideoOut,
 )
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.router import Dispatcher
 from avatar_core.rtc.media import Tracks
 from avatar_core.rtc.streams import (
     Acknowledgements,

@@ -9,7 +9,6 @@ from typing import Any
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
@@ -23,6 +22,7 @@ from avatar_core.contracts.link import (
     Unsubscribe,
     VideoOut,
 )
+from avatar_core.router import Dispatcher
 from avatar_core.sim.media import Unseen
 from avatar_core.sim.scenario import Scenario
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
     AudioOut,
@@ -24,6 +23,7 @@ from avatar_core.contracts.link import (
     Unsubscribe,
     VideoOut,
 )
+from avatar_core.router import Dispatcher
 from avatar_core.sim.media import MemoryAudioOut, MemoryVideoOut
 from avatar_core.sim.streams import MemoryReader, MemoryWriter
 

@@ -22,7 +22,7 @@ import looptime
 from memory import Scene
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.vendor.account import VendorAccount
 from avatar_core.sim.vendor.fake import FakeVendor

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import Entry
 
 MOST_OPEN = 20
 KILL_EVERY_S, LOOK_EVERY_S = 0.2, 0.02

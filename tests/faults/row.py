@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 from tests.plugins import FakeSite, fake_site
 
 SECRET = "sk-5ecret-0f-4-pers0n"

@@ -12,7 +12,7 @@ from avatar_core.contracts.errors import (
     ProviderNotFoundError,
     SettingsError,
 )
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 from tests.faults.row import SECRET, Ground, Row
 from tests.faults.rows_settings import HomelessSettings
 from tests.plugins import provider_source as source

@@ -24,8 +24,8 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed
 from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.devserver import DevServer
-from avatar_core.engine.tokens import TokenMint
 from avatar_core.http.memory import Served
+from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.link import join
 from avatar_core.settings import LiveKitSettings
 from avatar_core.sim import workers

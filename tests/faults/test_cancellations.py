@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.engine.provision import Purchase
+from avatar_core.provisioning.provision import Purchase
 from tests.faults.cancellations import HOWS, every_point
 
 CASES = ("", "reset after create", "worker joins late")

@@ -9,7 +9,7 @@ import pytest
 from virtual import run
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.engine import provision, release
+from avatar_core.provisioning import provision, release
 from avatar_core.sim.vendor.faults import FAULTS
 from tests.faults.purchases import broken_laws, plans, start_and_end
 

@@ -17,7 +17,7 @@ from livekit.agents import AgentSession
 import avatar_core.http.exchange  # noqa: F401
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.engine.tokens import TokenMint
+from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.settings import LiveKitSettings
 
 

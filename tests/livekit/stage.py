@@ -16,8 +16,8 @@ from livekit.agents.voice import SpeechHandle
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.devserver import DevServer
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import Item
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import Item
 from avatar_core.rtc.listener import Listener
 from avatar_core.settings import AvatarSettings
 from avatar_core.sim.tones import VOCABULARY, WORD_S, HeardWord, WordTones

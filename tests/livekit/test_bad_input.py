@@ -13,7 +13,7 @@ from livekit import rtc
 
 from avatar_core.contracts import wire
 from avatar_core.devserver import DevServer
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.sim.tones import VOCABULARY, WordTones
 from tests.livekit.entry import token
 from tests.livekit.in_process import OurProvider

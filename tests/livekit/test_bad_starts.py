@@ -15,7 +15,7 @@ from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.address import free_ports
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.link import join
 from avatar_core.worker.host import start_worker
 from tests.livekit.entry import token

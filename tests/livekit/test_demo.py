@@ -14,7 +14,7 @@ import pytest
 
 from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.site import listen
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
 from tests.processes import Death, family
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]

@@ -15,7 +15,7 @@ import pytest
 from livekit import api
 
 from avatar_core.devserver import DevServer
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
 from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor

@@ -14,7 +14,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.engine.road import Road
+from avatar_core.playback.transport import Road
 
 MONO = AudioFormat(24_000)
 EPSILON_S = 1e-6

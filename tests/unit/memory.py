@@ -18,14 +18,14 @@ from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.engine.ledger import Ledger
-from avatar_core.engine.lifecycle import Lifecycle
-from avatar_core.engine.player import Player
-from avatar_core.engine.release import Releaser
-from avatar_core.engine.road import Road
-from avatar_core.engine.segment import Segment
-from avatar_core.engine.selection import Candidate
-from avatar_core.engine.stage import Stage
+from avatar_core.failover.controller import Lifecycle
+from avatar_core.playback.player import Player
+from avatar_core.playback.segment import Segment
+from avatar_core.playback.transport import Road
+from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.release import Releaser
+from avatar_core.registry.selection import Candidate
 from avatar_core.settings import ProviderSettings
 from avatar_core.sim import workers
 from avatar_core.sim.flash import FlashRenderer

@@ -9,8 +9,8 @@ from virtual import Timeline, now
 
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import Take
-from avatar_core.engine.road import Road
-from avatar_core.engine.segment import Segment
+from avatar_core.playback.segment import Segment
+from avatar_core.playback.transport import Road
 
 FINISH_AFTER_CLEAR_S = 1.0
 

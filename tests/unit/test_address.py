@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from avatar_core.contracts.address import is_public
+from avatar_core.net import is_public
 
 
 @pytest.mark.parametrize(

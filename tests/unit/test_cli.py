@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from avatar_core.cli import app
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import Entry
 from tests.plugins import FakeSite, provider_source
 
 WIDE = {"COLUMNS": "200"}

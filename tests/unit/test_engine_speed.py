@@ -10,9 +10,9 @@ from virtual import Timeline, now, run
 
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import Take
-from avatar_core.engine.player import Player
-from avatar_core.engine.road import Road
-from avatar_core.engine.segment import Segment
+from avatar_core.playback.player import Player
+from avatar_core.playback.segment import Segment
+from avatar_core.playback.transport import Road
 
 SEGMENTS, SEGMENT_S = 360, 10.0
 GENEROUS_S = 30.0

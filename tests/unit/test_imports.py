@@ -70,7 +70,7 @@ def test_the_contracts_load_the_standard_library_alone() -> None:
 
 
 def test_the_engine_needs_neither_livekit_nor_httpx() -> None:
-    seen = probe("import avatar_core.engine.registry, avatar_core.engine.selection")
+    seen = probe("import avatar_core.registry.discovery, avatar_core.registry.selection")
     assert not {"livekit", "httpx", "stevedore"} & set(seen["loaded"])
 
 

@@ -15,10 +15,10 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import Change, Peer
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine.constants import LOOK_AGAIN_S
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.ledger import Ledger
+from avatar_core.failover.controller import LOOK_AGAIN_S
 from avatar_core.http.memory import Served
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import Entry
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.vendor.account import VendorAccount
 from avatar_core.sim.vendor.fake import FakeVendor, reply

@@ -104,8 +104,8 @@ def test_the_layers_hold(copy: Path) -> None:
         ("contracts/clock.py", "import livekit.rtc", "avatar_core.contracts.clock -> livekit"),
         (
             "contracts/clock.py",
-            "import avatar_core.engine.registry",
-            "avatar_core.contracts.clock -> avatar_core.engine.registry",
+            "import avatar_core.registry.discovery",
+            "avatar_core.contracts.clock -> avatar_core.registry.discovery",
         ),
         ("contracts/clock.py", "import numpy", "avatar_core.contracts.clock -> numpy"),
         (
@@ -113,8 +113,8 @@ def test_the_layers_hold(copy: Path) -> None:
             "def late():\n    from avatar_core.settings import Settings",
             "avatar_core.contracts.clock -> avatar_core.settings",
         ),
-        ("engine/tokens.py", "import livekit.api", "avatar_core.engine.tokens -> livekit"),
-        ("engine/tokens.py", "import httpx", "avatar_core.engine.tokens -> httpx"),
+        ("engine/tokens.py", "import livekit.api", "avatar_core.provisioning.tokens -> livekit"),
+        ("engine/tokens.py", "import httpx", "avatar_core.provisioning.tokens -> httpx"),
         ("settings.py", "import avatar_provider_mock", "settings -> avatar_provider_mock"),
         ("engine/tokens.py", "from avatar_core import Take", "engine.tokens -> avatar_core"),
         ("sinks/planted.py", "import avatar_core.trackers.planted", "sinks.planted -> "),
@@ -134,7 +134,7 @@ def test_a_violation_is_caught_by_name(copy: Path, module: str, line: str, said:
     ("module", "line"),
     [
         ("http", "import httpx"),
-        ("rtc/planted.py", "import livekit.rtc\nimport avatar_core.engine.registry"),
+        ("rtc/planted.py", "import livekit.rtc\nimport avatar_core.registry.discovery"),
         ("agents/planted.py", "import livekit.agents\nimport avatar_core.rtc.planted"),
         ("bases/planted.py", "import avatar_core.http"),
         ("cli/planted.py", "import avatar_core\nimport avatar_core.bench.planted"),

@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine.entry import KEPT_S, Entry
-from avatar_core.engine.ledger import Ledger, default_folder
+from avatar_core.provisioning.ledger import Ledger, default_folder
+from avatar_core.provisioning.ledger_entry import KEPT_S, Entry
 
 ROOT = Path(__file__).parents[2]
 AVATAR = ProvisionedAvatar(

@@ -26,8 +26,8 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.engine.lease import Lease
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.lease import Lease
+from avatar_core.provisioning.ledger import Ledger
 from avatar_core.sim.room import MemoryRoom
 
 pytestmark = virtual

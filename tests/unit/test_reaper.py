@@ -15,10 +15,9 @@ from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine.constants import MAY_COME_S
-from avatar_core.engine.entry import KEPT_S, Entry
-from avatar_core.engine.ledger import Ledger
-from avatar_core.engine.reaper import reap
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_COME_S, Entry
+from avatar_core.provisioning.reaper import reap
 from avatar_core.sim.room import MemoryRoom
 
 pytestmark = virtual

@@ -16,8 +16,8 @@ from avatar_core.contracts.errors import (
     SettingsError,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.registry import GROUP, NOT_INSTALLED, ProviderRegistry
-from avatar_core.engine.vetting import ProviderInfo
+from avatar_core.registry.discovery import GROUP, NOT_INSTALLED, ProviderRegistry
+from avatar_core.registry.validation import ProviderInfo
 from avatar_core.settings import ProviderSettings
 from tests.plugins import FakeSite, provider_source
 

@@ -6,7 +6,7 @@ import pytest
 
 from avatar_core.contracts.errors import ApiVersionError, ProviderLoadError
 from avatar_core.contracts.provider import PROVIDER_API_VERSION
-from avatar_core.engine.registry import ProviderRegistry
+from avatar_core.registry.discovery import ProviderRegistry
 from tests.plugins import FakeSite, provider_source
 
 
@@ -113,7 +113,7 @@ def test_another_api_version(site: FakeSite, api_version: tuple[int, int], upgra
 
 
 def test_an_older_minor_still_loads(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avatar_core.engine.vetting.PROVIDER_API_VERSION", (1, 4))
+    monkeypatch.setattr("avatar_core.registry.validation.PROVIDER_API_VERSION", (1, 4))
     source = provider_source("old", api_version="(1, 3)")
     site.install("avatar-provider-old", {"old": "old_m:Provider"}, {"old_m": source})
     assert ProviderRegistry().load("old").api_version == (1, 3)

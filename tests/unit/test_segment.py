@@ -16,7 +16,7 @@ from world import World
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.engine.segment import KEPT_S, Feed, Segment
+from avatar_core.playback.segment import KEPT_S, Feed, Segment
 from avatar_core.resample import Resampler
 
 TARGET = AudioFormat(24_000)

@@ -11,8 +11,8 @@ from pydantic_settings import SettingsConfigDict
 
 from avatar_core.contracts.errors import ConfigError, ProviderNotFoundError, SettingsError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import Candidate, Choice, Item, parse_chain, resolve
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import Candidate, Choice, Item, parse_chain, resolve
 from avatar_core.settings import AvatarSettings, ProviderSettings
 
 VOICE = Candidate("voice", "", None)

@@ -15,12 +15,12 @@ from virtual import Timeline, now, virtual
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S
 from avatar_core.contracts.link import AudioOut, Change
 from avatar_core.contracts.playback import TakeState
-from avatar_core.engine.player import Player
-from avatar_core.engine.road import Road
+from avatar_core.playback.clock_tracker import ClockTracker
+from avatar_core.playback.player import Player
+from avatar_core.playback.transport import Road
+from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
 from avatar_core.sim.media import Run
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.sinks.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
-from avatar_core.trackers.clock import ClockTracker
 
 pytestmark = virtual
 

@@ -12,7 +12,7 @@ from livekit import api
 from avatar_core.agents import rooms
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.engine.tokens import CLOCK_SKEW_S, TokenMint
+from avatar_core.provisioning.tokens import CLOCK_SKEW_S, TokenMint
 from avatar_core.settings import LiveKitSettings
 from avatar_core.sim.room import MemoryRoom
 

@@ -10,7 +10,7 @@ from virtual import now, virtual
 
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.trackers.clock import ClockTracker, Estimate
+from avatar_core.playback.clock_tracker import ClockTracker, Estimate
 
 pytestmark = virtual
 

@@ -13,9 +13,9 @@ from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.contracts.wire import Report
+from avatar_core.playback.reports import ReportsTracker
 from avatar_core.sim.link import MemoryLink
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.trackers.reports import ReportsTracker
 
 pytestmark = virtual
 

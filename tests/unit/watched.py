@@ -13,8 +13,8 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine.player import Player
-from avatar_core.engine.supervisor import Supervisor
+from avatar_core.failover.health import Supervisor
+from avatar_core.playback.player import Player
 from avatar_core.sim.room import MemoryRoom
 
 FORMAT = AudioFormat(24_000)

@@ -12,9 +12,9 @@ from virtual import Timeline, now
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.engine.player import Player
-from avatar_core.engine.road import Road
-from avatar_core.engine.segment import INAUDIBLE_S
+from avatar_core.playback.player import Player
+from avatar_core.playback.segment import INAUDIBLE_S
+from avatar_core.playback.transport import Road
 
 SILENT_S = 0.3
 """The supervisor's part: a road that plays nothing of what it has is lost after this."""

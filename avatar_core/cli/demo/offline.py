@@ -25,9 +25,9 @@ from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.renderer import Picture
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import resolve
-from avatar_core.engine.voice import VOICE
+from avatar_core.playback.voice_transport import VOICE
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.sim.media import Recording
 from avatar_core.sim.room import MemoryRoom

@@ -23,13 +23,13 @@ from avatar_core.cli.demo.person import Person
 from avatar_core.cli.demo.site import Site, is_built, listen
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
-from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.find import find_ready
 from avatar_core.devserver.standins import stand_ins
-from avatar_core.engine.registry import ProviderRegistry
-from avatar_core.engine.selection import resolve
+from avatar_core.net import is_loopback
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 
 PROVIDER = "local"

@@ -21,11 +21,11 @@ from livekit import api
 
 from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.calls import PERSON, Job
-from avatar_core.contracts.address import is_loopback
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.devserver import DevServer
-from avatar_core.engine.registry import VOICE, ProviderRegistry
-from avatar_core.engine.selection import resolve
+from avatar_core.net import is_loopback
+from avatar_core.registry.discovery import VOICE, ProviderRegistry
+from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 
 PAGE = Path(str(files("avatar_core.cli.demo"))) / "page"

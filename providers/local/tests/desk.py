@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from avatar_core import TokenSpec, start_worker
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
-from avatar_core.engine.tokens import TokenMint
+from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.worker.host import CHILD
 from tests.livekit.entry import settings_of
 

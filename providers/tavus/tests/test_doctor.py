@@ -22,8 +22,8 @@ from avatar_core.cli.checks import Answer
 from avatar_core.cli.doctor import run
 from avatar_core.devserver import DevServer
 from avatar_core.devserver.address import free_ports
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import Entry
 
 pytestmark = pytest.mark.livekit
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
+from avatar_core import processes as process
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.engine import process
-from avatar_core.engine.constants import MAY_COME_S
+
+MAY_COME_S = 180.0
+"""What was asked for may come to be so long afterwards: the slowest cold start takes 2.5 min."""
 
 SUFFIX = ".json"
 KEPT_S = 24 * 3600.0
@@ -37,7 +39,7 @@ class Entry:
         session_id: The vendor's name for it, empty while none is known.
         audio_identity, audio, expires_at, state: As in `ProvisionedAvatar`.
         at: Unix seconds when it was asked for.
-        pid, started, boot, host: The process that asked, as in `avatar_core.engine.process`.
+        pid, started, boot, host: The process that asked, as in `avatar_core.processes`.
     """
 
     provider: str

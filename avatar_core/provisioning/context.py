@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import StartWorker, TokenSpec
-from avatar_core.engine.release import Releaser
+from avatar_core.provisioning.release import Releaser
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,11 @@ from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 from avatar_core.contracts.errors import AvatarError, ProtocolError
-from avatar_core.engine.constants import RELEASE_S
 
 log = logging.getLogger("avatar_core")
+
+RELEASE_S = 4.0
+"""For a provider to let go of something; what takes longer is given up."""
 
 T = TypeVar("T")
 

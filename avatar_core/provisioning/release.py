@@ -13,10 +13,9 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
 from avatar_core.contracts.link import Change, Peer, RoomLink, Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.calling import called
-from avatar_core.engine.constants import RELEASE_S
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.ledger import Ledger
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.tasks import RELEASE_S, called
 
 log = logging.getLogger("avatar_core")
 

@@ -6,8 +6,10 @@ import numpy as np
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.engine.constants import REWIND_S
 from avatar_core.resample import Resampler
+
+REWIND_S = 0.6
+"""How far back a lost take's successor may start, to begin at a silence."""
 
 KEPT_S = 2 * REWIND_S
 """Heard audio kept behind the position, to rewind into."""

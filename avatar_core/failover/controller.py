@@ -17,18 +17,24 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.calling import closed, fault_of
-from avatar_core.engine.constants import LET_GO_S, LOOK_AGAIN_S, MAX_HOLD_S, RELEASE_S
-from avatar_core.engine.lease import Lease
-from avatar_core.engine.player import Player
-from avatar_core.engine.reaper import reap
-from avatar_core.engine.road import Road
-from avatar_core.engine.selection import Candidate
-from avatar_core.engine.stage import Stage
-from avatar_core.engine.supervisor import Supervisor
-from avatar_core.engine.voice import VOICE, Voice
+from avatar_core.failover.health import Supervisor
+from avatar_core.playback.player import Player
+from avatar_core.playback.transport import Road
+from avatar_core.playback.voice_transport import VOICE, Voice
+from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.lease import Lease
+from avatar_core.provisioning.reaper import reap
+from avatar_core.registry.selection import Candidate
+from avatar_core.tasks import RELEASE_S, closed, fault_of
 
 log = logging.getLogger("avatar_core")
+
+MAX_HOLD_S = 8.0
+"""Speech is held for a join at most this long, and at most twice the expected join."""
+LET_GO_S = 0.3
+"""For a provider to let go of its connections, once all that it sold is ended."""
+LOOK_AGAIN_S = 15.0
+"""Between two looks for what was not there yet when it should have been ended."""
 
 
 class Lifecycle:

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.link import Change, Peer
-from avatar_core.engine.constants import HEARTBEAT_LOST_S, LEFT_S, SAME_SID_S, SHAKEN_S, STALL_S
-from avatar_core.engine.lease import Lease
+from avatar_core.provisioning.lease import Lease
 
 if TYPE_CHECKING:
-    from avatar_core.engine.player import Player
+    from avatar_core.playback.player import Player
+
+HEARTBEAT_LOST_S = 0.43
+"""Two beats in a row may get lost: at 1 % loss that befalls a speaker every half an hour."""
+SHAKEN_S = 15.0
+"""A reconnection that takes longer excuses nobody any more."""
+STALL_S = 1.0
+"""An announced worker that holds unheard audio and plays none of it is dead."""
+SAME_SID_S = 1.0
+"""A participant back with its old sid within this never left: our own side reconnected."""
+LEFT_S = 1.5
+"""Who left and is not back within this is gone, where the server does not say why."""
 
 TICK_S = 0.025
 REST_S = 0.1

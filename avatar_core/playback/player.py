@@ -10,14 +10,10 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, RoadLostError
 from avatar_core.contracts.events import contained
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.engine.calling import called
-from avatar_core.engine.constants import (
-    CUT_DEADLINE_S,
-    SEND_DEADLINE_S,
-)
-from avatar_core.engine.pump import Pump
-from avatar_core.engine.road import Listener, Road, Roads
-from avatar_core.engine.segment import Feed, Segment
+from avatar_core.playback.segment import Feed, Segment
+from avatar_core.playback.send_loop import CUT_DEADLINE_S, SEND_DEADLINE_S, Pump
+from avatar_core.playback.transport import Listener, Road, Roads
+from avatar_core.tasks import called
 
 log = logging.getLogger("avatar_core.player")
 

@@ -16,16 +16,20 @@ from avatar_core.contracts.errors import (
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.engine.calling import REPORT, called, closed, defect
-from avatar_core.engine.constants import LEAST_AHEAD_S, OWN_RUN_AHEAD_S
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.provision import Purchase
-from avatar_core.engine.road import Road
-from avatar_core.engine.stage import Stage
-from avatar_core.sinks.bytestream import ByteStreamSink
-from avatar_core.trackers.bytestream import ByteStreamTracker
+from avatar_core.playback.byte_stream import ByteStreamSink
+from avatar_core.playback.byte_stream_tracker import ByteStreamTracker
+from avatar_core.playback.transport import Road
+from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.provision import Purchase
+from avatar_core.tasks import REPORT, called, closed, defect
 
 log = logging.getLogger("avatar_core")
+
+OWN_RUN_AHEAD_S = 0.5
+"""Audio on the wire beyond what was heard, for our own worker."""
+LEAST_AHEAD_S = 0.3
+"""On the wire beyond a worker's latency, whatever its provider says: less would stutter."""
 
 
 class _ByteStreamRoad:

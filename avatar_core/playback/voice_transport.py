@@ -7,10 +7,10 @@ import asyncio
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S
 from avatar_core.contracts.errors import RoadError
 from avatar_core.contracts.link import RoomLink
-from avatar_core.engine.release import Releaser
-from avatar_core.engine.road import Road
-from avatar_core.sinks.voice import VOICE_FORMAT, VoiceSink
-from avatar_core.trackers.clock import ClockTracker
+from avatar_core.playback.clock_tracker import ClockTracker
+from avatar_core.playback.transport import Road
+from avatar_core.playback.voice import VOICE_FORMAT, VoiceSink
+from avatar_core.provisioning.release import Releaser
 
 VOICE = "voice"
 RUN_AHEAD_S = 0.2

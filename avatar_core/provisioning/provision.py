@@ -24,12 +24,11 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.engine.calling import called, defect
-from avatar_core.engine.constants import RELEASE_S
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.evidence import turns_up
-from avatar_core.engine.stage import Stage
-from avatar_core.engine.tokens import lifetime_s, same_again
+from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.tokens import lifetime_s, same_again
+from avatar_core.provisioning.wait import turns_up
+from avatar_core.tasks import RELEASE_S, called, defect
 
 log = logging.getLogger("avatar_core")
 

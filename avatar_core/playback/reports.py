@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
-from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
+from avatar_core.router import Dispatcher
 
 FASTER_S = 0.1
 """Nobody hears more than the time that has passed; clocks may differ by so much."""

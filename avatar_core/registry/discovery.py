@@ -15,7 +15,7 @@ from avatar_core.contracts.errors import (
     SettingsError,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.vetting import ProviderInfo, checked, import_fault
+from avatar_core.registry.validation import ProviderInfo, checked, import_fault
 
 if TYPE_CHECKING:
     from avatar_core.settings import ProviderSettings

@@ -7,9 +7,9 @@ import logging
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take
 from avatar_core.contracts.provider import SinkContext
-from avatar_core.trackers.clock import SLACK_S, ClockTracker, Estimate
-from avatar_core.trackers.reports import ReportsTracker
-from avatar_core.trackers.stock import StockTracker
+from avatar_core.playback.clock_tracker import SLACK_S, ClockTracker, Estimate
+from avatar_core.playback.reports import ReportsTracker
+from avatar_core.playback.stock_rpcs import StockTracker
 
 
 class ByteStreamTracker(PlaybackTracker):

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.constants import MAY_COME_S, RELEASE_S
-from avatar_core.engine.entry import Entry
-from avatar_core.engine.ledger import Ledger
-from avatar_core.engine.release import Remove, end
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import MAY_COME_S, Entry
+from avatar_core.provisioning.release import Remove, end
+from avatar_core.tasks import RELEASE_S
 
 AT_ONCE = 8
 REASON = "its process was killed"

@@ -7,9 +7,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from avatar_core.engine.constants import CUT_DEADLINE_S, SEND_DEADLINE_S
-
 log = logging.getLogger("avatar_core.player")
+
+SEND_DEADLINE_S = 5.0
+"""A road that does not take a begin, a chunk or an end within this is lost."""
+CUT_DEADLINE_S = 0.4
+"""A cut that nobody confirms counts as done after this."""
 
 
 class Pump:

@@ -9,8 +9,8 @@ from typing import Any
 
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.engine.registry import LIVEKIT, RESERVED, VOICE, ProviderRegistry
-from avatar_core.engine.vetting import ProviderInfo, checked
+from avatar_core.registry.discovery import LIVEKIT, RESERVED, VOICE, ProviderRegistry
+from avatar_core.registry.validation import ProviderInfo, checked
 from avatar_core.settings import AvatarSettings, ProviderSettings
 
 Item = str | ProviderSettings | AvatarProvider[Any]

@@ -9,8 +9,11 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.engine.constants import LONG_CHUNK_S, SHORT_CHUNK_S
-from avatar_core.engine.segment import Segment
+from avatar_core.playback.segment import Segment
+
+SHORT_CHUNK_S, LONG_CHUNK_S = 0.04, 0.1
+"""A message: at first what a worker needs for a picture, since a long one doubles the first
+sound's latency; longer as more is ahead, for each costs a turn of a loop that may be busy."""
 
 
 @dataclass(eq=False, kw_only=True)

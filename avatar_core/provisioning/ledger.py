@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from avatar_core.engine.entry import SUFFIX, Entry
+from avatar_core.provisioning.ledger_entry import SUFFIX, Entry
 
 log = logging.getLogger("avatar_core")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
-from avatar_core.contracts.dispatch import Dispatcher
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
+from avatar_core.router import Dispatcher
 
 SLACK_S = 0.5
 """A worker plays no faster than real time; one that claims more than this beyond it means

@@ -1,1 +1,0 @@
-"""The engine: selection, leases, supervision and playback truth. Pure; in virtual time."""

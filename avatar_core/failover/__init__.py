@@ -1,0 +1,1 @@
+"""Which avatar is live, what comes next, and whether a transport still works."""

@@ -1,0 +1,1 @@
+"""The player, its segments and transports, and how they know what was heard."""

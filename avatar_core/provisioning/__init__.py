@@ -1,0 +1,1 @@
+"""Paid sessions: provision, lease, release, ledger, reaper and tokens."""

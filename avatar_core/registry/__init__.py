@@ -1,0 +1,1 @@
+"""Installed providers: discovery, selection and validation."""
