@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from avatar_core.contracts.renderer import Picture as Picture
     from avatar_core.contracts.renderer import Renderer as Renderer
     from avatar_core.contracts.sink import AudioSink as AudioSink
-    from avatar_core.http.answer import Answer as Answer
     from avatar_core.http.client import RestClient as RestClient
     from avatar_core.http.memory import Served as Served
+    from avatar_core.http.response import Answer as Answer
     from avatar_core.registry.discovery import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.sim.scenario import Scenario as Scenario
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from avatar_core.sim.vendor.faults import FAULTS as FAULTS
     from avatar_core.sim.vendor.faults import VendorFault as VendorFault
     from avatar_core.sim.vendor.served import served as served
-    from avatar_core.worker.host import start_worker as start_worker
-    from avatar_core.worker.host import stop_worker as stop_worker
-    from avatar_core.worker.host import worker_exited as worker_exited
+    from avatar_core.worker.process import start_worker as start_worker
+    from avatar_core.worker.process import stop_worker as stop_worker
+    from avatar_core.worker.process import worker_exited as worker_exited
     from avatar_core.worker.worker import AvatarWorker as AvatarWorker
 
 _HOMES = {
@@ -74,7 +74,7 @@ _HOMES = {
     "contracts.renderer": "Picture Renderer",
     "contracts.sink": "AudioSink",
     "registry.discovery": "ProviderRegistry",
-    "http.answer": "Answer",
+    "http.response": "Answer",
     "http.client": "RestClient",
     "http.memory": "Served",
     "settings": "ProviderSettings",
@@ -83,7 +83,7 @@ _HOMES = {
     "sim.vendor.fake": "FakeVendor reply",
     "sim.vendor.faults": "FAULTS VendorFault",
     "sim.vendor.served": "served",
-    "worker.host": "start_worker stop_worker worker_exited",
+    "worker.process": "start_worker stop_worker worker_exited",
     "worker.worker": "AvatarWorker",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -24,7 +24,7 @@ from avatar_core.sim import workers
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.vendor.account import Bring, VendorSession
-from avatar_core.worker import tasks
+from avatar_core.worker import in_process as tasks
 
 KEY = "vendor-key"
 LOOK_S = 5.0

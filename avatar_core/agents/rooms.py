@@ -20,7 +20,7 @@ from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.sim import workers
 from avatar_core.sim.link import MemoryLink
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.worker.host import start_worker
+from avatar_core.worker.process import start_worker
 
 AnyRoom = rtc.Room | MemoryRoom | MemoryLink
 """A place in a room in memory stands for it, as every `rtc.Room` is some participant's."""

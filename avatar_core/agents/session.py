@@ -17,10 +17,10 @@ from livekit.agents.voice.events import (
     MetricsCollectedEvent,
 )
 
-from avatar_core.agents import former
-from avatar_core.agents.listeners import ContainedEvents
+from avatar_core.agents import previous_output as former
+from avatar_core.agents.audio_tail import AvatarOutput
+from avatar_core.agents.events import ContainedEvents
 from avatar_core.agents.metrics import of_item, of_join
-from avatar_core.agents.output import AvatarOutput
 from avatar_core.agents.rooms import AnyRoom, stage_in
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
 from avatar_core.contracts.events import (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from avatar_core.contracts.errors import ProtocolError
-from avatar_core.http.answer import HINT, Answer
 from avatar_core.http.client import RestClient
+from avatar_core.http.response import HINT, Answer
 
 MOST_PAGES = 50
 

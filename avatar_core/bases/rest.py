@@ -15,8 +15,8 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.http.answer import Answer
 from avatar_core.http.client import RestClient
+from avatar_core.http.response import Answer
 
 END_S = 3.5
 

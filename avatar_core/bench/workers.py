@@ -11,7 +11,7 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.settings import ProviderSettings
-from avatar_core.worker.host import stop_worker, worker_exited
+from avatar_core.worker.process import stop_worker, worker_exited
 
 STOCK_WORKER = "avatar_core.bench.stock_worker"
 SIZE = 256

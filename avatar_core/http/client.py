@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from avatar_core.contracts.errors import ConfigError, Outcome, ProvisionError, UnavailableError
 from avatar_core.http.address import checked
-from avatar_core.http.answer import Answer
-from avatar_core.http.call import Call
+from avatar_core.http.errors import Reply, refusal
 from avatar_core.http.faults import unreadable
-from avatar_core.http.refusals import Reply, refusal
+from avatar_core.http.request import Call
+from avatar_core.http.response import Answer
 from avatar_core.settings import checked_key
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import httpx
 from pydantic import SecretStr
 
 from avatar_core.contracts.errors import Outcome, ProtocolError, ProvisionError, UnavailableError
-from avatar_core.http.call import Call, UnwritableError
+from avatar_core.http.errors import Reply
 from avatar_core.http.faults import found, unreadable, why
-from avatar_core.http.refusals import Reply
+from avatar_core.http.request import Call, UnwritableError
 
 _HEADERS = {
     "Accept": "application/json",

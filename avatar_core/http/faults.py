@@ -8,7 +8,7 @@ import ssl
 from typing import TypeVar
 
 from avatar_core.contracts.errors import ProtocolError
-from avatar_core.http.call import Call
+from avatar_core.http.request import Call
 
 E = TypeVar("E", bound=BaseException)
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from avatar_core.contracts.renderer import Picture, Renderer
 from avatar_core.sim.scenario import Scenario
-from avatar_core.worker.studio import Hand
+from avatar_core.worker.video_scheduler import Hand
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from avatar_core.sim.drawing import FaultyHand, FaultyRenderer
 from avatar_core.sim.faults import FaultyLink
 from avatar_core.sim.foreign import OverheardLink
 from avatar_core.sim.scenario import Scenario
-from avatar_core.worker.studio import Hand
+from avatar_core.worker.video_scheduler import Hand
 from avatar_core.worker.worker import AvatarWorker
 
 

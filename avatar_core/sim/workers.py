@@ -12,8 +12,8 @@ from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.stage import load_renderer, perform
-from avatar_core.worker import tasks
-from avatar_core.worker.studio import Inline
+from avatar_core.worker import in_process as tasks
+from avatar_core.worker.video_scheduler import Inline
 
 
 def mint(spec: TokenSpec) -> str:

@@ -8,9 +8,9 @@ from collections import deque
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S, Clock, loop_time
 from avatar_core.contracts.link import AudioOut
 from avatar_core.contracts.playback import TakeState
+from avatar_core.worker.incoming_take import Speech
 from avatar_core.worker.reporter import Reporter
-from avatar_core.worker.speech import Speech
-from avatar_core.worker.studio import Stretch, Studio
+from avatar_core.worker.video_scheduler import Stretch, Studio
 
 FRAME_S = 0.08
 """Captured at once where there is time to gather it: a capture costs CPU, whatever its length."""

@@ -13,7 +13,7 @@ from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import TakeState
-from avatar_core.worker.speech import Speech
+from avatar_core.worker.incoming_take import Speech
 
 log = logging.getLogger("avatar_core.worker")
 

@@ -16,11 +16,11 @@ from avatar_core.contracts.link import Change, Peer, RoomLink
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.worker.incoming_take import Speech
 from avatar_core.worker.pacer import Pacer
 from avatar_core.worker.receiver import Receiver
 from avatar_core.worker.reporter import Reporter
-from avatar_core.worker.speech import Speech
-from avatar_core.worker.studio import Hand, Studio, Thread
+from avatar_core.worker.video_scheduler import Hand, Studio, Thread
 
 log = logging.getLogger("avatar_core.worker")
 

@@ -29,7 +29,7 @@ from avatar_core.sim.scenario import Scenario
 from avatar_core.sim.vendor.account import VendorAccount, VendorSession
 from avatar_core.sim.vendor.fake import FakeVendor
 from avatar_core.sim.vendor.served import served
-from avatar_core.worker import tasks
+from avatar_core.worker import in_process as tasks
 from tests.plugins import FakeSite
 
 ROOT = Path(__file__).parents[2]

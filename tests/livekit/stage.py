@@ -21,7 +21,7 @@ from avatar_core.registry.selection import Item
 from avatar_core.rtc.listener import Listener
 from avatar_core.settings import AvatarSettings
 from avatar_core.sim.tones import VOCABULARY, WORD_S, HeardWord, WordTones
-from avatar_core.worker.host import ProcessRecord
+from avatar_core.worker.process import ProcessRecord
 from tests.leftovers import children, running_since
 from tests.livekit.entry import settings_of, token
 from tests.livekit.hearing import Hearing

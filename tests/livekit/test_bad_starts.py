@@ -17,7 +17,7 @@ from avatar_core.devserver import DevServer
 from avatar_core.devserver.address import free_ports
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.link import join
-from avatar_core.worker.host import start_worker
+from avatar_core.worker.process import start_worker
 from tests.livekit.entry import token
 from tests.livekit.in_process import NoSettings
 from tests.livekit.stage import MORE_WORDS, TEST_S, Stage

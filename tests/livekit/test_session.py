@@ -9,7 +9,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
-from avatar_core.agents import former
+from avatar_core.agents import previous_output as former
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError

@@ -30,7 +30,7 @@ from avatar_core.settings import ProviderSettings
 from avatar_core.sim import workers
 from avatar_core.sim.flash import FlashRenderer
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.worker.studio import Inline
+from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
 
 FORMAT = AudioFormat(24_000)

@@ -25,7 +25,7 @@ from avatar_core.contracts.errors import (
     UnavailableError,
 )
 from avatar_core.http.client import RestClient
-from avatar_core.http.refusals import retry_after
+from avatar_core.http.errors import retry_after
 
 NO, PERHAPS, NEVER = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SENT
 

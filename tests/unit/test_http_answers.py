@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from avatar_core.contracts.errors import Outcome, ProtocolError
-from avatar_core.http.answer import Answer
+from avatar_core.http.response import Answer
 
 
 def test_what_an_answer_lacks_is_a_protocol_error() -> None:

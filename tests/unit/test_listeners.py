@@ -13,7 +13,7 @@ from virtual import virtual
 from world import World
 
 from avatar_core.agents.create import create_avatar
-from avatar_core.agents.listeners import ContainedEvents
+from avatar_core.agents.events import ContainedEvents
 from avatar_core.contracts.events import AvatarState
 from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
 from avatar_core.testing.vtime import run

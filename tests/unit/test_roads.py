@@ -15,7 +15,7 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.sim.flash import FlashRenderer
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.worker.studio import Inline
+from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
 
 pytestmark = virtual

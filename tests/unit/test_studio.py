@@ -12,8 +12,8 @@ import pytest
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import VideoOut
 from avatar_core.contracts.renderer import Picture, Renderer
-from avatar_core.worker import studio as module
-from avatar_core.worker.studio import Stretch, Studio, Thread
+from avatar_core.worker import video_scheduler as module
+from avatar_core.worker.video_scheduler import Stretch, Studio, Thread
 
 PICTURE = Picture(1, 1, bytes(4))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.worker import host
+from avatar_core.worker import process as host
 from tests.leftovers import children, running_since
 
 MUCH = 300_000

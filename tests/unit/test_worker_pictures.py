@@ -14,7 +14,7 @@ from worker_stage import IDLE, RATE, TALK, Stage, staged
 
 from avatar_core.contracts.renderer import Picture
 from avatar_core.worker.pacer import FRAME_S, LOW_S, VIDEO_DELAY_S
-from avatar_core.worker.studio import HUNG_S
+from avatar_core.worker.video_scheduler import HUNG_S
 
 pytestmark = virtual
 

@@ -19,7 +19,7 @@ from avatar_core.contracts.renderer import Picture, Renderer
 from avatar_core.contracts.wire import Report
 from avatar_core.sim.media import Run
 from avatar_core.sim.room import MemoryRoom
-from avatar_core.worker.studio import Inline
+from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
 
 RATE = AudioFormat(24_000)

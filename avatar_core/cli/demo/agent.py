@@ -33,7 +33,7 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.rtc.admin import remove
 from avatar_core.rtc.link import RtcLink, link_for
 from avatar_core.settings import LiveKitSettings
-from avatar_core.worker.host import ProcessRecord, die_with_parent
+from avatar_core.worker.process import ProcessRecord, die_with_parent
 
 EVENTS: tuple[EventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
 

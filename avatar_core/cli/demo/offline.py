@@ -32,7 +32,7 @@ from avatar_core.settings import AvatarSettings
 from avatar_core.sim.media import Recording
 from avatar_core.sim.room import MemoryRoom
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
-from avatar_core.worker import tasks
+from avatar_core.worker import in_process as tasks
 
 Provision = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]
 

@@ -13,7 +13,7 @@ from typing import Any
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.worker.host import stop_worker, worker_exited
+from avatar_core.worker.process import stop_worker, worker_exited
 
 Bring = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
 """Brings a session's worker into its room; its record is for `stop_worker`."""

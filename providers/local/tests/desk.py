@@ -23,7 +23,7 @@ from avatar_core import TokenSpec, start_worker
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.devserver import DevServer
 from avatar_core.provisioning.tokens import TokenMint
-from avatar_core.worker.host import CHILD
+from avatar_core.worker.process import CHILD
 from tests.livekit.entry import settings_of
 
 KEY = "a-key-of-a-test-server"

@@ -12,8 +12,8 @@ from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
-from avatar_core.agents.governor import Governor
-from avatar_core.agents.listeners import ContainedEvents
+from avatar_core.agents.events import ContainedEvents
+from avatar_core.agents.transcript_throttle import Governor
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AudioError, AvatarError
 from avatar_core.contracts.events import AvatarEvent, TakeFinished

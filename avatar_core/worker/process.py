@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.worker import tasks
+from avatar_core.worker import in_process as tasks
 
-CHILD = "avatar_core.rtc.child"
+CHILD = "avatar_core.rtc.worker_process"
 READY = b"\nREADY\n"
 PR_SET_PDEATHSIG = 1
 STOP_S = 1.0

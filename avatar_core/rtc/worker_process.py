@@ -1,4 +1,4 @@
-"""The worker process: `python -m avatar_core.rtc.child NONCE`, configured by a line on stdin.
+"""The worker process: `python -m avatar_core.rtc.worker_process NONCE`, configured by a line on stdin.
 
 It dies with its parent, by whatever the parent dies: the kernel sends it SIGKILL on Linux,
 and on every system the end of stdin stops it.
@@ -15,8 +15,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.worker.host import die_with_parent
-from avatar_core.worker.studio import Thread
+from avatar_core.worker.process import die_with_parent
+from avatar_core.worker.video_scheduler import Thread
 
 if TYPE_CHECKING:
     from avatar_core.rtc.link import RtcLink

@@ -24,7 +24,7 @@ from avatar_core.contracts.errors import (
     RejectedError,
     UnavailableError,
 )
-from avatar_core.http.call import Call, redacted
+from avatar_core.http.request import Call, redacted
 
 LONGEST_QUOTE = 200
 SAYING = ("message", "error", "detail", "title", "msg", "reason")
