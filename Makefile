@@ -11,7 +11,7 @@ demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=
 	@exec $(BIN)/avatar demo
 
 test: check ## Check, then run all tests
-	@$(BIN)/python -m avatar_core.devserver
+	@$(BIN)/python -m avatar_core.testing.server
 	$(BIN)/pytest -n 2 --dist worksteal -m "not alone and not benchmark"
 	$(BIN)/pytest -m alone
 

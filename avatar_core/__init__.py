@@ -41,16 +41,16 @@ if TYPE_CHECKING:
     from avatar_core.http.response import Answer as Answer
     from avatar_core.registry.discovery import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
-    from avatar_core.sim.scenario import Scenario as Scenario
-    from avatar_core.sim.vendor.account import SoldOutError as SoldOutError
-    from avatar_core.sim.vendor.account import UnpaidError as UnpaidError
-    from avatar_core.sim.vendor.account import VendorAccount as VendorAccount
-    from avatar_core.sim.vendor.account import VendorSession as VendorSession
-    from avatar_core.sim.vendor.fake import FakeVendor as FakeVendor
-    from avatar_core.sim.vendor.fake import reply as reply
-    from avatar_core.sim.vendor.faults import FAULTS as FAULTS
-    from avatar_core.sim.vendor.faults import VendorFault as VendorFault
-    from avatar_core.sim.vendor.served import served as served
+    from avatar_core.testing.fake_vendor.account import SoldOutError as SoldOutError
+    from avatar_core.testing.fake_vendor.account import UnpaidError as UnpaidError
+    from avatar_core.testing.fake_vendor.account import VendorAccount as VendorAccount
+    from avatar_core.testing.fake_vendor.account import VendorSession as VendorSession
+    from avatar_core.testing.fake_vendor.fake import FakeVendor as FakeVendor
+    from avatar_core.testing.fake_vendor.fake import reply as reply
+    from avatar_core.testing.fake_vendor.faults import FAULTS as FAULTS
+    from avatar_core.testing.fake_vendor.faults import VendorFault as VendorFault
+    from avatar_core.testing.fake_vendor.http_server import served as served
+    from avatar_core.testing.faults.scenario import Scenario as Scenario
     from avatar_core.worker.process import start_worker as start_worker
     from avatar_core.worker.process import stop_worker as stop_worker
     from avatar_core.worker.process import worker_exited as worker_exited
@@ -78,11 +78,11 @@ _HOMES = {
     "http.client": "RestClient",
     "http.memory": "Served",
     "settings": "ProviderSettings",
-    "sim.scenario": "Scenario",
-    "sim.vendor.account": "SoldOutError UnpaidError VendorAccount VendorSession",
-    "sim.vendor.fake": "FakeVendor reply",
-    "sim.vendor.faults": "FAULTS VendorFault",
-    "sim.vendor.served": "served",
+    "testing.faults.scenario": "Scenario",
+    "testing.fake_vendor.account": "SoldOutError UnpaidError VendorAccount VendorSession",
+    "testing.fake_vendor.fake": "FakeVendor reply",
+    "testing.fake_vendor.faults": "FAULTS VendorFault",
+    "testing.fake_vendor.http_server": "served",
     "worker.process": "start_worker stop_worker worker_exited",
     "worker.worker": "AvatarWorker",
 }

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.processes import family
 
 START_S = 60.0

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.leftovers import Belongings, left_since, watch_loops
 
 watch_loops()

@@ -20,10 +20,10 @@ from avatar_core.contracts.link import Change, Peer
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.settings import ProviderSettings
-from avatar_core.sim import workers
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.vendor.account import Bring, VendorSession
+from avatar_core.testing.fake_vendor.account import Bring, VendorSession
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.room import workers
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process as tasks
 
 KEY = "vendor-key"

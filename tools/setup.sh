@@ -89,7 +89,7 @@ build_page() {
 
 can_serve() {
     "$python" -c 'import sys
-from avatar_core.devserver.find import find_go, find_ready
+from avatar_core.testing.server.find import find_go, find_ready
 sys.exit(not (find_ready() or find_go()))'
 }
 

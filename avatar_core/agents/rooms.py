@@ -17,9 +17,9 @@ from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.admin import remove
 from avatar_core.rtc.link import join, link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.sim import workers
-from avatar_core.sim.link import MemoryLink
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room import workers
+from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.process import start_worker
 
 AnyRoom = rtc.Room | MemoryRoom | MemoryLink

@@ -11,11 +11,11 @@ from typing import Self
 import numpy as np
 from livekit import rtc
 
-from avatar_core.bench.children import Child, run_as_child
 from avatar_core.contracts.clock import loop_time
-from avatar_core.rtc.listener import Listener
-from avatar_core.sim.flash import LOUD_RMS
-from avatar_core.sim.meter import Ear, Eye, Span, brightness_of
+from avatar_core.testing.audio.meter import Ear, Eye, Span, brightness_of
+from avatar_core.testing.children import Child, run_as_child
+from avatar_core.testing.flash_renderer import LOUD_RMS
+from avatar_core.testing.listener import Listener
 
 LOOK_S = 0.1
 

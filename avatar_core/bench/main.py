@@ -16,11 +16,11 @@ from avatar_core.bench.results import Samples
 from avatar_core.bench.run import QUICK, Plan, run
 from avatar_core.bench.systems import SYSTEMS, systems_of
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.standins import stand_ins
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.simulators import stand_ins
 
 NARROW_TIMES = 5
 

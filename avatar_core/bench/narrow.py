@@ -68,7 +68,7 @@ async def _main(names: Sequence[str], provider: str, times: int) -> dict[str, li
     from avatar_core.bench.run import seated
     from avatar_core.bench.systems import systems_of
     from avatar_core.bench.turns import cut_turn
-    from avatar_core.devserver import DevServer
+    from avatar_core.testing.server import DevServer
 
     chance = random.Random(1)  # noqa: S311
     results: dict[str, list[float]] = {}

@@ -24,8 +24,8 @@ from livekit import rtc
 from avatar_core.bench.speaker import Speaker
 from avatar_core.bench.stimulus import RATE_HZ, words
 from avatar_core.bench.systems import Ours
-from avatar_core.devserver import DevServer
-from avatar_core.rtc.listener import Listener
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server import DevServer
 
 WORDS = 60
 WARM_S = 5.0

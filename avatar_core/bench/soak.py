@@ -29,7 +29,7 @@ from avatar_core.bench.stimulus import words
 from avatar_core.bench.systems import Ours, Seat
 from avatar_core.bench.turns import Place
 from avatar_core.contracts.clock import loop_time
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 
 OUT = Path("benchmarks/results/soak.json")
 EPISODE_S = 120.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.sim.tones import VOCABULARY, WordTones
+from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 
 RATE_HZ = 24_000
 PICTURE_S = 0.04

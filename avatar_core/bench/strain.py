@@ -28,7 +28,7 @@ from avatar_core.bench.stimulus import BEEP_S, GAPS_S, PICTURE_S, beeps, silence
 from avatar_core.bench.systems import Ours, Seat
 from avatar_core.bench.turns import Place, cut_turn, skews, whole_turn
 from avatar_core.contracts.clock import loop_time
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 
 OUT = Path("benchmarks/results/strain.json")
 BREAK_S = 0.4

@@ -20,7 +20,6 @@ from livekit.agents.voice.room_io._output import _ParticipantAudioOutput
 from pydantic import SecretStr
 
 from avatar_core.agents.create import create_avatar
-from avatar_core.bench.children import Child
 from avatar_core.bench.stimulus import RATE_HZ
 from avatar_core.bench.workers import (
     SIZE,
@@ -31,8 +30,9 @@ from avatar_core.bench.workers import (
 )
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.devserver import DevServer
 from avatar_core.settings import LiveKitSettings
+from avatar_core.testing.children import Child
+from avatar_core.testing.server import DevServer
 
 AGENT, AVATAR = "agent", "stock-avatar"
 JOIN_S = 30.0

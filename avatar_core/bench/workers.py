@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from avatar_core.bench.children import Child
 from avatar_core.bench.stimulus import RATE_HZ
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.settings import ProviderSettings
+from avatar_core.testing.children import Child
 from avatar_core.worker.process import stop_worker, worker_exited
 
-STOCK_WORKER = "avatar_core.bench.stock_worker"
+STOCK_WORKER = "avatar_core.testing.stock_worker"
 SIZE = 256
 """Of the pictures, both edges."""
 
@@ -37,7 +37,7 @@ class OwnWorkerProvider(AvatarProvider[PictureSettings]):
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Start it."""
         state = await request.start_worker(
-            "avatar_core.sim.flash:FlashRenderer",
+            "avatar_core.testing.flash_renderer:FlashRenderer",
             token=request.avatar_token(),
             options={"width": SIZE, "height": SIZE, "fps": self.settings.fps},
         )

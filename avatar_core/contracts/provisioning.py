@@ -72,7 +72,7 @@ class StartWorker(Protocol):
             renderer: `package.module:Class` of a `Renderer`.
             token: The token it joins with.
             options: Keyword arguments of the renderer, JSON-safe.
-            scenario: How it misbehaves, see `avatar_core.sim.scenario`.
+            scenario: How it misbehaves, see `avatar_core.testing.faults.scenario`.
 
         Raises:
             WorkerError: It cannot be started, or died before it was ready.

@@ -1,4 +1,4 @@
-"""The worker process: `python -m avatar_core.rtc.worker_process NONCE`, configured by a line on stdin.
+"""The worker process: `python -m avatar_core.rtc.worker_process NONCE`, configured on stdin.
 
 It dies with its parent, by whatever the parent dies: the kernel sends it SIGKILL on Linux,
 and on every system the end of stdin stops it.
@@ -39,8 +39,8 @@ def main() -> None:
 
 
 async def _run(config: dict[str, Any]) -> None:
-    from avatar_core.sim.scenario import Scenario
-    from avatar_core.sim.stage import load_renderer, perform
+    from avatar_core.testing.faults.scenario import Scenario
+    from avatar_core.testing.faults.worker import load_renderer, perform
 
     ready, stopping = asyncio.Event(), asyncio.Event()
     telling = asyncio.create_task(_tell(ready))

@@ -19,9 +19,9 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.settings import LiveKitSettings
-from avatar_core.sim.media import Run
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.tones import VOCABULARY, HeardWord, WordTones, hear
+from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones, hear
+from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import (
     RATE_HZ,
     THINK_S,

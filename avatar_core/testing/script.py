@@ -10,7 +10,7 @@ from livekit import rtc
 from livekit.agents import Agent, APIConnectOptions, ModelSettings, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
-from avatar_core.sim.tones import WordTones
+from avatar_core.testing.audio.tones import WordTones
 
 RATE_HZ = 24_000
 FRAME_S = 0.02

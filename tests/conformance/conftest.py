@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.conformance.rooms import Body, in_memory, on_the_server
 
 

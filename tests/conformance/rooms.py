@@ -11,11 +11,11 @@ from livekit import api, rtc
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import Change, Peer, RoomLink
-from avatar_core.devserver import DevServer
 from avatar_core.rtc.link import RtcLink, join
-from avatar_core.sim.link import MemoryLink
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.testing.vtime import run
+from avatar_core.testing.clock import run
+from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.server import DevServer
 
 FORMAT = AudioFormat(48_000)
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.devserver import DevServer
 from avatar_core.rtc.link import RtcLink
+from avatar_core.testing.server import DevServer
 from tests.conformance.rooms import FORMAT, Rooms, Watch, on_the_server
 
 pytestmark = pytest.mark.livekit

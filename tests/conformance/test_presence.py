@@ -9,7 +9,7 @@ import pytest
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import Change, RoomLink
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.conformance.rooms import FORMAT, Body, Rooms, Watch, on_the_server
 
 

@@ -23,9 +23,9 @@ from memory import Scene
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import VendorAccount
-from avatar_core.sim.vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.account import VendorAccount
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.room.room import MemoryRoom
 from tests.vendors import acme, silent_workers
 
 CASES = ("", "429", "reset after create", "time-out after create", "worker joins late")

@@ -23,12 +23,12 @@ from typing import Any
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import Change
-from avatar_core.devserver import DevServer
 from avatar_core.rtc.link import join
-from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.vendor.account import VendorAccount, VendorSession
-from avatar_core.sim.vendor.fake import FakeVendor
-from avatar_core.sim.vendor.served import served
+from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.server import DevServer
 from avatar_core.worker import in_process as tasks
 from tests.plugins import FakeSite
 

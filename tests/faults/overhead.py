@@ -18,10 +18,10 @@ from memory import Scene
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.http.memory import Served
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import VendorAccount
-from avatar_core.sim.vendor.fake import FakeVendor
-from avatar_core.sim.vendor.served import served
+from avatar_core.testing.fake_vendor.account import VendorAccount
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.room.room import MemoryRoom
 from tests.vendors import acme, silent_workers
 
 ANSWER_S = 0.05

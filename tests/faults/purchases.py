@@ -23,10 +23,10 @@ from virtual import run
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import VendorAccount
-from avatar_core.sim.vendor.fake import FakeVendor
-from avatar_core.sim.vendor.faults import FAULTS
+from avatar_core.testing.fake_vendor.account import VendorAccount
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.faults import FAULTS
+from avatar_core.testing.room.room import MemoryRoom
 from tests.vendors import acme, chance, silent_workers
 
 ABSENT_S = 120.0

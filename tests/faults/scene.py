@@ -11,10 +11,10 @@ from livekit import rtc
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarState
-from avatar_core.sim.link import MemoryLink
-from avatar_core.sim.tones import VOCABULARY, WordTones
+from avatar_core.testing.audio.tones import VOCABULARY, WordTones
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, RATE_HZ, Conversation, Turn
-from avatar_core.testing.vtime import run
+from avatar_core.testing.room.link import MemoryLink
 from tests.faults.row import Ground, Told
 
 WORDS = VOCABULARY[:8]

@@ -23,17 +23,17 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.devserver import DevServer
 from avatar_core.http.memory import Served
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.link import join
 from avatar_core.settings import LiveKitSettings
-from avatar_core.sim import workers
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.sim.vendor.account import Bring, VendorAccount, VendorSession
-from avatar_core.sim.vendor.fake import FakeVendor, reply
-from avatar_core.sim.vendor.served import served
+from avatar_core.testing.fake_vendor.account import Bring, VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
+from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.faults.scenario import QUIET, Scenario
+from avatar_core.testing.room import workers
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.server import DevServer
 from tests.livekit.entry import settings_of, token
 from tests.secrets_shown import places
 from tests.vendors import acme, silent_workers

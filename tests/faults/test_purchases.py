@@ -10,7 +10,7 @@ from virtual import run
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning import provision, release
-from avatar_core.sim.vendor.faults import FAULTS
+from avatar_core.testing.fake_vendor.faults import FAULTS
 from tests.faults.purchases import broken_laws, plans, start_and_end
 
 SEEDS = 3

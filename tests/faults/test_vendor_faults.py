@@ -24,10 +24,10 @@ from avatar_core.contracts.errors import (
     UnavailableError,
 )
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.sim.vendor.account import VendorAccount, VendorSession
-from avatar_core.sim.vendor.fake import FakeVendor
-from avatar_core.sim.vendor.faults import FAULTS
-from avatar_core.sim.vendor.served import served
+from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.faults import FAULTS
+from avatar_core.testing.fake_vendor.http_server import served
 from tests.vendors import acme
 
 DEADLINE_S = 0.6

@@ -5,8 +5,8 @@ from __future__ import annotations
 from livekit import api
 from pydantic import SecretStr
 
-from avatar_core.devserver import DevServer
 from avatar_core.settings import LiveKitSettings
+from avatar_core.testing.server import DevServer
 
 
 def settings_of(server: DevServer, **changes: str) -> LiveKitSettings:

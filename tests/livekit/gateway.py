@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from avatar_core.sim.tones import WordTones
+from avatar_core.testing.audio.tones import WordTones
 
 PIECE_BYTES = 9_600
 

@@ -11,7 +11,7 @@ from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.rtc.link import RtcLink, join
 from avatar_core.settings import ProviderSettings
-from avatar_core.sim.flash import FlashRenderer
+from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.worker.worker import AvatarWorker
 
 RATE_HZ = 24_000

@@ -15,12 +15,12 @@ from livekit.agents.voice import SpeechHandle
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarEvent
-from avatar_core.devserver import DevServer
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item
-from avatar_core.rtc.listener import Listener
 from avatar_core.settings import AvatarSettings
-from avatar_core.sim.tones import VOCABULARY, WORD_S, HeardWord, WordTones
+from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordTones
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server import DevServer
 from avatar_core.worker.process import ProcessRecord
 from tests.leftovers import children, running_since
 from tests.livekit.entry import settings_of, token

@@ -12,9 +12,9 @@ import pytest
 from livekit import rtc
 
 from avatar_core.contracts import wire
-from avatar_core.devserver import DevServer
 from avatar_core.registry.discovery import ProviderRegistry
-from avatar_core.sim.tones import VOCABULARY, WordTones
+from avatar_core.testing.audio.tones import VOCABULARY, WordTones
+from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
 from tests.livekit.in_process import OurProvider
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage

@@ -13,10 +13,10 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import RoomError, SettingsError, WorkerError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.address import free_ports
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.link import join
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.ports import free_ports
 from avatar_core.worker.process import start_worker
 from tests.livekit.entry import token
 from tests.livekit.in_process import NoSettings
@@ -98,7 +98,7 @@ class ForgingProvider(BrokenProvider):
     """Its worker comes with a token that the server does not know."""
 
     name = "forging"
-    renderer = "avatar_core.sim.flash:FlashRenderer"
+    renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         self.tokens.append(request.avatar_token()[:-8] + "AAAAAAAA")

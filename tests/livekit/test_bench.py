@@ -8,7 +8,7 @@ import pytest
 
 from avatar_core.bench.run import Plan, run
 from avatar_core.bench.systems import systems_of
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 
 pytestmark = [pytest.mark.livekit, pytest.mark.benchmark]
 SHORT = Plan(rounds=1, turns=2, falls=0, stock_falls=0, loaded=1, long_pause=False, cpu=False)

@@ -19,8 +19,8 @@ import pytest
 from livekit import api, rtc
 
 from avatar_core.contracts.errors import ServerError
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.find import cached_binary, find_server
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.find import cached_binary, find_server
 from tests.processes import Death
 
 pytestmark = pytest.mark.livekit
@@ -29,7 +29,7 @@ GONE_WITHIN_S = 5.0
 
 USER = """
 import asyncio, json, os, signal, sys
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.processes import Death
 
 server = asyncio.run(DevServer.start().__aenter__())

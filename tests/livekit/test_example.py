@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.devserver import DevServer
-from avatar_core.rtc.listener import Listener
-from avatar_core.sim.tones import VOCABULARY
+from avatar_core.testing.audio.tones import VOCABULARY
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server import DevServer
 from tests.agentserver import agent_server
 from tests.livekit.entry import token
 from tests.livekit.gateway import Gateway

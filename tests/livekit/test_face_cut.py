@@ -28,8 +28,8 @@ from avatar_core.bench.systems import Ours
 from avatar_core.bench.workers import OwnWorkerProvider
 from avatar_core.cli.speech import Speech
 from avatar_core.contracts.clock import loop_time
-from avatar_core.devserver import DevServer
-from avatar_core.rtc.listener import Listener
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server import DevServer
 from providers.local.tests.drawn import at_rate
 from providers.local.tests.marked import SIDE
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from livekit import api
 
-from avatar_core.devserver import DevServer
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.vendor.account import VendorAccount, VendorSession
-from avatar_core.sim.vendor.fake import FakeVendor
-from avatar_core.sim.vendor.served import served
+from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.server import DevServer
 from tests.agentserver import agent_server
 from tests.faults.kills import bring, installed
 from tests.livekit.job import CRASH

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.faults.kills import kill
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]

@@ -14,9 +14,9 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.events import AvatarState
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.devserver import DevServer
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import ProviderSettings
+from avatar_core.testing.server import DevServer
 from tests.livekit.barge_in import FALSE_INTERRUPTION_S, DeafAgent, Microphone, hears_noise
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
 

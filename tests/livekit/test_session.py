@@ -14,9 +14,9 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError
 from avatar_core.contracts.events import AvatarState
-from avatar_core.devserver import DevServer
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings
+from avatar_core.testing.server import DevServer
 from tests.livekit.entry import settings_of, token
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
 from tests.livekit.test_laws import NeverProvider

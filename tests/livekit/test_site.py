@@ -13,7 +13,7 @@ from livekit import api, rtc
 
 from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.site import MOST_SESSIONS, Site, listen
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 
 pytestmark = pytest.mark.livekit
 

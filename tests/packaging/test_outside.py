@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from livekit import rtc
 
-from avatar_core.devserver import DevServer
-from avatar_core.rtc.listener import Listener
-from avatar_core.sim.tones import VOCABULARY
+from avatar_core.testing.audio.tones import VOCABULARY
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
 from tests.packaging.conftest import ROOT, CleanEnvironment, uv

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 from tests.plugins import FakeSite, fake_site
 
 sys.path.insert(0, str(Path(__file__).parent))

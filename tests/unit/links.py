@@ -18,7 +18,7 @@ from avatar_core.contracts.link import AudioOut, StreamReader, StreamWriter, Vid
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.sim.link import MemoryLink
+from avatar_core.testing.room.link import MemoryLink
 
 MONO = AudioFormat(24_000)
 REFUSED = 1401

@@ -27,9 +27,9 @@ from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.release import Releaser
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import ProviderSettings
-from avatar_core.sim import workers
-from avatar_core.sim.flash import FlashRenderer
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.flash_renderer import FlashRenderer
+from avatar_core.testing.room import workers
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
 

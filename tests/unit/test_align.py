@@ -7,7 +7,7 @@ import soxr
 from sound import Samples, floats, int16, jittered, opus
 
 from avatar_core.cli.speech import Speech, SpokenText
-from avatar_core.sim.align import Found, align
+from avatar_core.testing.audio.word_alignment import Found, align
 
 TEXT = (
     "It was the best of times, it was the worst of times. "

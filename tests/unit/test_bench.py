@@ -16,8 +16,8 @@ from avatar_core.bench.page import page
 from avatar_core.bench.results import ROWS, Samples
 from avatar_core.bench.stimulus import GAPS_S, PICTURE_S, RATE_HZ, beeps, tone, words
 from avatar_core.bench.turns import skews
-from avatar_core.sim.meter import Ear
-from avatar_core.sim.tones import hear
+from avatar_core.testing.audio.meter import Ear
+from avatar_core.testing.audio.tones import hear
 
 
 def samples_of(row: str, *values: float | None) -> Samples:

@@ -11,8 +11,8 @@ import pytest
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarState, TakeFinished
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
-from avatar_core.testing.vtime import run
 
 TURN_WORDS = 13
 """3.9 s."""

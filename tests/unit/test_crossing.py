@@ -9,10 +9,10 @@ import pytest
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarState, TakeFinished
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.tones import VOCABULARY, hear
+from avatar_core.testing.audio.tones import VOCABULARY, hear
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
-from avatar_core.testing.vtime import run
+from avatar_core.testing.room.room import MemoryRoom
 
 ROOMS = 4
 SHARE = len(VOCABULARY) // ROOMS

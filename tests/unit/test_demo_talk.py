@@ -12,8 +12,8 @@ import pytest
 from avatar_core.agents.create import create_avatar
 from avatar_core.cli.demo.answers import GREETING, answer_to
 from avatar_core.cli.demo.talk import Talk
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
-from avatar_core.testing.vtime import run
 
 THANKS, BYE, WHO = "Thank you", "bye", "Who are you?"
 OVER_S = 10.0

@@ -6,9 +6,9 @@ import pytest
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
-from avatar_core.sim.tones import VOCABULARY
+from avatar_core.testing.audio.tones import VOCABULARY
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
-from avatar_core.testing.vtime import run
 
 FIRST, SECOND, THIRD = VOCABULARY[:10], VOCABULARY[12:20], VOCABULARY[24:30]
 

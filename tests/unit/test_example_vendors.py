@@ -14,11 +14,11 @@ from virtual import virtual
 
 from avatar_core.contracts.errors import SettingsError
 from avatar_core.contracts.events import AvatarJoined
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.sim.vendor.account import VendorAccount
-from avatar_core.sim.vendor.fake import FakeVendor, Served, reply
-from avatar_core.sim.vendor.faults import VendorFault
+from avatar_core.testing.fake_vendor.account import VendorAccount
+from avatar_core.testing.fake_vendor.fake import FakeVendor, Served, reply
+from avatar_core.testing.fake_vendor.faults import VendorFault
+from avatar_core.testing.faults.scenario import QUIET, Scenario
+from avatar_core.testing.room.room import MemoryRoom
 from tests.vendors import silent_workers
 
 ROOT = Path(__file__).parents[2] / "examples/providers"

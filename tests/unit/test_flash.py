@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from avatar_core.contracts.renderer import Picture
-from avatar_core.sim.flash import FlashRenderer, rms_of
+from avatar_core.testing.flash_renderer import FlashRenderer, rms_of
 
 
 def tone(amplitude: float, rate_hz: int = 24_000, duration_s: float = 0.04) -> bytes:

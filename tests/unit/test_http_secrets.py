@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from wire_server import Caller, Talk, vendor
 
 from avatar_core.contracts.errors import ProvisionError
-from avatar_core.devserver.address import free_ports
 from avatar_core.http.client import RestClient
+from avatar_core.testing.server.ports import free_ports
 from tests.secrets_shown import places
 
 KEY, TOKEN, HEADER = "canary+key/1", "canary-token-2", "canary header 3"

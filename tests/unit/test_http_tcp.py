@@ -20,8 +20,8 @@ from avatar_core.contracts.errors import (
     ProvisionError,
     UnavailableError,
 )
-from avatar_core.devserver.address import free_ports
 from avatar_core.http.client import RestClient
+from avatar_core.testing.server.ports import free_ports
 
 KEY, TOKEN = SecretStr("sk-canary-of-the-key"), SecretStr("canary-of-the-token")
 PROMPT_S = 0.3

@@ -19,9 +19,9 @@ from avatar_core.failover.controller import LOOK_AGAIN_S
 from avatar_core.http.memory import Served
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import Entry
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.vendor.account import VendorAccount
-from avatar_core.sim.vendor.fake import FakeVendor, reply
+from avatar_core.testing.fake_vendor.account import VendorAccount
+from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
+from avatar_core.testing.room.room import MemoryRoom
 from tests.vendors import acme, silent_workers
 
 pytestmark = virtual

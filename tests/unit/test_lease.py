@@ -16,7 +16,7 @@ from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

@@ -21,7 +21,7 @@ from avatar_core.contracts.errors import (
     WorkerError,
 )
 from avatar_core.contracts.events import AvatarFailed, AvatarJoined, AvatarState
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

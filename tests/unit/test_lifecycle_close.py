@@ -9,7 +9,7 @@ from links import Tap
 from memory import Scene, Vendor, released_once, tracks_of_the_agent
 from virtual import now, virtual
 
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

@@ -15,8 +15,8 @@ from world import World
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.events import ContainedEvents
 from avatar_core.contracts.events import AvatarState
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
-from avatar_core.testing.vtime import run
 
 LEAF_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
 errors = pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])

@@ -12,7 +12,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, AudioOut, Change, VideoOut
 from avatar_core.contracts.renderer import Picture
-from avatar_core.sim.room import CRASH_S, MemoryRoom
+from avatar_core.testing.room.room import CRASH_S, MemoryRoom
 
 pytestmark = virtual
 FORMAT = AudioFormat(24_000)

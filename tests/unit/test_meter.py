@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound import floats, int16, opus, silence, tone
 
-from avatar_core.sim.flash import FlashRenderer
-from avatar_core.sim.meter import BRIGHT, Ear, Eye, Span, brightness_of
-from avatar_core.sim.tones import VOCABULARY, WordTones, hear
+from avatar_core.testing.audio.meter import BRIGHT, Ear, Eye, Span, brightness_of
+from avatar_core.testing.audio.tones import VOCABULARY, WordTones, hear
+from avatar_core.testing.flash_renderer import FlashRenderer
 
 OPUS_QUIET_RMS = 0.02
 SENTENCE = VOCABULARY[:8]

@@ -28,7 +28,7 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

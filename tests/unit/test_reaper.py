@@ -18,7 +18,7 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_COME_S, Entry
 from avatar_core.provisioning.reaper import reap
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

@@ -17,8 +17,8 @@ from avatar_core.cli import film as films
 from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.renderer import Picture
-from avatar_core.sim.flash import FlashRenderer
-from avatar_core.sim.meter import Ear, Eye
+from avatar_core.testing.audio.meter import Ear, Eye
+from avatar_core.testing.flash_renderer import FlashRenderer
 
 BEGIN_S = 5000.0
 FRAME_S = 0.04

@@ -13,8 +13,8 @@ from virtual import now, virtual
 
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.sim.flash import FlashRenderer
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.flash_renderer import FlashRenderer
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
 

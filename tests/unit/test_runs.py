@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.devserver import runs
+from avatar_core.testing.server import runs
 
 
 def test_only_the_newest_logs_of_a_kind_are_kept(

@@ -14,7 +14,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.byte_stream import SUBSCRIBED_S, ByteStreamSink
-from avatar_core.sim.room import UNANNOUNCED_S, MemoryRoom
+from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
 
 pytestmark = virtual
 

@@ -19,8 +19,8 @@ from avatar_core.playback.clock_tracker import ClockTracker
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Road
 from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
-from avatar_core.sim.media import Run
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

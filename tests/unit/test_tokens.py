@@ -14,7 +14,7 @@ from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.provisioning.tokens import CLOCK_SKEW_S, TokenMint
 from avatar_core.settings import LiveKitSettings
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 KEY, SECRET, NOW = "APIkey", "s" * 40, 1_800_000_000.6
 SETTINGS = LiveKitSettings.load(url="ws://127.0.0.1:7880", api_key=KEY, api_secret=SECRET)

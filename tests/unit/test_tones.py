@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound import floats, int16, jittered, opus
 
-from avatar_core.sim.tones import AMPLITUDE, TONE_S, VOCABULARY, WORD_S, HeardWord, WordTones, hear
+from avatar_core.testing.audio.tones import (
+    AMPLITUDE,
+    TONE_S,
+    VOCABULARY,
+    WORD_S,
+    HeardWord,
+    WordTones,
+    hear,
+)
 
 SENTENCE = ["one", "two", "two", "three", "alpha", "zulu", "alpha", "nine", "eight", "eight"]
 SPEECH = st.lists(st.sampled_from(VOCABULARY), max_size=12)

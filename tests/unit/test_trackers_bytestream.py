@@ -14,7 +14,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.wire import Finished, Report
 from avatar_core.playback.byte_stream_tracker import ByteStreamTracker
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

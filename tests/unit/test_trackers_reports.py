@@ -14,8 +14,8 @@ from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.contracts.wire import Report
 from avatar_core.playback.reports import ReportsTracker
-from avatar_core.sim.link import MemoryLink
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

@@ -14,7 +14,7 @@ from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.wire import Finished
 from avatar_core.playback.stock_rpcs import StockTracker
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

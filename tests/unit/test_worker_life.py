@@ -12,7 +12,7 @@ from worker_stage import Pictures, Stage, staged
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError, WorkerError
-from avatar_core.sim.room import UNANNOUNCED_S, MemoryRoom
+from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
 from avatar_core.worker.worker import AvatarWorker
 
 pytestmark = virtual

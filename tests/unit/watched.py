@@ -15,7 +15,7 @@ from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.health import Supervisor
 from avatar_core.playback.player import Player
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.room import MemoryRoom
 
 FORMAT = AudioFormat(24_000)
 SOON_S = 0.01

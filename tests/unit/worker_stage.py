@@ -17,8 +17,8 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import StreamWriter
 from avatar_core.contracts.renderer import Picture, Renderer
 from avatar_core.contracts.wire import Report
-from avatar_core.sim.media import Run
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from avatar_core.cli.demo.site import is_built
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.web.visit import ARGUMENTS, CHROMIUM
 
 READY_S = 30.0

@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 
 from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.answers import GREETING
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from tests.web.visit import BOX, GET_CHROMIUM, WITHOUT_CHROMIUM, visit
 
 COMPOSING = """() => document.activeElement.dispatchEvent(

@@ -29,9 +29,9 @@ from avatar_core.playback.voice_transport import VOICE
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
-from avatar_core.sim.media import Recording
-from avatar_core.sim.room import MemoryRoom
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.room.media import Recording
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process as tasks
 
 Provision = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]

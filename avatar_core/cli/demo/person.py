@@ -16,9 +16,9 @@ from avatar_core.cli.recording import Recorder
 from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import loop_time
-from avatar_core.rtc.listener import Listener
-from avatar_core.sim.align import Found, align
-from avatar_core.sim.meter import Ear
+from avatar_core.testing.audio.meter import Ear
+from avatar_core.testing.audio.word_alignment import Found, align
+from avatar_core.testing.listener import Listener
 
 READY_S = 60.0
 FIRST_SOUND_S = 15.0

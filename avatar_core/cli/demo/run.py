@@ -24,13 +24,13 @@ from avatar_core.cli.demo.site import Site, is_built, listen
 from avatar_core.cli.demo.view import View
 from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.find import find_ready
-from avatar_core.devserver.standins import stand_ins
 from avatar_core.net import is_loopback
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.find import find_ready
+from avatar_core.testing.simulators import stand_ins
 
 PROVIDER = "local"
 """Whose face speaks where AVATAR_PROVIDER names none."""

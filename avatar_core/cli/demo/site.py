@@ -22,11 +22,11 @@ from livekit import api
 from avatar_core.cli.demo import stage
 from avatar_core.cli.demo.calls import PERSON, Job
 from avatar_core.contracts.errors import ConfigError
-from avatar_core.devserver import DevServer
 from avatar_core.net import is_loopback
 from avatar_core.registry.discovery import VOICE, ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
+from avatar_core.testing.server import DevServer
 
 PAGE = Path(str(files("avatar_core.cli.demo"))) / "page"
 """As vite builds it from `web/`; it is in the wheel."""

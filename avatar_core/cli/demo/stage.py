@@ -16,9 +16,9 @@ from livekit import api
 
 from avatar_core.cli.demo.calls import AGENT_NAME, PERSON, REGISTERED, Job
 from avatar_core.contracts.errors import ServerError
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.runs import new_log
 from avatar_core.settings import LiveKitSettings
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.runs import new_log
 
 AGENT = "avatar_core.cli.demo.agent"
 REGISTER_S = 30.0

@@ -21,13 +21,13 @@ from pydantic import SecretStr
 
 from avatar_core import TokenSpec, start_worker
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.devserver import DevServer
 from avatar_core.provisioning.tokens import TokenMint
+from avatar_core.testing.server import DevServer
 from avatar_core.worker.process import CHILD
 from tests.livekit.entry import settings_of
 
 KEY = "a-key-of-a-test-server"
-FLASH = "avatar_core.sim.flash:FlashRenderer"
+FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 NOWHERE = {"livekit_url": "ws://127.0.0.1:9", "token": "a token that is used by nobody"}
 TEST_S = 30.0
 TURNS = 10

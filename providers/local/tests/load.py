@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from providers.local.tests import desk as stage
 from providers.local.tests.desk import Desk, desk, flash, invitation, workers
 

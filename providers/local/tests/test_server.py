@@ -14,7 +14,7 @@ from avatar_provider_local.shapes import CreateSession
 from livekit import api
 
 from avatar_core import start_worker
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from providers.local.tests.desk import (
     KEY,
     NOWHERE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from providers.local.tests.load import LIMIT, load
 
 

@@ -17,7 +17,7 @@ import aiohttp
 import psutil
 import pytest
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from providers.local.tests.desk import invitation, workers
 from tests.processes import Death
 

@@ -28,9 +28,9 @@ from avatar_core.contracts.errors import (
     RejectedError,
     UnavailableError,
 )
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.address import free_ports
 from avatar_core.provisioning.tokens import TokenMint
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.ports import free_ports
 from providers.local.tests.desk import KEY, Desk, Hanging, desk, flash, roomless, workers
 from tests.livekit.entry import settings_of
 from tests.livekit.stage import WORDS, Stage

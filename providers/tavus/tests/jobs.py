@@ -19,7 +19,7 @@ from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 from livekit.plugins import tavus
 
 import avatar_core
-from avatar_core.sim.tones import VOCABULARY, WordTones
+from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 
 RATE_HZ, FRAME = 24_000, 480
 SPEAK, HOLD_S = "speak", 10.0

@@ -21,9 +21,9 @@ from avatar_provider_tavus.simulator.server import FLASH, KEY, Simulator, servin
 from livekit import api, rtc
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.devserver import DevServer
-from avatar_core.rtc.listener import Listener
-from avatar_core.sim.vendor.account import VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server import DevServer
 from providers.tavus.tests.jobs import SPEAK
 from tests.agentserver import agent_server
 from tests.livekit.entry import token

@@ -12,8 +12,8 @@ from avatar_provider_tavus.simulator import api, server
 from memory import Scene
 from virtual import virtual
 
-from avatar_core.sim import workers
-from avatar_core.sim.room import MemoryRoom
+from avatar_core.testing.room import workers
+from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = virtual
 

@@ -20,10 +20,10 @@ from avatar_core import VendorAccount, served
 from avatar_core.cli import checks as looked_at
 from avatar_core.cli.checks import Answer
 from avatar_core.cli.doctor import run
-from avatar_core.devserver import DevServer
-from avatar_core.devserver.address import free_ports
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.ports import free_ports
 
 pytestmark = pytest.mark.livekit
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.devserver import DevServer
+from avatar_core.testing.server import DevServer
 from providers.tavus.tests.jobs import WORDS
 from providers.tavus.tests.meters import bill
 

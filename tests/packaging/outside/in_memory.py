@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from avatar_core import create_avatar
-from avatar_core.testing import vtime
+from avatar_core.testing import clock as vtime
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 
 

@@ -15,7 +15,7 @@ from livekit import api, rtc
 from livekit.agents import Agent, AgentSession
 
 import avatar_core
-from avatar_core.sim.tones import WordTones
+from avatar_core.testing.audio.tones import WordTones
 
 FRAME_BYTES = 960
 

@@ -21,7 +21,7 @@ from avatar_core import (
 
 __all__ = ["MockProvider", "MockSettings"]
 
-RENDERER = "avatar_core.sim.flash:FlashRenderer"
+RENDERER = "avatar_core.testing.flash_renderer:FlashRenderer"
 
 
 class MockSettings(ProviderSettings):

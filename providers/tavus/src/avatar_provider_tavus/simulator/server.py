@@ -30,7 +30,7 @@ from avatar_core import (
 from avatar_provider_tavus.simulator.api import TavusApi
 
 FACE = "avatar_provider_local.face.renderer:FaceRenderer"
-FLASH = "avatar_core.sim.flash:FlashRenderer"
+FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 FAULT_HEADER = "x-sim-fault"
 CALLBACK_S = 5.0
 KEY = "tavus-sim-key"

@@ -10,8 +10,8 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import TakeState
-from avatar_core.sim.faults import FaultyLink
-from avatar_core.sim.scenario import Scenario
+from avatar_core.testing.faults.link import FaultyLink
+from avatar_core.testing.faults.scenario import Scenario
 
 log = logging.getLogger("avatar_core.sim")
 

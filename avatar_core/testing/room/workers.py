@@ -9,9 +9,9 @@ from typing import Any
 
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.sim.room import MemoryRoom
-from avatar_core.sim.scenario import Scenario
-from avatar_core.sim.stage import load_renderer, perform
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.worker import load_renderer, perform
+from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process as tasks
 from avatar_core.worker.video_scheduler import Inline
 

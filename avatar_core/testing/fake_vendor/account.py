@@ -12,7 +12,7 @@ from typing import Any
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.sim.scenario import QUIET, Scenario
+from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.worker.process import stop_worker, worker_exited
 
 Bring = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]

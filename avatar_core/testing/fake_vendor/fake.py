@@ -18,9 +18,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.http.memory import MemoryTransport, Served
-from avatar_core.sim.scenario import QUIET, Scenario
-from avatar_core.sim.vendor.account import SoldOutError, UnpaidError, VendorAccount, VendorSession
-from avatar_core.sim.vendor.faults import FAULTS, VendorFault
+from avatar_core.testing.fake_vendor.account import (
+    SoldOutError,
+    UnpaidError,
+    VendorAccount,
+    VendorSession,
+)
+from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
+from avatar_core.testing.faults.scenario import QUIET, Scenario
 
 TRICKLE_S = 1.0
 HUGE = 64 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from avatar_core.devserver.server import DevServer as DevServer
+    from avatar_core.testing.server.server import DevServer as DevServer
 
 __all__ = ["DevServer"]
 
@@ -13,6 +13,6 @@ __all__ = ["DevServer"]
 def __getattr__(name: str) -> Any:
     if name != "DevServer":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from avatar_core.devserver.server import DevServer
+    from avatar_core.testing.server.server import DevServer
 
     return DevServer

@@ -23,8 +23,8 @@ from avatar_core.contracts.link import (
     VideoOut,
 )
 from avatar_core.router import Dispatcher
-from avatar_core.sim.media import Unseen
-from avatar_core.sim.scenario import Scenario
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.room.media import Unseen
 
 LATE_S = 0.05
 ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)

@@ -10,7 +10,7 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import StreamReader, StreamWriter
 
 if TYPE_CHECKING:
-    from avatar_core.sim.link import MemoryLink
+    from avatar_core.testing.room.link import MemoryLink
 
 
 class MemoryReader(StreamReader):

@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from avatar_core.contracts.errors import ServerError
-from avatar_core.devserver import runs
-from avatar_core.devserver.address import LOOPBACK, answers, free_ports, is_taken
-from avatar_core.devserver.config import write_config
-from avatar_core.devserver.find import Progress, find_server
 from avatar_core.net import is_loopback
+from avatar_core.testing.server import runs
+from avatar_core.testing.server.config import write_config
+from avatar_core.testing.server.find import Progress, find_server
+from avatar_core.testing.server.ports import LOOPBACK, answers, free_ports, is_taken
 
 READY_TIMEOUT_S = 15.0
 

@@ -1,4 +1,4 @@
-"""`python -m avatar_core.devserver` finds a livekit-server or builds one, and says where."""
+"""`python -m avatar_core.testing.server` finds a livekit-server or builds one, and says where."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from avatar_core.contracts.errors import ServerError
-from avatar_core.devserver.find import find_server
+from avatar_core.testing.server.find import find_server
 
 
 def main() -> None:

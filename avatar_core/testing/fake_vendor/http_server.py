@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from avatar_core.sim.vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.fake import FakeVendor
 
 STOP_S = 0.5
 

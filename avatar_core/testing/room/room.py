@@ -16,8 +16,8 @@ from functools import partial
 
 from avatar_core.contracts.link import Change, Peer
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.sim.link import MemoryLink
-from avatar_core.sim.media import Recording
+from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.room.media import Recording
 
 LATENCY_S = 0.002
 UNANNOUNCED_S = 3.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from avatar_core.devserver.find import cache_dir
+from avatar_core.testing.server.find import cache_dir
 
 KEPT_LOGS = 20
 

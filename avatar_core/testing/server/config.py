@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from avatar_core.devserver.address import LOOPBACK
+from avatar_core.testing.server.ports import LOOPBACK
 
 
 def write_config(path: Path, *, port: int, udp_port: int, api_key: str, api_secret: str) -> None:

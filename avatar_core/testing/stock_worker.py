@@ -20,8 +20,8 @@ from livekit.agents.voice.avatar import (
     VideoGenerator,
 )
 
-from avatar_core.bench.children import run_as_child
-from avatar_core.sim.flash import FlashRenderer
+from avatar_core.testing.children import run_as_child
+from avatar_core.testing.flash_renderer import FlashRenderer
 
 RATE_HZ = 24_000
 

@@ -24,11 +24,11 @@ from avatar_core.contracts.link import (
     VideoOut,
 )
 from avatar_core.router import Dispatcher
-from avatar_core.sim.media import MemoryAudioOut, MemoryVideoOut
-from avatar_core.sim.streams import MemoryReader, MemoryWriter
+from avatar_core.testing.room.media import MemoryAudioOut, MemoryVideoOut
+from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
 
 if TYPE_CHECKING:
-    from avatar_core.sim.room import MemoryRoom
+    from avatar_core.testing.room.room import MemoryRoom
 
 ACK_S = 7.0
 """A call to nobody is given up after this, with 1501."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from avatar_core.contracts.renderer import Picture, Renderer
-from avatar_core.sim.scenario import Scenario
+from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.worker.video_scheduler import Hand
 
 T = TypeVar("T")

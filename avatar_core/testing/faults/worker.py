@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from avatar_core.contracts.errors import AvatarError, WorkerError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
-from avatar_core.sim.drawing import FaultyHand, FaultyRenderer
-from avatar_core.sim.faults import FaultyLink
-from avatar_core.sim.foreign import OverheardLink
-from avatar_core.sim.scenario import Scenario
+from avatar_core.testing.faults.intruder import OverheardLink
+from avatar_core.testing.faults.link import FaultyLink
+from avatar_core.testing.faults.renderer import FaultyHand, FaultyRenderer
+from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.worker.video_scheduler import Hand
 from avatar_core.worker.worker import AvatarWorker
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import Picture
-from avatar_core.sim.timeline import Floats, Timeline
-from avatar_core.sim.tones import HeardWord, hear
+from avatar_core.testing.audio.timeline import Floats, Timeline
+from avatar_core.testing.audio.tones import HeardWord, hear
 
 RATE_HZ = 48_000
 QUIET_RMS = 0.003  # of full scale, -50 dBFS

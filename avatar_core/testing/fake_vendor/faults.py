@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Literal
 
-from avatar_core.sim.scenario import QUIET, Scenario
+from avatar_core.testing.faults.scenario import QUIET, Scenario
 
 Manner = Literal[
     "answer", "refuse", "reset", "silence", "trickle", "html", "empty", "huge", "twice"

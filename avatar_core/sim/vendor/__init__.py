@@ -1,1 +1,0 @@
-"""A vendor that sells avatar sessions, without an account: its books, its faults, its REST API."""

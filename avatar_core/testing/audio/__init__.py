@@ -1,0 +1,1 @@
+"""Word tones, and meters that find them in a recording."""

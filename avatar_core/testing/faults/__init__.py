@@ -1,0 +1,1 @@
+"""Faults as data, and wrappers that apply them to a worker, a link or a renderer."""

@@ -1,0 +1,1 @@
+"""A room in memory: participants, tracks, streams and workers."""
