@@ -26,16 +26,16 @@ bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make b
 	@tools/setup.sh test
 	@tools/setup.sh bench
 	@$(BIN)/pytest -q -m benchmark
-	@$(BIN)/avatar bench $(if $(QUICK),--quick)
-	@$(BIN)/python -m avatar_core.bench.page
+	@$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
+	@$(BIN)/python -m benchmarks.bench.page
 
 soak: ## Talk for long, with interruptions and kills: make soak [SOAK_MINUTES=20]
 	@tools/setup.sh bench
-	@exec $(BIN)/python -m avatar_core.bench.soak
+	@exec $(BIN)/python -m benchmarks.bench.soak
 
 strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10]
 	@tools/setup.sh bench
-	@exec $(BIN)/python -m avatar_core.bench.strain
+	@exec $(BIN)/python -m benchmarks.bench.stress
 
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs

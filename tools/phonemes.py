@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
-from avatar_core.cli.speech import SpokenText
+from avatar_demo.speech import SpokenText
 
 Floats = npt.NDArray[np.float32]
 

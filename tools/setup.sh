@@ -52,13 +52,12 @@ uv_install() {
 }
 
 install_project() {
-    extras=demo
-    if [ "$level" = bench ]; then extras=demo,bench; fi
-    set -- -e ".[$extras]"
-    for project in providers/*/pyproject.toml; do
+    set -- -e .
+    for project in demo/pyproject.toml providers/*/pyproject.toml; do
         set -- "$@" -e "$(dirname "$project")"
     done
     if [ "$level" = test ]; then set -- "$@" --group dev; fi
+    if [ "$level" = bench ]; then set -- "$@" --group bench; fi
     if [ "$level" = docs ]; then set -- "$@" --group docs; fi
     say "installing what $level needs"
     uv_install "$@"
@@ -66,13 +65,13 @@ install_project() {
 
 is_current() {
     [ -e "$1" ] && [ -z "$(find tools/setup.sh constraints.txt pyproject.toml \
-        providers/*/pyproject.toml -newer "$1")" ]
+        demo/pyproject.toml providers/*/pyproject.toml -newer "$1")" ]
 }
 
-page=avatar_core/cli/demo/page/index.html
+page=demo/src/avatar_demo/page/index.html
 
 page_is_current() {
-    [ -e "$page" ] && [ -z "$(find web -name node_modules -prune -o -type f -newer "$page" -print)" ]
+    [ -e "$page" ] && [ -z "$(find demo/web -name node_modules -prune -o -type f -newer "$page" -print)" ]
 }
 
 build_page() {
@@ -84,7 +83,7 @@ build_page() {
         fi
     fi
     say "building the demo's page"
-    (cd web && npm ci --loglevel=error --no-audit --no-fund && npm run build --loglevel=error) >.venv/page.log 2>&1
+    (cd demo/web && npm ci --loglevel=error --no-audit --no-fund && npm run build --loglevel=error) >.venv/page.log 2>&1
 }
 
 can_serve() {

@@ -16,11 +16,10 @@ from random import Random
 
 import numpy as np
 import soxr
+from avatar_demo.speech import Speech, SpokenText
 from avatar_provider_local.face.features import BANDS, HOP, RATE_HZ, WINDOW, Features, log_mel
 from avatar_provider_local.face.visemes import FUTURE, PAST, VISEMES, Net, Tracker
 from phonemes import segments
-
-from avatar_core.cli.speech import Speech, SpokenText
 
 OUT = Path("providers/local/src/avatar_provider_local/face/visemes.npz")
 VOICES = """

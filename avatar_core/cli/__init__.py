@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,63 +16,6 @@ app = typer.Typer(
 @app.callback()
 def main() -> None:
     """A face for any LiveKit voice agent."""
-
-
-@app.command()
-def demo(
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            envvar="DEMO_SECONDS",
-            min=10.0,
-            max=600.0,
-            help="Speak for about so long, check what was heard, and exit.",
-        ),
-    ] = None,
-    allow_remote: Annotated[
-        bool,
-        typer.Option(help="Use LIVEKIT_URL even where its host is not this machine."),
-    ] = False,
-    port: Annotated[
-        int, typer.Option(envvar="DEMO_PORT", min=0, max=65535, help="Of the page; 0: any.")
-    ] = 0,
-    open: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    record: Annotated[
-        Path | None, typer.Option(help="Record it as a listener hears and sees it: talk.mp4.")
-    ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Without a server, in memory, into demo.mp4.")
-    ] = False,
-) -> None:
-    """Talk to a real agent with the face of AVATAR_PROVIDER (local), on a page of your own."""
-    from avatar_core.cli.demo.run import Options, run
-
-    raise typer.Exit(run(Options(seconds, allow_remote, port, open, record, offline)))
-
-
-@app.command()
-def bench(
-    provider: Annotated[
-        str, typer.Option(help="What `ours` speaks through; else our own worker.")
-    ] = "",
-    quick: Annotated[
-        bool, typer.Option(help="A few turns, in a few minutes; else about half an hour.")
-    ] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Measure this alone: voice, stock, ours, ours-stock, one beside."),
-    ] = None,
-    beside: Annotated[
-        list[str] | None, typer.Option(help="Measure this installed provider too, like tavus.")
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(help="Where the figures go; the plot goes beside them.")
-    ] = Path("benchmarks/results/room.json"),
-) -> None:
-    """Measure what a listener hears and sees, beside livekit-agents' own avatar stack."""
-    from avatar_core.bench.main import main
-
-    raise typer.Exit(main(provider, quick=quick, only=only or [], beside=beside or [], out=out))
 
 
 @app.command()

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from avatar_core.bench.run import Plan, run
-from avatar_core.bench.systems import systems_of
 from avatar_core.testing.server import DevServer
+from benchmarks.bench.run import Plan, run
+from benchmarks.bench.systems import systems_of
 
 pytestmark = [pytest.mark.livekit, pytest.mark.benchmark]
 SHORT = Plan(rounds=1, turns=2, falls=0, stock_falls=0, loaded=1, long_pause=False, cpu=False)

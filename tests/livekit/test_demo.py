@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from avatar_demo import services
+from avatar_demo.web_server import listen
 
-from avatar_core.cli.demo import stage
-from avatar_core.cli.demo.site import listen
 from avatar_core.provisioning.ledger import Ledger
 from tests.processes import Death, family
 
@@ -157,7 +157,7 @@ def livekit_server(demo: psutil.Process) -> psutil.Process:
 
 
 def agent_server(demo: psutil.Process) -> psutil.Process:
-    (server,) = [child for child in demo.children() if stage.AGENT in child.cmdline()]
+    (server,) = [child for child in demo.children() if services.AGENT in child.cmdline()]
     return server
 
 

@@ -19,17 +19,17 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
+from avatar_demo.speech import Speech
 from livekit import rtc
 
 from avatar_core import ProvisionedAvatar, ProvisionRequest
-from avatar_core.bench.speaker import Speaker
-from avatar_core.bench.stimulus import RATE_HZ
-from avatar_core.bench.systems import Ours
-from avatar_core.bench.workers import OwnWorkerProvider
-from avatar_core.cli.speech import Speech
 from avatar_core.contracts.clock import loop_time
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from benchmarks.bench.driver import Speaker
+from benchmarks.bench.stimulus import RATE_HZ
+from benchmarks.bench.systems import Ours
+from benchmarks.bench.workers import OwnWorkerProvider
 from providers.local.tests.drawn import at_rate
 from providers.local.tests.marked import SIDE
 

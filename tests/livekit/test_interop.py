@@ -8,10 +8,10 @@ import pytest
 from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
-from avatar_core.bench.workers import StockWorkerProvider
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.testing.server import DevServer
+from benchmarks.bench.workers import StockWorkerProvider
 from tests.livekit.entry import token
 from tests.livekit.in_process import RATE_HZ, OurWorker
 from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage

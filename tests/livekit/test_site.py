@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from avatar_demo import services
+from avatar_demo.web_server import MOST_SESSIONS, Site, listen
 from livekit import api, rtc
 
-from avatar_core.cli.demo import stage
-from avatar_core.cli.demo.site import MOST_SESSIONS, Site, listen
 from avatar_core.testing.server import DevServer
 
 pytestmark = pytest.mark.livekit
@@ -47,10 +47,10 @@ async def join(answer: Any) -> rtc.Room:
 
 async def test_a_room_that_nobody_comes_to_ends(caller: Caller, server: DevServer) -> None:
     _, answer = await caller.begin()
-    async with stage.client_of(server) as client:
+    async with services.client_of(server) as client:
         asked = api.ListRoomsRequest(names=[answer["room"]])
         (room,) = (await client.room.list_rooms(asked)).rooms
-    assert (room.empty_timeout, room.departure_timeout) == (stage.COME_S, stage.LEAVE_S)
+    assert (room.empty_timeout, room.departure_timeout) == (services.COME_S, services.LEAVE_S)
 
 
 async def test_a_page_that_is_closed_makes_room_for_another(caller: Caller) -> None:

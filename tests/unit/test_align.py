@@ -4,9 +4,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import soxr
+from avatar_demo.speech import Speech, SpokenText
 from sound import Samples, floats, int16, jittered, opus
 
-from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.testing.audio.word_alignment import Found, align
 
 TEXT = (

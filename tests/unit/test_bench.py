@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from avatar_core.bench import report
-from avatar_core.bench.listening import Heard
-from avatar_core.bench.page import page
-from avatar_core.bench.results import ROWS, Samples
-from avatar_core.bench.stimulus import GAPS_S, PICTURE_S, RATE_HZ, beeps, tone, words
-from avatar_core.bench.turns import skews
 from avatar_core.testing.audio.meter import Ear
 from avatar_core.testing.audio.tones import hear
+from benchmarks.bench import report
+from benchmarks.bench.listening import Heard
+from benchmarks.bench.page import page
+from benchmarks.bench.results import ROWS, Samples
+from benchmarks.bench.stimulus import GAPS_S, PICTURE_S, RATE_HZ, beeps, tone, words
+from benchmarks.bench.turns import skews
 
 
 def samples_of(row: str, *values: float | None) -> Samples:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from avatar_demo.answers import GREETING, answer_to
+from avatar_demo.speaker import Talk
 
 from avatar_core.agents.create import create_avatar
-from avatar_core.cli.demo.answers import GREETING, answer_to
-from avatar_core.cli.demo.talk import Talk
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import pytest
+from avatar_demo import film as films
+from avatar_demo.recording import Recorder
 from livekit import rtc
 
-from avatar_core.cli import film as films
-from avatar_core.cli.recording import Recorder
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.renderer import Picture
 from avatar_core.testing.audio.meter import Ear, Eye

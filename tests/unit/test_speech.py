@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from avatar_demo import speech as module
+from avatar_demo.speech import Speech, SpokenText
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avatar_core.cli import speech as module
-from avatar_core.cli.speech import Speech, SpokenText
 from avatar_core.contracts.errors import AvatarError, ConfigError
 
 TEXT = "Hello world, this is a test. It was the best of times: it's $3.50 for e-mail!"

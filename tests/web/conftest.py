@@ -8,9 +8,9 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+from avatar_demo.web_server import is_built
 from playwright.async_api import Browser, async_playwright
 
-from avatar_core.cli.demo.site import is_built
 from avatar_core.testing.server import DevServer
 from tests.web.visit import ARGUMENTS, CHROMIUM
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 
 import pytest
+from avatar_demo import services
+from avatar_demo.answers import GREETING
 from livekit import api, rtc
 from playwright.async_api import Browser
 
-from avatar_core.cli.demo import stage
-from avatar_core.cli.demo.answers import GREETING
 from avatar_core.testing.server import DevServer
 from tests.web.visit import BOX, GET_CHROMIUM, WITHOUT_CHROMIUM, visit
 
@@ -43,7 +43,7 @@ async def test_an_agent_that_goes_is_told(
     agent = rtc.Room()
     await agent.connect(server.url, agent_token(server, room))
     async with visit(browser, address) as person:
-        await person.is_sent_to(server.url, stage.person_token(server, room))
+        await person.is_sent_to(server.url, services.person_token(server, room))
         await person.press("Start")
         await person.until(".state")
         assert await person.focus() == BOX

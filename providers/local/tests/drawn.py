@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import soxr
+from avatar_demo.speech import SpokenText
 
 from avatar_core import Picture, Renderer
-from avatar_core.cli.speech import SpokenText
 
 Pixels = npt.NDArray[np.uint8]
 

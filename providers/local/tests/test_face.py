@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from avatar_demo.speech import Speech
 from avatar_provider_local import Character
 from avatar_provider_local.face.features import BANDS, Features
 from avatar_provider_local.face.renderer import FaceRenderer
 
 from avatar_core import Picture
-from avatar_core.cli.speech import Speech
 from providers.local.tests.drawn import at_rate, pixels, seen, shown
 
 SIDE = 256

@@ -8,11 +8,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pytest
+from avatar_demo.speech import Speech, SpokenText
 from avatar_provider_local.face.motion import Pose
 from avatar_provider_local.face.mouth import NAMES, SHAPES
 from avatar_provider_local.face.renderer import FaceRenderer
 
-from avatar_core.cli.speech import Speech, SpokenText
 from providers.local.tests.drawn import Seen, at_rate, seen, shown
 from tools.phonemes import segments
 

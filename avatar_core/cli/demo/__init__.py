@@ -1,1 +1,0 @@
-"""`avatar demo`: a server, a dispatched agent job, an avatar, and a listener that checks."""
