@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from tests.faults import rows_audio, rows_registry, rows_settings, rows_wire
+from tests.faults import cases_audio as rows_audio
+from tests.faults import cases_registry as rows_registry
+from tests.faults import cases_settings as rows_settings
+from tests.faults import cases_wire as rows_wire
 
 ROWS = [*rows_settings.ROWS, *rows_registry.ROWS, *rows_audio.ROWS, *rows_wire.ROWS]
 

@@ -7,8 +7,8 @@ import traceback
 import pytest
 
 from avatar_core.contracts.errors import AvatarError, ConfigError, SettingsError
+from tests.faults.case import SECRET, Row
 from tests.faults.matrix import ROWS
-from tests.faults.row import SECRET, Row
 
 LONGEST_MESSAGE = 800
 

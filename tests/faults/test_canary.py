@@ -15,7 +15,6 @@ import psutil
 import pytest
 from avatar_provider_mock import MockSettings
 from livekit.agents import AgentSession
-from memory import Scene
 from pydantic import SecretStr
 
 from avatar_core.agents.create import create_avatar
@@ -27,16 +26,17 @@ from avatar_core.http.memory import Served
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.link import join
 from avatar_core.settings import LiveKitSettings
+from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import Bring, VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
 from avatar_core.testing.fake_vendor.http_server import served
 from avatar_core.testing.faults.scenario import QUIET, Scenario
+from avatar_core.testing.rest_harness import acme, silent_workers
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import settings_of, token
-from tests.secrets_shown import places
-from tests.vendors import acme, silent_workers
+from tests.support.secrets_shown import places
 
 VENDOR_KEY = "canary-vendor-key-5d1e"
 LIVEKIT_SECRET = "canary-livekit-secret-" + "9" * 20

@@ -8,7 +8,7 @@ import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning.provision import Purchase
-from tests.faults.cancellations import HOWS, every_point
+from tests.long.cancellations import HOWS, every_point
 
 CASES = ("", "reset after create", "worker joins late")
 

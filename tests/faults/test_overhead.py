@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from tests.faults.overhead import overheads
+from tests.long.overhead import overheads
 
 MOST_MS = 50.0
 

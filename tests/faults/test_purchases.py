@@ -6,12 +6,12 @@ import logging
 from pathlib import Path
 
 import pytest
-from virtual import run
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning import provision, release
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from tests.faults.purchases import broken_laws, plans, start_and_end
+from avatar_core.testing.virtual import run
+from tests.long.purchases import broken_laws, plans, start_and_end
 
 SEEDS = 3
 

@@ -28,7 +28,7 @@ from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
 from avatar_core.testing.fake_vendor.http_server import served
-from tests.vendors import acme
+from avatar_core.testing.rest_harness import acme
 
 DEADLINE_S = 0.6
 

@@ -19,10 +19,10 @@ from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordTones
+from avatar_core.testing.leak_check import children, running_since
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from avatar_core.worker.process import ProcessRecord
-from tests.leftovers import children, running_since
 from tests.livekit.entry import settings_of, token
 from tests.livekit.hearing import Hearing
 from tests.livekit.turns import RATE_HZ, Counts, Turn, frames

@@ -21,7 +21,7 @@ from livekit import api, rtc
 from avatar_core.contracts.errors import ServerError
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.find import cached_binary, find_server
-from tests.processes import Death
+from tests.support.processes import Death
 
 pytestmark = pytest.mark.livekit
 
@@ -30,7 +30,7 @@ GONE_WITHIN_S = 5.0
 USER = """
 import asyncio, json, os, signal, sys
 from avatar_core.testing.server import DevServer
-from tests.processes import Death
+from tests.support.processes import Death
 
 server = asyncio.run(DevServer.start().__aenter__())
 forked = os.fork() if "fork" in sys.argv else 0

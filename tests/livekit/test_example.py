@@ -15,10 +15,10 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
-from tests.agentserver import agent_server
 from tests.livekit.entry import token
 from tests.livekit.gateway import Gateway
 from tests.livekit.hearing import Hearing
+from tests.support.agentserver import agent_server
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 

@@ -30,8 +30,8 @@ from benchmarks.bench.driver import Speaker
 from benchmarks.bench.stimulus import RATE_HZ
 from benchmarks.bench.systems import Ours
 from benchmarks.bench.workers import OwnWorkerProvider
-from providers.local.tests.drawn import at_rate
-from providers.local.tests.marked import SIDE
+from providers.local.tests.drawing import at_rate
+from providers.local.tests.marked_renderer import SIDE
 
 TEXT = "Papa Abraham, my mama has long arms, and all of them are far too short for me to see."
 CUTS = 3
@@ -43,7 +43,7 @@ class MarkedProvider(OwnWorkerProvider):
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         state = await request.start_worker(
-            "providers.local.tests.marked:MarkedFace", token=request.avatar_token()
+            "providers.local.tests.marked_renderer:MarkedFace", token=request.avatar_token()
         )
         avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity, state=state)
         request.claim(avatar)

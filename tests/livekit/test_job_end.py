@@ -20,10 +20,10 @@ from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.http_server import served
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
-from tests.agentserver import agent_server
-from tests.faults.kills import bring, installed
 from tests.livekit.job import CRASH
-from tests.processes import Death, family
+from tests.long.kill_agents import bring, installed
+from tests.support.agentserver import agent_server
+from tests.support.processes import Death, family
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 

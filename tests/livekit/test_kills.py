@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avatar_core.testing.server import DevServer
-from tests.faults.kills import kill
+from tests.long.kill_agents import kill
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from avatar_core.testing.player_harness import World
 from avatar_core.testing.room.room import MemoryRoom
-from tests.plugins import FakeSite, fake_site
-
-sys.path.insert(0, str(Path(__file__).parent))
-from world import World
+from tests.support.plugins import FakeSite, fake_site
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import soxr
 from avatar_demo.speech import Speech, SpokenText
-from sound import Samples, floats, int16, jittered, opus
 
 from avatar_core.testing.audio.word_alignment import Found, align
+from tests.unit.sound import Samples, floats, int16, jittered, opus
 
 TEXT = (
     "It was the best of times, it was the worst of times. "

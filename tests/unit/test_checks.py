@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avatar_core.cli import checks
-from tests.plugins import FakeSite, provider_source
+from tests.support.plugins import FakeSite, provider_source
 
 
 async def answer(name: str) -> checks.Answer:

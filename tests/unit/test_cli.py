@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from avatar_core.cli import app
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import Entry
-from tests.plugins import FakeSite, provider_source
+from tests.support.plugins import FakeSite, provider_source
 
 WIDE = {"COLUMNS": "200"}
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-from fakes import MONO, FakeRoad, speech
-from virtual import Timeline, now, run
-
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import Take
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
 from avatar_core.playback.transport import Road
+from avatar_core.testing.fake_transport import MONO, FakeRoad, speech
+from avatar_core.testing.virtual import Timeline, now, run
 
 SEGMENTS, SEGMENT_S = 360, 10.0
 GENEROUS_S = 30.0

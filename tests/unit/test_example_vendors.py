@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from memory import Scene
-from virtual import virtual
 
 from avatar_core.contracts.errors import SettingsError
 from avatar_core.contracts.events import AvatarJoined
+from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor, Served, reply
 from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
+from avatar_core.testing.rest_harness import silent_workers
 from avatar_core.testing.room.room import MemoryRoom
-from tests.vendors import silent_workers
+from avatar_core.testing.virtual import virtual
 
 ROOT = Path(__file__).parents[2] / "examples/providers"
 for name in ("anam", "lemonslice"):

@@ -9,12 +9,12 @@ import logging
 
 import pytest
 from pydantic import SecretStr
-from wire_server import Caller, Talk, vendor
 
 from avatar_core.contracts.errors import ProvisionError
 from avatar_core.http.client import RestClient
 from avatar_core.testing.server.ports import free_ports
-from tests.secrets_shown import places
+from tests.support.secrets_shown import places
+from tests.unit.wire_server import Caller, Talk, vendor
 
 KEY, TOKEN, HEADER = "canary+key/1", "canary-token-2", "canary header 3"
 JWT = ".".join(base64.urlsafe_b64encode(part).decode() for part in (b"a" * 30, b"b" * 60, b"c" * 9))

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import trustme
 from pydantic import SecretStr
-from wire_server import Caller, vendor
 
 from avatar_core.contracts.errors import (
     Outcome,
@@ -22,6 +21,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.http.client import RestClient
 from avatar_core.testing.server.ports import free_ports
+from tests.unit.wire_server import Caller, vendor
 
 KEY, TOKEN = SecretStr("sk-canary-of-the-key"), SecretStr("canary-of-the-token")
 PROMPT_S = 0.3

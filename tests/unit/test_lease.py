@@ -7,8 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from memory import AGENT, Scene, Vendor
-from virtual import now, virtual
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, ProtocolError, RoadError, RoomError
@@ -16,7 +14,9 @@ from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.testing.failover_harness import AGENT, Scene, Vendor
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import now, virtual
 
 pytestmark = virtual
 

@@ -214,7 +214,7 @@ def test_a_user_without_a_home_has_none(
 
 
 def test_many_processes_share_it_though_some_are_killed() -> None:
-    command = (sys.executable, "-m", "tests.faults.crowd", "6", "3")
+    command = (sys.executable, "-m", "tests.long.ledger_stress", "6", "3")
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     outcome = json.loads(told.stdout)
     assert outcome["faults"] == {}, told.stderr

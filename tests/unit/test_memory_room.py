@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from virtual import now, virtual
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, AudioOut, Change, VideoOut
 from avatar_core.contracts.renderer import Picture
 from avatar_core.testing.room.room import CRASH_S, MemoryRoom
+from avatar_core.testing.virtual import now, virtual
 
 pytestmark = virtual
 FORMAT = AudioFormat(24_000)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sound import floats, int16, opus, silence, tone
 
 from avatar_core.testing.audio.meter import BRIGHT, Ear, Eye, Span, brightness_of
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones, hear
 from avatar_core.testing.flash_renderer import FlashRenderer
+from tests.unit.sound import floats, int16, opus, silence, tone
 
 OPUS_QUIET_RMS = 0.02
 SENTENCE = VOCABULARY[:8]

@@ -6,11 +6,11 @@ import asyncio
 import time
 
 import pytest
-from fakes import speech
-from virtual import virtual
-from world import World
 
 from avatar_core.contracts.playback import TakeState
+from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.player_harness import World
+from avatar_core.testing.virtual import virtual
 
 pytestmark = virtual
 

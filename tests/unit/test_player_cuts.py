@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from virtual import now, virtual
-from world import World, at_every_phase
+
+from avatar_core.testing.player_harness import World, at_every_phase
+from avatar_core.testing.virtual import now, virtual
 
 pytestmark = virtual
 

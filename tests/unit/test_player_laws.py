@@ -14,13 +14,13 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from fakes import FakeRoad, lost, speech
 from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
-from virtual import run
-from world import SILENT_S, World
 
 from avatar_core.contracts.playback import TakeState
+from avatar_core.testing.fake_transport import FakeRoad, lost, speech
+from avatar_core.testing.player_harness import SILENT_S, World
+from avatar_core.testing.virtual import run
 
 EXAMPLES = os.environ.get("AVATAR_TEST_EXAMPLES", "")
 CUT_S, REWIND_S, REPORT_S = 0.4, 0.6, 0.05

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fakes import lost
-from virtual import virtual
-from world import World, at_every_phase
+
+from avatar_core.testing.fake_transport import lost
+from avatar_core.testing.player_harness import World, at_every_phase
+from avatar_core.testing.virtual import virtual
 
 pytestmark = virtual
 

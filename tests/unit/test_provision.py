@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from memory import AGENT, Scene, Vendor
-from virtual import now, virtual
 
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import (
@@ -28,7 +26,9 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.ledger import Ledger
+from avatar_core.testing.failover_harness import AGENT, Scene, Vendor
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import now, virtual
 
 pytestmark = virtual
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from memory import Vendor
-from virtual import virtual
 
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
@@ -18,7 +16,9 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_COME_S, Entry
 from avatar_core.provisioning.reaper import reap
+from avatar_core.testing.failover_harness import Vendor
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import virtual
 
 pytestmark = virtual
 

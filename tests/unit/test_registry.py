@@ -19,7 +19,7 @@ from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.registry.discovery import GROUP, NOT_INSTALLED, ProviderRegistry
 from avatar_core.registry.validation import ProviderInfo
 from avatar_core.settings import ProviderSettings
-from tests.plugins import FakeSite, provider_source
+from tests.support.plugins import FakeSite, provider_source
 
 
 class PlainSettings(ProviderSettings):

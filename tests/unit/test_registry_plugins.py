@@ -7,7 +7,7 @@ import pytest
 from avatar_core.contracts.errors import ApiVersionError, ProviderLoadError
 from avatar_core.contracts.provider import PROVIDER_API_VERSION
 from avatar_core.registry.discovery import ProviderRegistry
-from tests.plugins import FakeSite, provider_source
+from tests.support.plugins import FakeSite, provider_source
 
 
 def fault_of(site: FakeSite, source: str, *, requires: str = "") -> ProviderLoadError:

@@ -8,16 +8,16 @@ import math
 import numpy as np
 import pytest
 import soxr
-from fakes import speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual import virtual
-from world import World
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.segment import KEPT_S, Feed, Segment
 from avatar_core.resample import Resampler
+from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.player_harness import World
+from avatar_core.testing.virtual import virtual
 
 TARGET = AudioFormat(24_000)
 SOURCES = [

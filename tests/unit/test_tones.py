@@ -5,7 +5,6 @@ import pytest
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sound import floats, int16, jittered, opus
 
 from avatar_core.testing.audio.tones import (
     AMPLITUDE,
@@ -16,6 +15,7 @@ from avatar_core.testing.audio.tones import (
     WordTones,
     hear,
 )
+from tests.unit.sound import floats, int16, jittered, opus
 
 SENTENCE = ["one", "two", "two", "three", "alpha", "zulu", "alpha", "nine", "eight", "eight"]
 SPEECH = st.lists(st.sampled_from(VOCABULARY), max_size=12)

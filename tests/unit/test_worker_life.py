@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from fakes import speech
-from virtual import now, virtual
-from worker_stage import Pictures, Stage, staged
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError, WorkerError
+from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
+from avatar_core.testing.virtual import now, virtual
+from avatar_core.testing.worker_harness import Pictures, Stage, staged
 from avatar_core.worker.worker import AvatarWorker
 
 pytestmark = virtual

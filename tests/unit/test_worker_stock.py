@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fakes import speech
-from virtual import virtual
-from worker_stage import RATE, Stage, staged
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.virtual import virtual
+from avatar_core.testing.worker_harness import RATE, Stage, staged
 
 pytestmark = virtual
 

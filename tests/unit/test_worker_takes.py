@@ -6,12 +6,12 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from fakes import speech
-from virtual import now, virtual
-from worker_stage import RATE, Stage, staged
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.virtual import now, virtual
+from avatar_core.testing.worker_harness import RATE, Stage, staged
 
 pytestmark = virtual
 

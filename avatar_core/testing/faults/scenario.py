@@ -133,7 +133,7 @@ class Scenario:
 
     def random(self, what: str) -> random.Random:
         """Chance for one purpose: the same for the same seed, whatever else is drawn."""
-        return random.Random(f"{self.seed} {what}")  # noqa: S311
+        return random.Random(f"{self.seed} {what}")
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in self.as_dict().items()) or "quiet"

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import psutil
 
 from avatar_core.testing.server import DevServer
-from providers.local.tests import desk as stage
-from providers.local.tests.desk import Desk, desk, flash, invitation, workers
+from providers.local.tests import server_harness as stage
+from providers.local.tests.server_harness import Desk, desk, flash, invitation, workers
 
 LIMIT = 6
 CALLERS = 9

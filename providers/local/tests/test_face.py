@@ -13,7 +13,7 @@ from avatar_provider_local.face.features import BANDS, Features
 from avatar_provider_local.face.renderer import FaceRenderer
 
 from avatar_core import Picture
-from providers.local.tests.drawn import at_rate, pixels, seen, shown
+from providers.local.tests.drawing import at_rate, pixels, seen, shown
 
 SIDE = 256
 OPEN = 4e-4

@@ -13,7 +13,7 @@ from avatar_provider_local.face.motion import Pose
 from avatar_provider_local.face.mouth import NAMES, SHAPES
 from avatar_provider_local.face.renderer import FaceRenderer
 
-from providers.local.tests.drawn import Seen, at_rate, seen, shown
+from providers.local.tests.drawing import Seen, at_rate, seen, shown
 from tools.phonemes import segments
 
 TEXT = (

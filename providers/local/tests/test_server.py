@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from avatar_provider_local import server as server_module
 from avatar_provider_local import sessions
-from avatar_provider_local.shapes import CreateSession
+from avatar_provider_local.schemas import CreateSession
 from livekit import api
 
 from avatar_core import start_worker
 from avatar_core.testing.server import DevServer
-from providers.local.tests.desk import (
+from providers.local.tests.server_harness import (
     KEY,
     NOWHERE,
     Hanging,

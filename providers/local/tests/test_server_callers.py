@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from avatar_provider_local import sessions
-from avatar_provider_local.shapes import CreateSession
+from avatar_provider_local.schemas import CreateSession
 
-from providers.local.tests.desk import Hanging, desk, roomless, workers
+from providers.local.tests.server_harness import Hanging, desk, roomless, workers
 
 
 class TestTheSameKey:

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from avatar_core.testing.server import DevServer
-from providers.local.tests.desk import invitation, workers
-from tests.processes import Death
+from providers.local.tests.server_harness import invitation, workers
+from tests.support.processes import Death
 
 AVATAR = Path(sys.executable).with_name("avatar")
 KEY = "a-key-of-sixteen-letters"

@@ -31,7 +31,7 @@ from avatar_core.contracts.errors import (
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import free_ports
-from providers.local.tests.desk import KEY, Desk, Hanging, desk, flash, roomless, workers
+from providers.local.tests.server_harness import KEY, Desk, Hanging, desk, flash, roomless, workers
 from tests.livekit.entry import settings_of
 from tests.livekit.stage import WORDS, Stage
 

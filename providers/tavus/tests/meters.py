@@ -25,9 +25,9 @@ from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from providers.tavus.tests.jobs import SPEAK
-from tests.agentserver import agent_server
 from tests.livekit.entry import token
 from tests.livekit.hearing import Hearing
+from tests.support.agentserver import agent_server
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
 STAY_S, AFTER_S, STEP_S, SUBSCRIBED_S = 12.0, 10.0, 60.0, 5.0

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from avatar_provider_tavus import TavusProvider, TavusSettings
 from avatar_provider_tavus.simulator import api, server
-from memory import Scene
-from virtual import virtual
 
+from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import virtual
 
 pytestmark = virtual
 

@@ -14,7 +14,6 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from avatar_provider_tavus.simulator.api import TavusApi
-from shop import nobody
 
 from avatar_core import VendorAccount, served
 from avatar_core.cli import checks as looked_at
@@ -24,6 +23,7 @@ from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import Entry
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import free_ports
+from providers.tavus.tests.server_harness import nobody
 
 pytestmark = pytest.mark.livekit
 

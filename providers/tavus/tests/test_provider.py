@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from avatar_provider_tavus import TavusProvider
-from shop import shop
 
 from avatar_core import (
     AuthError,
@@ -25,6 +24,7 @@ from avatar_core import (
     VendorFault,
     reply,
 )
+from providers.tavus.tests.server_harness import shop
 
 
 async def test_a_conversation_is_found_by_its_name_among_hundreds() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from avatar_provider_tavus import TavusSettings
-from shop import TOKEN, shop
 
 from avatar_core import ConfigError
+from providers.tavus.tests.server_harness import TOKEN, shop
 
 GOLDEN = Path(__file__).parent / "golden"
 EVERYTHING: dict[str, Any] = {

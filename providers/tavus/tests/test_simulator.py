@@ -9,8 +9,9 @@ import looptime  # noqa: F401 - these tests run in virtual time where they wait
 import pytest
 from aiohttp import ClientSession, web
 from avatar_provider_tavus.simulator.server import serving
-from customer import ROOM, Quiet, asked, tavus
-from shop import TOKEN
+
+from providers.tavus.tests.api_client import ROOM, Quiet, asked, tavus
+from providers.tavus.tests.server_harness import TOKEN
 
 
 async def test_a_conversation_is_created_shown_listed_and_ended() -> None:

@@ -6,7 +6,8 @@ import asyncio
 
 import looptime  # noqa: F401 - these tests run in virtual time where they wait
 import pytest
-from customer import asked, tavus
+
+from providers.tavus.tests.api_client import asked, tavus
 
 
 async def test_a_fault_by_header_and_by_name() -> None:

@@ -23,8 +23,8 @@ from pydantic import SecretStr, ValidationError
 
 from avatar_core import start_worker
 from avatar_provider_local import RENDERER
+from avatar_provider_local.schemas import CreateSession, SessionView
 from avatar_provider_local.sessions import FullError, Session, Sessions, State, StoppingError
-from avatar_provider_local.shapes import CreateSession, SessionView
 
 log = logging.getLogger("avatar_provider_local")
 

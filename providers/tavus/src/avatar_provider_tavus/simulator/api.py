@@ -20,8 +20,8 @@ from avatar_core import (
     VendorSession,
     reply,
 )
-from avatar_provider_tavus.simulator.asked import RefusedError, body_of, check, room_of
 from avatar_provider_tavus.simulator.catalogue import Catalogue, in_old_words, now
+from avatar_provider_tavus.simulator.request_schema import RefusedError, body_of, check, room_of
 
 PAGE = 10
 ENDED = "end_conversation_endpoint_hit"

@@ -1,0 +1,109 @@
+"""All trackers together: the best that the worker at the other end gives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+
+import pytest
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.playback import TakeState
+from avatar_core.contracts.wire import Finished, Report
+from avatar_core.playback.byte_stream_tracker import ByteStreamTracker
+from avatar_core.testing.link_spy import context, take_of
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import virtual
+
+pytestmark = virtual
+
+
+async def test_a_silent_vendor_is_followed_by_the_clock() -> None:
+    room = MemoryRoom()
+    agent = room.join("agent")
+    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.3, reports_finished=False))
+    take = take_of(1.0, ended=True)
+    tracker.follow(take)
+    assert tracker.source == "reported"
+    await asyncio.sleep(1.2)
+    assert take.position_s == pytest.approx(0.88, abs=0.03)
+    await asyncio.sleep(0.2)
+    assert take.state is TakeState.DONE
+    await tracker.aclose()
+    assert agent.subscriptions == set()
+
+
+async def test_a_finish_that_never_comes_is_taken_for_sent() -> None:
+    agent = MemoryRoom().join("agent")
+    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.3))
+    take = take_of(1.0, ended=True)
+    tracker.follow(take)
+    await asyncio.sleep(2.2)
+    assert take.state is TakeState.PLAYING
+    await asyncio.sleep(0.2)
+    assert take.state is TakeState.DONE
+    await tracker.aclose()
+
+
+async def test_a_worker_that_announces_itself_is_believed_alone() -> None:
+    room = MemoryRoom()
+    agent, worker = room.join("agent"), room.join("avatar")
+    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.0))
+    await worker.send(wire.REPORT_TOPIC, Report(0, "", 0.0, TakeState.OPEN).encode(), to=["agent"])
+    await asyncio.sleep(0.01)
+    assert (tracker.source, tracker.alive_at) == ("exact", pytest.approx(0.002, abs=0.001))
+    take = take_of(1.0, ended=True)
+    tracker.follow(take)
+    await asyncio.sleep(3.0)
+    assert (take.position_s, take.state) == (0.0, TakeState.OPEN), "the clock has no say"
+    payload = Finished(1.0, False).encode()
+    await worker.call("agent", wire.PLAYBACK_FINISHED, payload, timeout_s=1.0)
+    assert take.state is TakeState.OPEN, "nor has a stock finish"
+    await tracker.aclose()
+
+
+async def test_nonsense_is_a_warning_once_for_each_reason(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    room = MemoryRoom()
+    agent, worker = room.join("agent"), room.join("avatar")
+    tracker = ByteStreamTracker(context(agent))
+    tracker.follow(take := take_of(1.0))
+    for number in range(50):
+        for payload in (
+            f"junk {number}",
+            f'[{number}, "t", NaN, "open"]',
+            f'[1, "{take.id}", 9{number}, "open"]',
+        ):
+            await worker.call("agent", wire.TAKE_RPC, payload, timeout_s=1.0)
+        await worker.call("agent", wire.PLAYBACK_FINISHED, f"junk {number}", timeout_s=1.0)
+    dropped = [record for record in caplog.records if "was dropped" in record.message]
+    warned = [record.message for record in dropped if record.levelno == logging.WARNING]
+    assert len(dropped) == 200
+    assert len(warned) == 4
+    for number, reason in enumerate(("no playback report", "no number", "cannot be", "finished")):
+        assert "of avatar" in warned[number]
+        assert reason in warned[number]
+    await tracker.aclose()
+    again = ByteStreamTracker(context(agent))
+    await worker.call("agent", wire.TAKE_RPC, "junk", timeout_s=1.0)
+    assert caplog.records[-1].levelno == logging.WARNING, "another worker's first is told again"
+    await again.aclose()
+
+
+@pytest.mark.parametrize("at_s", [0.2, 0.9, 1.5])
+async def test_a_worker_that_announces_itself_in_mid_take(at_s: float) -> None:
+    room = MemoryRoom()
+    agent, worker = room.join("agent"), room.join("avatar")
+    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.0))
+    take = take_of(1.0, ended=True)
+    tracker.follow(take)
+    await asyncio.sleep(at_s)
+    estimated_s = take.position_s
+    report = Report(0, take.id, 0.1, TakeState.PLAYING)
+    await worker.send(wire.REPORT_TOPIC, report.encode(), to=["agent"])
+    await asyncio.sleep(3.0)
+    assert take.position_s == pytest.approx(max(0.1, estimated_s), abs=0.03)
+    assert take.state is TakeState.PLAYING
+    assert not math.isnan(take.position_s)
+    await tracker.aclose()

@@ -1,0 +1,162 @@
+"""Listeners that raise: named in the log, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from livekit import rtc
+
+from avatar_core.agents.create import create_avatar
+from avatar_core.agents.events import ContainedEvents
+from avatar_core.contracts.events import AvatarState
+from avatar_core.testing.clock import run
+from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
+from avatar_core.testing.fake_transport import lost
+from avatar_core.testing.player_harness import World
+from avatar_core.testing.virtual import virtual
+
+LEAF_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
+errors = pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])
+
+
+class Broken:
+    """A listener of an application."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+        self.called = 0
+
+    def hears(self, *_: object) -> None:
+        self.called += 1
+        raise self.error("a mistake of the application")
+
+
+@errors
+def test_a_conversation_goes_on_whatever_its_listeners_raise(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "crash_at_s=6")
+    broken = Broken(error)
+
+    async def main() -> None:
+        avatar = create_avatar("mock", livekit=IN_MEMORY)
+        for name in (*EVENTS, "metrics_collected"):
+            avatar.on(name, broken.hears)  # type: ignore[arg-type]
+        async with Conversation(avatar) as talk:
+            talk.session.on("metrics_collected", broken.hears)
+            assert avatar._output is not None
+            for leaf_event in LEAF_EVENTS:
+                avatar._output.on(leaf_event, broken.hears)  # type: ignore[arg-type]
+            for _ in range(3):
+                await talk.over(talk.say(13))
+            assert talk.faults() == []
+            assert avatar.state is AvatarState.VOICE
+            told = {type(event).__name__ for _, event in talk.events}
+            assert told == {"StateChanged", "AvatarJoined", "AvatarFailed", "TakeFinished"}
+            assert broken.called > 10
+
+    run(main())
+    named = [line for line in caplog.messages if "test_listeners.Broken.hears raised" in line]
+    assert len(named) > 10
+
+
+@pytest.mark.parametrize("name", ["started", "progressed", "finished", "take_over", "unspeakable"])
+@errors
+@virtual
+async def test_a_player_goes_on_whatever_it_is_answered(
+    name: str, error: type[BaseException]
+) -> None:
+    world = World(has_voice=name != "unspeakable")
+    tell = getattr(world.ear, name)
+
+    def told(*args: Any) -> None:
+        tell(*args)
+        raise error("a mistake above")
+
+    setattr(world.ear, name, told)
+    world.say(1.0)
+    world.say(1.0)
+    await asyncio.sleep(0.3)
+    if name == "unspeakable":
+        world.lose(error=lost())
+    await world.finished(2, within_s=3.0)
+    assert world.ear.finished_ids == [1, 2]
+    if name != "unspeakable":
+        world.check_whole(1)
+        world.check_whole(2)
+    await world.aclose()
+
+
+class TestEvents:
+    """The emitter is upstream's in all else."""
+
+    def setup_method(self) -> None:
+        self.events = ContainedEvents[str]()
+        self.heard: list[object] = []
+
+    def test_the_next_listener_hears_it_too(self) -> None:
+        self.events.on("x", Broken(TypeError).hears)
+        self.events.on("x", self.heard.append)
+        self.events.emit("x", 1)
+        assert self.heard == [1]
+
+    def test_a_listener_gets_as_many_arguments_as_it_takes(self) -> None:
+        self.events.on("x", lambda: self.heard.append("none"))
+        self.events.on("x", lambda one: self.heard.append(one))
+        self.events.on("x", lambda *all: self.heard.append(all))
+        self.events.emit("x", 1, 2)
+        assert self.heard == ["none", 1, (1, 2)]
+
+    def test_one_that_takes_too_many_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
+        def greedy(one: object, two: object) -> None: ...
+
+        self.events.on("x", greedy)
+        self.events.emit("x", 1)
+        assert "greedy raised" in caplog.text
+        assert "missing 1 required positional argument" in caplog.text
+
+    def test_off_finds_it(self) -> None:
+        broken = Broken(TypeError)
+        self.events.on("x", broken.hears)
+        self.events.off("x", broken.hears)
+        self.events.off("x", self.heard.append)
+        self.events.emit("x", 1)
+        assert broken.called == 0
+
+    def test_once_is_once_and_named(self, caplog: pytest.LogCaptureFixture) -> None:
+        broken = Broken(TypeError)
+        self.events.once("x", broken.hears)
+        self.events.emit("x", 1)
+        self.events.emit("x", 1)
+        assert broken.called == 1
+        assert "Broken.hears raised" in caplog.text
+
+    def test_as_decorators(self) -> None:
+        @self.events.on("x")
+        def always(what: object) -> None:
+            self.heard.append(what)
+
+        @self.events.once("x")
+        def first(what: object) -> None:
+            self.heard.append(what)
+
+        self.events.emit("x", 1)
+        self.events.emit("x", 2)
+        assert self.heard == [1, 1, 2]
+
+    def test_async_is_refused_as_upstream_does(self) -> None:
+        async def later() -> None: ...
+
+        for events in (self.events, rtc.EventEmitter[str]()):
+            with pytest.raises(ValueError, match="async"):
+                events.on("x", later)
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
+    monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")

@@ -1,0 +1,111 @@
+"""Roads in use: what a sink, a latency, a pause or a closed room does to the speech on them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from test_lease import Broken, started
+
+from avatar_core.contracts.capabilities import Capabilities
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.testing.failover_harness import AGENT, FORMAT, Scene, Vendor
+from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.flash_renderer import FlashRenderer
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import now, virtual
+from avatar_core.worker.video_scheduler import Inline
+from avatar_core.worker.worker import AvatarWorker
+
+pytestmark = virtual
+
+
+class Stock(Vendor):
+    """Its worker speaks the stock wire: nobody tells how far the sound is."""
+
+    async def _work(self, identity: str) -> None:
+        link = self._room.join(identity, is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
+        await AvatarWorker(link, FlashRenderer(64, 64), hand=Inline(), stock=True).run()
+
+
+@pytest.mark.parametrize("call", ["begin", "push", "end", "cut"])
+async def test_a_sink_that_cancels_itself_loses_no_speech(call: str) -> None:
+    room = MemoryRoom()
+    scene = await started(Broken(room, **{f"sink_{call}": asyncio.CancelledError()}), room=room)
+    over = scene.begin(1.0)
+    await asyncio.sleep(0.5)
+    if call == "cut":
+        scene.player.pause()
+        scene.player.resume()
+    assert await over == (pytest.approx(1.0), False)
+    assert await scene.say(1.0) == (pytest.approx(1.0), False)
+    assert scene.takes[-1] == ("voice", "done")
+    await scene.close()
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "run_ahead_s"), [(0.95, 1.0), (1.2, 1.0), (0.6, 0.5), (0.4, 0.03), (0.0, 0.0)]
+)
+async def test_a_latency_never_eats_the_run_ahead(latency_s: float, run_ahead_s: float) -> None:
+    room = MemoryRoom()
+    vendor = Stock(room)
+    vendor.capabilities = Capabilities(
+        audio=FORMAT, playout_latency_s=latency_s, run_ahead_s=run_ahead_s, expected_join_s=1.0
+    )
+    scene = await started(vendor, room=room)
+    began = now()
+    assert await scene.say(5.0) == (pytest.approx(5.0), False)
+    assert now() - began < 5.5
+    assert len(room.recording.runs) == 1
+    await scene.close()
+
+
+async def test_a_pause_in_a_speech_is_no_loss() -> None:
+    room = MemoryRoom()
+    scene = await started(Vendor(room), room=room)
+    pcm = speech(2.0)
+    over = scene.finished[1] = asyncio.get_running_loop().create_future()
+    for start in range(0, len(pcm) // 2, 960):
+        scene.player.push(pcm[start : start + 960], FORMAT)
+    await asyncio.sleep(100.0)
+    scene.player.push(pcm[len(pcm) // 2 :], FORMAT)
+    scene.player.end()
+    assert await over == (pytest.approx(2.0), False)
+    assert {provider for provider, _ in scene.takes} == {"vendor"}
+    await scene.close()
+
+
+async def test_a_voice_that_breaks_is_followed_by_an_avatar_that_has_come_meanwhile() -> None:
+    room = MemoryRoom()
+    vendor = Vendor(room)
+    vendor.join_s = 3.0
+    vendor.capabilities = replace(vendor.capabilities, expected_join_s=0.5)
+    scene = Scene(room, vendor)
+    await scene.lifecycle.start()
+    over = scene.begin(8.0)
+    await scene.lifecycle.settled()
+    await asyncio.sleep(1.0)
+    assert scene.player.road is not None
+    assert scene.player.road.provider == "voice"
+
+    async def broken(_: bytes) -> None:
+        raise RuntimeError("its track broke")
+
+    scene.player.road.sink.push = broken  # type: ignore[method-assign]
+    assert await over == (pytest.approx(8.0), False)
+    assert scene.unspoken == []
+    await scene.close()
+
+
+async def test_nothing_is_bought_for_a_room_that_is_closed() -> None:
+    room = MemoryRoom()
+    first, second = Vendor(room, "a"), Vendor(room, "b")
+    scene = await started(first, second, room=room)
+    over = scene.begin(4.0)
+    await asyncio.sleep(1.5)
+    room.remove(AGENT)
+    assert (await over)[1]
+    await asyncio.sleep(60.0)
+    assert second.bought == []
+    await scene.close()

@@ -1,0 +1,198 @@
+"""The voice: exact, in real time, and over as soon as it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from avatar_core.contracts.clock import PLAYOUT_TAIL_S
+from avatar_core.contracts.link import AudioOut, Change
+from avatar_core.contracts.playback import TakeState
+from avatar_core.playback.clock_tracker import ClockTracker
+from avatar_core.playback.player import Player
+from avatar_core.playback.transport import Road
+from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
+from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.link_spy import Tap
+from avatar_core.testing.playback_laws import Recorder
+from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import Timeline, now, virtual
+
+pytestmark = virtual
+
+
+class Voice:
+    """A player that speaks by voice alone."""
+
+    def __init__(self) -> None:
+        self.room = MemoryRoom()
+        self.link = self.room.join("agent")
+        self.tap = Tap(self.link)
+        self.sink = VoiceSink(self.link)
+        self.timeline = Timeline()
+        self.ear = Recorder(self.timeline)
+        self.player = Player(self.ear)
+        tracker = ClockTracker(
+            self.sink.played_s, cut=self.sink.was_cut, source="exact", tail_s=PLAYOUT_TAIL_S
+        )
+        self.road = Road(
+            provider="voice", sink=self.sink, tracker=tracker, format=VOICE_FORMAT, run_ahead_s=0.2
+        )
+        self.player.use(self)
+
+    async def at_start(self) -> Road:
+        await self.sink.open()
+        return self.road
+
+    async def after_loss(self) -> Road:
+        return self.road
+
+    async def aclose(self) -> None:
+        await self.player.aclose()
+        await self.road.tracker.aclose()
+
+    def say(self, duration_s: float) -> bytes:
+        pcm = speech(duration_s, VOICE_FORMAT)
+        self.player.push(pcm, VOICE_FORMAT)
+        self.player.end()
+        return pcm
+
+    @property
+    def out(self) -> AudioOut:
+        assert self.tap.audio is not None
+        return self.tap.audio
+
+    @property
+    def runs(self) -> list[Run]:
+        """What a listener heard, each without a gap."""
+        return self.room.recording.runs
+
+    @property
+    def heard(self) -> bytes:
+        """All that left the queue in whole frames."""
+        return b"".join(run.pcm for run in self.runs)
+
+    @property
+    def heard_s(self) -> float:
+        """With what has left by now of the frame in flight, while it speaks."""
+        under_way_s = now() - self.runs[-1].end_s if self.runs else 0.0
+        return self.room.recording.seconds() + (under_way_s if under_way_s < FRAME_S else 0.0)
+
+
+async def test_the_voice_says_everything_in_real_time() -> None:
+    voice = Voice()
+    pcm = voice.say(1.234)
+    await voice.ear.until(1)
+    assert voice.heard[: len(pcm)] == pcm
+    assert not any(voice.heard[len(pcm) :])
+    assert now() == pytest.approx(1.234 + PLAYOUT_TAIL_S, abs=0.05)
+    (run,) = voice.runs
+    assert run.end_s - run.at_s == pytest.approx(1.24, abs=0.001), "no gap in between"
+    assert voice.ear.position_s[1] == pytest.approx(1.234)
+    await voice.aclose()
+
+
+async def test_the_voice_keeps_its_queue_short() -> None:
+    voice = Voice()
+    voice.say(1.0)
+    for _ in range(90):
+        await asyncio.sleep(0.0101)
+        assert voice.out.queued_s <= QUEUED_S + 1e-6
+    await voice.ear.until(1)
+    await voice.aclose()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_the_position_of_a_cut_is_what_left_the_queue(seed: int) -> None:
+    voice = Voice()
+    voice.say(2.0)
+    await asyncio.sleep(random.Random(seed).uniform(0.0, 2.1))
+    before_s = voice.heard_s
+    voice.player.clear()
+    await voice.ear.until(1)
+    heard_s = voice.room.recording.seconds()
+    assert heard_s == pytest.approx(before_s, abs=0.0101), "the frame in flight at most"
+    assert voice.ear.position_s[1] == pytest.approx(min(heard_s, 2.0), abs=0.001)
+    await asyncio.sleep(1.0)
+    assert voice.room.recording.seconds() == heard_s
+    await voice.aclose()
+
+
+async def test_pauses_of_the_voice_lose_no_sample() -> None:
+    voice = Voice()
+    pcm = voice.say(2.0)
+    for gap_s in (0.0, 0.123, 0.2345, 0.017, 0.3):
+        await asyncio.sleep(gap_s)
+        voice.player.pause()
+        await asyncio.sleep(0.05)
+        voice.player.resume()
+    await voice.ear.until(1)
+    assert len(voice.heard) == pytest.approx(len(pcm), abs=VOICE_FORMAT.size(0.011))
+    torn = [take.position_s for take in voice.ear.takes]
+    assert sum(torn) == pytest.approx(2.0, abs=1e-3)
+    assert {take.state for take in voice.ear.takes} == {TakeState.CUT, TakeState.DONE}
+    voice.timeline.check()
+    await voice.aclose()
+
+
+async def test_positions_while_the_voice_speaks() -> None:
+    voice = Voice()
+    voice.say(2.0)
+    await asyncio.sleep(0.1)
+    while (take := voice.player.take) is not None and voice.heard_s < 1.9:
+        assert voice.heard_s - 0.031 <= take.position_s <= voice.heard_s + 0.001
+        await asyncio.sleep(0.037)
+    await voice.ear.until(1)
+    await voice.aclose()
+
+
+async def test_the_voice_waits_shortly_for_somebody_to_listen() -> None:
+    voice = Voice()
+    publish = voice.link.publish_audio
+
+    async def unheard(*args: Any, **more: Any) -> Any:
+        out = await publish(*args, **more)
+        out.heard = asyncio.Event().wait
+        return out
+
+    voice.link.publish_audio = unheard  # type: ignore[method-assign]
+    voice.say(0.5)
+    await voice.ear.until(1)
+    assert voice.runs[0].at_s == pytest.approx(SUBSCRIBED_S, abs=0.03)
+    await voice.aclose()
+
+
+async def test_a_room_that_takes_no_track_is_an_error() -> None:
+    voice = Voice()
+    voice.tap.hang.add("audio")
+    voice.say(1.0)
+    async with asyncio.timeout(5.1):
+        await voice.ear.until(1)
+    assert voice.ear.interrupted[1]
+    assert len(voice.ear.errors) == 1
+    voice.tap.hang.clear()
+    voice.say(0.5)
+    await voice.ear.until(2)
+    assert voice.ear.position_s[2] == pytest.approx(0.5)
+    await voice.aclose()
+
+
+async def test_a_closed_voice_is_unpublished_once() -> None:
+    voice = Voice()
+    voice.say(1.0)
+    await asyncio.sleep(0.3)
+    watch: list[Change] = []
+    voice.room.join("listener").watch(lambda change, _: watch.append(change))
+    await voice.sink.aclose()
+    await voice.sink.aclose()
+    heard = voice.heard
+    assert voice.room.members["agent"].tracks == set()
+    await asyncio.sleep(1.0)
+    assert watch == [Change.TRACKS]
+    assert voice.heard == heard, "nothing of it is heard any more"
+    await voice.player.aclose()
+    await voice.aclose()

@@ -1,0 +1,127 @@
+"""What a worker process says: its host reads on, passes it on at once, and tells why it died."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from avatar_core.contracts.errors import WorkerError
+from avatar_core.testing.leak_check import children, running_since
+from avatar_core.worker import process as host
+
+MUCH = 300_000
+PATIENCE_S = 20.0
+READY = 'import sys\nsys.stdin.readline()\nprint("\\nREADY", flush=True)\n'
+
+Child = Callable[[str], None]
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Child:
+    """Makes a program the worker."""
+
+    def be(program: str) -> None:
+        (tmp_path / "a_child.py").write_text(program)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(host, "CHILD", "a_child")
+
+    return be
+
+
+async def start() -> Any:
+    return await host.start_worker("any:Renderer", livekit_url="ws://none", token="t0ken")
+
+
+def closed() -> io.TextIOBase:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stderr", [None, closed(), io.StringIO()], ids=["none", "closed", "text"])
+async def test_it_is_read_on_whatever_becomes_of_what_it_says(
+    child: Child, monkeypatch: pytest.MonkeyPatch, stderr: Any
+) -> None:
+    child(READY + f'sys.stderr.write("x" * {MUCH} + "ä")')
+    monkeypatch.setattr(sys, "stderr", stderr)
+    async with asyncio.timeout(PATIENCE_S):
+        state = await start()
+        await host.worker_exited(state)
+        await host.stop_worker(state)
+    if stderr is not None and not stderr.closed:
+        assert stderr.getvalue() == "x" * MUCH + "ä"
+
+
+async def test_a_warning_is_seen_at_once(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    child(READY + 'sys.stderr.write("the face is out of memory\\n")\nsys.stdin.read()')
+    reading, writing = os.pipe()
+    seen = asyncio.Event()
+    asyncio.get_running_loop().add_reader(reading, seen.set)
+    with os.fdopen(reading, "rb"), io.TextIOWrapper(os.fdopen(writing, "wb")) as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        async with asyncio.timeout(PATIENCE_S):
+            state = await start()
+            await seen.wait()
+        asyncio.get_running_loop().remove_reader(reading)
+        assert os.read(reading, MUCH) == b"the face is out of memory\n"
+        await host.stop_worker(state)
+
+
+async def test_the_last_words_of_one_that_dies_hold_no_token_and_no_end_of_words(
+    child: Child,
+) -> None:
+    child(f'import sys\nsys.exit("x" * {MUCH} + " t0ken\\nits model is missing")')
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(WorkerError) as raised:
+            await start()
+    assert "<token>\n  its model is missing\n" in str(raised.value)
+    assert "t0ken" not in str(raised.value)
+    assert len(str(raised.value)) < 1200
+
+
+async def test_it_is_ready_after_a_line_that_never_ended(child: Child) -> None:
+    bar = f'sys.stderr.write("x" * {MUCH})\nsys.stderr.flush()\n'
+    child(READY.replace("print", bar + "print") + "sys.stdin.read()")
+    async with asyncio.timeout(PATIENCE_S):
+        await host.stop_worker(await start())
+
+
+async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, stopping, let_it_stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    stop = host.ProcessRecord.stop
+
+    async def never_ready(*_: object) -> bytes:
+        waiting.set()
+        return await asyncio.Future()
+
+    async def slowly(record: host.ProcessRecord) -> None:
+        stopping.set()
+        await let_it_stop.wait()
+        await stop(record)
+
+    monkeypatch.setattr(host, "_until_ready", never_ready)
+    monkeypatch.setattr(host.ProcessRecord, "stop", slowly)
+    child("import sys\nsys.stdin.readlines()")
+    before = children()
+    starting = asyncio.create_task(start())
+    async with asyncio.timeout(PATIENCE_S):
+        await waiting.wait()
+        starting.cancel()
+        await stopping.wait()
+        for _ in range(5):
+            starting.cancel()
+            await asyncio.sleep(0)
+        assert not starting.done()
+        let_it_stop.set()
+        await asyncio.wait((starting,))
+    assert starting.cancelled()
+    assert running_since(before) == []
