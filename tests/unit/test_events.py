@@ -59,7 +59,7 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
             assert broken.called > 10
 
     run(main())
-    named = [line for line in caplog.messages if "test_listeners.Broken.hears raised" in line]
+    named = [line for line in caplog.messages if "test_events.Broken.hears raised" in line]
     assert len(named) > 10
 
 

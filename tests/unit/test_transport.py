@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from test_lease import Broken, started
 
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
@@ -17,6 +16,7 @@ from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now, virtual
 from avatar_core.worker.video_scheduler import Inline
 from avatar_core.worker.worker import AvatarWorker
+from tests.unit.test_lease import Broken, started
 
 pytestmark = virtual
 
