@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from avatar_core.contracts.provisioning import ProvisionedAvatar as ProvisionedAvatar
     from avatar_core.contracts.provisioning import ProvisionRequest as ProvisionRequest
     from avatar_core.contracts.provisioning import TokenSpec as TokenSpec
-    from avatar_core.contracts.renderer import Picture as Picture
     from avatar_core.contracts.renderer import Renderer as Renderer
+    from avatar_core.contracts.renderer import VideoFrame as VideoFrame
     from avatar_core.contracts.sink import AudioSink as AudioSink
     from avatar_core.http.client import RestClient as RestClient
     from avatar_core.http.memory import Served as Served
     from avatar_core.http.response import Answer as Answer
     from avatar_core.registry.discovery import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
-    from avatar_core.testing.fake_vendor.account import SoldOutError as SoldOutError
-    from avatar_core.testing.fake_vendor.account import UnpaidError as UnpaidError
+    from avatar_core.testing.fake_vendor.account import CapacityReachedError as CapacityReachedError
+    from avatar_core.testing.fake_vendor.account import OutOfCreditError as OutOfCreditError
     from avatar_core.testing.fake_vendor.account import VendorAccount as VendorAccount
     from avatar_core.testing.fake_vendor.account import VendorSession as VendorSession
     from avatar_core.testing.fake_vendor.fake import FakeVendor as FakeVendor
@@ -71,7 +71,7 @@ _HOMES = {
     "contracts.provider": (
         "AvatarProvider ProvisionRequest ProvisionedAvatar SinkContext TokenSpec"
     ),
-    "contracts.renderer": "Picture Renderer",
+    "contracts.renderer": "VideoFrame Renderer",
     "contracts.sink": "AudioSink",
     "registry.discovery": "ProviderRegistry",
     "http.response": "Answer",
@@ -79,7 +79,9 @@ _HOMES = {
     "http.memory": "Served",
     "settings": "ProviderSettings",
     "testing.faults.scenario": "Scenario",
-    "testing.fake_vendor.account": "SoldOutError UnpaidError VendorAccount VendorSession",
+    "testing.fake_vendor.account": (
+        "CapacityReachedError OutOfCreditError VendorAccount VendorSession"
+    ),
     "testing.fake_vendor.fake": "FakeVendor reply",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
     "testing.fake_vendor.http_server": "served",

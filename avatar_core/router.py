@@ -1,4 +1,4 @@
-"""One dispatcher for each room: RPCs and data packets, by who sends them."""
+"""One router for each room: RPCs and data packets, by who sends them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from avatar_core.contracts.link import DataHandler, RoomLink, RpcHandler, Unsubs
 H = TypeVar("H")
 
 
-class Dispatcher:
+class SenderRouter:
     """Brings RPCs and data packets of a room to who waits for them, by sender.
 
     LiveKit keeps one handler for a method in a room, and the last one registered wins.
     Two avatars in one room, or one in each of two rooms, meet here and never each other.
-    Whoever calls without being expected is told "reject", as stock peers do.
+    Whoever calls without being expected is told "reject", as stock participants do.
     """
 
     def __init__(self, link: RoomLink) -> None:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 REPORT = "This is a defect of the provider package; report it there."
 
 
-async def called(work: Awaitable[T]) -> T:
+async def call_provider(work: Awaitable[T]) -> T:
     """Await it; a `CancelledError` that nobody of us asked for is an error like any other.
 
     Raises:
@@ -41,24 +41,24 @@ class Closable(Protocol):
         """Let go of all it holds."""
 
 
-async def closed(part: Closable, within_s: float = RELEASE_S) -> None:
+async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
     """Close it; nothing that it does meanwhile keeps a session from being ended."""
     try:
         async with asyncio.timeout(within_s):
-            await called(part.aclose())
+            await call_provider(part.aclose())
     except Exception as error:
         what = type(part).__name__
         log.warning("%s could not be closed (%s: %s).", what, type(error).__name__, error)
 
 
-def defect(what: str, provider: str = "") -> ProtocolError:
+def provider_bug(what: str, provider: str = "") -> ProtocolError:
     """The error of a package that does what its contract forbids."""
     return ProtocolError(f"{what}.", provider=provider or None, hint=REPORT)
 
 
-def fault_of(error: Exception, provider: str) -> AvatarError:
+def as_avatar_error(error: Exception, provider: str) -> AvatarError:
     """The error itself, or what stands for one that no package may raise."""
     if isinstance(error, AvatarError):
         return error
     log.error("%s broke.", provider, exc_info=error)
-    return defect(f"it broke with {type(error).__name__}", provider)
+    return provider_bug(f"it broke with {type(error).__name__}", provider)

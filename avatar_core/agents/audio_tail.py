@@ -13,14 +13,14 @@ from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
 from avatar_core.agents.events import ContainedEvents
-from avatar_core.agents.transcript_throttle import Governor
+from avatar_core.agents.transcript_throttle import TranscriptThrottle
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AudioError, AvatarError
 from avatar_core.contracts.events import AvatarEvent, TakeFinished
 from avatar_core.contracts.playback import Take
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
-from avatar_core.playback.transport import Road
+from avatar_core.playback.transport import Transport
 
 log = logging.getLogger("avatar_core")
 
@@ -28,7 +28,7 @@ SILENT = AudioFormat(48_000)
 Playback = Literal["playback_finished", "playback_started", "playback_progressed"]
 
 
-class AvatarOutput(ContainedEvents[Playback], io.AudioOutput):
+class AudioTail(ContainedEvents[Playback], io.AudioOutput):
     """One leaf for the life of a session; providers come and go beneath it.
 
     `capture_frame` never waits: the transcript synchronizer above learns the rate of
@@ -54,7 +54,7 @@ class AvatarOutput(ContainedEvents[Playback], io.AudioOutput):
         self._replaced = replaced
         self._dropped = False
         self.player = Player(self)
-        self.governor = Governor(session, self.player)
+        self.throttle = TranscriptThrottle(session, self.player)
 
     # From AgentSession.
 
@@ -86,13 +86,13 @@ class AvatarOutput(ContainedEvents[Playback], io.AudioOutput):
         self.player.clear()
 
     def pause(self) -> None:
-        """Fall silent; the governor's own pause stops the transcript alone."""
-        if self.governor.heard_pause():
+        """Fall silent; the throttle's own pause stops the transcript alone."""
+        if self.throttle.heard_pause():
             self.player.pause()
 
     def resume(self) -> None:
         """Go on where the listener was left."""
-        if self.governor.heard_resume():
+        if self.throttle.heard_resume():
             self.player.resume()
 
     def on_detached(self) -> None:
@@ -115,7 +115,7 @@ class AvatarOutput(ContainedEvents[Playback], io.AudioOutput):
         """The agent speaks."""
         created_at = time.time() - ago_s
         self.on_playback_started(created_at=created_at)
-        self.governor.started(segment, created_at)
+        self.throttle.started(segment, created_at)
 
     def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
         """A stretch has played."""
@@ -125,20 +125,20 @@ class AvatarOutput(ContainedEvents[Playback], io.AudioOutput):
 
     def finished(self, segment: Segment, interrupted: bool) -> None:
         """The segment is over."""
-        self.governor.finished()
+        self.throttle.finished()
         self.on_playback_finished(playback_position=segment.position_s, interrupted=interrupted)
 
-    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
+    def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
         """Nobody can say the rest: the speech ends here, and history with it."""
         speech = self._session.current_speech
         if speech is not None:
             speech.interrupt(force=True)
 
-    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
+    def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
         """A take ended."""
         self._tell(
             TakeFinished(
-                provider=road.provider,
+                provider=transport.provider,
                 segment_id=segment.id,
                 take_id=take.id,
                 state=take.state.value,

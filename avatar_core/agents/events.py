@@ -31,7 +31,7 @@ class _Contained:
 class ContainedEvents(rtc.EventEmitter[Name], Generic[Name]):
     """Upstream's emitter lets a TypeError of a listener through, into whoever emits.
 
-    (livekit 1.1.21, `rtc/event_emitter.py`.) There it would end a player or a lifecycle.
+    (livekit 1.1.21, `rtc/event_emitter.py`.) There it would end a player or a controller.
     """
 
     def on(self, event: Name, callback: Callback | None = None) -> Callback:

@@ -10,7 +10,7 @@ from livekit import rtc
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import TokenMint
@@ -26,7 +26,9 @@ AnyRoom = rtc.Room | MemoryRoom | MemoryLink
 """A place in a room in memory stands for it, as every `rtc.Room` is some participant's."""
 
 
-def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None) -> Stage:
+def session_context(
+    room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None
+) -> SessionContext:
     """Everything that is needed to bring avatars into this room."""
     provision_s, join_s = settings.provision_timeout_s, settings.join_timeout_s
     if isinstance(room, MemoryRoom):
@@ -37,39 +39,39 @@ def stage_in(room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings |
         async def admit(spec: TokenSpec) -> RoomLink:
             return workers.admit(memory, workers.mint(spec))
 
-        async def put_out(room: str, identity: str) -> bool:
+        async def remove_participant(room: str, identity: str) -> bool:
             there = identity in memory.members
             memory.remove(identity)
             return there
 
-        return Stage(
+        return SessionContext(
             link=room,
             livekit_url="",
             mint=workers.mint,
             join=admit,
             start_worker=partial(workers.start_worker, memory),
-            releaser=Releaser(room, Ledger(None), put_out),
+            releaser=Releaser(room, Ledger(None), remove_participant),
             provision_timeout_s=provision_s,
             join_timeout_s=join_s,
         )
     link = link_for(room)
     ledger = Ledger(settings.ledger or default_folder())
-    url, put_out = "", _nobody_bought
+    url, remove_participant = "", _nobody_bought
     mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
         url, mint = livekit.url, mint_for(livekit, link)
-        put_out = partial(remove, livekit)
+        remove_participant = partial(remove, livekit)
 
     async def join_again(spec: TokenSpec) -> RoomLink:
         return await join(url, mint(spec))
 
-    return Stage(
+    return SessionContext(
         link=link,
         livekit_url=url,
         mint=mint,
         join=join_again,
         start_worker=partial(start_worker, livekit_url=url),
-        releaser=Releaser(link, ledger, put_out),
+        releaser=Releaser(link, ledger, remove_participant),
         provision_timeout_s=provision_s,
         join_timeout_s=join_s,
     )

@@ -18,10 +18,10 @@ from livekit.agents.voice.events import (
 )
 
 from avatar_core.agents import previous_output as former
-from avatar_core.agents.audio_tail import AvatarOutput
+from avatar_core.agents.audio_tail import AudioTail
 from avatar_core.agents.events import ContainedEvents
 from avatar_core.agents.metrics import of_item, of_join
-from avatar_core.agents.rooms import AnyRoom, stage_in
+from avatar_core.agents.rooms import AnyRoom, session_context
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
 from avatar_core.contracts.events import (
     AvatarEvent,
@@ -33,7 +33,7 @@ from avatar_core.contracts.events import (
     contained,
 )
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.failover.controller import Lifecycle
+from avatar_core.failover.controller import FailoverController
 from avatar_core.playback.voice_transport import VOICE
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings, LiveKitSettings
@@ -70,8 +70,8 @@ class AvatarSession(
         self._settings = settings
         self._livekit = livekit
         self._session: AgentSession[Any] | None = None
-        self._output: AvatarOutput | None = None
-        self._lifecycle: Lifecycle | None = None
+        self._output: AudioTail | None = None
+        self._controller: FailoverController | None = None
         self._begin: asyncio.Task[None] | None = None
         self._dismissing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -87,24 +87,24 @@ class AvatarSession(
     @property
     def provider(self) -> str:
         """Who speaks: a provider's name, or `voice`."""
-        lease = self._lifecycle.lease if self._lifecycle is not None else None
+        lease = self._controller.lease if self._controller is not None else None
         return lease.provider.name if lease is not None else VOICE
 
     @property
     def avatar(self) -> ProvisionedAvatar | None:
         """What was bought and is in use."""
-        lease = self._lifecycle.lease if self._lifecycle is not None else None
+        lease = self._controller.lease if self._controller is not None else None
         return lease.avatar if lease is not None else None
 
     @property
     def state(self) -> AvatarState:
         """Where the session stands."""
-        return self._lifecycle.state if self._lifecycle is not None else AvatarState.NEW
+        return self._controller.state if self._controller is not None else AvatarState.NEW
 
     @property
     def last_error(self) -> AvatarError | None:
         """The last fault that moved the session down its chain."""
-        return self._lifecycle.last_error if self._lifecycle is not None else None
+        return self._controller.last_error if self._controller is not None else None
 
     async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
         """Bring the avatar into the room; return when its provisioning has ended.
@@ -128,7 +128,7 @@ class AvatarSession(
             job.add_shutdown_callback(self.aclose)
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
-        self._output = AvatarOutput(agent_session, self._tell, self._close_soon)
+        self._output = AudioTail(agent_session, self._tell, self._close_soon)
         replaced = former.tail(agent_session)
         agent_session.output.replace_audio_tail(self._output)
         if isinstance(room, rtc.Room):
@@ -152,8 +152,8 @@ class AvatarSession(
             async with asyncio.timeout(timeout):
                 if self._begin is not None:
                     await asyncio.shield(self._begin)
-                if self._lifecycle is not None:
-                    await self._lifecycle.settled()
+                if self._controller is not None:
+                    await self._controller.settled()
         except AvatarError:
             raise
         except TimeoutError:
@@ -174,7 +174,7 @@ class AvatarSession(
             UnsupportedCommandError: There is no avatar now, or it has no such command.
             RoomError: The room did not take it.
         """
-        lease = self._lifecycle.lease if self._lifecycle is not None else None
+        lease = self._controller.lease if self._controller is not None else None
         if lease is None:
             raise UnsupportedCommandError(
                 f"there is no avatar now that could do {name!r}.",
@@ -212,25 +212,25 @@ class AvatarSession(
         assert self._output is not None
         if self._closing is not None:
             return  # closed as it started: nothing is bought any more
-        stage = stage_in(room, self._settings, self._livekit)
-        self._lifecycle = Lifecycle(stage, self._chain, self._output.player, self._tell)
-        await self._lifecycle.start()
-        if self._settings.required and await self._lifecycle.settled() is None:
-            error = self._lifecycle.last_error
+        context = session_context(room, self._settings, self._livekit)
+        self._controller = FailoverController(context, self._chain, self._output.player, self._tell)
+        await self._controller.start()
+        if self._settings.required and await self._controller.settled() is None:
+            error = self._controller.last_error
             if error is not None:
                 raise error
 
     async def _dismiss(self) -> None:
         self._chain = ()  # where the engine has not begun yet, it buys nothing
-        if self._lifecycle is not None:
-            await self._lifecycle.aclose("it was dismissed", speaks_on=True)
+        if self._controller is not None:
+            await self._controller.aclose("it was dismissed", speaks_on=True)
 
     async def _close(self) -> None:
         session, parts = self._session, []
         if self._begin is not None:
             self._begin.cancel()
-        if self._lifecycle is not None:
-            parts.append(self._lifecycle.aclose("the session closed"))
+        if self._controller is not None:
+            parts.append(self._controller.aclose("the session closed"))
         if self._output is not None:
             parts.append(self._output.player.aclose())
         try:

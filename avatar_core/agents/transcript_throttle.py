@@ -1,4 +1,4 @@
-"""The transcript governor: text never runs ahead of what was heard.
+"""The transcript throttle: text never runs ahead of what was heard.
 
 AgentSession's synchronizer paces text by the wall clock since playback started, and reads
 no position (livekit-agents 1.8.9, `voice/transcription/synchronizer.py`). When that clock
@@ -24,7 +24,7 @@ FRESH_S = 0.2
 """Positions come six times a second; until the next one speech is taken to go on."""
 
 
-class Governor:
+class TranscriptThrottle:
     """Holds the transcript of one segment at a time back to the listener's pace."""
 
     def __init__(self, session: AgentSession[Any], player: Player) -> None:
@@ -43,7 +43,7 @@ class Governor:
         self._paused_s = 0.0
         if self._paused_at is not None:
             self._paused_at = max(self._paused_at, created_at)
-        self._task = asyncio.create_task(self._hold_back(segment), name="transcript-governor")
+        self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
 
     def finished(self) -> None:
         """Let go, before the finish is told."""

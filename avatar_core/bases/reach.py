@@ -8,7 +8,7 @@ from avatar_core.contracts.errors import Outcome, UnavailableError
 from avatar_core.net import is_loopback, is_public
 
 
-def must_reach(vendor_url: str, livekit_url: str, provider: str) -> None:
+def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
     """A vendor elsewhere reaches public servers alone; one on this machine all that we do.
 
     Raises:

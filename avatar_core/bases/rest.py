@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from avatar_core.bases.reach import must_reach
+from avatar_core.bases.reach import ensure_reachable
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
@@ -59,7 +59,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             words=self.words,
             transport=self.transport,
         )
-        self.served_at, self.account = self.rest.url, self.rest.account
+        self.endpoint, self.account = self.rest.url, self.rest.account
         can = self.capabilities
         retry = SafeRetry.KEY if self.idempotency else can.safe_retry
         self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
@@ -76,7 +76,7 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Create a session."""
-        must_reach(self.rest.url, request.livekit_url, self.name)
+        ensure_reachable(self.rest.url, request.livekit_url, self.name)
         method, path = self.create.split()
         key = sha256(request.key.encode()).hexdigest()  # a room's name may be of any letters
         headers = {self.idempotency: key} if self.idempotency else {}

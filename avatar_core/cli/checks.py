@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
-from avatar_core.bases.reach import must_reach
+from avatar_core.bases.reach import ensure_reachable
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.net import is_loopback
 from avatar_core.provisioning.ledger import Ledger, default_folder
-from avatar_core.provisioning.ledger_entry import SUFFIX, Entry
+from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
@@ -120,7 +120,7 @@ async def _ledger() -> Answer:
     folder = AvatarSettings.load().ledger or default_folder()
     if folder is None:
         return Answer("warning", "none is kept", "Set AVATAR_LEDGER to a folder of yours.")
-    ledger, trial = Ledger(folder), Entry.asked("doctor", "trial", "", "")
+    ledger, trial = Ledger(folder), LedgerEntry.pending("doctor", "trial", "", "")
     ledger.write(trial)
     written = trial in ledger.entries()
     ledger.remove(trial)
@@ -153,17 +153,17 @@ async def _livekit() -> Answer:
 def _reach_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
     async def reach() -> Answer:
         provider = candidate.provider
-        if provider is None or not provider.served_at:
+        if provider is None or not provider.endpoint:
             return Answer("ok", "its worker runs where your agent runs")
         try:
             livekit = LiveKitSettings.load()
         except ConfigError:
             return Answer("skipped", "there is no LiveKit server to reach")
-        vendor, server = (urlsplit(url).hostname or "" for url in (provider.served_at, livekit.url))
+        vendor, server = (urlsplit(url).hostname or "" for url in (provider.endpoint, livekit.url))
         if is_loopback(vendor):
             return Answer("ok", f"{vendor} reaches what your agent reaches")
         if isinstance(provider, RestAvatarProvider) or is_loopback(server):
-            must_reach(provider.served_at, livekit.url, provider.name)
+            ensure_reachable(provider.endpoint, livekit.url, provider.name)
             return Answer("ok", f"{server} looks public")
         return Answer("ok", f"{server} is not this machine; {vendor} must reach it")
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from avatar_core.contracts.errors import AvatarError, RoomError, SettingsError
 from avatar_core.provisioning.ledger import Ledger, default_folder
-from avatar_core.provisioning.reaper import Fate, reap
+from avatar_core.provisioning.reaper import ReapResult, reap
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
@@ -24,17 +24,19 @@ def run(*, dry_run: bool, as_json: bool) -> int:
     try:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
         provider_of = cache(ProviderRegistry().create)
-        work = reap(ledger, provider_of, _put_out, livekit_url=_server(), dry_run=dry_run)
-        fates = asyncio.run(work)
+        work = reap(
+            ledger, provider_of, _remove_participant, livekit_url=_server(), dry_run=dry_run
+        )
+        results = asyncio.run(work)
     except AvatarError as error:
         return _refused(str(error))
-    if ledger.folder is None or (ledger.fault and not fates):
+    if ledger.folder is None or (ledger.fault and not results):
         return _refused(ledger.fault or "There is no ledger.")
     if as_json:
-        print(json.dumps([_told(fate) for fate in fates], indent=2))
+        print(json.dumps([_told(result) for result in results], indent=2))
     else:
-        _show(fates)
-    return int(any(fate.verdict in ("kept", "waiting", "to end") for fate in fates))
+        _show(results)
+    return int(any(result.status in ("kept", "waiting", "to end") for result in results))
 
 
 def _refused(why: str) -> int:
@@ -49,7 +51,7 @@ def _server() -> str:
         return ""
 
 
-async def _put_out(room: str, identity: str) -> bool:
+async def _remove_participant(room: str, identity: str) -> bool:
     """Put a worker out of a room whose agent is dead."""
     from avatar_core.rtc.admin import remove
 
@@ -64,8 +66,8 @@ async def _put_out(room: str, identity: str) -> bool:
     return await remove(livekit, room, identity)
 
 
-def _told(fate: Fate) -> dict[str, object]:
-    entry = fate.entry
+def _told(result: ReapResult) -> dict[str, object]:
+    entry = result.entry
     return {
         "provider": entry.provider,
         "session": entry.session_id or None,
@@ -73,24 +75,24 @@ def _told(fate: Fate) -> dict[str, object]:
         "identity": entry.identity,
         "asked_at": entry.at,
         "pid": entry.pid,
-        "verdict": fate.verdict,
-        "why": fate.why,
+        "status": result.status,
+        "why": result.why,
     }
 
 
-def _show(fates: Sequence[Fate]) -> None:
+def _show(results: Sequence[ReapResult]) -> None:
     console = Console(highlight=False)
-    if not fates:
+    if not results:
         console.print("Nothing is open: the ledger is empty.")
         return
-    table = Table("provider", "session", "room", "age", "verdict")
-    for fate in fates:
-        entry = fate.entry
+    table = Table("provider", "session", "room", "age", "status")
+    for result in results:
+        entry = result.entry
         age = f"{(time.time() - entry.at) / 60:.0f} min"
         session = entry.session_id or "(not known)"
-        row = (entry.provider, session, entry.room, age, fate.verdict)
+        row = (entry.provider, session, entry.room, age, result.status)
         table.add_row(*map(escape, row))
     console.print(table)
-    for fate in fates:
-        if fate.why:
-            console.print(f"[red]{escape(fate.entry.told)}: {escape(fate.why)}[/]")
+    for result in results:
+        if result.why:
+            console.print(f"[red]{escape(result.entry.label)}: {escape(result.why)}[/]")

@@ -1,1 +1,1 @@
-"""What providers, roads and workers promise one another. Standard library only."""
+"""What providers, transports and workers promise one another. Standard library only."""

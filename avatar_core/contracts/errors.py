@@ -14,12 +14,12 @@ AvatarError                       AV000
  │   ├─ RejectedError             AV204
  │   ├─ UnavailableError          AV205
  │   └─ ProtocolError             AV206
- ├─ RoadError                     AV300   the way to a listener
+ ├─ TransportError                     AV300   the way to a listener
  │   ├─ JoinTimeoutError          AV301
- │   ├─ RoadLostError             AV302
+ │   ├─ AvatarLostError             AV302
  │   └─ RoomError                 AV303
  ├─ AudioError                    AV400   frames that cannot be played
- ├─ WireError                     AV401   a message from a peer that makes no sense
+ ├─ WireError                     AV401   a message from a participant that makes no sense
  ├─ UnsupportedCommandError       AV402
  ├─ WorkerError                   AV403   a worker process that does not start or dies
  └─ ServerError                   AV404   the development livekit-server
@@ -161,25 +161,25 @@ class ProtocolError(ProvisionError):
     code = "AV206"
 
 
-class RoadError(AvatarError):
+class TransportError(AvatarError):
     """The way from the agent to a listener's ear failed."""
 
     code = "AV300"
 
 
-class JoinTimeoutError(RoadError, TimeoutError):
+class JoinTimeoutError(TransportError, TimeoutError):
     """The avatar was provisioned and did not become ready in time."""
 
     code = "AV301"
 
 
-class RoadLostError(RoadError):
-    """A road that was in use is gone: the avatar left, froze or fell silent."""
+class AvatarLostError(TransportError):
+    """A transport that was in use is gone: the avatar left, froze or fell silent."""
 
     code = "AV302"
 
 
-class RoomError(RoadError):
+class RoomError(TransportError):
     """A LiveKit room refused us, went away, or did not answer in time.
 
     Attributes:

@@ -13,10 +13,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 
 if TYPE_CHECKING:
-    from avatar_core.router import Dispatcher
+    from avatar_core.router import SenderRouter
 
 Unsubscribe = Callable[[], None]
 RpcHandler = Callable[[str, str], "str | Awaitable[str]"]
@@ -26,7 +26,7 @@ DataHandler = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class RemoteParticipant:
     """Another participant, as of now.
 
     Attributes:
@@ -35,7 +35,7 @@ class Peer:
         is_agent: LiveKit's participant kind AGENT.
         attributes: Readable by everyone in the room.
         tracks: Kinds it publishes, of "audio" and "video".
-        gone: It left, and the server says why: this is no reconnect of ours, or of its.
+        left_for_good: It left, and the server says why: this is no reconnect of ours, or of its.
     """
 
     identity: str
@@ -43,10 +43,10 @@ class Peer:
     is_agent: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     tracks: frozenset[str] = frozenset()
-    gone: bool = False
+    left_for_good: bool = False
 
 
-class Change(Enum):
+class RoomEvent(Enum):
     """What happened in the room. RECONNECTED, DISCONNECTED and MOVED concern ourselves."""
 
     JOINED = "joined"
@@ -58,7 +58,7 @@ class Change(Enum):
     MOVED = "moved"
 
 
-PresenceHandler = Callable[[Change, Peer | None], None]
+RoomEventHandler = Callable[[RoomEvent, RemoteParticipant | None], None]
 
 
 class StreamWriter(ABC):
@@ -104,7 +104,7 @@ QUEUE_S = 0.16
 is no latency."""
 
 
-class AudioOut(ABC):
+class AudioTrack(ABC):
     """A published audio track and the queue before it, of `QUEUE_S`."""
 
     format: AudioFormat
@@ -123,7 +123,7 @@ class AudioOut(ABC):
         """Drop what is queued."""
 
     @abstractmethod
-    async def heard(self) -> None:
+    async def wait_for_subscription(self) -> None:
         """Return once somebody has subscribed."""
 
     @abstractmethod
@@ -131,11 +131,11 @@ class AudioOut(ABC):
         """Unpublish; idempotent."""
 
 
-class VideoOut(ABC):
+class VideoTrack(ABC):
     """A published video track."""
 
     @abstractmethod
-    def capture(self, picture: Picture) -> None:
+    def capture(self, picture: VideoFrame) -> None:
         """Show a picture now."""
 
     @abstractmethod
@@ -146,7 +146,7 @@ class VideoOut(ABC):
 class RoomLink(ABC):
     """One participant's connection to one room."""
 
-    dispatcher: Dispatcher
+    router: SenderRouter
 
     @property
     @abstractmethod
@@ -169,12 +169,12 @@ class RoomLink(ABC):
         """Whether the room can be used now."""
 
     @abstractmethod
-    def peers(self) -> Mapping[str, Peer]:
+    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """The other participants by identity."""
 
     @abstractmethod
-    def watch(self, handler: PresenceHandler) -> Unsubscribe:
-        """Call `handler` at each change from now on."""
+    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
+        """Call `handler` at each event from now on."""
 
     @abstractmethod
     async def open_stream(
@@ -200,7 +200,7 @@ class RoomLink(ABC):
 
     @abstractmethod
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Answer an RPC method; the `Dispatcher` is the one user of this."""
+        """Answer an RPC method; the `SenderRouter` is the one user of this."""
 
     @abstractmethod
     async def send(
@@ -210,14 +210,14 @@ class RoomLink(ABC):
 
     @abstractmethod
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive data packets; the `Dispatcher` is the one user of this."""
+        """Receive data packets; the `SenderRouter` is the one user of this."""
 
     @abstractmethod
-    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         """Publish a microphone track."""
 
     @abstractmethod
-    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a camera track."""
 
     @abstractmethod

@@ -32,7 +32,7 @@ class TakeState(Enum):
 
 
 class Take:
-    """One attempt to play a segment, on one road, from an offset.
+    """One attempt to play a segment, on one transport, from an offset.
 
     Attributes:
         segment_id: The segment it plays.
@@ -96,7 +96,7 @@ class Take:
 
 
 class PlaybackTracker(ABC):
-    """How a road knows what was heard. Its facts go into the take, through `Take.report`.
+    """How a transport knows what was heard. Its facts go into the take, through `Take.report`.
 
     It says position, DONE and CUT, and nothing else.
     """
@@ -105,11 +105,11 @@ class PlaybackTracker(ABC):
 
     @abstractmethod
     def follow(self, take: Take) -> None:
-        """`take` is the one on the road from now on."""
+        """`take` is the one on the transport from now on."""
 
     @property
     def alive_at(self) -> float | None:
-        """Loop time of the last sign of life, None where the road gives none."""
+        """Loop time of the last sign of life, None where the transport gives none."""
         return None
 
     @abstractmethod

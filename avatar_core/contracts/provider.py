@@ -1,4 +1,4 @@
-"""What a vendor package implements: provisioning, and the road to its worker."""
+"""What a vendor package implements: provisioning, and the transport to its worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.router import Dispatcher
+from avatar_core.router import SenderRouter
 
 S = TypeVar("S")
 """A provider's settings, a subclass of `avatar_core.ProviderSettings`."""
@@ -25,8 +25,8 @@ PROVIDER_API_VERSION = (1, 0)
 """Providers state the version they were written for as a literal, never this name."""
 
 
-class RoadDefaults(Protocol):
-    """The byte-stream road, which serves every vendor that speaks LiveKit's wire."""
+class TransportDefaults(Protocol):
+    """The byte-stream transport, which serves every vendor that speaks LiveKit's wire."""
 
     def sink(self, ctx: SinkContext) -> AudioSink:
         """Audio over `lk.audio_stream`, addressed to the avatar alone."""
@@ -42,22 +42,22 @@ class SinkContext:
     Attributes:
         link: The agent's own place in the room.
         avatar: What was provisioned.
-        dispatcher: RPC and data of the room, by sender.
+        router: RPC and data of the room, by sender.
         capabilities: The provider's.
         clock: Monotonic seconds.
         log: Names the provider.
         join: Joins the room once more, under the avatar's own identity.
-        defaults: The byte-stream road.
+        defaults: The byte-stream transport.
     """
 
     link: RoomLink
     avatar: ProvisionedAvatar
-    dispatcher: Dispatcher
+    router: SenderRouter
     capabilities: Capabilities
     clock: Clock
     log: logging.LoggerAdapter[logging.Logger]
     join: Callable[[TokenSpec], Awaitable[RoomLink]] = field(repr=False)
-    defaults: RoadDefaults = field(repr=False)
+    defaults: TransportDefaults = field(repr=False)
 
 
 class AvatarProvider(ABC, Generic[S]):
@@ -71,7 +71,7 @@ class AvatarProvider(ABC, Generic[S]):
     api_version: ClassVar[tuple[int, int]]
     settings_cls: ClassVar[type[Any]]
     capabilities: Capabilities = Capabilities()
-    served_at: str = ""
+    endpoint: str = ""
     """The address of who must reach the room; empty where its worker runs beside the agent."""
     account: str = ""
     """Whose sessions it can end: differs between customers, and is no secret; empty where none."""
@@ -113,11 +113,11 @@ class AvatarProvider(ABC, Generic[S]):
         return await gone
 
     def create_sink(self, ctx: SinkContext) -> AudioSink:
-        """The road to the worker; the default serves every byte-stream vendor."""
+        """The transport to the worker; the default serves every byte-stream vendor."""
         return ctx.defaults.sink(ctx)
 
     def create_tracker(self, ctx: SinkContext) -> PlaybackTracker:
-        """What was heard on that road; the default serves every byte-stream vendor."""
+        """What was heard on that transport; the default serves every byte-stream vendor."""
         return ctx.defaults.tracker(ctx)
 
     async def control(self, ctx: SinkContext, command: Mapping[str, Any]) -> None:

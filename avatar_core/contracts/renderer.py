@@ -10,7 +10,7 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class VideoFrame:
     """One RGBA image, `width * height * 4` bytes."""
 
     width: int
@@ -34,7 +34,7 @@ class Renderer(ABC):
     audio: AudioFormat
     lookahead_s: float = 0.0
 
-    def foresee(self, sound: bytes) -> None:
+    def lookahead(self, sound: bytes) -> None:
         """Called before each `render` by who has a `lookahead_s`, with what is known by then.
 
         Args:
@@ -48,7 +48,7 @@ class Renderer(ABC):
         return
 
     @abstractmethod
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         """Pictures for the next stretch of sound, one for each 1/fps of it.
 
         Args:
@@ -57,10 +57,10 @@ class Renderer(ABC):
         """
 
     @abstractmethod
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         """The next picture while nobody speaks, asked for `fps` times a second."""
 
-    def withdraw(self, count: int) -> None:
+    def discard(self, count: int) -> None:
         """Called before `reset`: so many of the latest pictures, drawn ahead, are never seen."""
         return
 

@@ -1,4 +1,4 @@
-"""The road that carries sound."""
+"""The transport that carries sound."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from avatar_core.contracts.playback import Take
 
 
 class AudioSink(ABC):
-    """A road: it carries one take at a time towards a listener and never judges it.
+    """A transport: it carries one take at a time towards a listener and never judges it.
 
     A sink lives as long as the lease it was made for. It moves bytes; what was heard is
     the tracker's to say, what becomes of a take the player's.
@@ -19,7 +19,7 @@ class AudioSink(ABC):
         """Return when audio pushed from now on would be heard.
 
         Raises:
-            RoadError: The road cannot be opened.
+            TransportError: The transport cannot be opened.
         """
 
     @abstractmethod
@@ -40,4 +40,4 @@ class AudioSink(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Let go of everything; idempotent, never raises for a peer that is gone."""
+        """Let go of everything; idempotent, never raises for a participant that is gone."""

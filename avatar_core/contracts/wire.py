@@ -2,7 +2,7 @@
 
 The `lk.*` names and payloads are those of livekit-agents' avatar classes
 (`voice/avatar/_datastream_io.py`, 1.8.9), exactly. The `avatar.*` ones are ours, put
-only where stock peers ignore them: a stream attribute, an extra RPC, data topics.
+only where stock participants ignore them: a stream attribute, an extra RPC, data topics.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Report:
 
     Attributes:
         sequence: Rises with each report of a worker; an older one is dropped.
-        take_id: The take on its road, empty while there is none.
+        take_id: The take on its transport, empty while there is none.
         position_s: Seconds of the take that left its queue.
         state: Of that take.
     """

@@ -1,4 +1,4 @@
-"""The lifecycle: buys down the chain, gives the player its road, and ends all it bought."""
+"""The controller: buys down the chain, gives the player its transport, and ends all it bought."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from avatar_core.contracts.errors import AvatarError, RoadLostError
+from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.events import (
     AvatarEvent,
     AvatarFailed,
@@ -17,15 +17,15 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.failover.health import Supervisor
+from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.player import Player
-from avatar_core.playback.transport import Road
+from avatar_core.playback.transport import Transport
 from avatar_core.playback.voice_transport import VOICE, Voice
-from avatar_core.provisioning.context import Stage
+from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.reaper import reap
 from avatar_core.registry.selection import Candidate
-from avatar_core.tasks import RELEASE_S, closed, fault_of
+from avatar_core.tasks import RELEASE_S, as_avatar_error, close_quietly
 
 log = logging.getLogger("avatar_core")
 
@@ -37,30 +37,30 @@ LOOK_AGAIN_S = 15.0
 """Between two looks for what was not there yet when it should have been ended."""
 
 
-class Lifecycle:
+class FailoverController:
     """One agent's avatar, whichever of the chain it is, and the voice beneath it.
 
     Args:
-        stage: The room.
+        context: The room.
         chain: Providers in order of preference; the voice stands unsaid at the end.
-        player: Plays over the roads of this lifecycle from now on.
+        player: Plays over the transports of this controller from now on.
         tell: Told events.
     """
 
     def __init__(
         self,
-        stage: Stage,
+        context: SessionContext,
         chain: Sequence[Candidate],
         player: Player,
         tell: Callable[[AvatarEvent], None],
     ) -> None:
-        self._stage = stage
+        self._context = context
         self._waiting = [candidate for candidate in chain if candidate.provider is not None]
         self._providers = [one.provider for one in self._waiting if one.provider]
         self._tell = tell
         self._lease: Lease | None = None
-        self._supervisor: Supervisor | None = None
-        self._voice = Voice(stage.link, stage.releaser)
+        self._health: HealthCheck | None = None
+        self._voice = Voice(context.link, context.releaser)
         self._buying: AvatarProvider[Any] | None = None
         self._may_hold = bool(self._waiting)
         self._hold_until: float | None = None
@@ -68,7 +68,7 @@ class Lifecycle:
         self._provisioned = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
-        self._releaser = stage.releaser
+        self._releaser = context.releaser
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
@@ -105,8 +105,8 @@ class Lifecycle:
             return
         self._enter(AvatarState.CLOSING, self._speaker)
         if self._lease is not None:
-            over = RoadLostError(f"the avatar is over: {reason}.", provider=self._speaker)
-            self._player.lose(self._lease.road, over)
+            over = AvatarLostError(f"the avatar is over: {reason}.", provider=self._speaker)
+            self._player.lose(self._lease.transport, over)
         self._end_lease(reason)
         unwanted = [task for task in (self._acquiring, self._sweeping, publishing) if task]
         for task in unwanted:
@@ -121,37 +121,37 @@ class Lifecycle:
             names = ", ".join(task.get_name() for task in left if not task.done())
             log.warning("Not everything could be ended within %g s: %s.", RELEASE_S, names)
         self._releaser.close()
-        await asyncio.gather(*(closed(provider, LET_GO_S) for provider in self._providers))
+        await asyncio.gather(*(close_quietly(provider, LET_GO_S) for provider in self._providers))
         self._settled.set()
         self._provisioned.set()
         self._enter(AvatarState.CLOSED, VOICE)
 
     # What the player asks.
 
-    async def at_start(self) -> Road:
-        """The avatar's road; while one joins, speech is held for it, once and bounded."""
-        self._look_at_road()
+    async def at_start(self) -> Transport:
+        """The avatar's transport; while one joins, speech is held for it, once and bounded."""
+        self._look_at_transport()
         if self._may_hold:
             await self._hold()
         if self._lease is not None:
             self._voice.close()
-            return self._lease.road
-        if self._voice.road is not None and self._voice.road.lost is not None:
+            return self._lease.transport
+        if self._voice.transport is not None and self._voice.transport.lost is not None:
             self._voice.close()  # once a segment: what breaks again in it stays broken
         return await self._voice.open()
 
-    async def after_loss(self) -> Road:
+    async def after_loss(self) -> Transport:
         """The agent's own voice, or an avatar that has come meanwhile."""
-        self._look_at_road()
-        return self._lease.road if self._lease is not None else await self._voice.open()
+        self._look_at_transport()
+        return self._lease.transport if self._lease is not None else await self._voice.open()
 
-    def _look_at_road(self) -> None:
-        """The player may have found the road broken before the supervisor did."""
-        if self._lease is not None and self._lease.road.lost is not None:
-            self._lost(self._lease, self._lease.road.lost)
+    def _look_at_transport(self) -> None:
+        """The player may have found the transport broken before the health did."""
+        if self._lease is not None and self._lease.transport.lost is not None:
+            self._lost(self._lease, self._lease.transport.lost)
 
     async def _hold(self) -> None:
-        now = self._stage.clock()
+        now = self._context.clock()
         if self._hold_until is None:
             buying = self._buying
             expected_s = buying.capabilities.expected_join_s if buying else 0.0
@@ -166,35 +166,39 @@ class Lifecycle:
     async def _sweep(self) -> None:
         """End what processes that were killed left of the providers of this chain."""
         own = {provider.name: provider for provider in self._providers}
-        ledger, remove, url = self._releaser.ledger, self._releaser.remove, self._stage.livekit_url
+        ledger, remove, url = (
+            self._releaser.ledger,
+            self._releaser.remove,
+            self._context.livekit_url,
+        )
         said: set[tuple[str, str]] = set()
         while True:
-            fates = await reap(ledger, own.__getitem__, remove, livekit_url=url, only=own)
-            for fate in fates:
-                one = fate.entry.told, fate.verdict
-                if fate.verdict in ("ended", "kept") and one not in said:
+            results = await reap(ledger, own.__getitem__, remove, livekit_url=url, only=own)
+            for result in results:
+                one = result.entry.label, result.status
+                if result.status in ("ended", "kept") and one not in said:
                     said.add(one)
-                    why = f" ({fate.why})" if fate.why else ""
+                    why = f" ({result.why})" if result.why else ""
                     log.warning("%s of a dead process: %s%s.", *one, why)
-            if not any(fate.verdict == "waiting" for fate in fates):
+            if not any(result.status == "waiting" for result in results):
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
 
     # Down the chain.
 
     async def _acquire(self) -> None:
-        started_at = self._stage.clock()
-        while self._waiting and self._stage.link.connected:
+        started_at = self._context.clock()
+        while self._waiting and self._context.link.connected:
             candidate = self._waiting.pop(0)
             provider = self._buying = candidate.provider
             assert provider is not None
             lease: Lease | None = None
             try:
-                lease = await Lease.buy(provider, self._stage)
+                lease = await Lease.provision(provider, self._context)
                 self._provisioned.set()
                 await lease.open()
             except Exception as error:
-                fault = fault_of(error, candidate.name)
+                fault = as_avatar_error(error, candidate.name)
                 self._failed(candidate.name, fault)
                 if lease is not None:
                     self._releaser.begin(lease.release(str(fault)), f"{candidate.name}-release")
@@ -204,8 +208,8 @@ class Lifecycle:
                     self._releaser.begin(lease.release("closing"), f"{candidate.name}-release")
                 raise
             self._lease = lease
-            self._supervisor = Supervisor(lease, self._player, partial(self._lost, lease))
-            join_s = self._stage.clock() - started_at
+            self._health = HealthCheck(lease, self._player, partial(self._lost, lease))
+            join_s = self._context.clock() - started_at
             self._tell(
                 AvatarJoined(provider=candidate.name, identity=lease.avatar.identity, join_s=join_s)
             )
@@ -219,10 +223,10 @@ class Lifecycle:
         self._settled.set()
 
     def _lost(self, lease: Lease, error: AvatarError) -> None:
-        self._player.lose(lease.road, error)
+        self._player.lose(lease.transport, error)
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
-        lease.put_out()
+        lease.remove_participant()
         self._enter(AvatarState.VOICE, VOICE)
         self._releaser.begin(self._voice.open(), "voice")
         self._settled.clear()
@@ -235,9 +239,9 @@ class Lifecycle:
 
     def _end_lease(self, reason: str) -> None:
         lease, self._lease = self._lease, None
-        if self._supervisor is not None:
-            self._supervisor.close()
-            self._supervisor = None
+        if self._health is not None:
+            self._health.close()
+            self._health = None
         if lease is not None:
             self._releaser.begin(lease.release(reason), f"{lease.provider.name}-release")
 

@@ -1,4 +1,4 @@
-"""The supervisor: judges a road by presence, by its provider's word, and by its pulse."""
+"""The health: judges a transport by presence, by its provider's word, and by its pulse."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from avatar_core.contracts.errors import AvatarError, RoadLostError
-from avatar_core.contracts.link import Change, Peer
+from avatar_core.contracts.errors import AvatarError, AvatarLostError
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.provisioning.lease import Lease
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ REST_S = 0.1
 """A worker plays whole pictures' worth of sound: so short a rest may wait for more speech."""
 
 
-class Supervisor:
+class HealthCheck:
     """Watches one lease while it is in use; the first verdict is the last.
 
     Args:
-        lease: Whose road it is.
+        lease: Whose transport it is.
         player: Whose takes run on it.
-        lose: Told once why the road is gone.
+        lose: Told once why the transport is gone.
     """
 
     def __init__(self, lease: Lease, player: Player, lose: Callable[[AvatarError], None]) -> None:
@@ -50,8 +50,8 @@ class Supervisor:
             asyncio.create_task(self._word(), name="avatar-word"),
             asyncio.create_task(self._pulse(), name="avatar-pulse"),
         )
-        for identity in {*self._identities} - {*self._link.peers()}:
-            self._away(identity, "")  # it left as soon as its road was open
+        for identity in {*self._identities} - {*self._link.remote_participants()}:
+            self._away(identity, "")  # it left as soon as its transport was open
 
     def close(self) -> None:
         """Stop watching; idempotent."""
@@ -65,7 +65,7 @@ class Supervisor:
     def _verdict(self, why: str) -> None:
         self.close()
         self._lose(
-            RoadLostError(
+            AvatarLostError(
                 f"the avatar {self._lease.avatar.identity} {why}.",
                 provider=self._lease.provider.name,
                 hint="The agent goes on by voice.",
@@ -74,27 +74,27 @@ class Supervisor:
 
     # Presence: who leaves and comes back with the same sid never left; we reconnected.
 
-    def _presence(self, change: Change, peer: Peer | None) -> None:
-        if change is Change.RECONNECTING:
+    def _presence(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        if event is RoomEvent.RECONNECTING:
             self._shaken_until = asyncio.get_running_loop().time() + SHAKEN_S
-        elif change is Change.RECONNECTED:
+        elif event is RoomEvent.RECONNECTED:
             self._shaken_until = asyncio.get_running_loop().time() + SAME_SID_S
-            self._player.restart(self._lease.road)
-        elif change is Change.DISCONNECTED:
+            self._player.restart(self._lease.transport)
+        elif event is RoomEvent.DISCONNECTED:
             self._verdict("cannot be reached: the agent's own room is closed")
-        elif change is Change.MOVED:
+        elif event is RoomEvent.MOVED:
             self._verdict("stayed behind when the agent was moved to another room")
-        elif peer is None or peer.identity not in self._identities:
+        elif participant is None or participant.identity not in self._identities:
             return
-        elif change is Change.LEFT and peer.gone:
+        elif event is RoomEvent.LEFT and participant.left_for_good:
             self._verdict("left the room")
-        elif change is Change.LEFT and peer.identity not in self._leaving:
-            self._away(peer.identity, peer.sid)
-        elif change is Change.JOINED and peer.identity in self._leaving:
-            sid, left_at, timer = self._leaving.pop(peer.identity)
+        elif event is RoomEvent.LEFT and participant.identity not in self._leaving:
+            self._away(participant.identity, participant.sid)
+        elif event is RoomEvent.JOINED and participant.identity in self._leaving:
+            sid, left_at, timer = self._leaving.pop(participant.identity)
             timer.cancel()
             away_s = asyncio.get_running_loop().time() - left_at
-            if sid and (sid != peer.sid or away_s > SAME_SID_S):
+            if sid and (sid != participant.sid or away_s > SAME_SID_S):
                 self._verdict("left the room and came back as somebody new")
 
     def _away(self, identity: str, sid: str) -> None:
@@ -122,8 +122,8 @@ class Supervisor:
         position_s = 0.0
         while True:
             await asyncio.sleep(TICK_S)
-            tracker, take = self._lease.road.tracker, self._player.take
-            mine = take is not None and self._player.road is self._lease.road
+            tracker, take = self._lease.transport.tracker, self._player.take
+            mine = take is not None and self._player.transport is self._lease.transport
             owed = mine and take is not None and (take.ended or take.unheard_s > REST_S)
             shaken = asyncio.get_running_loop().time() < self._shaken_until
             if not owed or take is None or shaken or tracker.alive_at is None:

@@ -1,4 +1,4 @@
-"""The road to a worker in the room: one byte stream for each take, addressed to it alone."""
+"""The transport to a worker in the room: one byte stream for each take, addressed to it alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import Change, Peer, StreamWriter
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent, StreamWriter
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink
@@ -32,11 +32,11 @@ class ByteStreamSink(AudioSink):
         """Wait until the worker is in the room and shows what `ready_on` asks for."""
         ready = asyncio.Event()
 
-        def look(_: Change | None = None, __: Peer | None = None) -> None:
-            peers = self._link.peers()
-            avatar = peers.get(self._ctx.avatar.identity)
+        def look(_: RoomEvent | None = None, __: RemoteParticipant | None = None) -> None:
+            participants = self._link.remote_participants()
+            avatar = participants.get(self._ctx.avatar.identity)
             wanted = self._ctx.capabilities.ready_on
-            if avatar and self._to[0] in peers and wanted in {"join", *avatar.tracks}:
+            if avatar and self._to[0] in participants and wanted in {"join", *avatar.tracks}:
                 ready.set()
 
         unwatch = self._link.watch(look)

@@ -17,8 +17,8 @@ class ByteStreamTracker(PlaybackTracker):
 
     def __init__(self, ctx: SinkContext) -> None:
         worker = self._worker = ctx.avatar.listener
-        self._reports = ReportsTracker(ctx.dispatcher, worker, ctx.clock, self._malformed)
-        self._stock = StockTracker(ctx.dispatcher, worker, ctx.clock, self._malformed)
+        self._reports = ReportsTracker(ctx.router, worker, ctx.clock, self._malformed)
+        self._stock = StockTracker(ctx.router, worker, ctx.clock, self._malformed)
         finish_s = SLACK_S if ctx.capabilities.reports_finished else 0.0
         self._estimate = Estimate(ctx.capabilities.playout_latency_s, ctx.clock)
         self._clock = ClockTracker(self._estimated_s, tail_s=finish_s)

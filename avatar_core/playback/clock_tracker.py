@@ -19,7 +19,7 @@ class ClockTracker(PlaybackTracker):
 
     Args:
         position_s: Seconds of the take that were heard.
-        cut: Whether the take was cut, where the road knows at once.
+        cut: Whether the take was cut, where the transport knows at once.
         source: How good the position is.
         tail_s: From the position's end to the last sound at the listener.
     """

@@ -8,7 +8,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
-from avatar_core.router import Dispatcher
+from avatar_core.router import SenderRouter
 
 FASTER_S = 0.1
 """Nobody hears more than the time that has passed; clocks may differ by so much."""
@@ -21,7 +21,7 @@ class ReportsTracker(PlaybackTracker):
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        router: SenderRouter,
         worker: str,
         clock: Clock,
         malformed: Callable[[WireError], None],
@@ -33,8 +33,8 @@ class ReportsTracker(PlaybackTracker):
         self._sequence = -1
         self._alive_at: float | None = None
         self._leave = (
-            dispatcher.data(wire.REPORT_TOPIC, worker, self._packet),
-            dispatcher.rpc(wire.TAKE_RPC, worker, self._call),
+            router.data(wire.REPORT_TOPIC, worker, self._packet),
+            router.rpc(wire.TAKE_RPC, worker, self._call),
         )
 
     @property

@@ -1,4 +1,4 @@
-"""A pump: one task that looks at facts, does the next thing, and can be interrupted in it."""
+"""A send_loop: one task that looks at facts, does the next thing, and can be interrupted in it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 log = logging.getLogger("avatar_core.player")
 
 SEND_DEADLINE_S = 5.0
-"""A road that does not take a begin, a chunk or an end within this is lost."""
+"""A transport that does not take a begin, a chunk or an end within this is lost."""
 CUT_DEADLINE_S = 0.4
 """A cut that nobody confirms counts as done after this."""
 
 
-class Pump:
+class SendLoop:
     """Runs a loop that waits for facts to change, and for work that a fact may interrupt.
 
     Args:
@@ -67,8 +67,8 @@ class Pump:
         try:
             return await task
         except asyncio.CancelledError:
-            pump = asyncio.current_task()
-            if pump is not None and pump.cancelling():
+            send_loop = asyncio.current_task()
+            if send_loop is not None and send_loop.cancelling():
                 task.cancel()
                 raise
             return None
@@ -85,14 +85,14 @@ class Pump:
             await self.unless_interrupted(work)
 
     def beside(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Best effort beside the conversation, bounded: nobody waits for a dead road."""
+        """Best effort beside the conversation, bounded: nobody waits for a dead transport."""
 
         async def attempt() -> None:
             try:
                 async with asyncio.timeout(CUT_DEADLINE_S):
                     await work
             except Exception as error:
-                log.debug("A dead road did not take a cut: %s", error)
+                log.debug("A dead transport did not take a cut: %s", error)
 
         task = asyncio.create_task(attempt())
         self._beside.add(task)

@@ -8,7 +8,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
-from avatar_core.router import Dispatcher
+from avatar_core.router import SenderRouter
 
 SLACK_S = 0.5
 """A worker plays no faster than real time; one that claims more than this beyond it means
@@ -24,7 +24,7 @@ class StockTracker(PlaybackTracker):
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        router: SenderRouter,
         worker: str,
         clock: Clock,
         malformed: Callable[[WireError], None],
@@ -34,12 +34,12 @@ class StockTracker(PlaybackTracker):
         self._take: Take | None = None
         self._followed_at = 0.0
         self._leave = (
-            dispatcher.rpc(wire.PLAYBACK_STARTED, worker, self._started),
-            dispatcher.rpc(wire.PLAYBACK_FINISHED, worker, self._finished),
+            router.rpc(wire.PLAYBACK_STARTED, worker, self._started),
+            router.rpc(wire.PLAYBACK_FINISHED, worker, self._finished),
         )
 
     def follow(self, take: Take) -> None:
-        """This take is the one on the road."""
+        """This take is the one on the transport."""
         self._take = take
         self._followed_at = self._clock()
 

@@ -1,4 +1,4 @@
-"""A road in use, who chooses it, and who is told what was heard on it."""
+"""A transport in use, who chooses it, and who is told what was heard on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ sound's latency; longer as more is ahead, for each costs a turn of a loop that m
 
 
 @dataclass(eq=False, kw_only=True)
-class Road:
+class Transport:
     """One way to a listener, for the life of a lease.
 
     Attributes:
@@ -42,14 +42,14 @@ class Road:
         return size_s if take.unheard_s + size_s <= self.run_ahead_s else 0.0
 
 
-class Roads(Protocol):
-    """Which road the next take goes over."""
+class TransportChooser(Protocol):
+    """Which transport the next take goes over."""
 
-    async def at_start(self) -> Road:
-        """The road of a new segment; may hold the speech for a join, bounded."""
+    async def at_start(self) -> Transport:
+        """The transport of a new segment; may hold the speech for a join, bounded."""
 
-    async def after_loss(self) -> Road:
-        """The road that goes on with a segment whose road is gone, at once."""
+    async def after_loss(self) -> Transport:
+        """The transport that goes on with a segment whose transport is gone, at once."""
 
 
 class Listener(Protocol):
@@ -64,8 +64,8 @@ class Listener(Protocol):
     def finished(self, segment: Segment, interrupted: bool) -> None:
         """A segment is over at `segment.position_s`; exactly once a segment."""
 
-    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
-        """No road is left for the rest of a segment; `finished` follows."""
+    def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
+        """No transport is left for the rest of a segment; `finished` follows."""
 
-    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
+    def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
         """A take reached its final state."""

@@ -1,4 +1,4 @@
-"""The agent's own voice: the road that needs nobody."""
+"""The agent's own voice: the transport that needs nobody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import AudioOut, RoomLink
+from avatar_core.contracts.link import AudioTrack, RoomLink
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.sink import AudioSink
 
@@ -25,7 +25,7 @@ class VoiceSink(AudioSink):
 
     def __init__(self, link: RoomLink) -> None:
         self._link = link
-        self._out: AudioOut | None = None
+        self._out: AudioTrack | None = None
         self._take: Take | None = None
         self._captured_s = 0.0
         self._rest = b""
@@ -40,7 +40,7 @@ class VoiceSink(AudioSink):
                 raise RoomError(f"the room took no track in {PUBLISH_S:g} s.") from error
             try:
                 async with asyncio.timeout(SUBSCRIBED_S):
-                    await self._out.heard()
+                    await self._out.wait_for_subscription()
             except TimeoutError:
                 return
 
@@ -81,7 +81,7 @@ class VoiceSink(AudioSink):
         return self._captured_s - queued_s
 
     def was_cut(self, take: Take) -> bool:
-        """Whether the take is no longer on this road."""
+        """Whether the take is no longer on this transport."""
         return self._take is not take
 
     async def _capture(self, frame: bytes) -> None:

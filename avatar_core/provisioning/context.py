@@ -12,7 +12,7 @@ from avatar_core.provisioning.release import Releaser
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class SessionContext:
     """One room, and what is needed to buy for it.
 
     Attributes:

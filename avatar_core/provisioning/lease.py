@@ -9,20 +9,20 @@ from typing import Any
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import (
     AvatarError,
+    AvatarLostError,
     JoinTimeoutError,
-    RoadError,
-    RoadLostError,
+    TransportError,
 )
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.playback.byte_stream import ByteStreamSink
 from avatar_core.playback.byte_stream_tracker import ByteStreamTracker
-from avatar_core.playback.transport import Road
-from avatar_core.provisioning.context import Stage
-from avatar_core.provisioning.ledger_entry import Entry
-from avatar_core.provisioning.provision import Purchase
-from avatar_core.tasks import REPORT, called, closed, defect
+from avatar_core.playback.transport import Transport
+from avatar_core.provisioning.context import SessionContext
+from avatar_core.provisioning.ledger_entry import LedgerEntry
+from avatar_core.provisioning.provision import Provisioning
+from avatar_core.tasks import REPORT, call_provider, close_quietly, provider_bug
 
 log = logging.getLogger("avatar_core")
 
@@ -32,8 +32,8 @@ LEAST_AHEAD_S = 0.3
 """On the wire beyond a worker's latency, whatever its provider says: less would stutter."""
 
 
-class _ByteStreamRoad:
-    """The defaults that providers get: see `RoadDefaults`."""
+class _ByteStreamTransport:
+    """The defaults that providers get: see `TransportDefaults`."""
 
     def sink(self, ctx: SinkContext) -> AudioSink:
         return ByteStreamSink(ctx)
@@ -43,25 +43,27 @@ class _ByteStreamRoad:
 
 
 class Lease:
-    """A bought avatar and the road to it. `buy` it, `open` it, and `release` it in any case."""
+    """A paid session and its transport. `provision` it, `open` it, `release` it in any case."""
 
-    def __init__(self, provider: AvatarProvider[Any], stage: Stage, entry: Entry) -> None:
+    def __init__(
+        self, provider: AvatarProvider[Any], context: SessionContext, entry: LedgerEntry
+    ) -> None:
         self.provider = provider
         self.avatar = entry.avatar
         self._entry = entry
-        self._stage = stage
+        self._context = context
         self._released = False
         self.ctx = SinkContext(
-            link=stage.link,
+            link=context.link,
             avatar=self.avatar,
-            dispatcher=stage.link.dispatcher,
+            router=context.link.router,
             capabilities=provider.capabilities,
-            clock=stage.clock,
+            clock=context.clock,
             log=logging.LoggerAdapter(log, {"provider": provider.name}),
-            join=stage.join,
-            defaults=_ByteStreamRoad(),
+            join=context.join,
+            defaults=_ByteStreamTransport(),
         )
-        self.road = Road(
+        self.transport = Transport(
             provider=provider.name,
             sink=provider.create_sink(self.ctx),
             tracker=provider.create_tracker(self.ctx),
@@ -70,30 +72,30 @@ class Lease:
         )
 
     @classmethod
-    async def buy(cls, provider: AvatarProvider[Any], stage: Stage) -> Lease:
-        """Provision, and make the road.
+    async def provision(cls, provider: AvatarProvider[Any], context: SessionContext) -> Lease:
+        """Provision, and make the transport.
 
         Raises:
             AvatarError: No avatar was had. Nothing else escapes, but cancellation.
         """
-        entry = await Purchase(provider, stage).make()
+        entry = await Provisioning(provider, context).make()
         try:
-            return cls(provider, stage, entry)
+            return cls(provider, context, entry)
         except Exception as error:
-            ending = stage.releaser.end(provider, entry, "its road cannot be made")
-            stage.releaser.begin(ending, f"{entry.identity}-end")
-            what = f"its road cannot be made ({type(error).__name__})"
-            raise defect(what, provider.name) from error
+            ending = context.releaser.end(provider, entry, "its transport cannot be made")
+            context.releaser.begin(ending, f"{entry.identity}-end")
+            what = f"its transport cannot be made ({type(error).__name__})"
+            raise provider_bug(what, provider.name) from error
 
     async def open(self) -> None:
         """Return when audio would be heard.
 
         Raises:
             JoinTimeoutError: It took too long.
-            RoadError: The road cannot be opened, or the session ended before.
+            TransportError: The transport cannot be opened, or the session ended before.
         """
-        limit_s = max(self._stage.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
-        opening = asyncio.ensure_future(called(self.road.sink.open()))
+        limit_s = max(self._context.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
+        opening = asyncio.ensure_future(call_provider(self.transport.sink.open()))
         gone = asyncio.ensure_future(self.gone())
         try:
             done, _ = await asyncio.wait(
@@ -104,13 +106,13 @@ class Lease:
             if opening in done:
                 if isinstance(error := opening.exception(), AvatarError | None):
                     return opening.result()
-                raise RoadError(
-                    f"the road to the avatar broke as it opened with {type(error).__name__}.",
+                raise TransportError(
+                    f"the transport to the avatar broke as it opened with {type(error).__name__}.",
                     provider=self.provider.name,
                     hint=REPORT,
                 ) from error
             if gone in done:
-                raise RoadLostError(
+                raise AvatarLostError(
                     f"the avatar was gone before it joined ({gone.result()}).",
                     provider=self.provider.name,
                 )
@@ -128,15 +130,17 @@ class Lease:
     async def gone(self) -> str:
         """Return why, once the provider knows that the session is gone."""
         try:
-            return await called(self.provider.watch(self.avatar))
+            return await call_provider(self.provider.watch(self.avatar))
         except Exception:
             log.exception("%s cannot watch its avatar; others do.", self.provider.name)
             return await AvatarProvider.watch(self.provider, self.avatar)
 
-    def put_out(self) -> None:
+    def remove_participant(self) -> None:
         """Let no face stand still in the room, whoever ends its session."""
-        link, releaser = self._stage.link, self._stage.releaser
-        for identity in {self.avatar.identity, self.avatar.listener} & {*link.peers()}:
+        link, releaser = self._context.link, self._context.releaser
+        for identity in {self.avatar.identity, self.avatar.listener} & {
+            *link.remote_participants()
+        }:
             releaser.begin(releaser.remove(link.room_name, identity), f"{identity}-out")
 
     async def release(self, reason: str) -> None:
@@ -144,9 +148,9 @@ class Lease:
         if not self._released:
             self._released = True
             await asyncio.gather(
-                closed(self.road.sink),
-                closed(self.road.tracker),
-                self._stage.releaser.end(self.provider, self._entry, reason),
+                close_quietly(self.transport.sink),
+                close_quietly(self.transport.tracker),
+                self._context.releaser.end(self.provider, self._entry, reason),
             )
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from avatar_core.provisioning.ledger_entry import SUFFIX, Entry
+from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 
 log = logging.getLogger("avatar_core")
 
 STALE_S = 60.0
 
-_ENTRY = TypeAdapter(Entry)
+_ENTRY = TypeAdapter(LedgerEntry)
 
 
 def default_folder() -> Path | None:
@@ -54,7 +54,7 @@ class Ledger:
         self.folder = folder
         self.fault = ""
 
-    def write(self, entry: Entry) -> bool:
+    def write(self, entry: LedgerEntry) -> bool:
         """Note a purchase, or what is known of it by now; False where that cannot be."""
         if self.folder is None:
             return False
@@ -73,7 +73,7 @@ class Ledger:
             self._warn("cannot be written", error)
             return False
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: LedgerEntry) -> None:
         """It was ended, or never was; idempotent."""
         if self.folder is None:
             return
@@ -82,7 +82,7 @@ class Ledger:
         except OSError as error:
             self._warn("cannot be written", error)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LedgerEntry]:
         """All that is written there, oldest first; what is none is left alone."""
         if self.folder is None:
             return []
@@ -116,7 +116,7 @@ class Ledger:
         self.fault = fault
 
 
-def _read(path: Path) -> Entry | None:
+def _read(path: Path) -> LedgerEntry | None:
     try:
         entry = _ENTRY.validate_json(path.read_bytes())
         if entry.name == path.name:

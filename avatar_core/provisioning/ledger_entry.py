@@ -13,7 +13,7 @@ from avatar_core import processes as process
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 
-MAY_COME_S = 180.0
+MAY_STILL_JOIN_S = 180.0
 """What was asked for may come to be so long afterwards: the slowest cold start takes 2.5 min."""
 
 SUFFIX = ".json"
@@ -26,7 +26,7 @@ NOBODY = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LedgerEntry:
     """A purchase: asked for, and since it is known, bought.
 
     Attributes:
@@ -60,7 +60,7 @@ class Entry:
     host: str
 
     @classmethod
-    def asked(
+    def pending(
         cls,
         provider: str,
         key: str,
@@ -69,7 +69,7 @@ class Entry:
         *,
         account: str = "",
         livekit_url: str = "",
-    ) -> Entry:
+    ) -> LedgerEntry:
         """What this process is about to buy."""
         pid = os.getpid()
         return cls(
@@ -86,7 +86,7 @@ class Entry:
             host=process.place(),
         )
 
-    def of(self, avatar: ProvisionedAvatar) -> Entry:
+    def with_session(self, avatar: ProvisionedAvatar) -> LedgerEntry:
         """The same purchase, now that it is known what was bought."""
         return replace(
             self,
@@ -111,7 +111,7 @@ class Entry:
         )
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """For a reader."""
         return f"{self.provider} session {self.session_id or f'of {self.key}'}"
 
@@ -121,7 +121,7 @@ class Entry:
         words = f"{self.provider}\n{self.key}\n{self.session_id}".encode(errors="backslashreplace")
         return f"{sha256(words).hexdigest()[:32]}{SUFFIX}"
 
-    def let_go(self) -> Entry:
+    def disown(self) -> LedgerEntry:
         """The same purchase, for whoever ends it next: its process will not."""
         return replace(self, pid=NOBODY)
 
@@ -130,13 +130,13 @@ class Entry:
         if self.pid == NOBODY:
             return True
         runs = process.runs(self.host, self.boot, self.pid, self.started)
-        return self.is_over() if runs is None else not runs
+        return self.is_expired() if runs is None else not runs
 
-    def may_come(self) -> bool:
+    def may_still_join(self) -> bool:
         """It was asked for so recently that it may not be there yet."""
-        return time.time() < self.at + MAY_COME_S
+        return time.time() < self.at + MAY_STILL_JOIN_S
 
-    def is_over(self) -> bool:
+    def is_expired(self) -> bool:
         """Its vendor has ended it by now, whatever became of us."""
         until = self.at + KEPT_S if self.expires_at is None else self.expires_at + EXPIRED_S
         return time.time() > until

@@ -24,11 +24,11 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.provisioning.context import Stage
-from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.context import SessionContext
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.tokens import lifetime_s, same_again
-from avatar_core.provisioning.wait import turns_up
-from avatar_core.tasks import RELEASE_S, called, defect
+from avatar_core.provisioning.wait import wait_for_participant
+from avatar_core.tasks import RELEASE_S, call_provider, provider_bug
 
 log = logging.getLogger("avatar_core")
 
@@ -42,61 +42,61 @@ LOOKUP_S = 5.0
 _jitter_s = wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)
 
 
-class Purchase:
+class Provisioning:
     """One start of one provider.
 
     Args:
         provider: The vendor.
-        stage: The room.
+        context: The room.
     """
 
-    def __init__(self, provider: AvatarProvider[Any], stage: Stage) -> None:
-        suffix, room = secrets.token_hex(4), stage.link.room_name
+    def __init__(self, provider: AvatarProvider[Any], context: SessionContext) -> None:
+        suffix, room = secrets.token_hex(4), context.link.room_name
         self._provider = provider
-        self._stage = stage
-        self._releaser = stage.releaser
+        self._context = context
+        self._releaser = context.releaser
         self._again = provider.capabilities.safe_retry
-        self._until = stage.clock() + stage.provision_timeout_s
-        self._asked = Entry.asked(
+        self._until = context.clock() + context.provision_timeout_s
+        self._pending = LedgerEntry.pending(
             provider.name,
             f"{room}-{suffix}",
             room,
             f"{provider.name}-avatar-{suffix}",
             account=provider.account,
-            livekit_url=stage.livekit_url,
+            livekit_url=context.livekit_url,
         )
         self._request = ProvisionRequest(
-            key=self._asked.key,
-            livekit_url=stage.livekit_url,
+            key=self._pending.key,
+            livekit_url=context.livekit_url,
             room_name=room,
-            agent_identity=stage.link.identity,
-            identity=self._asked.identity,
-            deadline_s=stage.provision_timeout_s,
+            agent_identity=context.link.identity,
+            identity=self._pending.identity,
+            deadline_s=context.provision_timeout_s,
             token_ttl_s=lifetime_s(provider.capabilities.max_session_s),
-            mint=same_again(stage.mint),
+            mint=same_again(context.mint),
             claim=self._claim,
-            start_worker=stage.start_worker,
+            start_worker=context.start_worker,
         )
-        self._claimed: dict[str, Entry] = {}
+        self._claimed: dict[str, LedgerEntry] = {}
         self._written = False
         self._fault: AvatarError | None = None
         self._in_doubt = self._doubted = self._unended = self._abandoned = False
 
-    async def make(self) -> Entry:
+    async def make(self) -> LedgerEntry:
         """Buy.
 
         Raises:
             AvatarError: No avatar was had. Nothing else escapes but cancellation; after both,
                 what may exist is ended beside whoever called.
         """
-        self._releaser.ledger.write(self._asked)
+        self._releaser.ledger.write(self._pending)
         try:
             return await self._bought()
         except BaseException:
             self._give_up()
             raise
 
-    async def _bought(self) -> Entry:
+    async def _bought(self) -> LedgerEntry:
         attempts = AsyncRetrying(
             retry=retry_if_exception(self._may_try_again),
             wait=self._wait_s,
@@ -105,16 +105,16 @@ class Purchase:
             reraise=True,
         )
         try:
-            entry: Entry = await attempts(self._attempt)
+            entry: LedgerEntry = await attempts(self._attempt)
         except AvatarError as error:
             error.provider = error.provider or self._provider.name
-            link, identity = self._stage.link, self._asked.identity
-            if not (self._in_doubt and await turns_up(link, identity, self._rest_s())):
+            link, identity = self._context.link, self._pending.identity
+            if not (self._in_doubt and await wait_for_participant(link, identity, self._rest_s())):
                 raise
             log.warning("%s Its avatar joined all the same, and is used.", error)
-            return self._asked
+            return self._pending
         if self._written:
-            self._releaser.ledger.remove(self._asked)
+            self._releaser.ledger.remove(self._pending)
         for other in self._claimed.values():
             if other != entry:
                 shared = other.identity == entry.identity
@@ -122,11 +122,11 @@ class Purchase:
                 self._releaser.begin(work, f"{other.identity}-end")
         return entry
 
-    async def _attempt(self) -> Entry:
+    async def _attempt(self) -> LedgerEntry:
         if self._in_doubt and self._again is SafeRetry.LOOKUP:
             found = await self._looked_up()
             if found is not None:
-                identity = found.identity or self._asked.identity
+                identity = found.identity or self._pending.identity
                 return self._claim(replace(found, identity=identity))
             self._in_doubt = False
             if not _may_pass(self._fault):
@@ -136,14 +136,14 @@ class Purchase:
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
             self._abandoned = True
-            self._releaser.begin(self._abandon(creating), f"{self._asked.identity}-abandon")
+            self._releaser.begin(self._abandon(creating), f"{self._pending.identity}-abandon")
             raise
         except AvatarError as error:
             self._fault = error
             await self._clean_up(error, "provisioning failed")
             raise
 
-    async def _create(self) -> Entry:
+    async def _create(self) -> LedgerEntry:
         """Ask for an avatar, once; whatever goes wrong is an error of ours."""
         limit_s = self._rest_s()
         if self._again is not SafeRetry.NEVER:
@@ -152,10 +152,10 @@ class Purchase:
         try:
             async with asyncio.timeout(limit_s):
                 request = replace(self._request, deadline_s=limit_s)
-                avatar = await called(self._provider.provision(request))
+                avatar = await call_provider(self._provider.provision(request))
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
                 return self._claim(avatar)
-            fault = defect("provisioning returned no avatar")
+            fault = provider_bug("provisioning returned no avatar")
         except AvatarError:
             raise
         except TimeoutError:
@@ -165,13 +165,13 @@ class Purchase:
                 retryable=True,
             )
         except Exception as error:
-            fault = defect(f"provisioning broke with {type(error).__name__}")
+            fault = provider_bug(f"provisioning broke with {type(error).__name__}")
             fault.__cause__ = error
         raise fault
 
-    def _claim(self, avatar: ProvisionedAvatar) -> Entry:
+    def _claim(self, avatar: ProvisionedAvatar) -> LedgerEntry:
         """It exists: write it down, before anything else can happen."""
-        entry = self._claimed[avatar.session_id] = self._asked.of(avatar)
+        entry = self._claimed[avatar.session_id] = self._pending.with_session(avatar)
         self._written = self._releaser.ledger.write(entry)
         return entry
 
@@ -187,7 +187,7 @@ class Purchase:
             ending = self._releaser.begin(work, f"{entry.identity}-end")
             self._unended |= not await asyncio.shield(ending)
 
-    async def _abandon(self, creating: asyncio.Future[Entry]) -> None:
+    async def _abandon(self, creating: asyncio.Future[LedgerEntry]) -> None:
         """Nobody wants it any more: let the vendor answer if it is quick, and end what it made."""
         await asyncio.wait((creating,), timeout=RELEASE_S / 2)
         creating.cancel()
@@ -201,10 +201,10 @@ class Purchase:
         if self._abandoned:
             return
         if self._doubted:  # also where the vendor named nothing: its list may lag behind
-            work = self._releaser.end(self._provider, self._asked, "it may have been bought")
-            self._releaser.begin(work, f"{self._asked.identity}-end")
+            work = self._releaser.end(self._provider, self._pending, "it may have been bought")
+            self._releaser.begin(work, f"{self._pending.identity}-end")
         else:
-            self._releaser.ledger.remove(self._asked)
+            self._releaser.ledger.remove(self._pending)
 
     # When to try again.
 
@@ -224,7 +224,7 @@ class Purchase:
         return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= self._rest_s()
 
     def _rest_s(self) -> float:
-        return max(0.0, self._until - self._stage.clock())
+        return max(0.0, self._until - self._context.clock())
 
     # What may exist.
 
@@ -236,7 +236,7 @@ class Purchase:
         """
         try:
             async with asyncio.timeout(min(LOOKUP_S, self._rest_s())):
-                return await called(self._provider.lookup(self._asked.key))
+                return await call_provider(self._provider.lookup(self._pending.key))
         except ProvisionError:
             raise
         except Exception as error:

@@ -10,13 +10,13 @@ from typing import Any, Literal
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import MAY_COME_S, Entry
+from avatar_core.provisioning.ledger_entry import MAY_STILL_JOIN_S, LedgerEntry
 from avatar_core.provisioning.release import Remove, end
 from avatar_core.tasks import RELEASE_S
 
 AT_ONCE = 8
 REASON = "its process was killed"
-COMES = f"nothing of it is there yet; it may come within {MAY_COME_S:g} s of its asking. Reap again"
+COMES = f"nothing of it is there yet; it may still join within {MAY_STILL_JOIN_S:g} s. Reap again"
 
 THEIRS = "Run `avatar reap` with the environment of the agent that bought it."
 
@@ -26,19 +26,19 @@ ProviderOf = Callable[[str], AvatarProvider[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ReapResult:
     """What became of an entry.
 
     Attributes:
         entry: As it was in the ledger.
-        verdict: `ended` now; `to end`, were this no dry run; `waiting`, as nothing of it is
+        status: `ended` now; `to end`, were this no dry run; `waiting`, as nothing of it is
             there yet, and may still come; `kept`, because it could not be ended; `over`, as
             nothing came of it, or its vendor has ended it long ago; `alive`, as its process is.
         why: It waits, or was kept.
     """
 
-    entry: Entry
-    verdict: Verdict
+    entry: LedgerEntry
+    status: Verdict
     why: str = ""
 
 
@@ -50,7 +50,7 @@ async def reap(
     livekit_url: str = "",
     only: Collection[str] | None = None,
     dry_run: bool = False,
-) -> list[Fate]:
+) -> list[ReapResult]:
     """End what dead processes left; what a living one holds is not touched.
 
     Args:
@@ -63,35 +63,35 @@ async def reap(
     """
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def fate_of(entry: Entry) -> Fate:
+    async def fate_of(entry: LedgerEntry) -> ReapResult:
         if not entry.is_orphan():
-            return Fate(entry, "alive")
+            return ReapResult(entry, "alive")
         if dry_run:
-            return Fate(entry, "over" if entry.is_over() else "to end")
+            return ReapResult(entry, "over" if entry.is_expired() else "to end")
         try:
             provider = provider_of(entry.provider)
             _must_be_ours(entry, provider, livekit_url)
             async with gate, asyncio.timeout(RELEASE_S):
                 ended = await end(provider, entry, REASON, remove)
-            if not ended and entry.may_come():
-                fate = Fate(entry, "waiting", COMES)
+            if not ended and entry.may_still_join():
+                result = ReapResult(entry, "waiting", COMES)
             else:
-                fate = Fate(entry, "ended" if ended else "over")
+                result = ReapResult(entry, "ended" if ended else "over")
         except Exception as error:
             why = str(error) if isinstance(error, AvatarError) else type(error).__name__
-            fate = Fate(entry, "over" if entry.is_over() else "kept", why)
-        if fate.verdict not in ("kept", "waiting"):
+            result = ReapResult(entry, "over" if entry.is_expired() else "kept", why)
+        if result.status not in ("kept", "waiting"):
             ledger.remove(entry)
-        return fate
+        return result
 
     wanted = [entry for entry in ledger.entries() if only is None or entry.provider in only]
-    fates = await asyncio.gather(*map(fate_of, wanted))
+    results = await asyncio.gather(*map(fate_of, wanted))
     if not dry_run:
         ledger.tidy()
-    return fates
+    return results
 
 
-def _must_be_ours(entry: Entry, provider: AvatarProvider[Any], livekit_url: str) -> None:
+def _must_be_ours(entry: LedgerEntry, provider: AvatarProvider[Any], livekit_url: str) -> None:
     """Whoever does not know of a purchase would take it for ended.
 
     Raises:

@@ -11,11 +11,11 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
-from avatar_core.contracts.link import Change, Peer, RoomLink, Unsubscribe
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import Entry
-from avatar_core.tasks import RELEASE_S, called
+from avatar_core.provisioning.ledger_entry import LedgerEntry
+from avatar_core.tasks import RELEASE_S, call_provider
 
 log = logging.getLogger("avatar_core")
 
@@ -41,7 +41,7 @@ class Releaser:
         self.remove = remove
         self._link = link
         self._running: set[asyncio.Task[Any]] = set()
-        self._left: dict[str, tuple[Entry, Unsubscribe]] = {}
+        self._left: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
         """What could not be ended yet, by its name in the ledger, and what it is guarded with."""
         self._closed = False
 
@@ -66,7 +66,12 @@ class Releaser:
         return set(self._running)
 
     async def end(
-        self, provider: AvatarProvider[Any], entry: Entry, reason: str, *, shared: bool = False
+        self,
+        provider: AvatarProvider[Any],
+        entry: LedgerEntry,
+        reason: str,
+        *,
+        shared: bool = False,
     ) -> bool:
         """End a purchase within `RELEASE_S`; True where nothing is left of it or can still come.
 
@@ -86,7 +91,7 @@ class Releaser:
             unguard()
             self.ledger.remove(entry)
         elif self._closed:
-            self.ledger.write(entry.let_go())
+            self.ledger.write(entry.disown())
         else:
             self._keep(provider, entry, shared)
         return done
@@ -97,29 +102,33 @@ class Releaser:
         while self._left:
             entry, unguard = self._left.popitem()[1]
             unguard()
-            self.ledger.write(entry.let_go())
+            self.ledger.write(entry.disown())
 
-    def _keep(self, provider: AvatarProvider[Any], entry: Entry, shared: bool) -> None:
+    def _keep(self, provider: AvatarProvider[Any], entry: LedgerEntry, shared: bool) -> None:
         if entry.name not in self._left:
             self._left[entry.name] = entry, _nothing if shared else self._guard(provider, entry)
-        if not shared and entry.identity in self._link.peers():
+        if not shared and entry.identity in self._link.remote_participants():
             self.begin(self.remove(entry.room, entry.identity), f"{entry.identity}-out")
 
-    def _guard(self, provider: AvatarProvider[Any], entry: Entry) -> Unsubscribe:
+    def _guard(self, provider: AvatarProvider[Any], entry: LedgerEntry) -> Unsubscribe:
         """Try again to end it whenever its worker joins."""
 
         def again() -> None:
             log.info("%s came after all, and is put out.", entry.identity)
             self.begin(self.end(provider, entry, "it came late"), f"{entry.identity}-end")
 
-        def look(change: Change, peer: Peer | None) -> None:
-            if change is Change.JOINED and peer is not None and peer.identity == entry.identity:
+        def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+            if (
+                event is RoomEvent.JOINED
+                and participant is not None
+                and participant.identity == entry.identity
+            ):
                 again()
 
         return self._link.watch(look)
 
     async def _ended(
-        self, provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove
+        self, provider: AvatarProvider[Any], entry: LedgerEntry, reason: str, remove: Remove
     ) -> bool:
         said: list[BaseException] = []
 
@@ -135,12 +144,12 @@ class Releaser:
         try:
             async with asyncio.timeout(RELEASE_S):
                 ended: bool = await attempts(end, provider, entry, reason, remove)
-                return ended or not entry.may_come()
+                return ended or not entry.may_still_join()
         except Exception as error:
             last = said[-1] if said else error
             log.warning(
                 "%s could not be ended (%s). `avatar reap` ends it once this session is over.",
-                entry.told,
+                entry.label,
                 last if isinstance(last, AvatarError) else type(last).__name__,
             )
             return False
@@ -159,7 +168,9 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, ProvisionError) and error.retryable
 
 
-async def end(provider: AvatarProvider[Any], entry: Entry, reason: str, remove: Remove) -> bool:
+async def end(
+    provider: AvatarProvider[Any], entry: LedgerEntry, reason: str, remove: Remove
+) -> bool:
     """End a purchase at its vendor, with what else it holds of the same key.
 
     Returns:
@@ -170,14 +181,14 @@ async def end(provider: AvatarProvider[Any], entry: Entry, reason: str, remove: 
     """
     ends, ended = provider.capabilities.ends_session, False
     if entry.session_id:
-        await called(provider.release(entry.avatar, reason))
+        await call_provider(provider.release(entry.avatar, reason))
         ended = ends
     if provider.capabilities.safe_retry is SafeRetry.LOOKUP:
         for _ in range(MOST_STRAYS):
-            stray = await called(provider.lookup(entry.key))
+            stray = await call_provider(provider.lookup(entry.key))
             if stray is None or stray.session_id == entry.session_id:
                 break  # a vendor's list may lag behind its end
-            await called(provider.release(stray, reason))
+            await call_provider(provider.release(stray, reason))
             ended = ends
     if not (entry.session_id and ends):
         ended |= await remove(entry.room, entry.identity)

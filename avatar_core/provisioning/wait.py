@@ -7,7 +7,7 @@ import asyncio
 from avatar_core.contracts.link import RoomLink
 
 
-async def turns_up(link: RoomLink, identity: str, within_s: float) -> bool:
+async def wait_for_participant(link: RoomLink, identity: str, within_s: float) -> bool:
     """Whether a participant is in the room now, or joins in time.
 
     Args:
@@ -18,7 +18,7 @@ async def turns_up(link: RoomLink, identity: str, within_s: float) -> bool:
     there = asyncio.Event()
 
     def look(*_: object) -> None:
-        if identity in link.peers():
+        if identity in link.remote_participants():
             there.set()
 
     unwatch = link.watch(look)

@@ -13,20 +13,20 @@ from livekit import rtc
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
-    AudioOut,
-    Change,
+    AudioTrack,
     DataHandler,
-    Peer,
-    PresenceHandler,
+    RemoteParticipant,
+    RoomEvent,
+    RoomEventHandler,
     RoomLink,
     RpcHandler,
     StreamHandler,
     StreamWriter,
     Unsubscribe,
-    VideoOut,
+    VideoTrack,
 )
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.router import Dispatcher
+from avatar_core.router import SenderRouter
 from avatar_core.rtc.media import Tracks
 from avatar_core.rtc.streams import (
     Acknowledgements,
@@ -98,19 +98,19 @@ class RtcLink(RoomLink):
         self._me = room.local_participant
         self._tracks = Tracks(self._me)
         self._acks: Acknowledgements | None = None
-        self._watchers: list[PresenceHandler] = []
+        self._watchers: list[RoomEventHandler] = []
         self._data: dict[str, DataHandler] = {}
-        self.dispatcher = Dispatcher(self)
+        self.router = SenderRouter(self)
         self._listening: list[tuple[Any, Callable[..., None]]] = [
-            ("participant_connected", lambda who: self._changed(Change.JOINED, who)),
-            ("participant_disconnected", lambda who: self._changed(Change.LEFT, who)),
-            ("track_published", lambda _, who: self._changed(Change.TRACKS, who)),
+            ("participant_connected", lambda who: self._changed(RoomEvent.JOINED, who)),
+            ("participant_disconnected", lambda who: self._changed(RoomEvent.LEFT, who)),
+            ("track_published", lambda _, who: self._changed(RoomEvent.TRACKS, who)),
             ("track_subscribed", self._subscribed),
-            ("track_unpublished", lambda _, who: self._changed(Change.TRACKS, who)),
-            ("reconnecting", lambda: self._changed(Change.RECONNECTING)),
-            ("reconnected", lambda: self._changed(Change.RECONNECTED)),
+            ("track_unpublished", lambda _, who: self._changed(RoomEvent.TRACKS, who)),
+            ("reconnecting", lambda: self._changed(RoomEvent.RECONNECTING)),
+            ("reconnected", lambda: self._changed(RoomEvent.RECONNECTED)),
             ("connection_state_changed", self._state_changed),
-            ("moved", lambda *_: self._changed(Change.MOVED)),
+            ("moved", lambda *_: self._changed(RoomEvent.MOVED)),
             ("data_received", self._data_received),
         ]
         for event, handler in self._listening:
@@ -147,12 +147,12 @@ class RtcLink(RoomLink):
         """Whether the room can be used now."""
         return not self.closed and self.room.isconnected()
 
-    def peers(self) -> Mapping[str, Peer]:
+    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """The other participants by identity."""
         return {who.identity: _peer(who) for who in self.room.remote_participants.values()}
 
-    def watch(self, handler: PresenceHandler) -> Unsubscribe:
-        """Call `handler` at each change from now on."""
+    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
+        """Call `handler` at each event from now on."""
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
@@ -230,12 +230,12 @@ class RtcLink(RoomLink):
         self._data[topic] = handler
         return lambda: self._data.pop(topic, None) and None
 
-    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         """Publish a microphone track."""
         self._must_be_connected()
         return await self._tracks.audio(format, name)
 
-    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a camera track."""
         self._must_be_connected()
         return await self._tracks.video(width, height, fps, name)
@@ -269,15 +269,15 @@ class RtcLink(RoomLink):
     def _state_changed(self, state: rtc.ConnectionState.ValueType) -> None:
         # The event "disconnected" is lost where the room's own queue ends before it.
         if state == rtc.ConnectionState.CONN_DISCONNECTED:
-            self._changed(Change.DISCONNECTED)
+            self._changed(RoomEvent.DISCONNECTED)
 
-    def _changed(self, change: Change, who: rtc.RemoteParticipant | None = None) -> None:
-        if change is Change.DISCONNECTED:
+    def _changed(self, event: RoomEvent, who: rtc.RemoteParticipant | None = None) -> None:
+        if event is RoomEvent.DISCONNECTED:
             self._forget_acks()  # an application's room is left without closing its link
             self._tracks.close()
-        peer = _peer(who) if who is not None else None
+        participant = _peer(who) if who is not None else None
         for handler in list(self._watchers):
-            handler(change, peer)
+            handler(event, participant)
 
     def _data_received(self, packet: rtc.DataPacket) -> None:
         handler = self._data.get(packet.topic or "")
@@ -285,8 +285,8 @@ class RtcLink(RoomLink):
             handler(packet.participant.identity, packet.data)
 
 
-def _peer(who: rtc.RemoteParticipant) -> Peer:
-    return Peer(
+def _peer(who: rtc.RemoteParticipant) -> RemoteParticipant:
+    return RemoteParticipant(
         identity=who.identity,
         sid=who.sid,
         is_agent=who.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
@@ -296,5 +296,5 @@ def _peer(who: rtc.RemoteParticipant) -> Peer:
             for publication in who.track_publications.values()
             if publication.kind in _KINDS
         ),
-        gone=who.disconnect_reason is not None,
+        left_for_good=who.disconnect_reason is not None,
     )

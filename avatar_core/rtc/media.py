@@ -11,13 +11,13 @@ from livekit import rtc
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import PlayoutClock
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import QUEUE_S, AudioOut, VideoOut
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.link import QUEUE_S, AudioTrack, VideoTrack
+from avatar_core.contracts.renderer import VideoFrame
 
 REMOVE_S = 1.0
 """A room that was left meanwhile never answers."""
 
-Out = TypeVar("Out", AudioOut, VideoOut)
+Out = TypeVar("Out", AudioTrack, VideoTrack)
 
 
 class Tracks:
@@ -31,13 +31,15 @@ class Tracks:
         self._participant = participant
         self._unwanted: set[asyncio.Task[None]] = set()
 
-    async def audio(self, format: AudioFormat, name: str) -> AudioOut:
+    async def audio(self, format: AudioFormat, name: str) -> AudioTrack:
         """Publish a microphone track."""
-        return await self._wanted(RtcAudioOut.publish(self._participant, format, name))
+        return await self._wanted(RtcAudioTrack.publish(self._participant, format, name))
 
-    async def video(self, width: int, height: int, fps: float, name: str) -> VideoOut:
+    async def video(self, width: int, height: int, fps: float, name: str) -> VideoTrack:
         """Publish a camera track."""
-        return await self._wanted(RtcVideoOut.publish(self._participant, width, height, fps, name))
+        return await self._wanted(
+            RtcVideoTrack.publish(self._participant, width, height, fps, name)
+        )
 
     def close(self) -> None:
         """The room is left, and every track with it."""
@@ -63,7 +65,7 @@ async def _take_back(publishing: asyncio.Task[Out]) -> None:
     await out.remove()
 
 
-class RtcAudioOut(AudioOut):
+class RtcAudioTrack(AudioTrack):
     """A microphone track of our own."""
 
     def __init__(
@@ -82,7 +84,7 @@ class RtcAudioOut(AudioOut):
     @classmethod
     async def publish(
         cls, participant: rtc.LocalParticipant, format: AudioFormat, name: str
-    ) -> RtcAudioOut:
+    ) -> RtcAudioTrack:
         """Publish the track, without dtx and red, as lip-sync wants a steady stream."""
         queue_ms = round(QUEUE_S * 1000)
         source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
@@ -111,7 +113,7 @@ class RtcAudioOut(AudioOut):
         self._source.clear_queue()
         self._playout.clear()
 
-    async def heard(self) -> None:
+    async def wait_for_subscription(self) -> None:
         """Return once somebody has subscribed."""
         if self._publication is not None:
             await self._publication.wait_for_subscription()
@@ -124,7 +126,7 @@ class RtcAudioOut(AudioOut):
             await self._source.aclose()
 
 
-class RtcVideoOut(VideoOut):
+class RtcVideoTrack(VideoTrack):
     """A camera track of our own."""
 
     def __init__(
@@ -140,7 +142,7 @@ class RtcVideoOut(VideoOut):
     @classmethod
     async def publish(
         cls, participant: rtc.LocalParticipant, width: int, height: int, fps: float, name: str
-    ) -> RtcVideoOut:
+    ) -> RtcVideoTrack:
         """Publish the track, with its encoding said: the default caps it at 20 frames a second."""
         source = rtc.VideoSource(width, height)
         options = rtc.TrackPublishOptions(
@@ -153,7 +155,7 @@ class RtcVideoOut(VideoOut):
         track = rtc.LocalVideoTrack.create_video_track(name, source)
         return cls(participant, source, await _publish(participant, track, options))
 
-    def capture(self, picture: Picture) -> None:
+    def capture(self, picture: VideoFrame) -> None:
         """Show a picture now; nothing once the track is removed."""
         if self._publication is None:
             return

@@ -15,8 +15,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from avatar_core.contracts.errors import AvatarError
+from avatar_core.worker.executors import ThreadExecutor
 from avatar_core.worker.process import die_with_parent
-from avatar_core.worker.video_scheduler import Thread
 
 if TYPE_CHECKING:
     from avatar_core.rtc.link import RtcLink
@@ -79,8 +79,8 @@ class _Process:
     def join_beside(self) -> None:
         log.warning("One token admits one participant: nobody foreign joins a real room.")
 
-    def hand(self) -> Thread:
-        return Thread()
+    def executor(self) -> ThreadExecutor:
+        return ThreadExecutor()
 
     def crash(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)

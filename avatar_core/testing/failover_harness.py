@@ -1,4 +1,4 @@
-"""A lifecycle in a room in memory: providers whose workers are tasks, and what became of them."""
+"""A controller in a room in memory: providers whose workers are tasks, and what became of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.failover.controller import Lifecycle
+from avatar_core.failover.controller import FailoverController
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
-from avatar_core.playback.transport import Road
-from avatar_core.provisioning.context import Stage
+from avatar_core.playback.transport import Transport
+from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.release import Releaser
 from avatar_core.registry.selection import Candidate
@@ -29,7 +29,7 @@ from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now
-from avatar_core.worker.video_scheduler import Inline
+from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 
 FORMAT = AudioFormat(24_000)
@@ -91,7 +91,7 @@ class Vendor(AvatarProvider[NoSettings]):
     async def _work(self, identity: str) -> None:
         await asyncio.sleep(self.join_s)
         link = self._room.join(identity, is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
-        worker = AvatarWorker(link, FlashRenderer(64, 64), hand=Inline())
+        worker = AvatarWorker(link, FlashRenderer(64, 64), executor=InlineExecutor())
         try:
             await worker.run()
         finally:
@@ -105,7 +105,7 @@ class Vendor(AvatarProvider[NoSettings]):
 
 
 class Scene:
-    """A lifecycle, its player, and all they told."""
+    """A controller, its player, and all they told."""
 
     def __init__(
         self,
@@ -124,19 +124,19 @@ class Scene:
         self.unspoken: list[AvatarError] = []
         self.agent = room.join(AGENT, is_agent=True)
         self.player = Player(Told(self))
-        self.stage = Stage(
+        self.context = SessionContext(
             link=self.agent,
             livekit_url="wss://memory.example",
             mint=mint,
             join=self._nothing,
             start_worker=self._nothing,
-            releaser=Releaser(self.agent, Ledger(ledger), self._put_out),
+            releaser=Releaser(self.agent, Ledger(ledger), self._remove_participant),
             provision_timeout_s=provision_timeout_s,
             join_timeout_s=join_timeout_s,
         )
         chain = [Candidate(vendor.name, "", vendor) for vendor in vendors]
-        self.lifecycle = Lifecycle(
-            self.stage, [*chain, Candidate("voice", "", None)], self.player, self.events.append
+        self.controller = FailoverController(
+            self.context, [*chain, Candidate("voice", "", None)], self.player, self.events.append
         )
 
     async def say(self, duration_s: float) -> tuple[float, bool]:
@@ -152,7 +152,7 @@ class Scene:
         return over
 
     async def close(self) -> None:
-        await self.lifecycle.aclose("the test is over")
+        await self.controller.aclose("the test is over")
         await self.player.aclose()
 
     def told(self, kind: type[Any]) -> list[Any]:
@@ -166,7 +166,7 @@ class Scene:
                 await asyncio.sleep(0.005)
         return now()
 
-    async def _put_out(self, _: str, identity: str) -> bool:
+    async def _remove_participant(self, _: str, identity: str) -> bool:
         there = identity in self.room.members
         self.room.remove(identity)
         return there
@@ -190,17 +190,17 @@ class Told:
     def finished(self, segment: Segment, interrupted: bool) -> None:
         self._scene.finished[segment.id].set_result((segment.position_s, interrupted))
 
-    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
+    def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
         self._scene.unspoken.append(error)
 
-    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
-        self._scene.takes.append((road.provider, take.state.value))
+    def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
+        self._scene.takes.append((transport.provider, take.state.value))
 
 
 def tracks_of_the_agent(room: MemoryRoom) -> set[str]:
     """What the agent itself publishes now."""
     watcher = room.join("watcher")
-    return set(watcher.peers()[AGENT].tracks)
+    return set(watcher.remote_participants()[AGENT].tracks)
 
 
 def released_once(vendor: Vendor) -> bool:

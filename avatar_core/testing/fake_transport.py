@@ -1,4 +1,4 @@
-"""Noise as speech, and a scripted road that plays it on loop time."""
+"""Noise as speech, and a scripted transport that plays it on loop time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.playback.transport import Road
+from avatar_core.playback.transport import Transport
 from avatar_core.testing.virtual import Timeline, now
 
 MONO = AudioFormat(24_000)
@@ -39,7 +39,7 @@ class Run:
     pcm: bytes
 
 
-class FakeRoad(AudioSink, PlaybackTracker):
+class FakeTransport(AudioSink, PlaybackTracker):
     """Plays what is pushed, in real virtual time, and does what its script says.
 
     Attributes:
@@ -78,7 +78,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
         self.runs: list[Run] = []
         self.begun: list[Take] = []
         self.most_ahead_s = 0.0
-        self.road = Road(
+        self.transport = Transport(
             provider=name, sink=self, tracker=self, format=format, run_ahead_s=run_ahead_s
         )
         self._timeline = timeline
@@ -185,7 +185,7 @@ class FakeRoad(AudioSink, PlaybackTracker):
             self._take.report(position_s, state)
 
     def position_s(self, take: Take) -> float:
-        """Seconds heard until now of `take`, the one on the road."""
+        """Seconds heard until now of `take`, the one on the transport."""
         self._settle()
         heard = self._settled + (self._heard_bytes(self._queue[0]) if self._queue else 0)
         return take.format.duration_s(heard)
@@ -224,5 +224,5 @@ class FakeRoad(AudioSink, PlaybackTracker):
 
 
 def lost(why: str = "lost by the test") -> RoomError:
-    """An error to lose a road with."""
+    """An error to lose a transport with."""
     return RoomError(why)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.contracts.renderer import Renderer, VideoFrame
 
 LOUD_RMS = 0.02  # of full scale, -34 dBFS
 WIDE_OPEN_RMS = 0.25
@@ -66,7 +66,7 @@ class FlashRenderer(Renderer):
         for blinks in (False, True):
             _face(width, height, False, 0, blinks)
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         """One picture for the stretch, none for an empty one."""
         if not chunk:
             return []
@@ -76,7 +76,7 @@ class FlashRenderer(Renderer):
         opening = (rms - self._loud_rms) / (WIDE_OPEN_RMS - self._loud_rms)
         return [self._picture(light=True, mouth=1 + round(min(1.0, opening) * (MOUTHS - 2)))]
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         """A dark, quiet face that blinks now and then."""
         blinks = self._count / self.fps % BLINK_EVERY_S >= BLINK_EVERY_S - BLINK_S
         return self._picture(light=False, blinks=blinks)
@@ -84,14 +84,14 @@ class FlashRenderer(Renderer):
     def reset(self) -> None:
         """Nothing is begun between two pictures: nothing to forget."""
 
-    def _picture(self, *, light: bool, mouth: int = 0, blinks: bool = False) -> Picture:
+    def _picture(self, *, light: bool, mouth: int = 0, blinks: bool = False) -> VideoFrame:
         pixels = _face(self.width, self.height, light, mouth, blinks).copy()
         length, thickness = max(2, self.width // 8), max(2, self.height // 64)
         steps = max(2, round(BAR_PERIOD_S * self.fps))
         x = self._count % steps * (self.width - length) // (steps - 1)
         pixels[-3 * thickness : -2 * thickness, x : x + length, :3] = _palette(light)["bar"]
         self._count += 1
-        return Picture(self.width, self.height, pixels.reshape(-1).data)
+        return VideoFrame(self.width, self.height, pixels.reshape(-1).data)
 
 
 def rms_of(pcm: bytes) -> float:

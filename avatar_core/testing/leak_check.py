@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-OUR_TASKS = ("avatar", "clock of ", "transcript-governor", "ffi-", "worker")
+OUR_TASKS = ("avatar", "clock of ", "transcript-throttle", "ffi-", "worker")
 OUR_CODE = str(Path(__file__).parents[1] / "avatar_core")
 MOST_FILES = 4
 """So many more open files are let pass: a library opens some at its first use."""

@@ -12,7 +12,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import AudioOut, StreamReader, StreamWriter, VideoOut
+from avatar_core.contracts.link import AudioTrack, StreamReader, StreamWriter, VideoTrack
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar
@@ -45,7 +45,7 @@ class Tap:
 
     def __init__(self, link: MemoryLink) -> None:
         self.sent: list[Sent] = []
-        self.audio: AudioOut | None = None
+        self.audio: AudioTrack | None = None
         self.hang: set[str] = set()
         self.refuse: set[str] = set()
         self.lossy: set[str] = set()
@@ -85,15 +85,15 @@ class Tap:
         if await self.goes("data", to):
             await self._through["send"](topic, payload, to=to, reliable=reliable)
 
-    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         await self.goes("audio")
-        audio: AudioOut = await self._through["publish_audio"](format, name=name)
+        audio: AudioTrack = await self._through["publish_audio"](format, name=name)
         self.audio = audio
         return audio
 
-    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         await self.goes("video")
-        video: VideoOut = await self._through["publish_video"](width, height, fps, name=name)
+        video: VideoTrack = await self._through["publish_video"](width, height, fps, name=name)
         return video
 
 
@@ -152,7 +152,7 @@ def context(link: MemoryLink, **capabilities: Any) -> SinkContext:
     return SinkContext(
         link=link,
         avatar=ProvisionedAvatar(session_id="s", identity="avatar"),
-        dispatcher=link.dispatcher,
+        router=link.router,
         capabilities=Capabilities(**capabilities),
         clock=loop_time,
         log=logging.LoggerAdapter(logging.getLogger("test"), {}),

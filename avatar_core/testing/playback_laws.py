@@ -7,7 +7,7 @@ import asyncio
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import Take
 from avatar_core.playback.segment import Segment
-from avatar_core.playback.transport import Road
+from avatar_core.playback.transport import Transport
 from avatar_core.testing.fake_transport import EPSILON_S
 from avatar_core.testing.virtual import Timeline, now
 
@@ -73,12 +73,12 @@ class Recorder:
         self.finished_at[segment.id] = now()
         self.news.set()
 
-    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
-        self._timeline.note(f"segment {segment.id} is unspeakable: {error}")
+    def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
+        self._timeline.note(f"segment {segment.id} is on_unplayable: {error}")
         self.errors.append(error)
 
-    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
-        self._timeline.note(f"over: {take} on {road.provider}")
+    def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
+        self._timeline.note(f"over: {take} on {transport.provider}")
         if not take.state.final:
             self._timeline.fault(f"{take} is over and not final")
         if segment.position_s < self.position_s.get(segment.id, 0.0):

@@ -1,4 +1,4 @@
-"""A player over two scripted roads, and the laws of what a listener hears of it."""
+"""A player over two scripted transports, and the laws of what a listener hears of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import INAUDIBLE_S
-from avatar_core.playback.transport import Road
-from avatar_core.testing.fake_transport import MONO, FakeRoad, lost, speech
+from avatar_core.playback.transport import Transport
+from avatar_core.testing.fake_transport import MONO, FakeTransport, lost, speech
 from avatar_core.testing.playback_laws import Recorder
 from avatar_core.testing.virtual import Timeline, now
 
 SILENT_S = 0.3
-"""The supervisor's part: a road that plays nothing of what it has is lost after this."""
+"""The health's part: a transport that plays nothing of what it has is lost after this."""
 PHASES = {
     "at once": 0.0,
     "as the first chunk is sent": 0.005,
@@ -29,15 +29,15 @@ PHASES = {
     "after the last chunk was pushed": 1.9,
     "at the end": 2.045,
 }
-"""Of a segment of 2 s over a road with 50 ms of latency."""
+"""Of a segment of 2 s over a transport with 50 ms of latency."""
 at_every_phase = pytest.mark.parametrize("at_s", PHASES.values(), ids=PHASES.keys())
 
 
 class World:
-    """One conversation. It is the player's `Roads`: the avatar first, the voice after a loss.
+    """One conversation, and its `TransportChooser`: the avatar first, the voice after a loss.
 
     Attributes:
-        avatar, voice: The roads; no voice means that none is left after a loss.
+        avatar, voice: The transports; no voice means that none is left after a loss.
         ear: What the player told.
         said: The audio of each segment, by id, in `format`.
     """
@@ -52,7 +52,7 @@ class World:
         has_voice: bool = True,
     ) -> None:
         self.timeline = Timeline()
-        self.avatar = FakeRoad(
+        self.avatar = FakeTransport(
             "avatar",
             self.timeline,
             format=avatar_format,
@@ -61,13 +61,15 @@ class World:
             report_s=report_s,
         )
         self.voice = (
-            FakeRoad("voice", self.timeline, run_ahead_s=0.2, latency_s=0.01) if has_voice else None
+            FakeTransport("voice", self.timeline, run_ahead_s=0.2, latency_s=0.01)
+            if has_voice
+            else None
         )
         self.ear = Recorder(self.timeline)
         self.player = Player(self.ear)
-        for road in (self.avatar, self.voice):
-            if road is not None:
-                road.paused = lambda: self.player._paused
+        for transport in (self.avatar, self.voice):
+            if transport is not None:
+                transport.paused = lambda: self.player._paused
         self.held: asyncio.Event | None = None
         self.said: dict[int, bytearray] = {}
         self.format = MONO
@@ -75,19 +77,19 @@ class World:
         self._begun = 0
         self.player.use(self)
 
-    # Roads.
+    # TransportChooser.
 
-    async def at_start(self) -> Road:
+    async def at_start(self) -> Transport:
         if self.held is not None:
             await self.held.wait()
-        if self.avatar.road.lost is None:
-            return self.avatar.road
+        if self.avatar.transport.lost is None:
+            return self.avatar.transport
         return await self.after_loss()
 
-    async def after_loss(self) -> Road:
+    async def after_loss(self) -> Transport:
         if self.voice is None:
             raise lost("there is no voice")
-        return self.voice.road
+        return self.voice.transport
 
     # AgentSession.
 
@@ -129,27 +131,31 @@ class World:
         self.timeline.note("resume")
         self.player.resume()
 
-    def lose(self, road: FakeRoad | None = None, error: AvatarError | None = None) -> None:
-        road = road or self.avatar
-        self.timeline.note(f"lose {road.name}")
-        self.player.lose(road.road, error or lost())
+    def lose(
+        self, transport: FakeTransport | None = None, error: AvatarError | None = None
+    ) -> None:
+        transport = transport or self.avatar
+        self.timeline.note(f"lose {transport.name}")
+        self.player.lose(transport.transport, error or lost())
 
-    async def die(self, road: FakeRoad | None = None, noticed_s: float = SILENT_S) -> None:
-        """A road dies, and the supervisor sees it a while later."""
-        road = road or self.avatar
-        road.die()
+    async def die(
+        self, transport: FakeTransport | None = None, noticed_s: float = SILENT_S
+    ) -> None:
+        """A transport dies, and the health sees it a while later."""
+        transport = transport or self.avatar
+        transport.die()
         await asyncio.sleep(noticed_s)
-        self.lose(road)
+        self.lose(transport)
 
     # What was heard.
 
     def heard_s(self, segment_id: int) -> float:
-        """Seconds of sound heard of a segment, on all roads."""
+        """Seconds of sound heard of a segment, on all transports."""
         return sum(
             run.take.format.duration_s(len(run.pcm))
-            for road in (self.avatar, self.voice)
-            if road is not None
-            for run in road.runs
+            for transport in (self.avatar, self.voice)
+            if transport is not None
+            for run in transport.runs
             if run.take.segment_id == segment_id
         )
 
@@ -157,8 +163,8 @@ class World:
         """How often each sample of a segment was heard; wrong samples are a fault."""
         pcm = bytes(self.said[segment_id])
         counts = np.zeros(len(pcm) // self.format.frame_bytes, dtype=int)
-        for road in (self.avatar, self.voice):
-            for run in road.runs if road is not None else ():
+        for transport in (self.avatar, self.voice):
+            for run in transport.runs if transport is not None else ():
                 if run.take.segment_id != segment_id or run.take.format != self.format:
                     continue
                 start = self.format.size(run.take.offset_s) + run.start
@@ -186,9 +192,12 @@ class World:
         """Every law that always holds."""
         for segment_id in self.said:
             self.counts(segment_id)
-        for road in (self.avatar, self.voice):
-            if road is not None and road.most_ahead_s > road.road.run_ahead_s + 1e-6:
-                self.timeline.fault(f"{road.name}: {road.most_ahead_s:.3f} s on the wire")
+        for transport in (self.avatar, self.voice):
+            if (
+                transport is not None
+                and transport.most_ahead_s > transport.transport.run_ahead_s + 1e-6
+            ):
+                self.timeline.fault(f"{transport.name}: {transport.most_ahead_s:.3f} s on the wire")
         self.timeline.check()
 
     async def finished(self, segment_id: int, within_s: float) -> None:

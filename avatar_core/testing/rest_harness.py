@@ -16,7 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
-from avatar_core.contracts.link import Change, Peer
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.settings import ProviderSettings
@@ -93,16 +93,24 @@ def silent_workers(room: MemoryRoom) -> Bring:
         stopping = asyncio.Event()
         agent = link.attributes[PUBLISH_ON_BEHALF]
 
-        def look(change: Change, peer: Peer | None) -> None:
-            left = change is Change.LEFT and peer is not None and peer.identity == agent
-            if change is Change.DISCONNECTED or left:
+        def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+            left = (
+                event is RoomEvent.LEFT
+                and participant is not None
+                and participant.identity == agent
+            )
+            if event is RoomEvent.DISCONNECTED or left:
                 stopping.set()
 
         async def stay() -> None:
             link.watch(look)
             loop = asyncio.get_running_loop()
             until = loop.time() + (scenario.leaves_at_s or math.inf)
-            while not stopping.is_set() and loop.time() < until and agent in link.peers():
+            while (
+                not stopping.is_set()
+                and loop.time() < until
+                and agent in link.remote_participants()
+            ):
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(min(until, loop.time() + LOOK_S)):
                         await stopping.wait()

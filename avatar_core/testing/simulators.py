@@ -8,11 +8,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from importlib.metadata import entry_points
 from typing import Protocol
 
-GROUP = "avatar_core.stand_ins"
+GROUP = "avatar_core.simulators"
 """Entry points by the name of the provider that they stand in for."""
 
 
-class StandIn(Protocol):
+class Simulator(Protocol):
     """What such an entry point names."""
 
     def __call__(
@@ -29,7 +29,7 @@ class StandIn(Protocol):
 
 
 @asynccontextmanager
-async def stand_ins() -> AsyncIterator[Mapping[str, str]]:
+async def simulators() -> AsyncIterator[Mapping[str, str]]:
     """Run all that are installed and needed, and set the environment for them.
 
     Yields what they say, by provider.
@@ -37,7 +37,7 @@ async def stand_ins() -> AsyncIterator[Mapping[str, str]]:
     said: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         for point in entry_points(group=GROUP):
-            offered: StandIn = point.load()
+            offered: Simulator = point.load()
             standing = offered(_sayer(said, point.name))
             if standing is not None:
                 os.environ.update(await stack.enter_async_context(standing))

@@ -11,18 +11,18 @@ from typing import Any
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import StreamWriter
-from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.contracts.renderer import Renderer, VideoFrame
 from avatar_core.contracts.wire import Report
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.link_spy import Tap
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now
-from avatar_core.worker.video_scheduler import Inline
+from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 
 RATE = AudioFormat(24_000)
-IDLE, TALK = Picture(2, 2, bytes(16)), Picture(2, 2, bytes(range(16)))
+IDLE, TALK = VideoFrame(2, 2, bytes(16)), VideoFrame(2, 2, bytes(range(16)))
 
 
 class Pictures(Renderer):
@@ -36,7 +36,7 @@ class Pictures(Renderer):
         self.withdrawn: list[int] = []
         self.lasts = self.resets = self.closed = 0
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         self.sizes.append(len(chunk))
         self.lasts += last
         if isinstance(self.answer, Exception):
@@ -45,10 +45,10 @@ class Pictures(Renderer):
             return self.answer(chunk)  # type: ignore[no-any-return]
         return self.answer  # type: ignore[no-any-return]
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         return IDLE
 
-    def withdraw(self, count: int) -> None:
+    def discard(self, count: int) -> None:
         self.withdrawn.append(count)
 
     def reset(self) -> None:
@@ -58,7 +58,7 @@ class Pictures(Renderer):
         self.closed += 1
 
 
-class SlowHand(Inline):
+class SlowExecutor(InlineExecutor):
     """Draws on the loop, and takes its time over it."""
 
     each_s = 0.0
@@ -78,11 +78,11 @@ class Stage:
             self.room.remove("agent")
         self.link = self.room.join("avatar", attributes={wire.PUBLISH_ON_BEHALF: "agent"})
         self.tap = Tap(self.link)
-        self.shown: list[tuple[float, Picture]] = []
+        self.shown: list[tuple[float, VideoFrame]] = []
         self.room.recording.watch = lambda _, picture: self.shown.append((now(), picture))
         self.renderer = Pictures()
-        self.hand = SlowHand()
-        self.worker = AvatarWorker(self.link, self.renderer, hand=self.hand)
+        self.executor = SlowExecutor()
+        self.worker = AvatarWorker(self.link, self.renderer, executor=self.executor)
         self.reports: list[tuple[float, Report]] = []
         self.turns: list[tuple[float, Report]] = []
         self.stock: list[tuple[float, str, Any]] = []
@@ -91,8 +91,8 @@ class Stage:
 
     def listen(self) -> None:
         """Note what the agent is told."""
-        dispatcher = self.agent.dispatcher
-        dispatcher.data(
+        router = self.agent.router
+        router.data(
             wire.REPORT_TOPIC,
             "avatar",
             lambda _, payload: self.reports.append((now(), Report.decode(payload))),
@@ -109,9 +109,9 @@ class Stage:
 
             return handler
 
-        dispatcher.rpc(wire.TAKE_RPC, "avatar", turned)
+        router.rpc(wire.TAKE_RPC, "avatar", turned)
         for method in (wire.PLAYBACK_STARTED, wire.PLAYBACK_FINISHED):
-            dispatcher.rpc(method, "avatar", told(method))
+            router.rpc(method, "avatar", told(method))
 
     async def say(self, pcm: bytes, id: str = "a", format: AudioFormat = RATE) -> StreamWriter:
         """Open a stream and send all of it."""

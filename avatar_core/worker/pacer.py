@@ -6,11 +6,11 @@ import asyncio
 from collections import deque
 
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S, Clock, loop_time
-from avatar_core.contracts.link import AudioOut
+from avatar_core.contracts.link import AudioTrack
 from avatar_core.contracts.playback import TakeState
 from avatar_core.worker.incoming_take import Speech
 from avatar_core.worker.reporter import Reporter
-from avatar_core.worker.video_scheduler import Stretch, Studio
+from avatar_core.worker.video_scheduler import Stretch, VideoScheduler
 
 FRAME_S = 0.08
 """Captured at once where there is time to gather it: a capture costs CPU, whatever its length."""
@@ -27,7 +27,7 @@ class Pacer:
     """The render loop: one speech after another, idle pictures between them.
 
     Args:
-        studio: Told what is to be seen, and when.
+        scheduler: Told what is to be seen, and when.
         audio: Its queue is the clock of everything.
         reporter: Told where each speech is.
         speeches: What to play, in order; others append.
@@ -38,15 +38,15 @@ class Pacer:
 
     def __init__(
         self,
-        studio: Studio,
-        audio: AudioOut,
+        scheduler: VideoScheduler,
+        audio: AudioTrack,
         reporter: Reporter,
         speeches: deque[Speech],
         fed: asyncio.Event,
         period_s: float,
         clock: Clock = loop_time,
     ) -> None:
-        self._studio = studio
+        self._scheduler = scheduler
         self._audio = audio
         self._reporter = reporter
         self._clock = clock
@@ -61,7 +61,7 @@ class Pacer:
             self._rest = b""
             speech.played(self._audio.queued_s)
             self._audio.clear()
-            self._studio.reset()
+            self._scheduler.reset()
 
     async def run(self) -> None:
         """Play until cancelled."""
@@ -78,7 +78,7 @@ class Pacer:
                 if speech is not None:
                     await self._emit(speech)
                     speech.played(self._audio.queued_s)
-                self._studio.idle()
+                self._scheduler.idle()
                 tick = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._fed.set)
                 await self._fed.wait()
                 tick.cancel()
@@ -86,8 +86,8 @@ class Pacer:
     async def _play(self, speech: Speech, chunk: bytes, last: bool) -> None:
         format = self._audio.format
         ahead_s = self._audio.queued_s + format.duration_s(len(self._rest)) + VIDEO_DELAY_S
-        self._studio.speak(
-            Stretch(chunk, last, speech.ahead(self._studio.lookahead_s)),
+        self._scheduler.speak(
+            Stretch(chunk, last, speech.ahead(self._scheduler.lookahead_s)),
             self._clock() + ahead_s,
             lambda: speech.state is not TakeState.CUT,
         )
@@ -134,7 +134,7 @@ class Pacer:
         while not speech.over() and (rest_s := until - self._clock()) > 0:
             speech.played(self._audio.queued_s)
             self._beat(speech)
-            self._studio.idle()
+            self._scheduler.idle()
             await asyncio.sleep(min(rest_s, IDLE_TICK_S))
         if not speech.over():
             speech.position_s = speech.captured_s
@@ -142,6 +142,6 @@ class Pacer:
             self._reporter.turned(speech)
 
     def _beat(self, speech: Speech | None) -> None:
-        """Give the pulse, unless the face stands still: then another road is better."""
-        if not self._studio.hung:
+        """Give the pulse, unless the face stands still: then another transport is better."""
+        if not self._scheduler.hung:
             self._reporter.beat(speech)

@@ -55,8 +55,8 @@ class Receiver:
         self._cleared_ahead: deque[str] = deque(maxlen=16)
         self._reading: dict[asyncio.Task[None], StreamReader] = {}
         self._leave = (
-            link.dispatcher.rpc(wire.CLEAR_BUFFER, agent, self._clear_all),
-            link.dispatcher.data(wire.CLEAR_TOPIC, agent, self._clear_one),
+            link.router.rpc(wire.CLEAR_BUFFER, agent, self._clear_all),
+            link.router.data(wire.CLEAR_TOPIC, agent, self._clear_one),
             link.on_stream(wire.AUDIO_STREAM, self._stream),
         )
 

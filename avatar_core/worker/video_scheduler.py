@@ -1,23 +1,20 @@
-"""The studio: a renderer at work beside the loop, so that no picture ever holds up a sound."""
+"""Runs a renderer beside the loop, so that a slow picture never delays the sound."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import math
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Protocol, TypeVar
 
 from avatar_core.contracts.clock import Clock, loop_time
-from avatar_core.contracts.link import VideoOut
-from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.contracts.link import VideoTrack
+from avatar_core.contracts.renderer import Renderer, VideoFrame
+from avatar_core.worker.executors import Executor
 
 log = logging.getLogger("avatar_core.worker")
 
@@ -25,60 +22,6 @@ HUNG_S = 1.0
 CLOSE_S = 1.0
 LEAST_GAP = 0.5
 """Of a period, between an idle picture and the first one of speech, which keeps its own time."""
-
-T = TypeVar("T")
-
-
-class Hand(Protocol):
-    """Does work for the loop, one thing after another, in the order it is asked."""
-
-    async def __call__(self, work: Callable[[], T], /) -> T:
-        """Do it and return its result, or raise its error."""
-
-    def close(self) -> None:
-        """No more is asked."""
-
-
-class Thread:
-    """A hand of its own: a daemon thread, so that work which never returns keeps no process."""
-
-    def __init__(self) -> None:
-        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._open = True
-        threading.Thread(target=self._work, name="avatar-renderer", daemon=True).start()
-
-    async def __call__(self, work: Callable[[], T], /) -> T:
-        """Do it in the thread."""
-        done: Future[T] = Future()
-
-        def do() -> None:
-            if done.set_running_or_notify_cancel():
-                try:
-                    done.set_result(work())
-                except BaseException as error:
-                    done.set_exception(error)
-
-        self._asked.put(do)
-        return await asyncio.wrap_future(done)
-
-    def close(self) -> None:
-        """End the thread once it has done what was asked."""
-        self._asked.put(lambda: setattr(self, "_open", False))
-
-    def _work(self) -> None:
-        while self._open:
-            self._asked.get()()
-
-
-class Inline:
-    """A hand on the loop itself, for virtual time, where no thread may keep time waiting."""
-
-    async def __call__(self, work: Callable[[], T], /) -> T:
-        """Do it now."""
-        return work()
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +41,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    work: Callable[[], Sequence[Picture]]
+    work: Callable[[], Sequence[VideoFrame]]
     due: float = 0.0
     """Clock time at which its picture is to be seen."""
     wanted: Callable[[], bool] = lambda: True
@@ -106,21 +49,21 @@ class _Order:
     """What is done in its place, once that time is over and a newer one waits."""
 
 
-class Studio:
+class VideoScheduler:
     """Orders pictures of a renderer and shows each when it is due.
 
     A renderer too slow for real time costs pictures: one that is due already is skipped
     where a newer one waits. An error costs its picture.
 
     Args:
-        renderer: Draws; closed with the studio.
-        hand: Where it draws; closed too.
+        renderer: Draws; closed with the scheduler.
+        executor: Where it draws; closed too.
         clock: Monotonic seconds.
     """
 
-    def __init__(self, renderer: Renderer, hand: Hand, clock: Clock = loop_time) -> None:
+    def __init__(self, renderer: Renderer, executor: Executor, clock: Clock = loop_time) -> None:
         self._renderer = renderer
-        self._hand = hand
+        self._executor = executor
         self._clock = clock
         self.lookahead_s = renderer.lookahead_s
         self._period_s = 1 / renderer.fps
@@ -146,9 +89,9 @@ class Studio:
             wanted: Asked before the picture is shown; a cut makes it False.
         """
 
-        def draw() -> Sequence[Picture]:
+        def draw() -> Sequence[VideoFrame]:
             if self.lookahead_s:
-                self._renderer.foresee(stretch.chunk + stretch.ahead)
+                self._renderer.lookahead(stretch.chunk + stretch.ahead)
             return self._renderer.render(stretch.chunk, stretch.last)
 
         def skip() -> None:
@@ -174,7 +117,7 @@ class Studio:
             self._next_idle = due + self._period_s
             self._order(_Order(self._idle, due, partial(self._fits, due), if_late=lambda: None))
 
-    def _idle(self) -> Sequence[Picture]:
+    def _idle(self) -> Sequence[VideoFrame]:
         return (self._renderer.idle(),)
 
     def _fits(self, due: float) -> bool:
@@ -188,7 +131,7 @@ class Studio:
         self._next_idle = min(self._next_idle, self._clock() + self._period_s / 2)
         self._order(_Order(self._forget))
 
-    async def run(self, video: VideoOut) -> None:
+    async def run(self, video: VideoTrack) -> None:
         """Draw until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
@@ -196,7 +139,7 @@ class Studio:
             order, passed = self._next()
             try:
                 self._busy_since = self._clock()
-                pictures = await self._hand(partial(_do, order, passed))
+                pictures = await self._executor(partial(_do, order, passed))
             except Exception:
                 log.exception("The renderer failed; a picture is missing.")
                 pictures = ()
@@ -211,12 +154,12 @@ class Studio:
         """Close the renderer; one that hangs is left to its thread."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self._hand(self._renderer.close)
+                await self._executor(self._renderer.close)
         except TimeoutError:
             log.warning("The renderer hangs and was left behind.")
         except Exception:
             log.exception("The renderer failed to close.")
-        self._hand.close()
+        self._executor.close()
 
     def _order(self, order: _Order) -> None:
         self._orders.append(order)
@@ -232,13 +175,13 @@ class Studio:
             self._ordered.clear()
         return order, passed
 
-    def _forget(self) -> Sequence[Picture]:
-        self._renderer.withdraw(self._drawn - self._seen)
+    def _forget(self) -> Sequence[VideoFrame]:
+        self._renderer.discard(self._drawn - self._seen)
         self._renderer.reset()
         return ()
 
     def _show(
-        self, video: VideoOut, picture: Picture, number: int, wanted: Callable[[], bool]
+        self, video: VideoTrack, picture: VideoFrame, number: int, wanted: Callable[[], bool]
     ) -> None:
         if not wanted():
             return
@@ -252,7 +195,7 @@ class Studio:
             log.exception("A picture could not be shown.")
 
 
-def _do(order: _Order, passed: Sequence[_Order]) -> Sequence[Picture]:
+def _do(order: _Order, passed: Sequence[_Order]) -> Sequence[VideoFrame]:
     for late in passed:
         if late.if_late:
             late.if_late()

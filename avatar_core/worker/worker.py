@@ -12,15 +12,16 @@ from typing import Any
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.contracts.link import Change, Peer, RoomLink
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.worker.executors import Executor, ThreadExecutor
 from avatar_core.worker.incoming_take import Speech
 from avatar_core.worker.pacer import Pacer
 from avatar_core.worker.receiver import Receiver
 from avatar_core.worker.reporter import Reporter
-from avatar_core.worker.video_scheduler import Hand, Studio, Thread
+from avatar_core.worker.video_scheduler import VideoScheduler
 
 log = logging.getLogger("avatar_core.worker")
 
@@ -36,7 +37,7 @@ class AvatarWorker:
         link: A joined room.
         renderer: Draws the pictures; closed with the worker.
         clock: Monotonic seconds.
-        hand: Where it draws: a thread of its own, unless another is given.
+        executor: Where it draws: a thread of its own, unless another is given.
         stock: It speaks LiveKit's stock wire alone, as other vendors' workers do.
 
     Raises:
@@ -49,7 +50,7 @@ class AvatarWorker:
         renderer: Renderer,
         clock: Clock = loop_time,
         *,
-        hand: Hand | None = None,
+        executor: Executor | None = None,
         stock: bool = False,
     ) -> None:
         agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
@@ -62,7 +63,7 @@ class AvatarWorker:
         self._agent = agent
         self._renderer = renderer
         self._clock = clock
-        self._hand = hand
+        self._executor = executor
         self._speeches: deque[Speech] = deque()
         self._stock = stock
         self._reporter = Reporter(link, agent, clock, stock=stock)
@@ -75,8 +76,8 @@ class AvatarWorker:
         """Serve until the agent has left for good or the room is gone."""
         renderer, link = self._renderer, self._link
         async with AsyncExitStack() as leaving:
-            studio = Studio(renderer, self._hand or Thread(), self._clock)
-            leaving.push_async_callback(studio.aclose)
+            scheduler = VideoScheduler(renderer, self._executor or ThreadExecutor(), self._clock)
+            leaving.push_async_callback(scheduler.aclose)
             leaving.push_async_callback(self._reporter.aclose)
             # Handlers first: whoever sees our tracks may send audio at once.
             fed = asyncio.Event()
@@ -91,10 +92,12 @@ class AvatarWorker:
             )
             leaving.push_async_callback(receiver.aclose)
             leaving.callback(
-                link.watch(lambda change, peer: self._presence(change, peer, receiver))
+                link.watch(lambda event, participant: self._presence(event, participant, receiver))
             )
             leaving.callback(self._expect, None)
-            self._expect(AGENT_NEVER_CAME_S if self._agent not in link.peers() else None)
+            self._expect(
+                AGENT_NEVER_CAME_S if self._agent not in link.remote_participants() else None
+            )
             audio = await link.publish_audio(renderer.audio, name="avatar_audio")
             leaving.push_async_callback(audio.remove)
             video = await link.publish_video(
@@ -102,10 +105,10 @@ class AvatarWorker:
             )
             leaving.push_async_callback(video.remove)
             self._pacer = Pacer(
-                studio, audio, self._reporter, self._speeches, fed, 1 / renderer.fps, self._clock
+                scheduler, audio, self._reporter, self._speeches, fed, 1 / renderer.fps, self._clock
             )
             for name, work in (
-                ("avatar-studio", partial(studio.run, video)),
+                ("avatar-scheduler", partial(scheduler.run, video)),
                 ("avatar-pacer", self._pacer.run),
             ):
                 playing = asyncio.create_task(_keep(work), name=name)
@@ -126,14 +129,16 @@ class AvatarWorker:
         speech.state = TakeState.CUT
         self._reporter.turned(speech)
 
-    def _presence(self, change: Change, peer: Peer | None, receiver: Receiver) -> None:
-        if change is Change.DISCONNECTED:
+    def _presence(
+        self, event: RoomEvent, participant: RemoteParticipant | None, receiver: Receiver
+    ) -> None:
+        if event is RoomEvent.DISCONNECTED:
             self._over.set()
-        elif peer is not None and peer.identity == self._agent:
-            if change is Change.LEFT:
+        elif participant is not None and participant.identity == self._agent:
+            if event is RoomEvent.LEFT:
                 receiver.drop_all()
                 self._expect(AGENT_LEFT_S)
-            elif change is Change.JOINED:
+            elif event is RoomEvent.JOINED:
                 self._expect(None)
 
     def _expect(self, within_s: float | None) -> None:

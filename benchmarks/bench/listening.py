@@ -12,7 +12,7 @@ import numpy as np
 from livekit import rtc
 
 from avatar_core.contracts.clock import loop_time
-from avatar_core.testing.audio.meter import Ear, Eye, Span, brightness_of
+from avatar_core.testing.audio.meter import AudioMeter, Eye, Span, brightness_of
 from avatar_core.testing.children import Child, run_as_child
 from avatar_core.testing.flash_renderer import LOUD_RMS
 from avatar_core.testing.listener import Listener
@@ -85,12 +85,12 @@ class _Senses:
     """What the child has heard and seen so far."""
 
     def __init__(self) -> None:
-        self.ears: dict[str, Ear] = {}
+        self.ears: dict[str, AudioMeter] = {}
         self.eye = Eye()
         self.first_picture = 0.0
 
     def hear(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
-        self.ears.setdefault(track, Ear(LOUD_RMS)).add(track, at_s, pcm, rate_hz)
+        self.ears.setdefault(track, AudioMeter(LOUD_RMS)).add(track, at_s, pcm, rate_hz)
 
     def see(self, _: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
         self.first_picture = self.first_picture or at_s

@@ -22,7 +22,7 @@ RATE = "5mbit"
 WITHIN_S = 240.0
 COMMAND = (
     "ip link set lo mtu 1500 up"
-    " && ip link add eth0 type veth peer name eth1"
+    " && ip link add eth0 type veth participant name eth1"
     " && ip address add 192.0.2.1/24 dev eth0"
     " && ip link set eth0 up && ip link set eth1 up"
     f" && tc qdisc add dev lo root tbf rate {RATE} burst 16kb latency 400ms"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from avatar_core.testing.audio.meter import Ear
+from avatar_core.testing.audio.meter import AudioMeter
 from avatar_core.testing.audio.tones import hear
 from benchmarks.bench import report
 from benchmarks.bench.listening import Heard
@@ -60,7 +60,7 @@ def test_a_picture_is_paired_with_the_sound_it_belongs_to() -> None:
 
 def test_what_is_said_can_be_found_again() -> None:
     pcm = beeps()
-    ear = Ear(0.02)
+    ear = AudioMeter(0.02)
     ear.add("a", 0.0, pcm, RATE_HZ)
     edges = [edge for span in ear.sounds() for edge in span]
     assert len(edges) == 2 * (len(GAPS_S) + 1)

@@ -16,8 +16,8 @@ from avatar_demo.recording import Recorder
 from livekit import rtc
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
-from avatar_core.contracts.renderer import Picture
-from avatar_core.testing.audio.meter import Ear, Eye
+from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.testing.audio.meter import AudioMeter, Eye
 from avatar_core.testing.flash_renderer import FlashRenderer
 
 BEGIN_S = 5000.0
@@ -34,7 +34,7 @@ class Film(NamedTuple):
     duration_s: float
     times: list[float]
     luma: list[float]
-    ear: Ear
+    ear: AudioMeter
     eye: Eye
 
     def sounds(self) -> list[tuple[float, float]]:
@@ -42,7 +42,7 @@ class Film(NamedTuple):
 
 
 def played(path: Path) -> Film:
-    ear, eye, times, luma = Ear(QUIET_RMS), Eye(), [], []
+    ear, eye, times, luma = AudioMeter(QUIET_RMS), Eye(), [], []
     with av.open(str(path)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
@@ -121,7 +121,7 @@ async def test_a_listener_that_stalls_leaves_no_trace(path: Path) -> None:
 
 async def test_gaps_are_silent_show_the_last_picture_and_then_bars_of_the_level(path: Path) -> None:
     """No picture until 1 s and from 2 s on; no sound from 2 to 3 s, and another voice then."""
-    white = Picture(WIDTH, HEIGHT, b"\xff" * (WIDTH * HEIGHT * 4))
+    white = VideoFrame(WIDTH, HEIGHT, b"\xff" * (WIDTH * HEIGHT * 4))
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(4.0):
             if at_s < 2.0:
@@ -190,7 +190,7 @@ def older(path: Path) -> bytes:
 async def test_the_loop_is_not_blocked_and_nothing_shows_before_the_end(
     path: Path, older: bytes
 ) -> None:
-    picture = Picture(512, 512, b"\x80" * (512 * 512 * 4))
+    picture = VideoFrame(512, 512, b"\x80" * (512 * 512 * 4))
     recorder = Recorder(path)
     loop = asyncio.get_running_loop()
     longest_s = 0.0
@@ -235,7 +235,7 @@ async def test_nothing_heard_and_what_failed_leave_no_film(path: Path) -> None:
 
 async def test_a_fault_of_the_writer_is_told_at_the_end(path: Path) -> None:
     recorder = Recorder(path)
-    wrong: Any = Picture(WIDTH, HEIGHT, b"short")
+    wrong: Any = VideoFrame(WIDTH, HEIGHT, b"short")
     for _, here_s in moments(2.0):
         recorder.see("face", here_s, wrong)
     with pytest.raises(AvatarError, match=r"talk\.mp4 could not be recorded \(ValueError"):

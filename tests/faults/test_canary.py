@@ -131,8 +131,8 @@ def decoding(bring: Bring) -> Bring:
 
 def told(scene: Scene) -> Iterator[BaseException]:
     yield from (event.error for event in scene.told(AvatarFailed))
-    if scene.lifecycle.last_error is not None:
-        yield scene.lifecycle.last_error
+    if scene.controller.last_error is not None:
+        yield scene.controller.last_error
 
 
 async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) -> Search:
@@ -149,10 +149,10 @@ async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) ->
         join_timeout_s=1.0,
         provision_timeout_s=2.0,
     )
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
-    lease = scene.lifecycle.lease
-    for thing in (provider, provider.settings, provider.rest, scene.lifecycle, scene.stage, lease):
+    await scene.controller.start()
+    await scene.controller.settled()
+    lease = scene.controller.lease
+    for thing in (provider, provider.settings, provider.rest, scene.controller, scene.stage, lease):
         search.look(f"repr of {type(thing).__name__}", f"{thing!r} {thing}")
         search.look(f"attributes of {type(thing).__name__}", str(vars(thing) if thing else ""))
     for event in scene.events:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.provisioning.provision import Purchase
+from avatar_core.provisioning.provision import Provisioning
 from tests.long.cancellations import HOWS, every_point
 
 CASES = ("", "reset after create", "worker joins late")
@@ -25,9 +25,9 @@ def test_nothing_stays_open(how: str, kind: SafeRetry, tmp_path: Path) -> None:
 def test_a_purchase_that_is_dropped_would_be_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    async def drop(self: Purchase, creating: object) -> None:
+    async def drop(self: Provisioning, creating: object) -> None:
         return
 
-    monkeypatch.setattr(Purchase, "_abandon", drop)
+    monkeypatch.setattr(Provisioning, "_abandon", drop)
     _, left = every_point("it is closed", SafeRetry.LOOKUP, "", tmp_path)
     assert left

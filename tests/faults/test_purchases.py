@@ -37,7 +37,7 @@ def test_a_retry_after_doubt_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_
     def always(_: object, error: BaseException) -> bool:
         return getattr(error, "retryable", False)
 
-    monkeypatch.setattr(provision.Purchase, "_may_try_again", always)
+    monkeypatch.setattr(provision.Provisioning, "_may_try_again", always)
     monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
     assert "sold" in broken((SafeRetry.NEVER,), folder=tmp_path)
 

@@ -125,7 +125,7 @@ class Microphone:
     async def open(self) -> None:
         """Publish the track; return once the agent listens to it."""
         out = await self._link.publish_audio(FORMAT, name="microphone")
-        await out.heard()
+        await out.wait_for_subscription()
         random = np.random.default_rng(0)
         size = round(FRAME_S * FORMAT.rate_hz)
 

@@ -6,13 +6,13 @@ import asyncio
 from collections import defaultdict
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.testing.audio.meter import QUIET_RMS, Ear
+from avatar_core.testing.audio.meter import QUIET_RMS, AudioMeter
 from avatar_core.testing.flash_renderer import rms_of
 
 LOOK_BACK_S, LOOK_EVERY_S = 0.3, 0.05
 
 
-class Hearing(Ear):
+class LiveAudioMeter(AudioMeter):
     """An ear that can be waited for.
 
     Attributes:

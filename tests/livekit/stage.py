@@ -24,7 +24,7 @@ from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from avatar_core.worker.process import ProcessRecord
 from tests.livekit.entry import settings_of, token
-from tests.livekit.hearing import Hearing
+from tests.livekit.hearing import LiveAudioMeter
 from tests.livekit.turns import RATE_HZ, Counts, Turn, frames
 
 LEAST_SHARE = 0.6
@@ -71,7 +71,7 @@ class Stage:
         self.server = server
         self.room_name = f"law-{secrets.token_hex(4)}"
         self.room = rtc.Room()
-        self.hearing = Hearing()
+        self.hearing = LiveAudioMeter()
         self.avatar = create_avatar(
             chain, livekit=settings_of(server), registry=registry, settings=settings
         )

@@ -114,11 +114,11 @@ async def join(server: DevServer, room_name: str, identity: str) -> rtc.Room:
 
 
 async def test_two_peers_meet(server: DevServer) -> None:
-    """A peer that publishes is announced at once, others up to 3 s late."""
-    first = await join(server, "devserver-two-peers", "first")
+    """A participant that publishes is announced at once, others up to 3 s late."""
+    first = await join(server, "devserver-two-participants", "first")
     heard = asyncio.Event()
     first.on("track_subscribed", lambda *_: heard.set())
-    second = await join(server, "devserver-two-peers", "second")
+    second = await join(server, "devserver-two-participants", "second")
     source = rtc.AudioSource(48_000, 1)
     try:
         track = rtc.LocalAudioTrack.create_audio_track("voice", source)

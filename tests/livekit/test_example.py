@@ -17,7 +17,7 @@ from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
 from tests.livekit.gateway import Gateway
-from tests.livekit.hearing import Hearing
+from tests.livekit.hearing import LiveAudioMeter
 from tests.support.agentserver import agent_server
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
@@ -45,7 +45,7 @@ def example(
 
 
 async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> None:
-    hearing, room = Hearing(), f"example-{secrets.token_hex(4)}"
+    hearing, room = LiveAudioMeter(), f"example-{secrets.token_hex(4)}"
     async with (
         asyncio.timeout(TEST_S),
         Gateway(WORDS).serving() as gateway,
@@ -55,9 +55,13 @@ async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> 
         try:
             await hearing.word(WORDS[-1])
             await hearing.silence(0.3)
-            peers = listener.link.room.remote_participants
-            (avatar,) = [peer for peer in peers.values() if PUBLISH_ON_BEHALF in peer.attributes]
-            assert avatar.attributes[PUBLISH_ON_BEHALF] in peers
+            participants = listener.link.room.remote_participants
+            (avatar,) = [
+                participant
+                for participant in participants.values()
+                if PUBLISH_ON_BEHALF in participant.attributes
+            ]
+            assert avatar.attributes[PUBLISH_ON_BEHALF] in participants
             assert {word.track for word in hearing.words()} <= set(avatar.track_publications)
             assert listener.pictures > 0
         finally:

@@ -108,7 +108,7 @@ async def cancelled_at(
         await asyncio.wait(closings)
         reached = turn <= stepper.disarm()
     if how == "its caller is cancelled":
-        await scene.lifecycle.settled()
+        await scene.controller.settled()
     close()
     await asyncio.gather(*closings, return_exceptions=True)
     await scene.agent.aclose()
@@ -124,8 +124,8 @@ async def cancelled_at(
 
 
 async def _start(scene: Scene) -> None:
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
 
 
 def every_point(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import Change
+from avatar_core.contracts.link import RoomEvent
 from avatar_core.rtc.link import join
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
@@ -75,7 +75,7 @@ async def bring(session: VendorSession, _: Scenario) -> Mapping[str, Any]:
         await out.wait()
         await link.aclose()
 
-    link.watch(lambda change, _: out.set() if change is Change.DISCONNECTED else None)
+    link.watch(lambda event, _: out.set() if event is RoomEvent.DISCONNECTED else None)
     return tasks.keep(asyncio.create_task(stay(), name="worker that is silent"), out)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 
 MOST_OPEN = 20
 KILL_EVERY_S, LOOK_EVERY_S = 0.2, 0.02
@@ -29,15 +29,17 @@ KILL_EVERY_S, LOOK_EVERY_S = 0.2, 0.02
 def work(folder: Path, journal: Path) -> None:
     """Buy and end, for ever."""
     ledger, dice = Ledger(folder), random.Random(os.getpid())
-    held: list[Entry] = []
+    held: list[LedgerEntry] = []
     number = 0
     with journal.open("a", buffering=1) as note:
         while True:
             if len(held) < MOST_OPEN and dice.random() < 0.6:
                 number += 1
                 key = f"{os.getpid()}-{number}"
-                asked = Entry.asked("acme", key, "room", f"avatar-{key}")
-                bought = asked.of(ProvisionedAvatar(session_id=f"s-{key}", identity=asked.identity))
+                asked = LedgerEntry.pending("acme", key, "room", f"avatar-{key}")
+                bought = asked.with_session(
+                    ProvisionedAvatar(session_id=f"s-{key}", identity=asked.identity)
+                )
                 note.write(f"writing {bought.name}\n")
                 ledger.write(asked)
                 ledger.write(bought)

@@ -53,10 +53,10 @@ async def overheads(times: int, folder: Path) -> list[float]:
             scene = Scene(room, provider, ledger=folder / str(number))
             await asyncio.sleep(0.0 if number else BETWEEN_S)
             began = time.perf_counter()
-            await scene.lifecycle.start()
+            await scene.controller.start()
             took_s = time.perf_counter() - began
             found.append(1000 * (took_s - vendor.took_s))
-            await scene.lifecycle.settled()
+            await scene.controller.settled()
             await scene.close()
         await vendor.aclose()
     return found

@@ -67,14 +67,14 @@ async def start_and_end(
     for fault in faults:
         vendor.fail(fault)
     scene = Scene(room, acme(kind, vendor.transport), ledger=folder)
-    starting = asyncio.create_task(scene.lifecycle.start())
+    starting = asyncio.create_task(scene.controller.start())
     if dice.random() < 0.3:
         await asyncio.sleep(dice.uniform(0.0, 3.0))  # closed in the middle of it
     else:
         await starting
-        lease = await scene.lifecycle.settled()
+        lease = await scene.controller.settled()
         await asyncio.sleep(dice.uniform(0.0, 10.0) if lease else MOST_S + 5.0)
-    live = scene.lifecycle.lease is not None
+    live = scene.controller.lease is not None
     await scene.close()
     await scene.agent.aclose()
     await asyncio.gather(starting, return_exceptions=True)
@@ -86,7 +86,7 @@ async def start_and_end(
         open=len(account.alive),
         written=sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
         live=live,
-        error=scene.lifecycle.last_error,
+        error=scene.controller.last_error,
     )
     await vendor.aclose()
     return result

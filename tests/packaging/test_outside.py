@@ -15,7 +15,7 @@ from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
-from tests.livekit.hearing import Hearing
+from tests.livekit.hearing import LiveAudioMeter
 from tests.packaging.conftest import ROOT, CleanEnvironment, uv
 
 PROGRAMS = Path(__file__).with_name("outside")
@@ -103,7 +103,7 @@ class Sight:
 @pytest.mark.livekit
 @pytest.mark.alone
 async def test_it_speaks_in_a_real_room(clean: CleanEnvironment, server: DevServer) -> None:
-    room, hearing, sight = f"outside-{secrets.token_hex(4)}", Hearing(), Sight()
+    room, hearing, sight = f"outside-{secrets.token_hex(4)}", LiveAudioMeter(), Sight()
     listener = await Listener.join(server.url, token(server, room, "user"), hearing.add, sight.see)
     agent = await asyncio.create_subprocess_exec(
         *clean.command(PROGRAMS / "in_room.py", room, *WORDS),

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from livekit import api, rtc
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import Change, Peer, RoomLink
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
 from avatar_core.rtc.link import RtcLink, join
 from avatar_core.testing.clock import run
 from avatar_core.testing.room.link import MemoryLink
@@ -123,32 +123,32 @@ class Watch:
     def __init__(self, link: RoomLink) -> None:
         self._link = link
         self._news = asyncio.Event()
-        self.changes: list[tuple[Change, Peer | None]] = []
+        self.changes: list[tuple[RoomEvent, RemoteParticipant | None]] = []
         self._leave = link.watch(self._note)
 
-    def _note(self, change: Change, peer: Peer | None) -> None:
-        self.changes.append((change, peer))
+    def _note(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        self.changes.append((event, participant))
         self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until it holds; looked at after each change."""
+        """Wait until it holds; looked at after each event."""
         while not condition():
             await self._news.wait()
             self._news.clear()
 
-    def told(self, change: Change) -> list[Peer | None]:
-        """The peers of one kind of change."""
-        return [peer for told, peer in self.changes if told is change]
+    def told(self, event: RoomEvent) -> list[RemoteParticipant | None]:
+        """The participants of one kind of event."""
+        return [participant for told, participant in self.changes if told is event]
 
-    async def sees(self, identity: str, *tracks: str) -> Peer:
-        """Wait until a peer is there with these tracks."""
+    async def sees(self, identity: str, *tracks: str) -> RemoteParticipant:
+        """Wait until a participant is there with these tracks."""
         await self.until(
             lambda: (
-                identity in self._link.peers()
-                and set(tracks) <= self._link.peers()[identity].tracks
+                identity in self._link.remote_participants()
+                and set(tracks) <= self._link.remote_participants()[identity].tracks
             )
         )
-        return self._link.peers()[identity]
+        return self._link.remote_participants()[identity]
 
 
 async def two(rooms: Rooms) -> tuple[RoomLink, RoomLink]:

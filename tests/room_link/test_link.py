@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import QUEUE_S, Change
+from avatar_core.contracts.link import QUEUE_S, RoomEvent
 from tests.room_link.rooms import FORMAT, Body, Rooms, Watch, two
 
 FRAME = b"\1\0" * 480
@@ -18,8 +18,8 @@ FRAME = b"\1\0" * 480
 def test_peers_have_sids_attributes_kinds_and_tracks(both: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
         here, there = await two(rooms)
-        blue = here.peers()["there"]
-        agent = there.peers()["here"]
+        blue = here.remote_participants()["there"]
+        agent = there.remote_participants()["here"]
         assert (blue.identity, blue.attributes["colour"], blue.is_agent) == ("there", "blue", False)
         assert agent.is_agent
         assert blue.sid.startswith("PA_")
@@ -35,7 +35,7 @@ def test_who_was_there_is_seen_at_once(both: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
         await rooms.join("early")
         late = await rooms.join("late")
-        assert "early" in late.peers()
+        assert "early" in late.remote_participants()
 
     both(body)
 
@@ -54,10 +54,10 @@ def test_who_leaves_is_gone_and_may_come_back_as_somebody_new(both: Callable[[Bo
     async def body(rooms: Rooms) -> None:
         here, there = await two(rooms)
         watch = Watch(here)
-        former = here.peers()["there"]
+        former = here.remote_participants()["there"]
         await there.aclose()
-        await watch.until(lambda: bool(watch.told(Change.LEFT)))
-        assert "there" not in here.peers()
+        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
+        assert "there" not in here.remote_participants()
         assert not there.connected
         again = await rooms.join("there")
         await again.publish_audio(FORMAT, name="voice")
@@ -71,9 +71,11 @@ def test_who_is_removed_is_told_and_can_do_nothing_more(both: Callable[[Body], N
         here, there = await two(rooms)
         watch, back = Watch(here), Watch(there)
         await rooms.kick("there")
-        await back.until(lambda: bool(back.told(Change.DISCONNECTED)))
-        await watch.until(lambda: bool(watch.told(Change.LEFT)))
-        assert [peer.gone for peer in watch.told(Change.LEFT) if peer] == [True]
+        await back.until(lambda: bool(back.told(RoomEvent.DISCONNECTED)))
+        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
+        assert [
+            participant.left_for_good for participant in watch.told(RoomEvent.LEFT) if participant
+        ] == [True]
         with pytest.raises(RoomError):
             await there.send("topic", b"x", to=["here"])
         with pytest.raises(RoomError):
@@ -89,7 +91,7 @@ def test_tracks_come_and_go(both: Callable[[Body], None]) -> None:
         video = await there.publish_video(64, 64, 25, name="face")
         await watch.sees("there", "audio", "video")
         await video.remove()
-        await watch.until(lambda: "video" not in here.peers()["there"].tracks)
+        await watch.until(lambda: "video" not in here.remote_participants()["there"].tracks)
         await video.remove()
 
     both(body)
@@ -163,8 +165,8 @@ def test_the_dispatcher_keeps_callers_apart(both: Callable[[Body], None]) -> Non
         here, there = await two(rooms)
         other = await rooms.join("other")
         await Watch(there).sees("here")
-        leave = there.dispatcher.rpc("ask", "here", lambda *_: "for here")
-        leave_other = there.dispatcher.rpc("ask", "other", lambda *_: "for other")
+        leave = there.router.rpc("ask", "here", lambda *_: "for here")
+        leave_other = there.router.rpc("ask", "other", lambda *_: "for other")
         assert await here.call("there", "ask", "", timeout_s=5) == "for here"
         assert await other.call("there", "ask", "", timeout_s=5) == "for other"
         leave()

@@ -63,6 +63,11 @@ def test_a_track_nobody_waited_for_is_taken_back(server: DevServer) -> None:
             await publishing
         assert await gone.get() == "voice"
         await here.publish_video(64, 64, fps=25, name="face")
-        await watch.until(lambda: [peer.tracks for peer in there.peers().values()] == [{"video"}])
+        await watch.until(
+            lambda: (
+                [participant.tracks for participant in there.remote_participants().values()]
+                == [{"video"}]
+            )
+        )
 
     on_the_server(body, server)

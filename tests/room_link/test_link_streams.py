@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import Change, RoomLink, StreamReader
+from avatar_core.contracts.link import RoomEvent, RoomLink, StreamReader
 from tests.room_link.rooms import Body, Rooms, Watch, two
 
 
@@ -111,12 +111,12 @@ def test_a_full_reconnect_keeps_sids_and_breaks_streams(both: Callable[[Body], N
         writer = await here.open_stream("topic", to=["there"], attributes={})
         await writer.write(b"begun")
         _, reader = await inbox.next()
-        watch, sid = Watch(here), here.peers()["there"].sid
+        watch, sid = Watch(here), here.remote_participants()["there"].sid
         await rooms.reconnect(here)
-        await watch.until(lambda: bool(watch.told(Change.RECONNECTED)))
+        await watch.until(lambda: bool(watch.told(RoomEvent.RECONNECTED)))
         assert (await watch.sees("there")).sid == sid
-        changes = [change for change, _ in watch.changes]
-        assert changes.index(Change.RECONNECTING) < changes.index(Change.RECONNECTED)
+        changes = [event for event, _ in watch.changes]
+        assert changes.index(RoomEvent.RECONNECTING) < changes.index(RoomEvent.RECONNECTED)
         with pytest.raises(RoomError):
             assert [piece async for piece in reader] == []
         assert await here.call("there", "still", "", timeout_s=5) == "there"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import Change, RoomLink
+from avatar_core.contracts.link import RoomEvent, RoomLink
 from avatar_core.testing.server import DevServer
 from tests.room_link.rooms import FORMAT, Body, Rooms, Watch, on_the_server
 
@@ -34,11 +34,13 @@ def test_who_was_there_already_joins_nobody_when_it_publishes(
         late = await rooms.join("late")
         watch = Watch(late)
         await early.publish_audio(FORMAT, name="voice")
-        await watch.until(lambda: bool(watch.told(Change.TRACKS)))
+        await watch.until(lambda: bool(watch.told(RoomEvent.TRACKS)))
         await watch.sees("early", "audio")
-        assert watch.told(Change.JOINED) == []
-        assert [peer.identity for peer in watch.told(Change.TRACKS) if peer] == ["early"]
-        assert "late" not in early.peers(), "it publishes nothing"
+        assert watch.told(RoomEvent.JOINED) == []
+        assert [
+            participant.identity for participant in watch.told(RoomEvent.TRACKS) if participant
+        ] == ["early"]
+        assert "late" not in early.remote_participants(), "it publishes nothing"
 
     both(body)
 
@@ -49,8 +51,8 @@ def test_who_comes_later_joins_and_then_has_tracks(both: Callable[[Body], None])
         watch = Watch(early)
         late = await rooms.join("late")
         await late.publish_audio(FORMAT, name="voice")
-        await watch.until(lambda: bool(watch.told(Change.TRACKS)))
-        assert [change for change, _ in watch.changes] == [Change.JOINED, Change.TRACKS]
+        await watch.until(lambda: bool(watch.told(RoomEvent.TRACKS)))
+        assert [event for event, _ in watch.changes] == [RoomEvent.JOINED, RoomEvent.TRACKS]
 
     both(body)
 
@@ -60,10 +62,12 @@ def test_who_leaves_by_itself_is_told_nothing(both: Callable[[Body], None]) -> N
         here, there = await published(rooms, "here", "there")
         watch, back = Watch(here), Watch(there)
         await there.aclose()
-        await watch.until(lambda: bool(watch.told(Change.LEFT)))
-        assert [peer.gone for peer in watch.told(Change.LEFT) if peer] == [True]
+        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
+        assert [
+            participant.left_for_good for participant in watch.told(RoomEvent.LEFT) if participant
+        ] == [True]
         assert back.changes == []
-        assert there.peers() == {} or not there.connected
+        assert there.remote_participants() == {} or not there.connected
         with pytest.raises(RoomError):
             await there.publish_audio(FORMAT, name="more")
 
@@ -75,17 +79,23 @@ def test_who_reconnects_is_away_for_the_others(both: Callable[[Body], None]) -> 
         here, there, _ = await published(rooms, "here", "there", "other")
         watch, back = Watch(here), Watch(there)
         seen: list[bool] = []
-        here.watch(lambda change, _: seen.append("there" in here.peers()))
+        here.watch(lambda event, _: seen.append("there" in here.remote_participants()))
         await rooms.reconnect(there)
-        await watch.until(lambda: bool(watch.told(Change.LEFT)))
-        await watch.until(lambda: bool(watch.told(Change.JOINED)))
-        await back.until(lambda: bool(back.told(Change.RECONNECTED)))
-        left = [change for change, _ in watch.changes].index(Change.LEFT)
+        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
+        await watch.until(lambda: bool(watch.told(RoomEvent.JOINED)))
+        await back.until(lambda: bool(back.told(RoomEvent.RECONNECTED)))
+        left = [event for event, _ in watch.changes].index(RoomEvent.LEFT)
         assert seen[left] is False
-        assert "there" in here.peers()
-        assert {peer.identity for peer in watch.told(Change.LEFT) if peer} == {"there"}
-        assert {peer.identity for peer in back.told(Change.LEFT) if peer} == {"here", "other"}
-        assert not any(peer.gone for peer in back.told(Change.LEFT) if peer)
+        assert "there" in here.remote_participants()
+        assert {
+            participant.identity for participant in watch.told(RoomEvent.LEFT) if participant
+        } == {"there"}
+        assert {
+            participant.identity for participant in back.told(RoomEvent.LEFT) if participant
+        } == {"here", "other"}
+        assert not any(
+            participant.left_for_good for participant in back.told(RoomEvent.LEFT) if participant
+        )
 
     both(body)
 
@@ -96,10 +106,10 @@ def test_a_server_knows_who_reconnected_under_a_new_sid(server: DevServer) -> No
 
     async def body(rooms: Rooms) -> None:
         here, there = await published(rooms, "here", "there")
-        watch, sid = Watch(here), here.peers()["there"].sid
+        watch, sid = Watch(here), here.remote_participants()["there"].sid
         await rooms.reconnect(there)
-        await watch.until(lambda: bool(watch.told(Change.JOINED)))
-        assert here.peers()["there"].sid != sid
+        await watch.until(lambda: bool(watch.told(RoomEvent.JOINED)))
+        assert here.remote_participants()["there"].sid != sid
 
     on_the_server(body, server)
 
@@ -116,7 +126,7 @@ def test_what_is_sent_to_who_is_gone_is_lost_without_an_error(
         writer = await here.open_stream("topic", to=["there"], attributes={})
         watch = Watch(here)
         await there.aclose()
-        await watch.until(lambda: bool(watch.told(Change.LEFT)))
+        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
         await here.send("topic", b"x", to=["there"])
         await writer.write(b"x")
         await writer.aclose()

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.errors import AvatarError, RoadLostError
+from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.failover.health import Supervisor
+from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.player import Player
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now
@@ -51,20 +51,20 @@ class Watched:
         self.avatar = self.room.join("avatar")
         self.agent = self.room.join("agent")
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.road = SimpleNamespace(tracker=self.pulse)
+        self.transport = SimpleNamespace(tracker=self.pulse)
         record = ProvisionedAvatar(
             session_id="s", identity="avatar", audio_identity=self.audio_identity
         )
         lease: Any = SimpleNamespace(
             ctx=SimpleNamespace(link=self.agent),
             avatar=record,
-            road=self.road,
+            transport=self.transport,
             provider=SimpleNamespace(name="p"),
             gone=self._gone,
         )
         if self.left_first:
             self.room.remove("avatar")
-        self.supervisor = Supervisor(lease, cast(Player, self), self._lose)
+        self.health = HealthCheck(lease, cast(Player, self), self._lose)
         self.beating = asyncio.create_task(self.pulse.run())
 
     @classmethod
@@ -85,15 +85,15 @@ class Watched:
         return await asyncio.shield(self.gone)
 
     def _lose(self, error: AvatarError) -> None:
-        assert isinstance(error, RoadLostError)
+        assert isinstance(error, AvatarLostError)
         self.verdicts.append((now(), str(error)))
 
-    def restart(self, road: object) -> None:
-        assert road is self.road
+    def restart(self, transport: object) -> None:
+        assert transport is self.transport
         self.restarts += 1
 
     def speak(self, pushed_s: float = 10.0) -> Take:
-        """A take is on the road, and nothing of it was heard yet."""
+        """A take is on the transport, and nothing of it was heard yet."""
         self.take = Take(1, FORMAT)
         self.take.pushed_s = pushed_s
         return self.take
@@ -106,7 +106,7 @@ class Watched:
             self.take.report(self.take.position_s + 0.1)
 
     async def close(self) -> None:
-        self.supervisor.close()
+        self.health.close()
         self.beating.cancel()
         await asyncio.sleep(0)
         assert self.agent.subscriptions == set()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from avatar_core.cli import app
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 from tests.support.plugins import FakeSite, provider_source
 
 WIDE = {"COLUMNS": "200"}
@@ -58,8 +58,8 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     return Ledger(tmp_path / "ledger")
 
 
-def left_behind(ledger: Ledger, provider: str, *, dead: bool = True) -> Entry:
-    entry = Entry.asked(provider, f"key of {provider}", "a room", f"{provider}-avatar-1")
+def left_behind(ledger: Ledger, provider: str, *, dead: bool = True) -> LedgerEntry:
+    entry = LedgerEntry.pending(provider, f"key of {provider}", "a room", f"{provider}-avatar-1")
     state = {"process": {"pid": 1, "started": 0.0, "nonce": "no such worker"}}
     entry = replace(entry, session_id=f"{provider}-1", state=state)
     entry = replace(entry, started=entry.started - 60) if dead else entry
@@ -77,7 +77,7 @@ def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
     assert len(ledger.entries()) == 2
     code, said = avatar("reap", "--json")
     assert code == 0
-    assert {fate["provider"]: fate["verdict"] for fate in json.loads(said)} == {
+    assert {result["provider"]: result["status"] for result in json.loads(said)} == {
         "mock": "ended",
         "local": "alive",
     }
@@ -100,8 +100,11 @@ def test_reap_asks_for_the_room_only_where_it_needs_it(
     entry = replace(left_behind(ledger, "mock"), session_id="")
     ledger.write(entry)
     told = json.loads(avatar("reap", "--json")[1])
-    assert {fate["session"]: fate["verdict"] for fate in told} == {"mock-1": "ended", None: "kept"}
-    (kept,) = [fate for fate in told if fate["verdict"] == "kept"]
+    assert {result["session"]: result["status"] for result in told} == {
+        "mock-1": "ended",
+        None: "kept",
+    }
+    (kept,) = [result for result in told if result["status"] == "kept"]
     assert "LIVEKIT_URL" in kept["why"]
 
 

@@ -1,4 +1,4 @@
-"""The lifecycle in virtual time: down the chain, never mute, and all that is bought is ended."""
+"""The controller in virtual time: down the chain, never mute, and all that is bought is ended."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from avatar_core.contracts.errors import (
     AuthError,
     AvatarError,
+    AvatarLostError,
     CapacityError,
     JoinTimeoutError,
     PaymentError,
     ProtocolError,
     RejectedError,
-    RoadLostError,
     UnavailableError,
     WorkerError,
 )
@@ -42,8 +42,8 @@ ERRORS = [
 async def test_a_speech_is_heard_from_the_avatar_and_nobody_else(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    lease = await scene.lifecycle.settled()
+    await scene.controller.start()
+    lease = await scene.controller.settled()
     assert lease is not None
     position_s, interrupted = await scene.say(3.0)
     assert (position_s, interrupted) == (pytest.approx(3.0), False)
@@ -51,7 +51,7 @@ async def test_a_speech_is_heard_from_the_avatar_and_nobody_else(room: MemoryRoo
     assert room.recording.seconds(AGENT) == 0
     await scene.close()
     assert released_once(vendor)
-    assert scene.lifecycle.state is AvatarState.CLOSED
+    assert scene.controller.state is AvatarState.CLOSED
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
@@ -59,11 +59,11 @@ async def test_a_fault_moves_down_the_chain(room: MemoryRoom, error: AvatarError
     first, second = Vendor(room, "a"), Vendor(room, "b")
     first.fails = error
     scene = Scene(room, first, second)
-    await scene.lifecycle.start()
-    lease = await scene.lifecycle.settled()
+    await scene.controller.start()
+    lease = await scene.controller.settled()
     assert lease is not None
     assert lease.provider is second
-    assert scene.lifecycle.last_error is error
+    assert scene.controller.last_error is error
     assert [failed.error for failed in scene.told(AvatarFailed)] == [error]
     assert [joined.provider for joined in scene.told(AvatarJoined)] == ["b"]
     await scene.close()
@@ -76,10 +76,10 @@ async def test_a_raw_exception_becomes_an_error_of_ours(room: MemoryRoom) -> Non
     vendor.fails = KeyError("token")
     vendor.claims_first = True
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    assert await scene.lifecycle.settled() is None
-    assert isinstance(scene.lifecycle.last_error, ProtocolError)
-    assert scene.lifecycle.state is AvatarState.VOICE
+    await scene.controller.start()
+    assert await scene.controller.settled() is None
+    assert isinstance(scene.controller.last_error, ProtocolError)
+    assert scene.controller.state is AvatarState.VOICE
     assert released_once(vendor)
     assert await scene.say(1.0) == (pytest.approx(1.0), False)
     assert room.recording.seconds(AGENT) == pytest.approx(1.0, abs=0.02)
@@ -90,10 +90,10 @@ async def test_a_provision_that_hangs_has_a_deadline_and_is_released(room: Memor
     vendor = Vendor(room)
     vendor.provision_s, vendor.claims_first = 1e6, True
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     assert now() == pytest.approx(20.0, abs=0.1)
-    assert isinstance(scene.lifecycle.last_error, UnavailableError)
-    await scene.lifecycle.settled()
+    assert isinstance(scene.controller.last_error, UnavailableError)
+    await scene.controller.settled()
     assert released_once(vendor)
     assert len(vendor.bought) == 1
     await scene.close()
@@ -103,11 +103,11 @@ async def test_an_avatar_that_never_joins_is_released(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     vendor.joins = False
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     assert now() < 1.0
-    assert await scene.lifecycle.settled() is None
+    assert await scene.controller.settled() is None
     assert now() == pytest.approx(30.1, abs=0.1)
-    assert isinstance(scene.lifecycle.last_error, JoinTimeoutError)
+    assert isinstance(scene.controller.last_error, JoinTimeoutError)
     await scene.close()
     assert released_once(vendor)
 
@@ -116,13 +116,13 @@ async def test_a_session_that_ends_while_joining_is_not_waited_for(room: MemoryR
     vendor = Vendor(room)
     vendor.joins = False
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     await scene.until(lambda: vendor.ended is not None, 1.0)
     assert vendor.ended is not None
     vendor.ended.set_result("out of credit")
-    assert await scene.lifecycle.settled() is None
+    assert await scene.controller.settled() is None
     assert now() < 1.0
-    assert "out of credit" in str(scene.lifecycle.last_error)
+    assert "out of credit" in str(scene.controller.last_error)
     await scene.close()
     assert released_once(vendor)
 
@@ -137,7 +137,7 @@ async def test_a_greeting_is_held_once_and_not_for_ever(
         audio=vendor.capabilities.audio, expected_join_s=expected_s
     )
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     asked_at = now()
     first = scene.begin(1.0)
     await scene.until(lambda: bool(room.recording.runs), 15.0)
@@ -146,7 +146,7 @@ async def test_a_greeting_is_held_once_and_not_for_ever(
     again_at = now()
     assert await scene.say(1.0) == (pytest.approx(1.0), False)
     assert now() - again_at < 1.3, "held twice"
-    await scene.lifecycle.settled()
+    await scene.controller.settled()
     await scene.say(1.0)
     assert [provider for provider, _ in scene.takes] == ["voice", "voice", "vendor"]
     await scene.close()
@@ -156,8 +156,8 @@ async def test_the_voice_is_at_once_and_gone_when_the_next_avatar_speaks(room: M
     first, second = Vendor(room, "a"), Vendor(room, "b")
     second.provision_s = 2.0
     scene = Scene(room, first, second)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     speaking = scene.begin(4.0)
     await asyncio.sleep(1.5)
     crashed_at = now()
@@ -167,8 +167,8 @@ async def test_the_voice_is_at_once_and_gone_when_the_next_avatar_speaks(room: M
     assert await speaking == (pytest.approx(4.0), False)
     assert scene.takes == [("a", "lost"), ("voice", "done")]
     assert 4.0 <= room.recording.seconds() <= 4.0 + 0.75
-    assert isinstance(scene.lifecycle.last_error, RoadLostError)
-    lease = await scene.lifecycle.settled()
+    assert isinstance(scene.controller.last_error, AvatarLostError)
+    lease = await scene.controller.settled()
     assert lease is not None
     assert lease.provider is second
     await scene.say(1.0)
@@ -182,12 +182,12 @@ async def test_the_voice_is_at_once_and_gone_when_the_next_avatar_speaks(room: M
 async def test_the_providers_word_is_enough(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     assert vendor.ended is not None
     vendor.ended.set_result("the session expired")
-    await scene.until(lambda: scene.lifecycle.state is AvatarState.VOICE, 1.0)
-    assert "the session expired" in str(scene.lifecycle.last_error)
+    await scene.until(lambda: scene.controller.state is AvatarState.VOICE, 1.0)
+    assert "the session expired" in str(scene.controller.last_error)
     await scene.close()
     assert released_once(vendor)
 
@@ -195,12 +195,12 @@ async def test_the_providers_word_is_enough(room: MemoryRoom) -> None:
 async def test_who_leaves_is_missed_at_once(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    lease = await scene.lifecycle.settled()
+    await scene.controller.start()
+    lease = await scene.controller.settled()
     assert lease is not None
     left_at = now()
     room.remove(lease.avatar.identity)
-    await scene.until(lambda: scene.lifecycle.state is AvatarState.VOICE, 3.0)
+    await scene.until(lambda: scene.controller.state is AvatarState.VOICE, 3.0)
     assert now() - left_at < 0.1
     await scene.close()
     assert released_once(vendor)
@@ -209,8 +209,8 @@ async def test_who_leaves_is_missed_at_once(room: MemoryRoom) -> None:
 async def test_a_reconnect_of_the_agent_is_no_loss(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     speaking = scene.begin(3.0)
     await asyncio.sleep(1.0)
     room.reconnect(AGENT)
@@ -224,9 +224,9 @@ async def test_a_reconnect_of_the_agent_is_no_loss(room: MemoryRoom) -> None:
 
 async def test_where_nobody_can_speak_the_speech_ends(room: MemoryRoom) -> None:
     scene = Scene(room)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     room.remove(AGENT)
-    scene.lifecycle._voice.road = None  # the track went with the room
+    scene.controller._voice.transport = None  # the track went with the room
     position_s, interrupted = await scene.say(1.0)
     assert (position_s, interrupted) == (0.0, True)
     assert len(scene.unspoken) == 1

@@ -18,7 +18,7 @@ async def test_closing_while_it_provisions_ends_what_was_claimed(room: MemoryRoo
     vendor = Vendor(room)
     vendor.provision_s, vendor.claims_first = 10.0, True
     scene = Scene(room, vendor)
-    starting = asyncio.create_task(scene.lifecycle.start())
+    starting = asyncio.create_task(scene.controller.start())
     await asyncio.sleep(1.0)
     await scene.close()
     await starting
@@ -30,7 +30,7 @@ async def test_closing_while_it_joins_ends_it(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     vendor.join_s = 10.0
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     await scene.close()
     assert released_once(vendor)
 
@@ -39,8 +39,8 @@ async def test_a_release_that_hangs_is_bounded(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     vendor.release_s = 60.0
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     closing_at = now()
     await scene.close()
     assert now() - closing_at <= 4.1
@@ -60,8 +60,8 @@ async def test_a_provider_lets_go_of_its_connections_last(room: MemoryRoom, hang
 
     vendor = Pooling(room)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     closing_at = now()
     await scene.close()
     assert vendor.ends == vendor.bought
@@ -73,7 +73,7 @@ async def test_closing_does_not_wait_for_a_voice(room: MemoryRoom, hangs: bool) 
     scene = Scene(room)
     tap = Tap(scene.agent)
     tap.hang = {"audio"} if hangs else set()
-    await scene.lifecycle.start()
+    await scene.controller.start()
     over = scene.begin(1.0)
     await asyncio.sleep(0.3)
     closing_at = now()
@@ -85,8 +85,8 @@ async def test_closing_does_not_wait_for_a_voice(room: MemoryRoom, hangs: bool) 
 
 async def test_nothing_is_published_after_the_end(room: MemoryRoom) -> None:
     scene = Scene(room)
-    await scene.lifecycle.start()
-    await scene.lifecycle.aclose("the test is over")
+    await scene.controller.start()
+    await scene.controller.aclose("the test is over")
     assert await scene.say(1.0) == (0.0, True)
     assert tracks_of_the_agent(room) == set()
     await scene.close()
@@ -95,6 +95,6 @@ async def test_nothing_is_published_after_the_end(room: MemoryRoom) -> None:
 async def test_closing_twice_is_closing_once(room: MemoryRoom) -> None:
     vendor = Vendor(room)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     await asyncio.gather(scene.close(), scene.close())
     assert released_once(vendor)

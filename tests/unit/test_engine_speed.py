@@ -9,8 +9,8 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import Take
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
-from avatar_core.playback.transport import Road
-from avatar_core.testing.fake_transport import MONO, FakeRoad, speech
+from avatar_core.playback.transport import Transport
+from avatar_core.testing.fake_transport import MONO, FakeTransport, speech
 from avatar_core.testing.virtual import Timeline, now, run
 
 SEGMENTS, SEGMENT_S = 360, 10.0
@@ -38,21 +38,21 @@ class Counting:
         if self.left == 0:
             self.over.set()
 
-    def unspeakable(self, segment: Segment, error: AvatarError) -> None:
+    def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
         raise error
 
-    def take_over(self, segment: Segment, take: Take, road: Road) -> None:
+    def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
         """Nothing to do."""
 
 
 class OneRoad:
-    def __init__(self, road: Road) -> None:
-        self._road = road
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
-    async def at_start(self) -> Road:
-        return self._road
+    async def at_start(self) -> Transport:
+        return self._transport
 
-    async def after_loss(self) -> Road:
+    async def after_loss(self) -> Transport:
         raise AssertionError
 
 
@@ -60,7 +60,7 @@ def test_an_hour_of_speech() -> None:
     async def speak() -> None:
         listener = Counting(SEGMENTS)
         player = Player(listener)
-        player.use(OneRoad(FakeRoad("avatar", Timeline(), report_s=0.1).road))
+        player.use(OneRoad(FakeTransport("avatar", Timeline(), report_s=0.1).transport))
         pcm = speech(SEGMENT_S)
         for _ in range(SEGMENTS):
             player.push(pcm, MONO)

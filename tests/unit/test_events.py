@@ -63,13 +63,15 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
     assert len(named) > 10
 
 
-@pytest.mark.parametrize("name", ["started", "progressed", "finished", "take_over", "unspeakable"])
+@pytest.mark.parametrize(
+    "name", ["started", "progressed", "finished", "on_take_finished", "on_unplayable"]
+)
 @errors
 @virtual
 async def test_a_player_goes_on_whatever_it_is_answered(
     name: str, error: type[BaseException]
 ) -> None:
-    world = World(has_voice=name != "unspeakable")
+    world = World(has_voice=name != "on_unplayable")
     tell = getattr(world.ear, name)
 
     def told(*args: Any) -> None:
@@ -80,11 +82,11 @@ async def test_a_player_goes_on_whatever_it_is_answered(
     world.say(1.0)
     world.say(1.0)
     await asyncio.sleep(0.3)
-    if name == "unspeakable":
+    if name == "on_unplayable":
         world.lose(error=lost())
     await world.finished(2, within_s=3.0)
     assert world.ear.finished_ids == [1, 2]
-    if name != "unspeakable":
+    if name != "on_unplayable":
         world.check_whole(1)
         world.check_whole(2)
     await world.aclose()

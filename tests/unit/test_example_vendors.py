@@ -113,8 +113,8 @@ async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
     settings = anam.AnamSettings.load(api_key="key-1", avatar_id="face-1")
     provider = type("P", (anam.AnamProvider,), {"transport": vendor.transport})(settings)
     scene = Scene(room, provider)
-    await scene.lifecycle.start()
-    lease = await scene.lifecycle.settled()
+    await scene.controller.start()
+    lease = await scene.controller.settled()
     assert lease is not None
     (session,) = vendor.account.sessions
     assert vendor.bodies == [
@@ -152,9 +152,9 @@ async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
         settings
     )
     scene = Scene(room, provider)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     assert await scene.say(1.0) == (pytest.approx(1.0), False)  # by voice, 8 s later
-    lease = await scene.lifecycle.settled()
+    lease = await scene.controller.settled()
     assert lease is not None
     (joined,) = scene.told(AvatarJoined)
     assert joined.join_s == pytest.approx(120.0, abs=0.5)

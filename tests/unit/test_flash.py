@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.testing.flash_renderer import FlashRenderer, rms_of
 
 
@@ -13,7 +13,7 @@ def tone(amplitude: float, rate_hz: int = 24_000, duration_s: float = 0.04) -> b
     return np.rint(amplitude * 32767 * np.sin(2 * np.pi * 440 * at_s)).astype("<i2").tobytes()
 
 
-def luma(picture: Picture) -> float:
+def luma(picture: VideoFrame) -> float:
     assert len(picture.rgba) == picture.width * picture.height * 4
     pixels = np.frombuffer(picture.rgba, np.uint8).reshape(picture.height, picture.width, 4)
     assert (pixels[..., 3] == 255).all()

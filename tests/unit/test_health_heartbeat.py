@@ -1,4 +1,4 @@
-"""The supervisor in virtual time: who is silent, and who only waits."""
+"""The health in virtual time: who is silent, and who only waits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from avatar_core.contracts.link import Change
+from avatar_core.contracts.link import RoomEvent
 from avatar_core.testing.virtual import now, virtual
 from avatar_core.worker.reporter import BEAT_S
 from tests.unit.health_harness import SOON_S, Watched
@@ -68,7 +68,7 @@ async def test_who_is_cut_off_from_the_room_waits_for_nobody(shaken_s: float) ->
     watched.speak()
     await watched.play(1.0)
     if shaken_s:
-        watched.agent.changed(Change.RECONNECTING, None)
+        watched.agent.changed(RoomEvent.RECONNECTING, None)
         await asyncio.sleep(shaken_s)
     watched.room.remove("agent")
     await asyncio.sleep(SOON_S)
@@ -82,7 +82,7 @@ async def test_a_reconnection_without_end_excuses_nobody() -> None:
     watched.speak()
     await watched.play(1.0)
     watched.pulse.beats = False
-    watched.agent.changed(Change.RECONNECTING, None)
+    watched.agent.changed(RoomEvent.RECONNECTING, None)
     await asyncio.sleep(10.0)
     assert watched.verdicts == []
     await asyncio.sleep(6.0)
@@ -138,7 +138,7 @@ async def test_an_end_that_is_never_told(rest_s: float) -> None:
 async def test_a_take_on_another_road_is_not_judged() -> None:
     watched = await Watched.begin()
     watched.speak()
-    watched.road = SimpleNamespace(tracker=watched.pulse)
+    watched.transport = SimpleNamespace(tracker=watched.pulse)
     watched.pulse.beats = False
     await asyncio.sleep(5.0)
     assert watched.verdicts == []

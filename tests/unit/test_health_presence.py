@@ -1,4 +1,4 @@
-"""The supervisor in virtual time: who is gone, and who only seems to be."""
+"""The health in virtual time: who is gone, and who only seems to be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from avatar_core.contracts.link import Change
+from avatar_core.contracts.link import RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.virtual import virtual
 from tests.unit.health_harness import SOON_S, Watched
@@ -38,35 +38,35 @@ async def test_left_unexplained_and_not_back() -> None:
 @pytest.mark.parametrize("away_s", [0.0, 0.08, 0.9])
 async def test_the_same_sid_within_a_second_never_left(away_s: float, who: str) -> None:
     watched = await Watched.begin()
-    news: list[Change] = []
-    leave = watched.agent.watch(lambda change, _: news.append(change))
+    news: list[RoomEvent] = []
+    leave = watched.agent.watch(lambda event, _: news.append(event))
     watched.room.reconnect(who, away_s)
     await asyncio.sleep(5.0)
     leave()
-    assert news[0] is Change.LEFT
-    assert Change.JOINED in news
+    assert news[0] is RoomEvent.LEFT
+    assert RoomEvent.JOINED in news
     assert watched.verdicts == []
     await watched.close()
 
 
 async def test_who_is_told_gone_twice_and_is_back_never_left() -> None:
     watched = await Watched.begin()
-    peer = watched.agent.peers()["avatar"]
+    participant = watched.agent.remote_participants()["avatar"]
     watched.room.reconnect("avatar", away_s=0.2)
     await asyncio.sleep(0.1)
-    watched.agent.changed(Change.LEFT, peer)
+    watched.agent.changed(RoomEvent.LEFT, participant)
     await asyncio.sleep(5.0)
-    assert "avatar" in watched.agent.peers()
+    assert "avatar" in watched.agent.remote_participants()
     assert watched.verdicts == []
     await watched.close()
 
 
 async def test_who_is_told_gone_twice_is_gone_since_the_first() -> None:
     watched = await Watched.begin()
-    peer = watched.agent.peers()["avatar"]
+    participant = watched.agent.remote_participants()["avatar"]
     watched.room.reconnect("avatar", away_s=60.0)
     await asyncio.sleep(1.0)
-    watched.agent.changed(Change.LEFT, peer)
+    watched.agent.changed(RoomEvent.LEFT, participant)
     await asyncio.sleep(0.45)
     assert watched.verdicts == []
     await asyncio.sleep(0.1)
@@ -109,10 +109,10 @@ async def test_the_participant_that_takes_the_audio_counts_too(who: str) -> None
 async def test_a_stranger_may_leave() -> None:
     watched = await Watched.begin()
     await watched.enter("stranger")
-    assert "stranger" in watched.agent.peers()
+    assert "stranger" in watched.agent.remote_participants()
     watched.room.remove("stranger")
     await asyncio.sleep(5.0)
-    assert "stranger" not in watched.agent.peers()
+    assert "stranger" not in watched.agent.remote_participants()
     assert watched.verdicts == []
     await watched.close()
 
@@ -137,7 +137,7 @@ async def test_our_own_reconnect_begins_another_take(away_s: float) -> None:
 
 async def test_moved_to_another_room() -> None:
     watched = await Watched.begin()
-    watched.agent.changed(Change.MOVED, None)
+    watched.agent.changed(RoomEvent.MOVED, None)
     assert len(watched.verdicts) == 1
     await watched.close()
 
@@ -155,10 +155,10 @@ async def test_after_the_close_nothing_is_judged() -> None:
     watched = await Watched.begin()
     watched.room.reconnect("avatar", away_s=60.0)
     await asyncio.sleep(SOON_S)
-    watched.supervisor.close()
-    watched.supervisor.close()
+    watched.health.close()
+    watched.health.close()
     watched.gone.set_result("gone")
-    watched.agent.changed(Change.MOVED, None)
+    watched.agent.changed(RoomEvent.MOVED, None)
     await asyncio.sleep(5.0)
     assert watched.verdicts == []
     await watched.close()
@@ -171,7 +171,7 @@ async def test_the_first_verdict_is_the_last() -> None:
     watched.pulse.beats = False
     watched.gone.set_result("gone")
     await asyncio.sleep(5.0)
-    watched.agent.changed(Change.MOVED, None)
+    watched.agent.changed(RoomEvent.MOVED, None)
     assert len(watched.verdicts) == 1
     await watched.close()
 

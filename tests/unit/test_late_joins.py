@@ -11,12 +11,12 @@ import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import RejectedError
-from avatar_core.contracts.link import Change, Peer
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.controller import LOOK_AGAIN_S
 from avatar_core.http.memory import Served
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.testing.failover_harness import Scene, Vendor
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
@@ -48,9 +48,9 @@ def coming(room: MemoryRoom) -> list[str]:
     """Who joins from now on."""
     seen: list[str] = []
 
-    def look(change: Change, peer: Peer | None) -> None:
-        if change is Change.JOINED and peer is not None:
-            seen.append(peer.identity)
+    def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        if event is RoomEvent.JOINED and participant is not None:
+            seen.append(participant.identity)
 
     room.join("watcher").watch(look)
     return seen
@@ -65,8 +65,8 @@ def endless(room: MemoryRoom) -> Endless:
 async def test_whose_time_was_up_is_put_out_as_it_joins(room: MemoryRoom, tmp_path: Path) -> None:
     scene = Scene(room, endless(room), join_timeout_s=2.0, ledger=tmp_path)
     came = coming(room)
-    await scene.lifecycle.start()
-    assert await scene.lifecycle.settled() is None
+    await scene.controller.start()
+    assert await scene.controller.settled() is None
     (entry,) = Ledger(tmp_path).entries()
     await scene.until(lambda: entry.identity in came, JOIN_S)
     await scene.until(lambda: entry.identity not in room.members, 0.1)
@@ -79,7 +79,7 @@ async def test_whose_session_was_closed_is_left_to_the_reaper(
 ) -> None:
     vendor = endless(room)
     scene = Scene(room, vendor, ledger=tmp_path)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     await scene.close()
     ((session_id, _),) = vendor.released
     (entry,) = Ledger(tmp_path).entries()
@@ -89,9 +89,9 @@ async def test_whose_session_was_closed_is_left_to_the_reaper(
         worker.cancel()
 
 
-def orphan(key: str, identity: str, session_id: str = "") -> Entry:
+def orphan(key: str, identity: str, session_id: str = "") -> LedgerEntry:
     """Of a process that is dead."""
-    entry = Entry.asked("vendor", key, "room", identity)
+    entry = LedgerEntry.pending("vendor", key, "room", identity)
     return replace(entry, session_id=session_id, started=entry.started - 60)
 
 
@@ -102,8 +102,8 @@ async def test_what_a_dead_process_asked_for_is_looked_for_again(
     entry = orphan("key", "lost-avatar")
     ledger.write(entry)
     scene = Scene(room, Vendor(room), ledger=tmp_path)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     await asyncio.sleep(JOIN_S)
     room.join("lost-avatar", is_agent=True)
     assert await scene.until(lambda: "lost-avatar" not in room.members, 60.0) <= 2 * LOOK_AGAIN_S
@@ -119,7 +119,7 @@ async def test_what_cannot_be_ended_is_said_once_though_it_is_tried_again(
     ledger.write(orphan("key", "lost-avatar"))
     ledger.write(orphan("key", "held-avatar", session_id="held"))
     scene = Scene(room, vendor, ledger=tmp_path)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     await asyncio.sleep(3 * LOOK_AGAIN_S)
     assert [session_id for session_id, _ in vendor.released].count("held") > 2
     assert caplog.text.count("vendor session held of a dead process: kept") == 1
@@ -134,8 +134,8 @@ async def test_the_worker_of_what_cannot_be_ended_is_put_out(
     scene = Scene(room, vendor, join_timeout_s=2.0, ledger=tmp_path)
     vendor.join_s = JOIN_S
     came = coming(room)
-    await scene.lifecycle.start()
-    assert await scene.lifecycle.settled() is None
+    await scene.controller.start()
+    assert await scene.controller.settled() is None
     (identity,) = vendor.workers
     await scene.until(lambda: identity in came, JOIN_S)
     await scene.until(lambda: identity not in room.members, 1.0)
@@ -164,8 +164,8 @@ async def test_what_its_vendors_list_names_too_late_is_ended_all_the_same(
     for fault in faults:
         vendor.fail(fault)
     scene = Scene(room, acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
-    await scene.lifecycle.start()
-    assert await scene.lifecycle.settled() is None
+    await scene.controller.start()
+    assert await scene.controller.settled() is None
     (session,) = account.sessions
     assert [entry.key for entry in Ledger(tmp_path).entries()] == [session.name]
     await asyncio.sleep(JOIN_S + 1.0)

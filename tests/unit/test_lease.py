@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.errors import AvatarError, ProtocolError, RoadError, RoomError
+from avatar_core.contracts.errors import AvatarError, ProtocolError, RoomError, TransportError
 from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
@@ -75,8 +75,8 @@ def released_once(*vendors: Vendor) -> bool:
 
 async def started(*vendors: Vendor, room: MemoryRoom) -> Scene:
     scene = Scene(room, *vendors)
-    await scene.lifecycle.start()
-    await scene.lifecycle.settled()
+    await scene.controller.start()
+    await scene.controller.settled()
     return scene
 
 
@@ -104,10 +104,10 @@ async def test_a_road_that_breaks_as_it_opens_is_released(call: str, fault: Base
     room = MemoryRoom()
     broken, second = Broken(room, "a", **{call: fault}), Vendor(room, "b")
     scene = await started(broken, second, room=room)
-    assert scene.lifecycle.lease is not None
-    assert scene.lifecycle.lease.provider is second
-    assert isinstance(scene.lifecycle.last_error, RoadError | ProtocolError)
-    assert scene.lifecycle.last_error.provider == "a"
+    assert scene.controller.lease is not None
+    assert scene.controller.lease.provider is second
+    assert isinstance(scene.controller.last_error, TransportError | ProtocolError)
+    assert scene.controller.last_error.provider == "a"
     await scene.close()
     assert released_once(broken, second)
 
@@ -130,8 +130,8 @@ async def test_what_was_bought_is_released_however_it_was_claimed(claims: int, b
     vendor = Broken(room, **{breaks: ValueError("a defect")})
     vendor.claims, vendor.joins = claims, False
     scene = Scene(room, vendor, join_timeout_s=1.0)
-    await scene.lifecycle.start()
-    assert await scene.lifecycle.settled() is None
+    await scene.controller.start()
+    assert await scene.controller.settled() is None
     await scene.close()
     assert len(vendor.bought) == 1
     if claims or breaks != "provision":
@@ -145,9 +145,9 @@ async def test_a_road_that_breaks_in_use_is_replaced(call: str, error: Exception
     broken, second = Broken(room, "a", **{call: error}), Vendor(room, "b")
     scene = await started(broken, second, room=room)
     assert await scene.say(1.0) == (pytest.approx(1.0), False)
-    lease = await scene.lifecycle.settled()
+    lease = await scene.controller.settled()
     await scene.say(0.5)
-    lease = await scene.lifecycle.settled()
+    lease = await scene.controller.settled()
     assert lease is not None
     assert lease.provider is second
     assert [failed.provider for failed in scene.told(AvatarFailed)] == ["a"]
@@ -165,7 +165,7 @@ async def test_each_turn_of_the_session_is_told() -> None:
     assert first.ended is not None
     first.ended.set_result("gone")
     await asyncio.sleep(0.01)
-    await scene.lifecycle.settled()
+    await scene.controller.settled()
     await scene.close()
     turns = [(turn.state, turn.provider) for turn in scene.told(StateChanged)]
     assert turns == [
@@ -182,7 +182,7 @@ async def test_a_voice_that_broke_is_published_anew() -> None:
     room = MemoryRoom()
     scene = await started(room=room)
     await scene.say(0.5)
-    voice = scene.lifecycle._voice.road
+    voice = scene.controller._voice.transport
     assert voice is not None
 
     async def push(chunk: bytes) -> None:
@@ -206,7 +206,7 @@ async def test_a_voice_that_cannot_be_published_is_tried_again() -> None:
         raise RoomError("not now")
 
     scene.agent.publish_audio = refused  # type: ignore[method-assign]
-    await scene.lifecycle.start()
+    await scene.controller.start()
     position_s, interrupted = await scene.say(0.5)
     assert (position_s, interrupted) == (0.0, True)
     scene.agent.publish_audio = publish  # type: ignore[method-assign]
@@ -225,7 +225,7 @@ async def test_closing_while_the_voice_is_published_leaves_no_track(speaking: bo
         return await publish(*args, **more)
 
     scene.agent.publish_audio = late  # type: ignore[method-assign]
-    await scene.lifecycle.start()
+    await scene.controller.start()
     over = scene.begin(1.0) if speaking else None
     await asyncio.sleep(0.1)
     await scene.close()
@@ -238,7 +238,7 @@ async def test_an_error_keeps_its_own_words() -> None:
     room = MemoryRoom()
     vendor = Broken(room, sink_open=AvatarError("as it is", hint="Do this."))
     scene = await started(vendor, room=room)
-    assert scene.lifecycle.last_error is vendor.breaks["sink_open"]
+    assert scene.controller.last_error is vendor.breaks["sink_open"]
     await scene.close()
 
 
@@ -255,9 +255,9 @@ async def test_what_breaks_past_all_nets_keeps_nobody_from_the_next_of_the_chain
 
     monkeypatch.setattr(Vendor, "account", property(torn))
     scene = await started(broken, second, room=room)
-    assert scene.lifecycle.lease is not None
-    assert scene.lifecycle.lease.provider is second
-    assert isinstance(scene.lifecycle.last_error, ProtocolError)
+    assert scene.controller.lease is not None
+    assert scene.controller.lease.provider is second
+    assert isinstance(scene.controller.last_error, ProtocolError)
     await scene.close()
 
 
@@ -272,8 +272,8 @@ async def test_a_session_may_have_a_format_of_its_own() -> None:
             return avatar
 
     scene = await started(Narrow(room), room=room)
-    assert scene.lifecycle.lease is not None
-    assert scene.lifecycle.lease.road.format == format
+    assert scene.controller.lease is not None
+    assert scene.controller.lease.transport.format == format
     await scene.close()
 
 

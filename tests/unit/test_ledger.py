@@ -18,7 +18,7 @@ import pytest
 
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger, default_folder
-from avatar_core.provisioning.ledger_entry import KEPT_S, Entry
+from avatar_core.provisioning.ledger_entry import KEPT_S, LedgerEntry
 
 ROOT = Path(__file__).parents[2]
 AVATAR = ProvisionedAvatar(
@@ -26,18 +26,18 @@ AVATAR = ProvisionedAvatar(
 )
 
 
-def asked(key: str = "room-1") -> Entry:
-    return Entry.asked("acme", key, "röom/..", "acme-avatar-1")
+def pending(key: str = "room-1") -> LedgerEntry:
+    return LedgerEntry.pending("acme", key, "röom/..", "acme-avatar-1")
 
 
 def test_what_was_bought_is_read_again(tmp_path: Path) -> None:
-    ledger, entry = Ledger(tmp_path / "a" / "b"), asked()
+    ledger, entry = Ledger(tmp_path / "a" / "b"), pending()
     ledger.write(entry)
-    ledger.write(entry.of(AVATAR))
+    ledger.write(entry.with_session(AVATAR))
     ledger.remove(entry)
     ledger.remove(entry)
     (read,) = Ledger(tmp_path / "a" / "b").entries()
-    assert read == entry.of(AVATAR)
+    assert read == entry.with_session(AVATAR)
     assert read.avatar == AVATAR
     ledger.remove(read)
     assert ledger.entries() == []
@@ -46,7 +46,7 @@ def test_what_was_bought_is_read_again(tmp_path: Path) -> None:
 
 def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
     folder = tmp_path / "ledger"
-    Ledger(folder).write(asked())
+    Ledger(folder).write(pending())
     (file,) = folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -56,12 +56,12 @@ def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
 def test_entries_come_oldest_first(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for at in (3.0, 1.0, 2.0):
-        ledger.write(replace(asked(f"room-{at}"), at=at))
+        ledger.write(replace(pending(f"room-{at}"), at=at))
     assert [entry.at for entry in ledger.entries()] == [1.0, 2.0, 3.0]
 
 
 def test_who_lives_is_no_orphan_and_who_is_gone_is() -> None:
-    own = asked()
+    own = pending()
     assert not own.is_orphan()
     assert replace(own, started=own.started - 60).is_orphan()
     gone = next(pid for pid in range(300_000, 400_000) if not psutil.pid_exists(pid))
@@ -69,13 +69,13 @@ def test_who_lives_is_no_orphan_and_who_is_gone_is() -> None:
     assert not replace(own, pid=gone, host="another").is_orphan()
     assert replace(own, host="another", at=time.time() - KEPT_S - 1).is_orphan()
     assert replace(own, boot="another").is_orphan()
-    assert own.let_go().is_orphan()
-    assert own.let_go().name == own.name
+    assert own.disown().is_orphan()
+    assert own.disown().name == own.name
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere start times do not move")
 def test_a_clock_that_is_set_makes_nobody_an_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, booted = asked(), psutil.boot_time()
+    own, booted = pending(), psutil.boot_time()
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600.0)
     assert psutil.Process().create_time() - time.time() > 1800.0
     assert not own.is_orphan()
@@ -95,11 +95,11 @@ def test_what_may_not_be_read_is_told(
 
 
 def test_entries_age_out() -> None:
-    own = asked()
-    assert not own.is_over()
-    assert replace(own, at=time.time() - KEPT_S - 1).is_over()
-    assert replace(own, expires_at=time.time() - 3600).is_over()
-    assert not replace(own, expires_at=time.time() + 60, at=0.0).is_over()
+    own = pending()
+    assert not own.is_expired()
+    assert replace(own, at=time.time() - KEPT_S - 1).is_expired()
+    assert replace(own, expires_at=time.time() - 3600).is_expired()
+    assert not replace(own, expires_at=time.time() + 60, at=0.0).is_expired()
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_is_no_entry_is_left_alone(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
-    ledger.write(asked())
+    ledger.write(pending())
     (tmp_path / "odd.json").write_text(text)
     (tmp_path / "another.txt").write_text(text)
     assert ledger.entries() == [asked_as(ledger)]
@@ -117,14 +117,14 @@ def test_what_is_no_entry_is_left_alone(
     assert (tmp_path / "odd.json").exists()
 
 
-def asked_as(ledger: Ledger) -> Entry:
+def asked_as(ledger: Ledger) -> LedgerEntry:
     (entry,) = ledger.entries()
     return entry
 
 
 def test_an_entry_under_another_name_is_none(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.write(asked())
+    ledger.write(pending())
     (file,) = tmp_path.iterdir()
     changed = json.loads(file.read_text()) | {"session_id": "of somebody else"}
     file.write_text(json.dumps(changed))
@@ -137,9 +137,9 @@ def test_a_disk_that_takes_nothing_costs_one_warning(
     blocked = tmp_path / "file"
     blocked.write_text("")
     ledger = Ledger(blocked / "ledger")
-    ledger.write(asked())
-    ledger.write(asked("room-2"))
-    ledger.remove(asked())
+    ledger.write(pending())
+    ledger.write(pending("room-2"))
+    ledger.remove(pending())
     assert ledger.entries() == []
     (said,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "avatar reap" in said.message
@@ -152,8 +152,8 @@ def test_a_full_disk_costs_one_warning_and_leaves_nothing_half_written(
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file may hold a byte
     try:
-        ledger.write(asked())
-        ledger.write(asked("room-2"))
+        ledger.write(pending())
+        ledger.write(pending("room-2"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
@@ -165,7 +165,7 @@ def test_a_state_that_is_no_json_costs_the_record_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
-    ledger.write(asked().of(replace(AVATAR, state={"odd": object()})))
+    ledger.write(pending().with_session(replace(AVATAR, state={"odd": object()})))
     assert list(tmp_path.iterdir()) == []
     assert "TypeError" in caplog.text
 
@@ -190,9 +190,9 @@ def test_what_is_gone_before_it_is_tidied_up_harms_nobody(tmp_path: Path) -> Non
 
 def test_without_a_folder_nothing_is_written() -> None:
     ledger = Ledger(None)
-    ledger.write(asked())
+    ledger.write(pending())
     assert ledger.entries() == []
-    ledger.remove(asked())
+    ledger.remove(pending())
     ledger.tidy()
 
 

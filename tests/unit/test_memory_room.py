@@ -9,15 +9,15 @@ import pytest
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import QUEUE_S, AudioOut, Change, VideoOut
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.link import QUEUE_S, AudioTrack, RoomEvent, VideoTrack
+from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.testing.room.room import CRASH_S, MemoryRoom
 from avatar_core.testing.virtual import now, virtual
 
 pytestmark = virtual
 FORMAT = AudioFormat(24_000)
 FRAME = b"\1\0" * 240
-PICTURE = Picture(1, 1, bytes(4))
+PICTURE = VideoFrame(1, 1, bytes(4))
 
 
 class Speaker:
@@ -34,7 +34,7 @@ class Speaker:
         while True:
             await self._frame(audio, video)
 
-    async def _frame(self, audio: AudioOut, video: VideoOut) -> None:
+    async def _frame(self, audio: AudioTrack, video: VideoTrack) -> None:
         await audio.capture(FRAME)
         video.capture(PICTURE)
         self.frames += 1
@@ -78,7 +78,7 @@ async def test_pictures_are_counted_and_kept_by_nobody_but_a_watch() -> None:
     speaker = Speaker(room)
     await asyncio.sleep(1.0)
     unwatched = room.recording.pictures["speaker"]
-    seen: list[tuple[float, str, Picture]] = []
+    seen: list[tuple[float, str, VideoFrame]] = []
     room.recording.watch = lambda who, picture: seen.append((now(), who, picture))
     await asyncio.sleep(1.0)
     assert len(seen) == room.recording.pictures["speaker"] - unwatched
@@ -90,12 +90,12 @@ async def test_pictures_are_counted_and_kept_by_nobody_but_a_watch() -> None:
 async def test_news_under_way_do_not_reach_who_has_left() -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
-    told: list[Change] = []
-    there.watch(lambda change, _: told.append(change))
+    told: list[RoomEvent] = []
+    there.watch(lambda event, _: told.append(event))
     await here.publish_audio(FORMAT, name="a")
     room.remove("there")
     await asyncio.sleep(1.0)
-    assert told == [Change.DISCONNECTED]
+    assert told == [RoomEvent.DISCONNECTED]
     with pytest.raises(RoomError):
         await there.send("topic", b"", to=["here"])
 
@@ -106,13 +106,13 @@ async def test_who_crashed_is_missed_only_later() -> None:
     there = room.join("there")
     await there.publish_audio(FORMAT, name="a")
     await asyncio.sleep(0.1)
-    told: list[tuple[float, Change]] = []
-    here.watch(lambda change, _: told.append((now(), change)))
+    told: list[tuple[float, RoomEvent]] = []
+    here.watch(lambda event, _: told.append((now(), event)))
     room.crash("there")
-    assert "there" in here.peers()
+    assert "there" in here.remote_participants()
     await asyncio.sleep(CRASH_S + 1.0)
-    assert told == [(pytest.approx(0.1 + CRASH_S, abs=0.01), Change.LEFT)]
-    assert here.peers() == {}
+    assert told == [(pytest.approx(0.1 + CRASH_S, abs=0.01), RoomEvent.LEFT)]
+    assert here.remote_participants() == {}
 
 
 @pytest.mark.parametrize("become", [MemoryRoom.remove, MemoryRoom.crash])
@@ -124,15 +124,15 @@ async def test_who_is_gone_while_it_reconnects_does_not_come_back(
     there = room.join("there")
     await there.publish_audio(FORMAT, name="a")
     await asyncio.sleep(0.1)
-    told: list[Change] = []
-    here.watch(lambda change, _: told.append(change))
+    told: list[RoomEvent] = []
+    here.watch(lambda event, _: told.append(event))
     room.reconnect("there", away_s=0.5)
     await asyncio.sleep(0.1)
-    assert here.peers() == {}
+    assert here.remote_participants() == {}
     become(room, "there")
     await asyncio.sleep(CRASH_S + 1.0)
-    assert told == [Change.LEFT], "once"
-    assert here.peers() == {}
+    assert told == [RoomEvent.LEFT], "once"
+    assert here.remote_participants() == {}
 
 
 @pytest.mark.parametrize(("anew", "same"), [(False, True), (True, False)])
@@ -141,8 +141,8 @@ async def test_a_reconnect_keeps_a_sid_or_not_for_the_others(anew: bool, same: b
     here, there = room.join("here"), room.join("there")
     for link in (here, there):
         await link.publish_audio(FORMAT, name="a")
-    sids = here.peers()["there"].sid, there.peers()["here"].sid
+    sids = here.remote_participants()["there"].sid, there.remote_participants()["here"].sid
     room.reconnect("there", anew=anew)
     await asyncio.sleep(0.2)
-    assert (here.peers()["there"].sid == sids[0]) is same
-    assert there.peers()["here"].sid == sids[1]
+    assert (here.remote_participants()["there"].sid == sids[0]) is same
+    assert there.remote_participants()["here"].sid == sids[1]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avatar_core.testing.audio.meter import BRIGHT, Ear, Eye, Span, brightness_of
+from avatar_core.testing.audio.meter import BRIGHT, AudioMeter, Eye, Span, brightness_of
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones, hear
 from avatar_core.testing.flash_renderer import FlashRenderer
 from tests.unit.sound import floats, int16, opus, silence, tone
@@ -15,7 +15,7 @@ SENTENCE = VOCABULARY[:8]
 
 
 def arrive(
-    ear: Ear,
+    ear: AudioMeter,
     track: str,
     pcm: bytes,
     start_s: float,
@@ -34,7 +34,7 @@ def arrive(
         ear.add(track, at_s, pcm[at : at + size], rate_hz)
 
 
-def words(ear: Ear) -> list[str]:
+def words(ear: AudioMeter) -> list[str]:
     return [word.word for word in ear.words()]
 
 
@@ -76,7 +76,7 @@ def test_a_stall_of_the_watcher_moves_no_light_and_one_of_the_system_does(frozen
 
 
 def test_nothing_arrived() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     assert ear.mix() == (0.0, b"")
     assert ear.sounds() == []
     assert ear.silence_around(5.0) == 0.0
@@ -88,7 +88,7 @@ def test_nothing_arrived() -> None:
 
 @pytest.mark.parametrize("jitter_s", [0.0, 0.01, 0.19])
 def test_jitter_of_arrival_leaves_no_trace(jitter_s: float) -> None:
-    ear, sent = Ear(), WordTones().speak(SENTENCE)
+    ear, sent = AudioMeter(), WordTones().speak(SENTENCE)
     arrive(ear, "a", sent, 10.0, jitter_s=jitter_s)
     arrive(ear, "a", silence(1.0), 10.0 + 0.3 * len(SENTENCE))
     start_s, pcm = ear.mix(24_000)
@@ -102,7 +102,7 @@ def test_jitter_of_arrival_leaves_no_trace(jitter_s: float) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_a_stall_of_the_listener_moves_no_word(stalls: list[Span], jitter_s: float) -> None:
-    ear, tones = Ear(), WordTones()
+    ear, tones = AudioMeter(), WordTones()
     sent = tones.speak(SENTENCE) + silence(2.0)
     spans = [(at_s, at_s + length_s) for at_s, length_s in sorted(stalls)]
     arrive(ear, "a", sent, 10.0, jitter_s=jitter_s, stalls=spans)
@@ -115,7 +115,7 @@ def test_a_stall_of_the_listener_moves_no_word(stalls: list[Span], jitter_s: flo
 
 
 def test_a_burst_is_healed_up_to_a_gap_of_the_system() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", tone(1.0), 0.0, stalls=[(0.4, 0.9)])
     arrive(ear, "a", tone(1.0), 1.5, stalls=[(1.5, 1.8)])
     assert ear.sounds() == [
@@ -127,7 +127,7 @@ def test_a_burst_is_healed_up_to_a_gap_of_the_system() -> None:
 
 
 def test_a_lost_frame_is_a_gap_of_its_length() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", tone(0.5) + silence(0.2), 0.0, jitter_s=0.001)
     arrive(ear, "a", tone(0.5), 0.71)
     assert ear.sounds()[1] == pytest.approx((0.71, 1.21), abs=0.002)
@@ -136,7 +136,7 @@ def test_a_lost_frame_is_a_gap_of_its_length() -> None:
 @pytest.mark.parametrize("kbps", [24, 32])
 @pytest.mark.parametrize("lost", [set(), {20, 95}])
 def test_edges_through_opus_and_a_stall(kbps: int, lost: set[int]) -> None:
-    tones, ear = WordTones(48_000), Ear(OPUS_QUIET_RMS)
+    tones, ear = WordTones(48_000), AudioMeter(OPUS_QUIET_RMS)
     sent = np.pad(floats(tones.speak(SENTENCE)), (0, 24_000))
     pcm = int16(opus(sent, kbps, lost))
     arrive(ear, "a", pcm, 3.0, rate_hz=48_000, stalls=[(3.5, 3.8), (4.21, 4.3)])
@@ -148,7 +148,7 @@ def test_edges_through_opus_and_a_stall(kbps: int, lost: set[int]) -> None:
 
 
 def test_a_late_frame_opens_a_gap() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", tone(1.0), 0.0)
     arrive(ear, "a", tone(1.0), 1.5)
     assert ear.sounds() == [pytest.approx((0, 1)), pytest.approx((1.5, 2.5))]
@@ -166,7 +166,7 @@ def test_a_late_frame_opens_a_gap() -> None:
 
 
 def test_a_recording_can_be_heard_from_a_time_on() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", WordTones().speak(SENTENCE), 10.0)
     start_s, pcm = ear.mix(24_000, since_s=11.5)
     assert start_s == pytest.approx(11.5)
@@ -177,7 +177,7 @@ def test_a_recording_can_be_heard_from_a_time_on() -> None:
 
 
 def test_a_word_said_twice_counts_twice_on_any_track() -> None:
-    ear, tones = Ear(), WordTones()
+    ear, tones = AudioMeter(), WordTones()
     arrive(ear, "avatar", tones.speak(["alpha", "bravo"]), 5.0)
     arrive(ear, "voice", tones.speak(["bravo", "charlie"]), 5.4)
     assert [word.track for word in ear.words()] == ["avatar", "avatar", "voice", "voice"]
@@ -186,27 +186,27 @@ def test_a_word_said_twice_counts_twice_on_any_track() -> None:
 
 
 def test_silence_that_is_sent_counts_as_silence() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", tone(0.5) + silence(1.0) + tone(0.5), 100.0)
     assert ear.silence_around(101.0) == pytest.approx(1.0, abs=0.02)
     assert ear.first_sound_after(101.0) == pytest.approx(101.5, abs=0.011)
 
 
 def test_pauses_inside_a_sound_are_no_silence() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", tone(0.5) + silence(0.03) + tone(0.5) + silence(0.08) + tone(0.5), 0.0)
     assert len(ear.sounds()) == 2
 
 
 def test_only_silence() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", silence(2.0), 3.0)
     assert ear.sounds() == []
     assert ear.silence_around(4.0) == pytest.approx(2.0)
 
 
 def test_tracks_are_heard_together_or_apart() -> None:
-    ear, tones = Ear(), WordTones()
+    ear, tones = AudioMeter(), WordTones()
     arrive(ear, "avatar", tones.speak(["alpha", "bravo"]), 5.0)
     arrive(ear, "voice", tones.speak(["charlie", "delta"]), 5.7)
     assert ear.tracks == ["avatar", "voice"]
@@ -219,7 +219,7 @@ def test_tracks_are_heard_together_or_apart() -> None:
 
 
 def test_the_sum_is_clipped_not_wrapped() -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", tone(0.1, amplitude=0.9), 0.0)
     arrive(ear, "b", tone(0.1, amplitude=0.9), 0.0)
     assert floats(ear.mix(24_000)[1]).max() == pytest.approx(1.0, abs=0.001)
@@ -228,7 +228,7 @@ def test_the_sum_is_clipped_not_wrapped() -> None:
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_any_format_and_a_change_of_it(rate_hz: int, channels: int) -> None:
-    ear = Ear()
+    ear = AudioMeter()
     arrive(ear, "a", WordTones().speak(["alpha"]), 0.0)
     pcm = np.repeat(np.frombuffer(WordTones(rate_hz).speak(["bravo"]), "<i2"), channels)
     ear.add("a", 0.301, pcm.tobytes(), rate_hz, channels)
@@ -240,7 +240,7 @@ def test_any_format_and_a_change_of_it(rate_hz: int, channels: int) -> None:
 @given(st.lists(st.floats(0.0, 0.5), min_size=1, max_size=40))
 @settings(max_examples=60, deadline=None)
 def test_nothing_is_lost_or_reordered(late_s: list[float]) -> None:
-    ear, at_s = Ear(), 0.0
+    ear, at_s = AudioMeter(), 0.0
     for number, late in enumerate(late_s):
         at_s += 0.02 + late
         ear.add("a", at_s, int16(np.full(480, (number + 1) / 100, np.float32)), 24_000, 1)

@@ -82,7 +82,7 @@ async def test_a_chunk_under_way_does_not_outlast_its_take(world: World) -> None
     world.avatar.split()
     await world.finished(segment, within_s=1.5)
     world.check_whole(segment)
-    assert world.avatar.road.lost is None
+    assert world.avatar.transport.lost is None
 
 
 async def test_a_road_that_ends_every_take_at_once_is_lost(world: World) -> None:
@@ -96,13 +96,13 @@ async def test_a_road_that_ends_every_take_at_once_is_lost(world: World) -> None
     segment = world.say(1.0)
     await world.finished(segment, within_s=2.0)
     world.check_whole(segment)
-    assert world.avatar.road.lost is not None
+    assert world.avatar.transport.lost is not None
 
 
 async def test_restart_goes_on_in_another_take(world: World) -> None:
     segment = world.say(2.0)
     await asyncio.sleep(1.0)
-    world.player.restart(world.avatar.road)
+    world.player.restart(world.avatar.transport)
     await world.finished(segment, within_s=1.5)
     world.check_whole(segment)
     assert [take.state for take in world.ear.takes] == [TakeState.CUT, TakeState.DONE]
@@ -122,7 +122,7 @@ async def test_closing_finishes_everything(world: World) -> None:
 
 async def test_speech_before_there_are_roads_is_kept() -> None:
     world = World()
-    world.player._roads = None
+    world.player._transports = None
     segment = world.say(1.0)
     await asyncio.sleep(5.0)
     world.player.use(world)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from avatar_core.contracts.playback import TakeState
-from avatar_core.testing.fake_transport import FakeRoad, lost, speech
+from avatar_core.testing.fake_transport import FakeTransport, lost, speech
 from avatar_core.testing.player_harness import SILENT_S, World
 from avatar_core.testing.virtual import run
 
@@ -36,7 +36,7 @@ class Conversation:
         self.losses = self.unheard_cuts = 0
 
     @property
-    def _roads(self) -> list[FakeRoad]:
+    def _transports(self) -> list[FakeTransport]:
         return [self.world.avatar, *([self.world.voice] if self.world.voice else [])]
 
     def do(self, action: str) -> None:
@@ -53,7 +53,7 @@ class Conversation:
             "pause": world.pause,
             "resume": world.resume,
             "pause, resume": lambda: (world.pause(), world.resume()),
-            "restart": lambda: world.player.restart(avatar.road),
+            "restart": lambda: world.player.restart(avatar.transport),
             "lose": lambda: (avatar.die(), self._lost()),
             "die": self._die,
             "raise": self._raise,
@@ -71,7 +71,7 @@ class Conversation:
         what[action]()
 
     def _lost(self) -> None:
-        self.losses += self.world.avatar.road.lost is None
+        self.losses += self.world.avatar.transport.lost is None
         self.world.lose()
 
     def _die(self) -> None:

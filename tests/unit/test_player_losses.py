@@ -1,4 +1,4 @@
-"""The player whose roads are lost, at every phase: laws 1, 2, 3 and 5, in virtual time."""
+"""The player whose transports are lost, at every phase: laws 1, 2, 3 and 5, in virtual time."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_a_road_that_raises_is_lost(world: World, error: Exception | None)
     world.avatar.push_error = error or lost()
     await world.finished(segment, within_s=2.0)
     world.check_whole(segment, twice_s=0.66)
-    assert world.avatar.road.lost is not None
+    assert world.avatar.transport.lost is not None
 
 
 @pytest.mark.parametrize("call", ["begin", "push", "end"])
@@ -120,7 +120,7 @@ async def test_a_road_that_takes_nothing_is_lost(world: World, call: str) -> Non
         await asyncio.sleep(1.0)
     setattr(world.avatar, call, hang)
     await world.finished(segment, within_s=2.0 + 5.0 + 0.7)
-    assert world.avatar.road.lost is not None
+    assert world.avatar.transport.lost is not None
     world.check_whole(segment, twice_s=0.66)
 
 

@@ -14,7 +14,7 @@ from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, Una
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_COME_S, Entry
+from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_STILL_JOIN_S, LedgerEntry
 from avatar_core.provisioning.reaper import reap
 from avatar_core.testing.failover_harness import Vendor
 from avatar_core.testing.room.room import MemoryRoom
@@ -30,15 +30,17 @@ class Shop:
         self.ledger = Ledger(folder)
         self.vendor = Vendor(MemoryRoom())
         self.vendor.capabilities = Capabilities(**capabilities)  # type: ignore[arg-type]
-        self.put_out: list[tuple[str, str]] = []
+        self.remove_participant: list[tuple[str, str]] = []
         self.there = True
         self.fault: AvatarError | None = None
         self.held: list[ProvisionedAvatar] = []
         self.vendor.lookup = self._lookup  # type: ignore[method-assign]
 
-    def left(self, session_id: str, *, dead: bool = True, **changes: object) -> Entry:
+    def left(self, session_id: str, *, dead: bool = True, **changes: object) -> LedgerEntry:
         """Something that a process left behind, or still holds."""
-        entry = Entry.asked("vendor", f"key of {session_id}", "room", f"{session_id}-avatar")
+        entry = LedgerEntry.pending(
+            "vendor", f"key of {session_id}", "room", f"{session_id}-avatar"
+        )
         entry = replace(entry, session_id=session_id, **changes)  # type: ignore[arg-type]
         entry = replace(entry, started=entry.started - 60) if dead else entry
         self.ledger.write(entry)
@@ -52,12 +54,12 @@ class Shop:
         return self.vendor
 
     async def remove(self, room: str, identity: str) -> bool:
-        self.put_out.append((room, identity))
+        self.remove_participant.append((room, identity))
         return self.there
 
     async def reap(self, **options: Any) -> list[str]:
-        fates = await reap(self.ledger, self.provider_of, self.remove, **options)
-        return [fate.verdict for fate in fates]
+        results = await reap(self.ledger, self.provider_of, self.remove, **options)
+        return [result.status for result in results]
 
     @property
     def released(self) -> list[str]:
@@ -74,7 +76,7 @@ async def test_what_the_dead_left_is_ended_and_the_living_keep_theirs(tmp_path: 
     shop.left("s3")
     assert await shop.reap() == ["ended", "alive", "ended"]
     assert shop.released == ["s1", "s3"]
-    assert shop.put_out == []
+    assert shop.remove_participant == []
     assert shop.ledger.entries() == [alive]
     assert await shop.reap() == ["alive"]
 
@@ -92,7 +94,7 @@ async def test_a_vendor_without_an_end_has_its_worker_put_out(tmp_path: Path) ->
     shop = Shop(tmp_path)
     entry = shop.left("s1")
     assert await shop.reap() == ["ended"]
-    assert shop.put_out == [("room", entry.identity)]
+    assert shop.remove_participant == [("room", entry.identity)]
 
 
 async def test_what_may_have_been_bought_is_looked_for(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ async def test_what_may_have_been_bought_is_looked_for(tmp_path: Path) -> None:
     shop.held = [ProvisionedAvatar(session_id="found", identity="-avatar")]
     assert await shop.reap() == ["ended"]
     assert shop.released == ["found"]
-    assert shop.put_out == [("room", "-avatar")]
+    assert shop.remove_participant == [("room", "-avatar")]
 
 
 @pytest.mark.parametrize("session_id", ["s1", ""])
@@ -127,7 +129,7 @@ async def test_a_create_that_was_on_its_way_is_looked_for_again(tmp_path: Path) 
 
 async def test_what_never_came_is_forgotten_in_the_end(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
-    shop.left("", at=time.time() - MAY_COME_S)
+    shop.left("", at=time.time() - MAY_STILL_JOIN_S)
     shop.there = False
     assert await shop.reap() == ["over"]
     assert shop.ledger.entries() == []
@@ -138,8 +140,8 @@ async def test_what_cannot_be_ended_is_kept_until_it_is_over(tmp_path: Path) -> 
     shop.left("s1")
     shop.left("s2", expires_at=time.time() - KEPT_S)
     shop.fault = UnavailableError("it is down.")
-    fates = await reap(shop.ledger, shop.provider_of, shop.remove)
-    assert [(fate.verdict, fate.why) for fate in fates] == [
+    results = await reap(shop.ledger, shop.provider_of, shop.remove)
+    assert [(result.status, result.why) for result in results] == [
         ("kept", "[AV205] it is down."),
         ("over", "[AV205] it is down."),
     ]
@@ -186,18 +188,18 @@ async def test_what_another_account_bought_is_left_to_it(
     assert [entry.session_id for entry in shop.ledger.entries()] == ["s1"]
 
 
-@pytest.mark.parametrize(("ends", "verdict"), [(True, "ended"), (False, "kept")])
+@pytest.mark.parametrize(("ends", "status"), [(True, "ended"), (False, "kept")])
 async def test_nobody_is_put_out_of_a_room_elsewhere(
-    ends: bool, verdict: str, tmp_path: Path
+    ends: bool, status: str, tmp_path: Path
 ) -> None:
     shop = Shop(tmp_path, ends_session=ends)
     shop.left("s1", livekit_url="wss://theirs.example")
-    assert await shop.reap(livekit_url="wss://ours.example") == [verdict]
-    assert shop.put_out == []
+    assert await shop.reap(livekit_url="wss://ours.example") == [status]
+    assert shop.remove_participant == []
 
 
 async def test_what_its_process_let_go_of_is_ended_while_that_lives(tmp_path: Path) -> None:
     shop = Shop(tmp_path, ends_session=True)
     entry = shop.left("s1", dead=False)
-    shop.ledger.write(entry.let_go())
+    shop.ledger.write(entry.disown())
     assert await shop.reap() == ["ended"]

@@ -25,9 +25,7 @@ class Reports:
         self.room = MemoryRoom()
         self.agent, self.worker = self.room.join("agent"), self.room.join("avatar")
         self.malformed: list[WireError] = []
-        self.tracker = ReportsTracker(
-            self.agent.dispatcher, "avatar", loop_time, self.malformed.append
-        )
+        self.tracker = ReportsTracker(self.agent.router, "avatar", loop_time, self.malformed.append)
 
     async def packet(self, sequence: int, take: Take, at_s: float, state: TakeState) -> None:
         await self.send(Report(sequence, take.id, at_s, state).encode())

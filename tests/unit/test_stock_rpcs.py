@@ -24,9 +24,7 @@ class Stock:
         room = MemoryRoom()
         self.agent, self.worker = room.join("agent"), room.join("avatar")
         self.malformed: list[WireError] = []
-        self.tracker = StockTracker(
-            self.agent.dispatcher, "avatar", loop_time, self.malformed.append
-        )
+        self.tracker = StockTracker(self.agent.router, "avatar", loop_time, self.malformed.append)
 
     async def finish(self, position_s: float, *, interrupted: bool = False) -> None:
         payload = Finished(position_s, interrupted).encode()

@@ -1,4 +1,4 @@
-"""Roads in use: what a sink, a latency, a pause or a closed room does to the speech on them."""
+"""What a sink, a latency, a pause or a closed room does to speech on a transport."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now, virtual
-from avatar_core.worker.video_scheduler import Inline
+from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 from tests.unit.test_lease import Broken, started
 
@@ -26,7 +26,7 @@ class Stock(Vendor):
 
     async def _work(self, identity: str) -> None:
         link = self._room.join(identity, is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
-        await AvatarWorker(link, FlashRenderer(64, 64), hand=Inline(), stock=True).run()
+        await AvatarWorker(link, FlashRenderer(64, 64), executor=InlineExecutor(), stock=True).run()
 
 
 @pytest.mark.parametrize("call", ["begin", "push", "end", "cut"])
@@ -82,17 +82,17 @@ async def test_a_voice_that_breaks_is_followed_by_an_avatar_that_has_come_meanwh
     vendor.join_s = 3.0
     vendor.capabilities = replace(vendor.capabilities, expected_join_s=0.5)
     scene = Scene(room, vendor)
-    await scene.lifecycle.start()
+    await scene.controller.start()
     over = scene.begin(8.0)
-    await scene.lifecycle.settled()
+    await scene.controller.settled()
     await asyncio.sleep(1.0)
-    assert scene.player.road is not None
-    assert scene.player.road.provider == "voice"
+    assert scene.player.transport is not None
+    assert scene.player.transport.provider == "voice"
 
     async def broken(_: bytes) -> None:
         raise RuntimeError("its track broke")
 
-    scene.player.road.sink.push = broken  # type: ignore[method-assign]
+    scene.player.transport.sink.push = broken  # type: ignore[method-assign]
     assert await over == (pytest.approx(8.0), False)
     assert scene.unspoken == []
     await scene.close()

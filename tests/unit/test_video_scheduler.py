@@ -1,4 +1,4 @@
-"""The studio's thread: real work beside the loop, in order, and never in its way."""
+"""The scheduler's thread: real work beside the loop, in order, and never in its way."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from collections.abc import Sequence
 import pytest
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import VideoOut
-from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.contracts.link import VideoTrack
+from avatar_core.contracts.renderer import Renderer, VideoFrame
 from avatar_core.worker import video_scheduler as module
-from avatar_core.worker.video_scheduler import Stretch, Studio, Thread
+from avatar_core.worker.executors import ThreadExecutor
+from avatar_core.worker.video_scheduler import Stretch, VideoScheduler
 
-PICTURE = Picture(1, 1, bytes(4))
+PICTURE = VideoFrame(1, 1, bytes(4))
 
 
 class Painter(Renderer):
@@ -32,21 +33,21 @@ class Painter(Renderer):
         self.begun = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def foresee(self, sound: bytes) -> None:
+    def lookahead(self, sound: bytes) -> None:
         if sound.endswith(b"+"):
             self.asked.append(sound.decode())
 
     def skip(self, chunk: bytes, last: bool) -> None:
         self.asked.append(f"-{chunk.decode()}")
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         self.threads.add(threading.current_thread().name)
         self.asked.append(chunk.decode())
         self._loop.call_soon_threadsafe(self.begun.set)
         self.gate.wait(20.0)
         return [PICTURE]
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         self.asked.append("idle")
         return PICTURE
 
@@ -57,13 +58,13 @@ class Painter(Renderer):
         self.asked.append("close")
 
 
-class Screen(VideoOut):
+class Screen(VideoTrack):
     """Counts what it is shown."""
 
     def __init__(self) -> None:
         self.seen = asyncio.Semaphore(0)
 
-    def capture(self, picture: Picture) -> None:
+    def capture(self, picture: VideoFrame) -> None:
         self.seen.release()
 
     async def remove(self) -> None:
@@ -72,63 +73,63 @@ class Screen(VideoOut):
 
 async def test_it_draws_in_one_thread_of_its_own_in_order() -> None:
     painter, screen = Painter(), Screen()
-    studio = Studio(painter, Thread())
-    running = asyncio.create_task(studio.run(screen))
+    scheduler = VideoScheduler(painter, ThreadExecutor())
+    running = asyncio.create_task(scheduler.run(screen))
     due = asyncio.get_running_loop().time() + 0.05
     for name in "abc":
-        studio.speak(Stretch(name.encode(), False), due, lambda: True)
+        scheduler.speak(Stretch(name.encode(), False), due, lambda: True)
     for _ in range(3):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
-    studio.reset()
+    scheduler.reset()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    await studio.aclose()
+    await scheduler.aclose()
     assert painter.asked == ["a", "b", "c", "close"]
     assert painter.threads == {"avatar-renderer"}
 
 
 async def test_the_loop_goes_on_while_it_draws_and_what_is_late_is_skipped() -> None:
     painter, screen = Painter(), Screen()
-    studio = Studio(painter, Thread())
-    running = asyncio.create_task(studio.run(screen))
+    scheduler = VideoScheduler(painter, ThreadExecutor())
+    running = asyncio.create_task(scheduler.run(screen))
     painter.gate.clear()
     now = asyncio.get_running_loop().time()
-    studio.speak(Stretch(b"0", False), now, lambda: True)
+    scheduler.speak(Stretch(b"0", False), now, lambda: True)
     await asyncio.wait_for(painter.begun.wait(), 5.0)
     for number in range(1, 5):
-        studio.speak(Stretch(b"%d" % number, number == 4, b"+"), now, lambda: True)
-    assert not studio.hung
+        scheduler.speak(Stretch(b"%d" % number, number == 4, b"+"), now, lambda: True)
+    assert not scheduler.hung
     painter.gate.set()
     for _ in range(2):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
     assert painter.asked == ["0", "-1", "-2", "-3", "4+", "4"], "the last is never skipped"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    await studio.aclose()
+    await scheduler.aclose()
 
 
 async def test_one_that_hangs_is_known_and_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HUNG_S", 0.05)
     monkeypatch.setattr(module, "CLOSE_S", 0.05)
     painter, screen = Painter(), Screen()
-    studio = Studio(painter, Thread())
-    running = asyncio.create_task(studio.run(screen))
+    scheduler = VideoScheduler(painter, ThreadExecutor())
+    running = asyncio.create_task(scheduler.run(screen))
     painter.gate.clear()
-    studio.speak(Stretch(b"a", False), 0.0, lambda: True)
+    scheduler.speak(Stretch(b"a", False), 0.0, lambda: True)
     await asyncio.wait_for(painter.begun.wait(), 5.0)
     await asyncio.sleep(module.HUNG_S + 0.01)
-    assert studio.hung
+    assert scheduler.hung
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     began = time.monotonic()
-    await studio.aclose()
+    await scheduler.aclose()
     assert time.monotonic() - began < 1.0
     assert "close" not in painter.asked
     painter.gate.set()  # the daemon thread ends by itself; the leftovers fixture sees to it
 
 
 async def test_an_error_is_raised_where_it_was_asked() -> None:
-    thread = Thread()
+    thread = ThreadExecutor()
     with pytest.raises(ZeroDivisionError):
         await thread(lambda: 1 // 0)
     assert await thread(lambda: 7) == 7

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.clock import PLAYOUT_TAIL_S
-from avatar_core.contracts.link import AudioOut, Change
+from avatar_core.contracts.link import AudioTrack, RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.playback.clock_tracker import ClockTracker
 from avatar_core.playback.player import Player
-from avatar_core.playback.transport import Road
+from avatar_core.playback.transport import Transport
 from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.link_spy import Tap
@@ -39,21 +39,21 @@ class Voice:
         tracker = ClockTracker(
             self.sink.played_s, cut=self.sink.was_cut, source="exact", tail_s=PLAYOUT_TAIL_S
         )
-        self.road = Road(
+        self.transport = Transport(
             provider="voice", sink=self.sink, tracker=tracker, format=VOICE_FORMAT, run_ahead_s=0.2
         )
         self.player.use(self)
 
-    async def at_start(self) -> Road:
+    async def at_start(self) -> Transport:
         await self.sink.open()
-        return self.road
+        return self.transport
 
-    async def after_loss(self) -> Road:
-        return self.road
+    async def after_loss(self) -> Transport:
+        return self.transport
 
     async def aclose(self) -> None:
         await self.player.aclose()
-        await self.road.tracker.aclose()
+        await self.transport.tracker.aclose()
 
     def say(self, duration_s: float) -> bytes:
         pcm = speech(duration_s, VOICE_FORMAT)
@@ -62,7 +62,7 @@ class Voice:
         return pcm
 
     @property
-    def out(self) -> AudioOut:
+    def out(self) -> AudioTrack:
         assert self.tap.audio is not None
         return self.tap.audio
 
@@ -185,14 +185,14 @@ async def test_a_closed_voice_is_unpublished_once() -> None:
     voice = Voice()
     voice.say(1.0)
     await asyncio.sleep(0.3)
-    watch: list[Change] = []
-    voice.room.join("listener").watch(lambda change, _: watch.append(change))
+    watch: list[RoomEvent] = []
+    voice.room.join("listener").watch(lambda event, _: watch.append(event))
     await voice.sink.aclose()
     await voice.sink.aclose()
     heard = voice.heard
     assert voice.room.members["agent"].tracks == set()
     await asyncio.sleep(1.0)
-    assert watch == [Change.TRACKS]
+    assert watch == [RoomEvent.TRACKS]
     assert voice.heard == heard, "nothing of it is heard any more"
     await voice.player.aclose()
     await voice.aclose()

@@ -1,4 +1,4 @@
-"""What a peer sends is read, or refused with one error, whatever it is."""
+"""What a participant sends is read, or refused with one error, whatever it is."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.virtual import now, virtual
 from avatar_core.testing.worker_harness import IDLE, RATE, TALK, Stage, staged
@@ -26,9 +26,9 @@ pytestmark = virtual
         (),
         None,
         [TALK] * 500,
-        [Picture(2, 2, b"")],
+        [VideoFrame(2, 2, b"")],
         [None],
-        [Picture(1, 1, bytes(4))],
+        [VideoFrame(1, 1, bytes(4))],
         "pictures",
     ],
     ids=["raises", "none", "no list", "many", "a size", "no picture", "small", "text"],
@@ -53,7 +53,7 @@ async def test_a_renderer_costs_pictures_and_never_sound(stage: Stage, answer: A
 @pytest.mark.parametrize("each_s", [0.03, 0.05, 0.06, 0.15])
 @staged
 async def test_a_slow_renderer_costs_pictures_and_never_sound(stage: Stage, each_s: float) -> None:
-    stage.hand.each_s = each_s
+    stage.executor.each_s = each_s
     pcm = await stage.whole(2.0)
     assert stage.heard == pcm
     assert len(stage.runs) == 1, "no gap is heard"
@@ -67,12 +67,12 @@ async def test_a_slow_renderer_costs_pictures_and_never_sound(stage: Stage, each
 @staged
 async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: float) -> None:
     """A chunk's sound is its number, and so is its picture; it is due when that is heard."""
-    stage.renderer.answer = lambda chunk: [Picture(1, 1, chunk[:2] * 2)]
+    stage.renderer.answer = lambda chunk: [VideoFrame(1, 1, chunk[:2] * 2)]
     await stage.say(b"".join(struct.pack("<h", chunk) * 960 for chunk in range(75)))
     await asyncio.sleep(0.5)
-    stage.hand.each_s = stall_s
+    stage.executor.each_s = stall_s
     await asyncio.sleep(0.1)
-    stage.hand.each_s = 0.005
+    stage.executor.each_s = 0.005
     await asyncio.sleep(2.3)
     began = stage.runs[0].at_s
     late = [
@@ -88,20 +88,20 @@ async def test_pictures_are_in_time_again_after_a_stall(stage: Stage, stall_s: f
 
 @staged
 async def test_a_face_that_stands_still_gives_no_pulse(stage: Stage) -> None:
-    stage.hand.each_s = 60.0
+    stage.executor.each_s = 60.0
     await stage.say(speech(5.0))
     await asyncio.sleep(HUNG_S + 0.2)
     told = len(stage.reports)
     await asyncio.sleep(1.0)
     assert len(stage.reports) == told
     assert RATE.duration_s(len(stage.heard)) > 2.0
-    stage.hand.each_s = 0.0
+    stage.executor.each_s = 0.0
 
 
 @pytest.mark.parametrize("phase_ms", range(0, 40, 5))
 @staged
 async def test_pictures_keep_their_pace(stage: Stage, phase_ms: int) -> None:
-    stage.hand.each_s = 0.006
+    stage.executor.each_s = 0.006
     await asyncio.sleep(1.0 + phase_ms / 1000)
     await stage.whole(2.0)
     await stage.whole(0.53, "b")

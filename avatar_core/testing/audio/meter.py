@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.testing.audio.timeline import Floats, Timeline
 from avatar_core.testing.audio.tones import HeardWord, hear
 
@@ -27,7 +27,7 @@ Span = tuple[float, float]
 """Start and end, seconds."""
 
 
-class Ear:
+class AudioMeter:
     """Lays what arrives on one timeline, and measures sound and silence there.
 
     A stall of the listener itself leaves no trace as soon as it has caught up, see `Timeline`.
@@ -206,13 +206,13 @@ class Eye:
         return [flash for flash in flashes if flash[0] >= since_s]
 
 
-def brightness_of(picture: Picture | npt.NDArray[np.uint8]) -> float:
+def brightness_of(picture: VideoFrame | npt.NDArray[np.uint8]) -> float:
     """Mean luma of a picture, 0 to 255.
 
     Args:
         picture: RGBA, or the luma plane alone (any shape).
     """
-    if isinstance(picture, Picture):
+    if isinstance(picture, VideoFrame):
         rgba = np.frombuffer(picture.rgba, np.uint8).reshape(-1, 4)
         return float(rgba[:, :3].mean(axis=0) @ (0.299, 0.587, 0.114))
     return float(picture.mean())

@@ -50,11 +50,11 @@ class VendorSession:
     seen: bool = False
 
 
-class SoldOutError(Exception):
+class CapacityReachedError(Exception):
     """No slot is free."""
 
 
-class UnpaidError(Exception):
+class OutOfCreditError(Exception):
     """No credit is left."""
 
 
@@ -136,13 +136,13 @@ class VendorAccount:
         """Begin a session, and its meter; timers that are not given are the account's.
 
         Raises:
-            SoldOutError: As many are alive as may be.
-            UnpaidError: Nothing is left of the credit.
+            CapacityReachedError: As many are alive as may be.
+            OutOfCreditError: Nothing is left of the credit.
         """
         if len(self.alive) >= self.slots:
-            raise SoldOutError
+            raise CapacityReachedError
         if self.credits_s <= 0:
-            raise UnpaidError
+            raise OutOfCreditError
         session = VendorSession(
             id=f"{self._prefix}{secrets.token_hex(8)}",
             name=name,

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.http.memory import MemoryTransport, Served
 from avatar_core.testing.fake_vendor.account import (
-    SoldOutError,
-    UnpaidError,
+    CapacityReachedError,
+    OutOfCreditError,
     VendorAccount,
     VendorSession,
 )
@@ -146,9 +146,9 @@ class FakeVendor:
             session = known or self.account.sell(
                 name=name, key=key, token=token, livekit_url=url, scenario=worker
             )
-        except SoldOutError:
+        except CapacityReachedError:
             return _error(429, "Too many sessions at once.")
-        except UnpaidError:
+        except OutOfCreditError:
             return _error(402, "The account is out of credits.")
         return reply(201, _shown(session))
 

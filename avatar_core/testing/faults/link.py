@@ -11,18 +11,18 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
-    AudioOut,
+    AudioTrack,
     DataHandler,
-    Peer,
-    PresenceHandler,
+    RemoteParticipant,
+    RoomEventHandler,
     RoomLink,
     RpcHandler,
     StreamHandler,
     StreamWriter,
     Unsubscribe,
-    VideoOut,
+    VideoTrack,
 )
-from avatar_core.router import Dispatcher
+from avatar_core.router import SenderRouter
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.media import Unseen
 
@@ -40,7 +40,7 @@ class FaultyLink(RoomLink):
         self._loop = asyncio.get_running_loop()
         self._joined_at = self._loop.time()
         self._late: set[asyncio.Task[None]] = set()
-        self.dispatcher = Dispatcher(self)
+        self.router = SenderRouter(self)
 
     @property
     def identity(self) -> str:
@@ -62,11 +62,11 @@ class FaultyLink(RoomLink):
         """As the link."""
         return self._link.connected
 
-    def peers(self) -> Mapping[str, Peer]:
+    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """As the link."""
-        return self._link.peers()
+        return self._link.remote_participants()
 
-    def watch(self, handler: PresenceHandler) -> Unsubscribe:
+    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """As the link."""
         return self._link.watch(handler)
 
@@ -146,11 +146,11 @@ class FaultyLink(RoomLink):
 
         return self._link.on_data(topic, hear)
 
-    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         """As the link."""
         return await self._link.publish_audio(format, name=name)
 
-    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Unless unseen."""
         if self._scenario.unseen:
             return Unseen()

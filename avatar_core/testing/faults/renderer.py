@@ -1,4 +1,4 @@
-"""Faults applied to what draws, by decorators around what works: a renderer, and its hand."""
+"""Faults applied to what draws, by decorators around what works: a renderer, and its executor."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from avatar_core.contracts.renderer import Picture, Renderer
+from avatar_core.contracts.renderer import Renderer, VideoFrame
 from avatar_core.testing.faults.scenario import Scenario
-from avatar_core.worker.video_scheduler import Hand
+from avatar_core.worker.executors import Executor
 
 T = TypeVar("T")
 
@@ -25,29 +25,29 @@ class FaultyRenderer(Renderer):
         self.fps, self.audio = renderer.fps, renderer.audio
         self.lookahead_s = renderer.lookahead_s
 
-    def foresee(self, sound: bytes) -> None:
+    def lookahead(self, sound: bytes) -> None:
         """As the renderer."""
-        self._renderer.foresee(sound)
+        self._renderer.lookahead(sound)
 
     def skip(self, chunk: bytes, last: bool) -> None:
         """As the renderer."""
         self._renderer.skip(chunk, last)
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         """Failing, or of wrong size and number."""
         scenario, chance = self._scenario, self._chance
         pictures = self._renderer.render(chunk, last)
         if chance.random() < scenario.renderer_raises:
             raise RuntimeError("the scenario wants an error")
         if chance.random() < scenario.renderer_sizes:
-            return [Picture(self.width, self.height, b"\0" * 7)]
+            return [VideoFrame(self.width, self.height, b"\0" * 7)]
         if chance.random() < scenario.renderer_none:
             return ()
         if chance.random() < scenario.renderer_many:
             return [*pictures, *pictures, *pictures]
         return pictures
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         """As the renderer."""
         return self._renderer.idle()
 
@@ -60,11 +60,11 @@ class FaultyRenderer(Renderer):
         self._renderer.close()
 
 
-class FaultyHand:
-    """A hand that is slow, and hangs once, as a scenario says."""
+class FaultyExecutor:
+    """An executor that is slow, and hangs once, as a scenario says."""
 
-    def __init__(self, hand: Hand, scenario: Scenario) -> None:
-        self._hand = hand
+    def __init__(self, executor: Executor, scenario: Scenario) -> None:
+        self._executor = executor
         self._scenario = scenario
         self._loop = asyncio.get_running_loop()
         self._stall_at = self._loop.time() + scenario.stall_at_s if scenario.stall_s else math.inf
@@ -75,8 +75,8 @@ class FaultyHand:
         if self._loop.time() >= self._stall_at:
             self._stall_at = math.inf
             await asyncio.sleep(self._scenario.stall_s)
-        return await self._hand(work)
+        return await self._executor(work)
 
     def close(self) -> None:
-        """As the hand."""
-        self._hand.close()
+        """As the executor."""
+        self._executor.close()

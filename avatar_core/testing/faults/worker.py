@@ -15,9 +15,9 @@ from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.testing.faults.intruder import OverheardLink
 from avatar_core.testing.faults.link import FaultyLink
-from avatar_core.testing.faults.renderer import FaultyHand, FaultyRenderer
+from avatar_core.testing.faults.renderer import FaultyExecutor, FaultyRenderer
 from avatar_core.testing.faults.scenario import Scenario
-from avatar_core.worker.video_scheduler import Hand
+from avatar_core.worker.executors import Executor
 from avatar_core.worker.worker import AvatarWorker
 
 
@@ -27,7 +27,7 @@ class Body(Protocol):
     async def join(self) -> RoomLink:
         """Enter the room."""
 
-    def hand(self) -> Hand:
+    def executor(self) -> Executor:
         """What draws for it."""
 
     def join_beside(self) -> RoomLink | None:
@@ -99,13 +99,13 @@ async def _visit(
     ready: asyncio.Event,
     stopping: asyncio.Event,
 ) -> None:
-    link, hand = await body.join(), body.hand()
+    link, executor = await body.join(), body.executor()
     if scenario.foreign and (foreigner := body.join_beside()) is not None:
         link = OverheardLink(link, scenario, foreigner)
     if scenario.as_dict():
-        link, hand = FaultyLink(link, scenario), FaultyHand(hand, scenario)
+        link, executor = FaultyLink(link, scenario), FaultyExecutor(executor, scenario)
         renderer = FaultyRenderer(renderer, scenario)
-    worker = AvatarWorker(link, renderer, hand=hand, stock=scenario.stock)
+    worker = AvatarWorker(link, renderer, executor=executor, stock=scenario.stock)
     serving = asyncio.create_task(worker.run(), name="avatar-worker")
     helpers = [
         asyncio.create_task(_when(worker.ready, ready.set)),

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
-    AudioOut,
-    Change,
+    AudioTrack,
     DataHandler,
-    Peer,
-    PresenceHandler,
+    RemoteParticipant,
+    RoomEvent,
+    RoomEventHandler,
     RoomLink,
     RpcHandler,
     StreamHandler,
     StreamWriter,
     Unsubscribe,
-    VideoOut,
+    VideoTrack,
 )
-from avatar_core.router import Dispatcher
-from avatar_core.testing.room.media import MemoryAudioOut, MemoryVideoOut
+from avatar_core.router import SenderRouter
+from avatar_core.testing.room.media import MemoryAudioTrack, MemoryVideoTrack
 from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class MemoryLink(RoomLink):
 
     def __init__(self, room: MemoryRoom, identity: str, attributes: Mapping[str, str]) -> None:
         self.room = room
-        self.dispatcher = Dispatcher(self)
+        self.router = SenderRouter(self)
         self._identity = identity
         self._attributes = attributes
         self._connected = True
         self._frozen = False
-        self._watchers: list[PresenceHandler] = []
+        self._watchers: list[RoomEventHandler] = []
         self._streams: dict[str, StreamHandler] = {}
         self._rpc: dict[str, RpcHandler] = {}
         self._data: dict[str, DataHandler] = {}
         self._readers: list[MemoryReader] = []
         self._writers: list[MemoryWriter] = []
-        self._tracks: list[MemoryAudioOut | MemoryVideoOut] = []
+        self._tracks: list[MemoryAudioTrack | MemoryVideoTrack] = []
         self._answering: set[asyncio.Task[str]] = set()
 
     @property
@@ -79,12 +79,12 @@ class MemoryLink(RoomLink):
         """Topics and methods that have a handler, and `presence` where somebody watches."""
         return {*self._streams, *self._rpc, *self._data, *(["presence"] * bool(self._watchers))}
 
-    def peers(self) -> Mapping[str, Peer]:
+    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """The other participants by identity."""
         return self.room.peers_of(self._identity)
 
-    def watch(self, handler: PresenceHandler) -> Unsubscribe:
-        """Call `handler` at each change from now on."""
+    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
+        """Call `handler` at each event from now on."""
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
@@ -156,20 +156,20 @@ class MemoryLink(RoomLink):
         self._data[topic] = handler
         return lambda: self._data.pop(topic, None) and None
 
-    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioOut:
+    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         """Publish a microphone track."""
         await self.use()
         gone = partial(self.room.published, self._identity, "audio", gone=True)
-        audio = MemoryAudioOut(self._identity, format, self.room.recording, gone)
+        audio = MemoryAudioTrack(self._identity, format, self.room.recording, gone)
         self._tracks.append(audio)
         self.room.published(self._identity, "audio")
         return audio
 
-    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoOut:
+    async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a camera track."""
         await self.use()
         gone = partial(self.room.published, self._identity, "video", gone=True)
-        video = MemoryVideoOut(self._identity, self.room.recording, gone)
+        video = MemoryVideoTrack(self._identity, self.room.recording, gone)
         self._tracks.append(video)
         self.room.published(self._identity, "video")
         return video
@@ -218,12 +218,12 @@ class MemoryLink(RoomLink):
         except Exception as error:
             raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
 
-    def changed(self, change: Change, peer: Peer | None) -> None:
+    def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
         """Tell who watches; out of the room nothing is heard of it but that."""
-        if self._frozen or not (self._connected or change is Change.DISCONNECTED):
+        if self._frozen or not (self._connected or event is RoomEvent.DISCONNECTED):
             return
         for handler in list(self._watchers):
-            handler(change, peer)
+            handler(event, participant)
 
     def break_streams(self, sender: str | None = None) -> None:
         """Incoming streams end abnormally, all or one sender's; outgoing ones lead nowhere."""
@@ -240,11 +240,11 @@ class MemoryLink(RoomLink):
         for track in self._tracks:
             track.freeze()
 
-    def drop(self, change: Change | None) -> None:
+    def drop(self, event: RoomEvent | None) -> None:
         """We are out of the room; told unless it came without a word."""
         self._connected = False
         self.break_streams()
         for track in self._tracks:
             track.drop()
-        if change is not None:
-            self.changed(change, None)
+        if event is not None:
+            self.changed(event, None)

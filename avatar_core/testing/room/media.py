@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import PlayoutClock, loop_time
-from avatar_core.contracts.link import QUEUE_S, AudioOut, VideoOut
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.link import QUEUE_S, AudioTrack, VideoTrack
+from avatar_core.contracts.renderer import VideoFrame
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Recording:
 
     runs: list[Run] = field(default_factory=list)
     pictures: dict[str, int] = field(default_factory=dict)
-    watch: Callable[[str, Picture], None] | None = None
+    watch: Callable[[str, VideoFrame], None] | None = None
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
         """A piece left a queue."""
@@ -62,7 +62,7 @@ class Recording:
                 break
         self.runs.append(Run(identity, at_s, format, bytearray(pcm)))
 
-    def seen(self, identity: str, picture: Picture) -> None:
+    def seen(self, identity: str, picture: VideoFrame) -> None:
         """A picture was shown."""
         self.pictures[identity] = self.pictures.get(identity, 0) + 1
         if self.watch is not None:
@@ -73,7 +73,7 @@ class Recording:
         return sum(run.end_s - run.at_s for run in self.runs if identity in (None, run.identity))
 
 
-class MemoryAudioOut(AudioOut):
+class MemoryAudioTrack(AudioTrack):
     """A queue of frames that leave one after another; a clear takes back what has not left."""
 
     def __init__(
@@ -127,7 +127,7 @@ class MemoryAudioOut(AudioOut):
         self.clear()
         self._lost = True
 
-    async def heard(self) -> None:
+    async def wait_for_subscription(self) -> None:
         """Somebody always listens here."""
 
     async def remove(self) -> None:
@@ -146,7 +146,7 @@ class MemoryAudioOut(AudioOut):
             self._recording.heard(self._identity, at_s, self.format, pcm)
 
 
-class MemoryVideoOut(VideoOut):
+class MemoryVideoTrack(VideoTrack):
     """Pictures, seen as soon as they are captured."""
 
     def __init__(self, identity: str, recording: Recording, gone: Callable[[], None]) -> None:
@@ -156,7 +156,7 @@ class MemoryVideoOut(VideoOut):
         self._removed = False
         self._still = False
 
-    def capture(self, picture: Picture) -> None:
+    def capture(self, picture: VideoFrame) -> None:
         """Show a picture."""
         if not (self._removed or self._still):
             self._recording.seen(self._identity, picture)
@@ -176,10 +176,10 @@ class MemoryVideoOut(VideoOut):
             self._gone()
 
 
-class Unseen(VideoOut):
+class Unseen(VideoTrack):
     """A track that was never published."""
 
-    def capture(self, picture: Picture) -> None:
+    def capture(self, picture: VideoFrame) -> None:
         """Nobody sees it."""
 
     async def remove(self) -> None:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from avatar_core.contracts.link import Change, Peer
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.media import Recording
 
 LATENCY_S = 0.002
 UNANNOUNCED_S = 3.0
-"""A participant that publishes nothing is announced to its peers up to this late."""
+"""A participant that publishes nothing is announced to its participants up to this late."""
 CRASH_S = 20.0
 """A participant that falls silent is told as gone after this."""
 
@@ -38,17 +38,17 @@ class Member:
     tracks: set[str] = field(default_factory=set)
     announced: bool = False
     away: bool = False
-    gone: bool = False
+    left_for_good: bool = False
 
-    def peer(self) -> Peer:
+    def participant(self) -> RemoteParticipant:
         """As others see it now."""
-        return Peer(
+        return RemoteParticipant(
             identity=self.link.identity,
             sid=self.sid,
             is_agent=self.is_agent,
             attributes=dict(self.attributes),
             tracks=frozenset(self.tracks),
-            gone=self.gone,
+            left_for_good=self.left_for_good,
         )
 
 
@@ -97,11 +97,11 @@ class MemoryRoom:
         member = self.member(identity)
         return member.link if member is not None else self.join(identity, is_agent=True)
 
-    def peers_of(self, identity: str) -> dict[str, Peer]:
+    def peers_of(self, identity: str) -> dict[str, RemoteParticipant]:
         """The others: who was here before, and who was announced since."""
         me = self.members.get(identity)
         return {
-            other: member.peer()
+            other: member.participant()
             for other, member in self.members.items()
             if me is not None and _sees(me, member)
         }
@@ -118,7 +118,7 @@ class MemoryRoom:
             return
         self._announce(identity, member.sid)
         (member.tracks.discard if gone else member.tracks.add)(kind)
-        self._tell_others(member, Change.TRACKS)
+        self._tell_others(member, RoomEvent.TRACKS)
 
     def later(self, arrive: Callable[[], object]) -> None:
         """Let something arrive at the other side, after all that was sent before it.
@@ -134,11 +134,11 @@ class MemoryRoom:
     def remove(self, identity: str) -> None:
         """Put a participant out: kicked, or evicted by its double."""
         if member := self.members.pop(identity, None):
-            member.link.drop(Change.DISCONNECTED)
+            member.link.drop(RoomEvent.DISCONNECTED)
             self._left(member)
 
     def crash(self, identity: str) -> None:
-        """Its process is gone without a word; its peers hear so only later."""
+        """Its process is gone without a word; its participants hear so only later."""
         if member := self.members.get(identity):
             member.link.drop(None)
             asyncio.get_running_loop().call_later(CRASH_S, self._forget, identity, member.sid)
@@ -161,16 +161,16 @@ class MemoryRoom:
             other.link.break_streams(sender=identity)
         parted = self._pairs(member)
         member.away = True
-        _tell(parted, Change.LEFT)
-        loop.call_later(0.01, member.link.changed, Change.RECONNECTING, None)
+        _tell(parted, RoomEvent.LEFT)
+        loop.call_later(0.01, member.link.changed, RoomEvent.RECONNECTING, None)
 
         def back() -> None:
             if self.member(identity) is not member:
                 return
             member.away, member.announced = False, True
             member.sid = _new_sid() if anew else member.sid
-            _tell(self._pairs(member), Change.JOINED)
-            loop.call_later(0.06, member.link.changed, Change.RECONNECTED, None)
+            _tell(self._pairs(member), RoomEvent.JOINED)
+            loop.call_later(0.06, member.link.changed, RoomEvent.RECONNECTED, None)
 
         loop.call_later(away_s, back)
 
@@ -189,7 +189,7 @@ class MemoryRoom:
         member.announced = True
         for other in unaware:
             if _sees(other, member):
-                self.later(partial(other.link.changed, Change.JOINED, member.peer()))
+                self.later(partial(other.link.changed, RoomEvent.JOINED, member.participant()))
 
     def _forget(self, identity: str, sid: str) -> None:
         member = self.members.get(identity)
@@ -198,14 +198,14 @@ class MemoryRoom:
             self._left(member)
 
     def _left(self, member: Member) -> None:
-        member.gone = True
+        member.left_for_good = True
         if member.announced:
-            self._tell_others(member, Change.LEFT)
+            self._tell_others(member, RoomEvent.LEFT)
 
-    def _tell_others(self, member: Member, change: Change) -> None:
+    def _tell_others(self, member: Member, event: RoomEvent) -> None:
         for other in self.members.values():
             if _sees(other, member):
-                self.later(partial(other.link.changed, change, member.peer()))
+                self.later(partial(other.link.changed, event, member.participant()))
 
 
 def _new_sid() -> str:
@@ -217,6 +217,6 @@ def _sees(one: Member, other: Member) -> bool:
     return known and one is not other and not (one.away or other.away)
 
 
-def _tell(pairs: list[tuple[Member, Member]], change: Change) -> None:
+def _tell(pairs: list[tuple[Member, Member]], event: RoomEvent) -> None:
     for one, other in pairs:
-        one.link.changed(change, other.peer())
+        one.link.changed(event, other.participant())

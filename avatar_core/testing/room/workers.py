@@ -13,7 +13,7 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker import load_renderer, perform
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process as tasks
-from avatar_core.worker.video_scheduler import Inline
+from avatar_core.worker.executors import InlineExecutor
 
 
 def mint(spec: TokenSpec) -> str:
@@ -39,8 +39,8 @@ class _Task:
     async def join(self) -> RoomLink:
         return admit(self._room, self._token)
 
-    def hand(self) -> Inline:
-        return Inline()
+    def executor(self) -> InlineExecutor:
+        return InlineExecutor()
 
     def join_beside(self) -> RoomLink:
         return self._room.join(f"{self.identity}-foreigner")

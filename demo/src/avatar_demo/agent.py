@@ -125,7 +125,7 @@ def _serve(link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, An
     async def answer(_: str, payload: str) -> str:
         return json.dumps(await action(payload))
 
-    link.dispatcher.rpc(method, PERSON, answer)
+    link.router.rpc(method, PERSON, answer)
 
 
 def fact_of(event: AvatarEvent) -> Facts:

@@ -34,7 +34,7 @@ ANSWERS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"\b(provider|vendor|switch|tavus)\w*",
-        "One value in my configuration names the provider of my face. Change it, and another "
+        "One value in my configuration names the provider of my face. RoomEvent it, and another "
         "face says the same. You can switch it below, and begin again.",
     ),
     (

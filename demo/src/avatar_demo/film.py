@@ -13,7 +13,7 @@ import numpy.typing as npt
 from livekit import rtc
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 
 RATE_HZ = 48_000
 FPS = 25
@@ -22,7 +22,7 @@ CRF, PRESET = "20", "veryfast"
 CLOCK_HZ = 90_000
 BT_601, LIMITED = 6, 1  # as libwebrtc and swscale make YUV, in FFmpeg's numbers
 
-AnyPicture = Picture | rtc.VideoFrame
+AnyPicture = VideoFrame | rtc.VideoFrame
 Image = npt.NDArray[np.uint8]
 Samples = npt.NDArray[np.int16]
 

@@ -17,7 +17,7 @@ from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.playback.voice_transport import VOICE
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
@@ -130,7 +130,7 @@ class _Open(Recording):
             pcm = samples.mean(axis=1).astype("<i2").tobytes()
         self._hear(identity, at_s, pcm, format.rate_hz)
 
-    def seen(self, identity: str, picture: Picture) -> None:
+    def seen(self, identity: str, picture: VideoFrame) -> None:
         super().seen(identity, picture)
         self._see(identity, loop_time(), picture)
 

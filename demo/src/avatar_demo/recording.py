@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.contracts.renderer import Picture
+from avatar_core.contracts.renderer import VideoFrame
 from avatar_demo.film import FPS, RATE_HZ, AnyPicture, Film, failed
 from avatar_demo.tracks import Floats, Piece, Track
 
@@ -203,7 +203,7 @@ class _Script:
             self._still_s, at_s = at_s, at_s + 1 / FPS
 
 
-def _still(width: int, height: int, levels: Sequence[float]) -> Picture:
+def _still(width: int, height: int, levels: Sequence[float]) -> VideoFrame:
     """Upright bars with round ends on a dark ground."""
     pixels = np.empty((height, width, 4), np.uint8)
     pixels[:] = (*GROUND, 255)
@@ -218,4 +218,4 @@ def _still(width: int, height: int, levels: Sequence[float]) -> Picture:
         away = np.hypot(columns[:, part] + 0.5 - width / 2 - 4 * radius * off, beyond)
         cover = np.clip(radius - away + 0.5, 0, 1)[..., None]
         pixels[:, part, :3] = np.rint(pixels[:, part, :3] * (1 - cover) + np.array(BAR) * cover)
-    return Picture(width, height, pixels.reshape(-1).data)
+    return VideoFrame(width, height, pixels.reshape(-1).data)

@@ -24,7 +24,7 @@ from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.find import find_ready
-from avatar_core.testing.simulators import stand_ins
+from avatar_core.testing.simulators import simulators
 from avatar_demo import services
 from avatar_demo.console import View
 from avatar_demo.recording import Recorder
@@ -110,7 +110,7 @@ async def _until_signal(view: View, options: Options) -> int:
 
 
 async def _with_stand_ins(view: View, options: Options) -> int:
-    async with stand_ins() as notices:
+    async with simulators() as notices:
         chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
         for candidate in chain:
             if notice := notices.get(candidate.name):

@@ -18,7 +18,7 @@ SENTENCES = (
     "You hear every word all the same, as my own voice takes over where the avatar fell silent.",
     "No word is lost, and nothing hangs.",
     "Whoever pays for the avatar pays for it once, and it is always ended.",
-    "Change one value, and another face says the same.",
+    "RoomEvent one value, and another face says the same.",
 )
 SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5

@@ -13,7 +13,7 @@ from livekit import rtc
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import loop_time
-from avatar_core.testing.audio.meter import Ear
+from avatar_core.testing.audio.meter import AudioMeter
 from avatar_core.testing.audio.word_alignment import Found, align
 from avatar_core.testing.listener import Listener
 from avatar_demo.recording import Recorder
@@ -77,7 +77,7 @@ class Person:
         self._agent: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._listener: Listener | None = None
         self._speech = Speech()
-        self.ear = Ear()
+        self.ear = AudioMeter()
 
     async def join(self, url: str, token: str) -> None:
         """Enter the room as a listener."""

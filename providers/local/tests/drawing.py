@@ -9,7 +9,7 @@ import numpy.typing as npt
 import soxr
 from avatar_demo.speech import SpokenText
 
-from avatar_core import Picture, Renderer
+from avatar_core import Renderer, VideoFrame
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -30,12 +30,12 @@ class Seen:
     lips: float
 
 
-def pixels(picture: Picture) -> Pixels:
+def pixels(picture: VideoFrame) -> Pixels:
     """Height by width by RGBA."""
     return np.frombuffer(picture.rgba, np.uint8).reshape(picture.height, picture.width, 4)
 
 
-def seen(picture: Picture) -> Seen:
+def seen(picture: VideoFrame) -> Seen:
     """Measure the mouth of `ada`, whose colours these are."""
     height, width = picture.height, picture.width
     rows = slice(round(MOUTH[0].start * height), round(MOUTH[0].stop * height))
@@ -56,13 +56,13 @@ def at_rate(spoken: SpokenText, rate_hz: int) -> bytes:
     return np.clip(resampled, -32768, 32767).astype("<i2").tobytes()
 
 
-def shown(renderer: Renderer, pcm: bytes) -> list[Picture]:
+def shown(renderer: Renderer, pcm: bytes) -> list[VideoFrame]:
     """Pictures of a speech, drawn as the worker has them drawn."""
     size = renderer.audio.size(1 / renderer.fps)
     ahead = renderer.audio.size(renderer.lookahead_s)
-    pictures: list[Picture] = []
+    pictures: list[VideoFrame] = []
     for at in range(0, len(pcm), size):
         chunk = pcm[at : at + size]
-        renderer.foresee(pcm[at : at + size + ahead])
+        renderer.lookahead(pcm[at : at + size + ahead])
         pictures += renderer.render(chunk, at + size >= len(pcm))
     return pictures

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from avatar_provider_local.face.renderer import FaceRenderer
 
-from avatar_core import Picture
+from avatar_core import VideoFrame
 
 SIDE = 32
 """Of the corner, pixels."""
@@ -16,15 +16,15 @@ SIDE = 32
 class MarkedFace(FaceRenderer):
     """White where it speaks, black where it listens."""
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         return [_marked(picture, 255) for picture in super().render(chunk, last)]
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         return _marked(super().idle(), 0)
 
 
-def _marked(picture: Picture, level: int) -> Picture:
+def _marked(picture: VideoFrame, level: int) -> VideoFrame:
     shape = (picture.height, picture.width, 4)
     pixels = np.frombuffer(picture.rgba, np.uint8).reshape(shape).copy()
     pixels[:SIDE, :SIDE, :3] = level
-    return Picture(picture.width, picture.height, pixels.tobytes())
+    return VideoFrame(picture.width, picture.height, pixels.tobytes())

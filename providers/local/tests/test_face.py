@@ -12,7 +12,7 @@ from avatar_provider_local import Character
 from avatar_provider_local.face.features import BANDS, Features
 from avatar_provider_local.face.renderer import FaceRenderer
 
-from avatar_core import Picture
+from avatar_core import VideoFrame
 from providers.local.tests.drawing import at_rate, pixels, seen, shown
 
 SIDE = 256
@@ -28,12 +28,12 @@ def face(**options: object) -> FaceRenderer:
     return FaceRenderer(**{"width": SIDE, "height": SIDE, **options})  # type: ignore[arg-type]
 
 
-def change(one: Picture, other: Picture) -> float:
+def change(one: VideoFrame, other: VideoFrame) -> float:
     """Mean difference of two pictures, 0 to 255."""
     return float(np.abs(pixels(one).astype(int) - pixels(other)).mean())
 
 
-def same(ones: list[Picture], others: list[Picture]) -> bool:
+def same(ones: list[VideoFrame], others: list[VideoFrame]) -> bool:
     return [bytes(one.rgba) for one in ones] == [bytes(other.rgba) for other in others]
 
 
@@ -93,7 +93,7 @@ def test_a_cut_closes_the_mouth_within_100_ms_and_without_a_jump(cut_at: int) ->
     ahead = speaking.audio.size(speaking.lookahead_s)
     spoken = []
     for at in range(0, cut_at * size, size):
-        speaking.foresee(speech()[at : at + size + ahead])
+        speaking.lookahead(speech()[at : at + size + ahead])
         spoken += speaking.render(speech()[at : at + size], False)
     speaking.reset()
     after = [speaking.idle() for _ in range(10)]
@@ -109,7 +109,7 @@ def test_a_cut_goes_on_from_the_picture_that_was_seen() -> None:
     speaking = face()
     pictures = shown(speaking, speech()[: speaking.audio.size(1.2)] + b"\0\0")[:-1]
     usual = max(change(one, other) for one, other in pairwise(pictures))
-    speaking.withdraw(drawn_ahead)
+    speaking.discard(drawn_ahead)
     speaking.reset()
     assert change(pictures[-1 - drawn_ahead], speaking.idle()) <= usual
 

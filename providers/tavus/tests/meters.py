@@ -26,7 +26,7 @@ from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from providers.tavus.tests.jobs import SPEAK
 from tests.livekit.entry import token
-from tests.livekit.hearing import Hearing
+from tests.livekit.hearing import LiveAudioMeter
 from tests.support.agentserver import agent_server
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
@@ -80,7 +80,7 @@ class Agents:
         The room stays without its person until all is ended at the vendor, at most for `after_s`,
         and is deleted then.
         """
-        room, hearing = f"meter-{secrets.token_hex(4)}", Hearing()
+        room, hearing = f"meter-{secrets.token_hex(4)}", LiveAudioMeter()
         listener = await Listener.join(
             self._server.url, token(self._server, room, "user"), hearing.add
         )
@@ -90,12 +90,12 @@ class Agents:
             await asyncio.wait({heard}, timeout=SUBSCRIBED_S)  # or its first words go past us
             await listener.link.room.local_participant.publish_data(b"", topic=SPEAK)
             await asyncio.sleep(stay_s)
-            peers = listener.link.room.remote_participants.values()
+            participants = listener.link.room.remote_participants.values()
             tracks = {
                 sid
-                for peer in peers
-                if PUBLISH_ON_BEHALF in peer.attributes
-                for sid in peer.track_publications
+                for participant in participants
+                if PUBLISH_ON_BEHALF in participant.attributes
+                for sid in participant.track_publications
             }
             words = hearing.words()
             by_avatar = bool(words) and {word.track for word in words} <= tracks

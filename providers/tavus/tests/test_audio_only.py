@@ -38,9 +38,9 @@ async def test_it_goes_live(
     cls = type("TavusProvider", (TavusProvider,), {"transport": tavus.transport})
     load = partial(TavusSettings.load, api_key=server.KEY, api_url="http://127.0.0.1:1/v2")
     scene = Scene(room, cls(load(audio_only=audio_only)))
-    await scene.lifecycle.start()
-    lease = await scene.lifecycle.settled()
-    assert lease is not None, scene.lifecycle.last_error
+    await scene.controller.start()
+    lease = await scene.controller.settled()
+    assert lease is not None, scene.controller.last_error
     assert room.members[lease.avatar.identity].tracks == tracks
     assert await scene.say(1.0) == (pytest.approx(1.0, abs=0.05), False)
     await scene.close()

@@ -20,7 +20,7 @@ from avatar_core.cli import checks as looked_at
 from avatar_core.cli.checks import Answer
 from avatar_core.cli.doctor import run
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import Entry
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import free_ports
 from providers.tavus.tests.server_harness import nobody
@@ -95,7 +95,7 @@ def both_names(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 def leftovers(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
     ledger = Ledger(Path(str(looked_at.AvatarSettings.load().ledger)))
-    entry = Entry.asked("tavus", "room-1", "room", "tavus-avatar-1")
+    entry = LedgerEntry.pending("tavus", "room-1", "room", "tavus-avatar-1")
     ledger.write(replace(entry, started=entry.started - 60))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from avatar_core import AudioFormat, Picture, Renderer
+from avatar_core import AudioFormat, Renderer, VideoFrame
 
 FPS = 25.0
 LOUD_RMS = 0.2
@@ -37,18 +37,18 @@ class OrbRenderer(Renderer):
         self._energy = 0.0
         self._count = 0
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         """One picture for the stretch, none for an empty one."""
         return [self._picture(_rms(chunk) / LOUD_RMS)] if chunk else []
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         """The orb shrinks to its rest, and breathes."""
         return self._picture(0.0)
 
     def reset(self) -> None:
         """The sound was cut: what is loud shrinks by itself."""
 
-    def _picture(self, energy: float) -> Picture:
+    def _picture(self, energy: float) -> VideoFrame:
         step = RISES if energy > self._energy else FALLS
         self._energy += step * (min(1.0, energy) - self._energy)
         breath = math.sin(2 * math.pi * self._count / FPS / BREATH_S)
@@ -59,7 +59,7 @@ class OrbRenderer(Renderer):
         light = (0.75 + 0.25 * self._energy) * np.maximum(body, 0.5 * glow)
         pixels: npt.NDArray[np.uint8] = np.full((self.height, self.width, 4), 255, np.uint8)
         pixels[..., :3] = GROUND + light[..., None] * (self._colour - GROUND)
-        return Picture(self.width, self.height, pixels.reshape(-1).data)
+        return VideoFrame(self.width, self.height, pixels.reshape(-1).data)
 
 
 def _rms(pcm: bytes) -> float:

@@ -69,7 +69,7 @@ class LocalProvider(AvatarProvider[LocalSettings]):
             except ConfigError as error:
                 error.message = f"AVATAR_LOCAL_URL: {error.message}"
                 raise
-            self.served_at = url
+            self.endpoint = url
             self.capabilities = replace(self.capabilities, safe_retry=SafeRetry.KEY)
         elif url or key:
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")

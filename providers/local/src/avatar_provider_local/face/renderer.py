@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from avatar_core import AudioFormat, Picture, Renderer
+from avatar_core import AudioFormat, Renderer, VideoFrame
 from avatar_provider_local.face import bake, hair, live
 from avatar_provider_local.face.characters import CHARACTERS
 from avatar_provider_local.face.features import RATE_HZ
@@ -59,12 +59,12 @@ class FaceRenderer(Renderer):
         self._ease = math.exp(-1 / fps / EASE_S)
         self._apart = 0.0
 
-    def foresee(self, ahead: bytes) -> None:
+    def lookahead(self, ahead: bytes) -> None:
         """Take in the sound that follows."""
         self._tracker.feed(ahead[max(0, self._heard - self._shown) :])
         self._heard = max(self._heard, self._shown + len(ahead))
 
-    def render(self, chunk: bytes, last: bool) -> Sequence[Picture]:
+    def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         """One picture for the stretch, none for an empty one."""
         pose = self._spoken(chunk, last)
         return [] if pose is None else [self._picture(pose)]
@@ -73,11 +73,11 @@ class FaceRenderer(Renderer):
         """Move on without drawing."""
         self._spoken(chunk, last)
 
-    def idle(self) -> Picture:
+    def idle(self) -> VideoFrame:
         """A face that listens."""
         return self._picture(self._motion.step(self._lips.rest(), None))
 
-    def withdraw(self, count: int) -> None:
+    def discard(self, count: int) -> None:
         """Go on from the picture that was seen, not from those drawn ahead of it."""
         if 0 < count < len(self._poses):
             self._left, self._apart = self._poses[-1 - count], 1.0
@@ -88,7 +88,7 @@ class FaceRenderer(Renderer):
         self._motion.startle()
 
     def _spoken(self, chunk: bytes, last: bool) -> Pose | None:
-        self.foresee(chunk)
+        self.lookahead(chunk)
         pose = None
         if chunk:
             middle_s = self.audio.duration_s(self._shown + len(chunk) // 2)
@@ -103,14 +103,14 @@ class FaceRenderer(Renderer):
         self._tracker.reset()
         self._heard = self._shown = 0
 
-    def _picture(self, pose: Pose) -> Picture:
+    def _picture(self, pose: Pose) -> VideoFrame:
         if self._left is not None:
             self._apart *= self._ease
             pose = between(pose, self._left, self._apart)
             self._left = self._left if self._apart > ENOUGH else None
         self._poses.append(pose)
         pixels = self._drawing.draw(pose)
-        return Picture(self.width, self.height, pixels.tobytes())
+        return VideoFrame(self.width, self.height, pixels.tobytes())
 
 
 class Drawing:

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_core import (
+    CapacityReachedError,
     FakeVendor,
+    OutOfCreditError,
     Scenario,
     Served,
-    SoldOutError,
-    UnpaidError,
     VendorSession,
     reply,
 )
@@ -167,9 +167,9 @@ class TavusApi(FakeVendor):
                 absent_s=properties.get("participant_absent_timeout", 300),
                 max_session_s=properties.get("max_call_duration", 3600),
             )
-        except SoldOutError:
+        except CapacityReachedError:
             raise RefusedError(400, FULL, key="message") from None
-        except UnpaidError:
+        except OutOfCreditError:
             raise RefusedError(402, BROKE, key="message") from None
         self._asked_for[session.id] = asked
         return reply(200, self._shown(session))

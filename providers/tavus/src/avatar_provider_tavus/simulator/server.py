@@ -178,7 +178,7 @@ async def serving(
             await simulator.aclose()
 
 
-def stand_in(say: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
+def simulator(say: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
     """For the demo, where no key is set: Tavus, simulated."""
     return None if os.environ.get("TAVUS_API_KEY") else _standing(say)
 
