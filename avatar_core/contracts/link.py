@@ -127,7 +127,7 @@ class AudioTrack(ABC):
         """Return once somebody has subscribed."""
 
     @abstractmethod
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """Unpublish; idempotent."""
 
 
@@ -139,7 +139,7 @@ class VideoTrack(ABC):
         """Show a picture now."""
 
     @abstractmethod
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """Unpublish; idempotent."""
 
 

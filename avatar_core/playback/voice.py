@@ -73,7 +73,7 @@ class VoiceSink(AudioSink):
         """Unpublish; a silent microphone of the agent would shadow the avatar's voice."""
         out, self._out = self._out, None
         if out is not None:
-            await out.remove()
+            await out.unpublish()
 
     def played_s(self, take: Take) -> float:
         """Seconds of `take` that left the queue."""

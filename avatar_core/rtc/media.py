@@ -62,7 +62,7 @@ async def _take_back(publishing: asyncio.Task[Out]) -> None:
         out = await publishing
     except RoomError:
         return
-    await out.remove()
+    await out.unpublish()
 
 
 class RtcAudioTrack(AudioTrack):
@@ -118,7 +118,7 @@ class RtcAudioTrack(AudioTrack):
         if self._publication is not None:
             await self._publication.wait_for_subscription()
 
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """Unpublish; idempotent."""
         publication, self._publication = self._publication, None
         if publication is not None:
@@ -165,7 +165,7 @@ class RtcVideoTrack(VideoTrack):
             )
         )
 
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """Unpublish; idempotent."""
         publication, self._publication = self._publication, None
         if publication is not None:

@@ -99,11 +99,11 @@ class AvatarWorker:
                 AGENT_NEVER_CAME_S if self._agent not in link.remote_participants() else None
             )
             audio = await link.publish_audio(renderer.audio, name="avatar_audio")
-            leaving.push_async_callback(audio.remove)
+            leaving.push_async_callback(audio.unpublish)
             video = await link.publish_video(
                 renderer.width, renderer.height, renderer.fps, name="avatar_video"
             )
-            leaving.push_async_callback(video.remove)
+            leaving.push_async_callback(video.unpublish)
             self._pacer = Pacer(
                 scheduler, audio, self._reporter, self._speeches, fed, 1 / renderer.fps, self._clock
             )

@@ -152,7 +152,14 @@ async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) ->
     await scene.controller.start()
     await scene.controller.settled()
     lease = scene.controller.lease
-    for thing in (provider, provider.settings, provider.rest, scene.controller, scene.stage, lease):
+    for thing in (
+        provider,
+        provider.settings,
+        provider.rest,
+        scene.controller,
+        scene.context,
+        lease,
+    ):
         search.look(f"repr of {type(thing).__name__}", f"{thing!r} {thing}")
         search.look(f"attributes of {type(thing).__name__}", str(vars(thing) if thing else ""))
     for event in scene.events:

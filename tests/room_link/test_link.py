@@ -90,9 +90,9 @@ def test_tracks_come_and_go(both: Callable[[Body], None]) -> None:
         watch = Watch(here)
         video = await there.publish_video(64, 64, 25, name="face")
         await watch.sees("there", "audio", "video")
-        await video.remove()
+        await video.unpublish()
         await watch.until(lambda: "video" not in here.remote_participants()["there"].tracks)
-        await video.remove()
+        await video.unpublish()
 
     both(body)
 
@@ -193,7 +193,7 @@ def test_a_queue_plays_in_real_time_and_can_be_dropped(both: Callable[[Body], No
         assert 0 < audio.queued_s <= QUEUE_S + 0.01
         audio.clear()
         assert audio.queued_s == 0
-        await audio.remove()
-        await audio.remove()
+        await audio.unpublish()
+        await audio.unpublish()
 
     both(body)

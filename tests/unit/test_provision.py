@@ -99,7 +99,7 @@ async def _scenes_are_closed() -> AsyncIterator[None]:
 async def bought(scene: Scene, vendor: Scripted) -> Lease | AvatarError:
     scenes.append(scene)
     try:
-        return await Lease.provision(vendor, scene.stage)
+        return await Lease.provision(vendor, scene.context)
     except AvatarError as error:
         return error
 

@@ -156,7 +156,7 @@ async def test_the_voice_waits_shortly_for_somebody_to_listen() -> None:
 
     async def unheard(*args: Any, **more: Any) -> Any:
         out = await publish(*args, **more)
-        out.heard = asyncio.Event().wait
+        out.wait_for_subscription = asyncio.Event().wait
         return out
 
     voice.link.publish_audio = unheard  # type: ignore[method-assign]

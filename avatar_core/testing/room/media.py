@@ -130,7 +130,7 @@ class MemoryAudioTrack(AudioTrack):
     async def wait_for_subscription(self) -> None:
         """Somebody always listens here."""
 
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """Unpublish; idempotent."""
         if not self._removed:
             self._removed = True
@@ -169,7 +169,7 @@ class MemoryVideoTrack(VideoTrack):
         """Out of the room: the same."""
         self.freeze()
 
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """Unpublish; idempotent."""
         if not self._removed:
             self._removed = True
@@ -182,5 +182,5 @@ class Unseen(VideoTrack):
     def capture(self, picture: VideoFrame) -> None:
         """Nobody sees it."""
 
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         """There is nothing to remove."""
