@@ -54,7 +54,7 @@ class AudioTail(ContainedEvents[Playback], io.AudioOutput):
         self._replaced = replaced
         self._dropped = False
         self.player = Player(self)
-        self.throttle = TranscriptThrottle(session, self.player)
+        self.throttle = TranscriptThrottle(session)
 
     # From AgentSession.
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from livekit import rtc
 
-from avatar_core.contracts.events import contained
+from avatar_core.tasks import notify
 
 Callback = Callable[..., Any]
 Name = TypeVar("Name")
@@ -25,7 +25,7 @@ class _Contained:
     __wrapped__: Callback
 
     def __call__(self, *args: Any) -> None:
-        contained(self.__wrapped__, *args)
+        notify(self.__wrapped__, *args)
 
 
 class ContainedEvents(rtc.EventEmitter[Name], Generic[Name]):

@@ -9,7 +9,7 @@ from livekit.agents.metrics.base import AvatarMetrics, Metadata
 from livekit.agents.voice.events import ConversationItemAddedEvent
 
 from avatar_core.contracts.events import AvatarJoined
-from avatar_core.playback.voice_transport import VOICE
+from avatar_core.registry.discovery import VOICE
 
 
 def of_join(event: AvatarJoined) -> AvatarMetrics:

@@ -15,7 +15,7 @@ from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.admin import remove
-from avatar_core.rtc.link import join, link_for
+from avatar_core.rtc.link import link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.link import MemoryLink
@@ -36,9 +36,6 @@ def session_context(
     if isinstance(room, MemoryLink):
         memory = room.room
 
-        async def admit(spec: TokenSpec) -> RoomLink:
-            return workers.admit(memory, workers.mint(spec))
-
         async def remove_participant(room: str, identity: str) -> bool:
             there = identity in memory.members
             memory.remove(identity)
@@ -48,7 +45,6 @@ def session_context(
             link=room,
             livekit_url="",
             mint=workers.mint,
-            join=admit,
             start_worker=partial(workers.start_worker, memory),
             releaser=Releaser(room, Ledger(None), remove_participant),
             provision_timeout_s=provision_s,
@@ -62,14 +58,10 @@ def session_context(
         url, mint = livekit.url, mint_for(livekit, link)
         remove_participant = partial(remove, livekit)
 
-    async def join_again(spec: TokenSpec) -> RoomLink:
-        return await join(url, mint(spec))
-
     return SessionContext(
         link=link,
         livekit_url=url,
         mint=mint,
-        join=join_again,
         start_worker=partial(start_worker, livekit_url=url),
         releaser=Releaser(link, ledger, remove_participant),
         provision_timeout_s=provision_s,

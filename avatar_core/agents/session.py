@@ -30,14 +30,13 @@ from avatar_core.contracts.events import (
     AvatarState,
     StateChanged,
     TakeFinished,
-    contained,
 )
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.controller import FailoverController
-from avatar_core.playback.voice_transport import VOICE
+from avatar_core.registry.discovery import VOICE
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.tasks import RELEASE_S
+from avatar_core.tasks import RELEASE_S, notify
 
 log = logging.getLogger("avatar_core")
 
@@ -266,4 +265,4 @@ class AvatarSession(
         self.emit("metrics_collected", metrics)
         if self._session is not None:
             collected = MetricsCollectedEvent(metrics=metrics)
-            contained(self._session.emit, "metrics_collected", collected)
+            notify(self._session.emit, "metrics_collected", collected)

@@ -15,7 +15,6 @@ from typing import Any
 
 from livekit.agents import AgentSession
 
-from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
 
 LEAD_S = 0.15
@@ -27,9 +26,8 @@ FRESH_S = 0.2
 class TranscriptThrottle:
     """Holds the transcript of one segment at a time back to the listener's pace."""
 
-    def __init__(self, session: AgentSession[Any], player: Player) -> None:
+    def __init__(self, session: AgentSession[Any]) -> None:
         self._session = session
-        self._player = player
         self._task: asyncio.Task[None] | None = None
         self._calling = False
         self._holding = False

@@ -1,16 +1,11 @@
-"""What an avatar tells its application, as frozen records; and how, so that nobody is hurt."""
+"""Event records that an avatar session emits to its application."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from avatar_core.contracts.errors import AvatarError
-
-log = logging.getLogger("avatar_core")
 
 
 class AvatarState(Enum):
@@ -62,13 +57,3 @@ class TakeFinished:
 
 
 AvatarEvent = StateChanged | AvatarJoined | AvatarFailed | TakeFinished
-
-
-def contained(listener: Callable[..., object], *args: object) -> None:
-    """Call who listens; what they raise is logged with their name, and stops nobody."""
-    try:
-        listener(*args)
-    except (Exception, asyncio.CancelledError):  # of a task it looked into, never ours: no await
-        name = getattr(listener, "__qualname__", repr(listener))
-        where = getattr(listener, "__module__", "?")
-        log.exception("The listener %s.%s raised; the conversation goes on.", where, name)

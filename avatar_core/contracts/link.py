@@ -10,13 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import VideoFrame
-
-if TYPE_CHECKING:
-    from avatar_core.router import SenderRouter
 
 Unsubscribe = Callable[[], None]
 RpcHandler = Callable[[str, str], "str | Awaitable[str]"]
@@ -143,10 +140,20 @@ class VideoTrack(ABC):
         """Unpublish; idempotent."""
 
 
+class Router(Protocol):
+    """Gives RPCs and data packets of one room to their handlers, by sender."""
+
+    def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
+        """Give the calls of `method` by `caller` to `handler`, until unsubscribed."""
+
+    def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
+        """Give the packets of `sender` on `topic` to `handler`, until unsubscribed."""
+
+
 class RoomLink(ABC):
     """One participant's connection to one room."""
 
-    router: SenderRouter
+    router: Router
 
     @property
     @abstractmethod
@@ -200,7 +207,7 @@ class RoomLink(ABC):
 
     @abstractmethod
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Answer an RPC method; the `SenderRouter` is the one user of this."""
+        """Answer an RPC method; only the router calls this."""
 
     @abstractmethod
     async def send(
@@ -210,7 +217,7 @@ class RoomLink(ABC):
 
     @abstractmethod
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive data packets; the `SenderRouter` is the one user of this."""
+        """Receive data packets; only the router calls this."""
 
     @abstractmethod
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:

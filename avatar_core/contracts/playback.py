@@ -7,13 +7,8 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
-from typing import Literal
 
 from avatar_core.contracts.audio import AudioFormat
-
-Source = Literal["exact", "reported", "heard", "estimated"]
-"""How well a position is known: `exact` from the queue that plays it, `reported` by a
-stock worker, `heard` on the avatar's own track, `estimated` by the clock."""
 
 
 class TakeState(Enum):
@@ -100,8 +95,6 @@ class PlaybackTracker(ABC):
 
     It says position, DONE and CUT, and nothing else.
     """
-
-    source: Source = "estimated"
 
     @abstractmethod
     def follow(self, take: Take) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
 
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import UnsupportedCommandError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
-from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.router import SenderRouter
 
 S = TypeVar("S")
 """A provider's settings, a subclass of `avatar_core.ProviderSettings`."""
@@ -25,39 +24,23 @@ PROVIDER_API_VERSION = (1, 0)
 """Providers state the version they were written for as a literal, never this name."""
 
 
-class TransportDefaults(Protocol):
-    """The byte-stream transport, which serves every vendor that speaks LiveKit's wire."""
-
-    def sink(self, ctx: SinkContext) -> AudioSink:
-        """Audio over `lk.audio_stream`, addressed to the avatar alone."""
-
-    def tracker(self, ctx: SinkContext) -> PlaybackTracker:
-        """Our worker's reports, else the stock RPCs, else the clock."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SinkContext:
-    """What a sink and a tracker are made from; one for each lease.
+    """What a sink and a tracker are made from; one for each lease. Provisional.
 
     Attributes:
-        link: The agent's own place in the room.
-        avatar: What was provisioned.
-        router: RPC and data of the room, by sender.
-        capabilities: The provider's.
-        clock: Monotonic seconds.
-        log: Names the provider.
-        join: Joins the room once more, under the avatar's own identity.
-        defaults: The byte-stream transport.
+        link: The agent's connection to the room.
+        avatar: The provisioned avatar.
+        capabilities: The provider's capabilities.
+        clock: Returns monotonic seconds.
+        log: A logger that names the provider.
     """
 
     link: RoomLink
     avatar: ProvisionedAvatar
-    router: SenderRouter
     capabilities: Capabilities
     clock: Clock
     log: logging.LoggerAdapter[logging.Logger]
-    join: Callable[[TokenSpec], Awaitable[RoomLink]] = field(repr=False)
-    defaults: TransportDefaults = field(repr=False)
 
 
 class AvatarProvider(ABC, Generic[S]):
@@ -112,13 +95,27 @@ class AvatarProvider(ABC, Generic[S]):
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         return await gone
 
-    def create_sink(self, ctx: SinkContext) -> AudioSink:
-        """The transport to the worker; the default serves every byte-stream vendor."""
-        return ctx.defaults.sink(ctx)
+    def create_sink(self, ctx: SinkContext) -> AudioSink | None:
+        """Return the sink that carries takes to the worker. Provisional.
 
-    def create_tracker(self, ctx: SinkContext) -> PlaybackTracker:
-        """What was heard on that transport; the default serves every byte-stream vendor."""
-        return ctx.defaults.tracker(ctx)
+        Args:
+            ctx: What the sink is made from.
+
+        Returns:
+            A sink, or None for LiveKit's byte stream, which most vendors use.
+        """
+        return None
+
+    def create_tracker(self, ctx: SinkContext) -> PlaybackTracker | None:
+        """Return the tracker that learns what was heard. Provisional.
+
+        Args:
+            ctx: What the tracker is made from.
+
+        Returns:
+            A tracker, or None for the reports and RPCs of LiveKit's byte-stream wire.
+        """
+        return None
 
     async def control(self, ctx: SinkContext, command: Mapping[str, Any]) -> None:
         """Do something while the avatar is live: an emotion, a pose.

@@ -16,14 +16,16 @@ from avatar_core.contracts.events import (
     AvatarState,
     StateChanged,
 )
+from avatar_core.contracts.link import Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
-from avatar_core.playback.voice_transport import VOICE, Voice
+from avatar_core.playback.voice import Voice
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.reaper import reap
+from avatar_core.registry.discovery import VOICE
 from avatar_core.registry.selection import Candidate
 from avatar_core.tasks import RELEASE_S, as_avatar_error, close_quietly
 
@@ -55,12 +57,15 @@ class FailoverController:
         tell: Callable[[AvatarEvent], None],
     ) -> None:
         self._context = context
+        self._releaser = context.releaser
+        self._tasks = context.releaser.tasks
         self._waiting = [candidate for candidate in chain if candidate.provider is not None]
         self._providers = [one.provider for one in self._waiting if one.provider]
         self._tell = tell
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
-        self._voice = Voice(context.link, context.releaser)
+        self._voice = Voice(context.link, self._tasks)
+        self._unobserve: Unsubscribe = lambda: None
         self._buying: AvatarProvider[Any] | None = None
         self._may_hold = bool(self._waiting)
         self._hold_until: float | None = None
@@ -68,7 +73,6 @@ class FailoverController:
         self._provisioned = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
-        self._releaser = context.releaser
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
@@ -104,18 +108,16 @@ class FailoverController:
         if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
             return
         self._enter(AvatarState.CLOSING, self._speaker)
-        if self._lease is not None:
-            over = AvatarLostError(f"the avatar is over: {reason}.", provider=self._speaker)
-            self._player.lose(self._lease.transport, over)
-        self._end_lease(reason)
+        if (lease := self._lease) is not None:
+            error = AvatarLostError(f"the avatar was released: {reason}.", provider=self._speaker)
+            self._end_lease(reason)
+            lease.transport.lose(error)
         unwanted = [task for task in (self._acquiring, self._sweeping, publishing) if task]
         for task in unwanted:
             task.cancel()
         try:
             async with asyncio.timeout(RELEASE_S):
-                while (
-                    left := {task for task in unwanted if not task.done()} | self._releaser.running
-                ):
+                while left := {task for task in unwanted if not task.done()} | self._tasks.running:
                     await asyncio.wait(left)  # who is cancelled may have something to release
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
@@ -129,8 +131,7 @@ class FailoverController:
     # What the player asks.
 
     async def at_start(self) -> Transport:
-        """The avatar's transport; while one joins, speech is held for it, once and bounded."""
-        self._look_at_transport()
+        """Return the avatar's transport; hold speech for an avatar that joins, once."""
         if self._may_hold:
             await self._hold()
         if self._lease is not None:
@@ -142,13 +143,7 @@ class FailoverController:
 
     async def after_loss(self) -> Transport:
         """The agent's own voice, or an avatar that has come meanwhile."""
-        self._look_at_transport()
         return self._lease.transport if self._lease is not None else await self._voice.open()
-
-    def _look_at_transport(self) -> None:
-        """The player may have found the transport broken before the health did."""
-        if self._lease is not None and self._lease.transport.lost is not None:
-            self._lost(self._lease, self._lease.transport.lost)
 
     async def _hold(self) -> None:
         now = self._context.clock()
@@ -201,14 +196,20 @@ class FailoverController:
                 fault = as_avatar_error(error, candidate.name)
                 self._failed(candidate.name, fault)
                 if lease is not None:
-                    self._releaser.begin(lease.release(str(fault)), f"{candidate.name}-release")
+                    self._tasks.start(lease.release(str(fault)), f"{candidate.name}-release")
                 continue
             except asyncio.CancelledError:
                 if lease is not None:
-                    self._releaser.begin(lease.release("closing"), f"{candidate.name}-release")
+                    self._tasks.start(lease.release("closing"), f"{candidate.name}-release")
                 raise
             self._lease = lease
-            self._health = HealthCheck(lease, self._player, partial(self._lost, lease))
+            self._health = HealthCheck(
+                self._context.link,
+                lease.avatar,
+                lease.transport,
+                lease.session_ended,
+                partial(self._player.restart, lease.transport),
+            )
             join_s = self._context.clock() - started_at
             self._tell(
                 AvatarJoined(provider=candidate.name, identity=lease.avatar.identity, join_s=join_s)
@@ -217,18 +218,20 @@ class FailoverController:
             break
         else:
             self._enter(AvatarState.VOICE, VOICE)
-            self._releaser.begin(self._voice.open(), "voice")
+            self._tasks.start(self._voice.open(), "voice")
         self._buying = None
         self._provisioned.set()
         self._settled.set()
+        if self._lease is not None:
+            lost = partial(self._on_lost, self._lease)
+            self._unobserve = self._lease.transport.on_lost(lost)
 
-    def _lost(self, lease: Lease, error: AvatarError) -> None:
-        self._player.lose(lease.transport, error)
+    def _on_lost(self, lease: Lease, error: AvatarError) -> None:
         self._failed(lease.provider.name, error)
         self._end_lease(str(error))
         lease.remove_participant()
         self._enter(AvatarState.VOICE, VOICE)
-        self._releaser.begin(self._voice.open(), "voice")
+        self._tasks.start(self._voice.open(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
 
@@ -239,11 +242,12 @@ class FailoverController:
 
     def _end_lease(self, reason: str) -> None:
         lease, self._lease = self._lease, None
+        self._unobserve()
         if self._health is not None:
             self._health.close()
             self._health = None
         if lease is not None:
-            self._releaser.begin(lease.release(reason), f"{lease.provider.name}-release")
+            self._tasks.start(lease.release(reason), f"{lease.provider.name}-release")
 
     # State.
 

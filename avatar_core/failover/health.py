@@ -1,22 +1,19 @@
-"""The health: judges a transport by presence, by its provider's word, and by its pulse."""
+"""The health check: finds out that an avatar left, was ended, died or stalled."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
 
-from avatar_core.contracts.errors import AvatarError, AvatarLostError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent
-from avatar_core.provisioning.lease import Lease
-
-if TYPE_CHECKING:
-    from avatar_core.playback.player import Player
+from avatar_core.contracts.errors import AvatarLostError
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.playback.transport import Transport
 
 HEARTBEAT_LOST_S = 0.43
 """Two beats in a row may get lost: at 1 % loss that befalls a speaker every half an hour."""
-SHAKEN_S = 15.0
-"""A reconnection that takes longer excuses nobody any more."""
+RECONNECT_S = 15.0
+"""The heartbeat is not judged for so long after the agent's room begins to reconnect."""
 STALL_S = 1.0
 """An announced worker that holds unheard audio and plays none of it is dead."""
 SAME_SID_S = 1.0
@@ -30,28 +27,38 @@ REST_S = 0.1
 
 
 class HealthCheck:
-    """Watches one lease while it is in use; the first verdict is the last.
+    """Watches the avatar of one transport, and loses the transport when the avatar is gone.
 
     Args:
-        lease: Whose transport it is.
-        player: Whose takes run on it.
-        lose: Told once why the transport is gone.
+        link: The agent's connection to the room.
+        avatar: The avatar to watch.
+        transport: Its transport; lost at most once.
+        session_ended: Returns why, once the provider knows that the session ended.
+        restart: Begins another take after the agent reconnected.
     """
 
-    def __init__(self, lease: Lease, player: Player, lose: Callable[[AvatarError], None]) -> None:
-        self._lease = lease
-        self._player = player
-        self._lose = lose
-        self._link = lease.ctx.link
+    def __init__(
+        self,
+        link: RoomLink,
+        avatar: ProvisionedAvatar,
+        transport: Transport,
+        session_ended: Callable[[], Awaitable[str]],
+        restart: Callable[[], None],
+    ) -> None:
+        self._avatar = avatar
+        self._identities = {avatar.identity, avatar.listener}
+        self._transport = transport
+        self._session_ended = session_ended
+        self._restart = restart
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
-        self._shaken_until = 0.0
-        self._unwatch = self._link.watch(self._presence)
+        self._reconnecting_until = 0.0
+        self._unwatch = link.watch(self._on_room_event)
         self._tasks = (
-            asyncio.create_task(self._word(), name="avatar-word"),
-            asyncio.create_task(self._pulse(), name="avatar-pulse"),
+            asyncio.create_task(self._watch_provider(), name="avatar-watch"),
+            asyncio.create_task(self._watch_heartbeat(), name="avatar-heartbeat"),
         )
-        for identity in {*self._identities} - {*self._link.remote_participants()}:
-            self._away(identity, "")  # it left as soon as its transport was open
+        for identity in self._identities - {*link.remote_participants()}:
+            self._start_grace_period(identity, "")  # it left as soon as its transport was open
 
     def close(self) -> None:
         """Stop watching; idempotent."""
@@ -62,77 +69,70 @@ class HealthCheck:
             timer.cancel()
         self._leaving.clear()
 
-    def _verdict(self, why: str) -> None:
+    def _lose(self, what: str) -> None:
         self.close()
-        self._lose(
+        self._transport.lose(
             AvatarLostError(
-                f"the avatar {self._lease.avatar.identity} {why}.",
-                provider=self._lease.provider.name,
+                f"the avatar {self._avatar.identity} {what}.",
+                provider=self._transport.provider,
                 hint="The agent goes on by voice.",
             )
         )
 
-    # Presence: who leaves and comes back with the same sid never left; we reconnected.
+    # Presence. A participant that is back with the same sid never left: we reconnected.
 
-    def _presence(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+    def _on_room_event(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        now = asyncio.get_running_loop().time()
         if event is RoomEvent.RECONNECTING:
-            self._shaken_until = asyncio.get_running_loop().time() + SHAKEN_S
+            self._reconnecting_until = now + RECONNECT_S
         elif event is RoomEvent.RECONNECTED:
-            self._shaken_until = asyncio.get_running_loop().time() + SAME_SID_S
-            self._player.restart(self._lease.transport)
+            self._reconnecting_until = now + SAME_SID_S
+            self._restart()
         elif event is RoomEvent.DISCONNECTED:
-            self._verdict("cannot be reached: the agent's own room is closed")
+            self._lose("cannot be reached: the agent's own room is closed")
         elif event is RoomEvent.MOVED:
-            self._verdict("stayed behind when the agent was moved to another room")
+            self._lose("stayed behind when the agent was moved to another room")
         elif participant is None or participant.identity not in self._identities:
             return
         elif event is RoomEvent.LEFT and participant.left_for_good:
-            self._verdict("left the room")
+            self._lose("left the room")
         elif event is RoomEvent.LEFT and participant.identity not in self._leaving:
-            self._away(participant.identity, participant.sid)
+            self._start_grace_period(participant.identity, participant.sid)
         elif event is RoomEvent.JOINED and participant.identity in self._leaving:
             sid, left_at, timer = self._leaving.pop(participant.identity)
             timer.cancel()
-            away_s = asyncio.get_running_loop().time() - left_at
-            if sid and (sid != participant.sid or away_s > SAME_SID_S):
-                self._verdict("left the room and came back as somebody new")
+            if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
+                self._lose("left the room and came back with a new sid")
 
-    def _away(self, identity: str, sid: str) -> None:
+    def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(LEFT_S, self._verdict, "left the room")
+        timer = loop.call_later(LEFT_S, self._lose, "left the room")
         self._leaving[identity] = (sid, loop.time(), timer)
 
-    @property
-    def _identities(self) -> tuple[str, str]:
-        return self._lease.avatar.identity, self._lease.avatar.listener
+    # The provider: a child process that exited, a session that the vendor ended.
 
-    # The provider's word: a child that exited, a session that was ended.
+    async def _watch_provider(self) -> None:
+        self._lose(f"is gone ({await self._session_ended()})")
 
-    async def _word(self) -> None:
-        why = await self._lease.gone()
-        self._verdict(f"is gone ({why})")
+    # The heartbeat. Silence counts only while audio, or the end of a take, is outstanding, and
+    # only while this loop itself ran: a busy process must not take its own pause for a death.
 
-    # The pulse: silence counts only while sound, or the end of a take, is owed; and only time
-    # in which this loop itself ran, so that a busy process does not take its own pause for a
-    # death.
-
-    async def _pulse(self) -> None:
-        quiet_s = still_s = 0.0
+    async def _watch_heartbeat(self) -> None:
+        silent_s = stalled_s = 0.0
         alive_at: float | None = None
         position_s = 0.0
         while True:
             await asyncio.sleep(TICK_S)
-            tracker, take = self._lease.transport.tracker, self._player.take
-            mine = take is not None and self._player.transport is self._lease.transport
-            owed = mine and take is not None and (take.ended or take.unheard_s > REST_S)
-            shaken = asyncio.get_running_loop().time() < self._shaken_until
-            if not owed or take is None or shaken or tracker.alive_at is None:
-                quiet_s = still_s = 0.0
+            tracker, take = self._transport.tracker, self._transport.take
+            outstanding = take is not None and (take.ended or take.unheard_s > REST_S)
+            reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
+            if take is None or not outstanding or reconnecting or tracker.alive_at is None:
+                silent_s = stalled_s = 0.0
                 continue
-            quiet_s = quiet_s + TICK_S if tracker.alive_at == alive_at else 0.0
-            still_s = still_s + TICK_S if take.position_s == position_s else 0.0
+            silent_s = silent_s + TICK_S if tracker.alive_at == alive_at else 0.0
+            stalled_s = stalled_s + TICK_S if take.position_s == position_s else 0.0
             alive_at, position_s = tracker.alive_at, take.position_s
-            if quiet_s > HEARTBEAT_LOST_S:
-                return self._verdict(f"gave no sign of life for {quiet_s:.1f} s")
-            if still_s > STALL_S:
-                return self._verdict(f"played nothing for {still_s:.1f} s")
+            if silent_s > HEARTBEAT_LOST_S:
+                return self._lose(f"gave no sign of life for {silent_s:.1f} s")
+            if stalled_s > STALL_S:
+                return self._lose(f"played nothing for {stalled_s:.1f} s")

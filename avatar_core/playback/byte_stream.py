@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from avatar_core.contracts import wire
-from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.errors import RoomError, WireError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, StreamWriter
-from avatar_core.contracts.playback import Take
+from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.playback.clock_tracker import SLACK_S, ClockTracker, Estimate
+from avatar_core.playback.reports import ReportsTracker
+from avatar_core.playback.send_loop import CUT_DEADLINE_S
+from avatar_core.playback.stock_rpcs import StockTracker
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit's readers are given whole."""
-CLEAR_DEADLINE_S = 0.4
 SUBSCRIBED_S = 0.15
 """From a track's publication until those in the room hear it: 37 to 67 ms, more where a machine is
 busy. Speech that came earlier would lose its first syllable."""
@@ -72,12 +76,12 @@ class ByteStreamSink(AudioSink):
         """Clear by a lossy packet, which overtakes audio on the wire, and by RPC."""
         clear = asyncio.gather(
             self._link.send(wire.CLEAR_TOPIC, take.id.encode(), to=self._to),
-            self._link.call(self._to[0], wire.CLEAR_BUFFER, "", timeout_s=CLEAR_DEADLINE_S),
+            self._link.call(self._to[0], wire.CLEAR_BUFFER, "", timeout_s=CUT_DEADLINE_S),
             self._close_stream(),
             return_exceptions=True,
         )
         try:
-            async with asyncio.timeout(CLEAR_DEADLINE_S):
+            async with asyncio.timeout(CUT_DEADLINE_S):
                 for result in await clear:
                     if isinstance(result, RoomError):
                         self._ctx.log.debug("clearing %r: %s", take, result)
@@ -87,7 +91,7 @@ class ByteStreamSink(AudioSink):
     async def aclose(self) -> None:
         """Close the stream that is open, if any."""
         try:
-            async with asyncio.timeout(CLEAR_DEADLINE_S):
+            async with asyncio.timeout(CUT_DEADLINE_S):
                 await self._close_stream()
         except (RoomError, TimeoutError):
             return
@@ -96,3 +100,44 @@ class ByteStreamSink(AudioSink):
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.aclose()
+
+
+class ByteStreamTracker(PlaybackTracker):
+    """Reports of our worker, else stock RPCs with the clock's positions between them."""
+
+    def __init__(self, ctx: SinkContext) -> None:
+        worker = self._worker = ctx.avatar.listener
+        self._reports = ReportsTracker(ctx.link.router, worker, ctx.clock, self._malformed)
+        self._stock = StockTracker(ctx.link.router, worker, ctx.clock, self._malformed)
+        finish_s = SLACK_S if ctx.capabilities.reports_finished else 0.0
+        self._estimate = Estimate(ctx.capabilities.playout_latency_s, ctx.clock)
+        self._clock = ClockTracker(self._estimated_s, tail_s=finish_s)
+        self._log = ctx.log
+        self._warned: set[str] = set()
+
+    @property
+    def alive_at(self) -> float | None:
+        """Loop time of the worker's last report."""
+        return self._reports.alive_at
+
+    def follow(self, take: Take) -> None:
+        """Bring the facts of this take home."""
+        self._reports.follow(take)
+        if self.alive_at is None:
+            self._stock.follow(take)
+            self._clock.follow(take)
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._reports.aclose()
+        await self._stock.aclose()
+        await self._clock.aclose()
+
+    def _estimated_s(self, take: Take) -> float:
+        return self._estimate.position_s(take) if self.alive_at is None else 0.0
+
+    def _malformed(self, error: WireError) -> None:
+        """A broken worker sends ten a second: each reason is a warning once."""
+        level = logging.DEBUG if error.reason in self._warned else logging.WARNING
+        self._warned.add(error.reason)
+        self._log.log(level, "A report of %s was dropped: %s", self._worker, error)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from avatar_core.contracts.clock import Clock, PlayoutClock, loop_time
-from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
+from avatar_core.contracts.clock import Clock, loop_time
+from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
+from avatar_core.playout import PlayoutClock
 
 TICK_S = 0.02
 ROUNDING_S = 0.002
@@ -20,7 +21,6 @@ class ClockTracker(PlaybackTracker):
     Args:
         position_s: Seconds of the take that were heard.
         cut: Whether the take was cut, where the transport knows at once.
-        source: How good the position is.
         tail_s: From the position's end to the last sound at the listener.
     """
 
@@ -29,10 +29,8 @@ class ClockTracker(PlaybackTracker):
         position_s: Callable[[Take], float],
         *,
         cut: Callable[[Take], bool] = lambda _: False,
-        source: Source = "estimated",
         tail_s: float = 0.0,
     ) -> None:
-        self.source = source
         self._position_s = position_s
         self._cut = cut
         self._tail_s = tail_s

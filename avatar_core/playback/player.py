@@ -8,12 +8,11 @@ from collections import deque
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, AvatarLostError
-from avatar_core.contracts.events import contained
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.segment import Feed, Segment
 from avatar_core.playback.send_loop import CUT_DEADLINE_S, SEND_DEADLINE_S, SendLoop
-from avatar_core.playback.transport import Listener, Transport, TransportChooser
-from avatar_core.tasks import call_provider
+from avatar_core.playback.transport import PlayerObserver, Transport, TransportChooser
+from avatar_core.tasks import call_provider, notify
 
 log = logging.getLogger("avatar_core.player")
 
@@ -28,8 +27,8 @@ class Player:
     the next thing. So no order of events can be missed.
     """
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, observer: PlayerObserver) -> None:
+        self._observer = observer
         self._transports: TransportChooser | None = None
         self._segments: deque[Segment] = deque()
         self._open: Segment | None = None
@@ -40,7 +39,6 @@ class Player:
         self._told_s = 0.0
         self.segment: Segment | None = None
         self.take: Take | None = None
-        self.transport: Transport | None = None
         self._send_loop.start()
 
     def use(self, transports: TransportChooser) -> None:
@@ -88,18 +86,11 @@ class Player:
         self._paused = False
         self._send_loop.wake()
 
-    # What the health does.
-
-    def lose(self, transport: Transport, error: AvatarError) -> None:
-        """A transport is gone; a segment on it goes on by another."""
-        if transport.lost is None:
-            transport.lost = error
-            if self.transport is transport:
-                self._send_loop.interrupt()
+    # What the health check does.
 
     def restart(self, transport: Transport) -> None:
-        """The room came back and streams did not: go on in another take."""
-        if self.transport is transport and self.take is not None:
+        """Begin another take: the room reconnected, and its streams broke."""
+        if transport.take is not None and transport.take is self.take:
             self._cut_wanted = True
             self._send_loop.interrupt()
 
@@ -123,7 +114,7 @@ class Player:
             except AvatarError as error:
                 log.error("No transport is left for segment %d: %s", segment.id, error)
                 segment.cleared = True
-                contained(self._listener.on_unplayable, segment, error)
+                notify(self._observer.on_unplayable, segment, error)
             except Exception:
                 log.exception("Segment %d was given up", segment.id)
                 segment.cleared = True
@@ -152,7 +143,7 @@ class Player:
                 futile = 0 if take.cutting or segment.position_s > before_s else futile + 1
                 if futile == FUTILE_TAKES:
                     why = "the transport ended take after take with nothing heard."
-                    self.lose(transport, AvatarLostError(why, provider=transport.provider))
+                    transport.lose(AvatarLostError(why, provider=transport.provider))
                     futile = 0
 
     async def _perform(self, segment: Segment, transport: Transport, offset_s: float) -> Take:
@@ -160,29 +151,32 @@ class Player:
             segment.id, transport.format or segment.format, offset_s=offset_s, changed=self._heard
         )
         feed = Feed(segment, take)
-        self.take, self.transport, self._told_s = take, transport, 0.0
+        self.take = transport.take = take
+        self._told_s = 0.0
         self._cut_wanted = False
+        unobserve = transport.on_lost(lambda _: self._send_loop.interrupt())
         try:
             transport.tracker.follow(take)
             await self._send_loop.in_time(call_provider(transport.sink.begin(take)))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
         except AvatarError as error:
-            self.lose(transport, error)
+            transport.lose(error)
         except TimeoutError:
             why = f"the transport took nothing for {SEND_DEADLINE_S:g} s."
-            self.lose(transport, AvatarLostError(why, provider=transport.provider))
+            transport.lose(AvatarLostError(why, provider=transport.provider))
         except Exception as error:
             log.debug("A transport broke.", exc_info=True)
             why = f"the transport broke ({type(error).__name__}: {error})."
-            self.lose(transport, AvatarLostError(why, provider=transport.provider))
+            transport.lose(AvatarLostError(why, provider=transport.provider))
         finally:
+            unobserve()
             if not take.state.final:
                 take.report(state=TakeState.CUT if transport.lost is None else TakeState.LOST)
                 self._send_loop.beside(call_provider(transport.sink.cut(take)))
             self._tell_progress()
-            contained(self._listener.on_take_finished, segment, take, transport)
-            self.take = self.transport = None
+            notify(self._observer.on_take_finished, segment, take, transport)
+            self.take = transport.take = None
         return take
 
     async def _step(self, segment: Segment, transport: Transport, take: Take, feed: Feed) -> None:
@@ -216,7 +210,7 @@ class Player:
         segment.heard(take)
         if not segment.started and (take.position_s > 0 or take.state is TakeState.PLAYING):
             segment.started = True
-            contained(self._listener.started, segment, take.position_s)
+            notify(self._observer.started, segment, take.position_s)
         if take.state.final:
             self._send_loop.interrupt()  # nothing more of it need be sent
         self._send_loop.wake()
@@ -226,9 +220,7 @@ class Player:
         if segment is None or take is None or take.position_s <= self._told_s:
             return
         played_s = take.position_s - self._told_s
-        contained(
-            self._listener.progressed, segment, played_s, take.offset_s + self._told_s, played_s
-        )
+        notify(self._observer.progressed, segment, played_s, take.offset_s + self._told_s, played_s)
         self._told_s = take.position_s
 
     def _finish(self, segment: Segment) -> None:
@@ -237,4 +229,4 @@ class Player:
             segment.cleared = True
         if self.segment is segment:
             self.segment = None
-        contained(self._listener.finished, segment, segment.cleared)
+        notify(self._observer.finished, segment, segment.cleared)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
-from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
-from avatar_core.router import SenderRouter
+from avatar_core.contracts.link import Router
+from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 
 FASTER_S = 0.1
 """Nobody hears more than the time that has passed; clocks may differ by so much."""
@@ -17,11 +17,9 @@ FASTER_S = 0.1
 class ReportsTracker(PlaybackTracker):
     """Hears `avatar.report` packets and `avatar.take` calls of one participant."""
 
-    source: Source = "exact"
-
     def __init__(
         self,
-        router: SenderRouter,
+        router: Router,
         worker: str,
         clock: Clock,
         malformed: Callable[[WireError], None],

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
-from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
-from avatar_core.router import SenderRouter
+from avatar_core.contracts.link import Router
+from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 
 SLACK_S = 0.5
 """A worker plays no faster than real time; one that claims more than this beyond it means
@@ -20,11 +20,9 @@ PATIENCE_S = 2.0
 class StockTracker(PlaybackTracker):
     """Hears `lk.playback_started` and `lk.playback_finished` of one participant."""
 
-    source: Source = "reported"
-
     def __init__(
         self,
-        router: SenderRouter,
+        router: Router,
         worker: str,
         clock: Clock,
         malformed: Callable[[WireError], None],

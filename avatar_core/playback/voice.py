@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.errors import RoomError, TransportError
 from avatar_core.contracts.link import AudioTrack, RoomLink
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.playback.clock_tracker import ClockTracker
+from avatar_core.playback.transport import Transport
+from avatar_core.playout import PLAYOUT_TAIL_S
+from avatar_core.registry.discovery import VOICE
+from avatar_core.tasks import BackgroundTasks
 
+RUN_AHEAD_S = 0.2
 VOICE_FORMAT = AudioFormat(48_000)
 TRACK_NAME = "agent_voice"
 FRAME_S = 0.01
@@ -93,3 +99,72 @@ class VoiceSink(AudioSink):
             await asyncio.sleep(wait_s)
         self._captured_s += FRAME_S
         await out.capture(frame)
+
+
+class Voice:
+    """Publishes the agent's track as often as it is needed.
+
+    Args:
+        link: The agent's place in the room.
+        tasks: Runs what unpublishes it.
+
+    Attributes:
+        transport: While it is open.
+        opening: While it is being published.
+    """
+
+    def __init__(self, link: RoomLink, tasks: BackgroundTasks) -> None:
+        self._link = link
+        self._tasks = tasks
+        self._shut = False
+        self.transport: Transport | None = None
+        self.opening: asyncio.Task[Transport] | None = None
+
+    async def open(self) -> Transport:
+        """The transport; whoever asks while it is being published gets the same.
+
+        Raises:
+            TransportError: It cannot be published, or the session is closed.
+        """
+        if self.transport is not None:
+            return self.transport
+        if self._shut:
+            raise TransportError("the session is closed.")
+        if self.opening is None:
+            self.opening = asyncio.create_task(self._publish(), name="voice-open")
+        return await asyncio.shield(self.opening)
+
+    def close(self) -> None:
+        """Take the track back; the next need publishes it anew."""
+        transport, self.transport = self.transport, None
+        if transport is not None:
+            self._tasks.start(transport.tracker.aclose(), "voice-untrack")
+            self._tasks.start(transport.sink.aclose(), "voice-close")
+
+    def shut(self) -> None:
+        """Close for good."""
+        self._shut = True
+        self.close()
+        if self.opening is not None:
+            self.opening.cancel()
+
+    async def _publish(self) -> Transport:
+        sink = VoiceSink(self._link)
+        try:
+            await sink.open()
+        except TransportError as error:
+            raise TransportError(f"the agent's own voice cannot be published: {error}") from error
+        except asyncio.CancelledError:
+            self._tasks.start(sink.aclose(), "voice-close")
+            raise
+        finally:
+            self.opening = None
+        tracker = ClockTracker(sink.played_s, cut=sink.was_cut, tail_s=PLAYOUT_TAIL_S)
+        self.transport = Transport(
+            provider=VOICE,
+            sink=sink,
+            tracker=tracker,
+            format=VOICE_FORMAT,
+            run_ahead_s=RUN_AHEAD_S,
+        )
+        return self.transport

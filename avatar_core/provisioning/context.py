@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from avatar_core.contracts.clock import Clock, loop_time
@@ -19,7 +19,6 @@ class SessionContext:
         link: The agent's own place in it.
         livekit_url: Where vendors' workers join.
         mint: Makes room tokens.
-        join: Joins the room once more, with a token of the given kind.
         start_worker: Starts a worker of our own in it.
         releaser: Ends what was bought for it.
         provision_timeout_s: For a purchase, with all its attempts.
@@ -30,7 +29,6 @@ class SessionContext:
     link: RoomLink
     livekit_url: str
     mint: Callable[[TokenSpec], str] = field(repr=False)
-    join: Callable[[TokenSpec], Awaitable[RoomLink]] = field(repr=False)
     start_worker: StartWorker = field(repr=False)
     releaser: Releaser = field(repr=False)
     provision_timeout_s: float

@@ -13,11 +13,8 @@ from avatar_core.contracts.errors import (
     JoinTimeoutError,
     TransportError,
 )
-from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
-from avatar_core.contracts.sink import AudioSink
-from avatar_core.playback.byte_stream import ByteStreamSink
-from avatar_core.playback.byte_stream_tracker import ByteStreamTracker
+from avatar_core.playback.byte_stream import ByteStreamSink, ByteStreamTracker
 from avatar_core.playback.transport import Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
@@ -30,16 +27,6 @@ OWN_RUN_AHEAD_S = 0.5
 """Audio on the wire beyond what was heard, for our own worker."""
 LEAST_AHEAD_S = 0.3
 """On the wire beyond a worker's latency, whatever its provider says: less would stutter."""
-
-
-class _ByteStreamTransport:
-    """The defaults that providers get: see `TransportDefaults`."""
-
-    def sink(self, ctx: SinkContext) -> AudioSink:
-        return ByteStreamSink(ctx)
-
-    def tracker(self, ctx: SinkContext) -> PlaybackTracker:
-        return ByteStreamTracker(ctx)
 
 
 class Lease:
@@ -56,17 +43,14 @@ class Lease:
         self.ctx = SinkContext(
             link=context.link,
             avatar=self.avatar,
-            router=context.link.router,
             capabilities=provider.capabilities,
             clock=context.clock,
             log=logging.LoggerAdapter(log, {"provider": provider.name}),
-            join=context.join,
-            defaults=_ByteStreamTransport(),
         )
         self.transport = Transport(
             provider=provider.name,
-            sink=provider.create_sink(self.ctx),
-            tracker=provider.create_tracker(self.ctx),
+            sink=provider.create_sink(self.ctx) or ByteStreamSink(self.ctx),
+            tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
             run_ahead_s=_run_ahead_s(provider.capabilities),
         )
@@ -83,7 +67,7 @@ class Lease:
             return cls(provider, context, entry)
         except Exception as error:
             ending = context.releaser.end(provider, entry, "its transport cannot be made")
-            context.releaser.begin(ending, f"{entry.identity}-end")
+            context.releaser.tasks.start(ending, f"{entry.identity}-end")
             what = f"its transport cannot be made ({type(error).__name__})"
             raise provider_bug(what, provider.name) from error
 
@@ -96,7 +80,7 @@ class Lease:
         """
         limit_s = max(self._context.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
         opening = asyncio.ensure_future(call_provider(self.transport.sink.open()))
-        gone = asyncio.ensure_future(self.gone())
+        gone = asyncio.ensure_future(self.session_ended())
         try:
             done, _ = await asyncio.wait(
                 (opening, gone),
@@ -127,7 +111,7 @@ class Lease:
             gone.cancel()
             await asyncio.gather(opening, gone, return_exceptions=True)
 
-    async def gone(self) -> str:
+    async def session_ended(self) -> str:
         """Return why, once the provider knows that the session is gone."""
         try:
             return await call_provider(self.provider.watch(self.avatar))
@@ -141,7 +125,7 @@ class Lease:
         for identity in {self.avatar.identity, self.avatar.listener} & {
             *link.remote_participants()
         }:
-            releaser.begin(releaser.remove(link.room_name, identity), f"{identity}-out")
+            releaser.tasks.start(releaser.remove(link.room_name, identity), f"{identity}-out")
 
     async def release(self, reason: str) -> None:
         """End the session; bounded, idempotent, never raises."""

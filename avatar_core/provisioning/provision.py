@@ -119,7 +119,7 @@ class Provisioning:
             if other != entry:
                 shared = other.identity == entry.identity
                 work = self._releaser.end(self._provider, other, "another is used", shared=shared)
-                self._releaser.begin(work, f"{other.identity}-end")
+                self._releaser.tasks.start(work, f"{other.identity}-end")
         return entry
 
     async def _attempt(self) -> LedgerEntry:
@@ -136,7 +136,7 @@ class Provisioning:
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
             self._abandoned = True
-            self._releaser.begin(self._abandon(creating), f"{self._pending.identity}-abandon")
+            self._releaser.tasks.start(self._abandon(creating), f"{self._pending.identity}-abandon")
             raise
         except AvatarError as error:
             self._fault = error
@@ -184,7 +184,7 @@ class Provisioning:
             self._in_doubt = self._doubted = True
         for entry in known:
             work = self._releaser.end(self._provider, entry, reason)
-            ending = self._releaser.begin(work, f"{entry.identity}-end")
+            ending = self._releaser.tasks.start(work, f"{entry.identity}-end")
             self._unended |= not await asyncio.shield(ending)
 
     async def _abandon(self, creating: asyncio.Future[LedgerEntry]) -> None:
@@ -202,7 +202,7 @@ class Provisioning:
             return
         if self._doubted:  # also where the vendor named nothing: its list may lag behind
             work = self._releaser.end(self._provider, self._pending, "it may have been bought")
-            self._releaser.begin(work, f"{self._pending.identity}-end")
+            self._releaser.tasks.start(work, f"{self._pending.identity}-end")
         else:
             self._releaser.ledger.remove(self._pending)
 

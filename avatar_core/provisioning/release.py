@@ -15,7 +15,7 @@ from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, U
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
-from avatar_core.tasks import RELEASE_S, call_provider
+from avatar_core.tasks import RELEASE_S, BackgroundTasks, call_provider
 
 log = logging.getLogger("avatar_core")
 
@@ -28,42 +28,25 @@ Remove = Callable[[str, str], Coroutine[Any, Any, bool]]
 
 
 class Releaser:
-    """Ends purchases for one room, and runs what must not end with whoever asked for it.
+    """Ends the paid sessions of one room, and retries those that could not be ended.
 
     Args:
-        link: The agent's place in the room.
-        ledger: Told when a purchase is over.
-        remove: Puts a participant out.
+        link: The agent's connection to the room.
+        ledger: Where the sessions are recorded.
+        remove: Removes a participant from a room.
+
+    Attributes:
+        tasks: Runs releases, and other work that must go on after its caller was cancelled.
     """
 
     def __init__(self, link: RoomLink, ledger: Ledger, remove: Remove) -> None:
         self.ledger = ledger
         self.remove = remove
         self._link = link
-        self._running: set[asyncio.Task[Any]] = set()
+        self.tasks = BackgroundTasks()
         self._left: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
         """What could not be ended yet, by its name in the ledger, and what it is guarded with."""
         self._closed = False
-
-    def begin(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
-        """Do it in a task of ours; an error of our tree is logged."""
-
-        async def attempt() -> object:
-            try:
-                return await work
-            except AvatarError as error:
-                log.warning("%s", error)
-                return None
-
-        task = asyncio.create_task(attempt(), name=name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
-
-    @property
-    def running(self) -> set[asyncio.Task[Any]]:
-        """What was begun and is not over."""
-        return set(self._running)
 
     async def end(
         self,
@@ -108,14 +91,14 @@ class Releaser:
         if entry.name not in self._left:
             self._left[entry.name] = entry, _nothing if shared else self._guard(provider, entry)
         if not shared and entry.identity in self._link.remote_participants():
-            self.begin(self.remove(entry.room, entry.identity), f"{entry.identity}-out")
+            self.tasks.start(self.remove(entry.room, entry.identity), f"{entry.identity}-out")
 
     def _guard(self, provider: AvatarProvider[Any], entry: LedgerEntry) -> Unsubscribe:
         """Try again to end it whenever its worker joins."""
 
         def again() -> None:
             log.info("%s came after all, and is put out.", entry.identity)
-            self.begin(self.end(provider, entry, "it came late"), f"{entry.identity}-end")
+            self.tasks.start(self.end(provider, entry, "it came late"), f"{entry.identity}-end")
 
         def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
             if (

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from livekit import rtc
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.clock import PlayoutClock
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.playout import PlayoutClock
 
 REMOVE_S = 1.0
 """A room that was left meanwhile never answers."""

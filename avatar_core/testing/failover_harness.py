@@ -128,7 +128,6 @@ class Scene:
             link=self.agent,
             livekit_url="wss://memory.example",
             mint=mint,
-            join=self._nothing,
             start_worker=self._nothing,
             releaser=Releaser(self.agent, Ledger(ledger), self._remove_participant),
             provision_timeout_s=provision_timeout_s,

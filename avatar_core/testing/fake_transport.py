@@ -11,7 +11,7 @@ import numpy as np
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.playback import PlaybackTracker, Source, Take, TakeState
+from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.playback.transport import Transport
 from avatar_core.testing.virtual import Timeline, now
@@ -54,8 +54,6 @@ class FakeTransport(AudioSink, PlaybackTracker):
         paused: Whether nothing may be sent.
         runs: What was heard.
     """
-
-    source: Source = "exact"
 
     def __init__(
         self,

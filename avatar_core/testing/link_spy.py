@@ -145,19 +145,12 @@ class Reading:
 
 def context(link: MemoryLink, **capabilities: Any) -> SinkContext:
     """For a sink or tracker towards the participant `avatar`."""
-
-    async def join(_: object) -> Any:
-        raise NotImplementedError
-
     return SinkContext(
         link=link,
         avatar=ProvisionedAvatar(session_id="s", identity="avatar"),
-        router=link.router,
         capabilities=Capabilities(**capabilities),
         clock=loop_time,
         log=logging.LoggerAdapter(logging.getLogger("test"), {}),
-        join=join,
-        defaults=None,  # type: ignore[arg-type]
     )
 
 

@@ -136,7 +136,7 @@ class World:
     ) -> None:
         transport = transport or self.avatar
         self.timeline.note(f"lose {transport.name}")
-        self.player.lose(transport.transport, error or lost())
+        transport.transport.lose(error or lost())
 
     async def die(
         self, transport: FakeTransport | None = None, noticed_s: float = SILENT_S

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from avatar_core.contracts.clock import PLAYOUT_TAIL_S, Clock, loop_time
+from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.link import AudioTrack
 from avatar_core.contracts.playback import TakeState
+from avatar_core.playout import PLAYOUT_TAIL_S
 from avatar_core.worker.incoming_take import Speech
 from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.video_scheduler import Stretch, VideoScheduler

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, AvatarLostError
-from avatar_core.contracts.playback import Take
+from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.contracts.sink import AudioSink
 from avatar_core.failover.health import HealthCheck
-from avatar_core.playback.player import Player
+from avatar_core.playback.transport import Transport
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now
 
@@ -51,20 +51,20 @@ class Watched:
         self.avatar = self.room.join("avatar")
         self.agent = self.room.join("agent")
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.transport = SimpleNamespace(tracker=self.pulse)
+        self.transport = Transport(
+            provider="p",
+            sink=cast(AudioSink, None),
+            tracker=cast(PlaybackTracker, self.pulse),
+            format=FORMAT,
+            run_ahead_s=0.5,
+        )
+        self.transport.on_lost(self._lose)
         record = ProvisionedAvatar(
             session_id="s", identity="avatar", audio_identity=self.audio_identity
         )
-        lease: Any = SimpleNamespace(
-            ctx=SimpleNamespace(link=self.agent),
-            avatar=record,
-            transport=self.transport,
-            provider=SimpleNamespace(name="p"),
-            gone=self._gone,
-        )
         if self.left_first:
             self.room.remove("avatar")
-        self.health = HealthCheck(lease, cast(Player, self), self._lose)
+        self.health = HealthCheck(self.agent, record, self.transport, self._gone, self._restart)
         self.beating = asyncio.create_task(self.pulse.run())
 
     @classmethod
@@ -88,13 +88,12 @@ class Watched:
         assert isinstance(error, AvatarLostError)
         self.verdicts.append((now(), str(error)))
 
-    def restart(self, transport: object) -> None:
-        assert transport is self.transport
+    def _restart(self) -> None:
         self.restarts += 1
 
     def speak(self, pushed_s: float = 10.0) -> Take:
         """A take is on the transport, and nothing of it was heard yet."""
-        self.take = Take(1, FORMAT)
+        self.take = self.transport.take = Take(1, FORMAT)
         self.take.pushed_s = pushed_s
         return self.take
 

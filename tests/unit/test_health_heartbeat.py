@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 
@@ -135,10 +134,10 @@ async def test_an_end_that_is_never_told(rest_s: float) -> None:
     await watched.close()
 
 
-async def test_a_take_on_another_road_is_not_judged() -> None:
+async def test_a_take_on_another_transport_is_not_judged() -> None:
     watched = await Watched.begin()
     watched.speak()
-    watched.transport = SimpleNamespace(tracker=watched.pulse)
+    watched.transport.take = None
     watched.pulse.beats = False
     await asyncio.sleep(5.0)
     assert watched.verdicts == []

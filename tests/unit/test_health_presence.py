@@ -92,7 +92,7 @@ async def test_a_reconnect_under_another_sid_is_a_loss(away_s: float) -> None:
     watched.room.reconnect("avatar", away_s, anew=True)
     await asyncio.sleep(away_s + SOON_S)
     assert len(watched.verdicts) == 1
-    assert "somebody new" in watched.verdicts[0][1]
+    assert "a new sid" in watched.verdicts[0][1]
     await watched.close()
 
 

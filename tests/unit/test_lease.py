@@ -14,6 +14,7 @@ from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.playback.byte_stream import ByteStreamSink
 from avatar_core.testing.failover_harness import AGENT, Scene, Vendor
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import now, virtual
@@ -46,7 +47,7 @@ class Broken(Vendor):
 
     def create_sink(self, ctx: SinkContext) -> AudioSink:
         self.broken("create_sink")
-        sink = super().create_sink(ctx)
+        sink = ByteStreamSink(ctx)
         for call in ("open", "begin", "push", "end", "cut", "aclose"):
             if f"sink_{call}" in self.breaks:
                 setattr(sink, call, self._breaking(f"sink_{call}", getattr(sink, call)))

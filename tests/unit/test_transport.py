@@ -8,15 +8,18 @@ from dataclasses import replace
 import pytest
 
 from avatar_core.contracts.capabilities import Capabilities
+from avatar_core.contracts.errors import AvatarError
+from avatar_core.contracts.events import AvatarFailed, AvatarState
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.playback.transport import Transport
 from avatar_core.testing.failover_harness import AGENT, FORMAT, Scene, Vendor
-from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.fake_transport import FakeTransport, lost, speech
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
+from avatar_core.testing.virtual import Timeline, now, virtual
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
-from tests.unit.test_lease import Broken, started
+from tests.unit.test_lease import Broken, released_once, started
 
 pytestmark = virtual
 
@@ -86,13 +89,14 @@ async def test_a_voice_that_breaks_is_followed_by_an_avatar_that_has_come_meanwh
     over = scene.begin(8.0)
     await scene.controller.settled()
     await asyncio.sleep(1.0)
-    assert scene.player.transport is not None
-    assert scene.player.transport.provider == "voice"
+    voice = scene.controller._voice.transport
+    assert voice is not None
+    assert voice.take is scene.player.take is not None
 
     async def broken(_: bytes) -> None:
         raise RuntimeError("its track broke")
 
-    scene.player.transport.sink.push = broken  # type: ignore[method-assign]
+    voice.sink.push = broken  # type: ignore[method-assign]
     assert await over == (pytest.approx(8.0), False)
     assert scene.unspoken == []
     await scene.close()
@@ -109,3 +113,54 @@ async def test_nothing_is_bought_for_a_room_that_is_closed() -> None:
     await asyncio.sleep(60.0)
     assert second.bought == []
     await scene.close()
+
+
+async def test_a_sink_that_raises_in_an_interruption_is_replaced_at_once() -> None:
+    room = MemoryRoom()
+    broken, second = Broken(room, "a", sink_cut=ValueError("a bug")), Vendor(room, "b")
+    scene = await started(broken, second, room=room)
+    over = scene.begin(5.0)
+    await scene.until(lambda: bool(scene.started), within_s=5.0)
+    scene.player.clear()
+    assert (await over)[1] is True
+    assert scene.controller.state is AvatarState.VOICE
+    assert await scene.controller.settled() is not None
+    assert scene.controller.lease is not None
+    assert scene.controller.lease.provider is second
+    assert [error.provider for error in (event.error for event in scene.told(AvatarFailed))] == [
+        "a"
+    ]
+    await scene.close()
+    assert released_once(broken)
+
+
+def transport(provider: str = "a") -> Transport:
+    fake = FakeTransport(provider, Timeline())
+    return fake.transport
+
+
+async def test_the_first_loss_of_a_transport_counts_and_is_told_once() -> None:
+    first, second = lost("first"), lost("second")
+    one, seen = transport(), list[AvatarError]()
+    one.on_lost(seen.append)
+    assert one.lost is None
+    one.lose(first)
+    one.lose(second)
+    assert one.lost is first
+    assert seen == [first]
+
+
+async def test_an_observer_that_comes_after_the_loss_is_called_at_once() -> None:
+    one, seen = transport(), list[AvatarError]()
+    one.lose(lost("first"))
+    one.on_lost(seen.append)
+    assert seen == [one.lost]
+
+
+async def test_an_observer_that_was_withdrawn_is_not_called() -> None:
+    one, seen = transport(), list[AvatarError]()
+    withdraw = one.on_lost(seen.append)
+    withdraw()
+    withdraw()
+    one.lose(lost("first"))
+    assert seen == []

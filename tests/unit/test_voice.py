@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from avatar_core.contracts.clock import PLAYOUT_TAIL_S
 from avatar_core.contracts.link import AudioTrack, RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.playback.clock_tracker import ClockTracker
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
 from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
+from avatar_core.playout import PLAYOUT_TAIL_S
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.link_spy import Tap
 from avatar_core.testing.playback_laws import Recorder
@@ -36,9 +36,7 @@ class Voice:
         self.timeline = Timeline()
         self.ear = Recorder(self.timeline)
         self.player = Player(self.ear)
-        tracker = ClockTracker(
-            self.sink.played_s, cut=self.sink.was_cut, source="exact", tail_s=PLAYOUT_TAIL_S
-        )
+        tracker = ClockTracker(self.sink.played_s, cut=self.sink.was_cut, tail_s=PLAYOUT_TAIL_S)
         self.transport = Transport(
             provider="voice", sink=self.sink, tracker=tracker, format=VOICE_FORMAT, run_ahead_s=0.2
         )

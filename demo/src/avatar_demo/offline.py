@@ -18,8 +18,7 @@ from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.renderer import VideoFrame
-from avatar_core.playback.voice_transport import VOICE
-from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.discovery import VOICE, ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
