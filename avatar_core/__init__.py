@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from avatar_core.agents.create import create_avatar as create_avatar
     from avatar_core.agents.session import AvatarSession as AvatarSession
-    from avatar_core.bases.listing import find_by_name as find_by_name
     from avatar_core.bases.rest import RestAvatarProvider as RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
     from avatar_core.contracts.capabilities import Capabilities as Capabilities
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from avatar_core.contracts.sink import AudioSink as AudioSink
     from avatar_core.http.client import RestClient as RestClient
     from avatar_core.http.memory import Served as Served
-    from avatar_core.http.response import Answer as Answer
+    from avatar_core.http.response import Response as Response
     from avatar_core.registry.discovery import ProviderRegistry as ProviderRegistry
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.testing.fake_vendor.account import CapacityReachedError as CapacityReachedError
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "agents.create": "create_avatar",
     "agents.session": "AvatarSession",
-    "bases.listing": "find_by_name",
     "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
@@ -68,13 +66,12 @@ _HOMES = {
         "ProvisionError RejectedError UnavailableError UnsupportedCommandError WorkerError"
     ),
     "contracts.playback": "PlaybackTracker Take TakeState",
-    "contracts.provider": (
-        "AvatarProvider ProvisionRequest ProvisionedAvatar SinkContext TokenSpec"
-    ),
+    "contracts.provider": ("AvatarProvider SinkContext"),
+    "contracts.provisioning": "ProvisionedAvatar ProvisionRequest TokenSpec",
     "contracts.renderer": "VideoFrame Renderer",
     "contracts.sink": "AudioSink",
     "registry.discovery": "ProviderRegistry",
-    "http.response": "Answer",
+    "http.response": "Response",
     "http.client": "RestClient",
     "http.memory": "Served",
     "settings": "ProviderSettings",

@@ -29,7 +29,7 @@ OURS = "AVATAR_"
 ALIKE = 0.9
 
 
-def checked_key(key: SecretStr) -> SecretStr:
+def validate_key(key: SecretStr) -> SecretStr:
     """A vendor's key, if it can go into a header.
 
     Raises:
@@ -152,7 +152,7 @@ class ProviderSettings(Settings):
     @field_validator("api_key", check_fields=False)
     @classmethod
     def _is_sendable(cls, key: SecretStr | None) -> SecretStr | None:
-        return None if key is None else checked_key(key)
+        return None if key is None else validate_key(key)
 
     @model_validator(mode="after")
     def _is_named_once(self) -> Self:

@@ -10,13 +10,13 @@ from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from avatar_core.bases.reach import ensure_reachable
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.http.client import RestClient
-from avatar_core.http.response import Answer
+from avatar_core.http.response import Response
+from avatar_core.net import ensure_reachable
 
 END_S = 3.5
 
@@ -32,8 +32,8 @@ class RestAvatarProvider(AvatarProvider[S]):
         end_payload: The body of an `end`, where it wants one.
         session_key: Where the answer to a create names the session.
         idempotency: The header that carries `request.key`; empty where there is none.
-        gone: Statuses of an `end` that mean it is over already, or not known any more.
-        words: Errors by what a refusal says, as `RestClient` takes them.
+        ended_statuses: Statuses of an `end` that mean it is over already, or not known any more.
+        error_phrases: Errors by what a error_for_status says, as `RestClient` takes them.
         transport: For tests: an httpx transport for `RestClient`.
     """
 
@@ -44,8 +44,8 @@ class RestAvatarProvider(AvatarProvider[S]):
     end_payload: ClassVar[Mapping[str, Any] | None] = None
     session_key: ClassVar[str] = "id"
     idempotency: ClassVar[str] = ""
-    gone: ClassVar[tuple[int, ...]] = (404, 409, 410)
-    words: ClassVar[Mapping[str, type[ProvisionError]]] = {}
+    ended_statuses: ClassVar[tuple[int, ...]] = (404, 409, 410)
+    error_phrases: ClassVar[Mapping[str, type[ProvisionError]]] = {}
     transport: Any = None
 
     def setup(self) -> None:
@@ -56,7 +56,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             key=settings.api_key,
             auth=self.auth,
             provider=self.name,
-            words=self.words,
+            error_phrases=self.error_phrases,
             transport=self.transport,
         )
         self.endpoint, self.account = self.rest.url, self.rest.account
@@ -68,7 +68,7 @@ class RestAvatarProvider(AvatarProvider[S]):
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
         """The body of a create; wrap the room token in `SecretStr`."""
 
-    def provisioned(self, answer: Answer, request: ProvisionRequest) -> ProvisionedAvatar:
+    def provisioned(self, answer: Response, request: ProvisionRequest) -> ProvisionedAvatar:
         """What the answer to a create says was bought."""
         id = answer.text(self.session_key)
         until = time.time() + cap_s if (cap_s := self.capabilities.max_session_s) else None
@@ -93,9 +93,11 @@ class RestAvatarProvider(AvatarProvider[S]):
         method, path = self.end.split()
         path = path.format(id=quote(avatar.session_id, safe=""))
         try:
-            await self.rest.call(method, path, self.end_payload, accept=self.gone, timeout_s=END_S)
+            await self.rest.call(
+                method, path, self.end_payload, accept=self.ended_statuses, timeout_s=END_S
+            )
         except RejectedError as refused:
-            if not await self.is_over(avatar):
+            if not await self.is_ended(avatar):
                 raise UnavailableError(
                     f"a session goes on: {refused.message}",
                     provider=self.name,
@@ -103,10 +105,10 @@ class RestAvatarProvider(AvatarProvider[S]):
                     retryable=True,
                 ) from None
 
-    def unfit(self, what: str, hint: str) -> RejectedError:
+    def invalid_config(self, what: str, hint: str) -> RejectedError:
         """What a `probe` raises of a choice that will not do."""
         return RejectedError(what, provider=self.name, hint=hint, outcome=Outcome.REJECTED)
 
-    async def is_over(self, avatar: ProvisionedAvatar) -> bool:
+    async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
         """Asked where an end is refused: whether there is nothing left to end."""
         return False

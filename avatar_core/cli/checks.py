@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
-from avatar_core.bases.reach import ensure_reachable
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.net import is_loopback
+from avatar_core.net import ensure_reachable, is_loopback
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.registry.discovery import ProviderRegistry

@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from avatar_core.contracts.errors import ConfigError, Outcome, ProvisionError, UnavailableError
-from avatar_core.http.address import checked
-from avatar_core.http.errors import Reply, refusal
-from avatar_core.http.faults import unreadable
-from avatar_core.http.request import Call
-from avatar_core.http.response import Answer
-from avatar_core.settings import checked_key
+from avatar_core.contracts.errors import (
+    ConfigError,
+    Outcome,
+    ProtocolError,
+    ProvisionError,
+    UnavailableError,
+)
+from avatar_core.http.errors import RawResponse, error_for_status, unreadable
+from avatar_core.http.request import Request
+from avatar_core.http.response import HINT, Response
+from avatar_core.net import check_url
+from avatar_core.settings import validate_key
 
 if TYPE_CHECKING:
     from avatar_core.http.exchange import Exchange
 
 MAX_ANSWER = 1024 * 1024
+MOST_PAGES = 50
 PASTE = "Copy it anew from the vendor's page."
 
 
@@ -39,8 +45,8 @@ class RestClient:
         auth: The header that carries the key, and the word before it if there is one:
             `x-api-key`, `Authorization: Bearer`.
         provider: Whom errors are about.
-        words: What some words of the vendor mean, where its statuses do not tell: an error
-            class by a phrase of a refusal.
+        error_phrases: What some words of the vendor mean, where its statuses do not tell: an error
+            class by a phrase of a error_for_status.
         timeout_s: For one call in all, however slowly its answer trickles.
         max_answer: Bytes.
         transport: An httpx transport, for tests.
@@ -57,21 +63,21 @@ class RestClient:
         key: SecretStr | None = None,
         auth: str = "Authorization: Bearer",
         provider: str | None = None,
-        words: Mapping[str, type[ProvisionError]] | None = None,
+        error_phrases: Mapping[str, type[ProvisionError]] | None = None,
         timeout_s: float = 10.0,
         max_answer: int = MAX_ANSWER,
         transport: Any = None,
     ) -> None:
-        self.url = checked(url, provider)
+        self.url = check_url(url, provider)
         try:
-            self._key = None if key is None else checked_key(key)
+            self._key = None if key is None else validate_key(key)
         except ValueError as error:
             raise ConfigError(f"its API key {error}.", provider=provider, hint=PASTE) from None
         self.provider = provider
         self.timeout_s = timeout_s
         self.max_answer = max_answer
         self._auth = auth
-        self._words = dict(words or {})
+        self._error_phrases = dict(error_phrases or {})
         self._exchange: Future[Exchange] = Future()
         self._exchange.set_running_or_notify_cancel()
         if transport is None:
@@ -94,7 +100,7 @@ class RestClient:
         headers: Mapping[str, str | SecretStr] | None = None,
         accept: Collection[int] = (),
         timeout_s: float | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Ask once.
 
         Args:
@@ -109,8 +115,8 @@ class RestClient:
             ProvisionError: With its outcome; its message and its chain hold no secret.
         """
         assert path.startswith("/"), "a path begins with a slash"
-        call = Call(method, path, self._key)
-        result: Reply | ProvisionError | None = None
+        call = Request(method, path, self._key)
+        result: RawResponse | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
             exchange = await self._opened()
             all_headers = {**(headers or {}), **self._credential()}
@@ -121,10 +127,54 @@ class RestClient:
         if isinstance(result, ProvisionError):
             raise result
         if not (200 <= result.status < 300 or result.status in accept):
-            raise refusal(result, call, self.provider, words=self._words)
+            raise error_for_status(result, call, self.provider, error_phrases=self._error_phrases)
         if _is_page(result):
             raise unreadable(call, result.status, "a page of HTML", self.provider)
-        return Answer.read(result.status, result.body, self.provider)
+        return Response.read(result.status, result.body, self.provider)
+
+    async def find(self, path: str, name_key: str, name: str) -> Response | None:
+        """Find an entry by its name in a list that the vendor pages.
+
+        The last page is the one that reaches `total_count`; where a vendor gives no such count,
+        the first page that is empty or shorter than an earlier one.
+
+        Args:
+            path: Path of the list, with `{page}`, which counts from 1.
+            name_key: Where an entry of `data` holds its name.
+            name: The name to find.
+
+        Returns:
+            The first entry of that name, or None.
+
+        Raises:
+            ProvisionError: A call failed, or the list has more than `MOST_PAGES` pages.
+        """
+        seen = longest = 0
+        for page in range(1, MOST_PAGES + 1):
+            response = await self.call("GET", path.format(page=page))
+            entries = response.parts("data")
+            for entry in entries:
+                if entry.text(name_key, "") == name:
+                    return entry
+            seen, longest = seen + len(entries), max(longest, len(entries))
+            total = self._total_count(response)
+            if not entries or (len(entries) < longest if total is None else seen >= total):
+                return None
+        raise ProtocolError(
+            f"its list has more than {MOST_PAGES} pages.",
+            provider=self.provider,
+            hint="End the sessions that you no longer need.",
+        )
+
+    def _total_count(self, response: Response) -> int | None:
+        if "total_count" not in response:
+            return None
+        try:
+            return int(response.text("total_count"))
+        except ValueError:
+            raise ProtocolError(
+                "the total_count of its list is not a number.", provider=self.provider, hint=HINT
+            ) from None
 
     async def _opened(self) -> Exchange:
         try:
@@ -158,6 +208,6 @@ class RestClient:
         return f"<RestClient {self.url}>"
 
 
-def _is_page(reply: Reply) -> bool:
+def _is_page(reply: RawResponse) -> bool:
     kind = reply.headers.get("content-type", "")
     return kind.startswith("text/html") or reply.body.lstrip()[:1] == b"<"

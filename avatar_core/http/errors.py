@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import socket
+import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import SecretStr
 
@@ -24,7 +27,18 @@ from avatar_core.contracts.errors import (
     RejectedError,
     UnavailableError,
 )
-from avatar_core.http.request import Call, redacted
+from avatar_core.http.request import Request, redact
+
+E = TypeVar("E", bound=BaseException)
+
+_REASONS = {
+    "ReadError": "the connection broke",
+    "WriteError": "the connection broke",
+    "RemoteProtocolError": "the connection was closed, or it does not speak HTTP",
+    "LocalProtocolError": "its key or another header cannot be sent",
+    "UnicodeEncodeError": "its key or another header cannot be sent",
+    "ProxyError": "the proxy of this machine refused",
+}
 
 LONGEST_QUOTE = 200
 SAYING = ("message", "error", "detail", "title", "msg", "reason")
@@ -34,7 +48,7 @@ _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class RawResponse:
     """What came back; its repr shows none of it, for a vendor may echo what it was sent.
 
     Attributes:
@@ -73,21 +87,21 @@ _BY_KIND = {meaning.kind: meaning for meaning in (*_MEANINGS.values(), _REFUSED)
 _NO_WORDS: Mapping[str, type[ProvisionError]] = {}
 
 
-def refusal(
-    reply: Reply,
-    call: Call,
+def error_for_status(
+    reply: RawResponse,
+    call: Request,
     provider: str | None,
     *,
-    words: Mapping[str, type[ProvisionError]] = _NO_WORDS,
+    error_phrases: Mapping[str, type[ProvisionError]] = _NO_WORDS,
     unix_time: float | None = None,
 ) -> ProvisionError:
-    """The error of a reply that is no success, with the vendor's words, redacted.
+    """The error of a reply that is no success, with the vendor's words, redact.
 
     Args:
         reply: Of a status outside 2xx.
         call: What was asked.
         provider: Who answered.
-        words: What some words of the vendor mean, where its statuses do not tell.
+        error_phrases: What some words of the vendor mean, where its statuses do not tell.
         unix_time: Now; the reply's own `Date` goes first.
     """
     status, retry_after_s = reply.status, retry_after(reply.headers, unix_time)
@@ -102,7 +116,7 @@ def refusal(
     else:
         meaning = _DOWN
     said = _quoted(reply.body, call.secrets)
-    for phrase, kind in words.items():
+    for phrase, kind in error_phrases.items():
         if status < 500 and phrase in said:
             meaning = _BY_KIND[kind]
     return meaning.kind(
@@ -133,7 +147,7 @@ def _quoted(body: bytes, secrets: Iterable[SecretStr]) -> str:
     except (ValueError, RecursionError):
         return ""
     line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-    line = redacted(line, secrets)[:LONGEST_QUOTE].rstrip(".")
+    line = redact(line, secrets)[:LONGEST_QUOTE].rstrip(".")
     return f": {line}" if line else ""
 
 
@@ -162,3 +176,37 @@ def _instant(value: str) -> float | None:
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     return instant if math.isfinite(instant) else None
+
+
+def describe(error: Exception) -> str:
+    """Never the error's own text, which may quote a header."""
+    if certificate := find_cause(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({certificate.verify_message})"
+    if find_cause(error, ssl.SSLError):
+        return "it does not speak TLS as it should"
+    if find_cause(error, socket.gaierror):
+        return "its name is not known"
+    system = find_cause(error, OSError)
+    if system is not None and system.errno:
+        return os.strerror(system.errno).lower()
+    return _REASONS.get(type(error).__name__, type(error).__name__)
+
+
+def unreadable(call: Request, status: int, what: str, provider: str | None) -> ProtocolError:
+    """The error of a yes that says nothing."""
+    return ProtocolError(
+        f"{call.name} was answered {status} with {what}.",
+        provider=provider,
+        hint="Check its address: a proxy or a login page may stand before it.",
+    )
+
+
+def find_cause(error: BaseException | None, kind: type[E]) -> E | None:
+    """The innermost error of a kind in a chain."""
+    innermost = None
+    while error is not None:
+        innermost = error if isinstance(error, kind) else innermost
+        inner = error.__cause__ or error.__context__
+        group = inner.exceptions if isinstance(inner, BaseExceptionGroup) else ()
+        error = group[0] if group else inner
+    return innermost

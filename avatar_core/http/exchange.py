@@ -15,9 +15,8 @@ import httpx
 from pydantic import SecretStr
 
 from avatar_core.contracts.errors import Outcome, ProtocolError, ProvisionError, UnavailableError
-from avatar_core.http.errors import Reply
-from avatar_core.http.faults import found, unreadable, why
-from avatar_core.http.request import Call, UnwritableError
+from avatar_core.http.errors import RawResponse, describe, find_cause, unreadable
+from avatar_core.http.request import Request, UnwritableError
 
 _HEADERS = {
     "Accept": "application/json",
@@ -66,15 +65,15 @@ class Exchange:
                 import_module(module)
 
     async def run(
-        self, call: Call, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float
-    ) -> Reply | ProvisionError:
+        self, call: Request, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float
+    ) -> RawResponse | ProvisionError:
         """Send and receive; an error is returned, for raising it here would chain httpx's."""
-        reply: Reply | None = None
+        reply: RawResponse | None = None
         body = bytearray()
 
         async def answered(response: httpx.Response) -> None:
             nonlocal reply  # before httpx looks at where a redirect leads, and stumbles
-            reply = Reply(response.status_code, dict(response.headers.items()))
+            reply = RawResponse(response.status_code, dict(response.headers.items()))
 
         try:
             async with (
@@ -89,8 +88,8 @@ class Exchange:
                 client.stream(
                     call.method,
                     self._url + call.path,
-                    content=None if payload is None else call.written(payload),
-                    headers=call.revealed({**_HEADERS, **headers}),
+                    content=None if payload is None else call.encode(payload),
+                    headers=call.reveal({**_HEADERS, **headers}),
                     extensions={"trace": call.note},
                 ) as response,
             ):
@@ -108,12 +107,16 @@ class Exchange:
         assert reply is not None
         return replace(reply, body=bytes(body))
 
-    def _useless(self, call: Call, reply: Reply, what: str) -> Reply | ProvisionError:
-        """A refusal is known by its status alone; a yes needs its words."""
+    def _useless(
+        self, call: Request, reply: RawResponse, what: str
+    ) -> RawResponse | ProvisionError:
+        """A error_for_status is known by its status alone; a yes needs its words."""
         refused = reply.status >= 300
         return reply if refused else unreadable(call, reply.status, what, self._provider)
 
-    def _broken(self, call: Call, error: Exception, timeout_s: float, sent: bool) -> ProvisionError:
+    def _broken(
+        self, call: Request, error: Exception, timeout_s: float, sent: bool
+    ) -> ProvisionError:
         """The error of a call that got no whole answer; never with the other error's text."""
         if isinstance(error, UnwritableError):
             return ProtocolError(
@@ -124,7 +127,7 @@ class Exchange:
             )
         host = urlsplit(self._url).netloc
         late = isinstance(error, TimeoutError | httpx.TimeoutException)
-        reason = f"nothing whole came within {timeout_s:g} s" if late else why(error)
+        reason = f"nothing whole came within {timeout_s:g} s" if late else describe(error)
         return UnavailableError(
             f"{call.name} got no answer from {host}: {reason}."
             if sent
@@ -132,5 +135,5 @@ class Exchange:
             provider=self._provider,
             hint="Try again later." if sent else "Check its address, and this machine's network.",
             outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
-            retryable=found(error, ssl.SSLCertVerificationError) is None,
+            retryable=find_cause(error, ssl.SSLCertVerificationError) is None,
         )

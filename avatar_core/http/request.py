@@ -19,7 +19,7 @@ class UnwritableError(Exception):
     """A payload that is no JSON; it quotes nothing."""
 
 
-class Call:
+class Request:
     """A call on its way.
 
     Attributes:
@@ -38,9 +38,9 @@ class Call:
     @property
     def name(self) -> str:
         """What was asked, like `POST /v1/sessions`; for messages."""
-        return redacted(f"{self.method} {self.path.partition('?')[0]}", self.secrets)
+        return redact(f"{self.method} {self.path.partition('?')[0]}", self.secrets)
 
-    def written(self, payload: Any) -> bytes:
+    def encode(self, payload: Any) -> bytes:
         """The payload as JSON, its secrets revealed.
 
         Raises:
@@ -54,7 +54,7 @@ class Call:
             raise UnwritableError
         return text.encode()
 
-    def revealed(self, headers: Mapping[str, str | SecretStr]) -> dict[str, str]:
+    def reveal(self, headers: Mapping[str, str | SecretStr]) -> dict[str, str]:
         """The headers, their secrets revealed."""
         return {
             name: self._reveal(value) if isinstance(value, SecretStr) else value
@@ -75,7 +75,7 @@ class Call:
         return value.get_secret_value()
 
 
-def redacted(text: str, secrets: Iterable[SecretStr]) -> str:
+def redact(text: str, secrets: Iterable[SecretStr]) -> str:
     """The text without these secrets, and without whatever looks like a token."""
     for secret in secrets:
         value = secret.get_secret_value()

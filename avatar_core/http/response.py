@@ -16,7 +16,7 @@ _TORN = re.compile("[\ud800-\udfff]")
 """Half a letter: JSON may hold it, and no address and no file can."""
 
 
-class Answer:
+class Response:
     """An answer's JSON, read by path; its values show in no repr and in no error.
 
     A path is keys with dots between, like `data.session_id`. What is missing or of another
@@ -32,7 +32,7 @@ class Answer:
         self._provider = provider
 
     @classmethod
-    def read(cls, status: int, body: bytes, provider: str | None = None) -> Answer:
+    def read(cls, status: int, body: bytes, provider: str | None = None) -> Response:
         """The answer of a body; one that is no JSON has no keys."""
         try:
             value = json.loads(body)
@@ -63,7 +63,7 @@ class Answer:
         """
         return SecretStr(self.text(path))
 
-    def parts(self, path: str = "") -> list[Answer]:
+    def parts(self, path: str = "") -> list[Response]:
         """The elements of a list; the answer itself where the path is empty.
 
         Raises:
@@ -74,7 +74,7 @@ class Answer:
             raise self._without(path or "a list")
         return found
 
-    def first(self, path: str) -> Answer:
+    def first(self, path: str) -> Response:
         """The first element of a list.
 
         Raises:
@@ -89,7 +89,7 @@ class Answer:
         return self._find(path) is not None
 
     def __repr__(self) -> str:
-        return f"<Answer {self.status} with {self._keys()}>"
+        return f"<Response {self.status} with {self._keys()}>"
 
     def _text(self, path: str, default: str | None) -> str | None:
         value = self._find(path)
@@ -99,11 +99,11 @@ class Answer:
             return str(value)
         return value if isinstance(value, str) and not _TORN.search(value) else None
 
-    def _parts(self, path: str) -> list[Answer] | None:
+    def _parts(self, path: str) -> list[Response] | None:
         value = self._find(path)
         if not isinstance(value, list):
             return None
-        return [Answer(self.status, element, self._provider) for element in value]
+        return [Response(self.status, element, self._provider) for element in value]
 
     def _find(self, path: str) -> Any:
         value = self._value

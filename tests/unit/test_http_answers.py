@@ -6,11 +6,11 @@ import pytest
 from pydantic import SecretStr
 
 from avatar_core.contracts.errors import Outcome, ProtocolError
-from avatar_core.http.response import Answer
+from avatar_core.http.response import Response
 
 
 def test_what_an_answer_lacks_is_a_protocol_error() -> None:
-    answer = Answer.read(
+    answer = Response.read(
         201, b'{"id": "s_1", "none": null, "empty": "", "n": 1.5, "o": {}}', "acme"
     )
     for path in ("nothing", "none", "empty", "n", "o", "id.deeper", "o.deeper"):
@@ -29,28 +29,28 @@ def test_what_an_answer_lacks_is_a_protocol_error() -> None:
 @pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000, b'"text"'])
 def test_an_answer_that_is_no_object_has_no_keys(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="there was no JSON object"):
-        Answer.read(200, body).text("id")
+        Response.read(200, body).text("id")
 
 
 def test_an_answer_has_parts() -> None:
-    answer = Answer.read(200, b'{"data": [{"id": 1}, {"id": 2}]}')
+    answer = Response.read(200, b'{"data": [{"id": 1}, {"id": 2}]}')
     assert [part.text("id") for part in answer.parts("data")] == ["1", "2"]
-    assert [part.text("id") for part in Answer.read(200, b'[{"id": 3}]').parts()] == ["3"]
+    assert [part.text("id") for part in Response.read(200, b'[{"id": 3}]').parts()] == ["3"]
     for other in (b"{}", b'{"data": {}}'):
         with pytest.raises(ProtocolError, match="without data"):
-            Answer.read(200, other).parts("data")
+            Response.read(200, other).parts("data")
 
 
 def test_the_first_part_of_a_list_that_has_one() -> None:
-    assert Answer.read(200, b'{"data": [{"id": 1}]}').first("data").text("id") == "1"
+    assert Response.read(200, b'{"data": [{"id": 1}]}').first("data").text("id") == "1"
     for other in (b"{}", b'{"data": {}}', b'{"data": []}'):
         with pytest.raises(ProtocolError, match="without anything in data"):
-            Answer.read(200, other).first("data")
+            Response.read(200, other).first("data")
 
 
 def test_an_answer_shows_no_value() -> None:
-    answer = Answer.read(200, b'{"session_token": "canary"}')
-    assert repr(answer) == "<Answer 200 with session_token>"
+    answer = Response.read(200, b'{"session_token": "canary"}')
+    assert repr(answer) == "<Response 200 with session_token>"
     secret = answer.secret("session_token")
     assert isinstance(secret, SecretStr)
     assert secret.get_secret_value() == "canary"

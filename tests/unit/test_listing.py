@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from avatar_core.bases.listing import MOST_PAGES, find_by_name
 from avatar_core.contracts.errors import ProtocolError
-from avatar_core.http.client import RestClient
+from avatar_core.http.client import MOST_PAGES, RestClient
 from avatar_core.http.memory import MemoryTransport, Served
 
 
@@ -31,7 +30,7 @@ class Vendor:
 
     async def find(self, name: str) -> bool:
         rest = RestClient("https://acme.example", transport=MemoryTransport(self.serve))
-        return await find_by_name(rest, "/list?page={page}", "name", name) is not None
+        return await rest.find("/list?page={page}", "name", name) is not None
 
 
 async def test_without_a_total_it_goes_on_until_a_page_is_short_or_empty() -> None:

@@ -67,7 +67,7 @@ class Screen(VideoTrack):
     def capture(self, picture: VideoFrame) -> None:
         self.seen.release()
 
-    async def remove(self) -> None:
+    async def unpublish(self) -> None:
         raise AssertionError
 
 

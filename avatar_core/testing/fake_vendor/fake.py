@@ -76,7 +76,7 @@ class FakeVendor:
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> Served:
-        """Answer a call. What was taken in is carried out, though its caller may have left."""
+        """Response a call. What was taken in is carried out, though its caller may have left."""
         self.asked.append((method, path.partition("?")[0]))
         fault = self.fault_of(self.call_of(method, path), headers)
         if fault is not None and fault.manner == "refuse":

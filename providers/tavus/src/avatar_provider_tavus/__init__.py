@@ -50,8 +50,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     )
     auth = "x-api-key"
     create, session_key = "POST /conversations", "conversation_id"
-    end, gone = "POST /conversations/{id}/end", (404,)
-    words: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
+    end, ended_statuses = "POST /conversations/{id}/end", (404,)
+    error_phrases: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
 
     def setup(self) -> None:
         """A conversation may last as long as it was asked for, and may have no picture."""
@@ -68,21 +68,21 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         return {**body, "conversation_name": request.key, "properties": properties}
 
     def provisioned(
-        self, answer: avatar_core.Answer, request: ProvisionRequest
+        self, answer: avatar_core.Response, request: ProvisionRequest
     ) -> ProvisionedAvatar:
         """A conversation in test mode ends as it begins: nobody would join."""
         if answer.text("status", "") == "ended":
-            raise self.unfit(*IN_TEST)
+            raise self.invalid_config(*IN_TEST)
         return super().provisioned(answer, request)
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         """Find an active conversation by its name, on as many pages as there are."""
         path = "/conversations?status=active&limit=100&page={page}"
-        found = await avatar_core.find_by_name(self.rest, path, "conversation_name", key)
+        found = await self.rest.find(path, "conversation_name", key)
         id = found.text(self.session_key) if found else ""
         return ProvisionedAvatar(session_id=id, identity="") if id else None
 
-    async def is_over(self, avatar: ProvisionedAvatar) -> bool:
+    async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
         """Tavus refuses what is unknown, over, or impossible right now with the same 400."""
         shown = await self._read("conversations", avatar.session_id, accept=(400, 404))
         return shown.text("status", "") != "active"
@@ -108,21 +108,23 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
             ProvisionError: One of them will not do.
         """
         if self.settings.test_mode:
-            raise self.unfit(*IN_TEST)
+            raise self.invalid_config(*IN_TEST)
         id, make = self.settings.pal, "Make one: avatar tavus create-pal"
         pal = await self._read("pals", id)
         if pal.text("pipeline_mode", "") != "echo":
-            raise self.unfit(f"the PAL {id} is not in echo mode: it has a mind of its own.", make)
+            raise self.invalid_config(
+                f"the PAL {id} is not in echo mode: it has a mind of its own.", make
+            )
         if pal.text("layers.transport.transport_type", "") != "livekit":
-            raise self.unfit(f"the PAL {id} does not speak LiveKit.", make)
+            raise self.invalid_config(f"the PAL {id} does not speak LiveKit.", make)
         own_face = pal.text("default_face_id", "") or pal.text("default_replica_id", "")
         face = self.settings.face or own_face
         if not face:
-            raise self.unfit(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
+            raise self.invalid_config(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
         state = (await self._read("faces", face)).text("status", "completed")
         if state != "completed":
-            raise self.unfit(f"the face {face} is not ready ({state}).", "Choose another.")
+            raise self.invalid_config(f"the face {face} is not ready ({state}).", "Choose another.")
 
-    async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Answer:
+    async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Response:
         answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
         return answer.first("data") if "data" in answer else answer

@@ -82,7 +82,7 @@ class Simulator(TavusApi):
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> Served:
-        """Answer a call; the page and its figures need no key."""
+        """Response a call; the page and its figures need no key."""
         route = urlsplit(path).path
         if method == "GET" and route == "/":
             page = files("avatar_provider_tavus.simulator").joinpath("status.html").read_bytes()
