@@ -1,8 +1,8 @@
-"""The ledger: what was bought and has not been ended, written where any process finds it.
+"""The ledger: paid sessions that have not ended, recorded where any process finds them.
 
-One file for each purchase, in one folder: written whole under another name and then renamed,
-so that no reader and no crash ever sees half of it. It holds ids and what `release` needs, never
-a key or a token, and is for its user alone.
+One file for each session, in one folder: written whole under another name, synchronised with
+the disk, then renamed, so that no reader, crash or power cut meets half of it. It holds ids and
+what `release` needs, never a key or a token, and only its user may read it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ class Ledger:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             new.replace(path)
+            _sync_folder(self.folder)
             return True
         except (OSError, TypeError, ValueError) as error:
             with suppress(OSError):
@@ -114,6 +117,16 @@ class Ledger:
                 fault,
             )
         self.fault = fault
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the folder's own entries durable; only POSIX systems can open a folder for that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _read(path: Path) -> LedgerEntry | None:

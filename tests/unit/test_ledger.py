@@ -222,3 +222,30 @@ def test_many_processes_share_it_though_some_are_killed() -> None:
     assert outcome["records"] > 100
     assert outcome["looks"] > 10
     assert "no entry" not in told.stderr
+
+
+def test_an_entry_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        seen = os.fstat(descriptor)
+        assert stat.S_ISDIR(seen.st_mode) or seen.st_size > 0, "its content was written by then"
+        steps.append(f"sync the {'folder' if stat.S_ISDIR(seen.st_mode) else 'file'}")
+        sync(descriptor)
+
+    def note_rename(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_rename)
+    assert Ledger(tmp_path).write(pending())
+    assert [step.partition(",")[0] for step in steps] == [
+        "sync the file",
+        "rename",
+        "sync the folder",
+    ]
+    assert steps[0] == "sync the file, True", "its content was written by then"
