@@ -21,6 +21,7 @@ check: ## Lint, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_module_strings.py
 
 bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make bench [QUICK=1]
 	@tools/setup.sh test
