@@ -15,7 +15,7 @@ from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.admin import remove
-from avatar_core.rtc.link import link_for
+from avatar_core.rtc.join import link_for
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.link import MemoryLink

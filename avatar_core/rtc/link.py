@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from avatar_core.contracts.link import (
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.router import SenderRouter
 from avatar_core.rtc.media import Tracks
+from avatar_core.rtc.participant import read_participant
 from avatar_core.rtc.streams import (
     Acknowledgements,
     AddressedWriter,
@@ -39,48 +39,6 @@ from avatar_core.rtc.streams import (
 log = logging.getLogger("avatar_core.rtc")
 
 LEAVE_S = 3.0
-_KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
-_links: weakref.WeakKeyDictionary[rtc.Room, weakref.ref[RtcLink]] = weakref.WeakKeyDictionary()
-
-
-def link_for(room: rtc.Room) -> RtcLink:
-    """The one link of a connected room; every avatar of this participant shares it."""
-    reference = _links.get(room)
-    link = reference() if reference is not None else None
-    if link is None or link.closed or link._me is not room.local_participant:  # joined anew
-        link = RtcLink(room)
-        _links[room] = weakref.ref(link)
-    return link
-
-
-async def join(
-    url: str, token: str, *, subscribe: bool = False, timeout_s: float = 10.0
-) -> RtcLink:
-    """Join a room as a participant of its own.
-
-    Raises:
-        RoomError: The server cannot be reached, or refuses the token.
-    """
-    room = rtc.Room()
-    refusal: str | None = None
-    try:
-        async with asyncio.timeout(timeout_s):
-            await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
-    except TimeoutError as error:
-        raise RoomError(
-            f"{url} did not let us into the room within {timeout_s:g} s.",
-            hint="Check that the server runs and that this machine reaches it.",
-        ) from error
-    except rtc.ConnectError as error:
-        refusal = str(error).replace(token, "<token>")  # the server quotes a token it refuses
-    if refusal is not None:  # raised out here: its cause, token and all, stays out of its chain
-        raise RoomError(
-            f"{url} did not let us into the room ({refusal}).",
-            hint="Check LIVEKIT_URL, that the server runs, and that key and secret are its own.",
-        )
-    link = RtcLink(room, owned=True)
-    _links[room] = weakref.ref(link)
-    return link
 
 
 class RtcLink(RoomLink):
@@ -128,6 +86,11 @@ class RtcLink(RoomLink):
             publication.set_subscribed(False)
 
     @property
+    def is_stale(self) -> bool:
+        """Whether the link was closed, or its room was left and joined again."""
+        return self.closed or self._me is not self.room.local_participant
+
+    @property
     def identity(self) -> str:
         """Our own identity."""
         return str(self._me.identity)
@@ -149,7 +112,9 @@ class RtcLink(RoomLink):
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """The other participants by identity."""
-        return {who.identity: _peer(who) for who in self.room.remote_participants.values()}
+        return {
+            who.identity: read_participant(who) for who in self.room.remote_participants.values()
+        }
 
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """Call `handler` at each event from now on."""
@@ -206,11 +171,11 @@ class RtcLink(RoomLink):
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Answer an RPC method."""
 
-        async def answer(call: rtc.RpcInvocationData) -> str:
-            reply = handler(call.caller_identity, call.payload)
-            return reply if isinstance(reply, str) else await reply
+        async def invoke(call: rtc.RpcInvocationData) -> str:
+            response = handler(call.caller_identity, call.payload)
+            return response if isinstance(response, str) else await response
 
-        self._me.register_rpc_method(method, answer)
+        self._me.register_rpc_method(method, invoke)
         return lambda: self._me.unregister_rpc_method(method)
 
     async def send(
@@ -275,7 +240,7 @@ class RtcLink(RoomLink):
         if event is RoomEvent.DISCONNECTED:
             self._forget_acks()  # an application's room is left without closing its link
             self._tracks.close()
-        participant = _peer(who) if who is not None else None
+        participant = read_participant(who) if who is not None else None
         for handler in list(self._watchers):
             handler(event, participant)
 
@@ -283,18 +248,3 @@ class RtcLink(RoomLink):
         handler = self._data.get(packet.topic or "")
         if handler is not None and packet.participant is not None:
             handler(packet.participant.identity, packet.data)
-
-
-def _peer(who: rtc.RemoteParticipant) -> RemoteParticipant:
-    return RemoteParticipant(
-        identity=who.identity,
-        sid=who.sid,
-        is_agent=who.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
-        attributes=who.attributes,
-        tracks=frozenset(
-            _KINDS[publication.kind]
-            for publication in who.track_publications.values()
-            if publication.kind in _KINDS
-        ),
-        left_for_good=who.disconnect_reason is not None,
-    )

@@ -71,7 +71,7 @@ class _Process:
         self._link: RtcLink | None = None
 
     async def join(self) -> RtcLink:
-        from avatar_core.rtc.link import join
+        from avatar_core.rtc.join import join
 
         self._link = await join(self._url, self._token)
         return self._link

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from livekit import rtc
 
-from avatar_core.rtc.link import RtcLink, join
+from avatar_core.rtc.join import join
+from avatar_core.rtc.link import RtcLink
 
 RATE_HZ = 48_000
 

@@ -24,7 +24,7 @@ from avatar_core.contracts.events import AvatarFailed
 from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.http.memory import Served
 from avatar_core.provisioning.tokens import TokenMint
-from avatar_core.rtc.link import join
+from avatar_core.rtc.join import join
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import Bring, VendorAccount, VendorSession

@@ -9,7 +9,8 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.rtc.link import RtcLink, join
+from avatar_core.rtc.join import join
+from avatar_core.rtc.link import RtcLink
 from avatar_core.settings import ProviderSettings
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.worker.worker import AvatarWorker

@@ -14,7 +14,7 @@ from avatar_core.contracts.errors import RoomError, SettingsError, WorkerError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.registry.discovery import ProviderRegistry
-from avatar_core.rtc.link import join
+from avatar_core.rtc.join import join
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import free_ports
 from avatar_core.worker.process import start_worker

@@ -11,7 +11,8 @@ from livekit import api, rtc
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
-from avatar_core.rtc.link import RtcLink, join
+from avatar_core.rtc.join import join
+from avatar_core.rtc.link import RtcLink
 from avatar_core.testing.clock import run
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.room import MemoryRoom

@@ -8,10 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 from urllib.parse import urlsplit
 
 from avatar_core.contracts.errors import ServerError
@@ -20,6 +17,7 @@ from avatar_core.testing.server import runs
 from avatar_core.testing.server.config import write_config
 from avatar_core.testing.server.find import Progress, find_server
 from avatar_core.testing.server.ports import LOOPBACK, answers, free_ports, is_taken
+from avatar_core.testing.server.starting import Starting
 
 READY_TIMEOUT_S = 15.0
 
@@ -226,30 +224,6 @@ class DevServer:
         assert self.log_path is not None
         lines = self.log_path.read_text(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_TAIL_LINES:])
-
-
-class Starting:
-    """A server that is about to start: await it, or enter it."""
-
-    def __init__(self, begin: Callable[[], Awaitable[DevServer]]) -> None:
-        self._begin = begin
-        self._server: DevServer | None = None
-
-    def __await__(self) -> Generator[Any, None, DevServer]:
-        return self._begin().__await__()
-
-    async def __aenter__(self) -> DevServer:
-        self._server = await self._begin()
-        return self._server
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._server:
-            await self._server.stop()
 
 
 def _taken(port: int) -> ServerError:

@@ -1,0 +1,29 @@
+"""Reads LiveKit's record of a participant."""
+
+from __future__ import annotations
+
+from livekit import rtc
+
+from avatar_core.contracts.link import RemoteParticipant
+
+_KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
+
+
+def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
+    """Return what our code needs to know about a participant, as of now.
+
+    Args:
+        participant: LiveKit's own object, which changes with the room.
+    """
+    return RemoteParticipant(
+        identity=participant.identity,
+        sid=participant.sid,
+        is_agent=participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+        attributes=participant.attributes,
+        tracks=frozenset(
+            _KINDS[publication.kind]
+            for publication in participant.track_publications.values()
+            if publication.kind in _KINDS
+        ),
+        left_for_good=participant.disconnect_reason is not None,
+    )
