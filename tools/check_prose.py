@@ -80,7 +80,7 @@ RULES = (
     ),
     _rule(
         "false-friend",
-        r"(?i)\b(shortly|eventual(?!ly)|actual(?!ly)|letters? outside|so-called|by hand of|for ever)\b",
+        r"(?i)\b(shortly|eventual(?!ly)|actual(?!ly)|letters? outside|for ever)\b",
         "Say 'briefly', 'possible', 'current', 'characters', 'forever'.",
     ),
     _rule(
