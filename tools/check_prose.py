@@ -53,7 +53,7 @@ RULES = (
     ),
     _rule(
         "is-no",
-        r"\b([Ii]s|[Aa]re|[Ww]as|[Ww]ere) no "
+        r"(?<![Tt]here )\b([Ii]s|[Aa]re|[Ww]as|[Ww]ere) no "
         r"(?!longer|more than|less than|later than|other\b|matter)",
         "Write 'is not a ...' or 'has no ...'.",
     ),
