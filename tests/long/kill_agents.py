@@ -189,7 +189,7 @@ async def _reap(environment: Mapping[str, str]) -> list[str]:
         stdout=asyncio.subprocess.PIPE,
     )
     told, _ = await reaper.communicate()
-    return [fate["verdict"] for fate in json.loads(told)]
+    return [result["status"] for result in json.loads(told)]
 
 
 async def _until(is_so: Any) -> None:
