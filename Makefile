@@ -1,10 +1,11 @@
 # Each target sets itself up: python3 with pip, and make, are enough.
 BIN := .venv/bin
 
-.PHONY: help demo test check bench soak strain docs packaging format clean
+.PHONY: help demo test check bench soak strain long docs packaging dist workflows format clean
+.PHONY: long-purchases long-cancellations long-ledger long-overhead long-kills
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=20
 	@tools/setup.sh demo
@@ -38,6 +39,39 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 	@tools/setup.sh bench
 	@exec $(BIN)/python -m benchmarks.bench.stress
 
+# Sizes of `make long`. With these defaults it takes about 15 minutes; a nightly run raises them.
+# LONG_SEEDS: runs of every vendor fault with each kind of vendor, in virtual time (5 s each).
+# LONG_STARTS: timed starts over TCP. LONG_PROCESSES and LONG_LEDGER_S: processes that write to one
+# ledger, and for how long. LONG_KILLS: agents to kill, for each of two kinds of vendor (6 s each).
+# SOAK_MINUTES: fewer than 6 do not show growth. STRAIN_MINUTES: of unbroken speech, after 4 others.
+LONG_SEEDS ?= 4
+LONG_STARTS ?= 20
+LONG_PROCESSES ?= 8
+LONG_LEDGER_S ?= 20
+LONG_KILLS ?= 5
+LONG_RUNS := long-purchases long-cancellations long-ledger long-overhead long-kills soak strain
+
+long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
+	@tools/setup.sh test
+	@tools/setup.sh bench
+	@BENCH_RESULTS=build/long SOAK_MINUTES=$(or $(SOAK_MINUTES),6) STRAIN_MINUTES=$(or $(STRAIN_MINUTES),1) \
+		$(MAKE) -j1 --no-print-directory --keep-going $(LONG_RUNS)
+
+long-purchases:
+	$(BIN)/python -m tests.long.purchases $(LONG_SEEDS)
+
+long-cancellations:
+	$(BIN)/python -m tests.long.cancellations
+
+long-ledger:
+	$(BIN)/python -m tests.long.ledger_stress $(LONG_PROCESSES) $(LONG_LEDGER_S)
+
+long-overhead:
+	$(BIN)/python -m tests.long.overhead $(LONG_STARTS)
+
+long-kills:
+	$(BIN)/python -m tests.long.kill_agents $(LONG_KILLS)
+
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
@@ -47,6 +81,14 @@ packaging: ## The wheels in clean environments: make packaging PYTHONS="3.12 3.1
 	@for python in $(or $(PYTHONS),3.11 3.12 3.13 3.14); do \
 		echo "Python $$python" && PACKAGING_PYTHON=$$python $(BIN)/pytest -q tests/packaging || exit 1; \
 	done
+
+dist: ## Build every distribution into dist/: make dist [TAG=v1.2.3]
+	@tools/setup.sh demo
+	@$(BIN)/python tools/release.py build $(TAG)
+
+workflows: ## Check the GitHub workflows with actionlint
+	@tools/setup.sh test
+	@PATH="$$PATH:$(CURDIR)/$(BIN)" go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 format: ## Format, and fix what can be fixed
 	@tools/setup.sh test

@@ -31,7 +31,7 @@ from benchmarks.bench.stimulus import words
 from benchmarks.bench.systems import Ours, Seat
 from benchmarks.bench.turns import Place
 
-OUT = Path("benchmarks/results/soak.json")
+OUT = Path(os.environ.get("BENCH_RESULTS") or "benchmarks/results") / "soak.json"
 EPISODE_S = 120.0
 SAMPLE_S = 5.0
 TOLD_S = 8.0
