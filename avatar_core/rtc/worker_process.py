@@ -15,8 +15,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from avatar_core.contracts.errors import AvatarError
+from avatar_core.processes import die_with_parent
 from avatar_core.worker.executors import ThreadExecutor
-from avatar_core.worker.process import die_with_parent
 
 if TYPE_CHECKING:
     from avatar_core.rtc.link import RtcLink

@@ -4,102 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import ctypes
 import json
-import os
 import secrets
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import Any
 
-import psutil
-
 from avatar_core.contracts.errors import WorkerError
+from avatar_core.processes import STOP_S, ProcessRecord
 from avatar_core.worker import in_process as tasks
 
 CHILD = "avatar_core.rtc.worker_process"
 READY = b"\nREADY\n"
-PR_SET_PDEATHSIG = 1
-STOP_S = 1.0
 BLOCK = 65536
 TAIL_LINES = 12
 LONGEST_LINE = 800
-POLL_S = 0.2
 
 _drains: dict[str, asyncio.Task[None]] = {}
 """Each reads what a child of ours says, and holds its pipe, whose end would end it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessRecord:
-    """A child as it can be found again from any process: JSON-safe, no secrets.
-
-    Attributes:
-        pid: Of the child.
-        nonce: On its command line: pids are used again, and no other program is taken for it.
-    """
-
-    pid: int
-    nonce: str
-
-    @classmethod
-    def read(cls, state: Mapping[str, Any]) -> ProcessRecord | None:
-        """The record in a `ProvisionedAvatar.state`, if it holds one."""
-        try:
-            fields = state["process"]
-            return cls(int(fields["pid"]), str(fields["nonce"]))
-        except (KeyError, TypeError, ValueError):
-            return None
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """For a `ProvisionedAvatar.state`."""
-        return {"process": asdict(self)}
-
-    def process(self) -> psutil.Process | None:
-        """The running child, None once it is gone."""
-        try:
-            process = psutil.Process(self.pid)
-            if process.status() != psutil.STATUS_ZOMBIE and self.nonce in process.cmdline():
-                return process
-        except psutil.Error:
-            return None
-        return None
-
-    async def exited(self) -> None:
-        """Return once the child is gone, at once where the system tells (Linux)."""
-        if sys.platform == "linux" and self.process() is not None:
-            try:
-                fd = os.pidfd_open(self.pid)
-            except OSError:
-                return
-            loop, gone = asyncio.get_running_loop(), asyncio.Event()
-            loop.add_reader(fd, gone.set)
-            try:
-                await gone.wait()
-            finally:
-                loop.remove_reader(fd)
-                os.close(fd)
-        while self.process() is not None:  # noqa: ASYNC110 - other systems do not tell
-            await asyncio.sleep(POLL_S)
-
-    async def stop(self) -> None:
-        """End the child: TERM, and KILL after a second; idempotent, from any process."""
-        process = self.process()
-        if process is None:
-            return
-        try:
-            process.terminate()
-            async with asyncio.timeout(STOP_S):
-                await self.exited()
-        except TimeoutError:
-            process.kill()
-            await self.exited()
-        except psutil.NoSuchProcess:
-            return
 
 
 async def start_worker(
@@ -137,7 +60,7 @@ async def start_worker(
         )
     except OSError as error:
         raise WorkerError(f"no worker process can be started ({error}).") from error
-    record = ProcessRecord(child.pid, nonce)
+    record = ProcessRecord.of(child.pid, nonce)
     assert child.stdin is not None
     try:
         child.stdin.write(json.dumps(config).encode() + b"\n")
@@ -223,9 +146,3 @@ async def _drain(child: asyncio.subprocess.Process, said: bytes) -> None:
             sys.stderr.flush()
         said = b""
     await child.wait()
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when its parent dies, even by SIGKILL (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
