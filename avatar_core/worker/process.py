@@ -9,31 +9,53 @@ import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from avatar_core.contracts.errors import WorkerError
 from avatar_core.processes import STOP_S, ProcessRecord
-from avatar_core.worker import in_process as tasks
+from avatar_core.worker import in_process
 
-CHILD = "avatar_core.rtc.worker_process"
 READY = b"\nREADY\n"
 BLOCK = 65536
 TAIL_LINES = 12
 LONGEST_LINE = 800
 
-_drains: dict[str, asyncio.Task[None]] = {}
-"""Each reads what a child of ours says, and holds its pipe, whose end would end it."""
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A child of ours, and the task that reads what it says."""
+
+    process: asyncio.subprocess.Process
+    drain: asyncio.Task[None]
 
 
-async def start_worker(
-    renderer: str,
+_children: dict[str, _Child] = {}
+"""By nonce. Each holds the pipe of a child, whose end would end the child."""
+
+
+async def start_process(
+    entry: str,
     *,
+    renderer: str,
     livekit_url: str,
     token: str,
     options: Mapping[str, Any] | None = None,
-    scenario: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Mapping[str, Any]:
-    """Start a worker process; see `StartWorker`. Its token goes through a pipe.
+    """Start a worker process. Its token goes through a pipe.
+
+    Args:
+        entry: The module that the process runs. It reads one line of JSON from stdin, writes
+            `READY` on a line of its own once it serves, and ends at the end of stdin.
+        renderer: `package.module:Class` of a `Renderer`.
+        livekit_url: The server of its room.
+        token: The token it joins with.
+        options: Keyword arguments of the renderer, JSON-safe.
+        more: What else that module reads from the same line, JSON-safe.
+
+    Returns:
+        The record of the process, once it serves.
 
     Raises:
         WorkerError: It cannot be started or dies before it is ready; its last words are
@@ -41,9 +63,9 @@ async def start_worker(
     """
     nonce = secrets.token_hex(8)
     config = {
+        **more,
         "renderer": renderer,
         "options": dict(options or {}),
-        "scenario": dict(scenario or {}),
         "livekit_url": livekit_url,
         "token": token,
     }
@@ -51,7 +73,7 @@ async def start_worker(
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            CHILD,
+            entry,
             nonce,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -67,25 +89,28 @@ async def start_worker(
         await child.stdin.drain()
         said = await _until_ready(child, token)
     except BaseException as error:
-        await _to_its_end(asyncio.gather(record.stop(), child.wait()))
+        await _to_its_end(asyncio.ensure_future(_discard(child, record)))
         if isinstance(error, ConnectionError):
             raise WorkerError("the worker process died as it started.") from error
         raise
     drain = asyncio.create_task(_drain(child, said), name=f"worker {child.pid}")
-    _drains[nonce] = drain
-    drain.add_done_callback(lambda _: _drains.pop(nonce, None))
+    _children[nonce] = _Child(child, drain)
+    drain.add_done_callback(lambda _: _children.pop(nonce, None))
     return record.state
 
 
 async def stop_worker(state: Mapping[str, Any]) -> None:
     """End the worker of a record, process or task; idempotent."""
-    if record := ProcessRecord.read(state):
-        await record.stop()
-        drain = _drains.get(record.nonce)
-        if drain is not None and drain.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({drain}, timeout=STOP_S)
-    else:
-        await tasks.stop(state)
+    record = ProcessRecord.read(state)
+    if record is None:
+        await in_process.stop(state)
+        return
+    await record.stop()
+    child = _children.get(record.nonce)
+    if child is not None and child.drain.get_loop() is asyncio.get_running_loop():
+        await asyncio.wait({child.drain}, timeout=STOP_S)
+        _close_pipes(child.process)
+        await asyncio.wait({child.drain})
 
 
 async def worker_exited(state: Mapping[str, Any]) -> str:
@@ -93,8 +118,26 @@ async def worker_exited(state: Mapping[str, Any]) -> str:
     if record := ProcessRecord.read(state):
         await record.exited()
     else:
-        await tasks.exited(state)
+        await in_process.exited(state)
     return "its worker exited"
+
+
+async def _discard(child: asyncio.subprocess.Process, record: ProcessRecord) -> None:
+    """End a child that did not become a worker."""
+    await record.stop()
+    _close_pipes(child)
+    await child.wait()
+
+
+def _close_pipes(child: asyncio.subprocess.Process) -> None:
+    """Close our ends, for a process that the child has started may hold the others open.
+
+    Without it neither its output nor `child.wait` would end.
+    """
+    transport: Any = child._transport  # type: ignore[attr-defined] # there is no public way
+    for fd in (0, 1):
+        if (pipe := transport.get_pipe_transport(fd)) is not None:
+            pipe.close()
 
 
 async def _to_its_end(work: asyncio.Future[Any]) -> None:
