@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from avatar_core.agents.create import create_avatar as create_avatar
     from avatar_core.agents.session import AvatarSession as AvatarSession
+    from avatar_core.bases.renderer import RendererProvider as RendererProvider
     from avatar_core.bases.rest import RestAvatarProvider as RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
     from avatar_core.contracts.capabilities import Capabilities as Capabilities
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "agents.create": "create_avatar",
     "agents.session": "AvatarSession",
+    "bases.renderer": "RendererProvider",
     "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
