@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from avatar_core.agents.create import create_avatar as create_avatar
     from avatar_core.agents.session import AvatarSession as AvatarSession
+    from avatar_core.bases.renderer import RendererProvider as RendererProvider
     from avatar_core.bases.rest import RestAvatarProvider as RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat as AudioFormat
     from avatar_core.contracts.capabilities import Capabilities as Capabilities
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from avatar_core.http.memory import Served as Served
     from avatar_core.http.response import Response as Response
     from avatar_core.registry.discovery import ProviderRegistry as ProviderRegistry
+    from avatar_core.rtc.worker_process import start_worker as start_worker
     from avatar_core.settings import ProviderSettings as ProviderSettings
     from avatar_core.testing.fake_vendor.account import CapacityReachedError as CapacityReachedError
     from avatar_core.testing.fake_vendor.account import OutOfCreditError as OutOfCreditError
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
     from avatar_core.testing.fake_vendor.faults import VendorFault as VendorFault
     from avatar_core.testing.fake_vendor.http_server import served as served
     from avatar_core.testing.faults.scenario import Scenario as Scenario
-    from avatar_core.worker.process import start_worker as start_worker
     from avatar_core.worker.process import stop_worker as stop_worker
     from avatar_core.worker.process import worker_exited as worker_exited
     from avatar_core.worker.worker import AvatarWorker as AvatarWorker
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "agents.create": "create_avatar",
     "agents.session": "AvatarSession",
+    "bases.renderer": "RendererProvider",
     "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
@@ -74,6 +76,7 @@ _HOMES = {
     "http.response": "Response",
     "http.client": "RestClient",
     "http.memory": "Served",
+    "rtc.worker_process": "start_worker",
     "settings": "ProviderSettings",
     "testing.faults.scenario": "Scenario",
     "testing.fake_vendor.account": (
@@ -82,7 +85,7 @@ _HOMES = {
     "testing.fake_vendor.fake": "FakeVendor reply",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
     "testing.fake_vendor.http_server": "served",
-    "worker.process": "start_worker stop_worker worker_exited",
+    "worker.process": "stop_worker worker_exited",
     "worker.worker": "AvatarWorker",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

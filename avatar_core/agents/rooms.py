@@ -1,4 +1,4 @@
-"""The room decides: what a real one and one in memory need to bring an avatar in."""
+"""The room decides: what is needed to bring an avatar into one of LiveKit, or another one."""
 
 from __future__ import annotations
 
@@ -10,46 +10,25 @@ from livekit import rtc
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.provisioning.context import SessionContext
+from avatar_core.provisioning.context import RoomLike, SessionContext
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.admin import remove
 from avatar_core.rtc.join import link_for
+from avatar_core.rtc.worker_process import start_worker
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.testing.room import workers
-from avatar_core.testing.room.link import MemoryLink
-from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.worker.process import start_worker
 
-AnyRoom = rtc.Room | MemoryRoom | MemoryLink
-"""A place in a room in memory stands for it, as every `rtc.Room` is some participant's."""
+AnyRoom = rtc.Room | RoomLike
+"""What an avatar is started in; `MemoryRoom` and its links are the other kind."""
 
 
 def session_context(
     room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None
 ) -> SessionContext:
     """Everything that is needed to bring avatars into this room."""
-    provision_s, join_s = settings.provision_timeout_s, settings.join_timeout_s
-    if isinstance(room, MemoryRoom):
-        room = room.agent()
-    if isinstance(room, MemoryLink):
-        memory = room.room
-
-        async def remove_participant(room: str, identity: str) -> bool:
-            there = identity in memory.members
-            memory.remove(identity)
-            return there
-
-        return SessionContext(
-            link=room,
-            livekit_url="",
-            mint=workers.mint,
-            start_worker=partial(workers.start_worker, memory),
-            releaser=Releaser(room, Ledger(None), remove_participant),
-            provision_timeout_s=provision_s,
-            join_timeout_s=join_s,
-        )
+    if isinstance(room, RoomLike):
+        return room.session_context(settings)
     link = link_for(room)
     ledger = Ledger(settings.ledger or default_folder())
     url, remove_participant = "", _nobody_bought
@@ -64,8 +43,8 @@ def session_context(
         mint=mint,
         start_worker=partial(start_worker, livekit_url=url),
         releaser=Releaser(link, ledger, remove_participant),
-        provision_timeout_s=provision_s,
-        join_timeout_s=join_s,
+        provision_timeout_s=settings.provision_timeout_s,
+        join_timeout_s=settings.join_timeout_s,
     )
 
 

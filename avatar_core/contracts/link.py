@@ -1,7 +1,7 @@
 """A participant's place in a room: the one seam between us and LiveKit.
 
-Two implementations exist, LiveKit's in `avatar_core.rtc` and memory's in
-`avatar_core.sim`. Nothing above knows which it holds.
+LiveKit's implementation is in `avatar_core.rtc`; tests have one in memory. Nothing above
+knows which it holds.
 """
 
 from __future__ import annotations

@@ -64,15 +64,13 @@ class StartWorker(Protocol):
         *,
         token: str,
         options: Mapping[str, Any] | None = None,
-        scenario: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
-        """Return when the worker is in the room; what is returned ends it again.
+        """Return the worker's record once it is in the room; `stop_worker` takes it.
 
         Args:
             renderer: `package.module:Class` of a `Renderer`.
             token: The token it joins with.
             options: Keyword arguments of the renderer, JSON-safe.
-            scenario: How it misbehaves, see `avatar_core.testing.faults.scenario`.
 
         Raises:
             WorkerError: It cannot be started, or died before it was ready.

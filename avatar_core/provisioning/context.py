@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import StartWorker, TokenSpec
 from avatar_core.provisioning.release import Releaser
+from avatar_core.settings import AvatarSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +36,11 @@ class SessionContext:
     provision_timeout_s: float
     join_timeout_s: float
     clock: Clock = loop_time
+
+
+@runtime_checkable
+class RoomLike(Protocol):
+    """A room that says itself how avatars come into it, like one in memory."""
+
+    def session_context(self, settings: AvatarSettings) -> SessionContext:
+        """Everything that is needed to bring avatars into this room."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, Self
 
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.worker.process import die_with_parent
+from avatar_core.processes import die_with_parent
 
 LIMIT = 1 << 24
 STOP_S = 3.0

@@ -24,7 +24,7 @@ from avatar_core.testing.fake_vendor.account import Bring, VendorSession
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.worker import in_process as tasks
+from avatar_core.worker import in_process
 
 KEY = "vendor-key"
 LOOK_S = 5.0
@@ -118,7 +118,7 @@ def silent_workers(room: MemoryRoom) -> Bring:
 
         task = asyncio.create_task(stay(), name="worker that is silent")
         room.published(link.identity, "video")
-        return tasks.keep(task, stopping)
+        return in_process.keep(task, stopping.set)
 
     return bring
 

@@ -14,6 +14,7 @@ from avatar_core.contracts.link import StreamWriter
 from avatar_core.contracts.renderer import Renderer, VideoFrame
 from avatar_core.contracts.wire import Report
 from avatar_core.testing.fake_transport import speech
+from avatar_core.testing.faults.stock_wire import StockWireLink
 from avatar_core.testing.link_spy import Tap
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
@@ -69,9 +70,14 @@ class SlowExecutor(InlineExecutor):
 
 
 class Stage:
-    """An agent that hears all it is told, and what a listener heard and saw of the worker."""
+    """An agent that hears all it is told, and what a listener heard and saw of the worker.
 
-    def __init__(self, *, agent: bool = True) -> None:
+    Args:
+        agent: Whether the agent is in the room.
+        stock_wire: Whether the worker is behind a `StockWireLink`.
+    """
+
+    def __init__(self, *, agent: bool = True, stock_wire: bool = False) -> None:
         self.room = MemoryRoom()
         self.agent = self.room.join("agent", is_agent=True)
         if not agent:
@@ -82,7 +88,8 @@ class Stage:
         self.room.recording.watch = lambda _, picture: self.shown.append((now(), picture))
         self.renderer = Pictures()
         self.executor = SlowExecutor()
-        self.worker = AvatarWorker(self.link, self.renderer, executor=self.executor)
+        link = StockWireLink(self.link) if stock_wire else self.link
+        self.worker = AvatarWorker(link, self.renderer, executor=self.executor)
         self.reports: list[tuple[float, Report]] = []
         self.turns: list[tuple[float, Report]] = []
         self.stock: list[tuple[float, str, Any]] = []
@@ -166,10 +173,13 @@ class Stage:
 
 
 def staged(test: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a test a stage whose worker is ready; fixtures live outside virtual time."""
+    """Gives a test a stage whose worker is ready; fixtures live outside virtual time.
+
+    A parameter `stock_wire` goes to the stage too.
+    """
 
     async def within(**params: Any) -> None:
-        stage = Stage()
+        stage = Stage(stock_wire=params.get("stock_wire", False))
         await stage.worker.ready.wait()
         await asyncio.sleep(0.02)
         await test(stage, **params)

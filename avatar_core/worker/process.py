@@ -4,113 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import ctypes
 import json
-import os
 import secrets
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-import psutil
-
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.worker import in_process as tasks
+from avatar_core.processes import STOP_S, ProcessRecord
+from avatar_core.worker import in_process
 
-CHILD = "avatar_core.rtc.worker_process"
 READY = b"\nREADY\n"
-PR_SET_PDEATHSIG = 1
-STOP_S = 1.0
 BLOCK = 65536
 TAIL_LINES = 12
 LONGEST_LINE = 800
-POLL_S = 0.2
-
-_drains: dict[str, asyncio.Task[None]] = {}
-"""Each reads what a child of ours says, and holds its pipe, whose end would end it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessRecord:
-    """A child as it can be found again from any process: JSON-safe, no secrets.
+class _Child:
+    """A child of ours, and the task that reads what it says."""
 
-    Attributes:
-        pid: Of the child.
-        nonce: On its command line: pids are used again, and no other program is taken for it.
-    """
-
-    pid: int
-    nonce: str
-
-    @classmethod
-    def read(cls, state: Mapping[str, Any]) -> ProcessRecord | None:
-        """The record in a `ProvisionedAvatar.state`, if it holds one."""
-        try:
-            fields = state["process"]
-            return cls(int(fields["pid"]), str(fields["nonce"]))
-        except (KeyError, TypeError, ValueError):
-            return None
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """For a `ProvisionedAvatar.state`."""
-        return {"process": asdict(self)}
-
-    def process(self) -> psutil.Process | None:
-        """The running child, None once it is gone."""
-        try:
-            process = psutil.Process(self.pid)
-            if process.status() != psutil.STATUS_ZOMBIE and self.nonce in process.cmdline():
-                return process
-        except psutil.Error:
-            return None
-        return None
-
-    async def exited(self) -> None:
-        """Return once the child is gone, at once where the system tells (Linux)."""
-        if sys.platform == "linux" and self.process() is not None:
-            try:
-                fd = os.pidfd_open(self.pid)
-            except OSError:
-                return
-            loop, gone = asyncio.get_running_loop(), asyncio.Event()
-            loop.add_reader(fd, gone.set)
-            try:
-                await gone.wait()
-            finally:
-                loop.remove_reader(fd)
-                os.close(fd)
-        while self.process() is not None:  # noqa: ASYNC110 - other systems do not tell
-            await asyncio.sleep(POLL_S)
-
-    async def stop(self) -> None:
-        """End the child: TERM, and KILL after a second; idempotent, from any process."""
-        process = self.process()
-        if process is None:
-            return
-        try:
-            process.terminate()
-            async with asyncio.timeout(STOP_S):
-                await self.exited()
-        except TimeoutError:
-            process.kill()
-            await self.exited()
-        except psutil.NoSuchProcess:
-            return
+    process: asyncio.subprocess.Process
+    drain: asyncio.Task[None]
 
 
-async def start_worker(
-    renderer: str,
+_children: dict[str, _Child] = {}
+"""By nonce. Each holds the pipe of a child, whose end would end the child."""
+
+
+async def start_process(
+    entry: str,
     *,
+    renderer: str,
     livekit_url: str,
     token: str,
     options: Mapping[str, Any] | None = None,
-    scenario: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Mapping[str, Any]:
-    """Start a worker process; see `StartWorker`. Its token goes through a pipe.
+    """Start a worker process. Its token goes through a pipe.
+
+    Args:
+        entry: The module that the process runs. It reads one line of JSON from stdin, writes
+            `READY` on a line of its own once it serves, and ends at the end of stdin.
+        renderer: `package.module:Class` of a `Renderer`.
+        livekit_url: The server of its room.
+        token: The token it joins with.
+        options: Keyword arguments of the renderer, JSON-safe.
+        more: What else that module reads from the same line, JSON-safe.
+
+    Returns:
+        The record of the process, once it serves.
 
     Raises:
         WorkerError: It cannot be started or dies before it is ready; its last words are
@@ -118,9 +63,9 @@ async def start_worker(
     """
     nonce = secrets.token_hex(8)
     config = {
+        **more,
         "renderer": renderer,
         "options": dict(options or {}),
-        "scenario": dict(scenario or {}),
         "livekit_url": livekit_url,
         "token": token,
     }
@@ -128,7 +73,7 @@ async def start_worker(
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            CHILD,
+            entry,
             nonce,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -137,32 +82,35 @@ async def start_worker(
         )
     except OSError as error:
         raise WorkerError(f"no worker process can be started ({error}).") from error
-    record = ProcessRecord(child.pid, nonce)
+    record = ProcessRecord.of(child.pid, nonce)
     assert child.stdin is not None
     try:
         child.stdin.write(json.dumps(config).encode() + b"\n")
         await child.stdin.drain()
         said = await _until_ready(child, token)
     except BaseException as error:
-        await _to_its_end(asyncio.gather(record.stop(), child.wait()))
+        await _to_its_end(asyncio.ensure_future(_discard(child, record)))
         if isinstance(error, ConnectionError):
             raise WorkerError("the worker process died as it started.") from error
         raise
     drain = asyncio.create_task(_drain(child, said), name=f"worker {child.pid}")
-    _drains[nonce] = drain
-    drain.add_done_callback(lambda _: _drains.pop(nonce, None))
+    _children[nonce] = _Child(child, drain)
+    drain.add_done_callback(lambda _: _children.pop(nonce, None))
     return record.state
 
 
 async def stop_worker(state: Mapping[str, Any]) -> None:
     """End the worker of a record, process or task; idempotent."""
-    if record := ProcessRecord.read(state):
-        await record.stop()
-        drain = _drains.get(record.nonce)
-        if drain is not None and drain.get_loop() is asyncio.get_running_loop():
-            await asyncio.wait({drain}, timeout=STOP_S)
-    else:
-        await tasks.stop(state)
+    record = ProcessRecord.read(state)
+    if record is None:
+        await in_process.stop(state)
+        return
+    await record.stop()
+    child = _children.get(record.nonce)
+    if child is not None and child.drain.get_loop() is asyncio.get_running_loop():
+        await asyncio.wait({child.drain}, timeout=STOP_S)
+        _close_pipes(child.process)
+        await asyncio.wait({child.drain})
 
 
 async def worker_exited(state: Mapping[str, Any]) -> str:
@@ -170,8 +118,26 @@ async def worker_exited(state: Mapping[str, Any]) -> str:
     if record := ProcessRecord.read(state):
         await record.exited()
     else:
-        await tasks.exited(state)
+        await in_process.exited(state)
     return "its worker exited"
+
+
+async def _discard(child: asyncio.subprocess.Process, record: ProcessRecord) -> None:
+    """End a child that did not become a worker."""
+    await record.stop()
+    _close_pipes(child)
+    await child.wait()
+
+
+def _close_pipes(child: asyncio.subprocess.Process) -> None:
+    """Close our ends, for a process that the child has started may hold the others open.
+
+    Without it neither its output nor `child.wait` would end.
+    """
+    transport: Any = child._transport  # type: ignore[attr-defined] # there is no public way
+    for fd in (0, 1):
+        if (pipe := transport.get_pipe_transport(fd)) is not None:
+            pipe.close()
 
 
 async def _to_its_end(work: asyncio.Future[Any]) -> None:
@@ -223,9 +189,3 @@ async def _drain(child: asyncio.subprocess.Process, said: bytes) -> None:
             sys.stderr.flush()
         said = b""
     await child.wait()
-
-
-def die_with_parent() -> None:
-    """Let the kernel end this process when its parent dies, even by SIGKILL (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

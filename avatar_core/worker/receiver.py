@@ -31,7 +31,6 @@ class Receiver:
         arrived: Told of each new speech, before its first chunk.
         cut: Told of a speech that must stop now, if it has not already.
         fed: Told when a speech has more sound, or is complete.
-        stock: Hear the words of stock agents alone: no take has an id.
     """
 
     def __init__(
@@ -42,10 +41,7 @@ class Receiver:
         arrived: Callable[[Speech], None],
         cut: Callable[[Speech], None],
         fed: Callable[[], None],
-        *,
-        stock: bool = False,
     ) -> None:
-        self._stock = stock
         self._agent = agent
         self._format = format
         self._arrived = arrived
@@ -87,7 +83,7 @@ class Receiver:
             return
         for earlier in self._reading.values():
             asyncio.get_running_loop().call_later(TRAILER_S, earlier.close)
-        speech = Speech("" if self._stock else take_id, format, self._format)
+        speech = Speech(take_id, format, self._format)
         self._known.append(speech)
         self._arrived(speech)
         if take_id in self._cleared_ahead:

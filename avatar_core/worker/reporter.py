@@ -31,14 +31,10 @@ class Reporter:
         link: Our place in the room.
         agent: Whom.
         clock: Monotonic seconds.
-        stock: In the words of stock workers alone: no position, no pulse.
     """
 
-    def __init__(
-        self, link: RoomLink, agent: str, clock: Clock = loop_time, *, stock: bool = False
-    ) -> None:
+    def __init__(self, link: RoomLink, agent: str, clock: Clock = loop_time) -> None:
         self._link = link
-        self._stock = stock
         self._agent = agent
         self._clock = clock
         self._sequence = itertools.count()
@@ -49,8 +45,6 @@ class Reporter:
 
     def beat(self, speech: Speech | None) -> None:
         """Called from the render loop, so that it stops when that hangs: sends what is due."""
-        if self._stock:
-            return
         if speech is not None and speech is not self._latest:
             self._latest, self._next_beat = speech, 0.0
         now = self._clock()

@@ -38,7 +38,7 @@ class AvatarWorker:
         renderer: Draws the pictures; closed with the worker.
         clock: Monotonic seconds.
         executor: Where it draws: a thread of its own, unless another is given.
-        stock: It speaks LiveKit's stock wire alone, as other vendors' workers do.
+        ready: Set once both tracks are published; an event of its own, unless one is given.
 
     Raises:
         WorkerError: The token names no agent to serve.
@@ -51,7 +51,7 @@ class AvatarWorker:
         clock: Clock = loop_time,
         *,
         executor: Executor | None = None,
-        stock: bool = False,
+        ready: asyncio.Event | None = None,
     ) -> None:
         agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
         if not agent:
@@ -65,12 +65,11 @@ class AvatarWorker:
         self._clock = clock
         self._executor = executor
         self._speeches: deque[Speech] = deque()
-        self._stock = stock
-        self._reporter = Reporter(link, agent, clock, stock=stock)
+        self._reporter = Reporter(link, agent, clock)
         self._pacer: Pacer | None = None
         self._over = asyncio.Event()
         self._leaving: asyncio.TimerHandle | None = None
-        self.ready = asyncio.Event()
+        self.ready = ready or asyncio.Event()
 
     async def run(self) -> None:
         """Serve until the agent has left for good or the room is gone."""
@@ -82,13 +81,7 @@ class AvatarWorker:
             # Handlers first: whoever sees our tracks may send audio at once.
             fed = asyncio.Event()
             receiver = Receiver(
-                link,
-                self._agent,
-                renderer.audio,
-                self._speeches.append,
-                self._cut,
-                fed.set,
-                stock=self._stock,
+                link, self._agent, renderer.audio, self._speeches.append, self._cut, fed.set
             )
             leaving.push_async_callback(receiver.aclose)
             leaving.callback(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from avatar_core.bases.renderer import RendererProvider
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.settings import ProviderSettings
 from avatar_core.testing.children import Child
-from avatar_core.worker.process import stop_worker, worker_exited
 from benchmarks.bench.stimulus import RATE_HZ
 
 STOCK_WORKER = "avatar_core.testing.stock_worker"
@@ -24,34 +25,17 @@ class PictureSettings(ProviderSettings):
     fps: int = 25
 
 
-class OwnWorkerProvider(AvatarProvider[PictureSettings]):
+class OwnWorkerProvider(RendererProvider[PictureSettings]):
     """Our worker with flash-and-beep pictures."""
 
     name = "own-worker"
     api_version = (1, 0)
     settings_cls = PictureSettings
-    capabilities = Capabilities(
-        audio=AudioFormat(RATE_HZ), playout_latency_s=0.1, run_ahead_s=0.5, expected_join_s=2.0
-    )
+    renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
-    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start it."""
-        state = await request.start_worker(
-            "avatar_core.testing.flash_renderer:FlashRenderer",
-            token=request.avatar_token(),
-            options={"width": SIZE, "height": SIZE, "fps": self.settings.fps},
-        )
-        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity, state=state)
-        request.claim(avatar)
-        return avatar
-
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End it."""
-        await stop_worker(avatar.state)
-
-    async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return when it has exited."""
-        return await worker_exited(avatar.state)
+    def options(self) -> Mapping[str, Any]:
+        """Size and pace of the pictures."""
+        return {"width": SIZE, "height": SIZE, "fps": self.settings.fps}
 
 
 class StockWorkerProvider(AvatarProvider[PictureSettings]):

@@ -15,6 +15,7 @@ from livekit.agents.voice import SpeechHandle
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarEvent
+from avatar_core.processes import ProcessRecord
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
@@ -22,7 +23,6 @@ from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordT
 from avatar_core.testing.leak_check import children, running_since
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
-from avatar_core.worker.process import ProcessRecord
 from tests.livekit.entry import settings_of, token
 from tests.livekit.hearing import LiveAudioMeter
 from tests.livekit.turns import RATE_HZ, Counts, Turn, frames

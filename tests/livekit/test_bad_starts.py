@@ -15,9 +15,9 @@ from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.join import join
+from avatar_core.rtc.worker_process import start_worker
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import free_ports
-from avatar_core.worker.process import start_worker
 from tests.livekit.entry import token
 from tests.livekit.in_process import NoSettings
 from tests.livekit.stage import MORE_WORDS, TEST_S, Stage

@@ -29,7 +29,7 @@ from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.http_server import served
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
-from avatar_core.worker import in_process as tasks
+from avatar_core.worker import in_process
 from tests.support.plugins import FakeSite
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,8 @@ async def bring(session: VendorSession, _: Scenario) -> Mapping[str, Any]:
         await link.aclose()
 
     link.watch(lambda event, _: out.set() if event is RoomEvent.DISCONNECTED else None)
-    return tasks.keep(asyncio.create_task(stay(), name="worker that is silent"), out)
+    task = asyncio.create_task(stay(), name="worker that is silent")
+    return in_process.keep(task, out.set)
 
 
 def installed(folder: Path, **variables: str) -> dict[str, str]:

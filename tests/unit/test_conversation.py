@@ -131,7 +131,7 @@ def test_what_a_foreigner_says_arrives_and_is_rejected(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "foreign=1")
-    caplog.set_level(logging.DEBUG, "avatar_core.sim")
+    caplog.set_level(logging.DEBUG, "avatar_core.testing")
 
     async def main() -> None:
         async with Conversation(mock()) as talk:

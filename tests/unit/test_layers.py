@@ -49,9 +49,18 @@ def private_imports(providers: Path) -> list[str]:
         f"{path.relative_to(providers)}:{line}: {name}"
         for path in sorted(providers.glob("*/src/**/*.py"))
         for name, line in imports_of(path)
-        if (name.startswith("avatar_core.") and name.removeprefix("avatar_core.") not in public())
+        if (
+            name.startswith("avatar_core.")
+            and name.removeprefix("avatar_core.") not in public()
+            and not (within(name, "avatar_core.testing") and simulates(path, providers))
+        )
         or (name.startswith("avatar_provider_") and not within(name, own_package(path, providers)))
     ]
+
+
+def simulates(path: Path, providers: Path) -> bool:
+    """Whether a file of a provider may use test support: the mock, and simulators of vendors."""
+    return own_package(path, providers) == "avatar_provider_mock" or "simulator" in path.parts
 
 
 def public() -> set[str]:

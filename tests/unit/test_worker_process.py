@@ -13,12 +13,20 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.errors import WorkerError
+from avatar_core.processes import ProcessRecord
 from avatar_core.testing.leak_check import children, running_since
 from avatar_core.worker import process as host
+from tests.support.processes import Death
 
 MUCH = 300_000
 PATIENCE_S = 20.0
 READY = 'import sys\nsys.stdin.readline()\nprint("\\nREADY", flush=True)\n'
+HEIR = """
+import subprocess, sys
+heir = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"])
+print("heir", heir.pid, flush=True)
+"""
+"""Starts a process that holds the pipes of the worker after it, until its own stdin ends."""
 
 Child = Callable[[str], None]
 
@@ -30,13 +38,14 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Child:
     def be(program: str) -> None:
         (tmp_path / "a_child.py").write_text(program)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        monkeypatch.setattr(host, "CHILD", "a_child")
 
     return be
 
 
 async def start() -> Any:
-    return await host.start_worker("any:Renderer", livekit_url="ws://none", token="t0ken")
+    return await host.start_process(
+        "a_child", renderer="any:Renderer", livekit_url="ws://none", token="t0ken"
+    )
 
 
 def closed() -> io.TextIOBase:
@@ -97,19 +106,19 @@ async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting, stopping, let_it_stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    stop = host.ProcessRecord.stop
+    stop = ProcessRecord.stop
 
     async def never_ready(*_: object) -> bytes:
         waiting.set()
         return await asyncio.Future()
 
-    async def slowly(record: host.ProcessRecord) -> None:
+    async def slowly(record: ProcessRecord) -> None:
         stopping.set()
         await let_it_stop.wait()
         await stop(record)
 
     monkeypatch.setattr(host, "_until_ready", never_ready)
-    monkeypatch.setattr(host.ProcessRecord, "stop", slowly)
+    monkeypatch.setattr(ProcessRecord, "stop", slowly)
     child("import sys\nsys.stdin.readlines()")
     before = children()
     starting = asyncio.create_task(start())
@@ -125,3 +134,81 @@ async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
         await asyncio.wait((starting,))
     assert starting.cancelled()
     assert running_since(before) == []
+
+
+def heir_of(said: str) -> Death:
+    """The process that a worker has started, by what the worker said."""
+    return Death(int(said.partition("heir ")[2].split()[0]))
+
+
+class Heard(io.StringIO):
+    """A stderr that tells of each line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self.line.set()
+        return super().write(text)
+
+
+async def test_a_worker_is_stopped_though_a_process_of_its_own_holds_its_pipes(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child(READY + HEIR + "sys.stdin.read()")
+    heard = Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
+    monkeypatch.setattr(host, "STOP_S", 0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        state = await start()
+        await heard.line.wait()
+        heir = heir_of(heard.getvalue())
+        assert not heir.within(0)
+        await host.stop_worker(state)
+    assert host._children == {}
+    assert heir.within(PATIENCE_S)
+    heir.close()
+
+
+async def test_a_start_is_broken_off_though_a_process_of_the_worker_holds_its_pipes(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = asyncio.get_running_loop().create_future()
+
+    async def never_ready(process: asyncio.subprocess.Process, _: str) -> bytes:
+        assert process.stdout is not None
+        said.set_result((await process.stdout.readline()).decode())
+        return await asyncio.Future()
+
+    monkeypatch.setattr(host, "_until_ready", never_ready)
+    child(HEIR + "sys.stdin.read()")
+    starting = asyncio.create_task(start())
+    async with asyncio.timeout(PATIENCE_S):
+        heir = heir_of(await said)
+        starting.cancel()
+        await asyncio.wait((starting,))
+    assert starting.cancelled()
+    assert heir.within(PATIENCE_S)
+    heir.close()
+
+
+async def test_a_worker_that_ends_while_the_loop_is_busy_leaves_nothing(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of its patience is seen first, and the process is gone when it would be killed."""
+    child(READY + "sys.stdin.read()")
+
+    async def sees_nothing(_: ProcessRecord) -> None:
+        monkeypatch.undo()
+        await asyncio.wait({running.drain})
+        raise TimeoutError
+
+    async with asyncio.timeout(PATIENCE_S):
+        state = await start()
+        (running,) = host._children.values()
+        monkeypatch.setattr(ProcessRecord, "exited", sees_nothing)
+        await host.stop_worker(state)
+    assert running.drain.done()
+    assert host._children == {}

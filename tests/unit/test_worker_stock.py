@@ -1,8 +1,13 @@
-"""A stock agent: no take ids, every segment started and finished exactly once."""
+"""LiveKit's stock wire: no take ids, every segment started and finished exactly once.
+
+A stock agent speaks it to a worker of ours; our agent hears it of a worker behind a
+`StockWireLink`, as of a vendor's.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import pytest
 
@@ -12,7 +17,15 @@ from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.virtual import virtual
 from avatar_core.testing.worker_harness import RATE, Stage, staged
 
-pytestmark = virtual
+pytestmark = [
+    virtual,
+    pytest.mark.parametrize("stock_wire", [False, True], ids=["stock_agent", "stock_worker"]),
+]
+
+
+def take_id(stock_wire: bool) -> str:
+    """Of a new take; a stock agent has none."""
+    return secrets.token_hex(6) if stock_wire else ""
 
 
 def told(stage: Stage) -> list[str]:
@@ -20,9 +33,9 @@ def told(stage: Stage) -> list[str]:
 
 
 @staged
-async def test_a_stock_agent_is_told_once_a_segment(stage: Stage) -> None:
+async def test_a_stock_agent_is_told_once_a_segment(stage: Stage, stock_wire: bool) -> None:
     for _ in range(3):
-        await stage.whole(0.4, id="")
+        await stage.whole(0.4, id=take_id(stock_wire))
     assert told(stage) == ["started", "finished"] * 3
     assert stage.stock[-1][2] == {
         "playback_position": pytest.approx(0.4),
@@ -30,12 +43,13 @@ async def test_a_stock_agent_is_told_once_a_segment(stage: Stage) -> None:
         "synchronized_transcript": None,
     }
     assert stage.turns == []
+    assert stock_wire is (stage.reports == [])
 
 
 @pytest.mark.parametrize("at_s", [0.0, 0.005, 0.02, 0.3, 0.55, 0.7])
 @staged
-async def test_a_stock_clear_is_finished_once(stage: Stage, at_s: float) -> None:
-    writer = await stage.say(speech(0.5), id="")
+async def test_a_stock_clear_is_finished_once(stage: Stage, stock_wire: bool, at_s: float) -> None:
+    writer = await stage.say(speech(0.5), id=take_id(stock_wire))
     if at_s > 0.5:
         await writer.aclose()
     await asyncio.sleep(at_s)
@@ -50,43 +64,47 @@ async def test_a_stock_clear_is_finished_once(stage: Stage, at_s: float) -> None
 
 
 @staged
-async def test_a_stock_segment_cleared_before_its_first_frame(stage: Stage) -> None:
-    writer = await stage.say(b"", id="")
+async def test_a_stock_segment_cleared_before_its_first_frame(
+    stage: Stage, stock_wire: bool
+) -> None:
+    writer = await stage.say(b"", id=take_id(stock_wire))
     await asyncio.sleep(0.05)
     await stage.clear()
     await writer.aclose()
     await asyncio.sleep(0.5)
     assert told(stage) == ["finished"]
     assert stage.stock[0][2]["playback_position"] == 0.0
-    pcm = await stage.whole(0.4, id="")
+    pcm = await stage.whole(0.4, id=take_id(stock_wire))
     assert stage.heard == pcm
     assert told(stage) == ["finished", "started", "finished"]
 
 
 @staged
-async def test_stock_segments_back_to_back_lose_nothing(stage: Stage) -> None:
+async def test_stock_segments_back_to_back_lose_nothing(stage: Stage, stock_wire: bool) -> None:
     pieces = [speech(0.3, seed=number) for number in range(4)]
     for pcm in pieces:
-        await (await stage.say(pcm, id="")).aclose()
+        await (await stage.say(pcm, id=take_id(stock_wire))).aclose()
     await asyncio.sleep(2.5)
     assert told(stage) == ["started", "finished"] * 4
     assert stage.heard == b"".join(pieces)
 
 
 @staged
-async def test_a_new_stream_ends_one_that_lost_its_trailer(stage: Stage) -> None:
+async def test_a_new_stream_ends_one_that_lost_its_trailer(stage: Stage, stock_wire: bool) -> None:
     for rate in (24_000, 16_000):
-        await stage.say(speech(0.3, AudioFormat(rate)), id="", format=AudioFormat(rate))
+        await stage.say(
+            speech(0.3, AudioFormat(rate)), id=take_id(stock_wire), format=AudioFormat(rate)
+        )
     await asyncio.sleep(1.5)
     assert told(stage)[:3] == ["started", "finished", "started"]
 
 
 @staged
-async def test_a_burst_of_streams_loses_nothing(stage: Stage) -> None:
+async def test_a_burst_of_streams_loses_nothing(stage: Stage, stock_wire: bool) -> None:
     """The next header may be handled before a loop turn has read what came before it."""
     pieces = [speech(0.3, seed=number) for number in range(3)]
     for pcm in pieces:
-        attributes = wire.stream_attributes(RATE, "")
+        attributes = wire.stream_attributes(RATE, take_id(stock_wire))
         (reader,) = stage.link.receive(wire.AUDIO_STREAM, "agent", attributes)
         for start in range(0, len(pcm), 4800):
             reader.put(pcm[start : start + 4800])
@@ -94,3 +112,15 @@ async def test_a_burst_of_streams_loses_nothing(stage: Stage) -> None:
     await asyncio.sleep(2.0)
     assert stage.heard == b"".join(pieces)
     assert told(stage) == ["started", "finished"] * 3
+
+
+@staged
+async def test_a_clear_of_one_take_is_no_stock_word(stage: Stage, stock_wire: bool) -> None:
+    id = take_id(stock_wire) or "another"
+    writer = await stage.say(speech(0.5), id=id if stock_wire else "")
+    await asyncio.sleep(0.2)
+    await stage.clear_take(id)
+    await writer.aclose()
+    await asyncio.sleep(1.0)
+    assert told(stage) == ["started", "finished"]
+    assert stage.stock[-1][2]["interrupted"] is False

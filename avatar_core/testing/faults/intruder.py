@@ -13,7 +13,7 @@ from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.faults.link import FaultyLink
 from avatar_core.testing.faults.scenario import Scenario
 
-log = logging.getLogger("avatar_core.sim")
+log = logging.getLogger("avatar_core.testing")
 
 AHEAD = 1_000_000
 """A sequence that would deafen the agent to all that its own worker says after it."""

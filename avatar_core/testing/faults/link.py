@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from avatar_core.contracts import wire
-from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
-    AudioTrack,
     DataHandler,
-    RemoteParticipant,
-    RoomEventHandler,
     RoomLink,
     RpcHandler,
     StreamHandler,
-    StreamWriter,
+    StreamReader,
     Unsubscribe,
     VideoTrack,
 )
-from avatar_core.router import SenderRouter
+from avatar_core.testing.faults.link_wrapper import LinkWrapper
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.media import Unseen
 
@@ -30,56 +25,21 @@ LATE_S = 0.05
 ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)
 
 
-class FaultyLink(RoomLink):
+class FaultyLink(LinkWrapper):
     """A worker's link that does what a scenario says, and otherwise what the link does."""
 
     def __init__(self, link: RoomLink, scenario: Scenario) -> None:
-        self._link = link
+        super().__init__(link)
         self._scenario = scenario
         self._chance = scenario.random("link")
         self._loop = asyncio.get_running_loop()
         self._joined_at = self._loop.time()
         self._late: set[asyncio.Task[None]] = set()
-        self.router = SenderRouter(self)
-
-    @property
-    def identity(self) -> str:
-        """As the link."""
-        return self._link.identity
-
-    @property
-    def room_name(self) -> str:
-        """As the link."""
-        return self._link.room_name
-
-    @property
-    def attributes(self) -> Mapping[str, str]:
-        """As the link."""
-        return self._link.attributes
-
-    @property
-    def connected(self) -> bool:
-        """As the link."""
-        return self._link.connected
-
-    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """As the link."""
-        return self._link.remote_participants()
-
-    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """As the link."""
-        return self._link.watch(handler)
-
-    async def open_stream(
-        self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
-    ) -> StreamWriter:
-        """As the link."""
-        return await self._link.open_stream(topic, to=to, attributes=attributes)
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
         """Unless deaf."""
 
-        def hear(sender: str, reader: Any) -> None:
+        def hear(sender: str, reader: StreamReader) -> None:
             if self._parted(self._scenario.deaf_at_s):
                 reader.close()
             else:
@@ -146,19 +106,11 @@ class FaultyLink(RoomLink):
 
         return self._link.on_data(topic, hear)
 
-    async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """As the link."""
-        return await self._link.publish_audio(format, name=name)
-
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Unless unseen."""
         if self._scenario.unseen:
             return Unseen()
         return await self._link.publish_video(width, height, fps, name=name)
-
-    async def aclose(self) -> None:
-        """As the link."""
-        await self._link.aclose()
 
     def _parted(self, from_s: float) -> bool:
         age_s = self._loop.time() - self._joined_at

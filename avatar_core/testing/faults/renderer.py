@@ -47,6 +47,10 @@ class FaultyRenderer(Renderer):
             return [*pictures, *pictures, *pictures]
         return pictures
 
+    def discard(self, count: int) -> None:
+        """As the renderer."""
+        self._renderer.discard(count)
+
     def idle(self) -> VideoFrame:
         """As the renderer."""
         return self._renderer.idle()

@@ -1,4 +1,4 @@
-"""Faults as data: seeded, readable, printable. `sim.faults` and `sim.drawing` apply them."""
+"""Faults as data: seeded, readable, printable; the wrappers beside this module apply them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Scenario:
 
     Attributes:
         seed: Of everything that is left to chance.
-        stock: It speaks LiveKit's stock wire alone: neither take ids nor positions.
+        stock: Its link passes LiveKit's stock wire alone: neither take ids nor positions.
         unseen: It publishes its sound alone, and no picture.
         never_joins: It is provisioned and never seen.
         join_delay_s: It joins so late.

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
@@ -23,12 +22,13 @@ from avatar_core.contracts.link import (
     Unsubscribe,
     VideoTrack,
 )
+from avatar_core.provisioning.context import SessionContext
 from avatar_core.router import SenderRouter
+from avatar_core.settings import AvatarSettings
+from avatar_core.testing.room.context import memory_context
 from avatar_core.testing.room.media import MemoryAudioTrack, MemoryVideoTrack
+from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
-
-if TYPE_CHECKING:
-    from avatar_core.testing.room.room import MemoryRoom
 
 ACK_S = 7.0
 """A call to nobody is given up after this, with 1501."""
@@ -38,11 +38,10 @@ UNSUPPORTED, APPLICATION, NO_ANSWER = 1400, 1500, 1501
 class MemoryLink(RoomLink):
     """A participant's place in a MemoryRoom."""
 
-    def __init__(self, room: MemoryRoom, identity: str, attributes: Mapping[str, str]) -> None:
+    def __init__(self, room: Hub, identity: str, attributes: Mapping[str, str]) -> None:
         self.room = room
         self.router = SenderRouter(self)
-        self._identity = identity
-        self._attributes = attributes
+        self._identity, self._attributes = identity, attributes
         self._connected = True
         self._frozen = False
         self._watchers: list[RoomEventHandler] = []
@@ -81,27 +80,29 @@ class MemoryLink(RoomLink):
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """The other participants by identity."""
-        return self.room.peers_of(self._identity)
+        return self.room.participants_for(self._identity)
 
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """Call `handler` at each event from now on."""
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
+    def session_context(self, settings: AvatarSettings) -> SessionContext:
+        """Everything that is needed to bring avatars into the room, for this participant."""
+        return memory_context(self, self.room, settings)
+
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
         """Open a byte stream for `to` alone."""
         await self.use()
-        readers: list[MemoryReader] = []
-        writer = MemoryWriter(self, readers)
+        writer = MemoryWriter(self.use, self.room.later)
         self._writers.append(writer)
 
         def header() -> None:
             for identity in to:
-                member = self.room.member(identity)
-                if member is not None and not writer.broken:
-                    readers.extend(member.link.receive(topic, self._identity, attributes))
+                if (member := self.room.member(identity)) and not writer.broken:
+                    writer.readers.extend(member.link.receive(topic, self._identity, attributes))
 
         self.room.later(header)
         return writer
@@ -145,8 +146,7 @@ class MemoryLink(RoomLink):
 
         def arrive() -> None:
             for identity in to:
-                member = self.room.member(identity)
-                if member is not None:
+                if member := self.room.member(identity):
                     member.link.take_in(topic, self._identity, bytes(payload))
 
         self.room.later(arrive)

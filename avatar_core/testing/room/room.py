@@ -11,45 +11,21 @@ import itertools
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.provisioning.context import SessionContext
+from avatar_core.settings import AvatarSettings
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.media import Recording
+from avatar_core.testing.room.members import Member
 
 LATENCY_S = 0.002
 UNANNOUNCED_S = 3.0
 """A participant that publishes nothing is announced to its participants up to this late."""
 CRASH_S = 20.0
 """A participant that falls silent is told as gone after this."""
-
-
-@dataclass
-class Member:
-    """A participant: its link while it is connected, and what others know of it."""
-
-    link: MemoryLink
-    sid: str
-    order: int
-    is_agent: bool
-    attributes: Mapping[str, str]
-    tracks: set[str] = field(default_factory=set)
-    announced: bool = False
-    away: bool = False
-    left_for_good: bool = False
-
-    def participant(self) -> RemoteParticipant:
-        """As others see it now."""
-        return RemoteParticipant(
-            identity=self.link.identity,
-            sid=self.sid,
-            is_agent=self.is_agent,
-            attributes=dict(self.attributes),
-            tracks=frozenset(self.tracks),
-            left_for_good=self.left_for_good,
-        )
 
 
 class MemoryRoom:
@@ -95,9 +71,16 @@ class MemoryRoom:
     def agent(self, identity: str = "agent") -> MemoryLink:
         """The place of an agent in the room: it joins where it has not."""
         member = self.member(identity)
-        return member.link if member is not None else self.join(identity, is_agent=True)
+        if member is None:
+            return self.join(identity, is_agent=True)
+        assert isinstance(member.link, MemoryLink)
+        return member.link
 
-    def peers_of(self, identity: str) -> dict[str, RemoteParticipant]:
+    def session_context(self, settings: AvatarSettings) -> SessionContext:
+        """Everything that is needed to bring avatars into this room, for its agent."""
+        return self.agent().session_context(settings)
+
+    def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
         """The others: who was here before, and who was announced since."""
         me = self.members.get(identity)
         return {

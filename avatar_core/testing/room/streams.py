@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import StreamReader, StreamWriter
-
-if TYPE_CHECKING:
-    from avatar_core.testing.room.link import MemoryLink
 
 
 class MemoryReader(StreamReader):
@@ -44,30 +40,44 @@ class MemoryReader(StreamReader):
 
 
 class MemoryWriter(StreamWriter):
-    """The writing end of a stream."""
+    """The writing end of a stream.
 
-    def __init__(self, link: MemoryLink, readers: list[MemoryReader]) -> None:
-        self._link = link
-        self._readers = readers
+    Args:
+        use: Goes through the sender's link, see `MemoryLink.use`.
+        later: Lets something arrive at the other side, see `MemoryRoom.later`.
+
+    Attributes:
+        readers: The reading ends, once the header has arrived.
+        broken: What is written arrives nowhere.
+    """
+
+    def __init__(
+        self,
+        use: Callable[[], Awaitable[None]],
+        later: Callable[[Callable[[], object]], None],
+    ) -> None:
+        self._use = use
+        self._later = later
+        self.readers: list[MemoryReader] = []
         self._closed = False
         self.broken = False
 
     async def write(self, data: bytes) -> None:
         """Send one message."""
-        await self._link.use()
+        await self._use()
         if not self.broken:
-            self._link.room.later(lambda: self._bring(bytes(data)))
+            self._later(lambda: self._bring(bytes(data)))
 
     async def aclose(self, reason: str = "") -> None:
         """End the stream; idempotent."""
         if self._closed:
             return
         self._closed = True
-        await self._link.use()
+        await self._use()
         end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
         if not self.broken:
-            self._link.room.later(lambda: self._bring(end))
+            self._later(lambda: self._bring(end))
 
     def _bring(self, item: bytes | RoomError | None) -> None:
-        for reader in self._readers:
+        for reader in self.readers:
             reader.put(item)

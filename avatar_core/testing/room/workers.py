@@ -9,11 +9,11 @@ from typing import Any
 
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.testing.faults.scenario import Scenario
-from avatar_core.testing.faults.worker import load_renderer, perform
-from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.worker import in_process as tasks
+from avatar_core.testing.room.members import Hub
+from avatar_core.worker import in_process
 from avatar_core.worker.executors import InlineExecutor
+from avatar_core.worker.renderers import load_renderer
+from avatar_core.worker.worker import AvatarWorker
 
 
 def mint(spec: TokenSpec) -> str:
@@ -21,68 +21,47 @@ def mint(spec: TokenSpec) -> str:
     return json.dumps({"identity": spec.identity, "attributes": dict(spec.attributes)})
 
 
-def admit(room: MemoryRoom, token: str) -> RoomLink:
+def identity_of(token: str) -> str:
+    """Who joins with such a token."""
+    return str(json.loads(token)["identity"])
+
+
+def admit(room: Hub, token: str) -> RoomLink:
     """Join with such a token."""
     claims = json.loads(token)
     return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"])
 
 
-class _Task:
-    """The body of a worker that is a task."""
+class MemoryWorkers:
+    """Starts workers in a room in memory: its `StartWorker`.
 
-    def __init__(self, room: MemoryRoom, token: str) -> None:
-        self._room = room
-        self._token = token
-        self.identity = json.loads(token)["identity"]
-        self.task: asyncio.Task[None] | None = None
+    Args:
+        room: The room.
 
-    async def join(self) -> RoomLink:
-        return admit(self._room, self._token)
-
-    def executor(self) -> InlineExecutor:
-        return InlineExecutor()
-
-    def join_beside(self) -> RoomLink:
-        return self._room.join(f"{self.identity}-foreigner")
-
-    def crash(self) -> None:
-        self._room.crash(self.identity)
-        if self.task is not None:
-            self.task.cancel()
-
-    def freeze(self) -> None:
-        self._room.members[self.identity].link.freeze()
-
-    async def reconnect(self) -> None:
-        self._room.reconnect(self.identity)
-
-
-async def start_worker(
-    room: MemoryRoom,
-    renderer: str,
-    *,
-    token: str,
-    options: Mapping[str, Any] | None = None,
-    scenario: Mapping[str, Any] | None = None,
-) -> Mapping[str, Any]:
-    """Start a worker in the room; return when it is there with both its tracks.
-
-    Raises:
-        WorkerError: It cannot be made.
+    Attributes:
+        room: The same, for faults.
     """
-    ready, stopping = asyncio.Event(), asyncio.Event()
-    load_renderer(renderer, options or {}).close()  # a fault is told now
-    body = _Task(room, token)
-    task = body.task = asyncio.create_task(
-        perform(
-            body,
-            lambda: load_renderer(renderer, options or {}),
-            Scenario.read(scenario or {}),
-            ready=ready,
-            stopping=stopping,
-        ),
-        name="avatar-worker-task",
-    )
-    state = tasks.keep(task, stopping)
-    await ready.wait()
-    return state
+
+    def __init__(self, room: Hub) -> None:
+        self.room = room
+
+    async def __call__(
+        self, renderer: str, *, token: str, options: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        """Start a worker; return its record when it is in the room with both its tracks.
+
+        Raises:
+            WorkerError: It cannot be made, or it ended before it was ready.
+        """
+        ready = asyncio.Event()
+        drawing = load_renderer(renderer, options or {})
+
+        async def work() -> None:
+            link = admit(self.room, token)
+            try:
+                worker = AvatarWorker(link, drawing, executor=InlineExecutor(), ready=ready)
+                await worker.run()
+            finally:
+                await link.aclose()
+
+        return await in_process.start(work(), ready)

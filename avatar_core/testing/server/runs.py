@@ -6,16 +6,18 @@ import json
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from avatar_core import processes
 from avatar_core.testing.server.find import cache_dir
 
 KEPT_LOGS = 20
 
-_START_TICKS = 19  # of the fields of /proc/PID/stat after the name
+_PER_S = 100  # as ticks of Linux, so that a name holds a whole number of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +81,23 @@ def _age_key(path: Path) -> float:
 
 
 def _owner_lives(name: str) -> bool:
-    pid, started, _ = name.split("-", 2)
+    pid, mark, _ = name.split("-", 2)
     try:
-        alive = psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
-        return alive and _start_mark(int(pid)) == int(started)
-    except (psutil.Error, ValueError):
+        return processes.find(int(pid), int(mark) / _PER_S) is not None
+    except ValueError:
         return False
 
 
 def _start_mark(pid: int) -> int:
-    """When a process started, in ticks since boot where those can be read.
-
-    A start time as psutil tells it moves when the wall clock is set.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return int(psutil.Process(pid).create_time())
-    return int(stat.rpartition(")")[2].split()[_START_TICKS])
+    """When a process started, hundredths of a second."""
+    return round((processes.started(pid) or 0.0) * _PER_S)
 
 
 def _kill(pids: Pids, run_dir: Path) -> None:
-    """Kill those of the two that live: the run's name in their arguments is unique."""
-    for pid in (pids.watchdog, pids.server):
-        try:
-            process = psutil.Process(pid)
-            if any(str(run_dir) in word for word in process.cmdline()):
+    """Kill those of the two that live: their arguments name the run, which is unique."""
+    named = ((pids.watchdog, run_dir), (pids.server, run_dir / "config.yaml"))
+    for pid, path in named:
+        process = processes.find(pid, argument=str(path))
+        if process is not None:
+            with suppress(psutil.Error):
                 process.kill()
-        except psutil.Error:
-            continue

@@ -18,11 +18,11 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import EventName
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.processes import ProcessRecord, die_with_parent
 from avatar_core.rtc.admin import remove
 from avatar_core.rtc.join import link_for
 from avatar_core.rtc.link import RtcLink
 from avatar_core.settings import LiveKitSettings
-from avatar_core.worker.process import ProcessRecord, die_with_parent
 from avatar_demo.answers import GREETING
 from avatar_demo.rpc_names import (
     AGENT_NAME,

@@ -24,7 +24,7 @@ from avatar_core.settings import AvatarSettings
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.worker import in_process as tasks
+from avatar_core.worker import in_process
 from avatar_demo.agent import EVENTS, fact_of
 from avatar_demo.console import View
 from avatar_demo.recording import Recorder
@@ -95,7 +95,7 @@ class _Beside(Person):
         if avatar is None:
             return None
         self._room.crash(avatar.identity)
-        tasks.kill(avatar.state)
+        in_process.kill(avatar.state)
         return "The avatar's worker is gone without a word"
 
     def tell(self, what: str, **fact: Any) -> None:

@@ -22,8 +22,11 @@ from pydantic import SecretStr
 from avatar_core import TokenSpec, start_worker
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.tokens import TokenMint
+from avatar_core.rtc import worker_process
+from avatar_core.testing.faults import worker_process as faulty_worker_process
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_core.testing.server import DevServer
-from avatar_core.worker.process import CHILD
 from tests.livekit.entry import settings_of
 
 KEY = "a-key-of-a-test-server"
@@ -31,6 +34,8 @@ FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 NOWHERE = {"livekit_url": "ws://127.0.0.1:9", "token": "a token that is used by nobody"}
 TEST_S = 30.0
 TURNS = 10
+ENTRIES = {worker_process.__name__, faulty_worker_process.__name__}
+"""The modules that worker processes run."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +133,11 @@ async def flash(wanted: CreateSession) -> Mapping[str, Any]:
 
 async def roomless(wanted: CreateSession) -> Mapping[str, Any]:
     """A worker process that joins no room, for tests of what stands before one."""
-    return await start_worker(
+    return await start_faulty_process(
         FLASH,
         livekit_url=wanted.livekit_url,
         token=wanted.token.get_secret_value(),
-        scenario={"never_joins": True},
+        scenario=Scenario(never_joins=True),
     )
 
 
@@ -175,7 +180,7 @@ def workers(parent: psutil.Process | None = None) -> list[psutil.Process]:
     found = []
     for child in (parent or psutil.Process()).children(recursive=True):
         try:
-            if CHILD in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+            if ENTRIES.intersection(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)
         except psutil.NoSuchProcess:
             continue

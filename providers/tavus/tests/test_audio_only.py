@@ -11,7 +11,7 @@ from avatar_provider_tavus import TavusProvider, TavusSettings
 from avatar_provider_tavus.simulator import api, server
 
 from avatar_core.testing.failover_harness import Scene
-from avatar_core.testing.room import workers
+from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.virtual import virtual
 
@@ -30,11 +30,10 @@ async def test_it_goes_live(
     room = MemoryRoom()
 
     async def start(renderer: str, *, livekit_url: str, **how: Any) -> Mapping[str, Any]:
-        return await workers.start_worker(room, renderer, **how)
+        return await start_faulty_task(room, renderer, **how)
 
-    monkeypatch.setattr(server, "start_worker", start)
     monkeypatch.setattr(api, "room_of", room_of)
-    tavus = server.Simulator(face=server.FLASH)
+    tavus = server.Simulator(face=server.FLASH, start=start)
     cls = type("TavusProvider", (TavusProvider,), {"transport": tavus.transport})
     load = partial(TavusSettings.load, api_key=server.KEY, api_url="http://127.0.0.1:1/v2")
     scene = Scene(room, cls(load(audio_only=audio_only)))

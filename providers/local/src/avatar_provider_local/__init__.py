@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from avatar_core import (
-    AudioFormat,
-    AvatarProvider,
-    Capabilities,
     ConfigError,
     Outcome,
     ProviderSettings,
     ProvisionedAvatar,
     ProvisionError,
     ProvisionRequest,
+    RendererProvider,
     SafeRetry,
-    stop_worker,
-    worker_exited,
 )
 from avatar_provider_local.client import LocalServer
 from avatar_provider_local.face.options import Character, FaceOptions
@@ -45,19 +41,14 @@ class LocalSettings(ProviderSettings, FaceOptions):
     """Of that server."""
 
 
-class LocalProvider(AvatarProvider[LocalSettings]):
+class LocalProvider(RendererProvider[LocalSettings]):
     """A worker of our own that draws a face: a child process, or at a server elsewhere."""
 
     name = "local"
     api_version = (1, 0)
     settings_cls = LocalSettings
-    capabilities = Capabilities(
-        audio=AudioFormat(24_000),
-        playout_latency_s=0.1,
-        run_ahead_s=0.5,
-        ends_session=True,
-        expected_join_s=3.0,
-    )
+    renderer = RENDERER
+    capabilities = replace(RendererProvider.capabilities, expected_join_s=3.0)
 
     def setup(self) -> None:
         """Url and key go together, and the key goes nowhere in the clear."""
@@ -78,31 +69,28 @@ class LocalProvider(AvatarProvider[LocalSettings]):
                 hint="Set both for a server elsewhere, or neither to draw here.",
             )
 
+    def options(self) -> Mapping[str, Any]:
+        """What can be chosen of the face."""
+        return self.settings.face()
+
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Start the worker; it is in the room when this returns."""
-        if self._server is not None:
-            if not request.livekit_url:
-                raise ProvisionError(
-                    "a room in memory cannot be reached by a server elsewhere.",
-                    hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
-                    outcome=Outcome.NOT_SENT,
-                )
-            return await self._server.create(request, self.settings.face())
-        state = await request.start_worker(
-            RENDERER,
-            token=request.avatar_token(),
-            options=self.settings.face(),
-        )
-        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity, state=state)
-        request.claim(avatar)
-        return avatar
+        if self._server is None:
+            return await super().provision(request)
+        if not request.livekit_url:
+            raise ProvisionError(
+                "a room in memory cannot be reached by a server elsewhere.",
+                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
+                outcome=Outcome.NOT_SENT,
+            )
+        return await self._server.create(request, self.settings.face())
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         """End the worker, from the record alone."""
         if "url" in avatar.state:
             await self._server_of(avatar).end(avatar.session_id)
         else:
-            await stop_worker(avatar.state)
+            await super().release(avatar, reason)
 
     async def probe(self) -> None:
         """Check that the server elsewhere takes the key, or that the face can be drawn here.
@@ -120,7 +108,7 @@ class LocalProvider(AvatarProvider[LocalSettings]):
         """Return when the worker has exited, or its server has ended it."""
         if "url" in avatar.state:
             return await self._server_of(avatar).gone(avatar.session_id)
-        return await worker_exited(avatar.state)
+        return await super().watch(avatar)
 
     @classmethod
     async def serve(cls, *, host: str, port: int, limit: int, say: Callable[[str], None]) -> None:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from avatar_core import (
-    AudioFormat,
-    AvatarProvider,
-    Capabilities,
-    ProviderSettings,
-    ProvisionedAvatar,
-    ProvisionRequest,
-    Scenario,
-    stop_worker,
-    worker_exited,
-)
+from avatar_core import ProviderSettings, ProvisionRequest, RendererProvider, Scenario
+from avatar_core.testing.faults.start import start_faulty_worker
 
 __all__ = ["MockProvider", "MockSettings"]
-
-RENDERER = "avatar_core.testing.flash_renderer:FlashRenderer"
 
 
 class MockSettings(ProviderSettings):
@@ -42,36 +32,23 @@ class MockSettings(ProviderSettings):
         return Scenario.parse(value) if isinstance(value, str) else value
 
 
-class MockProvider(AvatarProvider[MockSettings]):
+class MockProvider(RendererProvider[MockSettings]):
     """A worker of our own that flashes while it beeps."""
 
     name = "mock"
     api_version = (1, 0)
     settings_cls = MockSettings
-    capabilities = Capabilities(
-        audio=AudioFormat(24_000),
-        playout_latency_s=0.1,
-        run_ahead_s=0.5,
-        ends_session=True,
-        expected_join_s=2.0,
-    )
+    renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
-    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start the worker; it is in the room when this returns."""
-        state = await request.start_worker(
-            RENDERER,
-            token=request.avatar_token(),
-            options=self.settings.model_dump(include={"width", "height", "fps"}),
-            scenario=self.settings.scenario.as_dict(),
+    def options(self) -> Mapping[str, Any]:
+        """Size and pace of the pictures."""
+        return self.settings.model_dump(include={"width", "height", "fps"})
+
+    async def start_worker(self, request: ProvisionRequest) -> Mapping[str, Any]:
+        """Start the worker, or one that misbehaves where a scenario is set."""
+        scenario = self.settings.scenario
+        if scenario == Scenario():
+            return await super().start_worker(request)
+        return await start_faulty_worker(
+            request, self.renderer, options=self.options(), scenario=scenario
         )
-        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity, state=state)
-        request.claim(avatar)
-        return avatar
-
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the worker, from the record alone."""
-        await stop_worker(avatar.state)
-
-    async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return when the worker has exited."""
-        return await worker_exited(avatar.state)

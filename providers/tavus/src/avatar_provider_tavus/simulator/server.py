@@ -7,8 +7,9 @@ import json
 import math
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import Any
@@ -25,8 +26,8 @@ from avatar_core import (
     VendorSession,
     reply,
     served,
-    start_worker,
 )
+from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_provider_tavus.simulator.api import TavusApi
 
 FACE = "avatar_provider_local.face.renderer:FaceRenderer"
@@ -34,6 +35,9 @@ FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 FAULT_HEADER = "x-sim-fault"
 CALLBACK_S = 5.0
 KEY = "tavus-sim-key"
+
+Start = Callable[..., Awaitable[Mapping[str, Any]]]
+"""Starts a worker and returns its record, as `start_faulty_process` does."""
 
 
 def renderer() -> str:
@@ -51,6 +55,7 @@ class Simulator(TavusApi):
         answer_s: What a create takes.
         join_s: From a create to its worker's joining.
         face: The renderer of its workers.
+        start: Starts its workers.
         faults: By name, from the start.
         chaos: Share of calls that fail at random.
         seed: Of that.
@@ -65,6 +70,7 @@ class Simulator(TavusApi):
         answer_s: float = 0.4,
         join_s: float = 1.0,
         face: str = "",
+        start: Start = start_faulty_process,
         faults: tuple[str, ...] = (),
         chaos: float = 0.0,
         seed: int = 0,
@@ -73,7 +79,7 @@ class Simulator(TavusApi):
             self._bring, slots=slots, credits_s=credits_s, join_s=join_s, prefix="c"
         )
         super().__init__(account, key=key, answer_s=answer_s)
-        self._face = face or renderer()
+        self._face, self._start = face or renderer(), start
         self._chaos, self._dice = chaos, random.Random(seed)  # noqa: S311
         self._calling: set[asyncio.Task[None]] = set()
         for fault in faults:
@@ -125,11 +131,11 @@ class Simulator(TavusApi):
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         """A worker as Tavus's is: it knows nothing of avatar-core."""
         unseen = bool(self.asked_for(session).get("audio_only"))
-        worker = await start_worker(
+        worker = await self._start(
             self._face,
             livekit_url=session.livekit_url,
             token=session.token,
-            scenario={**scenario.as_dict(), "stock": True, "unseen": unseen},
+            scenario=replace(scenario, stock=True, unseen=unseen),
         )
         for event in ("system.replica_joined", "system.pal_joined"):
             self.tell(session, event)

@@ -1,0 +1,80 @@
+"""Workers that misbehave in a room in memory: tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from avatar_core.contracts.link import RoomLink
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.worker import perform
+from avatar_core.testing.room.members import Hub
+from avatar_core.testing.room.workers import admit, identity_of
+from avatar_core.worker import in_process
+from avatar_core.worker.executors import InlineExecutor
+from avatar_core.worker.renderers import load_renderer
+
+
+async def start_faulty_task(
+    room: Hub,
+    renderer: str,
+    *,
+    token: str,
+    options: Mapping[str, Any] | None = None,
+    scenario: Scenario,
+) -> Mapping[str, Any]:
+    """Start a worker that misbehaves in a room in memory.
+
+    Args:
+        room: The room.
+        renderer: `package.module:Class` of a `Renderer`.
+        token: The token it joins with, of `workers.mint`.
+        options: Keyword arguments of the renderer.
+        scenario: How it misbehaves.
+
+    Returns:
+        Its record, for `stop_worker` and `worker_exited`, once it is in the room, or would be.
+
+    Raises:
+        WorkerError: It cannot be made, or it ended before it was ready.
+    """
+    ready = asyncio.Event()
+    load_renderer(renderer, options or {}).close()  # one that cannot be made is an error now
+
+    async def work() -> None:
+        await perform(
+            _Task(room, token), lambda: load_renderer(renderer, options or {}), scenario, ready
+        )
+
+    return await in_process.start(work(), ready)
+
+
+class _Task:
+    """The body of a worker that is a task: the one that makes this."""
+
+    def __init__(self, room: Hub, token: str) -> None:
+        self._room = room
+        self._token = token
+        self._identity = identity_of(token)
+        self._task = asyncio.current_task()
+
+    async def join(self) -> RoomLink:
+        return admit(self._room, self._token)
+
+    def executor(self) -> InlineExecutor:
+        return InlineExecutor()
+
+    def join_beside(self) -> RoomLink:
+        return self._room.join(f"{self._identity}-foreigner")
+
+    def crash(self) -> None:
+        self._room.crash(self._identity)
+        if self._task is not None:
+            self._task.cancel()
+
+    def freeze(self) -> None:
+        self._room.members[self._identity].link.freeze()
+
+    async def reconnect(self) -> None:
+        self._room.reconnect(self._identity)

@@ -1,0 +1,110 @@
+"""Workers that misbehave in a real room: how one is started, and what its process runs.
+
+    python -m avatar_core.testing.faults.worker_process NONCE
+
+It is the worker process of `avatar_core.rtc`, with a scenario in its configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from avatar_core.rtc.worker_process import run
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.worker.executors import ThreadExecutor
+from avatar_core.worker.process import start_process
+
+if TYPE_CHECKING:
+    from avatar_core.rtc.link import RtcLink
+
+log = logging.getLogger("avatar_core.worker")
+
+
+async def start_faulty_process(
+    renderer: str,
+    *,
+    livekit_url: str,
+    token: str,
+    options: Mapping[str, Any] | None = None,
+    scenario: Scenario,
+) -> Mapping[str, Any]:
+    """Start a worker process that misbehaves in a room of a LiveKit server.
+
+    Args:
+        renderer: `package.module:Class` of a `Renderer`.
+        livekit_url: The server.
+        token: The token it joins with.
+        options: Keyword arguments of the renderer, JSON-safe.
+        scenario: How it misbehaves.
+
+    Returns:
+        Its record, for `stop_worker` and `worker_exited`, once it is in the room, or would be.
+
+    Raises:
+        WorkerError: It cannot be started or dies before it is ready; its last words are
+            in the message.
+    """
+    return await start_process(
+        __name__,
+        renderer=renderer,
+        livekit_url=livekit_url,
+        token=token,
+        options=options,
+        scenario=scenario.as_dict(),
+    )
+
+
+async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
+    """Be the worker that the configuration describes."""
+    from avatar_core.testing.faults.worker import perform
+    from avatar_core.worker.renderers import load_renderer
+
+    await perform(
+        _Process(config["livekit_url"], config["token"]),
+        lambda: load_renderer(config["renderer"], config["options"]),
+        Scenario.read(config["scenario"]),
+        ready,
+    )
+
+
+class _Process:
+    """The body of a worker that is a process."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url, self._token = url, token
+        self._link: RtcLink | None = None
+
+    async def join(self) -> RtcLink:
+        from avatar_core.rtc.join import join
+
+        self._link = await join(self._url, self._token)
+        return self._link
+
+    def join_beside(self) -> None:
+        log.warning("One token admits one participant: nobody foreign joins a real room.")
+
+    def executor(self) -> ThreadExecutor:
+        return ThreadExecutor()
+
+    def crash(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def freeze(self) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    async def reconnect(self) -> None:
+        from livekit import rtc
+
+        if self._link is not None:
+            await self._link.room.simulate_scenario(
+                rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT
+            )
+
+
+if __name__ == "__main__":
+    run(serve)

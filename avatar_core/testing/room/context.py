@@ -1,0 +1,36 @@
+"""What avatars need of a room in memory: `session_context` of a MemoryRoom and its links."""
+
+from __future__ import annotations
+
+from avatar_core.contracts.link import RoomLink
+from avatar_core.provisioning.context import SessionContext
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.release import Releaser
+from avatar_core.settings import AvatarSettings
+from avatar_core.testing.room.members import Hub
+from avatar_core.testing.room.workers import MemoryWorkers, mint
+
+
+def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> SessionContext:
+    """Bring avatars into a room in memory; nothing is written to a ledger.
+
+    Args:
+        link: The agent's place in the room.
+        room: The room.
+        settings: The timeouts.
+    """
+
+    async def remove(_: str, identity: str) -> bool:
+        was_there = identity in room.members
+        room.remove(identity)
+        return was_there
+
+    return SessionContext(
+        link=link,
+        livekit_url="",
+        mint=mint,
+        start_worker=MemoryWorkers(room),
+        releaser=Releaser(link, Ledger(None), remove),
+        provision_timeout_s=settings.provision_timeout_s,
+        join_timeout_s=settings.join_timeout_s,
+    )

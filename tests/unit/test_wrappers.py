@@ -1,0 +1,225 @@
+"""Whatever wraps a link, a renderer or a stream forwards all that it does not change."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any, get_origin, get_type_hints
+
+import pytest
+
+import avatar_core
+from avatar_core.contracts import link as link_contract
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.link import (
+    AudioTrack,
+    RoomLink,
+    StreamReader,
+    StreamWriter,
+    VideoTrack,
+)
+from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.renderer import Renderer
+from avatar_core.contracts.sink import AudioSink
+from avatar_core.router import SenderRouter
+from avatar_core.testing.faults.intruder import OverheardLink
+from avatar_core.testing.faults.link import FaultyLink
+from avatar_core.testing.faults.link_wrapper import LinkWrapper
+from avatar_core.testing.faults.renderer import FaultyExecutor, FaultyRenderer
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.stock_wire import StockReader, StockWireLink
+from avatar_core.testing.link_spy import Tap, TappedWriter
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual import virtual
+from avatar_core.worker.executors import Executor
+
+pytestmark = virtual
+
+ABSTRACT = (
+    RoomLink,
+    StreamReader,
+    StreamWriter,
+    AudioTrack,
+    VideoTrack,
+    Renderer,
+    AudioSink,
+    PlaybackTracker,
+)
+OWN = {"router"}
+"""What a wrapper has of its own."""
+
+Wrap = Callable[[Any], Any]
+
+WRAPPERS: dict[type, tuple[type, Wrap]] = {
+    LinkWrapper: (RoomLink, LinkWrapper),
+    FaultyLink: (RoomLink, lambda link: FaultyLink(link, Scenario())),
+    OverheardLink: (RoomLink, lambda link: OverheardLink(link, Scenario(), Spy.of(RoomLink))),
+    StockWireLink: (RoomLink, StockWireLink),
+    StockReader: (StreamReader, StockReader),
+    TappedWriter: (
+        StreamWriter,
+        lambda writer: TappedWriter(Tap(MemoryRoom().join("tapped")), writer, []),
+    ),
+    FaultyRenderer: (Renderer, lambda renderer: FaultyRenderer(renderer, Scenario())),
+    FaultyExecutor: (Executor, lambda executor: FaultyExecutor(executor, Scenario())),
+}
+
+
+class Result:
+    """What a method of a spy returns, whatever it is."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+class Spy:
+    """Stands in for any object; its methods note that they were reached."""
+
+    def __init__(self) -> None:
+        self.reached: list[str] = []
+        self.result = Result()
+
+    @classmethod
+    def of(cls, base: type) -> Any:
+        """A spy with the members of a class, and a value for each of its attributes."""
+        spy = cls()
+        body = {name: _spied(spy, name, member) for name, member in members(base)}
+        made = type(f"Spied{base.__name__}", (), body)()
+        for name, hint in attributes(base):
+            setattr(made, name, example(hint))
+        made.spy = spy
+        return made
+
+
+def _spied(spy: Spy, name: str, member: Any) -> Any:
+    def note(*_: Any, **__: Any) -> Result:
+        spy.reached.append(name)
+        return spy.result
+
+    async def note_later(*_: Any, **__: Any) -> Result:
+        return note()
+
+    if isinstance(member, property):
+        return property(note)
+    return note_later if inspect.iscoroutinefunction(member) else note
+
+
+def members(base: type) -> list[tuple[str, Any]]:
+    """The methods and properties of a class that somebody calls."""
+    return [
+        (name, member)
+        for name, member in vars(base).items()
+        if (not name.startswith("_") or name in ("__aiter__", "__call__"))
+        and (inspect.isfunction(member) or isinstance(member, property))
+    ]
+
+
+def attributes(base: type) -> list[tuple[str, Any]]:
+    """The attributes that a class declares."""
+    named = {**vars(link_contract), "SenderRouter": SenderRouter}
+    return list(get_type_hints(base, named).items())
+
+
+def example(hint: Any) -> Any:
+    """A value of a type."""
+    examples: dict[Any, Any] = {
+        str: "x",
+        bytes: b"\0\0",
+        bool: False,
+        int: 2,
+        float: 25.0,
+        AudioFormat: AudioFormat(24_000),
+    }
+    if hint in examples:
+        return examples[hint]
+    origin = get_origin(hint)
+    if origin is Sequence:
+        return ["x"]
+    if origin is Mapping:
+        return {"name": "value"}
+    return lambda *_: None
+
+
+async def unforwarded(base: type, wrap: Wrap) -> list[str]:
+    """The members of a class that a wrapper of it does not pass on."""
+    wrapped = Spy.of(base)
+    wrapper = wrap(wrapped)
+    spy: Spy = wrapped.spy
+    lost = [
+        name
+        for name, _ in attributes(base)
+        if name not in OWN and getattr(wrapper, name, None) != getattr(wrapped, name)
+    ]
+    for name, member in members(base):
+        spy.reached.clear()
+        if isinstance(member, property):
+            returned = getattr(wrapper, name)
+        else:
+            hints = get_type_hints(member)
+            arguments = inspect.signature(member).parameters.values()
+            given = [(one, example(hints.get(one.name))) for one in list(arguments)[1:]]
+            returned = getattr(wrapper, name)(
+                *(value for one, value in given if one.kind is not one.KEYWORD_ONLY),
+                **{one.name: value for one, value in given if one.kind is one.KEYWORD_ONLY},
+            )
+            if inspect.isawaitable(returned):
+                returned = await returned
+            if hints.get("return") is type(None):
+                returned = spy.result
+        if spy.reached != [name] or returned is not spy.result:
+            lost.append(name)
+    return lost
+
+
+def wrapper_classes() -> Iterator[type]:
+    """Every class of ours that is made from another object of the class it extends."""
+    for module in pkgutil.walk_packages(avatar_core.__path__, "avatar_core."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for base in ABSTRACT:
+        for cls in _below(base):
+            if cls.__module__.startswith("avatar_core.") and _takes(cls, base):
+                yield cls
+
+
+def _below(base: type) -> Iterator[type]:
+    for cls in base.__subclasses__():
+        yield cls
+        yield from _below(cls)
+
+
+def _takes(cls: type, base: type) -> bool:
+    init: Any = vars(cls).get("__init__", cls.__init__)
+    if not inspect.isfunction(init):
+        return False
+    return base in get_type_hints(init).values()
+
+
+def test_every_wrapper_is_compared_with_its_base_class() -> None:
+    assert set(wrapper_classes()) == set(WRAPPERS) - {FaultyExecutor}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.__name__)
+async def test_a_wrapper_forwards_all_of_its_base_class(wrapper: type) -> None:
+    assert await unforwarded(*WRAPPERS[wrapper]) == []
+
+
+async def test_a_forgotten_forward_is_found() -> None:
+    class Forgetful(FaultyRenderer):
+        discard = Renderer.discard
+
+        def __init__(self, renderer: Renderer) -> None:
+            super().__init__(renderer, Scenario())
+            self.lookahead_s = 0.0
+
+    class Deaf(LinkWrapper):
+        def on_data(self, topic: str, handler: Any) -> Any:
+            return lambda: None
+
+    assert await unforwarded(Renderer, Forgetful) == ["lookahead_s", "discard"]
+    assert await unforwarded(RoomLink, Deaf) == ["on_data"]
