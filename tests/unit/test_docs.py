@@ -14,7 +14,8 @@ from avatar_provider_local import LocalSettings
 from avatar_provider_mock import MockSettings
 
 import avatar_core
-from avatar_core.settings import AvatarSettings, Settings
+from avatar_core.settings import AvatarSettings
+from avatar_core.settings.base import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
