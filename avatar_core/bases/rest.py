@@ -48,6 +48,22 @@ class RestAvatarProvider(AvatarProvider[S]):
     error_phrases: ClassVar[Mapping[str, type[ProvisionError]]] = {}
     transport: Any = None
 
+    _required: ClassVar[Mapping[str, str]] = {
+        **AvatarProvider._required,
+        "create": 'create = "POST /v1/sessions"',
+    }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        settings = getattr(cls, "settings_cls", None)
+        if settings is not None and "api_key" not in getattr(
+            settings, "model_fields", ("api_key",)
+        ):
+            raise TypeError(
+                f"{settings.__name__} lacks api_key, which {cls.__name__} sends. "
+                "Write in the settings class: api_key: pydantic.SecretStr"
+            )
+
     def setup(self) -> None:
         """Make the client; the key is what the settings call `api_key`."""
         settings: Any = self.settings

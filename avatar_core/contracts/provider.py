@@ -14,6 +14,7 @@ from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import UnsupportedCommandError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.provider_class import check_provider_class
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
 
@@ -46,18 +47,41 @@ class SinkContext:
 class AvatarProvider(ABC, Generic[S]):
     """One vendor. Stateless: all about a session is in its `ProvisionedAvatar`.
 
-    Subclass it, name the settings class, write `provision` and `release`, and add an entry
-    point in the group `avatar_core.providers`. The engine owns order, deadlines and retries.
+    Write `class Acme(AvatarProvider[AcmeSettings])` with a `name`, an `api_version`, `provision`
+    and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core owns
+    order, deadlines and retries. A base for several providers lists `ABC` among its bases.
+
+    Attributes:
+        name: Selects the provider; equal to the name of its entry point.
+        api_version: The provider API that the class was written for; write it as a literal.
+        settings_cls: The class of `settings`; by default the type argument.
+        capabilities: What the vendor can do; `setup` may narrow it from the settings.
+        endpoint: The address of the vendor, which must reach the room; empty where the worker
+            runs beside the agent.
+        account: Identifies whose sessions the provider can end, without a secret; empty where
+            there are no accounts.
+
+    Raises:
+        TypeError: At class creation: an attribute is missing or misspelt, or `settings_cls`
+            contradicts the type argument. The message holds the line to write.
     """
 
     name: ClassVar[str]
     api_version: ClassVar[tuple[int, int]]
-    settings_cls: ClassVar[type[Any]]
+    settings_cls: type[S]
     capabilities: Capabilities = Capabilities()
     endpoint: str = ""
-    """The address of who must reach the room; empty where its worker runs beside the agent."""
     account: str = ""
-    """Whose sessions it can end: differs between customers, and is no secret; empty where none."""
+
+    _required: ClassVar[Mapping[str, str]] = {
+        "name": 'name = "<vendor>"',
+        "api_version": f"api_version = {PROVIDER_API_VERSION}",
+    }
+    """The attributes that a provider must set, and for each the line to write."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_provider_class(cls, AvatarProvider, cls._required)
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
