@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
 ALIKE = 0.88
-"""Two names that are more alike than this are one name and a misspelling of it."""
+"""A name that is more alike than this to one that avatar-core reads is a misspelling of it."""
+ALIKE_IF_ABSENT = 0.7
+"""The same where the name that avatar-core reads is required, and absent."""
 
 
 def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str, str]) -> None:
@@ -125,10 +127,18 @@ def _head_of(cls: type[Any], method: str) -> str:
     """The line that begins the definition of an inherited method."""
     function = getattr(cls, method)
     keyword = "async def" if inspect.iscoroutinefunction(function) else "def"
-    return f"{keyword} {method}{inspect.signature(function)}:".replace("'", "")
+    return f"{keyword} {method}{inspect.signature(function)}: ...".replace("'", "")
 
 
 def _line_of(cls: type[Any], name: str, example: str) -> str:
+    """The line that sets a required attribute, with the value of a misspelt one if there is one."""
+    values = {
+        own: value
+        for own, value in vars(cls).items()
+        if not own.startswith("_") and not _is_method(value)
+    }
+    if near := difflib.get_close_matches(name, values, n=1, cutoff=ALIKE_IF_ABSENT):
+        return f"{name} = {values[near[0]]!r:.80} (not {near[0]})"
     vendor = cls.__name__.removesuffix("Provider").lower() or "vendor"
     return example.replace("<vendor>", vendor)
 

@@ -15,7 +15,8 @@ from avatar_core.contracts.errors import (
     SettingsError,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.registry.validation import ProviderInfo, checked, import_fault
+from avatar_core.registry.validation import ProviderInfo, import_fault, validate_provider
+from avatar_core.tasks import describe_error
 
 if TYPE_CHECKING:
     from avatar_core.settings import ProviderSettings
@@ -95,7 +96,7 @@ class ProviderRegistry:
             manager = DriverManager[Any](GROUP, name, invoke_on_load=False)
         except (Exception, SystemExit) as error:
             raise import_fault(info, error) from error
-        return checked(manager.extensions[0].plugin, info)
+        return validate_provider(manager.extensions[0].plugin, info)
 
     def create(
         self, name: str, settings: ProviderSettings | None = None, *, variant: str = ""
@@ -132,12 +133,11 @@ class ProviderRegistry:
             error.provider = error.provider or name
             raise
         except Exception as error:
-            said = error.message if isinstance(error, AvatarError) else type(error).__name__
+            said = error.message if isinstance(error, AvatarError) else describe_error(error)
             raise ConfigError(
                 f"it cannot be set up: {said.rstrip('.')}.",
                 provider=name,
-                hint=f"Ask who wrote {self.describe(name).origin}; the cause is chained to this "
-                "error.",
+                hint=f"Report this to the author of {self.describe(name).origin}.",
             ) from error
 
     def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:
@@ -154,7 +154,7 @@ class ProviderRegistry:
             raise ProviderConflictError(
                 f"there is a provider named {name!r} already.", hint="Pass replace=True."
             )
-        self._registered[name] = checked(cls, ProviderInfo.of_class(name, cls))
+        self._registered[name] = validate_provider(cls, ProviderInfo.of_class(name, cls))
 
     def unregister(self, name: str) -> None:
         """Undo `register`; what is installed under that name shows again.

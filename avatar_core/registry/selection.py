@@ -10,7 +10,7 @@ from typing import Any
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.registry.discovery import LIVEKIT, RESERVED, VOICE, ProviderRegistry
-from avatar_core.registry.validation import ProviderInfo, checked
+from avatar_core.registry.validation import ProviderInfo, validate_provider
 from avatar_core.settings import AvatarSettings, ProviderSettings
 
 Item = str | ProviderSettings | AvatarProvider[Any]
@@ -137,7 +137,7 @@ def _choice_of(item: Item) -> Choice:
         return _parse_item(item)
     if isinstance(item, AvatarProvider):
         name = str(getattr(item, "name", ""))
-        checked(type(item), ProviderInfo.of_class(name, type(item)))
+        validate_provider(type(item), ProviderInfo.of_class(name, type(item)))
     elif isinstance(item, ProviderSettings):
         name = type(item).provider
     else:

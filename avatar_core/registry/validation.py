@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 from avatar_core.contracts.errors import ApiVersionError, ProviderLoadError
 from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
 
+MOST_TEXT = 500
+"""Characters of an import error that a message quotes."""
+
 if TYPE_CHECKING:
     ProviderClass = type[AvatarProvider[Any]]
 
@@ -54,11 +57,13 @@ class ProviderInfo:
         return cls(name=name, distribution="", version="", target=target)
 
 
-def checked(found: object, info: ProviderInfo) -> ProviderClass:
-    """Let through what is a whole provider for this version of the API.
+def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
+    """Return `found` if it is a complete provider class for this version of the API.
+
+    Most mistakes do not come so far: Python refuses the class as it creates it.
 
     Raises:
-        ProviderLoadError: It is none.
+        ProviderLoadError: It is not a provider class, or it is incomplete.
         ApiVersionError: It was written for another provider API.
     """
     from avatar_core.settings import ProviderSettings
@@ -115,11 +120,10 @@ def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
         what = f"{info.origin} needs the module {absent}, which is not installed."
         hint = f"Install it: pip install {_requirement(info.distribution, absent)}"
     else:
-        said = f": {str(error)[:200].rstrip('.')}." if str(error) else "."
-        what = f"importing {info.target} of {info.origin} raised {type(error).__name__}{said}"
-        hint = (
-            f"Upgrade it, or ask who wrote {info.distribution}; the cause is chained to this error."
-        )
+        text = f"{type(error).__name__}: {str(error)[:MOST_TEXT]}".removesuffix(": ")
+        stop = "" if text.endswith((".", "?", "!")) else "."
+        what = f"importing {info.target} of {info.origin} raised {text}{stop}"
+        hint = f"Upgrade {info.distribution}, or report this to its author."
     return ProviderLoadError(what, provider=info.name, hint=hint)
 
 
