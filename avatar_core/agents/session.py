@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from livekit import rtc
 from livekit.agents import AgentSession, JobContext, get_job_context
@@ -19,7 +19,7 @@ from livekit.agents.voice.events import (
 
 from avatar_core.agents import previous_output as former
 from avatar_core.agents.audio_tail import AudioTail
-from avatar_core.agents.events import ContainedEvents
+from avatar_core.agents.avatar_events import AvatarEventName, AvatarEvents
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.rooms import AnyRoom, session_context
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
@@ -40,8 +40,7 @@ from avatar_core.tasks import RELEASE_S, notify
 
 log = logging.getLogger("avatar_core")
 
-EventName = Literal["state_changed", "avatar_joined", "avatar_error", "take_finished"]
-_EVENT_NAMES: dict[type[AvatarEvent], EventName] = {
+_EVENT_NAMES: dict[type[AvatarEvent], AvatarEventName] = {
     StateChanged: "state_changed",
     AvatarJoined: "avatar_joined",
     AvatarFailed: "avatar_error",
@@ -49,13 +48,10 @@ _EVENT_NAMES: dict[type[AvatarEvent], EventName] = {
 }
 
 
-class AvatarSession(
-    ContainedEvents[EventName | Literal["metrics_collected"]], upstream.AvatarSession[EventName]
-):
+class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
     """A face for an agent session, and its voice whatever becomes of the face.
 
-    Emits `state_changed`, `avatar_joined`, `avatar_error`, `take_finished` with the records
-    of `avatar_core.contracts.events`, and upstream's `metrics_collected`.
+    `AvatarEvents` lists its events.
     """
 
     def __init__(
