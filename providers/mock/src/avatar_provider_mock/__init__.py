@@ -14,10 +14,10 @@ from avatar_core import (
     ProviderSettings,
     ProvisionedAvatar,
     ProvisionRequest,
-    Scenario,
     stop_worker,
     worker_exited,
 )
+from avatar_core.testing import Scenario
 
 __all__ = ["MockProvider", "MockSettings"]
 

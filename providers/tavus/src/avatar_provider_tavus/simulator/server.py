@@ -14,10 +14,9 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from avatar_core import (
+from avatar_core import AvatarError, RestClient, start_worker
+from avatar_core.testing import (
     FAULTS,
-    AvatarError,
-    RestClient,
     Scenario,
     Served,
     VendorAccount,
@@ -25,7 +24,6 @@ from avatar_core import (
     VendorSession,
     reply,
     served,
-    start_worker,
 )
 from avatar_provider_tavus.simulator.api import TavusApi
 
