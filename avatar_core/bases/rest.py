@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
@@ -47,6 +47,8 @@ class RestAvatarProvider(AvatarProvider[S]):
     ended_statuses: ClassVar[tuple[int, ...]] = (404, 409, 410)
     error_phrases: ClassVar[Mapping[str, type[ProvisionError]]] = {}
     transport: Any = None
+    capabilities: Capabilities
+    """Declared here again, because `setup` sets it: pyright checks subclasses against this."""
 
     _required: ClassVar[Mapping[str, str]] = {
         **AvatarProvider._required,
