@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeVar, get_args, overload
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 from livekit.agents.metrics.base import AvatarMetrics
 
 from avatar_core.agents.events import Callback, SafeEventEmitter
-from avatar_core.contracts.events import AvatarFailed, AvatarJoined, StateChanged, TakeFinished
+from avatar_core.contracts.events import (
+    AvatarEvent,
+    AvatarFailed,
+    AvatarJoined,
+    StateChanged,
+    TakeFinished,
+)
 
 Record = TypeVar("Record")
 Result = TypeVar("Result")
@@ -18,7 +24,14 @@ Handler = Callable[[Record], object]
 
 AvatarEventName = Literal["state_changed", "avatar_joined", "avatar_error", "take_finished"]
 EventName = AvatarEventName | Literal["metrics_collected"]
-NAMES: tuple[str, ...] = (*get_args(AvatarEventName), "metrics_collected")
+EVENT_NAMES: dict[type[AvatarEvent], AvatarEventName] = {
+    StateChanged: "state_changed",
+    AvatarJoined: "avatar_joined",
+    AvatarFailed: "avatar_error",
+    TakeFinished: "take_finished",
+}
+"""The name of the event that carries each record."""
+NAMES: tuple[EventName, ...] = (*EVENT_NAMES.values(), "metrics_collected")
 
 
 class Decorator(Protocol[Record]):

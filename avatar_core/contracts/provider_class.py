@@ -50,7 +50,7 @@ def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str,
 
 
 def type_argument(cls: type[Any], root: type[Any]) -> Any:
-    """What `cls` states for the one type parameter of `root`.
+    """Find the argument of `cls` for the one type parameter of `root`.
 
     Returns:
         A class, or a type variable where `cls` is generic itself; None where it states nothing.

@@ -1,4 +1,4 @@
-"""Which avatar speaks, and who steps in for it: one value becomes a chain of providers."""
+"""Selection: one value becomes a chain of providers."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _parse_item(item: str) -> Choice:
     match = _ITEM.fullmatch(text)
     if not match:
         raise ConfigError(
-            f"{text!r:.80} names no provider.",
+            f"{text!r:.80} is not a valid provider name.",
             hint="Write it as name or name:variant, commas between.",
         )
     name, variant = match.groups(default="")

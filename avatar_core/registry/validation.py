@@ -1,4 +1,4 @@
-"""What makes a class a provider, and why one could not be imported."""
+"""Validation of provider classes, and errors for those that cannot be imported."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInfo:
-    """Where a provider comes from.
+    """The origin of a provider.
 
     Attributes:
-        name: What selects it.
-        distribution: What `pip` installs; empty where it was registered at run time.
-        version: Of the distribution.
+        name: The name that selects it.
+        distribution: The distribution that `pip` installs; empty for a class that was registered
+            at run time.
+        version: The version of the distribution.
         target: The class, as `module:name`.
     """
 
@@ -41,7 +42,7 @@ class ProviderInfo:
 
     @classmethod
     def of_entry_point(cls, point: EntryPoint) -> Self:
-        """Of something installed."""
+        """Describe an installed provider."""
         return cls(
             name=point.name,
             distribution=point.dist.name if point.dist else "",
@@ -51,7 +52,7 @@ class ProviderInfo:
 
     @classmethod
     def of_class(cls, name: str, found: object) -> Self:
-        """Of something registered at run time."""
+        """Describe a provider that was registered at run time."""
         named = f"{found.__module__}:{found.__qualname__}" if isinstance(found, type) else ""
         target = named or f"an instance of {type(found).__qualname__}"
         return cls(name=name, distribution="", version="", target=target)
@@ -106,7 +107,7 @@ def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
 
 
 def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
-    """Tell apart: it is not there, something it needs is not there, it failed."""
+    """Explain why an import failed: a missing module, a missing requirement, or an exception."""
     missing = error.name or "" if isinstance(error, ImportError) else ""
     absent = missing if isinstance(error, ModuleNotFoundError) else ""
     own = info.target.partition(":")[0].strip()
@@ -128,7 +129,7 @@ def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
 
 
 def _requirement(distribution: str, module: str) -> str:
-    """What brings the module: never a guess from its name, which may be anyone's."""
+    """The requirement that provides the module; never a guess from the name of the module."""
     top = module.partition(".")[0].lower()
     for line in requires(distribution) or ():
         spec = line.partition(";")[0].strip()

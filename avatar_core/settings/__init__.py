@@ -23,8 +23,8 @@ def validate_key(key: SecretStr) -> SecretStr:
     text = key.get_secret_value()
     if not text:
         raise ValueError("must not be empty")
-    if any(not "!" <= letter <= "~" for letter in text):
-        raise ValueError("has white space, a line break or a letter outside ASCII in it")
+    if any(not "!" <= character <= "~" for character in text):
+        raise ValueError("has white space, a line break or a non-ASCII character in it")
     return key
 
 
@@ -92,7 +92,7 @@ class AvatarSettings(Settings):
         try:
             return ledger and ledger.expanduser()
         except RuntimeError:
-            raise ValueError("there is no home of that name") from None
+            raise ValueError("the home directory of that user is unknown") from None
 
 
 class LiveKitSettings(Settings):
@@ -122,5 +122,5 @@ class LiveKitSettings(Settings):
         if not text:
             raise ValueError("must not be empty")
         if text != text.strip() or not text.isprintable():
-            raise ValueError("has white space, a line break or an unprintable letter in it")
+            raise ValueError("has white space, a line break or an unprintable character in it")
         return value

@@ -1,4 +1,4 @@
-"""What tests of applications and providers import; needs neither pytest nor looptime."""
+"""Public names for tests of applications and providers; needs neither pytest nor looptime."""
 
 from __future__ import annotations
 
