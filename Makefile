@@ -23,6 +23,7 @@ check: ## Lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_module_strings.py
+	$(BIN)/python tools/check_typing.py
 
 bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make bench [QUICK=1]
 	@tools/setup.sh test

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import PurePath
 from typing import Any, Protocol, TypeVar
 
 from avatar_core.contracts.errors import AvatarError, ProtocolError
@@ -13,6 +15,9 @@ log = logging.getLogger("avatar_core")
 
 RELEASE_S = 4.0
 """The most that closing a part, or ending a session, may take."""
+NAMING = (AttributeError, ImportError, NameError)
+"""Errors whose text names attributes, modules and variables."""
+
 REPORT = "This is a bug of the provider package. Report it to its author."
 
 T = TypeVar("T")
@@ -101,8 +106,36 @@ def provider_bug(what: str, provider: str = "") -> ProtocolError:
 
 
 def as_avatar_error(error: Exception, provider: str) -> AvatarError:
-    """Return `error`, or a `ProtocolError` in place of one that no package may raise."""
+    """Return `error`, or a `ProtocolError` in place of one that no package may raise.
+
+    The log gets the traceback of the latter.
+    """
     if isinstance(error, AvatarError):
         return error
-    log.error("%s raised an unexpected error.", provider, exc_info=error)
-    return provider_bug(f"it broke with {type(error).__name__}", provider)
+    log.error("%s raised an unexpected error.\n%s", provider, format_trace(error))
+    fault = provider_bug(f"it broke with {describe_error(error)}", provider)
+    fault.__cause__ = error
+    return fault
+
+
+def describe_error(error: BaseException) -> str:
+    """Name an unexpected error and the line that raised it.
+
+    The text of an error may quote a key, so it is left out unless it can only name code.
+    """
+    text = f": {error}".rstrip(".") if isinstance(error, NAMING) else ""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.name not in ("__getattr__", "__getattribute__")
+    ]
+    where = f" ({PurePath(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{text}{where}"
+
+
+def format_trace(error: BaseException) -> str:
+    """Format the traceback of an error and of its causes, with texts as `describe_error` does."""
+    context = None if error.__suppress_context__ else error.__context__
+    cause = error.__cause__ or context
+    before = f"{format_trace(cause)}\nThis error led to the next one:\n" if cause else ""
+    return f"{before}{''.join(traceback.format_tb(error.__traceback__))}{describe_error(error)}"

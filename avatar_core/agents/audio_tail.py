@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
-from avatar_core.agents.events import ContainedEvents
+from avatar_core.agents.events import SafeEventEmitter
 from avatar_core.agents.transcript_throttle import TranscriptThrottle
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AudioError, AvatarError
@@ -28,7 +28,7 @@ SILENT = AudioFormat(48_000)
 Playback = Literal["playback_finished", "playback_started", "playback_progressed"]
 
 
-class AudioTail(ContainedEvents[Playback], io.AudioOutput):
+class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     """One leaf for the life of a session; providers come and go beneath it.
 
     `capture_frame` never waits: the transcript synchronizer above learns the rate of

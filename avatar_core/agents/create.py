@@ -1,4 +1,4 @@
-"""One config value, one avatar."""
+"""`create_avatar`: from a chain of provider names to an `AvatarSession`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def create_avatar(
     livekit: LiveKitSettings | None = None,
     registry: ProviderRegistry | None = None,
 ) -> AvatarSession:
-    """The avatar that one config value names.
+    """Create the avatar of one agent session.
 
     Args:
-        chain: `"tavus"`, `"tavus,local"`, `"voice"`, provider settings, or a list of them;
-            by default what `AVATAR_PROVIDER` says.
-        settings: The engine's; by default from `AVATAR_*`.
-        livekit: The server and its key; by default from `LIVEKIT_*`.
-        registry: Where names are looked up; by default the installed packages.
+        chain: `"tavus"`, `"tavus,local"`, `"voice"`, a provider's settings, a provider, or a
+            list of these; by default the value of `AVATAR_PROVIDER`.
+        settings: The settings of avatar-core; by default from `AVATAR_*`.
+        livekit: The LiveKit server and its key; by default from `LIVEKIT_*`.
+        registry: Finds providers by name; by default among the installed packages.
 
     Returns:
-        A session to `start`.
+        A session to `start`. No paid session exists before that.
 
     Raises:
-        ConfigError: Anything is wrong that can be known before something is bought.
+        ConfigError: A provider is unknown, or its settings or those of avatar-core are wrong.
     """
     settings = settings or AvatarSettings.load()
     candidates = resolve(chain, registry or ProviderRegistry(), settings)

@@ -1,4 +1,4 @@
-"""Events whose listeners cannot hurt: what one raises is logged with its name."""
+"""An event emitter whose handlers may raise."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
-class _Contained:
-    """A listener in its shell; equal to another of the same, so that `off` finds it.
+class _Guarded:
+    """Calls a handler and logs what it raises.
+
+    Two of the same handler are equal, so that `off` finds the one that `on` stored.
 
     Attributes:
-        __wrapped__: Under this name `inspect.signature` sees how many arguments it takes.
+        __wrapped__: The handler. `inspect.signature` looks here for the number of arguments.
     """
 
     __wrapped__: Callback
@@ -28,29 +30,30 @@ class _Contained:
         notify(self.__wrapped__, *args)
 
 
-class ContainedEvents(rtc.EventEmitter[Name], Generic[Name]):
-    """Upstream's emitter lets a TypeError of a listener through, into whoever emits.
+class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
+    """An emitter that logs whatever a handler raises, under the handler's name.
 
-    (livekit 1.1.21, `rtc/event_emitter.py`.) There it would end a player or a controller.
+    Upstream's emitter (livekit 1.1.21, `rtc/event_emitter.py`) lets a `TypeError` of a handler
+    through to the code that emits, where it would end a player or a controller.
     """
 
     def on(self, event: Name, callback: Callback | None = None) -> Callback:
         """Call `callback` at each event.
 
         Raises:
-            ValueError: It is async.
+            ValueError: The callback is async.
         """
         if callback is None:
             return super().on(event)
-        super().on(event, callback)  # refuses what is async
+        super().on(event, callback)  # raises for an async callback
         super().off(event, callback)
-        super().on(event, _Contained(callback))
+        super().on(event, _Guarded(callback))
         return callback
 
     def once(self, event: Name, callback: Callback | None = None) -> Callback:
         """Call `callback` at the next event."""
-        return super().once(event, callback and _Contained(callback))
+        return super().once(event, callback and _Guarded(callback))
 
     def off(self, event: Name, callback: Callback) -> None:
-        """Call it no more."""
-        super().off(event, _Contained(callback))
+        """Do not call `callback` any more."""
+        super().off(event, _Guarded(callback))

@@ -1,11 +1,11 @@
-"""AvatarSession: the object an application holds, with the call every LiveKit avatar has."""
+"""`AvatarSession`: the object that an application holds, with the calls of a LiveKit avatar."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from livekit import rtc
 from livekit.agents import AgentSession, JobContext, get_job_context
@@ -19,18 +19,11 @@ from livekit.agents.voice.events import (
 
 from avatar_core.agents import previous_output as former
 from avatar_core.agents.audio_tail import AudioTail
-from avatar_core.agents.events import ContainedEvents
+from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.rooms import AnyRoom, session_context
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
-from avatar_core.contracts.events import (
-    AvatarEvent,
-    AvatarFailed,
-    AvatarJoined,
-    AvatarState,
-    StateChanged,
-    TakeFinished,
-)
+from avatar_core.contracts.events import AvatarEvent, AvatarJoined, AvatarState
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.controller import FailoverController
 from avatar_core.registry.discovery import VOICE
@@ -40,22 +33,11 @@ from avatar_core.tasks import RELEASE_S, notify
 
 log = logging.getLogger("avatar_core")
 
-EventName = Literal["state_changed", "avatar_joined", "avatar_error", "take_finished"]
-_EVENT_NAMES: dict[type[AvatarEvent], EventName] = {
-    StateChanged: "state_changed",
-    AvatarJoined: "avatar_joined",
-    AvatarFailed: "avatar_error",
-    TakeFinished: "take_finished",
-}
 
+class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
+    """The avatar of one agent session, and the agent's own voice whenever there is no avatar.
 
-class AvatarSession(
-    ContainedEvents[EventName | Literal["metrics_collected"]], upstream.AvatarSession[EventName]
-):
-    """A face for an agent session, and its voice whatever becomes of the face.
-
-    Emits `state_changed`, `avatar_joined`, `avatar_error`, `take_finished` with the records
-    of `avatar_core.contracts.events`, and upstream's `metrics_collected`.
+    `create_avatar` makes it. `AvatarEvents` lists its events.
     """
 
     def __init__(
@@ -75,44 +57,50 @@ class AvatarSession(
         self._dismissing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
-    # What an application asks.
+    # For applications.
 
     @property
     def avatar_identity(self) -> str:
-        """The avatar's participant, empty while the agent speaks for itself."""
+        """Identity of the avatar's participant; empty while the agent's own voice speaks."""
         avatar = self.avatar
         return avatar.identity if avatar is not None else ""
 
     @property
     def provider(self) -> str:
-        """Who speaks: a provider's name, or `voice`."""
+        """Name of the provider whose avatar speaks, or `voice`."""
         lease = self._controller.lease if self._controller is not None else None
         return lease.provider.name if lease is not None else VOICE
 
     @property
     def avatar(self) -> ProvisionedAvatar | None:
-        """What was bought and is in use."""
+        """The session at the vendor that is in use; None while the agent's own voice speaks."""
         lease = self._controller.lease if self._controller is not None else None
         return lease.avatar if lease is not None else None
 
     @property
     def state(self) -> AvatarState:
-        """Where the session stands."""
+        """The current state."""
         return self._controller.state if self._controller is not None else AvatarState.NEW
 
     @property
     def last_error(self) -> AvatarError | None:
-        """The last fault that moved the session down its chain."""
+        """The last error that made the session use the next provider of its chain."""
         return self._controller.last_error if self._controller is not None else None
 
     async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
-        """Bring the avatar into the room; return when its provisioning has ended.
+        """Provision an avatar and bring it into the room.
 
-        A fault at run time moves down the chain and is told as an event; the agent speaks
-        on. Without a room (console, text only) this does nothing and buys nothing.
+        Returns when the first attempt has ended or its deadline has passed. If a provider
+        fails, the next of the chain is tried, and `avatar_error` reports the error; the agent
+        speaks with its own voice meanwhile.
+
+        Args:
+            agent_session: The session whose audio the avatar speaks.
+            room: The room to join. With None (console, text only) nothing happens.
 
         Raises:
-            AvatarError: No avatar could be had, and `AVATAR_REQUIRED` is set.
+            AvatarError: All providers failed, and `AVATAR_REQUIRED` is set; or the avatar was
+                started or closed before.
         """
         job = get_job_context(required=False)
         if room is None or (job is not None and job.is_fake_job()):
@@ -139,13 +127,16 @@ class AvatarSession(
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
-        """Wait until the avatar would be heard and seen.
+        """Wait until the avatar can be heard and seen.
 
-        Returns at the end of the chain too, where the agent speaks by voice: see `avatar`
-        and `last_error`.
+        Returns also when all providers have failed, and `avatar` is None.
+
+        Args:
+            timeout: Seconds to wait; None waits without a limit.
 
         Raises:
-            JoinTimeoutError: `timeout` seconds have passed first.
+            JoinTimeoutError: The avatar did not join within `timeout` seconds.
+            AvatarError: All providers failed, and `AVATAR_REQUIRED` is set.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -159,33 +150,33 @@ class AvatarSession(
             raise JoinTimeoutError(
                 f"the avatar did not join within {timeout:g} s.",
                 provider=self._chain[0].name if self._chain else VOICE,
-                hint="The agent goes on by voice; the avatar takes over once it has joined.",
+                hint="The agent speaks with its own voice until the avatar has joined.",
             ) from None
 
     async def control(self, name: str, **arguments: Any) -> None:
-        """Let the avatar in use do something that its vendor offers: an emotion, a pose.
+        """Send a command of the vendor to the live avatar, such as an emotion. Provisional.
 
         Args:
-            name: One of its provider's `Capabilities.commands`.
-            arguments: As its provider wants them.
+            name: One of the provider's `Capabilities.commands`.
+            arguments: The arguments that the provider documents.
 
         Raises:
-            UnsupportedCommandError: There is no avatar now, or it has no such command.
-            RoomError: The room did not take it.
+            UnsupportedCommandError: No avatar is live, or it has no such command.
+            RoomError: The command could not be sent.
         """
         lease = self._controller.lease if self._controller is not None else None
         if lease is None:
             raise UnsupportedCommandError(
-                f"there is no avatar now that could do {name!r}.",
+                f"no avatar is live that could do {name!r}.",
                 provider=VOICE,
-                hint="Ask `avatar.avatar` whether there is one.",
+                hint="Wait until `avatar.state` is LIVE.",
             )
         await lease.provider.control(lease.ctx, {"name": name, **arguments})
 
     async def aclose(self) -> None:
-        """End everything, paid sessions first, within 4 s; idempotent, never raises.
+        """Release the avatar, paid sessions first, within 4 s; idempotent, never raises.
 
-        An agent session that goes on speaks on by voice, and the rest is ended as it closes.
+        An agent session that is still running continues with its own voice.
         """
         if self._closing is None and self._session is not None and former.runs(self._session):
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
@@ -252,7 +243,7 @@ class AvatarSession(
         self._close_soon()
 
     def _tell(self, event: AvatarEvent) -> None:
-        self.emit(_EVENT_NAMES[type(event)], event)
+        self.emit(EVENT_NAMES[type(event)], event)
         if isinstance(event, AvatarJoined):
             self._measured(of_join(event))
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
@@ -47,6 +47,24 @@ class RestAvatarProvider(AvatarProvider[S]):
     ended_statuses: ClassVar[tuple[int, ...]] = (404, 409, 410)
     error_phrases: ClassVar[Mapping[str, type[ProvisionError]]] = {}
     transport: Any = None
+    capabilities: Capabilities
+    """Declared here again, because `setup` sets it: pyright checks subclasses against this."""
+
+    _required: ClassVar[Mapping[str, str]] = {
+        **AvatarProvider._required,
+        "create": 'create = "POST /v1/sessions"',
+    }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        settings = getattr(cls, "settings_cls", None)
+        if settings is not None and "api_key" not in getattr(
+            settings, "model_fields", ("api_key",)
+        ):
+            raise TypeError(
+                f"{settings.__name__} lacks api_key, which {cls.__name__} sends. "
+                "Write in the settings class: api_key: pydantic.SecretStr"
+            )
 
     def setup(self) -> None:
         """Make the client; the key is what the settings call `api_key`."""

@@ -8,6 +8,10 @@ import typer
 
 from avatar_core.cli.plugins import WithPlugins
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the traceback of each error's cause.")
+]
+
 app = typer.Typer(
     cls=WithPlugins, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
@@ -40,11 +44,12 @@ def worker(
 def list_providers(
     load: Annotated[bool, typer.Option("--load", help="Import each, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Tell which providers are installed, and whether they can be used."""
     from avatar_core.cli.listing import run
 
-    raise typer.Exit(run(load=load, as_json=as_json))
+    raise typer.Exit(run(load=load, as_json=as_json, verbose=verbose))
 
 
 @app.command()
@@ -61,8 +66,9 @@ def reap(
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Look for what is commonly wrong: keys, LiveKit, the clock, the provider, leftovers."""
     from avatar_core.cli.doctor import run
 
-    raise typer.Exit(run(as_json=as_json))
+    raise typer.Exit(run(as_json=as_json, verbose=verbose))

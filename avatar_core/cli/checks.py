@@ -20,6 +20,7 @@ from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
+from avatar_core.tasks import describe_error, format_trace
 
 Verdict = Literal["ok", "warning", "fault", "skipped"]
 PROBE_S = 10.0
@@ -34,12 +35,14 @@ class Answer(NamedTuple):
         said: One line.
         hint: The next step, where there is one.
         code: Of the error, where there was one.
+        trace: The traceback of the error's cause, without the values that it may quote.
     """
 
     verdict: Verdict
     said: str
     hint: str = ""
     code: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ class Check:
                 return await self.ask()
         except AvatarError as error:
             who = f"{error.provider}: " if error.provider else ""
-            return Answer("fault", f"{who}{error.message}", error.hint, error.code)
+            trace = format_trace(error.__cause__) if error.__cause__ is not None else ""
+            return Answer("fault", f"{who}{error.message}", error.hint, error.code, trace)
         except TimeoutError:
             return Answer("fault", f"no answer within {PROBE_S:g} s", "Check the network.")
-        except Exception as error:  # its words may hold a key
-            hint = f"That is a defect of {self.whose}: report it there."
-            return Answer("fault", f"the check itself broke ({type(error).__name__})", hint)
+        except Exception as error:
+            hint = f"This is a bug of {self.whose}. Report it to its author."
+            said = f"the check raised {describe_error(error)}"
+            return Answer("fault", said, hint, trace=format_trace(error))
 
 
 def checks() -> list[Check]:

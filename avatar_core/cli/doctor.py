@@ -18,8 +18,13 @@ MARKS = {
 }
 
 
-def run(*, as_json: bool) -> int:
-    """Ask everything at once and print; the exit code is 1 if there is a fault."""
+def run(*, as_json: bool, verbose: bool = False) -> int:
+    """Ask everything at once and print; the exit code is 1 if there is a fault.
+
+    Args:
+        as_json: Print JSON, which always holds the tracebacks.
+        verbose: Print the traceback below each fault that has one.
+    """
     asked = checks()
     answers = asyncio.run(_answers(asked))
     if as_json:
@@ -32,6 +37,8 @@ def run(*, as_json: bool) -> int:
         console = Console(highlight=False)
         for check, answer in zip(asked, answers, strict=True):
             console.print(_line(check, answer), soft_wrap=True)
+            if verbose and answer.trace:
+                console.print(escape(answer.trace), soft_wrap=True)
     return int(any(answer.verdict == "fault" for answer in answers))
 
 

@@ -16,6 +16,7 @@ from avatar_core.contracts.errors import (
     ProviderNotFoundError,
 )
 from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.tasks import format_trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Row:
         state: `found` where it was not imported; `ready`, `wrong api` or `broken` where it
             was; `duplicate` where more than one distribution offers the name, or it is reserved.
         error: Why it cannot be used, with its next step.
+        trace: The traceback of the error's cause, without the values that it may quote.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Row:
     version: str
     state: str
     error: str = ""
+    trace: str = ""
 
 
 def rows(registry: ProviderRegistry, *, load: bool) -> list[Row]:
@@ -47,8 +50,14 @@ def rows(registry: ProviderRegistry, *, load: bool) -> list[Row]:
     return [_row(name, registry, load=load) for name in registry.names()]
 
 
-def run(*, load: bool, as_json: bool) -> int:
-    """Print them; the exit code is 1 if one cannot be used."""
+def run(*, load: bool, as_json: bool, verbose: bool = False) -> int:
+    """Print them; the exit code is 1 if one cannot be used.
+
+    Args:
+        load: Import them too.
+        as_json: Print JSON, which always holds the tracebacks.
+        verbose: Print the traceback below each error that has one.
+    """
     found = rows(ProviderRegistry(), load=load)
     console = Console(highlight=False)
     if as_json:
@@ -62,7 +71,9 @@ def run(*, load: bool, as_json: bool) -> int:
         console.print(table)
         for row in found:
             if row.error:
-                console.print(f"[red]{escape(row.error)}[/]")
+                console.print(f"[red]{escape(row.error)}[/]", soft_wrap=True)
+            if verbose and row.trace:
+                console.print(escape(row.trace), soft_wrap=True)
     return int(any(row.error for row in found))
 
 
@@ -71,7 +82,7 @@ def _row(name: str, registry: ProviderRegistry, *, load: bool) -> Row:
         info = registry.describe(name)
     except (ProviderConflictError, ProviderNotFoundError) as error:
         return Row(name, "", "", "duplicate", str(error))
-    state, fault = "found", ""
+    state, fault, trace = "found", "", ""
     if load:
         try:
             registry.load(name)
@@ -80,4 +91,5 @@ def _row(name: str, registry: ProviderRegistry, *, load: bool) -> Row:
             state, fault = "wrong api", str(error)
         except AvatarError as error:
             state, fault = "broken", str(error)
-    return Row(name, info.distribution, info.version, state, fault)
+            trace = format_trace(error.__cause__) if error.__cause__ is not None else ""
+    return Row(name, info.distribution, info.version, state, fault, trace)

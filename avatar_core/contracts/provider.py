@@ -1,4 +1,4 @@
-"""What a vendor package implements: provisioning, and the transport to its worker."""
+"""`AvatarProvider`, the class that a vendor package implements."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import UnsupportedCommandError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.provider_class import check_provider_class
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
 
@@ -26,7 +27,7 @@ PROVIDER_API_VERSION = (1, 0)
 
 @dataclass(frozen=True, kw_only=True)
 class SinkContext:
-    """What a sink and a tracker are made from; one for each lease. Provisional.
+    """The parts that a sink and a tracker need; one for each lease. Provisional.
 
     Attributes:
         link: The agent's connection to the room.
@@ -46,52 +47,106 @@ class SinkContext:
 class AvatarProvider(ABC, Generic[S]):
     """One vendor. Stateless: all about a session is in its `ProvisionedAvatar`.
 
-    Subclass it, name the settings class, write `provision` and `release`, and add an entry
-    point in the group `avatar_core.providers`. The engine owns order, deadlines and retries.
+    Write `class Acme(AvatarProvider[AcmeSettings])` with a `name`, an `api_version`, `provision`
+    and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core owns
+    order, deadlines and retries. A base for several providers lists `ABC` among its bases.
+
+    Attributes:
+        name: Selects the provider; equal to the name of its entry point.
+        api_version: The provider API that the class was written for; write it as a literal.
+        settings_cls: The class of `settings`; by default the type argument.
+        capabilities: What the vendor can do; `setup` may narrow it from the settings.
+        endpoint: The address of the vendor, which must reach the room; empty where the worker
+            runs beside the agent.
+        account: Identifies whose sessions the provider can end, without a secret; empty where
+            there are no accounts.
+
+    Raises:
+        TypeError: At class creation: an attribute is missing or misspelt, or `settings_cls`
+            contradicts the type argument. The message holds the line to write.
     """
 
     name: ClassVar[str]
     api_version: ClassVar[tuple[int, int]]
-    settings_cls: ClassVar[type[Any]]
+    settings_cls: type[S]
     capabilities: Capabilities = Capabilities()
     endpoint: str = ""
-    """The address of who must reach the room; empty where its worker runs beside the agent."""
     account: str = ""
-    """Whose sessions it can end: differs between customers, and is no secret; empty where none."""
+
+    _required: ClassVar[Mapping[str, str]] = {
+        "name": 'name = "<vendor>"',
+        "api_version": f"api_version = {PROVIDER_API_VERSION}",
+    }
+    """The attributes that a provider must set, and for each the line to write."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_provider_class(cls, AvatarProvider, cls._required)
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
         self.setup()
 
     def setup(self) -> None:
-        """Check and narrow from `self.settings`; no I/O. Override this, not `__init__`."""
+        """Check `self.settings`, and narrow `capabilities` from them; without I/O.
+
+        Override this method and not `__init__`.
+
+        Raises:
+            ConfigError: The settings cannot work.
+        """
         return
 
     @abstractmethod
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Bring an avatar into the room.
+        """Create a session at the vendor, so that its avatar joins the room.
+
+        Send one request and do not retry: avatar-core retries where that is safe.
+
+        Args:
+            request: The room, the identity and the token of the avatar. Call `request.claim` as
+                soon as a session exists.
+
+        Returns:
+            The session.
 
         Raises:
-            ProvisionError: With its outcome. Never return without an avatar.
+            ProvisionError: There is no session, or nobody knows; `outcome` says which.
         """
 
     @abstractmethod
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the session; idempotent; from the record alone, in any process.
+        """End a session; idempotent.
+
+        Args:
+            avatar: The record of the session. Another process may call this method, so the
+                record must hold all that the method needs.
+            reason: Why, for logs.
 
         Raises:
-            ProvisionError: The vendor could not be told.
+            ProvisionError: The vendor did not confirm the end. avatar-core tries again.
         """
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
-        """Did an ambiguous create with this key buy something?
+        """Find the session that an earlier `provision` with this key may have created.
 
-        Its `identity` may be empty, for the engine knows it.
+        Args:
+            key: The `key` of its request.
+
+        Returns:
+            The session, whose `identity` may be empty; None if there is none.
+
+        Raises:
+            ProvisionError: The vendor did not answer.
         """
         return None
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return why, once the session is known to be gone; by default never."""
+        """Wait until the vendor reports that the session has ended; by default without an end.
+
+        Returns:
+            The reason, for logs.
+        """
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         return await gone
 
@@ -99,7 +154,7 @@ class AvatarProvider(ABC, Generic[S]):
         """Return the sink that carries takes to the worker. Provisional.
 
         Args:
-            ctx: What the sink is made from.
+            ctx: The room link, the session, and other parts for the sink.
 
         Returns:
             A sink, or None for LiveKit's byte stream, which most vendors use.
@@ -110,7 +165,7 @@ class AvatarProvider(ABC, Generic[S]):
         """Return the tracker that learns what was heard. Provisional.
 
         Args:
-            ctx: What the tracker is made from.
+            ctx: The room link, the session, and other parts for the tracker.
 
         Returns:
             A tracker, or None for the reports and RPCs of LiveKit's byte-stream wire.
@@ -118,19 +173,26 @@ class AvatarProvider(ABC, Generic[S]):
         return None
 
     async def control(self, ctx: SinkContext, command: Mapping[str, Any]) -> None:
-        """Do something while the avatar is live: an emotion, a pose.
+        """Send a command to a live avatar, such as an emotion. Provisional.
+
+        Args:
+            ctx: The room link, the session, and other parts of the live avatar.
+            command: The name of the command under `name`, and its arguments.
 
         Raises:
             UnsupportedCommandError: The provider has no such command.
         """
+        known = ", ".join(sorted(self.capabilities.commands)) or "none"
         raise UnsupportedCommandError(
             f"there is no command {command.get('name')!r}.",
             provider=self.name,
-            hint=f"It knows {', '.join(sorted(self.capabilities.commands)) or 'none'}.",
+            hint=f"Its commands: {known}.",
         )
 
     async def probe(self) -> None:
-        """Check the credentials without buying; by default there is no way to.
+        """Check the key and the choices without a paid session; by default nothing.
+
+        `avatar doctor` calls this method.
 
         Raises:
             ProvisionError: They do not work.
@@ -138,5 +200,5 @@ class AvatarProvider(ABC, Generic[S]):
         return
 
     async def aclose(self) -> None:
-        """Let go of connections that the provider pooled."""
+        """Close the connections that the provider keeps open."""
         return

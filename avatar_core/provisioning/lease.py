@@ -19,7 +19,13 @@ from avatar_core.playback.transport import Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.provision import Provisioning
-from avatar_core.tasks import REPORT, call_provider, close_quietly, provider_bug
+from avatar_core.tasks import (
+    REPORT,
+    call_provider,
+    close_quietly,
+    describe_error,
+    provider_bug,
+)
 
 log = logging.getLogger("avatar_core")
 
@@ -68,7 +74,7 @@ class Lease:
         except Exception as error:
             ending = context.releaser.end(provider, entry, "its transport cannot be made")
             context.releaser.tasks.start(ending, f"{entry.identity}-end")
-            what = f"its transport cannot be made ({type(error).__name__})"
+            what = f"its transport cannot be made: {describe_error(error)}"
             raise provider_bug(what, provider.name) from error
 
     async def open(self) -> None:

@@ -28,7 +28,7 @@ from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.tokens import lifetime_s, same_again
 from avatar_core.provisioning.wait import wait_for_participant
-from avatar_core.tasks import RELEASE_S, call_provider, provider_bug
+from avatar_core.tasks import RELEASE_S, as_avatar_error, call_provider, provider_bug
 
 log = logging.getLogger("avatar_core")
 
@@ -165,8 +165,7 @@ class Provisioning:
                 retryable=True,
             )
         except Exception as error:
-            fault = provider_bug(f"provisioning broke with {type(error).__name__}")
-            fault.__cause__ = error
+            fault = as_avatar_error(error, self._provider.name)
         raise fault
 
     def _claim(self, avatar: ProvisionedAvatar) -> LedgerEntry:

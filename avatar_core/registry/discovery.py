@@ -1,4 +1,4 @@
-"""Which providers are installed, and how the chosen one is loaded and built."""
+"""`ProviderRegistry`: finds, imports and builds providers by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from avatar_core.contracts.errors import (
     SettingsError,
 )
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.registry.validation import ProviderInfo, checked, import_fault
+from avatar_core.registry.validation import ProviderInfo, import_fault, validate_provider
+from avatar_core.tasks import describe_error
 
 if TYPE_CHECKING:
     from avatar_core.settings import ProviderSettings
@@ -35,8 +36,8 @@ NOT_INSTALLED = (
 class ProviderRegistry:
     """The providers of the entry-point group `avatar_core.providers`, by name.
 
-    What is installed is read at the first use and again when a name is missing. No
-    provider is imported before `load`, and then only the one asked for.
+    It reads the entry points at the first use, and again when a name is missing. `load` imports
+    one provider; nothing else imports any.
     """
 
     def __init__(self) -> None:
@@ -44,15 +45,15 @@ class ProviderRegistry:
         self._read = False
 
     def names(self) -> tuple[str, ...]:
-        """Every name on offer, sorted; also one that `load` would refuse."""
+        """All names, sorted; also those that `load` would refuse."""
         return tuple(sorted({*self._registered, *(point.name for point in self._offers())}))
 
     def describe(self, name: str) -> ProviderInfo:
-        """Where `name` comes from, without importing it.
+        """Find the origin of `name`, without an import.
 
         Raises:
-            ProviderNotFoundError: Nothing offers it.
-            ProviderConflictError: More than one distribution does, or the name is reserved.
+            ProviderNotFoundError: No distribution offers it.
+            ProviderConflictError: Several distributions offer it, or the name is reserved.
         """
         if name in self._registered:
             return ProviderInfo.of_class(name, self._registered[name])
@@ -81,9 +82,9 @@ class ProviderRegistry:
         """Import the class behind `name`.
 
         Raises:
-            ProviderNotFoundError: Nothing offers it.
-            ProviderConflictError: More than one distribution does, or the name is reserved.
-            ProviderLoadError: Importing it failed, or what it gave is no provider.
+            ProviderNotFoundError: No distribution offers it.
+            ProviderConflictError: Several distributions offer it, or the name is reserved.
+            ProviderLoadError: The import failed, or did not yield a provider class.
             ApiVersionError: It was written for another provider API.
         """
         if name in self._registered:
@@ -95,32 +96,32 @@ class ProviderRegistry:
             manager = DriverManager[Any](GROUP, name, invoke_on_load=False)
         except (Exception, SystemExit) as error:
             raise import_fault(info, error) from error
-        return checked(manager.extensions[0].plugin, info)
+        return validate_provider(manager.extensions[0].plugin, info)
 
     def create(
         self, name: str, settings: ProviderSettings | None = None, *, variant: str = ""
     ) -> AvatarProvider[Any]:
-        """Build the provider: from `settings`, else from the environment.
+        """Build a provider.
 
         Args:
-            name: What selects it.
-            settings: An instance of the provider's `settings_cls`.
-            variant: Handed to settings that have a field `variant`.
+            name: The name of the provider.
+            settings: An instance of its `settings_cls`; by default from the environment.
+            variant: The value of the settings' field `variant`.
 
         Raises:
-            SettingsError: A setting is missing, malformed or of another provider.
-            ConfigError: As from `load`; or the provider cannot work with its settings.
+            SettingsError: A setting is missing or malformed, or belongs to another provider.
+            ConfigError: An error of `load`, or the provider cannot work with its settings.
         """
         cls = self.load(name)
         if variant and "variant" not in cls.settings_cls.model_fields:
             raise ConfigError(
-                f"there are no variants of it, so {variant!r} means nothing.",
+                f"it has no variants, so {variant!r} cannot be chosen.",
                 provider=name,
                 hint=f"Choose it as {name!r} alone.",
             )
         if settings is not None and not isinstance(settings, cls.settings_cls):
             raise SettingsError(
-                f"it takes {cls.settings_cls.__name__}, and was given {type(settings).__name__}.",
+                f"it takes {cls.settings_cls.__name__}, not {type(settings).__name__}.",
                 provider=name,
                 hint=f"Pass {cls.settings_cls.__name__}(...), or the name alone.",
             )
@@ -132,12 +133,11 @@ class ProviderRegistry:
             error.provider = error.provider or name
             raise
         except Exception as error:
-            said = error.message if isinstance(error, AvatarError) else type(error).__name__
+            said = error.message if isinstance(error, AvatarError) else describe_error(error)
             raise ConfigError(
                 f"it cannot be set up: {said.rstrip('.')}.",
                 provider=name,
-                hint=f"Ask who wrote {self.describe(name).origin}; the cause is chained to this "
-                "error.",
+                hint=f"Report this to the author of {self.describe(name).origin}.",
             ) from error
 
     def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:
@@ -145,19 +145,19 @@ class ProviderRegistry:
 
         Raises:
             ProviderConflictError: The name is reserved, or taken and `replace` is not set.
-            ProviderLoadError: `cls` is no provider of that name.
+            ProviderLoadError: `cls` is not a provider of that name.
             ApiVersionError: It was written for another provider API.
         """
         if name in RESERVED:
             raise ProviderConflictError(f"{name!r} is a reserved name.", hint="Take another.")
         if name in self.names() and not replace:
             raise ProviderConflictError(
-                f"there is a provider named {name!r} already.", hint="Pass replace=True."
+                f"a provider named {name!r} exists already.", hint="Pass replace=True."
             )
-        self._registered[name] = checked(cls, ProviderInfo.of_class(name, cls))
+        self._registered[name] = validate_provider(cls, ProviderInfo.of_class(name, cls))
 
     def unregister(self, name: str) -> None:
-        """Undo `register`; what is installed under that name shows again.
+        """Undo `register`; an installed provider of that name is found again.
 
         Raises:
             ProviderNotFoundError: It was not registered.
@@ -165,11 +165,11 @@ class ProviderRegistry:
         if self._registered.pop(name, None) is None:
             raise ProviderNotFoundError(
                 f"{name!r} was not registered at run time.",
-                hint="What is installed is removed by pip uninstall.",
+                hint="To remove an installed provider, use pip uninstall.",
             )
 
     def refresh(self) -> None:
-        """Read anew what is installed."""
+        """Read the entry points again."""
         from stevedore.extension import ExtensionManager
 
         # stevedore's cache on disk misses edits of the last two minutes, and knows no

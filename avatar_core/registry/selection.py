@@ -1,4 +1,4 @@
-"""Which avatar speaks, and who steps in for it: one value becomes a chain of providers."""
+"""Selection: one value becomes a chain of providers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.registry.discovery import LIVEKIT, RESERVED, VOICE, ProviderRegistry
-from avatar_core.registry.validation import ProviderInfo, checked
+from avatar_core.registry.validation import ProviderInfo, validate_provider
 from avatar_core.settings import AvatarSettings, ProviderSettings
 
 Item = str | ProviderSettings | AvatarProvider[Any]
@@ -106,7 +106,7 @@ def _parse_item(item: str) -> Choice:
     match = _ITEM.fullmatch(text)
     if not match:
         raise ConfigError(
-            f"{text!r:.80} names no provider.",
+            f"{text!r:.80} is not a valid provider name.",
             hint="Write it as name or name:variant, commas between.",
         )
     name, variant = match.groups(default="")
@@ -137,7 +137,7 @@ def _choice_of(item: Item) -> Choice:
         return _parse_item(item)
     if isinstance(item, AvatarProvider):
         name = str(getattr(item, "name", ""))
-        checked(type(item), ProviderInfo.of_class(name, type(item)))
+        validate_provider(type(item), ProviderInfo.of_class(name, type(item)))
     elif isinstance(item, ProviderSettings):
         name = type(item).provider
     else:

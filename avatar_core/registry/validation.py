@@ -1,4 +1,4 @@
-"""What makes a class a provider, and why one could not be imported."""
+"""Validation of provider classes, and errors for those that cannot be imported."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Any, Self
 from avatar_core.contracts.errors import ApiVersionError, ProviderLoadError
 from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
 
+MOST_TEXT = 500
+"""Characters of an import error that a message quotes."""
+
 if TYPE_CHECKING:
     ProviderClass = type[AvatarProvider[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderInfo:
-    """Where a provider comes from.
+    """The origin of a provider.
 
     Attributes:
-        name: What selects it.
-        distribution: What `pip` installs; empty where it was registered at run time.
-        version: Of the distribution.
+        name: The name that selects it.
+        distribution: The distribution that `pip` installs; empty for a class that was registered
+            at run time.
+        version: The version of the distribution.
         target: The class, as `module:name`.
     """
 
@@ -38,7 +42,7 @@ class ProviderInfo:
 
     @classmethod
     def of_entry_point(cls, point: EntryPoint) -> Self:
-        """Of something installed."""
+        """Describe an installed provider."""
         return cls(
             name=point.name,
             distribution=point.dist.name if point.dist else "",
@@ -48,17 +52,19 @@ class ProviderInfo:
 
     @classmethod
     def of_class(cls, name: str, found: object) -> Self:
-        """Of something registered at run time."""
+        """Describe a provider that was registered at run time."""
         named = f"{found.__module__}:{found.__qualname__}" if isinstance(found, type) else ""
         target = named or f"an instance of {type(found).__qualname__}"
         return cls(name=name, distribution="", version="", target=target)
 
 
-def checked(found: object, info: ProviderInfo) -> ProviderClass:
-    """Let through what is a whole provider for this version of the API.
+def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
+    """Return `found` if it is a complete provider class for this version of the API.
+
+    Most mistakes do not come so far: Python refuses the class as it creates it.
 
     Raises:
-        ProviderLoadError: It is none.
+        ProviderLoadError: It is not a provider class, or it is incomplete.
         ApiVersionError: It was written for another provider API.
     """
     from avatar_core.settings import ProviderSettings
@@ -101,7 +107,7 @@ def checked(found: object, info: ProviderInfo) -> ProviderClass:
 
 
 def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
-    """Tell apart: it is not there, something it needs is not there, it failed."""
+    """Explain why an import failed: a missing module, a missing requirement, or an exception."""
     missing = error.name or "" if isinstance(error, ImportError) else ""
     absent = missing if isinstance(error, ModuleNotFoundError) else ""
     own = info.target.partition(":")[0].strip()
@@ -115,16 +121,15 @@ def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
         what = f"{info.origin} needs the module {absent}, which is not installed."
         hint = f"Install it: pip install {_requirement(info.distribution, absent)}"
     else:
-        said = f": {str(error)[:200].rstrip('.')}." if str(error) else "."
-        what = f"importing {info.target} of {info.origin} raised {type(error).__name__}{said}"
-        hint = (
-            f"Upgrade it, or ask who wrote {info.distribution}; the cause is chained to this error."
-        )
+        text = f"{type(error).__name__}: {str(error)[:MOST_TEXT]}".removesuffix(": ")
+        stop = "" if text.endswith((".", "?", "!")) else "."
+        what = f"importing {info.target} of {info.origin} raised {text}{stop}"
+        hint = f"Upgrade {info.distribution}, or report this to its author."
     return ProviderLoadError(what, provider=info.name, hint=hint)
 
 
 def _requirement(distribution: str, module: str) -> str:
-    """What brings the module: never a guess from its name, which may be anyone's."""
+    """The requirement that provides the module; never a guess from the name of the module."""
     top = module.partition(".")[0].lower()
     for line in requires(distribution) or ():
         spec = line.partition(";")[0].strip()

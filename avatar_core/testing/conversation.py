@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
+from avatar_core.agents.avatar_events import AvatarEventName
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.settings import LiveKitSettings
@@ -41,7 +42,7 @@ IN_MEMORY = LiveKitSettings.model_validate(
     {"LIVEKIT_URL": "wss://memory.example", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
 )
 """For `create_avatar`, where there is no server to name."""
-EVENTS = ("state_changed", "avatar_joined", "avatar_error", "take_finished")
+EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Conversation:
 
     async def __aenter__(self) -> Self:
         for name in EVENTS:
-            self.avatar.on(name, self._note)  # type: ignore[arg-type]
+            self.avatar.on(name, self._note)
         await self.avatar.start(self.session, self.room.agent(self.identity))
         leaf = self.session.output.audio
         assert leaf is not None

@@ -107,8 +107,22 @@ ROWS = [
         "abstract", "half a provider", source().replace("async def release", "def let_go"),
         ["release"],
     ),
-    plugin("settings", "no settings class", source(body="settings_cls = dict"),
-           ["settings_cls"]),
+    plugin(
+        "settings", "no settings class",
+        source(body="settings_cls = dict").replace("[Settings]", ""), ["settings_cls"],
+    ),
+    plugin(
+        "settings-contradict", "settings_cls contradicts the type argument",
+        source(body="settings_cls = dict"), ["settings_cls = Settings"],
+    ),
+    plugin(
+        "attribute", "a class attribute is not set", source().replace("name =", "title ="),
+        ['name = "vendor"'],
+    ),
+    plugin(
+        "attribute-misspelt", "a class attribute is misspelt",
+        source(body="capabilites = 3"), ["capabilites", "capabilities = 3"],
+    ),
     plugin(
         "setup", "it fails to set itself up",
         source(body=f"def setup(self): raise KeyError({SECRET!r})"),

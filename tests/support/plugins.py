@@ -20,7 +20,6 @@ class Settings(ProviderSettings):
 class Provider(AvatarProvider[Settings]):
     name = {name!r}
     api_version = {api_version}
-    settings_cls = Settings
     async def provision(self, request): ...
     async def release(self, avatar, reason): ...
     {body}

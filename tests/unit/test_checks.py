@@ -30,8 +30,10 @@ async def test_a_check_that_breaks_is_a_fault_of_its_package(
     plug(site, monkeypatch, "async def probe(self): raise KeyError('sk-canary')")
     told = await answer("sick probe")
     assert told.verdict == "fault"
-    assert told.said == "the check itself broke (KeyError)"
-    assert told.hint == "That is a defect of plugin_sick: report it there."
+    assert told.said == "the check raised KeyError (plugin_sick.py, line 11)"
+    assert told.hint == "This is a bug of plugin_sick. Report it to its author."
+    assert "in probe" in told.trace
+    assert told.trace.endswith("KeyError (plugin_sick.py, line 11)")
 
 
 async def test_only_who_has_no_probe_has_nothing_to_ask(

@@ -52,6 +52,25 @@ def test_list_tells_what_cannot_be_used(site: FakeSite) -> None:
     assert avatar("list")[0] == 1  # the twins are told without an import
 
 
+def test_list_and_doctor_show_the_cause_of_an_error_on_request(
+    site: FakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.install(
+        "avatar-provider-half",
+        {"half": "plugin_half:Provider"},
+        {"plugin_half": provider_source("half").replace("async def release", "def let_go")},
+    )
+    monkeypatch.setenv("AVATAR_PROVIDER", "half")
+    for command in (["list", "--load"], ["doctor"]):
+        code, said = avatar(*command)
+        assert code == 1
+        assert "Provider lacks release" in said
+        assert 'plugin_half.py"' not in said
+        assert 'plugin_half.py", line 6' in avatar(*command, "-v")[1]
+        told = json.loads(avatar(*command, "--json")[1])
+        assert [row["trace"] for row in told if row["trace"]]
+
+
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path / "ledger"))

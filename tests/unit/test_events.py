@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from livekit import rtc
 
+from avatar_core.agents.avatar_events import NAMES, AvatarEvents
 from avatar_core.agents.create import create_avatar
-from avatar_core.agents.events import ContainedEvents
+from avatar_core.agents.events import SafeEventEmitter
 from avatar_core.contracts.events import AvatarState
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
@@ -96,7 +97,7 @@ class TestEvents:
     """The emitter is upstream's in all else."""
 
     def setup_method(self) -> None:
-        self.events = ContainedEvents[str]()
+        self.events = SafeEventEmitter[str]()
         self.heard: list[object] = []
 
     def test_the_next_listener_hears_it_too(self) -> None:
@@ -155,6 +156,43 @@ class TestEvents:
         for events in (self.events, rtc.EventEmitter[str]()):
             with pytest.raises(ValueError, match="async"):
                 events.on("x", later)
+
+
+class TestNames:
+    """Names of the events of an avatar session."""
+
+    def setup_method(self) -> None:
+        self.events: Any = AvatarEvents()
+
+    @pytest.mark.parametrize("register", ["on", "once", "off"])
+    @pytest.mark.parametrize(
+        ("wrong", "right"),
+        [("avatar_eror", "avatar_error"), ("state_change", "state_changed")],
+    )
+    def test_unknown_event_raises_and_names_the_nearest(
+        self, register: str, wrong: str, right: str
+    ) -> None:
+        with pytest.raises(ValueError, match=rf"'{wrong}'\. Did you mean '{right}'"):
+            getattr(self.events, register)(wrong, print)
+
+    def test_unknown_event_raises_before_a_decorator_meets_its_function(self) -> None:
+        for register in (self.events.on, self.events.once):
+            with pytest.raises(ValueError, match=r"'avatar_eror'\. Did you mean 'avatar_error'"):
+                register("avatar_eror")
+
+    def test_error_for_an_event_like_none_lists_all(self) -> None:
+        with pytest.raises(ValueError, match="Events: state_changed, avatar_joined, avatar_err"):
+            self.events.on("close", print)
+
+    def test_handler_gets_each_event_until_it_is_removed(self) -> None:
+        assert set(NAMES) == {*EVENTS, "metrics_collected"}
+        for name in NAMES:
+            heard: list[object] = []
+            assert self.events.on(name, heard.append) == heard.append
+            self.events.emit(name, name)
+            self.events.off(name, heard.append)
+            self.events.emit(name, name)
+            assert heard == [name]
 
 
 @pytest.fixture(autouse=True)

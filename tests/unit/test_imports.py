@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import avatar_core
+import avatar_core.testing
+
+CORE = Path(avatar_core.__file__).parent
+PACKAGES: tuple[Any, ...] = (avatar_core, avatar_core.testing)
+INTERNAL = {
+    ("Candidate", "AvatarSession"),  # only create_avatar calls the constructor
+    ("Executor", "AvatarWorker"),  # tests of core alone choose one
+}
+"""Classes in public signatures that no user has to name, with the place."""
 
 PROBE = """
 import json, sys, time
@@ -74,15 +89,101 @@ def test_the_engine_needs_neither_livekit_nor_httpx() -> None:
     assert not {"livekit", "httpx", "stevedore"} & set(seen["loaded"])
 
 
-def test_the_public_names_are_sorted() -> None:
-    assert list(avatar_core.__all__) == sorted(set(avatar_core.__all__))
-    assert set(avatar_core.__all__) <= set(dir(avatar_core))
+def test_testing_needs_neither_pytest_nor_looptime() -> None:
+    seen = best_of_five("import avatar_core.testing")
+    assert not (HEAVY | {"pytest", "looptime"}) & set(seen["loaded"])
+    names = ", ".join(avatar_core.testing.__all__)
+    block = "sys.modules.update(dict.fromkeys(['pytest', '_pytest', 'looptime', 'hypothesis']))"
+    assert "livekit" in probe(f"{block}; from avatar_core.testing import {names}")["loaded"]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package.__name__))
+def test_public_names_of_table_and_checkers_and_all_are_the_same(package: ModuleType) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text())
+    for_checkers = {
+        (alias.asname or alias.name): (node.module or "").removeprefix("avatar_core.")
+        for block in tree.body
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    homes = {name: home for home, names in package._HOMES.items() for name in names.split()}
+    assert for_checkers == homes
+    assert sorted(homes) == sorted(package.__all__)
+    assert sum(len(names.split()) for names in package._HOMES.values()) == len(homes)
+    assert isinstance(
+        next(
+            node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        ),
+        ast.List,
+    )
+
+
+def test_no_public_name_is_in_both_packages_and_none_of_the_root_comes_from_testing() -> None:
+    assert not set(avatar_core.__all__) & set(avatar_core.testing.__all__)
+    assert not [home for home in avatar_core._HOMES if home.startswith("testing")]
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [(package, name) for package in PACKAGES for name in package.__all__],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_public_name_can_be_imported(package: ModuleType, name: str) -> None:
+    found = getattr(package, name)
+    assert name in dir(package)
+    if inspect.isclass(found) or inspect.isfunction(found):
+        assert found.__name__ == name
+
+
+def test_a_missing_name_is_an_error_that_names_the_nearest() -> None:
     assert isinstance(avatar_core.__version__, str)
-    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
-        _ = avatar_core.nothing_of_the_kind
+    for package, wrong, right in [
+        (avatar_core, "creat_avatar", "create_avatar"),
+        (avatar_core.testing, "Conversaton", "Conversation"),
+    ]:
+        with pytest.raises(AttributeError, match=f"'{wrong}'. Did you mean '{right}'"):
+            getattr(package, wrong)
+    with pytest.raises(AttributeError, match=r"has no attribute '_nothing'$"):
+        _ = avatar_core._nothing  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", avatar_core.__all__)
-def test_a_public_name_can_be_imported(name: str) -> None:
-    found = getattr(avatar_core, name)
-    assert getattr(found, "__name__", name) == name
+def test_every_class_in_a_public_signature_is_public() -> None:
+    classes = {
+        node.name
+        for path in CORE.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+    private = classes - set(avatar_core.__all__)
+    used = {
+        (word, where)
+        for name in avatar_core.__all__
+        for where, annotation in annotations_of(getattr(avatar_core, name))
+        for word in re.findall(r"\w+", annotation)
+        if word in private
+    }
+    assert used == INTERNAL
+
+
+def annotations_of(found: Any) -> Iterator[tuple[str, str]]:
+    """The annotations of a function, or of the public fields and methods of a class."""
+    if inspect.isfunction(found):
+        yield from ((found.__name__, str(hint)) for hint in found.__annotations__.values())
+    if not inspect.isclass(found):
+        return
+    for base in found.__mro__:
+        if base.__module__.partition(".")[0] != "avatar_core":
+            continue
+        for name, hint in vars(base).get("__annotations__", {}).items():
+            if not name.startswith("_"):
+                yield f"{found.__name__}.{name}", str(hint)
+        for name, value in vars(base).items():
+            method = value.fget if isinstance(value, property) else value
+            method = getattr(method, "__func__", method)
+            if inspect.isfunction(method) and (name == "__init__" or not name.startswith("_")):
+                where = found.__name__ if name == "__init__" else f"{found.__name__}.{name}"
+                yield from ((where, str(hint)) for hint in method.__annotations__.values())

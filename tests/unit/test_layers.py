@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+import avatar_core
+import avatar_core.testing
+
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "avatar_core"
 MAY_IMPORT_AGENTS = ("agents", "testing")
@@ -44,29 +47,24 @@ def agents_imports(core: Path) -> list[str]:
 
 
 def private_imports(providers: Path) -> list[str]:
-    """Imports by a provider of more of core than its public names, or of another provider."""
+    """Imports by a provider of internal names of core, or of another provider."""
     return [
         f"{path.relative_to(providers)}:{line}: {name}"
         for path in sorted(providers.glob("*/src/**/*.py"))
         for name, line in imports_of(path)
-        if (
-            name.startswith("avatar_core.")
-            and name.removeprefix("avatar_core.") not in public()
-            and not (within(name, "avatar_core.testing") and simulates(path, providers))
-        )
+        if (within(name, "avatar_core") and name not in public(path, providers))
         or (name.startswith("avatar_provider_") and not within(name, own_package(path, providers)))
     ]
 
 
-def simulates(path: Path, providers: Path) -> bool:
-    """Whether a file of a provider may use test support: the mock, and simulators of vendors."""
-    return own_package(path, providers) == "avatar_provider_mock" or "simulator" in path.parts
-
-
-def public() -> set[str]:
-    import avatar_core
-
-    return {*avatar_core.__all__, "__version__"}
+def public(path: Path, providers: Path) -> set[str]:
+    """The names that a file may import; the simulators and the mock may import `testing` too."""
+    package, *rest = path.relative_to(providers).parts[2:]
+    modules = [avatar_core]
+    if package == "avatar_provider_mock" or "simulator" in rest:
+        modules.append(avatar_core.testing)
+    names = {f"{module.__name__}.{name}" for module in modules for name in module.__all__}
+    return names | {"avatar_core", "avatar_core.__version__"}
 
 
 def own_package(path: Path, providers: Path) -> str:
@@ -236,20 +234,35 @@ def test_livekit_agents_stays_in_its_packages(tmp_path: Path) -> None:
     assert agents_imports(tmp_path) == ["rtc/x.py:2"]
 
 
-def test_providers_use_public_names_alone(tmp_path: Path) -> None:
+def test_providers_import_public_names_only(tmp_path: Path) -> None:
     assert not private_imports(ROOT / "providers")
-    package = tmp_path / "a/src/avatar_provider_a"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(
+    for name in ("a/src/avatar_provider_a/simulator", "mock/src/avatar_provider_mock"):
+        package = tmp_path / name
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text(
+            "from avatar_core.testing import FakeVendor\n"
+            "from avatar_core.testing.fake_vendor.fake import reply\n"
+        )
+    (tmp_path / "a/src/avatar_provider_a/__init__.py").write_text(
         "from avatar_core import Take\n"
         "from avatar_provider_a.api import X\n"
         "from avatar_core.settings import ProviderSettings\n"
         "import avatar_core.contracts.wire\n"
         "from avatar_provider_b import Y\n"
+        "from avatar_core.testing import FakeVendor\n"
+        "from avatar_core import FakeVendor\n"
     )
-    found = [fault.partition(":")[2] for fault in private_imports(tmp_path)]
-    assert found == [
-        "3: avatar_core.settings.ProviderSettings",
-        "4: avatar_core.contracts.wire",
-        "5: avatar_provider_b.Y",
+    assert private_imports(tmp_path) == [
+        "a/src/avatar_provider_a/__init__.py:3: avatar_core.settings.ProviderSettings",
+        "a/src/avatar_provider_a/__init__.py:4: avatar_core.contracts.wire",
+        "a/src/avatar_provider_a/__init__.py:5: avatar_provider_b.Y",
+        "a/src/avatar_provider_a/__init__.py:6: avatar_core.testing.FakeVendor",
+        "a/src/avatar_provider_a/__init__.py:7: avatar_core.FakeVendor",
+        *(
+            f"{package}/__init__.py:2: avatar_core.testing.fake_vendor.fake.reply"
+            for package in (
+                "a/src/avatar_provider_a/simulator",
+                "mock/src/avatar_provider_mock",
+            )
+        ),
     ]

@@ -180,6 +180,27 @@ async def test_nothing_but_an_avatar_error_comes_out(room: MemoryRoom) -> None:
     assert isinstance(result.__cause__, KeyError)
 
 
+async def test_the_log_shows_where_provision_broke_and_no_value(
+    room: MemoryRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    tokens: list[str] = []
+
+    def typo(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
+        tokens.append(request.avatar_token())
+        try:
+            raise KeyError(tokens[0])
+        except KeyError:
+            return request.idntity  # type: ignore[attr-defined, no-any-return]
+
+    vendor = Scripted(room, typo)
+    result = await bought(Scene(room, vendor, provision_timeout_s=1.0), vendor)
+    assert isinstance(result.__cause__, AttributeError)
+    assert "has no attribute 'idntity' (test_provision.py, line " in str(result)
+    assert "return request.idntity" in caplog.text
+    assert "KeyError (test_provision.py, line " in caplog.text
+    assert tokens[0] not in caplog.text
+
+
 async def test_a_claim_beside_the_one_that_is_used_is_ended(room: MemoryRoom) -> None:
     def two(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
         for id in ("first", "second"):

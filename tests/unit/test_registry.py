@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from pydantic_settings import SettingsConfigDict
@@ -29,7 +29,7 @@ class PlainSettings(ProviderSettings):
 class Plain(AvatarProvider[Any]):
     name = "plain"
     api_version = (1, 0)
-    settings_cls: ClassVar[type[Any]] = PlainSettings
+    settings_cls: type[Any] = PlainSettings
 
     async def provision(self, request: Any) -> Any:
         raise NotImplementedError
@@ -225,3 +225,14 @@ def test_what_setup_raises_is_a_config_error(keyed: ProviderRegistry) -> None:
         keyed.create("keyed", KeyedSettings(token="absurd"))
     assert isinstance(caught.value.__cause__, KeyError)
     assert "s3cret" not in str(caught.value)
+    assert "KeyError (test_registry.py, line " in str(caught.value)
+
+
+def test_an_attribute_that_setup_lacks_is_named(keyed: ProviderRegistry) -> None:
+    class Typo(Keyed):
+        def setup(self) -> None:
+            self.settings.tokn.strip()
+
+    keyed.register("keyed", Typo, replace=True)
+    with pytest.raises(ConfigError, match=r"AttributeError: .* no attribute 'tokn' \(test_reg"):
+        keyed.create("keyed", KeyedSettings(token="t"))

@@ -80,9 +80,15 @@ def test_an_interrupt_is_not_swallowed(site: FakeSite) -> None:
         (provider_source("bad", api_version="'1.0'"), "states no provider API version"),
         (provider_source("bad", api_version="(True, 0)"), "states no provider API version"),
         (provider_source("bad", api_version="(1, 0, 0)"), "states no provider API version"),
-        (provider_source("bad", "settings_cls = dict"), "names no settings class"),
         (
-            provider_source("bad").replace("async def release", "def let_go"),
+            provider_source("bad", "settings_cls = dict").replace("[Settings]", ""),
+            "names no settings class",
+        ),
+        (
+            provider_source("bad")
+            .replace("[Settings])", "[Settings], ABC)")
+            .replace("from", "from abc import ABC\nfrom", 1)
+            .replace("async def release", "def let_go"),
             "not implement release",
         ),
     ],
@@ -91,6 +97,27 @@ def test_what_is_no_provider_is_refused(site: FakeSite, source: str, said: str) 
     fault = fault_of(site, source)
     assert said in str(fault)
     assert "bad_m:Provider of avatar-provider-bad" in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (provider_source("bad", "settings_cls = dict"), "settings_cls = Settings"),
+        (
+            provider_source("bad").replace("async def release", "def let_go"),
+            "async def release(self, avatar: ProvisionedAvatar, reason: str) -> None: ...",
+        ),
+        (provider_source("bad").replace("api_version =", "api ="), "api_version = (1, 0)"),
+        (provider_source("bad").replace("name =", "nam ="), "name = 'bad' (not nam)"),
+    ],
+)
+def test_a_class_that_python_refuses_is_reported_with_the_line_to_write(
+    site: FakeSite, source: str, line: str
+) -> None:
+    fault = fault_of(site, source)
+    assert f"Write in the class: {line}" in str(fault)
+    assert "bad_m:Provider of avatar-provider-bad" in str(fault)
+    assert isinstance(fault.__cause__, TypeError)
 
 
 @pytest.mark.parametrize(

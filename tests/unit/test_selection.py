@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ class OneSettings(ProviderSettings):
 class One(AvatarProvider[Any]):
     name = "one"
     api_version = (1, 0)
-    settings_cls: ClassVar[type[Any]] = OneSettings
+    settings_cls: type[Any] = OneSettings
 
     async def provision(self, request: Any) -> Any:
         raise NotImplementedError

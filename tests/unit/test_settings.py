@@ -88,6 +88,48 @@ def test_an_unknown_name_is_a_fault() -> None:
         Vendor.load(key="k", colour="red")
 
 
+def test_the_constructor_raises_the_error_of_load() -> None:
+    wrong: dict[str, Any] = {"key": SECRET, "siez": 2}
+    with pytest.raises(SettingsError) as caught:
+        Vendor(**wrong)
+    assert str(caught.value).startswith("[AV105] vendor: siez: there is no such setting. Did you ")
+    assert "mean size?" in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(SettingsError) as loaded:
+        Vendor.load(**wrong)
+    assert str(loaded.value) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("VENDOR_SZE", "VENDOR_SIZE"), ("vendor_modee", "VENDOR_MODE"), ("VENDOR_KEYS", "VENDOR_KEY")],
+)
+def test_a_misspelt_variable_of_a_vendor_is_refused_by_name(
+    wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(wrong, SECRET)
+    values = {} if right == "VENDOR_KEY" else {"key": "k"}
+    with pytest.raises(SettingsError) as caught:
+        Vendor.load(**values)
+    assert wrong in str(caught.value)
+    assert right in str(caught.value)
+    assert str(caught.value).count(wrong) == 1
+    assert SECRET not in str(caught.value)
+
+
+def test_a_variable_like_one_that_is_set_belongs_to_another_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VENDOR_KEY", "k")
+    monkeypatch.setenv("VENDOR_KEY2", "another")
+    monkeypatch.setenv("VENDOR_MODEL", "")
+    assert Vendor.load().key.get_secret_value() == "k"
+    monkeypatch.delenv("VENDOR_KEY")
+    assert Vendor.load(key="given").key.get_secret_value() == "given"
+    with pytest.raises(SettingsError, match="VENDOR_KEY2"):
+        Vendor.load()
+
+
 def test_the_repr_keeps_secrets() -> None:
     assert SECRET not in repr(Vendor.load(key=SECRET))
 
@@ -134,7 +176,7 @@ def test_a_ledger_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AVATAR_LEDGER", "~/x")
     assert AvatarSettings.load().ledger == tmp_path / "x"
-    with pytest.raises(SettingsError, match="AVATAR_LEDGER: there is no home"):
+    with pytest.raises(SettingsError, match="AVATAR_LEDGER: the home directory"):
         AvatarSettings.load(ledger="~nobody-of-that-name/x")
 
 

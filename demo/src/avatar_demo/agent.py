@@ -14,8 +14,8 @@ from typing import Any
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext
 from livekit.agents.voice.room_io import RoomOptions, TextInputOptions
 
+from avatar_core.agents.avatar_events import AvatarEventName
 from avatar_core.agents.create import create_avatar
-from avatar_core.agents.session import EventName
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.processes import ProcessRecord, die_with_parent
@@ -36,7 +36,7 @@ from avatar_demo.rpc_names import (
 )
 from avatar_demo.speaker import Talk, Teller
 
-EVENTS: tuple[EventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
+EVENTS: tuple[AvatarEventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
 
 
 def main() -> None:

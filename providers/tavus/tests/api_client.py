@@ -9,7 +9,7 @@ from typing import Any
 
 from avatar_provider_tavus.simulator.server import KEY, Simulator
 
-from avatar_core import Scenario, VendorSession
+from avatar_core.testing import Scenario, VendorSession
 from providers.tavus.tests.server_harness import TOKEN, nobody
 
 ROOM = {"livekit_ws_url": "wss://my-project.livekit.cloud", "livekit_room_token": TOKEN}

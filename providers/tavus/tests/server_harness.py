@@ -13,7 +13,8 @@ import jwt
 from avatar_provider_tavus import TavusProvider, TavusSettings
 from avatar_provider_tavus.simulator.api import QUIET, TavusApi
 
-from avatar_core import ProvisionedAvatar, ProvisionRequest, Scenario, Served, VendorAccount
+from avatar_core import ProvisionedAvatar, ProvisionRequest
+from avatar_core.testing import Scenario, Served, VendorAccount
 
 KEY = "tavus-key"
 TOKEN = jwt.encode(

@@ -15,12 +15,12 @@ import pytest_asyncio
 from aiohttp import web
 from avatar_provider_tavus.simulator.api import TavusApi
 
-from avatar_core import VendorAccount, served
 from avatar_core.cli import checks as looked_at
 from avatar_core.cli.checks import Answer
 from avatar_core.cli.doctor import run
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
+from avatar_core.testing import VendorAccount, served
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import free_ports
 from providers.tavus.tests.server_harness import nobody

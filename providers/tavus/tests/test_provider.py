@@ -18,12 +18,10 @@ from avatar_core import (
     ProvisionedAvatar,
     ProvisionError,
     RejectedError,
-    Served,
     UnavailableError,
     UnsupportedCommandError,
-    VendorFault,
-    reply,
 )
+from avatar_core.testing import Served, VendorFault, reply
 from providers.tavus.tests.server_harness import shop
 
 

@@ -103,7 +103,7 @@ def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ({"max_call_duration": 7200}, "TAVUS_MAX_CALL_DURATION: must be less than or equal"),
         ({"participant_absent_timeout": 0}, "TAVUS_PARTICIPANT_ABSENT_TIMEOUT"),
         ({"pal_id": "p1", "persona_id": "p1"}, "TAVUS_PERSONA_ID are both set; unset one"),
-        ({"api_key": "clé"}, "TAVUS_API_KEY: has white space, a line break or a letter outside"),
+        ({"api_key": "clé"}, "TAVUS_API_KEY: has white space, a line break or a non-ASCII"),
         ({"document_retrieval_strategy": "magic"}, "TAVUS_DOCUMENT_RETRIEVAL_STRATEGY"),
         ({"document_retrieval_strategy": "magicspeed!"}, "TAVUS_DOCUMENT_RETRIEVAL_STRATEGY"),
         ({"pal_id": " p1 "}, "TAVUS_PAL_ID"),

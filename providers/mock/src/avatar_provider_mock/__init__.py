@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from avatar_core import ProviderSettings, ProvisionRequest, RendererProvider, Scenario
-from avatar_core.testing.faults.start import start_faulty_worker
+from avatar_core import ProviderSettings, ProvisionRequest, RendererProvider
+from avatar_core.testing import Scenario, start_faulty_worker
 
 __all__ = ["MockProvider", "MockSettings"]
 

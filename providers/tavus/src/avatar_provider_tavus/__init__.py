@@ -41,7 +41,6 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
 
     name = "tavus"
     api_version = (1, 0)
-    settings_cls = TavusSettings
     capabilities = avatar_core.Capabilities(
         audio=avatar_core.AudioFormat(24_000),
         safe_retry=avatar_core.SafeRetry.LOOKUP,

@@ -13,8 +13,9 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from avatar_core import FAULTS, AvatarError, Renderer, RestClient
+from avatar_core import AvatarError, Renderer, RestClient
 from avatar_provider_tavus.settings import STOCK_FACE, TavusSettings
+from avatar_provider_tavus.simulator import FAULTS
 
 app = typer.Typer(no_args_is_help=True, help="Tavus: what its account needs.")
 simulator = typer.Typer(no_args_is_help=False)

@@ -24,7 +24,6 @@ class AnamProvider(avatar_core.RestAvatarProvider[AnamSettings]):
 
     name = "anam"
     api_version = (1, 0)
-    settings_cls = AnamSettings
     capabilities = avatar_core.Capabilities(
         audio=avatar_core.AudioFormat(24_000), reports_started=True
     )

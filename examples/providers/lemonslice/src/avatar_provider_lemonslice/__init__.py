@@ -23,7 +23,6 @@ class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
 
     name = "lemonslice"
     api_version = (1, 0)
-    settings_cls = LemonSliceSettings
     capabilities = avatar_core.Capabilities(
         audio=avatar_core.AudioFormat(24_000), reports_started=True, expected_join_s=75.0
     )

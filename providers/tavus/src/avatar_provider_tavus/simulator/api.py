@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from avatar_core import (
+from avatar_core.testing import (
     CapacityReachedError,
     FakeVendor,
     OutOfCreditError,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from avatar_core import reply
+from avatar_core.testing import reply
 
 TEXTS = (
     *("pal_id", "persona_id", "face_id", "replica_id", "callback_url", "conversation_name"),

@@ -15,10 +15,9 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from avatar_core import (
+from avatar_core import AvatarError, RestClient
+from avatar_core.testing import (
     FAULTS,
-    AvatarError,
-    RestClient,
     Scenario,
     Served,
     VendorAccount,

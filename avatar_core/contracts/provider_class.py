@@ -1,0 +1,147 @@
+"""Checks of a provider class, made as Python creates it."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from abc import ABC
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+ALIKE = 0.88
+"""A name that is more alike than this to one that avatar-core reads is a misspelling of it."""
+ALIKE_IF_ABSENT = 0.7
+"""The same where the name that avatar-core reads is required, and absent."""
+
+
+def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str, str]) -> None:
+    """Refuse a provider class that lacks something or misspells it; set its `settings_cls`.
+
+    A base for other providers may be incomplete: a class that is still generic, that lists
+    `ABC` among its bases, or that has neither a name nor all methods.
+
+    Args:
+        cls: The new class.
+        root: The generic class whose type argument is the settings class.
+        required: The class attributes that it must have, and the line that sets each.
+
+    Raises:
+        TypeError: The message holds the line to write.
+    """
+    _set_settings_class(cls, root)
+    _refuse_misspellings(cls, required)
+    methods = _abstract_methods(cls)
+    is_base = bool(cls.__parameters__) or ABC in cls.__bases__
+    if is_base or (methods and not hasattr(cls, "name")):
+        return
+    if methods:
+        heads = "; ".join(_head_of(cls, name) for name in methods)
+        raise TypeError(f"{cls.__name__} lacks {_join(methods)}. Write in the class: {heads}")
+    if not hasattr(cls, "settings_cls"):
+        base = next(base.__name__ for base in cls.__bases__ if issubclass(base, root))
+        stem = cls.__name__.removesuffix("Provider")
+        raise TypeError(
+            f"{cls.__name__} lacks the class of its settings. "
+            f"Write: class {cls.__name__}({base}[{stem}Settings])"
+        )
+    if absent := [name for name in required if not hasattr(cls, name)]:
+        lines = "; ".join(_line_of(cls, name, required[name]) for name in absent)
+        raise TypeError(f"{cls.__name__} lacks {_join(absent)}. Write in the class: {lines}")
+
+
+def type_argument(cls: type[Any], root: type[Any]) -> Any:
+    """Find the argument of `cls` for the one type parameter of `root`.
+
+    Returns:
+        A class, or a type variable where `cls` is generic itself; None where it states nothing.
+    """
+    for base in vars(cls).get("__orig_bases__", cls.__bases__):
+        origin, arguments = get_origin(base) or base, get_args(base)
+        if origin is root:
+            return arguments[0] if arguments else None
+        if isinstance(origin, type) and issubclass(origin, root):
+            argument = type_argument(origin, root)
+            if not isinstance(argument, TypeVar):
+                return argument
+            parameters: tuple[Any, ...] = getattr(origin, "__parameters__", ())
+            return dict(zip(parameters, arguments, strict=False)).get(argument)
+    return None
+
+
+def _set_settings_class(cls: type[Any], root: type[Any]) -> None:
+    """Take the settings class from the type argument, or compare it with that."""
+    stated = type_argument(cls, root)
+    if not isinstance(stated, type) or stated is Any:
+        return
+    if not hasattr(cls, "settings_cls"):
+        cls.settings_cls = stated
+    declared = cls.settings_cls
+    if not (isinstance(declared, type) and issubclass(declared, stated)):
+        named = getattr(declared, "__name__", repr(declared))
+        raise TypeError(
+            f"{cls.__name__} is a provider of {stated.__name__}, but its settings_cls is {named}. "
+            f"Write in the class: settings_cls = {stated.__name__}"
+        )
+
+
+def _refuse_misspellings(cls: type[Any], required: Mapping[str, str]) -> None:
+    """Find names of the class that its bases do not have, but nearly have."""
+    own = vars(cls)
+    inherited = {name for base in cls.__mro__[1:] for name in vars(base)} | set(required)
+    inherited = {name for name in inherited if not name.startswith("_")}
+    for name, value in own.items():
+        if name.startswith("_") or name in inherited or isinstance(value, property):
+            continue
+        is_method = _is_method(value)
+        candidates = [
+            other
+            for other in inherited - own.keys()
+            if _is_method(getattr(cls, other, None)) == is_method and other + "s" != name
+        ]
+        if near := difflib.get_close_matches(name, candidates, n=1, cutoff=ALIKE):
+            line = _head_of(cls, near[0]) if is_method else f"{near[0]} = {value!r:.80}"
+            raise TypeError(
+                f"{cls.__name__} defines {name}; avatar-core reads {near[0]}. "
+                f"Write in the class: {line}"
+            )
+
+
+def _is_method(value: object) -> bool:
+    return callable(value) or isinstance(value, classmethod | staticmethod)
+
+
+def _abstract_methods(cls: type[Any]) -> list[str]:
+    """The abstract methods that are left; `ABCMeta` knows them only after the class exists."""
+    names = {
+        *(name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())),
+        *(name for name, value in vars(cls).items() if _is_abstract(value)),
+    }
+    return sorted(name for name in names if _is_abstract(getattr(cls, name, None)))
+
+
+def _is_abstract(value: object) -> bool:
+    return bool(getattr(value, "__isabstractmethod__", False))
+
+
+def _head_of(cls: type[Any], method: str) -> str:
+    """The line that begins the definition of an inherited method."""
+    function = getattr(cls, method)
+    keyword = "async def" if inspect.iscoroutinefunction(function) else "def"
+    return f"{keyword} {method}{inspect.signature(function)}: ...".replace("'", "")
+
+
+def _line_of(cls: type[Any], name: str, example: str) -> str:
+    """The line that sets a required attribute, with the value of a misspelt one if there is one."""
+    values = {
+        own: value
+        for own, value in vars(cls).items()
+        if not own.startswith("_") and not _is_method(value)
+    }
+    if near := difflib.get_close_matches(name, values, n=1, cutoff=ALIKE_IF_ABSENT):
+        return f"{name} = {values[near[0]]!r:.80} (not {near[0]})"
+    vendor = cls.__name__.removesuffix("Provider").lower() or "vendor"
+    return example.replace("<vendor>", vendor)
+
+
+def _join(names: list[str]) -> str:
+    return " and ".join(names)

@@ -1,0 +1,38 @@
+"""Packages that import a public name at its first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def find_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a package.
+
+    Args:
+        package: The name of the package.
+        homes: The public names of each module, separated by spaces, by the module's name below
+            `avatar_core`.
+    """
+    home_of = {name: home for home, names in homes.items() for name in names.split()}
+
+    def find_name(name: str) -> Any:
+        home = home_of.get(name)
+        if home is None:
+            raise AttributeError(_explain_miss(package, name, home_of))
+        found = getattr(import_module(f"avatar_core.{home}"), name)
+        setattr(import_module(package), name, found)
+        return found
+
+    return find_name
+
+
+def _explain_miss(package: str, name: str, names: Mapping[str, str]) -> str:
+    message = f"module {package!r} has no attribute {name!r}"
+    if name.startswith("_"):
+        return message  # Python and its tools look for such names often
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, names, n=1)
+    return f"{message}. Did you mean {close[0]!r}?" if close else message

@@ -1,0 +1,126 @@
+"""Settings, read from arguments first and the environment second."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_args
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from avatar_core.settings.base import Settings
+
+
+def validate_key(key: SecretStr) -> SecretStr:
+    """A vendor's key, if it can go into a header.
+
+    Raises:
+        ValueError: It cannot; the message holds nothing of it.
+    """
+    text = key.get_secret_value()
+    if not text:
+        raise ValueError("must not be empty")
+    if any(not "!" <= character <= "~" for character in text):
+        raise ValueError("has white space, a line break or a non-ASCII character in it")
+    return key
+
+
+class ProviderSettings(Settings):
+    """Base of a provider's settings: set `model_config["env_prefix"]` to its variables' start.
+
+    Attributes:
+        provider: Whose they are.
+        renamed: Old names of settings, and their new ones: both are fields, one may be set.
+    """
+
+    provider: ClassVar[str] = ""
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        field = cls.model_fields.get("api_key")
+        if field is None or not cls.__pydantic_complete__:
+            return
+        kinds = get_args(field.annotation) or (field.annotation,)
+        if any(kind not in (SecretStr, type(None)) for kind in kinds):
+            raise TypeError(
+                f"{cls.__name__}.api_key would show in logs. "
+                "Write in the class: api_key: pydantic.SecretStr"
+            )
+
+    @classmethod
+    def _owner(cls) -> str | None:
+        return cls.provider or None
+
+    @field_validator("api_key", check_fields=False)
+    @classmethod
+    def _is_sendable(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else validate_key(key)
+
+    @model_validator(mode="after")
+    def _is_named_once(self) -> Self:
+        for old, new in self.renamed.items():
+            if getattr(self, old) is not None:
+                names = self.variable_of(new), self.variable_of(old)
+                if getattr(self, new) is not None:
+                    raise ValueError(f"{' and its old name '.join(names)} are both set; unset one")
+                warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
+        return self
+
+
+class AvatarSettings(Settings):
+    """The engine's own settings, `AVATAR_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="AVATAR_")
+
+    provider: str | None = None
+    """The chain of providers, `name[:variant]` separated by commas."""
+    required: bool = False
+    """Raise from `start` when no avatar can be had, instead of going on by voice."""
+    provision_timeout_s: float = Field(default=20.0, gt=0, le=600)
+    join_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    ledger: Path | None = None
+    """The folder that tells of what was bought; by default in the user's state."""
+
+    @field_validator("ledger")
+    @classmethod
+    def _is_of_somebody(cls, ledger: Path | None) -> Path | None:
+        try:
+            return ledger and ledger.expanduser()
+        except RuntimeError:
+            raise ValueError("the home directory of that user is unknown") from None
+
+
+class LiveKitSettings(Settings):
+    """Where the room is, and the key that mints tokens for it."""
+
+    url: str = Field(validation_alias="LIVEKIT_URL")
+    api_key: SecretStr = Field(validation_alias="LIVEKIT_API_KEY")
+    api_secret: SecretStr = Field(validation_alias="LIVEKIT_API_SECRET")
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_server(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url.strip())
+        except ValueError:  # its message quotes what may be a password
+            parts = urlsplit("")
+        if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
+            raise ValueError("must be like wss://my-project.livekit.cloud or ws://127.0.0.1:7880")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must not carry a user, a password or a query")
+        return url.strip()
+
+    @field_validator("api_key", "api_secret")
+    @classmethod
+    def _is_one_word(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not text:
+            raise ValueError("must not be empty")
+        if text != text.strip() or not text.isprintable():
+            raise ValueError("has white space, a line break or an unprintable character in it")
+        return value
