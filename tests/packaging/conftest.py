@@ -8,9 +8,11 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from configparser import ConfigParser
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECTS = {
     "avatar-core": ROOT,
+    "avatar-demo": ROOT / "demo",
+    "avatar-provider-anam": ROOT / "examples/providers/anam",
+    "avatar-provider-lemonslice": ROOT / "examples/providers/lemonslice",
     "avatar-provider-local": ROOT / "providers/local",
     "avatar-provider-mock": ROOT / "providers/mock",
     "avatar-provider-orb": ROOT / "examples/own_provider",
+    "avatar-provider-tavus": ROOT / "providers/tavus",
 }
+"""Every distribution of this repository, and its folder."""
 OUTSIDE = "avatar-provider-orb"
 """Built from a copy elsewhere: it must need nothing of this tree."""
 LITTER = shutil.ignore_patterns("__pycache__", "*.egg-info", "dist", "build")
@@ -40,17 +47,37 @@ class Wheel:
         with zipfile.ZipFile(self.path) as archive:
             return set(archive.namelist())
 
-    @property
+    @cached_property
     def metadata(self) -> Message:
         """The fields of METADATA."""
-        return Parser().parsestr(self._of_info("METADATA"))
+        return Parser().parsestr(self.info("METADATA"))
 
     @property
-    def entry_points(self) -> str:
-        """The text of entry_points.txt."""
-        return self._of_info("entry_points.txt")
+    def requires(self) -> list[str]:
+        """The fields Requires-Dist."""
+        return self.metadata.get_all("Requires-Dist", [])
 
-    def _of_info(self, file: str) -> str:
+    @cached_property
+    def modules(self) -> dict[str, str]:
+        """The code of each module by its full name; `a/b/__init__.py` is `a.b`."""
+        with zipfile.ZipFile(self.path) as archive:
+            return {
+                path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (
+                    archive.read(path).decode()
+                )
+                for path in archive.namelist()
+                if path.endswith(".py")
+            }
+
+    @property
+    def entry_points(self) -> dict[str, dict[str, str]]:
+        """The entry points by group and name."""
+        parser = ConfigParser(delimiters="=")
+        parser.read_string(self.info("entry_points.txt"))
+        return {group: dict(parser[group]) for group in parser.sections()}
+
+    def info(self, file: str) -> str:
+        """The text of a file of its dist-info folder."""
         with zipfile.ZipFile(self.path) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith(f".dist-info/{file}"))
             return archive.read(name).decode()
@@ -82,6 +109,10 @@ class CleanEnvironment:
         return ran(self.command(program), cwd=self.home, env=self.variables(**settings))
 
 
+Build = Callable[[str], Wheel]
+"""Builds the wheel of a project by its name."""
+
+
 def ran(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """Run a command; fail with all it said where it fails."""
     done = subprocess.run(
@@ -102,7 +133,7 @@ def uv(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wheel]:
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Builds the wheel of a project by way of its sdist, once."""
     built: dict[str, Wheel] = {}
 
@@ -120,9 +151,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wheel]:
 
 
 @pytest.fixture(scope="session")
-def clean(
-    build: Callable[[str], Wheel], tmp_path_factory: pytest.TempPathFactory
-) -> CleanEnvironment:
+def clean(build: Build, tmp_path_factory: pytest.TempPathFactory) -> CleanEnvironment:
     """The wheels of avatar-core and of the provider from outside, and what they require."""
     home = tmp_path_factory.mktemp("clean") / "venv"
     environment = CleanEnvironment(home)
