@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.packaging.conftest import PROJECTS, Build
 from tests.packaging.imports import (
     ENTRY_POINTS,
     TESTING,
@@ -15,25 +14,26 @@ from tests.packaging.imports import (
     undeclared,
     unused,
 )
+from tests.packaging.wheels import PROJECTS, Build
 
 CORE = "avatar-core"
 REQUIRES = ["httpx>=0.28", "livekit", "pytest>=8; extra == 'testing'"]
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_declares_what_it_imports(name: str, build: Build) -> None:
+def test_wheel_declares_its_imports(name: str, build: Build) -> None:
     wheel = build(name)
     assert undeclared(wheel.modules, wheel.requires) == []
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_imports_what_it_declares(name: str, build: Build) -> None:
+def test_wheel_imports_its_requirements(name: str, build: Build) -> None:
     wheel = build(name)
     assert unused(wheel.modules, wheel.requires) == ENTRY_POINTS.get(name, set())
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_requirement_that_is_removed_is_missed(name: str, build: Build) -> None:
+def test_removed_requirement_is_reported(name: str, build: Build) -> None:
     wheel = build(name)
     for line in wheel.requires:
         (removed,) = declared([line], ["testing"])
@@ -46,7 +46,7 @@ def test_a_requirement_that_is_removed_is_missed(name: str, build: Build) -> Non
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_can_be_imported_without_the_extra(name: str, build: Build) -> None:
+def test_wheel_imports_without_the_testing_extra(name: str, build: Build) -> None:
     own, core = build(name).modules, build(CORE)
     start = [module for module in own if not module.startswith(TESTING)]
     assert need_the_extra(start, {**core.modules, **own}, core.requires) == []
@@ -83,16 +83,16 @@ def test_a_wheel_can_be_imported_without_the_extra(name: str, build: Build) -> N
         ),
     ],
 )
-def test_planted_imports_are_judged(module: str, source: str, fault: str) -> None:
+def test_planted_import_is_reported(module: str, source: str, fault: str) -> None:
     assert undeclared({module: source}, REQUIRES) == ([fault] if fault else [])
 
 
-def test_an_import_that_is_not_installed_cannot_be_judged() -> None:
+def test_import_of_an_unknown_module_raises() -> None:
     with pytest.raises(LookupError, match="no_such_module"):
         distributions_of("no_such_module.sub")
 
 
-def test_the_extra_is_needed_by_what_is_loaded_with_a_module() -> None:
+def test_indirect_import_of_the_extra_is_reported() -> None:
     modules = {
         "app": f"import {TESTING}.room",
         f"{TESTING}.room": f"from {TESTING} import clock\ndef late():\n    import pytest",
@@ -104,6 +104,6 @@ def test_the_extra_is_needed_by_what_is_loaded_with_a_module() -> None:
     assert need_the_extra(["app"], modules, REQUIRES) == []
 
 
-def test_names_are_imports_too() -> None:
+def test_imported_names_count_as_modules() -> None:
     source = "import a.b as c\nfrom d.e import f, g\nfrom .h import i"
     assert imports_of(source) == {"a.b", "d.e.f", "d.e.g"}

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.conftest import PROJECTS, ROOT, Build, Wheel, uv
+from avatar_core.cli.plugins import GROUP as COMMANDS
+from avatar_core.registry.discovery import GROUP as PROVIDERS
+from avatar_core.testing.simulators import GROUP as SIMULATORS
+from tests.packaging.environment import uv
+from tests.packaging.wheels import PROJECTS, ROOT, Build, Wheel
 
 CORE = "avatar-core"
 PAGE = ROOT / "demo/src/avatar_demo/page"
@@ -20,26 +24,26 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 URLS = {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
 ENTRY_POINTS = {
     "avatar-core": {"console_scripts": {"avatar": "avatar_core.cli:app"}},
-    "avatar-demo": {"avatar_core.commands": {"demo": "avatar_demo.cli:app"}},
+    "avatar-demo": {COMMANDS: {"demo": "avatar_demo.cli:app"}},
     "avatar-provider-tavus": {
-        "avatar_core.commands": {
+        COMMANDS: {
             "tavus": "avatar_provider_tavus.cli:app",
             "tavus-sim": "avatar_provider_tavus.cli:simulator",
         },
-        "avatar_core.simulators": {"tavus": "avatar_provider_tavus.simulator.server:simulator"},
+        SIMULATORS: {"tavus": "avatar_provider_tavus.simulator.server:simulator"},
     },
 }
-"""Those of a provider besides itself, and all of the others."""
+"""All entry points, without the ones by which providers are found."""
 
 
 def project_of(name: str) -> dict[str, Any]:
-    """The table [project] of a pyproject.toml."""
+    """Return the table [project] of a pyproject.toml."""
     project: dict[str, Any] = tomllib.loads((PROJECTS[name] / "pyproject.toml").read_text())
     return dict(project["project"])
 
 
 def top_level_names(source: str) -> set[str]:
-    """What a module defines by `def`, `class` and assignment."""
+    """Return the names that a module defines by `def`, `class` and assignment."""
     names: set[str] = set()
     for node in ast.parse(source).body:
         match node:
@@ -51,7 +55,7 @@ def top_level_names(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_holds_its_package_and_nothing_else(name: str, build: Build) -> None:
+def test_wheel_holds_only_its_package(name: str, build: Build) -> None:
     names, package = build(name).names, name.replace("-", "_")
     folders = {file.partition("/")[0] for file in names}
     assert folders == {package, f"{package}-0.1.0.dist-info"}
@@ -59,17 +63,17 @@ def test_a_wheel_holds_its_package_and_nothing_else(name: str, build: Build) -> 
     assert not [file for file in names if any(part in file for part in LITTER)]
 
 
-def test_the_library_holds_no_demo_bench_or_page(build: Build) -> None:
+def test_library_wheel_holds_no_demo_bench_or_page(build: Build) -> None:
     names = build(CORE).names
     assert not [file for file in names if any(part in file for part in NOT_IN_CORE)]
 
 
-def test_every_module_of_the_library_is_in_its_wheel(build: Build) -> None:
+def test_library_wheel_holds_every_module(build: Build) -> None:
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "avatar_core").rglob("*.py")}
     assert sources == {name for name in build(CORE).names if name.endswith(".py")}
 
 
-def test_the_demo_holds_the_page_where_it_was_built(build: Build) -> None:
+def test_demo_wheel_holds_the_built_page(build: Build) -> None:
     page = {path for path in PAGE.rglob("*") if path.is_file()}
     if not page:
         pytest.skip("The page is not built here; .venv/page.log says why.")
@@ -90,7 +94,7 @@ def test_metadata_repeats_the_project_table(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_states_its_licence_as_spdx_and_holds_the_text(name: str, build: Build) -> None:
+def test_wheel_names_its_licence_by_spdx_and_holds_the_text(name: str, build: Build) -> None:
     wheel = build(name)
     assert wheel.metadata["License-Expression"] == "Apache-2.0"
     assert wheel.metadata.get_all("License-File") == ["LICENSE"]
@@ -111,7 +115,7 @@ def test_classifiers_name_the_supported_pythons_and_a_topic(name: str, build: Bu
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_links_to_its_project(name: str, build: Build) -> None:
+def test_wheel_links_to_its_project(name: str, build: Build) -> None:
     lines = build(name).metadata.get_all("Project-URL", [])
     links = dict(line.split(", ", 1) for line in lines)
     core = project_of(CORE)["urls"]
@@ -121,7 +125,7 @@ def test_a_wheel_links_to_its_project(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_the_description_is_the_readme(name: str, build: Build) -> None:
+def test_description_is_the_readme(name: str, build: Build) -> None:
     metadata = build(name).metadata
     assert metadata["Description-Content-Type"] == "text/markdown"
     readme = (PROJECTS[name] / "README.md").read_text()
@@ -130,19 +134,19 @@ def test_the_description_is_the_readme(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_offers_its_entry_points(name: str, build: Build) -> None:
+def test_wheel_offers_its_entry_points(name: str, build: Build) -> None:
     expected = dict(ENTRY_POINTS.get(name, {}))
     offered = build(name).entry_points
     if name.startswith("avatar-provider-"):
         short, package = name.removeprefix("avatar-provider-"), name.replace("-", "_")
-        provider = offered["avatar_core.providers"][short]
+        provider = offered[PROVIDERS][short]
         assert provider.lower() == f"{package}:{short}provider"
-        expected["avatar_core.providers"] = {short: provider}
+        expected[PROVIDERS] = {short: provider}
     assert offered == expected
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_each_entry_point_names_an_object_of_the_wheel(name: str, build: Build) -> None:
+def test_entry_points_name_objects_of_the_wheel(name: str, build: Build) -> None:
     wheel = build(name)
     for targets in wheel.entry_points.values():
         for target in targets.values():
@@ -150,7 +154,7 @@ def test_each_entry_point_names_an_object_of_the_wheel(name: str, build: Build) 
             assert attribute in top_level_names(wheel.modules[module])
 
 
-def test_the_wheel_of_the_tree_is_that_of_its_sdist(
+def test_wheel_of_the_tree_equals_the_wheel_of_the_sdist(
     build: Build, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     by_way_of_sdist = build(CORE)

@@ -145,9 +145,9 @@ def test_version_prints_the_installed_version() -> None:
     assert avatar("--version") == (0, f"avatar-core {version('avatar-core')}\n")
 
 
-def complete(words: str) -> list[str]:
-    """What bash offers after these words."""
-    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+def complete(line: str) -> list[str]:
+    """Return what bash offers after a command line."""
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     env = {"_AVATAR_COMPLETE": "complete_bash", **asked}
     return CliRunner().invoke(app, env=env, prog_name="avatar").output.split()
 
