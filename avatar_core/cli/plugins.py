@@ -11,6 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 from avatar_core.registry.validation import ProviderInfo, import_fault
 
 GROUP = "avatar_core.commands"
+COMPLETION_OPTIONS = ("install_completion", "show_completion")
+"""A `typer.Typer` has them by default; only the `avatar` command itself needs them."""
 
 
 class WithPlugins(TyperGroup):
@@ -43,4 +45,5 @@ def _command(point: EntryPoint) -> Any:
 
         return TyperCommand(point.name, callback=tell, help=f"Cannot be used: {fault.message}")
     command.name = point.name
+    command.params = [it for it in command.params if it.name not in COMPLETION_OPTIONS]
     return command

@@ -26,6 +26,14 @@ from tests.support.processes import Death
 pytestmark = pytest.mark.livekit
 
 GONE_WITHIN_S = 5.0
+TWO_BUILDS_S = 30.0
+MEET = (
+    ': > "$GOBIN/../../met.$$"',
+    'set -- "$GOBIN"/../../met.*',
+    'while [ $# -lt 2 ]; do /bin/sleep 0.01; set -- "$GOBIN"/../../met.*; done',
+    '[ -d "$GOBIN" ] || exit 4',
+)
+"""For a build: it goes on once another one runs, if its own folder still exists."""
 
 USER = """
 import asyncio, json, os, signal, sys
@@ -237,6 +245,19 @@ async def test_two_at_once_build_once(fake_go: FakeGo) -> None:
     assert first == second == cached_binary()
     assert sorted(path.name for path in first.parent.iterdir()) == ["lock", "server"]
     assert [step.split()[0] for step in steps] == ["Building", "Another", "Built"]
+
+
+async def test_builds_at_once_spare_each_other_where_files_cannot_be_locked(
+    fake_go: FakeGo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    fake_go.does(*MEET, '/bin/cp "$0" "$GOBIN/server"')
+    steps: list[str] = []
+    async with asyncio.timeout(TWO_BUILDS_S):
+        first, second = await asyncio.gather(find_server(steps.append), find_server(steps.append))
+    assert first == second == cached_binary()
+    assert [path.name for path in first.parent.iterdir()] == ["server"]
+    assert [step.split()[0] for step in steps] == ["Building", "Building", "Built", "Built"]
 
 
 async def test_a_failed_build_shows_its_last_lines(fake_go: FakeGo) -> None:

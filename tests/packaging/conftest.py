@@ -1,109 +1,25 @@
-"""Wheels built from copies of this tree, and an environment that holds nothing but them."""
+"""Wheels of this repository, and an environment that holds only wheels."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from email.message import Message
-from email.parser import Parser
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PROJECTS = {
-    "avatar-core": ROOT,
-    "avatar-provider-local": ROOT / "providers/local",
-    "avatar-provider-mock": ROOT / "providers/mock",
-    "avatar-provider-orb": ROOT / "examples/own_provider",
-}
+from tests.packaging.commands import ALONE, WITH_MOCK, Runs, run_commands
+from tests.packaging.environment import CleanEnvironment, uv
+from tests.packaging.wheels import PROJECTS, Build, Wheel
+
 OUTSIDE = "avatar-provider-orb"
-"""Built from a copy elsewhere: it must need nothing of this tree."""
+"""Built from a copy elsewhere, so that it cannot need files of this repository."""
 LITTER = shutil.ignore_patterns("__pycache__", "*.egg-info", "dist", "build")
-INSTALL_S = 300.0
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A built wheel and what it holds."""
-
-    path: Path
-
-    @property
-    def names(self) -> set[str]:
-        """Every file in it."""
-        with zipfile.ZipFile(self.path) as archive:
-            return set(archive.namelist())
-
-    @property
-    def metadata(self) -> Message:
-        """The fields of METADATA."""
-        return Parser().parsestr(self._of_info("METADATA"))
-
-    @property
-    def entry_points(self) -> str:
-        """The text of entry_points.txt."""
-        return self._of_info("entry_points.txt")
-
-    def _of_info(self, file: str) -> str:
-        with zipfile.ZipFile(self.path) as archive:
-            (name,) = (name for name in archive.namelist() if name.endswith(f".dist-info/{file}"))
-            return archive.read(name).decode()
-
-
-@dataclass(frozen=True)
-class CleanEnvironment:
-    """A virtual environment of its own, away from this tree."""
-
-    home: Path
-
-    @property
-    def python(self) -> Path:
-        """Its interpreter."""
-        return self.home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-    def command(self, program: Path | str, *arguments: str) -> list[str]:
-        """Runs a program in it: no PYTHONPATH, no user site, no folder of ours on the path."""
-        name = ["-c", program] if isinstance(program, str) else [str(program)]
-        return [str(self.python), "-I", *name, *arguments]
-
-    def variables(self, **settings: str) -> dict[str, str]:
-        """The environment variables of such a program: those of the machine, none of ours."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return {**kept, **settings}
-
-    def run(self, program: Path | str, **settings: str) -> str:
-        """Run a program to its end; return what it wrote."""
-        return ran(self.command(program), cwd=self.home, env=self.variables(**settings))
-
-
-def ran(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """Run a command; fail with all it said where it fails."""
-    done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=INSTALL_S, check=False
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def uv(*arguments: str) -> str:
-    """Run uv: on what set-up left in its cache, or else with the package index."""
-    found = shutil.which("uv", path=os.pathsep.join((os.environ["PATH"], f"{sys.prefix}/bin")))
-    assert found, "uv is missing: run tools/setup.sh test"
-    try:
-        return ran([found, "--offline", *arguments])
-    except AssertionError:
-        return ran([found, *arguments])
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wheel]:
-    """Builds the wheel of a project by way of its sdist, once."""
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Build the wheel of a project by way of its sdist, once."""
     built: dict[str, Wheel] = {}
 
     def build(name: str) -> Wheel:
@@ -120,15 +36,25 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wheel]:
 
 
 @pytest.fixture(scope="session")
-def clean(
-    build: Callable[[str], Wheel], tmp_path_factory: pytest.TempPathFactory
-) -> CleanEnvironment:
-    """The wheels of avatar-core and of the provider from outside, and what they require."""
-    home = tmp_path_factory.mktemp("clean") / "venv"
-    environment = CleanEnvironment(home)
+def environment(tmp_path_factory: pytest.TempPathFactory) -> CleanEnvironment:
+    """An environment of the Python in PACKAGING_PYTHON, by default of the one that runs this."""
     python = os.environ.get("PACKAGING_PYTHON", sys.executable)
-    uv("venv", "--quiet", "--no-python-downloads", "--python", python, str(home))
-    wheels = (f"{build('avatar-core').path}[testing]", str(build(OUTSIDE).path))
-    constraints = ("--constraint", str(ROOT / "constraints.txt"))
-    uv("pip", "install", "--quiet", "--python", str(environment.python), *constraints, *wheels)
+    return CleanEnvironment.make(tmp_path_factory.mktemp("clean") / "venv", python)
+
+
+@pytest.fixture(scope="session")
+def runs(build: Build, environment: CleanEnvironment) -> Runs:
+    """The commands with avatar-core alone, and then with the mock provider, which is selected."""
+    environment.install(str(build("avatar-core").path))
+    alone = run_commands(environment, ALONE)
+    environment.install(str(build("avatar-provider-mock").path))
+    return {**alone, **run_commands(environment, WITH_MOCK, AVATAR_PROVIDER="mock")}
+
+
+@pytest.fixture(scope="session")
+def clean(build: Build, environment: CleanEnvironment, runs: Runs) -> CleanEnvironment:
+    """The same environment after `runs`: avatar-core[testing] and a provider from elsewhere."""
+    del runs
+    environment.uninstall("avatar-provider-mock")
+    environment.install(f"{build('avatar-core').path}[testing]", str(build(OUTSIDE).path))
     return environment

@@ -16,7 +16,8 @@ from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
 from tests.livekit.hearing import LiveAudioMeter
-from tests.packaging.conftest import ROOT, CleanEnvironment, uv
+from tests.packaging.environment import CleanEnvironment, uv
+from tests.packaging.wheels import ROOT
 
 PROGRAMS = Path(__file__).with_name("outside")
 WORDS = VOCABULARY[:12]
@@ -48,34 +49,34 @@ except avatar_core.ConfigError as error:
 """
 
 
-def test_what_is_installed_goes_together(clean: CleanEnvironment) -> None:
+def test_installed_versions_are_compatible(clean: CleanEnvironment) -> None:
     uv("pip", "check", "--python", str(clean.python))
 
 
-def test_it_is_found_by_name_and_comes_from_its_wheel(clean: CleanEnvironment) -> None:
-    told = json.loads(clean.run(WHERE))
-    assert all(Path(file).is_relative_to(clean.home) for file in told["files"]), told
-    assert not any(Path(file).is_relative_to(ROOT) for file in told["files"]), told
-    assert told["version"] == "0.1.0"
-    assert told["names"] == ["orb"]
-    assert told["origin"] == "avatar-provider-orb 0.1.0"
-    assert told["orb"] is True
+def test_provider_is_found_by_name_in_its_wheel(clean: CleanEnvironment) -> None:
+    output = json.loads(clean.run(WHERE))
+    assert all(Path(file).is_relative_to(clean.home) for file in output["files"]), output
+    assert not any(Path(file).is_relative_to(ROOT) for file in output["files"]), output
+    assert output["version"] == "0.1.0"
+    assert output["names"] == ["orb"]
+    assert output["origin"] == "avatar-provider-orb 0.1.0"
+    assert output["orb"] is True
 
 
-def test_its_settings_are_checked_before_anything_is_bought(clean: CleanEnvironment) -> None:
-    told = clean.run(REFUSED, AVATAR_PROVIDER="orb", AVATAR_ORB_COLOUR="blue")
-    assert told.startswith("[AV105] orb: AVATAR_ORB_COLOUR: ")
-    told = clean.run(REFUSED, AVATAR_PROVIDER="obr")
-    assert "Did you mean 'orb'?" in told
+def test_wrong_settings_raise_before_provisioning(clean: CleanEnvironment) -> None:
+    output = clean.run(REFUSED, AVATAR_PROVIDER="orb", AVATAR_ORB_COLOUR="blue")
+    assert output.startswith("[AV105] orb: AVATAR_ORB_COLOUR: ")
+    output = clean.run(REFUSED, AVATAR_PROVIDER="obr")
+    assert "Did you mean 'orb'?" in output
 
 
-def test_it_speaks_in_memory(clean: CleanEnvironment) -> None:
-    told = json.loads(clean.run(PROGRAMS / "in_memory.py", AVATAR_PROVIDER="orb"))
-    assert told["provider"] == "orb"
-    assert told["faults"] == []
-    assert told["heard"] == list(WORDS)
-    assert told["cut"] == list(WORDS[: len(told["cut"])])
-    assert 4 <= len(told["cut"]) <= 6
+def test_provider_speaks_in_memory(clean: CleanEnvironment) -> None:
+    output = json.loads(clean.run(PROGRAMS / "in_memory.py", AVATAR_PROVIDER="orb"))
+    assert output["provider"] == "orb"
+    assert output["faults"] == []
+    assert output["heard"] == list(WORDS)
+    assert output["cut"] == list(WORDS[: len(output["cut"])])
+    assert 4 <= len(output["cut"]) <= 6
 
 
 class Sight:
@@ -102,7 +103,7 @@ class Sight:
 
 @pytest.mark.livekit
 @pytest.mark.alone
-async def test_it_speaks_in_a_real_room(clean: CleanEnvironment, server: DevServer) -> None:
+async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: DevServer) -> None:
     room, hearing, sight = f"outside-{secrets.token_hex(4)}", LiveAudioMeter(), Sight()
     listener = await Listener.join(server.url, token(server, room, "user"), hearing.add, sight.see)
     agent = await asyncio.create_subprocess_exec(

@@ -1,22 +1,61 @@
-"""What the wheels hold, and what they say of themselves."""
+"""The files in each wheel, and its metadata."""
 
 from __future__ import annotations
 
+import ast
+import re
 import tarfile
 import tomllib
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.packaging.conftest import PROJECTS, ROOT, Wheel, uv
+from avatar_core.cli.plugins import GROUP as COMMANDS
+from avatar_core.registry.discovery import GROUP as PROVIDERS
+from avatar_core.testing.simulators import GROUP as SIMULATORS
+from tests.packaging.environment import uv
+from tests.packaging.wheels import PROJECTS, ROOT, Build, Wheel
 
-Build = Callable[[str], Wheel]
-PAGE = "avatar_core/cli/demo/page"
+CORE = "avatar-core"
+PAGE = ROOT / "demo/src/avatar_demo/page"
 LITTER = ("tests/", "__pycache__", "node_modules", "benchmarks/", "docs/", "examples/", "web/")
+NOT_IN_CORE = ("bench", "demo", "page", ".html", ".js", ".css")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+URLS = {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
+ENTRY_POINTS = {
+    "avatar-core": {"console_scripts": {"avatar": "avatar_core.cli:app"}},
+    "avatar-demo": {COMMANDS: {"demo": "avatar_demo.cli:app"}},
+    "avatar-provider-tavus": {
+        COMMANDS: {
+            "tavus": "avatar_provider_tavus.cli:app",
+            "tavus-sim": "avatar_provider_tavus.cli:simulator",
+        },
+        SIMULATORS: {"tavus": "avatar_provider_tavus.simulator.server:simulator"},
+    },
+}
+"""All entry points, without the ones by which providers are found."""
+
+
+def project_of(name: str) -> dict[str, Any]:
+    """Return the table [project] of a pyproject.toml."""
+    project: dict[str, Any] = tomllib.loads((PROJECTS[name] / "pyproject.toml").read_text())
+    return dict(project["project"])
+
+
+def top_level_names(source: str) -> set[str]:
+    """Return the names that a module defines by `def`, `class` and assignment."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                names.add(name)
+    return names
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_holds_its_package_and_nothing_else(name: str, build: Build) -> None:
+def test_wheel_holds_only_its_package(name: str, build: Build) -> None:
     names, package = build(name).names, name.replace("-", "_")
     folders = {file.partition("/")[0] for file in names}
     assert folders == {package, f"{package}-0.1.0.dist-info"}
@@ -24,48 +63,101 @@ def test_a_wheel_holds_its_package_and_nothing_else(name: str, build: Build) -> 
     assert not [file for file in names if any(part in file for part in LITTER)]
 
 
-@pytest.mark.parametrize("name", PROJECTS)
-def test_a_wheel_says_what_its_project_says(name: str, build: Build) -> None:
-    project = tomllib.loads((PROJECTS[name] / "pyproject.toml").read_text())["project"]
-    metadata = build(name).metadata
-    assert metadata["Name"] == name
-    assert metadata["Version"] == project["version"]
-    assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata["Requires-Python"] == "<3.15,>=3.11"
-    required = {line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line}
-    assert len(required) == len(project["dependencies"])
+def test_library_wheel_holds_no_demo_bench_or_page(build: Build) -> None:
+    names = build(CORE).names
+    assert not [file for file in names if any(part in file for part in NOT_IN_CORE)]
 
 
-@pytest.mark.parametrize("name", [name for name in PROJECTS if name != "avatar-core"])
-def test_a_provider_offers_one_entry_point(name: str, build: Build) -> None:
-    short = name.removeprefix("avatar-provider-")
-    target = f"avatar_provider_{short}:{short.capitalize()}Provider"
-    offered = build(name).entry_points.split("\n")
-    assert [line for line in offered if line] == ["[avatar_core.providers]", f"{short} = {target}"]
-
-
-def test_the_command_comes_with_avatar_core(build: Build) -> None:
-    lines = build("avatar-core").entry_points.split("\n")
-    assert [line for line in lines if line] == ["[console_scripts]", "avatar = avatar_core.cli:app"]
-
-
-def test_every_file_of_the_tree_is_in_the_wheel(build: Build) -> None:
-    wheel = build("avatar-core").names
+def test_library_wheel_holds_every_module(build: Build) -> None:
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "avatar_core").rglob("*.py")}
-    assert sources == {name for name in wheel if name.endswith(".py")}
+    assert sources == {name for name in build(CORE).names if name.endswith(".py")}
 
 
-def test_the_built_page_is_in_the_wheel(build: Build) -> None:
-    page = {path for path in (ROOT / PAGE).rglob("*") if path.is_file()}
+def test_demo_wheel_holds_the_built_page(build: Build) -> None:
+    page = {path for path in PAGE.rglob("*") if path.is_file()}
     if not page:
-        pytest.skip("the page is not built here: tools/setup.sh says why")
-    assert {str(path.relative_to(ROOT)) for path in page} <= build("avatar-core").names
+        pytest.skip("The page is not built here; .venv/page.log says why.")
+    source = PAGE.parents[1]
+    assert {str(path.relative_to(source)) for path in page} <= build("avatar-demo").names
+    assert "avatar_demo/page/index.html" in build("avatar-demo").names
 
 
-def test_the_wheel_of_the_tree_is_that_of_its_sdist(
+@pytest.mark.parametrize("name", PROJECTS)
+def test_metadata_repeats_the_project_table(name: str, build: Build) -> None:
+    project, wheel = project_of(name), build(name)
+    assert wheel.metadata["Name"] == name
+    assert wheel.metadata["Version"] == project["version"]
+    assert wheel.metadata["Summary"] == project["description"]
+    assert wheel.metadata["Requires-Python"] == "<3.15,>=3.11"
+    base = [line for line in wheel.requires if "extra ==" not in line]
+    assert len(base) == len(project["dependencies"])
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_wheel_names_its_licence_by_spdx_and_holds_the_text(name: str, build: Build) -> None:
+    wheel = build(name)
+    assert wheel.metadata["License-Expression"] == "Apache-2.0"
+    assert wheel.metadata.get_all("License-File") == ["LICENSE"]
+    assert wheel.info("licenses/LICENSE") == (ROOT / "LICENSE").read_text()
+    classifiers = wheel.metadata.get_all("Classifier", [])
+    assert not [line for line in classifiers if line.startswith("License ::")]
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_classifiers_name_the_supported_pythons_and_a_topic(name: str, build: Build) -> None:
+    classifiers = build(name).metadata.get_all("Classifier", [])
+    named = re.findall(
+        r"^Programming Language :: Python :: (3\.\d+)$", "\n".join(classifiers), re.M
+    )
+    assert tuple(named) == PYTHONS
+    assert [line for line in classifiers if line.startswith("Topic :: ")]
+    assert "Typing :: Typed" in classifiers
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_wheel_links_to_its_project(name: str, build: Build) -> None:
+    lines = build(name).metadata.get_all("Project-URL", [])
+    links = dict(line.split(", ", 1) for line in lines)
+    core = project_of(CORE)["urls"]
+    assert links.keys() == URLS
+    assert all(link.startswith(core["Source"]) for link in links.values())
+    assert {**core, "Documentation": links["Documentation"]} == links
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_description_is_the_readme(name: str, build: Build) -> None:
+    metadata = build(name).metadata
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    readme = (PROJECTS[name] / "README.md").read_text()
+    assert metadata.get_payload() == readme
+    assert readme.startswith(f"# {name}\n")
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_wheel_offers_its_entry_points(name: str, build: Build) -> None:
+    expected = dict(ENTRY_POINTS.get(name, {}))
+    offered = build(name).entry_points
+    if name.startswith("avatar-provider-"):
+        short, package = name.removeprefix("avatar-provider-"), name.replace("-", "_")
+        provider = offered[PROVIDERS][short]
+        assert provider.lower() == f"{package}:{short}provider"
+        expected[PROVIDERS] = {short: provider}
+    assert offered == expected
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_entry_points_name_objects_of_the_wheel(name: str, build: Build) -> None:
+    wheel = build(name)
+    for targets in wheel.entry_points.values():
+        for target in targets.values():
+            module, _, attribute = target.partition(":")
+            assert attribute in top_level_names(wheel.modules[module])
+
+
+def test_wheel_of_the_tree_equals_the_wheel_of_the_sdist(
     build: Build, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    by_way_of_sdist = build("avatar-core")
+    by_way_of_sdist = build(CORE)
     (sdist,) = by_way_of_sdist.path.parent.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,40 @@ def test_a_plugin_brings_commands_of_its_own() -> None:
     assert code == 0
     assert "--face" in said
     assert avatar("nothing")[0] == 2
+
+
+def test_version_prints_the_installed_version() -> None:
+    assert avatar("--version") == (0, f"avatar-core {version('avatar-core')}\n")
+
+
+def complete(line: str) -> list[str]:
+    """Return what bash offers after a command line."""
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    env = {"_AVATAR_COMPLETE": "complete_bash", **asked}
+    return CliRunner().invoke(app, env=env, prog_name="avatar").output.split()
+
+
+def test_completion_offers_the_commands_of_plugins_too(site: FakeSite) -> None:
+    site.install(
+        "avatar-provider-sick",
+        {"sick": "plugin_sick:app"},
+        {"plugin_sick": "import no_such_module"},
+        group="avatar_core.commands",
+    )
+    assert {"doctor", "list", "tavus", "tavus-sim", "sick"} <= set(complete("avatar "))
+    assert complete("avatar do") == ["doctor"]
+    assert complete("avatar tavus ") == ["create-pal"]
+    assert complete("avatar doctor --j") == ["--json"]
+
+
+def test_only_the_command_itself_installs_completion(site: FakeSite) -> None:
+    site.install(
+        "avatar-provider-well",
+        {"well": "plugin_well:app"},
+        {"plugin_well": "import typer\napp = typer.Typer()\napp.command()(lambda: None)"},
+        group="avatar_core.commands",
+    )
+    assert "--install-completion" in avatar("--help")[1]
+    code, said = avatar("well", "--help")
+    assert code == 0
+    assert "completion" not in said

@@ -1,9 +1,13 @@
-"""Where a livekit-server binary comes from: PATH, our cache, or one build with Go."""
+"""Where a livekit-server binary comes from: PATH, our cache, or one build with Go.
+
+A file lock lets one process build while others wait. Where `fcntl` is missing (Windows) there is
+no lock: processes that start at the same time each build in a folder of their own, the last one
+stores its result, and a build folder that a killed process left behind stays in the cache.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import shutil
 import sys
@@ -73,11 +77,12 @@ async def find_server(progress: Progress | None = None) -> Path:
 async def _build_once(go: Path, progress: Progress) -> Path:
     target = cached_binary()
     target.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(target.parent / "lock", progress):
+    async with _locked(target.parent / "lock", progress) as is_alone:
         if os.access(target, os.X_OK):
             return target
-        for left_over in target.parent.glob("build-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+        if is_alone:
+            for left_over in target.parent.glob("build-*"):
+                shutil.rmtree(left_over, ignore_errors=True)
         progress(f"Building livekit-server {VERSION} with Go: two to four minutes, once.")
         build_dir = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
         try:
@@ -90,26 +95,32 @@ async def _build_once(go: Path, progress: Progress) -> Path:
 
 
 @asynccontextmanager
-async def _locked(path: Path, progress: Progress) -> AsyncIterator[None]:
+async def _locked(path: Path, progress: Progress) -> AsyncIterator[bool]:
+    """Hold the lock; yields False where files cannot be locked, and others may build too."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:
+        yield False
+        return
     lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def try_lock() -> bool:
+        try:
+            flock(lock_fd, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     told = False
     try:
-        while not _try_lock(lock_fd):
+        while not try_lock():
             if not told:
                 progress("Another process is building livekit-server: waiting for it.")
                 told = True
             await asyncio.sleep(_LOCK_POLL_S)
-        yield
+        yield True
     finally:
         os.close(lock_fd)
-
-
-def _try_lock(lock_fd: int) -> bool:
-    try:
-        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def _go_install(go: Path, build_dir: Path) -> None:

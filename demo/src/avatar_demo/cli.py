@@ -18,25 +18,30 @@ def demo(
             envvar="DEMO_SECONDS",
             min=10.0,
             max=600.0,
-            help="Speak for about so long, check what was heard, and exit.",
+            help="Speak for about this many seconds, check each word, and exit.",
         ),
     ] = None,
     allow_remote: Annotated[
         bool,
-        typer.Option(help="Use LIVEKIT_URL even where its host is not this machine."),
+        typer.Option(help="Use LIVEKIT_URL even if its host is another machine."),
     ] = False,
     port: Annotated[
-        int, typer.Option(envvar="DEMO_PORT", min=0, max=65535, help="Of the page; 0: any.")
+        int,
+        typer.Option(
+            envvar="DEMO_PORT", min=0, max=65535, help="The port of the page; 0 selects a free one."
+        ),
     ] = 0,
     open: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     record: Annotated[
-        Path | None, typer.Option(help="Record it as a listener hears and sees it: talk.mp4.")
+        Path | None,
+        typer.Option(help="Record what a listener hears and sees, for example into talk.mp4."),
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Without a server, in memory, into demo.mp4.")
+        bool,
+        typer.Option("--offline", help="Run in memory, without a server, and write demo.mp4."),
     ] = False,
 ) -> None:
-    """Talk to a real agent with the face of AVATAR_PROVIDER (local), on a page of your own."""
+    """Talk to a real agent with the face of AVATAR_PROVIDER (default: local) on a web page."""
     from avatar_demo.run import Options, run
 
     raise typer.Exit(run(Options(seconds, allow_remote, port, open, record, offline)))

@@ -23,7 +23,7 @@ def simulate(*options: str) -> tuple[int, str]:
         ("--credits", "-1", "Invalid value"),
         ("--credits", "nan", "Invalid value"),
         ("--join", "-0.5", "Invalid value"),
-        ("--join", "inf", "no finite number"),
+        ("--join", "inf", "not a finite number"),
         ("--join", "nan", "Invalid value"),
         ("--face", "nonsense", "there is no 'nonsense'"),
         ("--face", "no.such:Face", "ModuleNotFoundError"),

@@ -17,17 +17,17 @@ from avatar_core import AvatarError, Renderer, RestClient
 from avatar_provider_tavus.settings import STOCK_FACE, TavusSettings
 from avatar_provider_tavus.simulator import FAULTS
 
-app = typer.Typer(no_args_is_help=True, help="Tavus: what its account needs.")
-simulator = typer.Typer(no_args_is_help=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+simulator = typer.Typer(no_args_is_help=False, add_completion=False)
 
 Fault = Annotated[
-    list[str] | None, typer.Option(help=f"Calls fail so, from the start: {', '.join(FAULTS)}.")
+    list[str] | None, typer.Option(help=f"Faults of the calls from the start: {', '.join(FAULTS)}.")
 ]
 
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise typer.BadParameter("it is no finite number.")
+        raise typer.BadParameter("not a finite number.")
     return value
 
 
@@ -44,15 +44,17 @@ def _renderer(path: str) -> str:
 
 @app.callback()
 def main() -> None:
-    """Tavus: what its account needs."""
+    """Prepare a Tavus account for avatar-core."""
 
 
 @app.command("create-pal")
 def create_pal(
-    name: Annotated[str, typer.Option(help="Of the PAL.")] = "avatar-core, echo over LiveKit",
-    face: Annotated[str, typer.Option(help="Its face, where none is chosen.")] = STOCK_FACE,
+    name: Annotated[
+        str, typer.Option(help="The name of the PAL.")
+    ] = "avatar-core, echo over LiveKit",
+    face: Annotated[str, typer.Option(help="The default face of the PAL.")] = STOCK_FACE,
 ) -> None:
-    """Make a PAL that leaves the thinking to your agent and joins LiveKit rooms."""
+    """Create a PAL that speaks what your agent says and joins LiveKit rooms."""
     try:
         settings = TavusSettings.load()
         made = asyncio.run(_create_pal(settings, name, face))
@@ -64,23 +66,29 @@ def create_pal(
 
 @simulator.command()
 def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
-    slots: Annotated[int, typer.Option(min=0, help="Conversations at once.")] = 3,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 selects a free one.")
+    ] = 8787,
+    slots: Annotated[int, typer.Option(min=0, help="The number of conversations at a time.")] = 3,
     credits: Annotated[
         float,
-        typer.Option(min=0, callback=_finite, help="Minutes that are paid for; 0: no end."),
+        typer.Option(min=0, callback=_finite, help="Paid minutes; 0 means no limit."),
     ] = 0.0,
     join: Annotated[
-        float, typer.Option(min=0, callback=_finite, help="Seconds from a create to its joining.")
+        float,
+        typer.Option(
+            min=0, callback=_finite, help="Seconds from a create request until the avatar joins."
+        ),
     ] = 1.0,
     face: Annotated[
-        str, typer.Option(callback=_renderer, help="A renderer, package.module:Class.")
+        str,
+        typer.Option(callback=_renderer, help="A renderer of your own, as package.module:Class."),
     ] = "",
     fault: Fault = None,
-    chaos: Annotated[float, typer.Option(min=0, max=1, help="Share of calls that fail.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of that.")] = 0,
+    chaos: Annotated[float, typer.Option(min=0, max=1, help="The share of calls that fail.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="The seed of --chaos.")] = 0,
 ) -> None:
-    """A Tavus without an account: its API on loopback, a face that joins, a meter on its page."""
+    """Run a simulator of Tavus on loopback, with a page that shows what it bills."""
     from avatar_provider_tavus.simulator.server import KEY, Simulator, serving
 
     if unknown := [name for name in fault or () if name not in FAULTS]:

@@ -1,0 +1,44 @@
+"""The command `avatar` in an environment that holds only wheels: avatar-core, then the mock too."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+import pytest
+
+from tests.packaging.commands import ALONE, COMMANDS, WITH_MOCK, Ended, Runs
+
+
+@pytest.mark.parametrize("installed", [ALONE, WITH_MOCK])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_ends_without_traceback(runs: Runs, installed: str, command: str) -> None:
+    ended = runs[installed, command]
+    assert ended.errors == ""
+    assert "Traceback" not in ended.output
+    assert ended.code == (1 if command == "doctor" else 0)  # no LIVEKIT_URL is set
+
+
+@pytest.mark.parametrize("installed", [ALONE, WITH_MOCK])
+def test_version_option_prints_the_version_of_the_wheel(runs: Runs, installed: str) -> None:
+    assert runs[installed, "--version"].output == f"avatar-core {version('avatar-core')}\n"
+
+
+def test_list_prints_the_installed_providers(runs: Runs) -> None:
+    assert runs[ALONE, "list"].output.startswith("No provider is installed.")
+    assert json.loads(runs[ALONE, "list --load"].output) == []
+    (row,) = json.loads(runs[WITH_MOCK, "list --load"].output)
+    assert (row["name"], row["distribution"]) == ("mock", "avatar-provider-mock")
+    assert (row["state"], row["error"]) == ("ready", "")
+
+
+def test_doctor_reports_a_result_for_each_check(runs: Runs) -> None:
+    alone = judge(runs[ALONE, "doctor"])
+    assert alone == {"provider": "fault", "versions": "ok", "ledger": "ok", "LiveKit": "fault"}
+    parts = {"mock reach": "ok", "mock probe": "ok"}
+    assert judge(runs[WITH_MOCK, "doctor"]) == {**alone, "provider": "ok", **parts}
+
+
+def judge(doctor: Ended) -> dict[str, str]:
+    """Return the result of each check by its name."""
+    return {check["check"]: check["verdict"] for check in json.loads(doctor.output)}
