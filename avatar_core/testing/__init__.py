@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from avatar_core.testing.fake_vendor.http_server import served
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
+    from avatar_core.testing.faults.worker_process import start_faulty_process
     from avatar_core.testing.flash_renderer import FlashRenderer
     from avatar_core.testing.room.link import MemoryLink
     from avatar_core.testing.room.room import MemoryRoom
@@ -54,6 +55,7 @@ __all__ = [
     "reply",
     "run",
     "served",
+    "start_faulty_process",
     "start_faulty_worker",
 ]
 
@@ -71,6 +73,7 @@ _HOMES = {
     "testing.fake_vendor.http_server": "served",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
+    "testing.faults.worker_process": "start_faulty_process",
     "testing.flash_renderer": "FlashRenderer",
     "testing.room.link": "MemoryLink",
     "testing.room.room": "MemoryRoom",

@@ -25,8 +25,8 @@ from avatar_core.testing import (
     VendorSession,
     reply,
     served,
+    start_faulty_process,
 )
-from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_provider_tavus.simulator.api import TavusApi
 
 FACE = "avatar_provider_local.face.renderer:FaceRenderer"
