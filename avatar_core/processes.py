@@ -1,4 +1,4 @@
-"""Processes that others find again: which one is meant, whether it still runs, and its end."""
+"""Records of processes, by which any process of the machine finds and ends them later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import psutil
 
 PR_SET_PDEATHSIG = 1
 SAME_START_S = 0.005
-"""Half a tick of Linux: a start time that was written down may have been rounded."""
+"""Half a tick of Linux, because a written start time may be rounded."""
 STOP_S = 1.0
 """A process that has not ended so long after SIGTERM is killed."""
 POLL_S = 0.2
@@ -29,7 +29,7 @@ STATE, START_TICKS = 0, 19
 
 @cache
 def place() -> str:
-    """Where pids mean what they mean here: this machine, and in it this container."""
+    """Return the name of the pid space: this machine, and the container on it."""
     space = ""
     with suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
@@ -38,18 +38,18 @@ def place() -> str:
 
 @cache
 def boot() -> str:
-    """An id of this boot of the machine; empty where the system has none."""
+    """Return the id of this boot of the machine; empty where the system has none."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
 def started(pid: int) -> float | None:
-    """When a process began.
+    """Return the start time of a process.
 
     Returns:
-        Seconds since the boot on Linux, where no change of the wall clock moves them, and Unix
-        seconds elsewhere; None where no such process runs.
+        Seconds since the boot on Linux, where a change of the wall clock does not move them, and
+        Unix seconds elsewhere; None if no such process runs.
     """
     if sys.platform == "linux":
         try:
@@ -71,17 +71,17 @@ def started(pid: int) -> float | None:
 def find(
     pid: int, started_s: float | None = None, argument: str | None = None
 ) -> psutil.Process | None:
-    """The process that was noted earlier, if it still runs.
+    """Return a process that was recorded earlier, if it still runs.
 
-    A pid alone does not tell, because the system gives it to another process later.
+    The pid alone is not enough, because the system reuses it for another process later.
 
     Args:
-        pid: Its id.
-        started_s: What `started` said of it; None where that was not noted.
-        argument: A word of its command line; None where any will do.
+        pid: The process id.
+        started_s: The value that `started` returned for it; None if it was not recorded.
+        argument: A word that its command line must contain; None for any command line.
 
     Returns:
-        The process, None once it is gone.
+        The process; None if it has ended.
     """
     try:
         process = psutil.Process(pid)
@@ -96,7 +96,7 @@ def find(
 
 
 def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
-    """Whether a process of any machine still runs; None where nobody here can say."""
+    """Return whether a process still runs; None if it is in another pid space."""
     if place_ != place():
         return None
     return boot_ == boot() and find(pid, started_s) is not None
@@ -104,12 +104,12 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """A child process as any process of its machine finds it again: JSON-safe, no secrets.
+    """A record of a child process: JSON-safe, without secrets.
 
     Attributes:
-        pid: Its id.
-        started: What `started` said of it, seconds.
-        nonce: A word of its command line that no other process has.
+        pid: The process id.
+        started: The value of `started` for it, seconds.
+        nonce: A random word on its command line.
     """
 
     pid: int
@@ -118,12 +118,12 @@ class ProcessRecord:
 
     @classmethod
     def of(cls, pid: int, nonce: str) -> ProcessRecord:
-        """The record of a child that was just started."""
+        """Return the record of a child that was started just now."""
         return cls(pid, started(pid) or 0.0, nonce)
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> ProcessRecord | None:
-        """The record in a `ProvisionedAvatar.state`, if it holds one."""
+        """Return the record in a `ProvisionedAvatar.state`, if there is one."""
         try:
             fields = state["process"]
             return cls(int(fields["pid"]), float(fields["started"]), str(fields["nonce"]))
@@ -132,36 +132,36 @@ class ProcessRecord:
 
     @property
     def state(self) -> dict[str, Any]:
-        """For a `ProvisionedAvatar.state`."""
+        """Value for a `ProvisionedAvatar.state`."""
         return {"process": asdict(self)}
 
     def process(self) -> psutil.Process | None:
-        """The running process, None once it is gone."""
+        """Return the running process; None if it has ended."""
         return find(self.pid, self.started, self.nonce)
 
     async def exited(self) -> None:
-        """Return once the process is gone, at once where the system tells (Linux)."""
+        """Wait until the process has ended; Linux signals it, other systems are polled."""
         if sys.platform == "linux" and self.process() is not None:
             try:
                 fd = os.pidfd_open(self.pid)
             except OSError:
                 return
-            loop, gone = asyncio.get_running_loop(), asyncio.Event()
-            loop.add_reader(fd, gone.set)
+            loop, ended = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(fd, ended.set)
             try:
-                await gone.wait()
+                await ended.wait()
             finally:
                 loop.remove_reader(fd)
                 os.close(fd)
-        while self.process() is not None:  # noqa: ASYNC110 - other systems do not tell
+        while self.process() is not None:  # noqa: ASYNC110 - no event there
             await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
-        """End the process: TERM, and KILL after a second; idempotent, from any process."""
+        """End the process: SIGTERM, and SIGKILL after a second. Idempotent, from any process."""
         process = self.process()
         if process is None:
             return
-        with suppress(psutil.NoSuchProcess):  # it may exit by itself between any two lines
+        with suppress(psutil.NoSuchProcess):  # it may end by itself at any moment
             process.terminate()
             try:
                 async with asyncio.timeout(STOP_S):

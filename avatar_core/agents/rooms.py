@@ -1,4 +1,4 @@
-"""The room decides: what is needed to bring an avatar into one of LiveKit, or another one."""
+"""The session context of a room: the kind of room decides how avatars come into it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from avatar_core.rtc.worker_process import start_worker
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 AnyRoom = rtc.Room | RoomLike
-"""What an avatar is started in; `MemoryRoom` and its links are the other kind."""
+"""A room of LiveKit, or one that makes its own context: `MemoryRoom` and its links."""
 
 
 def session_context(
     room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None
 ) -> SessionContext:
-    """Everything that is needed to bring avatars into this room."""
+    """Return the context for avatars in a room."""
     if isinstance(room, RoomLike):
         return room.session_context(settings)
     link = link_for(room)
     ledger = Ledger(settings.ledger or default_folder())
-    url, remove_participant = "", _nobody_bought
+    url, remove_participant = "", _nothing_to_remove
     mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
         url, mint = livekit.url, mint_for(livekit, link)
@@ -53,8 +53,8 @@ def mint_for(livekit: LiveKitSettings, link: RoomLink) -> Callable[[TokenSpec], 
     return lambda spec: TokenMint(livekit, link.room_name).mint(spec)
 
 
-async def _nobody_bought(room: str, identity: str) -> bool:
-    """Without a server's key nothing is bought, so nobody comes."""
+async def _nothing_to_remove(room: str, identity: str) -> bool:
+    """Report success: without an API key no avatar was provisioned."""
     return True
 
 

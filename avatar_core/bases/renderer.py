@@ -1,4 +1,4 @@
-"""A provider without a vendor: a worker of our own that draws with a renderer of the author's."""
+"""Base class of providers without a vendor: our own worker, with a renderer of the author."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from avatar_core.worker.process import stop_worker, worker_exited
 
 
 class RendererProvider(AvatarProvider[S]):
-    """Name the renderer and its options; the worker, its start, watch and end are here.
+    """A provider whose avatar is a worker of our own with the named renderer.
 
-    In a room of a LiveKit server the worker is a child process, in one in memory a task.
+    In a room of a LiveKit server the worker is a child process; in a room in memory it is a
+    task.
 
     Attributes:
-        renderer: `package.module:Class` of a `Renderer`; the worker imports it, the agent does not.
-        capabilities: Those of our own worker.
+        renderer: `package.module:Class` of a `Renderer`, which only the worker imports.
+        capabilities: The capabilities of our own worker.
     """
 
     renderer: ClassVar[str]
@@ -32,17 +33,17 @@ class RendererProvider(AvatarProvider[S]):
     )
 
     def options(self) -> Mapping[str, Any]:
-        """Keyword arguments of the renderer, JSON-safe; by default none."""
+        """Return the keyword arguments of the renderer, JSON-safe; by default none."""
         return {}
 
     async def start_worker(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Start the worker; override it to start another kind.
+        """Start the worker; override this to start another kind of worker.
 
         Returns:
-            Its record, for `ProvisionedAvatar.state`.
+            The worker's record, for `ProvisionedAvatar.state`.
 
         Raises:
-            WorkerError: It cannot be started, or ended before it was ready.
+            WorkerError: The worker cannot be started, or ended before it was ready.
         """
         return await request.start_worker(
             self.renderer, token=request.avatar_token(), options=self.options()
@@ -56,9 +57,9 @@ class RendererProvider(AvatarProvider[S]):
         return avatar
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the worker, from the record alone."""
+        """End the worker, from its record alone."""
         await stop_worker(avatar.state)
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return when the worker has exited."""
+        """Wait until the worker has exited."""
         return await worker_exited(avatar.state)

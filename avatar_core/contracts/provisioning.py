@@ -65,7 +65,7 @@ class StartWorker(Protocol):
         token: str,
         options: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
-        """Return the worker's record once it is in the room; `stop_worker` takes it.
+        """Start a worker, wait until it is in the room, and return its record.
 
         Args:
             renderer: `package.module:Class` of a `Renderer`.

@@ -40,7 +40,7 @@ class SessionContext:
 
 @runtime_checkable
 class RoomLike(Protocol):
-    """A room that says itself how avatars come into it, like one in memory."""
+    """A room that makes its own session context, as one in memory does."""
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Everything that is needed to bring avatars into this room."""
+        """Return the context for avatars in this room."""

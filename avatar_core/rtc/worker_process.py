@@ -1,9 +1,9 @@
-"""Workers of real rooms: how one is started, and what its process runs.
+"""Worker processes in rooms of a LiveKit server: the parent's side and the process's side.
 
     python -m avatar_core.rtc.worker_process NONCE
 
-The process reads its configuration from stdin. It dies with its parent, by whatever the parent
-dies: the kernel sends it SIGKILL on Linux, and on every system the end of stdin stops it.
+The process reads its configuration from stdin, and ends with its parent: the kernel sends it
+SIGKILL on Linux, and on every system the end of stdin stops it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from avatar_core.processes import die_with_parent
 from avatar_core.worker.process import start_process
 
 Work = Callable[[Mapping[str, Any], asyncio.Event], Coroutine[Any, Any, None]]
-"""What a worker process does: (configuration, set once it serves); it ends where cancelled."""
+"""The work of a worker process: (configuration, event that it sets once it serves)."""
 
 
 async def start_worker(
@@ -32,20 +32,20 @@ async def start_worker(
     token: str,
     options: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
-    """Start a worker process in a room of a LiveKit server; see `StartWorker`.
+    """Start a worker process in a room of a LiveKit server, and wait until it is ready.
 
     Args:
         renderer: `package.module:Class` of a `Renderer`.
-        livekit_url: The server.
-        token: The token it joins with.
+        livekit_url: URL of the server.
+        token: Room token of the worker.
         options: Keyword arguments of the renderer, JSON-safe.
 
     Returns:
-        Its record, for `stop_worker` and `worker_exited`, once it is in the room.
+        The worker's record, for `stop_worker` and `worker_exited`.
 
     Raises:
-        WorkerError: It cannot be started or dies before it is ready; its last words are
-            in the message.
+        WorkerError: The process cannot be started or ended before it was ready. The message
+            contains its last output.
     """
     return await start_process(
         __name__, renderer=renderer, livekit_url=livekit_url, token=token, options=options
@@ -53,7 +53,7 @@ async def start_worker(
 
 
 async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
-    """Be the avatar of one agent until it has left for good, or the room is gone."""
+    """Run a worker until its agent has left for good, or the room has ended."""
     from avatar_core.rtc.join import join
     from avatar_core.worker.renderers import load_renderer
     from avatar_core.worker.worker import AvatarWorker
@@ -67,10 +67,14 @@ async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
 
 
 def run(work: Work) -> None:
-    """Be a worker process: work until that ends, the parent goes, or a signal comes."""
+    """Run a worker process until its work ends, its parent ends, or SIGTERM arrives.
+
+    Args:
+        work: Serves until it is cancelled, then leaves its room.
+    """
     die_with_parent()
     # Job processes of livekit-agents ignore these, and children inherit that.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C of a terminal
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.basicConfig(level=logging.WARNING, format="avatar worker: %(message)s")
     try:
@@ -86,11 +90,11 @@ async def _until_stopped(work: Work, config: Mapping[str, Any]) -> None:
 
     def stop() -> None:
         loop.remove_reader(sys.stdin)
-        if not working.cancelling():  # a second one must not break off what the first one ends
+        if not working.cancelling():  # a second cancel would interrupt the leaving
             working.cancel()
 
     loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_reader(sys.stdin, stop)  # nothing more is written to it: this is its end
+    loop.add_reader(sys.stdin, stop)  # readable means its end: the parent writes one line
     try:
         with suppress(asyncio.CancelledError):
             await working
@@ -100,7 +104,7 @@ async def _until_stopped(work: Work, config: Mapping[str, Any]) -> None:
 
 async def _tell(ready: asyncio.Event) -> None:
     await ready.wait()
-    sys.stdout.write("\nREADY\n")  # a line of its own, whatever a library left unfinished
+    sys.stdout.write("\nREADY\n")  # a line of its own, also after an unfinished one
     sys.stdout.flush()
 
 

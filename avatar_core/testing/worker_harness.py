@@ -175,7 +175,7 @@ class Stage:
 def staged(test: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a test a stage whose worker is ready; fixtures live outside virtual time.
 
-    A parameter `stock_wire` goes to the stage too.
+    The stage gets the test's parameter `stock_wire`, if it has one.
     """
 
     async def within(**params: Any) -> None:

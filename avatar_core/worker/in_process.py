@@ -1,4 +1,4 @@
-"""Workers that are tasks of this process, found again by a record like that of a process."""
+"""Workers that are tasks of this process, and their records."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from avatar_core.contracts.errors import WorkerError
 log = logging.getLogger("avatar_core.worker")
 
 STOP_S = 1.0
-"""A task that has not left its room so long after it was told to is cancelled."""
+"""Seconds until a task that has not ended by itself is cancelled."""
 
 _running: dict[str, tuple[asyncio.Task[None], Callable[[], object]]] = {}
-"""By name: a task, and what lets it end."""
+"""By name: the task, and the function that ends it."""
 
 
 async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[str, Any]:
-    """Run a worker as a task of this loop.
+    """Run a worker as a task of this loop, and wait until it is ready.
 
     Args:
         work: Serves until it is cancelled, then leaves its room.
-        ready: Set by `work` once the worker is in its room with both its tracks.
+        ready: Set by `work` once both tracks are published.
 
     Returns:
-        The record of the worker, once it is ready.
+        The record of the worker.
 
     Raises:
-        WorkerError: It ended before.
-        Exception: Whatever `work` raised before.
+        WorkerError: The worker ended before it was ready.
+        Exception: `work` raised it before it was ready.
     """
     task = asyncio.create_task(work, name="avatar-worker-task")
     waiting = asyncio.create_task(ready.wait(), name="avatar-worker-ready")
@@ -47,20 +47,20 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
             task.result()
         raise WorkerError(
             "the worker ended before it was ready.",
-            hint="Look for its own message in the log.",
+            hint="Its messages in the log say why.",
         )
     return keep(task, task.cancel)
 
 
 def keep(task: asyncio.Task[None], end: Callable[[], object]) -> dict[str, Any]:
-    """Note a running worker.
+    """Register a running worker.
 
     Args:
         task: The worker.
-        end: Lets it leave its room and end.
+        end: Makes the worker leave its room and end.
 
     Returns:
-        Its record, for a `ProvisionedAvatar.state`.
+        The record of the worker, for a `ProvisionedAvatar.state`.
     """
     name = secrets.token_hex(8)
     _running[name] = task, end
@@ -81,19 +81,19 @@ async def stop(state: Mapping[str, Any]) -> None:
 
 
 def kill(state: Mapping[str, Any]) -> None:
-    """End the worker of a record without waiting for it; its room must have dropped it before."""
+    """Cancel the worker of a record and do not wait; remove it from its room before."""
     if running := _running.get(str(state.get("task"))):
         running[0].cancel()
 
 
 async def exited(state: Mapping[str, Any]) -> None:
-    """Return once the worker of a record has ended."""
+    """Wait until the worker of a record has ended."""
     if running := _running.get(str(state.get("task"))):
         await asyncio.wait([running[0]])
 
 
 async def _end(task: asyncio.Task[None], end: Callable[[], object]) -> None:
-    """End a worker and wait until it has left its room, or as long as that may take."""
+    """End a worker; cancel it if it has not ended after `STOP_S`."""
     end()
     _, pending = await asyncio.wait([task], timeout=STOP_S)
     if pending:

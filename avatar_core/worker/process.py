@@ -1,4 +1,4 @@
-"""Worker processes: one child for each avatar, which no parent and no killer leaves behind."""
+"""Worker processes: one child process for each avatar, which ends with its parent."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ LONGEST_LINE = 800
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A child of ours, and the task that reads what it says."""
+    """A child of ours, and the task that reads its output."""
 
     process: asyncio.subprocess.Process
     drain: asyncio.Task[None]
 
 
 _children: dict[str, _Child] = {}
-"""By nonce. Each holds the pipe of a child, whose end would end the child."""
+"""By nonce. Each keeps the pipe to a child open, because the end of stdin ends the child."""
 
 
 async def start_process(
-    entry: str,
+    module: str,
     *,
     renderer: str,
     livekit_url: str,
@@ -43,23 +43,23 @@ async def start_process(
     options: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Mapping[str, Any]:
-    """Start a worker process. Its token goes through a pipe.
+    """Start a worker process and wait until it is ready. Its token goes through a pipe.
 
     Args:
-        entry: The module that the process runs. It reads one line of JSON from stdin, writes
+        module: The module that the process runs. It reads one line of JSON from stdin, writes
             `READY` on a line of its own once it serves, and ends at the end of stdin.
         renderer: `package.module:Class` of a `Renderer`.
-        livekit_url: The server of its room.
-        token: The token it joins with.
+        livekit_url: URL of the server.
+        token: Room token of the worker.
         options: Keyword arguments of the renderer, JSON-safe.
-        more: What else that module reads from the same line, JSON-safe.
+        more: Further fields of the JSON object.
 
     Returns:
-        The record of the process, once it serves.
+        The record of the process, for a `ProvisionedAvatar.state`.
 
     Raises:
-        WorkerError: It cannot be started or dies before it is ready; its last words are
-            in the message.
+        WorkerError: The process cannot be started or ended before it was ready. The message
+            contains its last output.
     """
     nonce = secrets.token_hex(8)
     config = {
@@ -73,7 +73,7 @@ async def start_process(
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            entry,
+            module,
             nonce,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -114,7 +114,7 @@ async def stop_worker(state: Mapping[str, Any]) -> None:
 
 
 async def worker_exited(state: Mapping[str, Any]) -> str:
-    """Return why, once the worker of a record is gone."""
+    """Wait until the worker of a record has ended, and return the reason."""
     if record := ProcessRecord.read(state):
         await record.exited()
     else:
@@ -130,9 +130,10 @@ async def _discard(child: asyncio.subprocess.Process, record: ProcessRecord) -> 
 
 
 def _close_pipes(child: asyncio.subprocess.Process) -> None:
-    """Close our ends, for a process that the child has started may hold the others open.
+    """Close our ends of the pipes.
 
-    Without it neither its output nor `child.wait` would end.
+    A process that the child has started may hold the other ends open. Then neither the output
+    nor `child.wait` would end.
     """
     transport: Any = child._transport  # type: ignore[attr-defined] # there is no public way
     for fd in (0, 1):
@@ -141,10 +142,10 @@ def _close_pipes(child: asyncio.subprocess.Process) -> None:
 
 
 async def _to_its_end(work: asyncio.Future[Any]) -> None:
-    """Wait for it, however often this is cancelled meanwhile.
+    """Wait for work to end, also if this is cancelled meanwhile.
 
     Raises:
-        CancelledError: It was; the work is done.
+        CancelledError: This was cancelled; the work has ended.
     """
     cancelled = None
     while not work.done():
@@ -157,7 +158,7 @@ async def _to_its_end(work: asyncio.Future[Any]) -> None:
 
 
 async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
-    """Wait until it says so; returns what it has said since."""
+    """Wait until the child writes READY; return its output after that."""
     assert child.stdout is not None
     said = b"\n"
     while block := await child.stdout.read(BLOCK):
@@ -166,11 +167,11 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
         if ready:
             return since
         said = said[-BLOCK:]
-    words = [_short(line) for line in said.decode(errors="replace").strip().splitlines()]
-    last = "\n  ".join(words[-TAIL_LINES:]) or "(it said nothing)"
+    lines = [_short(line) for line in said.decode(errors="replace").strip().splitlines()]
+    last = "\n  ".join(lines[-TAIL_LINES:]) or "(it said nothing)"
     raise WorkerError(
         f"the worker process died as it started. It said:\n  {last}\n",
-        hint="Mend what it names, then start again.",
+        hint="Fix the cause that it names, then start again.",
     )
 
 
@@ -180,7 +181,7 @@ def _short(line: str) -> str:
 
 
 async def _drain(child: asyncio.subprocess.Process, said: bytes) -> None:
-    """Pass on what it says, as it says it; whatever becomes of that, its pipe is kept empty."""
+    """Pass the child's output on to stderr, and keep its pipe empty even if that fails."""
     assert child.stdout is not None
     text = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while said := said or await child.stdout.read(BLOCK):

@@ -1,4 +1,4 @@
-"""Renderers by name, as a worker that is started elsewhere is told of them."""
+"""Loads renderers by name, for workers that run outside the agent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from avatar_core.contracts.renderer import Renderer
 
 
 def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
-    """Make a renderer.
+    """Import a renderer class and make a renderer.
 
     Args:
         path: `package.module:Class`.
         options: Keyword arguments of the class.
 
     Raises:
-        WorkerError: There is no such class, or it cannot be made.
-        AvatarError: As the renderer itself says.
+        WorkerError: The class does not exist, is not a `Renderer`, or raised another error.
+        AvatarError: The class raised it.
     """
     module, _, name = path.partition(":")
     try:
@@ -29,10 +29,10 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
     except Exception as error:
         raise WorkerError(
             f"the renderer {path} cannot be made ({type(error).__name__}: {error}).",
-            hint="Check its name, its options, and what it needs installed.",
+            hint="Check its name and options, and install its dependencies.",
         ) from error
     if not isinstance(renderer, Renderer):
         raise WorkerError(
-            f"{path} is no Renderer.", hint="Name a subclass of avatar_core.Renderer."
+            f"{path} is not a Renderer.", hint="Name a subclass of avatar_core.Renderer."
         )
     return renderer

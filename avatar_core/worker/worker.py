@@ -38,7 +38,7 @@ class AvatarWorker:
         renderer: Draws the pictures; closed with the worker.
         clock: Monotonic seconds.
         executor: Where it draws: a thread of its own, unless another is given.
-        ready: Set once both tracks are published; an event of its own, unless one is given.
+        ready: Set once both tracks are published; by default a new event, `self.ready`.
 
     Raises:
         WorkerError: The token names no agent to serve.

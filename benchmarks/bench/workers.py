@@ -34,7 +34,7 @@ class OwnWorkerProvider(RendererProvider[PictureSettings]):
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Size and pace of the pictures."""
+        """Return the frame size and rate."""
         return {"width": SIZE, "height": SIZE, "fps": self.settings.fps}
 
 

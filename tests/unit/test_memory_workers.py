@@ -1,4 +1,4 @@
-"""Workers that are tasks in a room in memory: their start, its failures, and their end."""
+"""Workers in a room in memory: their start, its failures, and their end."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def faulty(room: MemoryRoom, token: str) -> Mapping[str, Any]:
 pytestmark = [virtual, pytest.mark.parametrize("start", [plain, faulty])]
 
 
-async def test_a_worker_is_in_the_room_with_both_tracks_when_its_start_returns(
+async def test_start_returns_once_both_tracks_are_published(
     start: Start,
 ) -> None:
     room = MemoryRoom()
@@ -55,7 +55,7 @@ async def test_a_worker_is_in_the_room_with_both_tracks_when_its_start_returns(
     assert await worker_exited(state) == "its worker exited"
 
 
-async def test_a_worker_that_serves_nobody_is_an_error(start: Start) -> None:
+async def test_start_raises_if_the_token_names_no_agent(start: Start) -> None:
     room = MemoryRoom()
     async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(WorkerError, match="names no agent to serve"):
@@ -63,7 +63,7 @@ async def test_a_worker_that_serves_nobody_is_an_error(start: Start) -> None:
     assert room.members == {}
 
 
-async def test_a_worker_that_fails_before_it_is_ready_raises_its_error(
+async def test_start_raises_the_error_of_a_worker_that_fails_before_it_is_ready(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object, **__: object) -> None:
@@ -78,7 +78,7 @@ async def test_a_worker_that_fails_before_it_is_ready_raises_its_error(
     assert "avatar" not in room.members
 
 
-async def test_a_worker_that_is_removed_before_it_is_ready_is_an_error(
+async def test_start_raises_if_the_worker_is_cancelled_before_it_is_ready(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = MemoryRoom()
@@ -97,7 +97,7 @@ async def test_a_worker_that_is_removed_before_it_is_ready_is_an_error(
             await start(room, token(**SERVES))
 
 
-async def test_a_start_that_is_cancelled_leaves_nobody_in_the_room(
+async def test_cancelled_start_leaves_nobody_in_the_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publishing = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_a_start_that_is_cancelled_leaves_nobody_in_the_room(
     assert in_process._running == {}
 
 
-async def test_a_worker_that_hangs_as_it_leaves_is_cancelled_again(
+async def test_stop_cancels_a_worker_again_that_hangs_as_it_leaves(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = MemoryRoom()
@@ -136,7 +136,7 @@ async def test_a_worker_that_hangs_as_it_leaves_is_cancelled_again(
     assert "avatar" not in room.members
 
 
-async def test_a_worker_that_fails_later_tells_the_log(
+async def test_worker_that_fails_later_logs_its_error(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     room = MemoryRoom()

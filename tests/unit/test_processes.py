@@ -1,4 +1,4 @@
-"""A process that was noted is found again, and no other is taken for it."""
+"""Records of processes: finding the right process again, and ending it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNTIL_EOF = "import sys; sys.stdin.read()"
 DEAF = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); "
 
 
-class Noted:
+class Recorded:
     """A child and its record."""
 
     def __init__(self, child: asyncio.subprocess.Process, nonce: str) -> None:
@@ -28,7 +28,7 @@ class Noted:
         self.record = ProcessRecord.of(child.pid, nonce)
 
     @classmethod
-    async def start(cls, program: str = UNTIL_EOF) -> Noted:
+    async def start(cls, program: str = UNTIL_EOF) -> Recorded:
         nonce = secrets.token_hex(8)
         pipe = asyncio.subprocess.PIPE
         return cls(
@@ -46,29 +46,29 @@ class Noted:
 
 
 @pytest_asyncio.fixture
-async def noted() -> AsyncIterator[Noted]:
+async def recorded() -> AsyncIterator[Recorded]:
     """A child that runs until the end of its stdin."""
-    one = await Noted.start()
+    one = await Recorded.start()
     yield one
     await one.end()
 
 
-async def test_a_record_finds_its_process_again(noted: Noted) -> None:
-    read = ProcessRecord.read(noted.record.state)
-    assert read == noted.record
+async def test_record_finds_its_process_again(recorded: Recorded) -> None:
+    read = ProcessRecord.read(recorded.record.state)
+    assert read == recorded.record
     found = read.process()
     assert found is not None
-    assert found.pid == noted.child.pid
+    assert found.pid == recorded.child.pid
 
 
-async def test_a_process_that_has_ended_is_not_found(noted: Noted) -> None:
-    await noted.end()
-    assert noted.record.process() is None
-    await noted.record.exited()
-    await noted.record.stop()
+async def test_record_finds_no_process_that_has_ended(recorded: Recorded) -> None:
+    await recorded.end()
+    assert recorded.record.process() is None
+    await recorded.record.exited()
+    await recorded.record.stop()
 
 
-def test_a_zombie_has_ended() -> None:
+def test_zombie_counts_as_ended() -> None:
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -79,18 +79,20 @@ def test_a_zombie_has_ended() -> None:
         os.waitpid(pid, 0)
 
 
-@pytest.mark.parametrize("change", ["started", "nonce"])
-async def test_a_process_that_got_the_same_pid_later_is_another(noted: Noted, change: str) -> None:
-    record = noted.record
+@pytest.mark.parametrize("differing", ["started", "nonce"])
+async def test_record_does_not_match_a_later_process_with_the_same_pid(
+    recorded: Recorded, differing: str
+) -> None:
+    record = recorded.record
     other = (
         ProcessRecord(record.pid, record.started - 1.0, record.nonce)
-        if change == "started"
+        if differing == "started"
         else ProcessRecord(record.pid, record.started, "another")
     )
     assert other.process() is None
     await other.stop()
     assert record.process() is not None
-    assert await noted.end() == 0
+    assert await recorded.end() == 0
 
 
 @pytest.mark.parametrize(
@@ -103,12 +105,12 @@ async def test_a_process_that_got_the_same_pid_later_is_another(noted: Noted, ch
         {"process": {"pid": 1, "started": None, "nonce": "n"}},
     ],
 )
-def test_a_state_without_a_whole_record_has_none(state: dict[str, object]) -> None:
+def test_state_without_a_complete_record_has_none(state: dict[str, object]) -> None:
     assert ProcessRecord.read(state) is None
 
 
-async def test_a_noted_process_runs_only_where_and_when_it_was_noted(noted: Noted) -> None:
-    here, boot, pid = processes.place(), processes.boot(), noted.child.pid
+async def test_process_runs_only_in_its_pid_space_and_boot(recorded: Recorded) -> None:
+    here, boot, pid = processes.place(), processes.boot(), recorded.child.pid
     started_s = processes.started(pid)
     assert started_s is not None
     assert processes.runs(here, boot, pid, started_s) is True
@@ -117,9 +119,9 @@ async def test_a_noted_process_runs_only_where_and_when_it_was_noted(noted: Note
     assert processes.runs("another machine", boot, pid, started_s) is None
 
 
-async def test_a_process_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stop_kills_a_process_that_ignores_sigterm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "STOP_S", 0.01)
-    deaf = await Noted.start(DEAF + UNTIL_EOF)
+    deaf = await Recorded.start(DEAF + UNTIL_EOF)
     assert deaf.child.stdout is not None
     async with asyncio.timeout(PATIENCE_S):
         await deaf.child.stdout.readline()
@@ -127,26 +129,26 @@ async def test_a_process_that_ignores_sigterm_is_killed(monkeypatch: pytest.Monk
         assert await deaf.child.wait() == -9
 
 
-async def test_one_that_is_gone_when_it_would_be_killed_is_stopped(
-    noted: Noted, monkeypatch: pytest.MonkeyPatch
+async def test_stop_returns_if_the_process_ends_before_it_is_killed(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy loop sees the end of its patience before it sees the end of the process."""
+    """A busy loop handles the timeout before the end of the process."""
 
     async def sees_nothing(record: ProcessRecord) -> None:
         monkeypatch.undo()
-        await noted.child.wait()
+        await recorded.child.wait()
         raise TimeoutError
 
     monkeypatch.setattr(ProcessRecord, "exited", sees_nothing)
     async with asyncio.timeout(PATIENCE_S):
-        await noted.record.stop()
-    assert noted.child.returncode == -15
+        await recorded.record.stop()
+    assert recorded.child.returncode == -15
 
 
-async def test_one_that_ends_between_two_lines_is_stopped(
-    noted: Noted, monkeypatch: pytest.MonkeyPatch
+async def test_stop_returns_if_the_process_ends_before_sigterm(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = psutil.Process(noted.child.pid)
-    await noted.end()
+    process = psutil.Process(recorded.child.pid)
+    await recorded.end()
     monkeypatch.setattr(ProcessRecord, "process", lambda _: process)
-    await noted.record.stop()
+    await recorded.record.stop()

@@ -1,4 +1,4 @@
-"""Providers whose worker is ours: a renderer by name, in whatever room it is asked for."""
+"""Providers with a worker of our own, and the same worker with faults."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 PATIENCE_S = 30.0
 
 
-class PictureSettings(ProviderSettings):
-    """How large the pictures are."""
+class FrameSettings(ProviderSettings):
+    """The size of the frames."""
 
     provider: ClassVar[str] = "drawn"
 
     size: int = 64
 
 
-class Drawn(RendererProvider[PictureSettings]):
+class Drawn(RendererProvider[FrameSettings]):
     """A provider as an author writes it."""
 
     name = "drawn"
     api_version = (1, 0)
-    settings_cls = PictureSettings
+    settings_cls = FrameSettings
     renderer = FLASH
 
     def options(self) -> Mapping[str, Any]:
@@ -52,7 +52,7 @@ class Missing(Drawn):
 
 
 class Claims(list[ProvisionedAvatar]):
-    """Everything that was claimed."""
+    """The claimed sessions."""
 
     def __call__(self, avatar: ProvisionedAvatar) -> None:
         self.append(avatar)
@@ -73,10 +73,10 @@ def request_in(start_worker: StartWorker, claims: Claims) -> ProvisionRequest:
 
 
 @virtual
-async def test_it_is_in_the_room_when_provision_returns_and_gone_after_release() -> None:
+async def test_worker_is_in_the_room_from_provision_to_release() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
-    provider = Drawn(PictureSettings())
+    provider = Drawn(FrameSettings())
     avatar = await provider.provision(request_in(MemoryWorkers(room), claims))
     assert claims == [avatar]
     assert (avatar.session_id, avatar.identity) == ("room-1", "drawn-avatar-1")
@@ -84,7 +84,7 @@ async def test_it_is_in_the_room_when_provision_returns_and_gone_after_release()
     watching = asyncio.create_task(provider.watch(avatar))
     await asyncio.sleep(1.0)
     assert not watching.done()
-    elsewhere = Drawn(PictureSettings())
+    elsewhere = Drawn(FrameSettings())
     await elsewhere.release(avatar, "it was enough")
     assert await watching == "its worker exited"
     assert "drawn-avatar-1" not in room.members
@@ -92,7 +92,7 @@ async def test_it_is_in_the_room_when_provision_returns_and_gone_after_release()
 
 
 @virtual
-async def test_the_renderer_gets_the_options_of_its_provider(
+async def test_renderer_gets_the_options_of_its_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Mapping[str, Any]] = []
@@ -105,24 +105,24 @@ async def test_the_renderer_gets_the_options_of_its_provider(
     monkeypatch.setattr(FlashRenderer, "__init__", noted)
     room = MemoryRoom()
     room.agent()
-    provider = Drawn(PictureSettings(size=96))
+    provider = Drawn(FrameSettings(size=96))
     avatar = await provider.provision(request_in(MemoryWorkers(room), Claims()))
     assert made == [{"width": 96, "height": 96}]
     await provider.release(avatar, "the test is over")
 
 
 @virtual
-async def test_a_renderer_that_does_not_exist_claims_nothing() -> None:
+async def test_missing_renderer_claims_no_session() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
     with pytest.raises(WorkerError, match=r"nowhere\.at_all:Nobody cannot be made"):
-        await Missing(PictureSettings()).provision(request_in(MemoryWorkers(room), claims))
+        await Missing(FrameSettings()).provision(request_in(MemoryWorkers(room), claims))
     assert claims == []
     assert set(room.members) == {"agent"}
 
 
 @virtual
-async def test_a_faulty_worker_joins_the_room_in_memory_that_it_is_asked_for() -> None:
+async def test_faulty_worker_joins_a_room_in_memory_as_a_task() -> None:
     room = MemoryRoom()
     room.agent()
     state = await start_faulty_worker(
@@ -132,9 +132,9 @@ async def test_a_faulty_worker_joins_the_room_in_memory_that_it_is_asked_for() -
     await stop_worker(state)
 
 
-async def test_a_faulty_worker_of_another_room_is_a_process() -> None:
+async def test_faulty_worker_of_another_room_is_a_process() -> None:
     async def unused(*_: object, **__: object) -> Mapping[str, Any]:
-        raise AssertionError("a worker that misbehaves is started by testing itself")
+        raise AssertionError("production starts no worker with faults")
 
     async with asyncio.timeout(PATIENCE_S):
         state = await start_faulty_worker(

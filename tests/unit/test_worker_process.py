@@ -26,7 +26,7 @@ import subprocess, sys
 heir = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"])
 print("heir", heir.pid, flush=True)
 """
-"""Starts a process that holds the pipes of the worker after it, until its own stdin ends."""
+"""Starts a process that keeps the pipes of the worker open until its own stdin ends."""
 
 Child = Callable[[str], None]
 
@@ -137,12 +137,12 @@ async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
 
 
 def heir_of(said: str) -> Death:
-    """The process that a worker has started, by what the worker said."""
+    """Find the process that a worker has started, by the pid in its output."""
     return Death(int(said.partition("heir ")[2].split()[0]))
 
 
 class Heard(io.StringIO):
-    """A stderr that tells of each line."""
+    """A stderr with an event for the first line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Heard(io.StringIO):
         return super().write(text)
 
 
-async def test_a_worker_is_stopped_though_a_process_of_its_own_holds_its_pipes(
+async def test_stop_ends_though_a_process_of_the_worker_holds_its_pipes(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child(READY + HEIR + "sys.stdin.read()")
@@ -172,7 +172,7 @@ async def test_a_worker_is_stopped_though_a_process_of_its_own_holds_its_pipes(
     heir.close()
 
 
-async def test_a_start_is_broken_off_though_a_process_of_the_worker_holds_its_pipes(
+async def test_cancelled_start_ends_though_a_process_of_the_worker_holds_its_pipes(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = asyncio.get_running_loop().create_future()
@@ -194,10 +194,10 @@ async def test_a_start_is_broken_off_though_a_process_of_the_worker_holds_its_pi
     heir.close()
 
 
-async def test_a_worker_that_ends_while_the_loop_is_busy_leaves_nothing(
+async def test_stop_awaits_the_output_of_a_worker_that_ends_while_the_loop_is_busy(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end of its patience is seen first, and the process is gone when it would be killed."""
+    """The timeout comes first, and the process has ended before it is killed."""
     child(READY + "sys.stdin.read()")
 
     async def sees_nothing(_: ProcessRecord) -> None:

@@ -1,7 +1,7 @@
-"""LiveKit's stock wire: no take ids, every segment started and finished exactly once.
+"""LiveKit's stock protocol: no take ids, each segment starts and finishes exactly once.
 
-A stock agent speaks it to a worker of ours; our agent hears it of a worker behind a
-`StockWireLink`, as of a vendor's.
+A stock agent speaks it with our worker; our agent speaks it with a worker behind a
+`StockWireLink`, as with a vendor's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def take_id(stock_wire: bool) -> str:
-    """Of a new take; a stock agent has none."""
+    """Make an id for a take; a stock agent has none."""
     return secrets.token_hex(6) if stock_wire else ""
 
 
@@ -115,7 +115,7 @@ async def test_a_burst_of_streams_loses_nothing(stage: Stage, stock_wire: bool) 
 
 
 @staged
-async def test_a_clear_of_one_take_is_no_stock_word(stage: Stage, stock_wire: bool) -> None:
+async def test_stock_worker_ignores_a_clear_of_one_take(stage: Stage, stock_wire: bool) -> None:
     id = take_id(stock_wire) or "another"
     writer = await stage.say(speech(0.5), id=id if stock_wire else "")
     await asyncio.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Whatever wraps a link, a renderer or a stream forwards all that it does not change."""
+"""Wrappers of links, renderers and streams forward everything that they do not change."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ABSTRACT = (
     PlaybackTracker,
 )
 OWN = {"router"}
-"""What a wrapper has of its own."""
+"""Attributes of the wrapper itself."""
 
 Wrap = Callable[[Any], Any]
 
@@ -68,7 +68,7 @@ WRAPPERS: dict[type, tuple[type, Wrap]] = {
 
 
 class Result:
-    """What a method of a spy returns, whatever it is."""
+    """The result of every method of a spy; also an asynchronous iterator."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -78,7 +78,7 @@ class Result:
 
 
 class Spy:
-    """Stands in for any object; its methods note that they were reached."""
+    """Replaces the wrapped object and records which of its methods were reached."""
 
     def __init__(self) -> None:
         self.reached: list[str] = []
@@ -86,7 +86,7 @@ class Spy:
 
     @classmethod
     def of(cls, base: type) -> Any:
-        """A spy with the members of a class, and a value for each of its attributes."""
+        """Make a spy with the members of a class, and a value for each of its attributes."""
         spy = cls()
         body = {name: _spied(spy, name, member) for name, member in members(base)}
         made = type(f"Spied{base.__name__}", (), body)()
@@ -110,7 +110,7 @@ def _spied(spy: Spy, name: str, member: Any) -> Any:
 
 
 def members(base: type) -> list[tuple[str, Any]]:
-    """The methods and properties of a class that somebody calls."""
+    """Return the public methods and properties of a class."""
     return [
         (name, member)
         for name, member in vars(base).items()
@@ -120,13 +120,13 @@ def members(base: type) -> list[tuple[str, Any]]:
 
 
 def attributes(base: type) -> list[tuple[str, Any]]:
-    """The attributes that a class declares."""
+    """Return the attributes that a class declares."""
     named = {**vars(link_contract), "SenderRouter": SenderRouter}
     return list(get_type_hints(base, named).items())
 
 
 def example(hint: Any) -> Any:
-    """A value of a type."""
+    """Return a value of a type."""
     examples: dict[Any, Any] = {
         str: "x",
         bytes: b"\0\0",
@@ -146,7 +146,7 @@ def example(hint: Any) -> Any:
 
 
 async def unforwarded(base: type, wrap: Wrap) -> list[str]:
-    """The members of a class that a wrapper of it does not pass on."""
+    """Return the members of a class that its wrapper does not forward."""
     wrapped = Spy.of(base)
     wrapper = wrap(wrapped)
     spy: Spy = wrapped.spy
@@ -177,7 +177,7 @@ async def unforwarded(base: type, wrap: Wrap) -> list[str]:
 
 
 def wrapper_classes() -> Iterator[type]:
-    """Every class of ours that is made from another object of the class it extends."""
+    """Find our classes whose constructor takes another object of their base class."""
     for module in pkgutil.walk_packages(avatar_core.__path__, "avatar_core."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
@@ -200,16 +200,16 @@ def _takes(cls: type, base: type) -> bool:
     return base in get_type_hints(init).values()
 
 
-def test_every_wrapper_is_compared_with_its_base_class() -> None:
+def test_every_wrapper_is_in_the_table() -> None:
     assert set(wrapper_classes()) == set(WRAPPERS) - {FaultyExecutor}
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS, ids=lambda wrapper: wrapper.__name__)
-async def test_a_wrapper_forwards_all_of_its_base_class(wrapper: type) -> None:
+async def test_wrapper_forwards_every_member_of_its_base_class(wrapper: type) -> None:
     assert await unforwarded(*WRAPPERS[wrapper]) == []
 
 
-async def test_a_forgotten_forward_is_found() -> None:
+async def test_forgotten_forward_is_reported() -> None:
     class Forgetful(FaultyRenderer):
         discard = Renderer.discard
 

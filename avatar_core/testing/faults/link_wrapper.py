@@ -1,4 +1,4 @@
-"""A link around a link: what every decorator of a RoomLink forwards."""
+"""Base of the classes that wrap a room link and change part of its behaviour."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from avatar_core.router import SenderRouter
 
 
 class LinkWrapper(RoomLink):
-    """Does what the wrapped link does; subclasses override what they change.
+    """A room link that forwards everything to another one; subclasses override methods.
 
     Args:
-        link: The link that is wrapped.
+        link: The wrapped link.
     """
 
     def __init__(self, link: RoomLink) -> None:
@@ -33,68 +33,68 @@ class LinkWrapper(RoomLink):
 
     @property
     def identity(self) -> str:
-        """As the link."""
+        """Our own identity."""
         return self._link.identity
 
     @property
     def room_name(self) -> str:
-        """As the link."""
+        """The room's name."""
         return self._link.room_name
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """As the link."""
+        """Our own attributes."""
         return self._link.attributes
 
     @property
     def connected(self) -> bool:
-        """As the link."""
+        """Whether the room can be used now."""
         return self._link.connected
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """As the link."""
+        """Return the other participants by identity."""
         return self._link.remote_participants()
 
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """As the link."""
+        """Call `handler` at each event from now on."""
         return self._link.watch(handler)
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """As the link."""
+        """Open a byte stream."""
         return await self._link.open_stream(topic, to=to, attributes=attributes)
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """As the link."""
+        """Receive byte streams of a topic."""
         return self._link.on_stream(topic, handler)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """As the link."""
+        """Call a participant's RPC method."""
         return await self._link.call(to, method, payload, timeout_s=timeout_s)
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """As the link."""
+        """Serve an RPC method."""
         return self._link.serve(method, handler)
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """As the link."""
+        """Send a data packet."""
         await self._link.send(topic, payload, to=to, reliable=reliable)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """As the link."""
+        """Receive data packets of a topic."""
         return self._link.on_data(topic, handler)
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """As the link."""
+        """Publish a microphone track."""
         return await self._link.publish_audio(format, name=name)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """As the link."""
+        """Publish a camera track."""
         return await self._link.publish_video(width, height, fps, name=name)
 
     async def aclose(self) -> None:
-        """As the link."""
+        """Leave the room."""
         await self._link.aclose()

@@ -1,4 +1,4 @@
-"""Workers that misbehave in a room in memory: tasks."""
+"""Workers with faults in a room in memory, each of them a task."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ async def start_faulty_task(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
 ) -> Mapping[str, Any]:
-    """Start a worker that misbehaves in a room in memory.
+    """Start a worker with faults in a room in memory.
 
     Args:
         room: The room.
         renderer: `package.module:Class` of a `Renderer`.
-        token: The token it joins with, of `workers.mint`.
+        token: Room token of the worker, from `workers.mint`.
         options: Keyword arguments of the renderer.
-        scenario: How it misbehaves.
+        scenario: The faults.
 
     Returns:
-        Its record, for `stop_worker` and `worker_exited`, once it is in the room, or would be.
+        The worker's record, for `stop_worker` and `worker_exited`.
 
     Raises:
-        WorkerError: It cannot be made, or it ended before it was ready.
+        WorkerError: The renderer cannot be made, or the worker ended before it was ready.
+        RoomError: The worker could not publish its tracks.
     """
     ready = asyncio.Event()
-    load_renderer(renderer, options or {}).close()  # one that cannot be made is an error now
+    load_renderer(renderer, options or {}).close()  # raises now if it cannot be made
 
     async def work() -> None:
         await perform(
@@ -51,7 +52,7 @@ async def start_faulty_task(
 
 
 class _Task:
-    """The body of a worker that is a task: the one that makes this."""
+    """The body of a worker that is the current task."""
 
     def __init__(self, room: Hub, token: str) -> None:
         self._room = room

@@ -1,4 +1,4 @@
-"""Faults applied to what draws, by decorators around what works: a renderer, and its executor."""
+"""Wrappers of a renderer and of its executor that fail as a scenario says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class FaultyRenderer(Renderer):
-    """A renderer that does what a scenario says."""
+    """A renderer that fails as a scenario says."""
 
     def __init__(self, renderer: Renderer, scenario: Scenario) -> None:
         self._renderer = renderer
@@ -26,17 +26,17 @@ class FaultyRenderer(Renderer):
         self.lookahead_s = renderer.lookahead_s
 
     def lookahead(self, sound: bytes) -> None:
-        """As the renderer."""
+        """Pass the sound on to the wrapped renderer."""
         self._renderer.lookahead(sound)
 
     def skip(self, chunk: bytes, last: bool) -> None:
-        """As the renderer."""
+        """Skip in the wrapped renderer."""
         self._renderer.skip(chunk, last)
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """Failing, or of wrong size and number."""
+        """Render, or raise, or return frames of a wrong size or number."""
         scenario, chance = self._scenario, self._chance
-        pictures = self._renderer.render(chunk, last)
+        frames = self._renderer.render(chunk, last)
         if chance.random() < scenario.renderer_raises:
             raise RuntimeError("the scenario wants an error")
         if chance.random() < scenario.renderer_sizes:
@@ -44,23 +44,23 @@ class FaultyRenderer(Renderer):
         if chance.random() < scenario.renderer_none:
             return ()
         if chance.random() < scenario.renderer_many:
-            return [*pictures, *pictures, *pictures]
-        return pictures
+            return [*frames, *frames, *frames]
+        return frames
 
     def discard(self, count: int) -> None:
-        """As the renderer."""
+        """Discard in the wrapped renderer."""
         self._renderer.discard(count)
 
     def idle(self) -> VideoFrame:
-        """As the renderer."""
+        """Return the next frame of the wrapped renderer."""
         return self._renderer.idle()
 
     def reset(self) -> None:
-        """As the renderer."""
+        """Reset the wrapped renderer."""
         self._renderer.reset()
 
     def close(self) -> None:
-        """As the renderer."""
+        """Close the wrapped renderer."""
         self._renderer.close()
 
 
@@ -82,5 +82,5 @@ class FaultyExecutor:
         return await self._executor(work)
 
     def close(self) -> None:
-        """As the executor."""
+        """Close the wrapped executor."""
         self._executor.close()

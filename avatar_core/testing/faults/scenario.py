@@ -1,4 +1,4 @@
-"""Faults as data: seeded, readable, printable; the wrappers beside this module apply them."""
+"""Faults as data: seeded and printable. The wrappers in this package apply them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers that misbehave, in whatever room they are asked for."""
+"""Workers with faults, for providers: in a room in memory or of a LiveKit server."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ async def start_faulty_worker(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
 ) -> Mapping[str, Any]:
-    """Start a worker of our own that misbehaves, in place of `request.start_worker`.
+    """Start a worker of our own with faults, where a provider calls `request.start_worker`.
 
     Args:
-        request: Whose room it joins: one in memory, or one of a LiveKit server.
+        request: The request, for a room in memory or of a LiveKit server.
         renderer: `package.module:Class` of a `Renderer`.
         options: Keyword arguments of the renderer, JSON-safe.
-        scenario: How it misbehaves.
+        scenario: The faults.
 
     Returns:
-        Its record, for `stop_worker` and `worker_exited`, once it is in the room, or would be.
+        The worker's record, for `stop_worker` and `worker_exited`.
 
     Raises:
-        WorkerError: It cannot be started, or ended before it was ready.
+        WorkerError: The worker cannot be started, or ended before it was ready.
     """
     token, start = request.avatar_token(), request.start_worker
     if isinstance(start, MemoryWorkers):

@@ -1,4 +1,4 @@
-"""A link that lets only LiveKit's stock wire through, as between agents and vendors' workers."""
+"""A room link that passes LiveKit's stock protocol only, as the workers of vendors speak it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from avatar_core.testing.faults.link_wrapper import LinkWrapper
 
 
 class StockWireLink(LinkWrapper):
-    """A worker's link on which nothing of avatar-core's own wire passes.
+    """A worker's link that hides avatar-core's own protocol.
 
-    The worker sees streams without a take id, as a stock agent sends them, and so it answers
-    with `lk.playback_started` and `lk.playback_finished`. Reports, and clears of one take, are
-    dropped.
+    The worker receives streams without a take id, as from a stock agent, so it calls
+    `lk.playback_started` and `lk.playback_finished`. The link drops its reports, and the
+    agent's clears of one take.
     """
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """As the link, without the take id of an audio stream."""
+        """Receive byte streams of a topic; audio streams lose their take id."""
         if topic != wire.AUDIO_STREAM:
             return super().on_stream(topic, handler)
         return super().on_stream(topic, lambda sender, reader: handler(sender, StockReader(reader)))
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """As the link; a stock worker knows no clears of one take."""
+        """Receive data packets of a topic, except clears of one take."""
         if topic == wire.CLEAR_TOPIC:
             return _nothing
         return super().on_data(topic, handler)
@@ -32,12 +32,12 @@ class StockWireLink(LinkWrapper):
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """As the link; a stock worker sends no reports."""
+        """Send a data packet, except reports."""
         if topic != wire.REPORT_TOPIC:
             await super().send(topic, payload, to=to, reliable=reliable)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """As the link; a stock worker reports no takes."""
+        """Call a participant's RPC method, except for reports of takes."""
         if method == wire.TAKE_RPC:
             return wire.OK
         return await super().call(to, method, payload, timeout_s=timeout_s)
@@ -47,7 +47,7 @@ class StockReader(StreamReader):
     """An incoming stream without its take id.
 
     Args:
-        reader: The stream.
+        reader: The wrapped stream.
     """
 
     def __init__(self, reader: StreamReader) -> None:
@@ -57,11 +57,11 @@ class StockReader(StreamReader):
         }
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """As the reader."""
+        """Iterate over the messages of the wrapped stream."""
         return aiter(self._reader)
 
     def close(self) -> None:
-        """As the reader."""
+        """Close the wrapped stream."""
         self._reader.close()
 
 

@@ -1,6 +1,6 @@
-"""A worker that misbehaves as a scenario says.
+"""A worker that fails as a scenario says.
 
-The same in both kinds of room: a process runs it in a real one, a task in memory.
+A process runs it in a room of a LiveKit server, a task in a room in memory.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from avatar_core.worker.worker import AvatarWorker
 
 
 class Body(Protocol):
-    """What a worker is in its room: a process, or a task."""
+    """The process or the task that a worker runs in, and its place in the room."""
 
     async def join(self) -> RoomLink:
-        """Enter the room."""
+        """Join the room."""
 
     def executor(self) -> Executor:
-        """What draws for it."""
+        """Return the executor of its renderer."""
 
     def join_beside(self) -> RoomLink | None:
-        """Somebody else enters it; None where that takes another token."""
+        """Join as another participant; None where that needs another token."""
 
     def crash(self) -> None:
-        """Be gone without a word."""
+        """End at once, without leaving the room."""
 
     def freeze(self) -> None:
-        """Stop doing anything, and stay."""
+        """Stop everything, and stay in the room."""
 
     async def reconnect(self) -> None:
-        """Reconnect in full."""
+        """Let the room reconnect in full."""
 
 
 async def perform(
     body: Body, renderer: Callable[[], Renderer], scenario: Scenario, ready: asyncio.Event
 ) -> None:
-    """Run a worker until its agent leaves or its room is gone; cancel it to end it.
+    """Run a worker until its agent leaves or its room ends; cancel it to end it.
 
     Args:
-        body: Its place in the room.
-        renderer: Makes the renderer of each visit.
-        scenario: How it misbehaves.
-        ready: Set once it is in the room with both its tracks, or would be.
+        body: The process or task that this runs in.
+        renderer: Makes the renderer of each visit to the room.
+        scenario: The faults.
+        ready: Set once both tracks are published; earlier if the scenario delays the join.
     """
     if scenario.never_joins or scenario.join_delay_s:
         ready.set()

@@ -1,8 +1,9 @@
-"""Workers that misbehave in a real room: how one is started, and what its process runs.
+"""Workers with faults in a room of a LiveKit server, each of them a process.
 
     python -m avatar_core.testing.faults.worker_process NONCE
 
-It is the worker process of `avatar_core.rtc`, with a scenario in its configuration.
+The process is like that of `avatar_core.rtc.worker_process`, with a scenario in its
+configuration.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ async def start_faulty_process(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
 ) -> Mapping[str, Any]:
-    """Start a worker process that misbehaves in a room of a LiveKit server.
+    """Start a worker process with faults in a room of a LiveKit server.
 
     Args:
         renderer: `package.module:Class` of a `Renderer`.
-        livekit_url: The server.
-        token: The token it joins with.
+        livekit_url: URL of the server.
+        token: Room token of the worker.
         options: Keyword arguments of the renderer, JSON-safe.
-        scenario: How it misbehaves.
+        scenario: The faults.
 
     Returns:
-        Its record, for `stop_worker` and `worker_exited`, once it is in the room, or would be.
+        The worker's record, for `stop_worker` and `worker_exited`.
 
     Raises:
-        WorkerError: It cannot be started or dies before it is ready; its last words are
-            in the message.
+        WorkerError: The process cannot be started or ended before it was ready. The message
+            contains its last output.
     """
     return await start_process(
         __name__,
@@ -60,7 +61,7 @@ async def start_faulty_process(
 
 
 async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
-    """Be the worker that the configuration describes."""
+    """Run the worker that the configuration describes."""
     from avatar_core.testing.faults.worker import perform
     from avatar_core.worker.renderers import load_renderer
 
@@ -86,7 +87,7 @@ class _Process:
         return self._link
 
     def join_beside(self) -> None:
-        log.warning("One token admits one participant: nobody foreign joins a real room.")
+        log.warning("The scenario's `foreign` works in a room in memory only; nobody else joins.")
 
     def executor(self) -> ThreadExecutor:
         return ThreadExecutor()

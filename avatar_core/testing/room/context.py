@@ -1,4 +1,4 @@
-"""What avatars need of a room in memory: `session_context` of a MemoryRoom and its links."""
+"""The session context of a room in memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from avatar_core.testing.room.workers import MemoryWorkers, mint
 
 
 def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> SessionContext:
-    """Bring avatars into a room in memory; nothing is written to a ledger.
+    """Make the context for avatars in a room in memory, without a ledger.
 
     Args:
-        link: The agent's place in the room.
+        link: The agent's link.
         room: The room.
         settings: The timeouts.
     """

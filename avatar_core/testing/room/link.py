@@ -88,7 +88,7 @@ class MemoryLink(RoomLink):
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Everything that is needed to bring avatars into the room, for this participant."""
+        """Return the context for avatars of this participant."""
         return memory_context(self, self.room, settings)
 
     async def open_stream(

@@ -1,4 +1,4 @@
-"""Who is in a room in memory, and what links, tracks and workers need of the room itself."""
+"""Participants of a room in memory, and the protocols between the room and their links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from avatar_core.testing.room.streams import MemoryReader
 
 
 class MemberLink(Protocol):
-    """A participant's link as its room uses it."""
+    """A participant's link, as its room uses it."""
 
     @property
     def identity(self) -> str:
@@ -20,35 +20,35 @@ class MemberLink(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether it is in the room."""
+        """Whether it is in the room now."""
 
     def receive(
         self, topic: str, sender: str, attributes: Mapping[str, str]
     ) -> Sequence[MemoryReader]:
-        """A stream was opened to it: the ends that read it, none where nobody does."""
+        """Receive a new stream; return the reader, or nothing if no handler wants it."""
 
     def take_in(self, topic: str, sender: str, payload: bytes) -> None:
-        """A data packet has arrived."""
+        """Receive a data packet."""
 
     async def answer(self, caller: str, method: str, payload: str) -> str:
         """Run the handler of a call."""
 
     def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
-        """Tell whoever watches."""
+        """Pass a room event on to the handlers."""
 
     def break_streams(self, sender: str | None = None) -> None:
         """End incoming streams abnormally, all or those of one sender."""
 
     def freeze(self) -> None:
-        """Stop doing anything, and stay in the room."""
+        """Stop everything, and stay in the room."""
 
     def drop(self, event: RoomEvent | None) -> None:
-        """It is out of the room; None where it hears nothing of that."""
+        """Leave the room; the handlers get `event`, or nothing."""
 
 
 @dataclass
 class Member:
-    """A participant: its link while it is connected, and what others know of it."""
+    """A participant: its link, and its state as the others see it."""
 
     link: MemberLink
     sid: str
@@ -61,7 +61,7 @@ class Member:
     left_for_good: bool = False
 
     def participant(self) -> RemoteParticipant:
-        """As others see it now."""
+        """Return it as the others see it now."""
         return RemoteParticipant(
             identity=self.link.identity,
             sid=self.sid,
@@ -73,13 +73,13 @@ class Member:
 
 
 class Hub(Protocol):
-    """A room in memory as links, workers and faults use it; `MemoryRoom` is the one.
+    """A room in memory, as links, workers and faults use it; `MemoryRoom` implements it.
 
     Attributes:
         name: The room's name.
-        latency_s: One way, for everything that is sent.
-        recording: What a listener in the room heard and saw.
-        members: Participants by identity.
+        latency_s: One-way latency of everything that is sent.
+        recording: The audio and the number of frames that a listener in the room received.
+        members: The participants by identity.
     """
 
     name: str
@@ -94,25 +94,25 @@ class Hub(Protocol):
         is_agent: bool = False,
         attributes: Mapping[str, str] | None = None,
     ) -> RoomLink:
-        """Enter the room."""
+        """Join the room."""
 
     def member(self, identity: str) -> Member | None:
-        """Who is connected under this identity."""
+        """Return the connected participant of this identity."""
 
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
-        """The other participants as one of them sees them."""
+        """Return the other participants, as this one sees them."""
 
     def published(self, identity: str, kind: str, *, gone: bool = False) -> None:
-        """A track came or went."""
+        """Announce a track that was published or, if `gone`, unpublished."""
 
     def later(self, arrive: Callable[[], object]) -> None:
-        """Let something arrive at the other side."""
+        """Call `arrive` after the latency, in the order of the calls."""
 
     def remove(self, identity: str) -> None:
         """Remove a participant."""
 
     def crash(self, identity: str) -> None:
-        """A participant's process is gone without a word."""
+        """Drop a participant whose process has ended without leaving."""
 
     def reconnect(self, identity: str) -> None:
-        """A participant reconnects in full."""
+        """Let a participant reconnect in full."""

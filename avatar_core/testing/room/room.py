@@ -77,7 +77,7 @@ class MemoryRoom:
         return member.link
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Everything that is needed to bring avatars into this room, for its agent."""
+        """Return the context for avatars of this room's agent."""
         return self.agent().session_context(settings)
 
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:

@@ -43,12 +43,12 @@ class MemoryWriter(StreamWriter):
     """The writing end of a stream.
 
     Args:
-        use: Goes through the sender's link, see `MemoryLink.use`.
-        later: Lets something arrive at the other side, see `MemoryRoom.later`.
+        use: `MemoryLink.use` of the sender.
+        later: `MemoryRoom.later`.
 
     Attributes:
-        readers: The reading ends, once the header has arrived.
-        broken: What is written arrives nowhere.
+        readers: The readers, once the header has arrived.
+        broken: Whether the stream is broken, so that nothing arrives.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Workers of a room in memory: tasks, with a record like that of a process."""
+"""Workers of a room in memory: tasks, with records like those of processes."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from avatar_core.worker.worker import AvatarWorker
 
 
 def mint(spec: TokenSpec) -> str:
-    """A token for a room in memory: it says who joins, and opens nothing else."""
+    """Make a token for a room in memory: identity and attributes as JSON."""
     return json.dumps({"identity": spec.identity, "attributes": dict(spec.attributes)})
 
 
 def identity_of(token: str) -> str:
-    """Who joins with such a token."""
+    """Return the identity in a token of `mint`."""
     return str(json.loads(token)["identity"])
 
 
 def admit(room: Hub, token: str) -> RoomLink:
-    """Join with such a token."""
+    """Join a room with a token of `mint`."""
     claims = json.loads(token)
     return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"])
 
 
 class MemoryWorkers:
-    """Starts workers in a room in memory: its `StartWorker`.
+    """The `StartWorker` of a room in memory.
 
     Args:
         room: The room.
 
     Attributes:
-        room: The same, for faults.
+        room: The room, for workers with faults.
     """
 
     def __init__(self, room: Hub) -> None:
@@ -48,10 +48,11 @@ class MemoryWorkers:
     async def __call__(
         self, renderer: str, *, token: str, options: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
-        """Start a worker; return its record when it is in the room with both its tracks.
+        """Start a worker and wait until both its tracks are published.
 
         Raises:
-            WorkerError: It cannot be made, or it ended before it was ready.
+            WorkerError: The renderer cannot be made, or the worker ended before it was ready.
+            RoomError: The worker could not publish its tracks.
         """
         ready = asyncio.Event()
         drawing = load_renderer(renderer, options or {})

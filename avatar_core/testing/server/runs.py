@@ -89,12 +89,12 @@ def _owner_lives(name: str) -> bool:
 
 
 def _start_mark(pid: int) -> int:
-    """When a process started, hundredths of a second."""
+    """Return the start time of a process in hundredths of a second."""
     return round((processes.started(pid) or 0.0) * _PER_S)
 
 
 def _kill(pids: Pids, run_dir: Path) -> None:
-    """Kill those of the two that live: their arguments name the run, which is unique."""
+    """Kill the two processes; the run's folder on their command lines identifies them."""
     named = ((pids.watchdog, run_dir), (pids.server, run_dir / "config.yaml"))
     for pid, path in named:
         process = processes.find(pid, argument=str(path))

@@ -34,7 +34,7 @@ FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 NOWHERE = {"livekit_url": "ws://127.0.0.1:9", "token": "a token that is used by nobody"}
 TEST_S = 30.0
 TURNS = 10
-ENTRIES = {worker_process.__name__, faulty_worker_process.__name__}
+WORKER_MODULES = {worker_process.__name__, faulty_worker_process.__name__}
 """The modules that worker processes run."""
 
 
@@ -180,7 +180,10 @@ def workers(parent: psutil.Process | None = None) -> list[psutil.Process]:
     found = []
     for child in (parent or psutil.Process()).children(recursive=True):
         try:
-            if ENTRIES.intersection(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE:
+            if (
+                WORKER_MODULES.intersection(child.cmdline())
+                and child.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(child)
         except psutil.NoSuchProcess:
             continue

@@ -25,7 +25,7 @@ class OrbSettings(ProviderSettings):
 
 
 class OrbProvider(RendererProvider[OrbSettings]):
-    """A worker of our own, so nothing is bought: a child process that draws an orb."""
+    """An avatar without a vendor: a child process of the agent draws an orb."""
 
     name = "orb"
     api_version = (1, 0)
@@ -33,5 +33,5 @@ class OrbProvider(RendererProvider[OrbSettings]):
     renderer = "avatar_provider_orb.drawing:OrbRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """What `OrbRenderer` is made with."""
+        """Return the arguments of `OrbRenderer`."""
         return {"size": self.settings.size, "colour": self.settings.colour}

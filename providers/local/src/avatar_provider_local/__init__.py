@@ -70,7 +70,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
             )
 
     def options(self) -> Mapping[str, Any]:
-        """What can be chosen of the face."""
+        """Return the settings of the face."""
         return self.settings.face()
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:

@@ -41,11 +41,11 @@ class MockProvider(RendererProvider[MockSettings]):
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Size and pace of the pictures."""
+        """Return the frame size and rate."""
         return self.settings.model_dump(include={"width", "height", "fps"})
 
     async def start_worker(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Start the worker, or one that misbehaves where a scenario is set."""
+        """Start the worker, with faults if a scenario is set."""
         scenario = self.settings.scenario
         if scenario == Scenario():
             return await super().start_worker(request)

@@ -36,7 +36,7 @@ CALLBACK_S = 5.0
 KEY = "tavus-sim-key"
 
 Start = Callable[..., Awaitable[Mapping[str, Any]]]
-"""Starts a worker and returns its record, as `start_faulty_process` does."""
+"""Starts a worker and returns its record, like `start_faulty_process`."""
 
 
 def renderer() -> str:
