@@ -8,6 +8,9 @@ from importlib.metadata import version
 import pytest
 
 from tests.packaging.commands import ALONE, COMMANDS, WITH_MOCK, Ended, Runs
+from tests.packaging.environment import INSTALL_S
+
+pytestmark = pytest.mark.timeout(INSTALL_S)
 
 
 @pytest.mark.parametrize("installed", [ALONE, WITH_MOCK])

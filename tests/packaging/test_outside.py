@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
 from tests.livekit.hearing import LiveAudioMeter
-from tests.packaging.environment import CleanEnvironment, uv
-from tests.packaging.wheels import ROOT
+from tests.packaging.environment import INSTALL_S, CleanEnvironment, uv
+from tests.packaging.wheels import ROOT, Build
+
+pytestmark = pytest.mark.timeout(INSTALL_S)
 
 PROGRAMS = Path(__file__).with_name("outside")
 WORDS = VOCABULARY[:12]
@@ -53,13 +56,16 @@ def test_installed_versions_are_compatible(clean: CleanEnvironment) -> None:
     uv("pip", "check", "--python", str(clean.python))
 
 
-def test_provider_is_found_by_name_in_its_wheel(clean: CleanEnvironment) -> None:
+def test_provider_is_found_by_name_in_its_wheel(clean: CleanEnvironment, build: Build) -> None:
     output = json.loads(clean.run(WHERE))
     assert all(Path(file).is_relative_to(clean.home) for file in output["files"]), output
     assert not any(Path(file).is_relative_to(ROOT) for file in output["files"]), output
-    assert output["version"] == "0.1.0"
+    assert output["version"] == version("avatar-core")
     assert output["names"] == ["orb"]
-    assert output["origin"] == "avatar-provider-orb 0.1.0"
+    assert (
+        output["origin"]
+        == f"avatar-provider-orb {build('avatar-provider-orb').metadata['Version']}"
+    )
     assert output["orb"] is True
 
 

@@ -58,7 +58,7 @@ def top_level_names(source: str) -> set[str]:
 def test_wheel_holds_only_its_package(name: str, build: Build) -> None:
     names, package = build(name).names, name.replace("-", "_")
     folders = {file.partition("/")[0] for file in names}
-    assert folders == {package, f"{package}-0.1.0.dist-info"}
+    assert folders == {package, f"{package}-{project_of(name)['version']}.dist-info"}
     assert f"{package}/py.typed" in names
     assert not [file for file in names if any(part in file for part in LITTER)]
 

@@ -23,6 +23,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / f"{folder}/README.md" for folder in ("demo", "providers/local", "providers/mock")),
     ROOT / "examples/own_provider/README.md",
 ]
 ERRORS = "avatar_core.contracts.errors"
@@ -67,7 +68,7 @@ def blocks(page: Path) -> Iterator[str]:
     yield from re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_compiles_and_asks_for_what_there_is(page: Path) -> None:
     for block in blocks(page):
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -81,21 +82,21 @@ def test_python_compiles_and_asks_for_what_there_is(page: Path) -> None:
             assert hasattr(avatar_core, name), f"{page.name} asks for avatar_core.{name}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s#]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_variables_are_settings(page: Path) -> None:
     named = set(re.findall(r"\bAVATAR_[A-Z_]*[A-Z]\b", page.read_text()))
     groups = {"AVATAR_MOCK"} if page.name == "README.md" else set()
     assert named - groups <= variables()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_defaults_are_those_of_the_settings(page: Path) -> None:
     for name, default in told_defaults(page):
         assert defaults()[name] == default, f"{page.name} says {name} is {default}"
