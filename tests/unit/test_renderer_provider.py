@@ -18,7 +18,6 @@ from avatar_core.testing.faults.start import start_faulty_worker
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.room.workers import MemoryWorkers, mint
-from avatar_core.testing.virtual import virtual
 from avatar_core.worker.process import stop_worker
 
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
@@ -72,7 +71,7 @@ def request_in(start_worker: StartWorker, claims: Claims) -> ProvisionRequest:
     )
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_it_is_in_the_room_when_provision_returns_and_gone_after_release() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
@@ -91,7 +90,7 @@ async def test_it_is_in_the_room_when_provision_returns_and_gone_after_release()
     await elsewhere.release(avatar, "it was enough")
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_the_renderer_gets_the_options_of_its_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -111,7 +110,7 @@ async def test_the_renderer_gets_the_options_of_its_provider(
     await provider.release(avatar, "the test is over")
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_a_renderer_that_does_not_exist_claims_nothing() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
@@ -121,7 +120,7 @@ async def test_a_renderer_that_does_not_exist_claims_nothing() -> None:
     assert set(room.members) == {"agent"}
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_a_faulty_worker_joins_the_room_in_memory_that_it_is_asked_for() -> None:
     room = MemoryRoom()
     room.agent()
