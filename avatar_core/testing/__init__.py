@@ -1,4 +1,4 @@
-"""Public names for tests of applications and providers; needs neither pytest nor looptime."""
+"""Public names for tests of applications and providers; none of them needs pytest."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, get_args
 
 from livekit.agents import AgentSession
-from livekit.agents.llm import ChatMessage
+from livekit.agents.llm import ChatMessage, Tool
 from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
@@ -29,6 +28,7 @@ from avatar_core.testing.script import (
     Said,
     ScriptedLLM,
     ToneAgent,
+    ToolCalls,
     frames,
     said,
 )
@@ -86,10 +86,16 @@ class Conversation:
         avatar: Of `create_avatar`; started in a room of its own.
         room: Another room, to be looked at from outside, or shared with other agents.
         identity: The agent's in that room.
+        tools: Function tools of the agent.
     """
 
     def __init__(
-        self, avatar: AvatarSession, room: MemoryRoom | None = None, identity: str = "agent"
+        self,
+        avatar: AvatarSession,
+        room: MemoryRoom | None = None,
+        identity: str = "agent",
+        *,
+        tools: Sequence[Tool] = (),
     ) -> None:
         self.avatar = avatar
         self.room = room or MemoryRoom()
@@ -98,6 +104,7 @@ class Conversation:
         self.session: AgentSession[Any] = AgentSession(llm=self.model)
         self.turns: list[Turn] = []
         self.events: list[tuple[float, AvatarEvent]] = []
+        self._tools = tools
         self._tones = WordTones(RATE_HZ)
         self._synchronizer: TranscriptSynchronizer
 
@@ -112,7 +119,7 @@ class Conversation:
         )
         self.session.output.audio = self._synchronizer.audio_output
         self.session.output.transcription = self._synchronizer.text_output
-        await self.session.start(ToneAgent())
+        await self.session.start(ToneAgent(self._tools))
         return self
 
     async def __aexit__(
@@ -129,20 +136,26 @@ class Conversation:
         handle = self.session.say(" ".join(words), audio=audio)
         return self._begin(Turn(words, handle, self._now))
 
-    async def ask(self, text: str, answer: int | Sequence[str]) -> Turn:
+    async def ask(
+        self, text: str, answer: int | Sequence[str], *, calls: ToolCalls | None = None
+    ) -> Turn:
         """A person writes `text`, and the model answers in these words.
 
         What the agent is saying is interrupted, as AgentSession does for text from the room
         (livekit-agents 1.8.9, `voice/room_io/types.py`).
+
+        Args:
+            text: What the person writes.
+            answer: The words, or how many of the vocabulary's.
+            calls: Tools that the model calls before it answers.
         """
         self.model.answers[text] = words = _words(answer)
+        self.model.calls[text] = calls or {}
         cut = [turn for turn in self.turns if not turn.handle.done()]
         await self.session.interrupt()
         for turn in cut:
             turn.cut, turn.until_at = True, self._now + THINK_S / 2
-        # of its own accord a message takes the true time, which is not the loop's
-        message = ChatMessage(role="user", content=[text], created_at=time.time())
-        handle = self.session.generate_reply(user_input=message)
+        handle = self.session.generate_reply(user_input=text)
         return self._begin(Turn(words, handle, self._now, asked=text))
 
     def history(self) -> Said:

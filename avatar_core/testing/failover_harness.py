@@ -24,11 +24,11 @@ from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.release import Releaser
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import ProviderSettings
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 

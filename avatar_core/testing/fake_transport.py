@@ -14,7 +14,8 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.playback.transport import Transport
-from avatar_core.testing.virtual import Timeline, now
+from avatar_core.testing.clock import now
+from avatar_core.testing.timeline import Timeline
 
 MONO = AudioFormat(24_000)
 EPSILON_S = 1e-6

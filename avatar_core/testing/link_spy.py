@@ -16,8 +16,8 @@ from avatar_core.contracts.link import AudioTrack, StreamReader, StreamWriter, V
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.testing.clock import now
 from avatar_core.testing.room.link import MemoryLink
-from avatar_core.testing.virtual import now
 
 MONO = AudioFormat(24_000)
 REFUSED = 1401

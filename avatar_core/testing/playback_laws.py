@@ -8,8 +8,9 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.playback import Take
 from avatar_core.playback.segment import Segment
 from avatar_core.playback.transport import Transport
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import EPSILON_S
-from avatar_core.testing.virtual import Timeline, now
+from avatar_core.testing.timeline import Timeline
 
 FINISH_AFTER_CLEAR_S = 1.0
 

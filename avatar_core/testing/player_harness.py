@@ -12,9 +12,10 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import INAUDIBLE_S
 from avatar_core.playback.transport import Transport
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import MONO, FakeTransport, lost, speech
 from avatar_core.testing.playback_laws import Recorder
-from avatar_core.testing.virtual import Timeline, now
+from avatar_core.testing.timeline import Timeline
 
 SILENT_S = 0.3
 """The health's part: a transport that plays nothing of what it has is lost after this."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+import itertools
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from livekit import rtc
@@ -21,6 +23,8 @@ TOKEN_S = 0.02
 
 Said = list[tuple[str, str]]
 """Who said what: role and text of each message, in order."""
+ToolCalls = Mapping[str, Mapping[str, Any]]
+"""Tools to call, by name, each with its arguments."""
 
 
 def said(context: llm.ChatContext) -> Said:
@@ -33,17 +37,20 @@ def said(context: llm.ChatContext) -> Said:
 
 
 class ScriptedLLM(llm.LLM[Any]):
-    """Answers the last thing a person wrote, a word at a time.
+    """Answers the last thing a person wrote, a word at a time, after it has called tools.
 
     Attributes:
         answers: What it says to each text.
+        calls: What it calls for each text first; nothing where there is no entry.
         shown: The dialogue it was given with each request.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.answers: dict[str, Sequence[str]] = {}
+        self.calls: dict[str, ToolCalls] = {}
         self.shown: list[Said] = []
+        self._call_ids = itertools.count(1)
 
     def chat(
         self,
@@ -57,23 +64,47 @@ class ScriptedLLM(llm.LLM[Any]):
         self.shown.append(said(chat_ctx))
         return _Answer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
+    def next_step(self, context: llm.ChatContext) -> list[llm.ChoiceDelta]:
+        """What it says next, a word in each piece, or the tools that it calls."""
+        asked, has_output = "", False
+        for item in context.items:
+            if item.type == "message" and item.role == "user":
+                asked, has_output = item.text_content or "", False
+            has_output |= item.type == "function_call_output"
+        if (calls := self.calls.get(asked)) and not has_output:
+            return [llm.ChoiceDelta(role="assistant", tool_calls=self._tool_calls(calls))]
+        return [
+            llm.ChoiceDelta(role="assistant", content=f" {word}" if number else word)
+            for number, word in enumerate(self.answers[asked])
+        ]
+
+    def _tool_calls(self, calls: ToolCalls) -> list[llm.FunctionToolCall]:
+        return [
+            llm.FunctionToolCall(
+                name=name, arguments=json.dumps(arguments), call_id=f"call_{next(self._call_ids)}"
+            )
+            for name, arguments in calls.items()
+        ]
+
 
 class _Answer(llm.LLMStream):
     async def _run(self) -> None:
         assert isinstance(self._llm, ScriptedLLM)
-        asked = [text for role, text in said(self._chat_ctx) if role == "user"][-1]
         await asyncio.sleep(THINK_S)
-        for number, word in enumerate(self._llm.answers[asked]):
-            delta = llm.ChoiceDelta(role="assistant", content=f" {word}" if number else word)
+        for delta in self._llm.next_step(self._chat_ctx):
             self._event_ch.send_nowait(llm.ChatChunk(id="answer", delta=delta))
             await asyncio.sleep(TOKEN_S)
 
 
 class ToneAgent(Agent):
-    """An agent whose speech is word tones."""
+    """An agent whose speech is word tones.
 
-    def __init__(self) -> None:
-        super().__init__(instructions="")
+    Args:
+        tools: What its model may call, as `Agent` takes them.
+    """
+
+    def __init__(self, tools: Sequence[llm.Tool] = ()) -> None:
+        super().__init__(instructions="", tools=list(tools))
         self._tones = WordTones(RATE_HZ)
 
     async def tts_node(

@@ -13,12 +13,12 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import StreamWriter
 from avatar_core.contracts.renderer import Renderer, VideoFrame
 from avatar_core.contracts.wire import Report
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.faults.stock_wire import StockWireLink
 from avatar_core.testing.link_spy import Tap
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 

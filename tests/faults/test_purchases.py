@@ -9,8 +9,8 @@ import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning import provision, release
+from avatar_core.testing.clock import run
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from avatar_core.testing.virtual import run
 from tests.long.purchases import broken_laws, plans, start_and_end
 
 SEEDS = 3

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import looptime
-
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning.ledger import Ledger
+from avatar_core.testing.clock import VirtualLoop
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
@@ -39,7 +38,7 @@ class Stepper:
     """
 
     def __init__(self) -> None:
-        self.loop = looptime.new_event_loop(start=0, noop_cycles=0)
+        self.loop = VirtualLoop()
         self.turns = 0
         self._at = 0
         self._act: Callable[[], object] | None = None

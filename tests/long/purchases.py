@@ -19,13 +19,13 @@ from pathlib import Path
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.provisioning.ledger import Ledger
+from avatar_core.testing.clock import run
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
 from avatar_core.testing.rest_harness import acme, chance, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import run
 
 ABSENT_S = 120.0
 MOST_S = 45.0

@@ -13,8 +13,8 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.transport import Transport
+from avatar_core.testing.clock import now
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now
 
 FORMAT = AudioFormat(24_000)
 SOON_S = 0.01

@@ -12,11 +12,11 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.byte_stream import SUBSCRIBED_S, ByteStreamSink
+from avatar_core.testing.clock import now
 from avatar_core.testing.link_spy import MONO, Readings, Tap, context
 from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Stream:

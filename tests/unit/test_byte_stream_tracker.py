@@ -14,9 +14,8 @@ from avatar_core.contracts.wire import Finished, Report
 from avatar_core.playback.byte_stream import ByteStreamTracker
 from avatar_core.testing.link_spy import context, take_of
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_a_silent_vendor_is_followed_by_the_clock() -> None:

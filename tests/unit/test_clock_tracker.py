@@ -9,10 +9,10 @@ import pytest
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.clock_tracker import ClockTracker, Estimate
+from avatar_core.testing.clock import now
 from avatar_core.testing.link_spy import MONO, take_of
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Pushing:

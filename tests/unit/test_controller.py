@@ -19,11 +19,11 @@ from avatar_core.contracts.errors import (
     WorkerError,
 )
 from avatar_core.contracts.events import AvatarFailed, AvatarJoined, AvatarState
+from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import AGENT, Scene, Vendor, released_once
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 ERRORS = [
     kind("no", provider="a")

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
+from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import Scene, Vendor, released_once, tracks_of_the_agent
 from avatar_core.testing.link_spy import Tap
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_closing_while_it_provisions_ends_what_was_claimed(room: MemoryRoom) -> None:

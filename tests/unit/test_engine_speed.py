@@ -10,8 +10,9 @@ from avatar_core.contracts.playback import Take
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
 from avatar_core.playback.transport import Transport
+from avatar_core.testing.clock import now, run
 from avatar_core.testing.fake_transport import MONO, FakeTransport, speech
-from avatar_core.testing.virtual import Timeline, now, run
+from avatar_core.testing.timeline import Timeline
 
 SEGMENTS, SEGMENT_S = 360, 10.0
 GENEROUS_S = 30.0

@@ -17,7 +17,6 @@ from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
 from avatar_core.testing.fake_transport import lost
 from avatar_core.testing.player_harness import World
-from avatar_core.testing.virtual import virtual
 
 LEAF_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
 errors = pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])
@@ -68,7 +67,7 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
     "name", ["started", "progressed", "finished", "on_take_finished", "on_unplayable"]
 )
 @errors
-@virtual
+@pytest.mark.virtual_time
 async def test_a_player_goes_on_whatever_it_is_answered(
     name: str, error: type[BaseException]
 ) -> None:

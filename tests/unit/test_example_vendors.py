@@ -19,7 +19,6 @@ from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.rest_harness import silent_workers
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import virtual
 
 ROOT = Path(__file__).parents[2] / "examples/providers"
 for name in ("anam", "lemonslice"):
@@ -28,7 +27,7 @@ for name in ("anam", "lemonslice"):
 import avatar_provider_anam as anam  # noqa: E402
 import avatar_provider_lemonslice as lemonslice  # noqa: E402
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 MOST_LINES = 40
 
 

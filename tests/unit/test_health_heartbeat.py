@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from avatar_core.contracts.link import RoomEvent
-from avatar_core.testing.virtual import now, virtual
+from avatar_core.testing.clock import now
 from avatar_core.worker.reporter import BEAT_S
 from tests.unit.health_harness import SOON_S, Watched
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_nobody_is_lost_while_all_is_well() -> None:

@@ -8,10 +8,9 @@ import pytest
 
 from avatar_core.contracts.link import RoomEvent
 from avatar_core.contracts.playback import TakeState
-from avatar_core.testing.virtual import virtual
 from tests.unit.health_harness import SOON_S, Watched
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_left_and_the_server_says_why() -> None:

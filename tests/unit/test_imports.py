@@ -89,11 +89,11 @@ def test_the_engine_needs_neither_livekit_nor_httpx() -> None:
     assert not {"livekit", "httpx", "stevedore"} & set(seen["loaded"])
 
 
-def test_testing_needs_neither_pytest_nor_looptime() -> None:
+def test_testing_needs_no_pytest() -> None:
     seen = best_of_five("import avatar_core.testing")
-    assert not (HEAVY | {"pytest", "looptime"}) & set(seen["loaded"])
+    assert not (HEAVY | {"pytest"}) & set(seen["loaded"])
     names = ", ".join(avatar_core.testing.__all__)
-    block = "sys.modules.update(dict.fromkeys(['pytest', '_pytest', 'looptime', 'hypothesis']))"
+    block = "sys.modules.update(dict.fromkeys(['pytest', '_pytest', 'hypothesis']))"
     assert "livekit" in probe(f"{block}; from avatar_core.testing import {names}")["loaded"]
 
 

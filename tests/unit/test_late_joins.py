@@ -17,14 +17,14 @@ from avatar_core.failover.controller import LOOK_AGAIN_S
 from avatar_core.http.memory import Served
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
+from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import Scene, Vendor
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
 from avatar_core.testing.rest_harness import acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 JOIN_S, LIST_S = 5.0, 2.0
 

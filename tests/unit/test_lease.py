@@ -15,11 +15,11 @@ from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.playback.byte_stream import ByteStreamSink
+from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import AGENT, Scene, Vendor
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Broken(Vendor):

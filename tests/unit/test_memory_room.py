@@ -11,10 +11,10 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, AudioTrack, RoomEvent, VideoTrack
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.testing.clock import now
 from avatar_core.testing.room.room import CRASH_S, MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 FORMAT = AudioFormat(24_000)
 FRAME = b"\1\0" * 240
 PICTURE = VideoFrame(1, 1, bytes(4))

@@ -11,12 +11,12 @@ import pytest
 from avatar_core.contracts.errors import RoomError, WorkerError
 from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.testing.clock import now
 from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.room.workers import MemoryWorkers, mint
-from avatar_core.testing.virtual import now, virtual
 from avatar_core.worker import in_process
 from avatar_core.worker.process import stop_worker, worker_exited
 
@@ -39,7 +39,7 @@ async def faulty(room: MemoryRoom, token: str) -> Mapping[str, Any]:
     return await start_faulty_task(room, FLASH, token=token, scenario=Scenario(loss=0.1))
 
 
-pytestmark = [virtual, pytest.mark.parametrize("start", [plain, faulty])]
+pytestmark = [pytest.mark.virtual_time, pytest.mark.parametrize("start", [plain, faulty])]
 
 
 async def test_start_returns_once_both_tracks_are_published(

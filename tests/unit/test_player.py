@@ -10,9 +10,8 @@ import pytest
 from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.player_harness import World
-from avatar_core.testing.virtual import virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_a_segment_is_heard_whole_and_finished_once(world: World) -> None:

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
+from avatar_core.testing.clock import now
 from avatar_core.testing.player_harness import World, at_every_phase
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 @at_every_phase

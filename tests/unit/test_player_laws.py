@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from avatar_core.contracts.playback import TakeState
+from avatar_core.testing.clock import run
 from avatar_core.testing.fake_transport import FakeTransport, lost, speech
 from avatar_core.testing.player_harness import SILENT_S, World
-from avatar_core.testing.virtual import run
 
 EXAMPLES = os.environ.get("AVATAR_TEST_EXAMPLES", "")
 CUT_S, REWIND_S, REPORT_S = 0.4, 0.6, 0.05

@@ -8,9 +8,8 @@ import pytest
 
 from avatar_core.testing.fake_transport import lost
 from avatar_core.testing.player_harness import World, at_every_phase
-from avatar_core.testing.virtual import virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 @at_every_phase

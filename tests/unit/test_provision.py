@@ -26,11 +26,11 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.ledger import Ledger
+from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import AGENT, Scene, Vendor
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 scenes: list[Scene] = []
 Step = Callable[["Scripted", ProvisionRequest], Any]

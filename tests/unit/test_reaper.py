@@ -18,9 +18,8 @@ from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_STILL_JOIN_S, Ledg
 from avatar_core.provisioning.reaper import reap
 from avatar_core.testing.failover_harness import Vendor
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Shop:

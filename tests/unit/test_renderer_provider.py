@@ -18,7 +18,6 @@ from avatar_core.testing.faults.start import start_faulty_worker
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.room.workers import MemoryWorkers, mint
-from avatar_core.testing.virtual import virtual
 from avatar_core.worker.process import stop_worker
 
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
@@ -72,7 +71,7 @@ def request_in(start_worker: StartWorker, claims: Claims) -> ProvisionRequest:
     )
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_worker_is_in_the_room_from_provision_to_release() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
@@ -91,7 +90,7 @@ async def test_worker_is_in_the_room_from_provision_to_release() -> None:
     await elsewhere.release(avatar, "it was enough")
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_renderer_gets_the_options_of_its_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -111,7 +110,7 @@ async def test_renderer_gets_the_options_of_its_provider(
     await provider.release(avatar, "the test is over")
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_missing_renderer_claims_no_session() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
@@ -121,7 +120,7 @@ async def test_missing_renderer_claims_no_session() -> None:
     assert set(room.members) == {"agent"}
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_faulty_worker_joins_a_room_in_memory_as_a_task() -> None:
     room = MemoryRoom()
     room.agent()

@@ -12,12 +12,12 @@ from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.contracts.wire import Report
 from avatar_core.playback.reports import ReportsTracker
+from avatar_core.testing.clock import now
 from avatar_core.testing.link_spy import MONO, take_of
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Reports:

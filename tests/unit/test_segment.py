@@ -17,7 +17,6 @@ from avatar_core.playback.segment import KEPT_S, Feed, Segment
 from avatar_core.resample import Resampler
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.player_harness import World
-from avatar_core.testing.virtual import virtual
 
 TARGET = AudioFormat(24_000)
 SOURCES = [
@@ -70,7 +69,7 @@ def test_a_take_is_as_long_as_what_was_pushed(source: AudioFormat) -> None:
         assert TARGET.duration_s(len(pcm)) == pytest.approx(segment.duration_s - offset_s, abs=1e-3)
 
 
-@virtual
+@pytest.mark.virtual_time
 @formats
 async def test_a_listener_hears_all_of_any_format(source: AudioFormat) -> None:
     world = World(avatar_format=TARGET)
@@ -83,7 +82,7 @@ async def test_a_listener_hears_all_of_any_format(source: AudioFormat) -> None:
     await world.aclose()
 
 
-@virtual
+@pytest.mark.virtual_time
 @formats
 async def test_pauses_and_a_loss_in_any_format(source: AudioFormat) -> None:
     world = World(avatar_format=TARGET)
@@ -122,7 +121,7 @@ def test_the_rate_may_change_in_mid_segment(other: AudioFormat) -> None:
     assert len(crossings) == pytest.approx(2 * 440 * 3, abs=12)
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_a_rate_change_at_the_very_end_is_heard() -> None:
     world = World()
     segment = world.push(speech(0.5))
@@ -136,7 +135,7 @@ async def test_a_rate_change_at_the_very_end_is_heard() -> None:
     await world.avatar.aclose()
 
 
-@virtual
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("pushes", [[b""], [b"", b""], [b"\0\0"], [bytes(100)]])
 async def test_next_to_nothing_is_finished_at_once(pushes: list[bytes]) -> None:
     world = World()
@@ -151,7 +150,7 @@ async def test_next_to_nothing_is_finished_at_once(pushes: list[bytes]) -> None:
     await world.aclose()
 
 
-@virtual
+@pytest.mark.virtual_time
 async def test_empty_frames_between_others_change_nothing() -> None:
     world = World()
     pcm = speech(1.0)

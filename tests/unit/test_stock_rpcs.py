@@ -14,9 +14,8 @@ from avatar_core.contracts.wire import Finished
 from avatar_core.playback.stock_rpcs import StockTracker
 from avatar_core.testing.link_spy import take_of
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Stock:

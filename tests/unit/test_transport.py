@@ -12,16 +12,17 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed, AvatarState
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.playback.transport import Transport
+from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import AGENT, FORMAT, Scene, Vendor
 from avatar_core.testing.fake_transport import FakeTransport, lost, speech
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import Timeline, now, virtual
+from avatar_core.testing.timeline import Timeline
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 from tests.unit.test_lease import Broken, released_once, started
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Stock(Vendor):

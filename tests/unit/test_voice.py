@@ -15,14 +15,15 @@ from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
 from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
 from avatar_core.playout import PLAYOUT_TAIL_S
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.link_spy import Tap
 from avatar_core.testing.playback_laws import Recorder
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import Timeline, now, virtual
+from avatar_core.testing.timeline import Timeline
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 class Voice:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.virtual import now, virtual
 from avatar_core.testing.worker_harness import IDLE, RATE, TALK, Stage, staged
 from avatar_core.worker.pacer import FRAME_S, LOW_S, VIDEO_DELAY_S
 from avatar_core.worker.video_scheduler import HUNG_S
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 @pytest.mark.parametrize(

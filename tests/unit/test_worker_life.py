@@ -9,13 +9,13 @@ import pytest
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError, WorkerError
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
-from avatar_core.testing.virtual import now, virtual
 from avatar_core.testing.worker_harness import Pictures, Stage, staged
 from avatar_core.worker.worker import AvatarWorker
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_a_token_that_names_no_agent() -> None:

@@ -14,11 +14,10 @@ import pytest
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.virtual import virtual
 from avatar_core.testing.worker_harness import RATE, Stage, staged
 
 pytestmark = [
-    virtual,
+    pytest.mark.virtual_time,
     pytest.mark.parametrize("stock_wire", [False, True], ids=["stock_agent", "stock_worker"]),
 ]
 

@@ -9,11 +9,11 @@ import pytest
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.virtual import now, virtual
 from avatar_core.testing.worker_harness import RATE, Stage, staged
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 @staged

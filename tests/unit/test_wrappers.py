@@ -32,10 +32,9 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.stock_wire import StockReader, StockWireLink
 from avatar_core.testing.link_spy import Tap, TappedWriter
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import virtual
 from avatar_core.worker.executors import Executor
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 ABSTRACT = (
     RoomLink,

@@ -17,6 +17,7 @@ from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.settings import AvatarSettings
+from avatar_core.testing.clock import refuse_other_clocks
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.members import Member
@@ -57,6 +58,7 @@ class MemoryRoom:
         attributes: Mapping[str, str] | None = None,
     ) -> MemoryLink:
         """Enter the room; whoever was there under this identity is put out."""
+        refuse_other_clocks()
         if identity in self.members:
             self.remove(identity)
         link = MemoryLink(self, identity, dict(attributes or {}))

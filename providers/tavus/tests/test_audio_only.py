@@ -13,9 +13,8 @@ from avatar_provider_tavus.simulator import api, server
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.virtual import virtual
 
-pytestmark = virtual
+pytestmark = pytest.mark.virtual_time
 
 
 def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:

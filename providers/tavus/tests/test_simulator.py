@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import looptime  # noqa: F401 - these tests run in virtual time where they wait
 import pytest
 from aiohttp import ClientSession, web
 from avatar_provider_tavus.simulator.server import serving
@@ -158,7 +157,7 @@ async def test_a_test_costs_nothing() -> None:
         assert simulator.status()["billed_s"] == 0
 
 
-@pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.virtual_time
 @pytest.mark.parametrize(
     ("properties", "ends_s", "why"),
     [({"max_call_duration": 60}, 60.0, "max duration"), ({}, 3600.0, "max duration")],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import looptime  # noqa: F401 - these tests run in virtual time where they wait
 import pytest
 
 from providers.tavus.tests.api_client import asked, tavus
@@ -47,7 +46,7 @@ async def chaos(share: float, seed: int, calls: int) -> list[str]:
     return row
 
 
-@pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.virtual_time
 async def test_chaos_fails_its_share_of_all_calls_the_same_at_every_run() -> None:
     rows = [await chaos(0.2, seed, 300) for seed in (3, 3, 4)]
     assert rows[0] == rows[1] != rows[2]

@@ -1,0 +1,111 @@
+"""The pytest plugin of avatar-core: a marker for tests that run in virtual time.
+
+    @pytest.mark.virtual_time
+    async def test_the_agent_greets() -> None:
+        async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk: ...
+
+A marked `async def` test runs on a loop of `avatar_core.testing.clock`, and needs no other plugin.
+Under pytest-asyncio it shares that loop with its async fixtures, as it does without the marker.
+Loops and fixtures of a wider scope than the test keep the true time. In a marked `def` test, every
+loop that the test makes is virtual, for example by `asyncio.run`.
+
+Until a test has the marker, the plugin imports nothing: not asyncio, not livekit.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+MARKER = "virtual_time"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line(
+        "markers", f"{MARKER}: run the test in virtual time (avatar_core.testing.clock)"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the hooks that make loops virtual, if any test has the marker."""
+    if any(map(_is_marked, items)) and not config.pluginmanager.has_plugin(MARKER):
+        config.pluginmanager.register(_VirtualTime(), MARKER)
+
+
+class _VirtualTime:
+    """Makes the loops of marked tests virtual.
+
+    `asyncio.Runner`, which pytest-asyncio uses too, takes its loop from `asyncio.new_event_loop`.
+    That makes virtual loops while a marked test is running, or a fixture of that test alone.
+    """
+
+    def __init__(self) -> None:
+        import asyncio
+
+        from avatar_core.testing import clock
+
+        self._clock = clock
+        self._make_true_loop = asyncio.new_event_loop
+        self._loops = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        self._loops = 0
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        is_virtual = fixturedef.scope == "function" and _is_marked(request.node)
+        with self._new_loops(is_virtual):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(
+        self, pyfuncitem: pytest.Function
+    ) -> Generator[None, bool | None, bool | None]:
+        if not _is_marked(pyfuncitem):
+            return (yield)
+        test = pyfuncitem.obj
+        if inspect.iscoroutinefunction(test):
+            pyfuncitem.obj = self._as_function(test)
+        elif inspect.iscoroutinefunction(inspect.unwrap(test)) and not self._loops:
+            pytest.fail(
+                f"{pyfuncitem.nodeid} is marked {MARKER}, but other tests may share its loop, "
+                'which keeps the true time. Mark it with pytest.mark.asyncio(loop_scope="function")'
+                " too.",
+                pytrace=False,
+            )
+        try:
+            with self._new_loops(is_virtual=True):
+                return (yield)
+        finally:
+            pyfuncitem.obj = test
+
+    def _as_function(self, test: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def run(**fixtures: object) -> None:
+            self._clock.run(test(**fixtures))
+
+        return run
+
+    def _new_loops(self, is_virtual: bool) -> AbstractContextManager[None]:
+        make = self._make_virtual_loop if is_virtual else self._make_true_loop
+        return self._clock.make_loops_by(make)
+
+    def _make_virtual_loop(self) -> AbstractEventLoop:
+        self._loops += 1
+        return self._clock.VirtualLoop()
+
+
+def _is_marked(node: pytest.Item) -> bool:
+    return node.get_closest_marker(MARKER) is not None

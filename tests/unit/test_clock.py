@@ -1,0 +1,354 @@
+"""The virtual clock: what follows it, what does not, and that all is put back."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+from livekit.agents import llm
+from livekit.agents.observability import Tagger
+from livekit.agents.voice.events import UserStateChangedEvent
+from pydantic import BaseModel, Field
+
+from avatar_core.testing.clock import EPOCH_S, block, now, run
+from avatar_core.testing.room.room import MemoryRoom
+
+CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns")
+TRUE = {name: getattr(time, name) for name in CLOCKS}
+HOUR_S = 3600.0
+
+
+class Stamped(BaseModel):
+    """A model of an application that keeps the function itself."""
+
+    at: float = Field(default_factory=time.time)
+
+
+@dataclass
+class Call:
+    """A dataclass of an application that keeps the functions themselves."""
+
+    began_at: float = dataclasses.field(default_factory=time.time)
+    began_s: float = dataclasses.field(default_factory=time.monotonic)
+
+
+def readings() -> list[float]:
+    """Each clock, in seconds, from the start of the virtual ones."""
+    return [
+        time.time() - EPOCH_S,
+        time.time_ns() / 1e9 - EPOCH_S,
+        time.monotonic(),
+        time.monotonic_ns() / 1e9,
+        asyncio.get_running_loop().time(),
+    ]
+
+
+def chat_item() -> float:
+    return llm.ChatMessage(role="user", content=["hello"]).created_at
+
+
+def validated_item() -> float:
+    items = [{"type": "message", "role": "user", "content": ["hello"]}]
+    return llm.ChatContext.from_dict({"items": items}).items[0].created_at
+
+
+def tool_result() -> float:
+    return llm.FunctionCallOutput(call_id="1", output="", is_error=False).created_at
+
+
+def session_event() -> float:
+    return UserStateChangedEvent(old_state="away", new_state="listening").created_at
+
+
+def tag() -> float:
+    tagger = Tagger()
+    tagger.add("tag")
+    return next(iter(tagger._tags.values())).timestamp
+
+
+HOLDERS: list[Callable[[], float]] = [
+    chat_item,
+    validated_item,
+    tool_result,
+    session_event,
+    tag,
+    lambda: Stamped().at,
+    lambda: Stamped.model_construct().at,
+    lambda: Call().began_at,
+]
+
+
+def test_an_hour_passes_at_once_on_every_clock() -> None:
+    async def main() -> None:
+        assert readings() == pytest.approx([0.0] * 5, abs=1e-4)
+        await asyncio.sleep(HOUR_S)
+        assert readings() == pytest.approx([HOUR_S] * 5, abs=1e-4)
+        assert now() == HOUR_S
+
+    began = time.perf_counter()
+    run(main())
+    assert time.perf_counter() - began < 5.0
+
+
+@pytest.mark.parametrize("made_at", HOLDERS)
+def test_defaults_follow_the_clock_while_it_runs(made_at: Callable[[], float]) -> None:
+    async def main() -> list[float]:
+        first = made_at()
+        await asyncio.sleep(HOUR_S)
+        return [first, made_at()]
+
+    assert run(main()) == pytest.approx([EPOCH_S, EPOCH_S + HOUR_S], abs=1e-4)
+    assert abs(made_at() - time.time()) < 60.0
+
+
+def held() -> list[object]:
+    """What the tests above look at from inside, as it is held."""
+    return [
+        *(getattr(time, name) for name in CLOCKS),
+        *(
+            held
+            for model in (llm.ChatMessage, llm.FunctionCallOutput, UserStateChangedEvent, Stamped)
+            for field in model.model_fields.values()
+            for held in (field.default_factory, model.__pydantic_validator__)
+        ),
+        *(field.default_factory for field in dataclasses.fields(Call)),
+    ]
+
+
+async def succeed() -> None:
+    assert llm.ChatMessage.model_fields["created_at"].default_factory is not TRUE["time"]
+
+
+async def fail() -> None:
+    raise ValueError("of the test")
+
+
+async def cancel() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(1)
+
+
+async def press_ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("main", "ending"),
+    [
+        (succeed, nullcontext()),
+        (fail, pytest.raises(ValueError, match="of the test")),
+        (cancel, pytest.raises(asyncio.CancelledError)),
+        (press_ctrl_c, pytest.raises(KeyboardInterrupt)),
+    ],
+)
+def test_everything_is_put_back(
+    main: Callable[[], Coroutine[Any, Any, None]], ending: AbstractContextManager[object]
+) -> None:
+    run(succeed())
+    before = held()
+    with ending:
+        run(main())
+    assert all(one is other for one, other in zip(before, held(), strict=True))
+    assert {name: getattr(time, name) for name in CLOCKS} == TRUE
+    assert llm.ChatMessage.model_fields["created_at"].default_factory is TRUE["time"]
+    assert Call.__dataclass_fields__["began_at"].default_factory is TRUE["time"]
+
+
+def test_names_imported_from_time_follow_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = ModuleType("app")
+    app.clock = time.monotonic  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app", app)
+
+    async def main() -> float:
+        await asyncio.sleep(HOUR_S)
+        return app.clock()  # type: ignore[attr-defined, no-any-return]
+
+    assert run(main()) == HOUR_S
+    assert app.clock is TRUE["monotonic"]  # type: ignore[attr-defined]
+
+
+def test_what_keeps_a_clock_of_a_run_reads_the_true_time_afterwards() -> None:
+    async def main() -> tuple[Callable[[], float], type[BaseModel]]:
+        class Late(BaseModel):
+            at: float = Field(default_factory=time.time)
+
+        assert Late().at == pytest.approx(EPOCH_S, abs=1e-4)
+        return time.monotonic, Late
+
+    monotonic, late = run(main())
+    assert abs(monotonic() - time.monotonic()) < 60.0
+    assert abs(late().at - time.time()) < 60.0  # type: ignore[attr-defined]
+
+
+def test_what_a_test_patches_stays_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    run(asyncio.sleep(1))
+    monkeypatch.setattr(time, "time", lambda: 7.0)
+
+    async def main() -> float:
+        return time.time()
+
+    assert run(main()) == 7.0
+    assert time.time() == 7.0
+
+
+@pytest.mark.parametrize("name", ["time", "time_ns"])
+def test_no_two_readings_are_equal_and_none_is_early(name: str) -> None:
+    second = 1 if name == "time" else 10**9
+
+    async def main() -> None:
+        read = getattr(time, name)
+        readings = [read() for _ in range(1000)]
+        assert readings == sorted(set(readings))
+        assert readings[-1] - readings[0] < 1e-3 * second
+        await asyncio.sleep(1)
+        assert read() == (round(EPOCH_S) + 1) * second
+
+    run(main())
+
+
+def test_other_threads_and_loops_keep_the_true_time() -> None:
+    async def true_time() -> float:
+        return time.time()
+
+    async def main() -> list[float]:
+        await asyncio.sleep(HOUR_S)
+        found: list[float] = []
+
+        def look() -> None:
+            found.extend([time.time(), asyncio.run(true_time())])
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        return found
+
+    before = time.time()
+    assert all(before <= found <= time.time() for found in run(main()))
+
+
+def test_virtual_loops_in_several_threads_have_times_of_their_own() -> None:
+    inner_done = threading.Event()
+    found: list[float] = []
+
+    async def inner() -> None:
+        await asyncio.sleep(HOUR_S)
+        found.append(time.monotonic())
+
+    def work() -> None:
+        run(inner())
+        inner_done.set()
+
+    async def outer() -> float:
+        thread = threading.Thread(target=work)
+        thread.start()
+        inner_done.wait(10)
+        thread.join()
+        await asyncio.sleep(1)
+        return time.monotonic()
+
+    assert run(outer()) == 1.0
+    assert found == [HOUR_S]
+    assert time.monotonic is TRUE["monotonic"]
+
+
+def test_a_loop_within_another_is_refused_and_both_are_put_back() -> None:
+    async def main() -> float:
+        with pytest.raises(RuntimeError, match="await the coroutine instead"):
+            run(asyncio.sleep(1))
+        return time.monotonic()
+
+    assert run(main()) == 0.0
+    assert time.monotonic is TRUE["monotonic"]
+
+
+def test_time_stands_still_while_a_thread_works() -> None:
+    hour_is_over = threading.Event()
+
+    async def main() -> float:
+        asyncio.get_running_loop().call_later(HOUR_S, hour_is_over.set)
+        assert not await asyncio.to_thread(hour_is_over.wait, 0.1)
+        return now()
+
+    assert run(main()) == 0.0
+
+
+def test_a_blocking_call_takes_time() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        called_at: list[float] = []
+        loop.call_later(1.0, lambda: called_at.append(now()))
+        block(3.0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return [*called_at, now()]
+
+    assert run(main()) == [3.0, 3.0]
+    with pytest.raises(RuntimeError, match="no virtual clock"):
+        asyncio.run(_block())
+
+
+async def _block() -> None:
+    block(1.0)
+
+
+@pytest.mark.parametrize("delay_s", [1e-9, 4e-7, 1.4e-6, 0.1, 1e6])
+def test_every_delay_ends(delay_s: float) -> None:
+    async def main() -> float:
+        for _ in range(10):
+            await asyncio.sleep(delay_s)
+        return now()
+
+    assert 10 * delay_s - 1e-9 <= run(main()) <= 10 * delay_s + 2e-5
+
+
+def test_timers_run_in_order_and_at_their_times() -> None:
+    async def main() -> list[float]:
+        loop, called_at = asyncio.get_running_loop(), list[float]()
+        for delay_s in (0.3, 0.1, 0.2, 0.1):
+            loop.call_later(delay_s, lambda: called_at.append(now()))
+        await asyncio.sleep(1)
+        return called_at
+
+    assert run(main()) == [0.1, 0.1, 0.2, 0.3]
+
+
+class Looptime(asyncio.SelectorEventLoop):
+    """As much of looptime's loop as is asked."""
+
+    looptime_on = True
+
+
+def test_a_room_in_memory_refuses_the_clock_of_looptime() -> None:
+    async def main() -> None:
+        MemoryRoom().agent()
+
+    wanted = pytest.raises(RuntimeError, match=r"Replace @pytest\.mark\.looptime by")
+    with asyncio.Runner(loop_factory=Looptime) as runner, wanted:
+        runner.run(main())
+
+
+def test_the_clock_imports_without_pytest_and_looptime() -> None:
+    code = """
+        import sys
+        sys.modules["pytest"] = sys.modules["looptime"] = None
+        import asyncio
+        from avatar_core.testing import clock, conversation, script, timeline
+        clock.run(asyncio.sleep(3600))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr

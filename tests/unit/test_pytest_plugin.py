@@ -1,0 +1,152 @@
+"""The marker `virtual_time`, in this run and in runs of pytest that are an application's own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from avatar_core.testing.clock import VirtualLoop, now
+
+HOUR_S = 3600.0
+TRUE_MONOTONIC = time.monotonic
+
+
+@pytest.mark.virtual_time
+async def test_a_marked_test_runs_in_virtual_time() -> None:
+    await asyncio.sleep(HOUR_S)
+    assert isinstance(asyncio.get_running_loop(), VirtualLoop)
+    assert time.monotonic() == HOUR_S
+
+
+@pytest.fixture
+async def began_at() -> float:
+    await asyncio.sleep(HOUR_S)
+    return time.monotonic()
+
+
+@pytest.mark.virtual_time
+async def test_async_fixtures_share_the_loop_of_a_marked_test(began_at: float) -> None:
+    assert began_at == HOUR_S
+    assert now() >= HOUR_S
+
+
+async def test_an_unmarked_test_keeps_the_true_time() -> None:
+    assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
+    assert time.monotonic is TRUE_MONOTONIC
+
+
+def outside(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a test file with pytest in a process of its own, where a warning is an error."""
+    (folder / "test_it.py").write_text(textwrap.dedent(test))
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-q", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+AUTO = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
+ALONE = ("-p", "no:asyncio")
+
+CONVERSATION = """
+    import pytest
+    from avatar_core import create_avatar
+    from avatar_core.testing.conversation import IN_MEMORY, Conversation
+
+    @pytest.mark.virtual_time
+    async def test_the_agent_greets(monkeypatch):
+        monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
+        monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
+        async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk:
+            await talk.over(talk.say(3))
+            assert talk.faults() == []
+"""
+LOOPS = """
+    import asyncio
+    import pytest
+
+    @pytest.mark.virtual_time
+    async def test_with_a_thread():
+        await asyncio.to_thread(str)  # Python 3.12 and later wait 300 s for its thread to end
+        await asyncio.sleep(3600)
+
+    class TestInAClass:
+        @pytest.mark.virtual_time
+        async def test_with_an_argument(self, tmp_path):
+            await asyncio.sleep(3600)
+
+    @pytest.mark.virtual_time
+    def test_that_makes_its_loop():
+        asyncio.run(asyncio.sleep(3600))
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "options"),
+    [(CONVERSATION, ALONE), (LOOPS, ALONE), (LOOPS, AUTO)],
+    ids=["conversation", "alone", "pytest-asyncio"],
+)
+def test_a_marked_test_runs_without_a_warning(
+    tmp_path: Path, test: str, options: tuple[str, ...]
+) -> None:
+    done = outside(tmp_path, test, *options)
+    assert f"{test.count('def test_')} passed" in done.stdout, done.stdout + done.stderr
+    assert "warning" not in done.stdout.lower()
+
+
+def test_a_marked_test_on_a_shared_loop_says_what_to_do(tmp_path: Path) -> None:
+    test = """
+        import asyncio, pytest
+
+        @pytest.mark.virtual_time
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_it():
+            await asyncio.sleep(3600)
+    """
+    done = outside(tmp_path, test, *AUTO)
+    assert "1 failed" in done.stdout
+    assert 'Mark it with pytest.mark.asyncio(loop_scope="function") too.' in done.stdout
+
+
+def test_loops_and_fixtures_that_outlive_a_test_keep_the_true_time(tmp_path: Path) -> None:
+    test = """
+        import asyncio, pytest, pytest_asyncio, time
+
+        pytestmark = pytest.mark.virtual_time
+
+        @pytest_asyncio.fixture(scope="module", loop_scope="module")
+        async def shared():
+            return asyncio.get_running_loop(), time.time()
+
+        async def test_it(shared):
+            loop, made_at = shared
+            assert type(loop).__name__ != "VirtualLoop"
+            assert type(asyncio.get_running_loop()).__name__ == "VirtualLoop"
+            assert made_at < time.time() - 1e9
+    """
+    done = outside(tmp_path, test, *AUTO)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_run_without_the_marker_imports_nothing_heavy(tmp_path: Path) -> None:
+    test = """
+        import sys
+
+        def test_it():
+            heavy = ("livekit", "pydantic", "numpy", "httpx", "looptime", "asyncio",
+                     "avatar_core.testing.clock")
+            assert "avatar_core.testing.pytest_plugin" in sys.modules
+            assert [name for name in heavy if name in sys.modules] == []
+    """
+    blocked = [("-p", f"no:{plugin}") for plugin in ("asyncio", "anyio", "timeout", "xdist")]
+    done = outside(tmp_path, test, *itertools.chain(*blocked), "-p", "no:hypothesispytest")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
