@@ -76,6 +76,7 @@ class SenderRouter:
         handlers[sender] = handler
 
         def remove() -> None:
+            """Remove the handler if it is still registered; idempotent."""
             if handlers.get(sender) is handler:
                 del handlers[sender]
                 if not handlers:

@@ -46,6 +46,7 @@ class BackgroundTasks:
         """
 
         async def run() -> object:
+            """Await the work; log an `AvatarError` that it raises."""
             try:
                 return await work
             except AvatarError as error:

@@ -44,6 +44,7 @@ class ByteStreamSink(AudioSink):
         ready = asyncio.Event()
 
         def look(_: RoomEvent | None = None, __: RemoteParticipant | None = None) -> None:
+            """Set `ready` if the worker is in the room and ready."""
             participants = self._link.remote_participants()
             avatar = participants.get(self._ctx.avatar.identity)
             wanted = self._ctx.capabilities.ready_on

@@ -109,6 +109,7 @@ class SendLoop:
         """
 
         async def attempt() -> None:
+            """Run the work within the deadline; log its exceptions."""
             try:
                 async with asyncio.timeout(CUT_DEADLINE_S):
                     await work

@@ -164,9 +164,10 @@ class Voice:
         self.opening: asyncio.Task[Transport] | None = None
 
     async def open(self) -> Transport:
-        """Publish the track if it is not published, and return its transport.
+        """Publish the track if it is not published.
 
-        Callers at the same time get the same transport.
+        Returns:
+            The transport to the track. Callers at the same time get the same one.
 
         Raises:
             TransportError: The track cannot be published, or `shut_down` was called.

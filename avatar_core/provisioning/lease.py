@@ -145,10 +145,13 @@ class Lease:
             await asyncio.gather(opening, ended, return_exceptions=True)
 
     async def wait_until_ended(self) -> str:
-        """Wait until the provider knows that the session ended, and return the reason.
+        """Wait until the provider knows that the session ended.
 
-        It does not return if the provider cannot know, or if its `watch` raises; the error is
+        It waits forever if the provider cannot know, or if its `watch` raises; the error is
         logged.
+
+        Returns:
+            The reason, in words of the provider.
         """
         try:
             return await call_provider(self.provider.watch(self.avatar))

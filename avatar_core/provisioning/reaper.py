@@ -74,6 +74,7 @@ async def reap(
     gate = asyncio.Semaphore(MAX_PARALLEL)
 
     async def reap_one(ledger_entry: LedgerEntry) -> ReapResult:
+        """Return the result for one entry, after its session was ended."""
         if not ledger_entry.is_orphan():
             return ReapResult(ledger_entry, "alive")
         if dry_run:

@@ -110,6 +110,7 @@ class Releaser:
         identity = ledger_entry.identity
 
         def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+            """End the session again if the event is the join of its participant."""
             if (
                 event is RoomEvent.JOINED
                 and participant is not None
@@ -132,6 +133,7 @@ class Releaser:
         errors: list[BaseException] = []
 
         def may_try_again(error: BaseException) -> bool:
+            """Remember the error; return whether another attempt may succeed."""
             errors.append(error)
             return _is_retryable(error)
 

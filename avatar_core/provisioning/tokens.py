@@ -43,6 +43,7 @@ def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec]
     minted: list[tuple[TokenSpec, str]] = []
 
     def mint_or_recall(spec: TokenSpec) -> str:
+        """Return the token of an equal `spec`, or else a new one."""
         for known, token in minted:
             if known == spec:
                 return token

@@ -21,6 +21,7 @@ async def wait_for_participant(link: RoomLink, identity: str, within_s: float) -
     present = asyncio.Event()
 
     def look(*_: object) -> None:
+        """Set `present` if the participant is in the room."""
         if identity in link.remote_participants():
             present.set()
 
