@@ -13,8 +13,8 @@ class SenderRouter:
     """Passes RPCs and data packets of a room to the handler that expects their sender.
 
     LiveKit keeps one handler for each RPC method and data topic of a room: the one that was
-    registered last. With this router two avatars in one room have a handler each. An RPC of a
-    sender that nobody expects gets the response "reject", as from LiveKit's own avatar code.
+    registered last. With this router two avatars in one room have a handler each. An RPC whose
+    sender no handler expects gets the response "reject", as from LiveKit's own avatar code.
 
     Args:
         link: The connection to the room.

@@ -76,7 +76,7 @@ async def call_provider(work: Awaitable[T]) -> T:
         The result of `work`.
 
     Raises:
-        RuntimeError: The code cancelled itself, although nobody had cancelled our task.
+        RuntimeError: The code cancelled itself, although our task was not cancelled.
         Exception: Any exception that the code raises.
     """
     try:

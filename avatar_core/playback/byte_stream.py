@@ -140,7 +140,7 @@ class ByteStreamSink(AudioSink):
 class ByteStreamTracker(PlaybackTracker):
     """Uses the reports of our worker, or else the stock RPCs and a clock's estimate.
 
-    The reports are used alone from the worker's first report on.
+    From the worker's first report on, only the reports are used.
 
     Args:
         ctx: The room link, the avatar and the capabilities of its provider.
@@ -162,7 +162,7 @@ class ByteStreamTracker(PlaybackTracker):
         return self._reports.alive_at
 
     def follow(self, take: Take) -> None:
-        """Report what is heard of `take` to it.
+        """Report the position and the state of `take` to it.
 
         Args:
             take: The take that is on the transport from now on.

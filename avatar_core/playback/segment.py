@@ -18,7 +18,8 @@ WINDOW_S = 0.01
 SILENCE_RMS = 80.0
 """A window with this RMS or less, of int16 samples, is silent: 52 dB below full scale."""
 PAUSE_SHARE = 0.1
-"""A window this much quieter than the loudest (20 dB) is a pause, for words without silence."""
+"""A window whose RMS is at most this share of the loudest one's (20 dB below it) is a pause too: in
+fluent speech there is no silence between the words."""
 WORD_S = 0.3
 """Where there is no pause, the quietest window of the last so many seconds is chosen."""
 INAUDIBLE_S = 0.005

@@ -28,14 +28,14 @@ class Transport:
     Args:
         provider: The provider's name; `voice` for the agent's own voice.
         sink: Carries takes.
-        tracker: Learns what was heard of them.
+        tracker: Learns how much of them was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond what was heard.
 
     Attributes:
         provider: The provider's name; `voice` for the agent's own voice.
         sink: Carries takes.
-        tracker: Learns what was heard of them.
+        tracker: Learns how much of them was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond what was heard.
         take: The take that is on the transport now, if any; set by the player.

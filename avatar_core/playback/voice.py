@@ -175,7 +175,7 @@ class Voice:
         if self.transport is not None:
             return self.transport
         if self._shut_down:
-            raise TransportError("the session is closed.")
+            raise TransportError("the session is closed.", hint="Create another avatar.")
         if self.opening is None:
             self.opening = asyncio.create_task(self._publish(), name="voice-open")
         return await asyncio.shield(self.opening)

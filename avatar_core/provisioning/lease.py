@@ -131,7 +131,7 @@ class Lease:
                 raise AvatarLostError(
                     f"the session ended before the avatar joined ({ended.result()}).",
                     provider=self.provider.name,
-                    hint="Look it up at the vendor.",
+                    hint="Look up the session at the vendor.",
                 )
             raise JoinTimeoutError(
                 f"the avatar {self.avatar.identity} was provisioned but did not join within "

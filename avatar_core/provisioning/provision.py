@@ -83,8 +83,9 @@ class Provisioning:
         self._is_claim_written = False
         self._last_error: AvatarError | None = None
         self._in_doubt = False
-        """Whether the last attempt may have created a session that nobody has named."""
+        """Whether the last attempt may have created a session whose id is not known."""
         self._was_in_doubt = False
+        """Whether that was so after any attempt."""
         self._has_unended = False
         """Whether a session of a failed attempt could not be ended."""
         self._is_abandoned = False

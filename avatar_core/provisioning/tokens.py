@@ -73,7 +73,10 @@ class TokenMint:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         if not room_name:
-            raise ConfigError("a token for a room without a name would be valid in every room.")
+            raise ConfigError(
+                "a token for a room without a name would be valid in every room.",
+                hint="Give the room a name.",
+            )
         self._settings = settings
         self._room_name = room_name
         self._unix_time = unix_time

@@ -26,7 +26,7 @@ def speech(duration_s: float, format: AudioFormat = MONO, *, seed: int = 0) -> b
     Args:
         duration_s: Seconds of audio.
         format: The format of the audio.
-        seed: The seed of the noise; two seeds have no samples in common.
+        seed: The seed of the noise; another seed gives other samples.
 
     Returns:
         PCM in `format`: int16, little-endian, interleaved.

@@ -121,7 +121,7 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
             await link.aclose()
 
     def crash(self) -> None:
-        """Stop the only worker as a killed process does: it says nothing and does not leave."""
+        """Stop the only worker as a killed process does: it sends nothing and does not leave."""
         (identity,) = self.workers
         self._room.crash(identity)
         self.workers.pop(identity).cancel()

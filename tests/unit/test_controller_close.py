@@ -52,6 +52,8 @@ async def test_closing_does_not_wait_for_a_release_that_hangs(room: MemoryRoom) 
 @pytest.mark.parametrize("hangs", [True, False])
 async def test_provider_is_closed_after_its_sessions_ended(room: MemoryRoom, hangs: bool) -> None:
     class PoolingProvider(ScriptedProvider):
+        """A provider that notes which sessions were released when it is closed."""
+
         released_at_close: list[str]
 
         async def aclose(self) -> None:

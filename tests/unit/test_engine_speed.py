@@ -48,7 +48,7 @@ class FinishCounter:
 
 
 class FixedChooser:
-    """Chooses always the same transport."""
+    """Always chooses the same transport."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

@@ -265,6 +265,8 @@ async def test_format_of_the_session_overrides_the_capabilities() -> None:
     format = AudioFormat(16_000)
 
     class NarrowbandProvider(ScriptedProvider):
+        """A provider whose sessions need another audio format than its capabilities say."""
+
         async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
             avatar = replace(await super().provision(request), audio=format)
             request.claim(avatar)

@@ -90,7 +90,7 @@ async def test_clear_does_not_end_a_pause(harness: PlayerHarness, at_s: float) -
         await harness.wait_finished(segment, within_s=0.05)
     after = harness.say(0.5)
     await asyncio.sleep(5.0)
-    assert harness.heard_s(after) == 0.0, "a clear does not end a pause"
+    assert harness.heard_s(after) == 0.0, "the clear ended the pause"
     harness.resume()
     await harness.wait_finished(after, within_s=0.7)
     harness.check_all_heard(after)

@@ -189,7 +189,7 @@ def test_failure_prints_how_to_reproduce_it(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(AssertionError, match="planted") as caught:
         law()
     printed = "\n".join(caught.value.__notes__)
-    assert "script: say" in printed, "the timeline"
+    assert "script: say" in printed, "the timeline is missing"
     assert "@example([(0.0, 'say')], False)" in printed
     assert "@reproduce_failure(" in printed
 

@@ -49,8 +49,8 @@ async def test_pause_in_the_repeated_word_skips_nothing(harness: PlayerHarness) 
     await asyncio.sleep(1.0)
     harness.resume()
     await harness.wait_finished(segment, within_s=2.0)
-    torn, after = harness.observer.takes[1:3]
-    assert after.offset_s == pytest.approx(torn.offset_s + torn.position_s)
+    lost_take, after = harness.observer.takes[1:3]
+    assert after.offset_s == pytest.approx(lost_take.offset_s + lost_take.position_s)
 
 
 async def test_loss_in_a_pause_starts_no_take_before_resume(harness: PlayerHarness) -> None:

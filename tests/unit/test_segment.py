@@ -226,7 +226,7 @@ def test_next_take_starts_at_or_just_before_the_position(
         assert 0 <= heard_s - at_s <= 0.6 + 1e-6
         if heard_s > 0.4:
             window = segment.read(TARGET.size(at_s), TARGET.size(0.01))
-            assert not any(window) or heard_s - at_s <= 0.3, "at the last silence"
+            assert not any(window) or heard_s - at_s <= 0.3, "the take does not start at a silence"
     else:
         assert at_s == pytest.approx(min(heard_s, 3.0))
 
@@ -242,4 +242,4 @@ def test_next_take_never_starts_at_an_old_pause() -> None:
     take = Take(1, TARGET, offset_s=0.9, changed=segment.update_position)
     take.pushed_s = 1.0
     take.report(0.1, TakeState.LOST)
-    assert 0.9 <= segment.resume_offset_s(take) <= 1.5, "a second loss goes no further back"
+    assert 0.9 <= segment.resume_offset_s(take) <= 1.5, "the second loss went further back"
