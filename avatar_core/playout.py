@@ -5,15 +5,21 @@ from __future__ import annotations
 from avatar_core.contracts.clock import Clock, loop_time
 
 PLAYOUT_TAIL_S = 0.08
-"""From an empty native queue to silence at a listener: Opus, the network, a jitter buffer.
-A finish told this much later lands 19 to 41 ms after the last sound."""
+"""Time from an empty native queue to silence at a listener: Opus, the network, a jitter buffer.
+A finish that is reported this much later arrives 19 to 41 ms after the last sound (measured)."""
 
 
 class PlayoutClock:
-    """When a queue that plays in real time runs empty, and so what has left it.
+    """Computes how much audio is left in a queue that plays in real time.
 
-    One number, `empty_at`, holds all: what is queued is the time until then, and audio
-    put into an empty queue starts at once. No query of the native queue is needed.
+    The time when the queue runs empty is enough to know: the audio left is the time until then,
+    and audio put into an empty queue starts at once. The native queue need not be asked.
+
+    Args:
+        clock: Returns monotonic seconds.
+
+    Attributes:
+        empty_at: Seconds on the clock when the queue runs, or ran, empty.
     """
 
     def __init__(self, clock: Clock = loop_time) -> None:
@@ -21,11 +27,15 @@ class PlayoutClock:
         self.empty_at = 0.0
 
     def add(self, duration_s: float) -> None:
-        """`duration_s` of audio entered the queue just now."""
+        """Record that audio enters the queue now.
+
+        Args:
+            duration_s: Seconds of audio.
+        """
         self.empty_at = max(self.empty_at, self._clock()) + duration_s
 
     def clear(self) -> None:
-        """Everything queued was dropped just now."""
+        """Record that the queue drops all its audio now."""
         self.empty_at = min(self.empty_at, self._clock())
 
     @property

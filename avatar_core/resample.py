@@ -1,4 +1,4 @@
-"""From one audio format to another, in a stream."""
+"""Converts a stream of audio from one format to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 class Resampler:
-    """Converts a stream of int16 PCM; the same formats pass through untouched."""
+    """Converts the sample rate and the channel count of a stream of int16 PCM.
+
+    Audio whose formats are equal passes unchanged. Where the channel counts differ, the channels
+    of the source are averaged, and the average goes to each channel of the target.
+
+    Args:
+        source: The format of the audio that `feed` takes.
+        target: The format of the audio that `feed` returns.
+    """
 
     def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
         self._source, self._target = source, target
@@ -22,7 +30,15 @@ class Resampler:
         )
 
     def feed(self, pcm: bytes, last: bool = False) -> bytes:
-        """Convert whole samples; `last` brings out what the filter still holds."""
+        """Convert the next piece of the stream.
+
+        Args:
+            pcm: Whole samples in the source format: int16, little-endian, interleaved.
+            last: The stream ends with this piece. Until then the filter holds audio back.
+
+        Returns:
+            The audio that is ready, in the target format. It may be empty.
+        """
         if self._source == self._target:
             return pcm
         samples = np.frombuffer(pcm, "<i2").reshape(-1, self._source.channels)

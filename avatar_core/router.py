@@ -1,4 +1,4 @@
-"""One router for each room: RPCs and data packets, by who sends them."""
+"""Passes the RPCs and data packets of one room to their handlers, by sender."""
 
 from __future__ import annotations
 
@@ -10,52 +10,76 @@ H = TypeVar("H")
 
 
 class SenderRouter:
-    """Brings RPCs and data packets of a room to who waits for them, by sender.
+    """Passes RPCs and data packets of a room to the handler that expects their sender.
 
-    LiveKit keeps one handler for a method in a room, and the last one registered wins.
-    Two avatars in one room, or one in each of two rooms, meet here and never each other.
-    Whoever calls without being expected is told "reject", as stock participants do.
+    LiveKit keeps one handler for each RPC method and data topic of a room: the one that was
+    registered last. With this router two avatars in one room have a handler each. An RPC whose
+    sender no handler expects gets the response "reject", as from LiveKit's own avatar code.
+
+    Args:
+        link: The connection to the room.
     """
 
     def __init__(self, link: RoomLink) -> None:
         self._link = link
-        self._rpc: dict[str, dict[str, RpcHandler]] = {}
-        self._data: dict[str, dict[str, DataHandler]] = {}
-        self._served: dict[tuple[str, str], Unsubscribe] = {}
+        self._rpc_handlers: dict[str, dict[str, RpcHandler]] = {}
+        self._data_handlers: dict[str, dict[str, DataHandler]] = {}
+        self._registrations: dict[tuple[str, str], Unsubscribe] = {}
 
     def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
-        """Give `caller`'s calls of `method` to `handler`, until unsubscribed."""
-        handlers = self._rpc.setdefault(method, {})
+        """Pass the calls of `method` by `caller` to `handler`.
+
+        Args:
+            method: The name of the RPC method.
+            caller: The identity of the participant that calls.
+            handler: Takes the caller's identity and the payload; returns the response, or an
+                awaitable of it. It replaces an earlier handler of the same method and caller.
+
+        Returns:
+            A function that removes the handler.
+        """
+        handlers = self._rpc_handlers.setdefault(method, {})
         if not handlers:
-            self._served["rpc", method] = self._link.serve(
+            self._registrations["rpc", method] = self._link.serve(
                 method,
                 lambda sender, payload: (
                     found(sender, payload) if (found := handlers.get(sender)) else "reject"
                 ),
             )
-        return self._enter("rpc", method, handlers, caller, handler)
+        return self._add("rpc", method, handlers, caller, handler)
 
     def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
-        """Give `sender`'s packets on `topic` to `handler`, until unsubscribed."""
-        handlers = self._data.setdefault(topic, {})
+        """Pass the data packets of `sender` on `topic` to `handler`.
+
+        Args:
+            topic: The topic of the packets.
+            sender: The identity of the participant that sends.
+            handler: Takes the sender's identity and the payload. It replaces an earlier handler
+                of the same topic and sender.
+
+        Returns:
+            A function that removes the handler.
+        """
+        handlers = self._data_handlers.setdefault(topic, {})
         if not handlers:
-            self._served["data", topic] = self._link.on_data(
+            self._registrations["data", topic] = self._link.on_data(
                 topic,
                 lambda source, payload: (
                     found(source, payload) if (found := handlers.get(source)) else None
                 ),
             )
-        return self._enter("data", topic, handlers, sender, handler)
+        return self._add("data", topic, handlers, sender, handler)
 
-    def _enter(
-        self, kind: str, name: str, handlers: dict[str, H], who: str, handler: H
+    def _add(
+        self, kind: str, name: str, handlers: dict[str, H], sender: str, handler: H
     ) -> Unsubscribe:
-        handlers[who] = handler
+        handlers[sender] = handler
 
-        def leave() -> None:
-            if handlers.get(who) is handler:
-                del handlers[who]
+        def remove() -> None:
+            """Remove the handler if it is still registered; idempotent."""
+            if handlers.get(sender) is handler:
+                del handlers[sender]
                 if not handlers:
-                    self._served.pop((kind, name))()
+                    self._registrations.pop((kind, name))()
 
-        return leave
+        return remove

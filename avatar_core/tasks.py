@@ -1,4 +1,4 @@
-"""Tasks that outlive their caller, and calls into code of others that must not hurt us."""
+"""Background tasks, and calls of foreign code whose errors must not stop ours."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from avatar_core.contracts.errors import AvatarError, ProtocolError
 log = logging.getLogger("avatar_core")
 
 RELEASE_S = 4.0
-"""The most that closing a part, or ending a session, may take."""
-NAMING = (AttributeError, ImportError, NameError)
-"""Errors whose text names attributes, modules and variables."""
-
-REPORT = "This is a bug of the provider package. Report it to its author."
+"""Longest time that closing a part, or ending a session, may take."""
+NAMING_ERRORS = (AttributeError, ImportError, NameError)
+"""Errors whose text names attributes, modules and variables, and no values."""
+BUG_HINT = "This is a bug of the provider package. Report it to its author."
 
 T = TypeVar("T")
 
 
 class BackgroundTasks:
-    """Runs work that must go on after its caller has returned or was cancelled."""
+    """Runs work that continues after its caller returned or was cancelled."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
     @property
     def running(self) -> set[asyncio.Task[Any]]:
-        """The tasks that have not ended yet."""
+        """The tasks that have not ended yet, as a copy."""
         return set(self._running)
 
     def start(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
         """Run `work` in a task; log an `AvatarError` that it raises.
 
         Args:
-            work: What to run.
+            work: The coroutine to run.
             name: The name of its task.
 
         Returns:
-            The task. Its result is None if the work raised an `AvatarError`.
+            The task. Its result is None if the work raised an `AvatarError`. Any other
+            exception of the work stays in the task.
         """
 
         async def run() -> object:
+            """Await the work; log an `AvatarError` that it raises."""
             try:
                 return await work
             except AvatarError as error:
@@ -59,17 +60,24 @@ class BackgroundTasks:
 
 
 class Closable(Protocol):
-    """Something with an `aclose` of its own."""
+    """An object with an `aclose` method."""
 
     async def aclose(self) -> None:
-        """Release what it holds."""
+        """Release the resources of the object."""
 
 
 async def call_provider(work: Awaitable[T]) -> T:
     """Await code of a provider package.
 
+    Args:
+        work: The awaitable that the package returned.
+
+    Returns:
+        The result of `work`.
+
     Raises:
-        RuntimeError: The code cancelled itself, although nobody had cancelled our task.
+        RuntimeError: The code cancelled itself, although our task was not cancelled.
+        Exception: Any exception that the code raises.
     """
     try:
         return await work
@@ -81,49 +89,71 @@ async def call_provider(work: Awaitable[T]) -> T:
 
 
 async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
-    """Close a part within `within_s` seconds; log what it raises."""
+    """Close a part; log an exception that it raises instead of raising it.
+
+    Args:
+        part: The object to close.
+        within_s: Seconds after which the attempt is cancelled and logged.
+    """
     try:
         async with asyncio.timeout(within_s):
             await call_provider(part.aclose())
     except Exception as error:
-        what = type(part).__name__
-        log.warning("%s could not be closed (%s: %s).", what, type(error).__name__, error)
+        name = type(part).__name__
+        log.warning("%s could not be closed (%s: %s).", name, type(error).__name__, error)
 
 
 def notify(listener: Callable[..., object], *args: object) -> None:
-    """Call a listener; log what it raises, so that it cannot stop its caller."""
+    """Call a listener; log an exception that it raises, so that it cannot stop the caller.
+
+    Args:
+        listener: The function to call.
+        args: Its arguments.
+    """
     try:
         listener(*args)
-    except (Exception, asyncio.CancelledError):  # from a future it read: there is no await here
+    except (Exception, asyncio.CancelledError):  # the latter from a future that it read
         name = getattr(listener, "__qualname__", repr(listener))
-        where = getattr(listener, "__module__", "?")
-        log.exception("The listener %s.%s raised; the conversation goes on.", where, name)
+        module = getattr(listener, "__module__", "?")
+        log.exception("The listener %s.%s raised; the conversation continues.", module, name)
 
 
-def provider_bug(what: str, provider: str = "") -> ProtocolError:
-    """Build the error for a provider package that breaks its contract."""
-    return ProtocolError(f"{what}.", provider=provider or None, hint=REPORT)
+def provider_bug(problem: str, provider: str = "") -> ProtocolError:
+    """Return the error for a provider package that breaks its contract.
+
+    Args:
+        problem: What the package did, without a full stop.
+        provider: The provider's name; empty if the caller adds it later.
+    """
+    return ProtocolError(f"{problem}.", provider=provider or None, hint=BUG_HINT)
 
 
 def as_avatar_error(error: Exception, provider: str) -> AvatarError:
-    """Return `error`, or a `ProtocolError` in place of one that no package may raise.
+    """Return `error` itself if it is an `AvatarError`; else log it and return a `ProtocolError`.
 
-    The log gets the traceback of the latter.
+    The log gets the traceback. The original error becomes the cause of the `ProtocolError`.
+
+    Args:
+        error: An exception that code of a provider raised.
+        provider: The provider's name.
     """
     if isinstance(error, AvatarError):
         return error
     log.error("%s raised an unexpected error.\n%s", provider, format_trace(error))
-    fault = provider_bug(f"it broke with {describe_error(error)}", provider)
-    fault.__cause__ = error
-    return fault
+    bug = provider_bug(f"it raised {describe_error(error)}", provider)
+    bug.__cause__ = error
+    return bug
 
 
 def describe_error(error: BaseException) -> str:
-    """Name an unexpected error and the line that raised it.
+    """Return the class of an unexpected error, and the file and line that raised it.
 
     The text of an error may quote a key, so it is left out unless it can only name code.
+
+    Args:
+        error: The error.
     """
-    text = f": {error}".rstrip(".") if isinstance(error, NAMING) else ""
+    text = f": {error}".rstrip(".") if isinstance(error, NAMING_ERRORS) else ""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -134,7 +164,11 @@ def describe_error(error: BaseException) -> str:
 
 
 def format_trace(error: BaseException) -> str:
-    """Format the traceback of an error and of its causes, with texts as `describe_error` does."""
+    """Return the traceback of an error and of its causes, with texts as in `describe_error`.
+
+    Args:
+        error: The error.
+    """
     context = None if error.__suppress_context__ else error.__context__
     cause = error.__cause__ or context
     before = f"{format_trace(cause)}\nThis error led to the next one:\n" if cause else ""

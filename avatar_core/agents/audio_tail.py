@@ -111,19 +111,21 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     # From the player.
 
-    def started(self, segment: Segment, ago_s: float) -> None:
+    def on_segment_started(self, segment: Segment, ago_s: float) -> None:
         """The agent speaks."""
         created_at = time.time() - ago_s
         self.on_playback_started(created_at=created_at)
         self.throttle.started(segment, created_at)
 
-    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
+    def on_segment_progressed(
+        self, segment: Segment, ago_s: float, offset_s: float, played_s: float
+    ) -> None:
         """A stretch has played."""
         self.on_playback_progressed(
             started_at=time.time() - ago_s, offset=offset_s, duration=played_s
         )
 
-    def finished(self, segment: Segment, interrupted: bool) -> None:
+    def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
         """The segment is over."""
         self.throttle.finished()
         self.on_playback_finished(playback_position=segment.position_s, interrupted=interrupted)

@@ -143,7 +143,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 if self._begin is not None:
                     await asyncio.shield(self._begin)
                 if self._controller is not None:
-                    await self._controller.settled()
+                    await self._controller.wait_until_settled()
         except AvatarError:
             raise
         except TimeoutError:
@@ -205,7 +205,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         context = session_context(room, self._settings, self._livekit)
         self._controller = FailoverController(context, self._chain, self._output.player, self._tell)
         await self._controller.start()
-        if self._settings.required and await self._controller.settled() is None:
+        if self._settings.required and await self._controller.wait_until_settled() is None:
             error = self._controller.last_error
             if error is not None:
                 raise error
@@ -213,7 +213,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
     async def _dismiss(self) -> None:
         self._chain = ()  # where the engine has not begun yet, it buys nothing
         if self._controller is not None:
-            await self._controller.aclose("it was dismissed", speaks_on=True)
+            await self._controller.aclose("it was dismissed", keep_voice=True)
 
     async def _close(self) -> None:
         session, parts = self._session, []

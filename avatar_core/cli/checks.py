@@ -126,18 +126,18 @@ async def _ledger() -> Answer:
         return Answer("warning", "none is kept", "Set AVATAR_LEDGER to a folder of yours.")
     ledger, trial = Ledger(folder), LedgerEntry.pending("doctor", "trial", "", "")
     ledger.write(trial)
-    written = trial in ledger.entries()
+    written = trial in ledger.read_all()
     ledger.remove(trial)
     if not written:
         return Answer(
             "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder of yours."
         )
     files = list(folder.glob(f"*{SUFFIX}"))
-    known = {entry.name for entry in ledger.entries()}
+    known = {entry.file_name for entry in ledger.read_all()}
     if broken := [file for file in files if file.name not in known and file.exists()]:
         what = f"{len(broken)} of {folder} cannot be read: what it bought may be open"
         return Answer("warning", what, "Look at the vendor's own page, then delete it.")
-    left = [entry for entry in ledger.entries() if entry.is_orphan()]
+    left = [entry for entry in ledger.read_all() if entry.is_orphan()]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
         return Answer("warning", what, "End them: avatar reap")

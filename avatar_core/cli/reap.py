@@ -30,13 +30,13 @@ def run(*, dry_run: bool, as_json: bool) -> int:
         results = asyncio.run(work)
     except AvatarError as error:
         return _refused(str(error))
-    if ledger.folder is None or (ledger.fault and not results):
-        return _refused(ledger.fault or "There is no ledger.")
+    if ledger.folder is None or (ledger.problem and not results):
+        return _refused(ledger.problem or "There is no ledger.")
     if as_json:
         print(json.dumps([_told(result) for result in results], indent=2))
     else:
         _show(results)
-    return int(any(result.status in ("kept", "waiting", "to end") for result in results))
+    return int(any(result.status in ("failed", "waiting", "would_end") for result in results))
 
 
 def _refused(why: str) -> int:
@@ -67,7 +67,7 @@ async def _remove_participant(room: str, identity: str) -> bool:
 
 
 def _told(result: ReapResult) -> dict[str, object]:
-    entry = result.entry
+    entry = result.ledger_entry
     return {
         "provider": entry.provider,
         "session": entry.session_id or None,
@@ -87,7 +87,7 @@ def _show(results: Sequence[ReapResult]) -> None:
         return
     table = Table("provider", "session", "room", "age", "status")
     for result in results:
-        entry = result.entry
+        entry = result.ledger_entry
         age = f"{(time.time() - entry.at) / 60:.0f} min"
         session = entry.session_id or "(not known)"
         row = (entry.provider, session, entry.room, age, result.status)
@@ -95,4 +95,4 @@ def _show(results: Sequence[ReapResult]) -> None:
     console.print(table)
     for result in results:
         if result.why:
-            console.print(f"[red]{escape(result.entry.label)}: {escape(result.why)}[/]")
+            console.print(f"[red]{escape(result.ledger_entry.label)}: {escape(result.why)}[/]")

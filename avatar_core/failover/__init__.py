@@ -1,1 +1,1 @@
-"""Which avatar is live, what comes next, and whether a transport still works."""
+"""Chooses which avatar is live and which comes next, and checks that its transport works."""

@@ -1,4 +1,4 @@
-"""The controller: buys down the chain, gives the player its transport, and ends all it bought."""
+"""The failover controller: provisions down the chain, chooses transports, and ends its sessions."""
 
 from __future__ import annotations
 
@@ -32,21 +32,28 @@ from avatar_core.tasks import RELEASE_S, as_avatar_error, close_quietly
 log = logging.getLogger("avatar_core")
 
 MAX_HOLD_S = 8.0
-"""Speech is held for a join at most this long, and at most twice the expected join."""
-LET_GO_S = 0.3
-"""For a provider to let go of its connections, once all that it sold is ended."""
-LOOK_AGAIN_S = 15.0
-"""Between two looks for what was not there yet when it should have been ended."""
+"""Speech waits for an avatar to join at most this long, and at most twice the expected join."""
+CLOSE_PROVIDER_S = 0.3
+"""Deadline for a provider to close its connections, after all its sessions were ended."""
+REAP_AGAIN_S = 15.0
+"""Time between two reaps, while an avatar of a dead process may still join."""
 
 
 class FailoverController:
-    """One agent's avatar, whichever of the chain it is, and the voice beneath it.
+    """Owns the avatar of one agent: the first that works in the chain, or else the voice.
+
+    It is the `TransportChooser` of its player: a segment is played by the avatar if there is one,
+    and otherwise by the agent's own voice.
 
     Args:
-        context: The room.
-        chain: Providers in order of preference; the voice stands unsaid at the end.
-        player: Plays over the transports of this controller from now on.
-        tell: Told events.
+        context: The room, and what is needed to provision avatars into it.
+        chain: The providers in order of preference; the voice is always the last, implicitly.
+        player: The player; it uses this controller's transports from now on.
+        emit: Takes the events of the session.
+
+    Attributes:
+        state: The state of the session.
+        last_error: The last error that moved the session down its chain, if any.
     """
 
     def __init__(
@@ -54,25 +61,25 @@ class FailoverController:
         context: SessionContext,
         chain: Sequence[Candidate],
         player: Player,
-        tell: Callable[[AvatarEvent], None],
+        emit: Callable[[AvatarEvent], None],
     ) -> None:
         self._context = context
         self._releaser = context.releaser
         self._tasks = context.releaser.tasks
-        self._waiting = [candidate for candidate in chain if candidate.provider is not None]
-        self._providers = [one.provider for one in self._waiting if one.provider]
-        self._tell = tell
+        self._remaining = [candidate for candidate in chain if candidate.provider is not None]
+        self._providers = [one.provider for one in self._remaining if one.provider]
+        self._emit = emit
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
         self._voice = Voice(context.link, self._tasks)
         self._unobserve: Unsubscribe = lambda: None
-        self._buying: AvatarProvider[Any] | None = None
-        self._may_hold = bool(self._waiting)
+        self._provisioning: AvatarProvider[Any] | None = None
+        self._may_hold = bool(self._remaining)
         self._hold_until: float | None = None
         self._settled = asyncio.Event()
         self._provisioned = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
-        self._sweeping: asyncio.Task[None] | None = None
+        self._reaping: asyncio.Task[None] | None = None
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
@@ -80,165 +87,181 @@ class FailoverController:
 
     @property
     def lease(self) -> Lease | None:
-        """The avatar in use, if any."""
+        """The lease of the avatar in use; None while the voice speaks."""
         return self._lease
 
     async def start(self) -> None:
-        """Return when the first `provision` has ended; joining goes on behind it."""
-        self._enter(AvatarState.STARTING, self._waiting[0].name if self._waiting else VOICE)
-        self._sweeping = asyncio.create_task(self._sweep(), name="avatar-sweep")
+        """Begin to provision; return when the first `provision` has ended, before the join."""
+        self._set_state(AvatarState.STARTING, self._remaining[0].name if self._remaining else VOICE)
+        self._reaping = asyncio.create_task(self._reap(), name="avatar-reap")
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
         await self._provisioned.wait()
 
-    async def settled(self) -> Lease | None:
-        """Wait until an avatar is live or the chain is at its end (None)."""
+    async def wait_until_settled(self) -> Lease | None:
+        """Wait until an avatar is live or no provider of the chain is left.
+
+        Returns:
+            The lease of the avatar, or None if the voice speaks.
+        """
         await self._settled.wait()
         return self._lease
 
-    async def aclose(self, reason: str, *, speaks_on: bool = False) -> None:
-        """End everything that was bought, within `RELEASE_S`; idempotent.
+    async def aclose(self, reason: str, *, keep_voice: bool = False) -> None:
+        """End every paid session, within `RELEASE_S` seconds; log what could not be ended.
+
+        Idempotent. It does not raise.
 
         Args:
-            reason: Why.
-            speaks_on: The agent goes on by voice, until this is called without.
+            reason: Why, for the log and the vendor.
+            keep_voice: Keep the agent's own voice, until a later call without this argument.
         """
-        publishing = None if speaks_on else self._voice.opening
-        if not speaks_on:
-            self._voice.shut()
+        publishing = None if keep_voice else self._voice.opening
+        if not keep_voice:
+            self._voice.shut_down()
         if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
             return
-        self._enter(AvatarState.CLOSING, self._speaker)
+        self._set_state(AvatarState.CLOSING, self._speaking_provider)
         if (lease := self._lease) is not None:
-            error = AvatarLostError(f"the avatar was released: {reason}.", provider=self._speaker)
+            error = AvatarLostError(
+                f"the avatar was released: {reason}.", provider=self._speaking_provider
+            )
             self._end_lease(reason)
             lease.transport.lose(error)
-        unwanted = [task for task in (self._acquiring, self._sweeping, publishing) if task]
+        unwanted = [task for task in (self._acquiring, self._reaping, publishing) if task]
         for task in unwanted:
             task.cancel()
         try:
             async with asyncio.timeout(RELEASE_S):
                 while left := {task for task in unwanted if not task.done()} | self._tasks.running:
-                    await asyncio.wait(left)  # who is cancelled may have something to release
+                    await asyncio.wait(left)  # a cancelled task may start a release
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
-            log.warning("Not everything could be ended within %g s: %s.", RELEASE_S, names)
+            log.warning("These tasks did not end within %g s: %s.", RELEASE_S, names)
         self._releaser.close()
-        await asyncio.gather(*(close_quietly(provider, LET_GO_S) for provider in self._providers))
+        await asyncio.gather(
+            *(close_quietly(provider, CLOSE_PROVIDER_S) for provider in self._providers)
+        )
         self._settled.set()
         self._provisioned.set()
-        self._enter(AvatarState.CLOSED, VOICE)
+        self._set_state(AvatarState.CLOSED, VOICE)
 
-    # What the player asks.
+    # The TransportChooser of the player.
 
     async def at_start(self) -> Transport:
-        """Return the avatar's transport; hold speech for an avatar that joins, once."""
+        """Return the transport of a new segment; the first may wait for the avatar to join.
+
+        Raises:
+            TransportError: There is no avatar, and the agent's own voice cannot be published.
+        """
         if self._may_hold:
-            await self._hold()
+            await self._hold_speech()
         if self._lease is not None:
             self._voice.close()
             return self._lease.transport
         if self._voice.transport is not None and self._voice.transport.lost is not None:
-            self._voice.close()  # once a segment: what breaks again in it stays broken
+            self._voice.close()  # publish it again, once a segment
         return await self._voice.open()
 
     async def after_loss(self) -> Transport:
-        """The agent's own voice, or an avatar that has come meanwhile."""
+        """Return the transport of an avatar that has joined meanwhile, or else of the voice.
+
+        Raises:
+            TransportError: There is no avatar, and the agent's own voice cannot be published.
+        """
         return self._lease.transport if self._lease is not None else await self._voice.open()
 
-    async def _hold(self) -> None:
+    async def _hold_speech(self) -> None:
         now = self._context.clock()
         if self._hold_until is None:
-            buying = self._buying
-            expected_s = buying.capabilities.expected_join_s if buying else 0.0
+            provider = self._provisioning
+            expected_s = provider.capabilities.expected_join_s if provider else 0.0
             self._hold_until = now + min(2 * expected_s, MAX_HOLD_S)
         try:
             async with asyncio.timeout(max(0.0, self._hold_until - now)):
                 await self._settled.wait()
         except TimeoutError:
-            log.info("The avatar is late; this speech goes by voice.")
+            log.info("The avatar has not joined yet; the agent's own voice speaks this segment.")
         self._may_hold = False
 
-    async def _sweep(self) -> None:
-        """End what processes that were killed left of the providers of this chain."""
+    async def _reap(self) -> None:
+        """End the sessions that killed processes left behind at the providers of this chain."""
         own = {provider.name: provider for provider in self._providers}
-        ledger, remove, url = (
-            self._releaser.ledger,
-            self._releaser.remove,
-            self._context.livekit_url,
-        )
-        said: set[tuple[str, str]] = set()
+        ledger, remove = self._releaser.ledger, self._releaser.remove
+        url = self._context.livekit_url
+        logged: set[tuple[str, str]] = set()
         while True:
             results = await reap(ledger, own.__getitem__, remove, livekit_url=url, only=own)
             for result in results:
-                one = result.entry.label, result.status
-                if result.status in ("ended", "kept") and one not in said:
-                    said.add(one)
+                one = result.ledger_entry.label, result.status
+                if result.status in ("ended", "failed") and one not in logged:
+                    logged.add(one)
+                    outcome = "was ended" if result.status == "ended" else "could not be ended"
                     why = f" ({result.why})" if result.why else ""
-                    log.warning("%s of a dead process: %s%s.", *one, why)
+                    log.warning("The %s of a dead process %s%s.", one[0], outcome, why)
             if not any(result.status == "waiting" for result in results):
                 return
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await asyncio.sleep(REAP_AGAIN_S)
 
     # Down the chain.
 
     async def _acquire(self) -> None:
         started_at = self._context.clock()
-        while self._waiting and self._context.link.connected:
-            candidate = self._waiting.pop(0)
-            provider = self._buying = candidate.provider
+        while self._remaining and self._context.link.connected:
+            candidate = self._remaining.pop(0)
+            provider = self._provisioning = candidate.provider
             assert provider is not None
             lease: Lease | None = None
             try:
                 lease = await Lease.provision(provider, self._context)
                 self._provisioned.set()
                 await lease.open()
-            except Exception as error:
-                fault = as_avatar_error(error, candidate.name)
-                self._failed(candidate.name, fault)
+            except Exception as raised:
+                error = as_avatar_error(raised, candidate.name)
+                self._report_failure(candidate.name, error)
                 if lease is not None:
-                    self._tasks.start(lease.release(str(fault)), f"{candidate.name}-release")
+                    self._tasks.start(lease.release(str(error)), f"{candidate.name}-release")
                 continue
             except asyncio.CancelledError:
                 if lease is not None:
                     self._tasks.start(lease.release("closing"), f"{candidate.name}-release")
                 raise
-            self._lease = lease
-            self._health = HealthCheck(
-                self._context.link,
-                lease.avatar,
-                lease.transport,
-                lease.session_ended,
-                partial(self._player.restart, lease.transport),
-            )
-            join_s = self._context.clock() - started_at
-            self._tell(
-                AvatarJoined(provider=candidate.name, identity=lease.avatar.identity, join_s=join_s)
-            )
-            self._enter(AvatarState.LIVE, candidate.name)
+            self._use_lease(lease, self._context.clock() - started_at)
             break
         else:
-            self._enter(AvatarState.VOICE, VOICE)
+            self._set_state(AvatarState.VOICE, VOICE)
             self._tasks.start(self._voice.open(), "voice")
-        self._buying = None
+        self._provisioning = None
         self._provisioned.set()
         self._settled.set()
         if self._lease is not None:
-            lost = partial(self._on_lost, self._lease)
-            self._unobserve = self._lease.transport.on_lost(lost)
+            self._unobserve = self._lease.transport.on_lost(partial(self._on_lost, self._lease))
+
+    def _use_lease(self, lease: Lease, join_s: float) -> None:
+        self._lease = lease
+        self._health = HealthCheck(
+            self._context.link,
+            lease.avatar,
+            lease.transport,
+            lease.wait_until_ended,
+            partial(self._player.restart, lease.transport),
+        )
+        provider = lease.provider.name
+        self._emit(AvatarJoined(provider=provider, identity=lease.avatar.identity, join_s=join_s))
+        self._set_state(AvatarState.LIVE, provider)
 
     def _on_lost(self, lease: Lease, error: AvatarError) -> None:
-        self._failed(lease.provider.name, error)
+        self._report_failure(lease.provider.name, error)
         self._end_lease(str(error))
         lease.remove_participant()
-        self._enter(AvatarState.VOICE, VOICE)
+        self._set_state(AvatarState.VOICE, VOICE)
         self._tasks.start(self._voice.open(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
 
-    def _failed(self, provider: str, error: AvatarError) -> None:
+    def _report_failure(self, provider: str, error: AvatarError) -> None:
         self.last_error = error
         log.warning("%s", error)
-        self._tell(AvatarFailed(provider=provider, error=error))
+        self._emit(AvatarFailed(provider=provider, error=error))
 
     def _end_lease(self, reason: str) -> None:
         lease, self._lease = self._lease, None
@@ -252,10 +275,10 @@ class FailoverController:
     # State.
 
     @property
-    def _speaker(self) -> str:
+    def _speaking_provider(self) -> str:
         return self._lease.provider.name if self._lease is not None else VOICE
 
-    def _enter(self, state: AvatarState, provider: str) -> None:
+    def _set_state(self, state: AvatarState, provider: str) -> None:
         if state is not self.state:
             self.state = state
-            self._tell(StateChanged(state=state, provider=provider))
+            self._emit(StateChanged(state=state, provider=provider))

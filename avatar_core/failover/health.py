@@ -1,4 +1,4 @@
-"""The health check: finds out that an avatar left, was ended, died or stalled."""
+"""The health check: detects that an avatar left, ended, died or stalled."""
 
 from __future__ import annotations
 
@@ -11,30 +11,34 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.playback.transport import Transport
 
 HEARTBEAT_LOST_S = 0.43
-"""Two beats in a row may get lost: at 1 % loss that befalls a speaker every half an hour."""
+"""Time without a report after which a worker is lost. Two reports in a row may be missing: at 1 %
+packet loss that happens once in half an hour of speech."""
 RECONNECT_S = 15.0
-"""The heartbeat is not judged for so long after the agent's room begins to reconnect."""
+"""The heartbeat is ignored for so long after the agent's room begins to reconnect."""
 STALL_S = 1.0
-"""An announced worker that holds unheard audio and plays none of it is dead."""
+"""A worker that reports, has unheard audio and plays none of it for so long is lost."""
 SAME_SID_S = 1.0
-"""A participant back with its old sid within this never left: our own side reconnected."""
+"""A participant that is back with its old sid within this time never left: our side reconnected."""
 LEFT_S = 1.5
-"""Who left and is not back within this is gone, where the server does not say why."""
+"""A participant that left without a reason from the server, and is not back by then, is lost."""
 
 TICK_S = 0.025
-REST_S = 0.1
-"""A worker plays whole pictures' worth of sound: so short a rest may wait for more speech."""
+"""Time between two checks of the heartbeat."""
+WAITING_AUDIO_S = 0.1
+"""Unheard audio that a worker may keep until more follows: it plays whole video frames' worth."""
 
 
 class HealthCheck:
-    """Watches the avatar of one transport, and loses the transport when the avatar is gone.
+    """Watches the avatar of one transport, and calls `transport.lose` when the avatar is lost.
+
+    It begins to watch at once, in tasks on the running event loop.
 
     Args:
         link: The agent's connection to the room.
         avatar: The avatar to watch.
         transport: Its transport; lost at most once.
-        session_ended: Returns why, once the provider knows that the session ended.
-        restart: Begins another take after the agent reconnected.
+        wait_until_ended: Returns the reason once the provider knows that the session ended.
+        restart: Begins another take; called after the agent reconnected.
     """
 
     def __init__(
@@ -42,13 +46,13 @@ class HealthCheck:
         link: RoomLink,
         avatar: ProvisionedAvatar,
         transport: Transport,
-        session_ended: Callable[[], Awaitable[str]],
+        wait_until_ended: Callable[[], Awaitable[str]],
         restart: Callable[[], None],
     ) -> None:
         self._avatar = avatar
         self._identities = {avatar.identity, avatar.listener}
         self._transport = transport
-        self._session_ended = session_ended
+        self._wait_until_ended = wait_until_ended
         self._restart = restart
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
         self._reconnecting_until = 0.0
@@ -69,17 +73,17 @@ class HealthCheck:
             timer.cancel()
         self._leaving.clear()
 
-    def _lose(self, what: str) -> None:
+    def _lose(self, event: str) -> None:
         self.close()
         self._transport.lose(
             AvatarLostError(
-                f"the avatar {self._avatar.identity} {what}.",
+                f"the avatar {self._avatar.identity} {event}.",
                 provider=self._transport.provider,
-                hint="The agent goes on by voice.",
+                hint="The agent continues with its own voice.",
             )
         )
 
-    # Presence. A participant that is back with the same sid never left: we reconnected.
+    # Presence in the room.
 
     def _on_room_event(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
         now = asyncio.get_running_loop().time()
@@ -89,9 +93,9 @@ class HealthCheck:
             self._reconnecting_until = now + SAME_SID_S
             self._restart()
         elif event is RoomEvent.DISCONNECTED:
-            self._lose("cannot be reached: the agent's own room is closed")
+            self._lose("cannot be reached: the agent's room connection closed")
         elif event is RoomEvent.MOVED:
-            self._lose("stayed behind when the agent was moved to another room")
+            self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:
             return
         elif event is RoomEvent.LEFT and participant.left_for_good:
@@ -109,13 +113,13 @@ class HealthCheck:
         timer = loop.call_later(LEFT_S, self._lose, "left the room")
         self._leaving[identity] = (sid, loop.time(), timer)
 
-    # The provider: a child process that exited, a session that the vendor ended.
+    # The provider, which may know that the worker process exited or that the vendor ended it.
 
     async def _watch_provider(self) -> None:
-        self._lose(f"is gone ({await self._session_ended()})")
+        self._lose(f"ended ({await self._wait_until_ended()})")
 
-    # The heartbeat. Silence counts only while audio, or the end of a take, is outstanding, and
-    # only while this loop itself ran: a busy process must not take its own pause for a death.
+    # The heartbeat. Time counts only while the worker owes audio or the end of a take. Ticks are
+    # counted, not seconds, so that a pause of this process does not look like a dead worker.
 
     async def _watch_heartbeat(self) -> None:
         silent_s = stalled_s = 0.0
@@ -124,15 +128,15 @@ class HealthCheck:
         while True:
             await asyncio.sleep(TICK_S)
             tracker, take = self._transport.tracker, self._transport.take
-            outstanding = take is not None and (take.ended or take.unheard_s > REST_S)
+            is_owed = take is not None and (take.ended or take.unheard_s > WAITING_AUDIO_S)
             reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-            if take is None or not outstanding or reconnecting or tracker.alive_at is None:
+            if take is None or not is_owed or reconnecting or tracker.alive_at is None:
                 silent_s = stalled_s = 0.0
                 continue
             silent_s = silent_s + TICK_S if tracker.alive_at == alive_at else 0.0
             stalled_s = stalled_s + TICK_S if take.position_s == position_s else 0.0
             alive_at, position_s = tracker.alive_at, take.position_s
             if silent_s > HEARTBEAT_LOST_S:
-                return self._lose(f"gave no sign of life for {silent_s:.1f} s")
+                return self._lose(f"sent no report for {silent_s:.1f} s")
             if stalled_s > STALL_S:
-                return self._lose(f"played nothing for {stalled_s:.1f} s")
+                return self._lose(f"played no audio for {stalled_s:.1f} s")

@@ -1,1 +1,1 @@
-"""The player, its segments and transports, and how they know what was heard."""
+"""The player, its segments and transports, and the trackers that learn what was heard."""

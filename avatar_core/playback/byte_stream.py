@@ -1,4 +1,4 @@
-"""The transport to a worker in the room: one byte stream for each take, addressed to it alone."""
+"""The transport to a worker in the room: one byte stream for each take, addressed to the worker."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from avatar_core.contracts.link import RemoteParticipant, RoomEvent, StreamWrite
 from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink
-from avatar_core.playback.clock_tracker import SLACK_S, ClockTracker, Estimate
+from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker, PositionEstimate
 from avatar_core.playback.reports import ReportsTracker
 from avatar_core.playback.send_loop import CUT_DEADLINE_S
 from avatar_core.playback.stock_rpcs import StockTracker
 
 MESSAGE_BYTES = 15_000
-"""The largest chunk that LiveKit's readers are given whole."""
+"""The largest chunk that LiveKit delivers to its readers in one piece."""
 SUBSCRIBED_S = 0.15
-"""From a track's publication until those in the room hear it: 37 to 67 ms, more where a machine is
-busy. Speech that came earlier would lose its first syllable."""
+"""Wait after a track's publication, until the participants hear it: 37 to 67 ms (measured), more on
+a busy machine. Without the wait a listener would miss the first syllable."""
 
 
 class ByteStreamSink(AudioSink):
-    """Speaks `lk.audio_stream` and `lk.clear_buffer` to any LiveKit-style worker."""
+    """Sends audio to any LiveKit-style worker by `lk.audio_stream` and `lk.clear_buffer`.
+
+    Args:
+        ctx: The room link, the avatar and the capabilities of its provider.
+    """
 
     def __init__(self, ctx: SinkContext) -> None:
         self._ctx = ctx
@@ -33,10 +37,14 @@ class ByteStreamSink(AudioSink):
         self._writer: StreamWriter | None = None
 
     async def open(self) -> None:
-        """Wait until the worker is in the room and shows what `ready_on` asks for."""
+        """Wait until the worker is in the room and fulfils `Capabilities.ready_on`.
+
+        It may wait without a limit: the caller sets the deadline.
+        """
         ready = asyncio.Event()
 
         def look(_: RoomEvent | None = None, __: RemoteParticipant | None = None) -> None:
+            """Set `ready` if the worker is in the room and ready."""
             participants = self._link.remote_participants()
             avatar = participants.get(self._ctx.avatar.identity)
             wanted = self._ctx.capabilities.ready_on
@@ -52,7 +60,14 @@ class ByteStreamSink(AudioSink):
         await asyncio.sleep(SUBSCRIBED_S)
 
     async def begin(self, take: Take) -> None:
-        """Open the take's stream; end one that its worker gave up on."""
+        """Open a stream for a take, and close a stream that is still open.
+
+        Args:
+            take: The take whose audio follows, in `take.format`.
+
+        Raises:
+            RoomError: The room closed, or did not accept the stream.
+        """
         await self._close_stream()
         self._writer = await self._link.open_stream(
             wire.AUDIO_STREAM,
@@ -61,7 +76,14 @@ class ByteStreamSink(AudioSink):
         )
 
     async def push(self, chunk: bytes) -> None:
-        """Send a chunk."""
+        """Send audio of the current take; drop it if no stream is open.
+
+        Args:
+            chunk: Whole samples in the take's format: int16, little-endian, interleaved.
+
+        Raises:
+            RoomError: The room closed, or did not accept the audio.
+        """
         writer = self._writer
         if writer is None:
             return
@@ -69,11 +91,24 @@ class ByteStreamSink(AudioSink):
             await writer.write(chunk[start : start + MESSAGE_BYTES])
 
     async def end(self, take: Take) -> None:
-        """Close the take's stream."""
+        """Close the stream of a take after its last chunk.
+
+        Args:
+            take: The current take.
+
+        Raises:
+            RoomError: The room closed, or did not accept the end of the stream.
+        """
         await self._close_stream()
 
     async def cut(self, take: Take) -> None:
-        """Clear by a lossy packet, which overtakes audio on the wire, and by RPC."""
+        """Tell the worker to drop its audio, within `CUT_DEADLINE_S`; log errors of the room.
+
+        The command goes as a lossy packet, which overtakes audio on the wire, and as an RPC.
+
+        Args:
+            take: The take to stop.
+        """
         clear = asyncio.gather(
             self._link.send(wire.CLEAR_TOPIC, take.id.encode(), to=self._to),
             self._link.call(self._to[0], wire.CLEAR_BUFFER, "", timeout_s=CUT_DEADLINE_S),
@@ -84,12 +119,12 @@ class ByteStreamSink(AudioSink):
             async with asyncio.timeout(CUT_DEADLINE_S):
                 for result in await clear:
                     if isinstance(result, RoomError):
-                        self._ctx.log.debug("clearing %r: %s", take, result)
+                        self._ctx.log.debug("The cut of %r met an error: %s", take, result)
         except TimeoutError:
-            self._ctx.log.debug("clearing %r took too long", take)
+            self._ctx.log.debug("The cut of %r took longer than %g s.", take, CUT_DEADLINE_S)
 
     async def aclose(self) -> None:
-        """Close the stream that is open, if any."""
+        """Close the open stream, if any, within `CUT_DEADLINE_S`; idempotent."""
         try:
             async with asyncio.timeout(CUT_DEADLINE_S):
                 await self._close_stream()
@@ -103,32 +138,42 @@ class ByteStreamSink(AudioSink):
 
 
 class ByteStreamTracker(PlaybackTracker):
-    """Reports of our worker, else stock RPCs with the clock's positions between them."""
+    """Uses the reports of our worker, or else the stock RPCs and a clock's estimate.
+
+    From the worker's first report on, only the reports are used.
+
+    Args:
+        ctx: The room link, the avatar and the capabilities of its provider.
+    """
 
     def __init__(self, ctx: SinkContext) -> None:
         worker = self._worker = ctx.avatar.listener
-        self._reports = ReportsTracker(ctx.link.router, worker, ctx.clock, self._malformed)
-        self._stock = StockTracker(ctx.link.router, worker, ctx.clock, self._malformed)
-        finish_s = SLACK_S if ctx.capabilities.reports_finished else 0.0
-        self._estimate = Estimate(ctx.capabilities.playout_latency_s, ctx.clock)
-        self._clock = ClockTracker(self._estimated_s, tail_s=finish_s)
+        self._reports = ReportsTracker(ctx.link.router, worker, ctx.clock, self._on_malformed)
+        self._stock = StockTracker(ctx.link.router, worker, ctx.clock, self._on_malformed)
+        tail_s = FINISH_GRACE_S if ctx.capabilities.reports_finished else 0.0
+        self._estimate = PositionEstimate(ctx.capabilities.playout_latency_s, ctx.clock)
+        self._clock = ClockTracker(self._estimated_s, tail_s=tail_s)
         self._log = ctx.log
         self._warned: set[str] = set()
 
     @property
     def alive_at(self) -> float | None:
-        """Loop time of the worker's last report."""
+        """Seconds on the clock at the worker's last report; None before the first."""
         return self._reports.alive_at
 
     def follow(self, take: Take) -> None:
-        """Bring the facts of this take home."""
+        """Report the position and the state of `take` to it.
+
+        Args:
+            take: The take that is on the transport from now on.
+        """
         self._reports.follow(take)
         if self.alive_at is None:
             self._stock.follow(take)
             self._clock.follow(take)
 
     async def aclose(self) -> None:
-        """Stop listening."""
+        """Stop following takes; idempotent."""
         await self._reports.aclose()
         await self._stock.aclose()
         await self._clock.aclose()
@@ -136,8 +181,8 @@ class ByteStreamTracker(PlaybackTracker):
     def _estimated_s(self, take: Take) -> float:
         return self._estimate.position_s(take) if self.alive_at is None else 0.0
 
-    def _malformed(self, error: WireError) -> None:
-        """A broken worker sends ten a second: each reason is a warning once."""
+    def _on_malformed(self, error: WireError) -> None:
+        """Log a dropped report: a warning for the first of each reason, then debug messages."""
         level = logging.DEBUG if error.reason in self._warned else logging.WARNING
         self._warned.add(error.reason)
         self._log.log(level, "A report of %s was dropped: %s", self._worker, error)

@@ -1,4 +1,4 @@
-"""Positions from a clock: exact where the queue is ours, estimated where nothing reports."""
+"""A tracker that reads positions from a clock, and an estimate for workers that report nothing."""
 
 from __future__ import annotations
 
@@ -10,39 +10,46 @@ from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.playout import PlayoutClock
 
 TICK_S = 0.02
+"""Time between two readings of the position."""
 ROUNDING_S = 0.002
-SLACK_S = 1.0
-"""A finish that a stock worker should send and does not is taken for sent after this."""
+"""A position so close to the end of a take counts as the end."""
+FINISH_GRACE_S = 1.0
+"""A take counts as done if a worker that should report its finish does not for so long."""
 
 
 class ClockTracker(PlaybackTracker):
     """Reads a position every 20 ms while a take is open.
 
     Args:
-        position_s: Seconds of the take that were heard.
-        cut: Whether the take was cut, where the transport knows at once.
-        tail_s: From the position's end to the last sound at the listener.
+        position_s: Returns the seconds of a take that were heard.
+        is_cut: Returns whether the transport has cut a take, where the transport knows.
+        tail_s: Seconds from the end of the audio, by `position_s`, to its last sound at a
+            listener.
     """
 
     def __init__(
         self,
         position_s: Callable[[Take], float],
         *,
-        cut: Callable[[Take], bool] = lambda _: False,
+        is_cut: Callable[[Take], bool] = lambda _: False,
         tail_s: float = 0.0,
     ) -> None:
         self._position_s = position_s
-        self._cut = cut
+        self._is_cut = is_cut
         self._tail_s = tail_s
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, take: Take) -> None:
-        """Watch this take until it is over."""
+        """Report positions of `take` until its state is final or another take is followed.
+
+        Args:
+            take: The take that is on the transport from now on.
+        """
         self._stop()
         self._task = asyncio.create_task(self._watch(take), name=f"clock of {take.id}")
 
     async def aclose(self) -> None:
-        """Stop watching."""
+        """Stop reading positions; idempotent."""
         self._stop()
 
     async def _watch(self, take: Take) -> None:
@@ -50,14 +57,14 @@ class ClockTracker(PlaybackTracker):
         while not take.state.final:
             await asyncio.sleep(TICK_S)
             position_s = self._position_s(take)
-            over = take.ended and position_s >= take.pushed_s - ROUNDING_S
-            if take.pushed_s > 0 and self._cut(take):
+            at_end = take.ended and position_s >= take.pushed_s - ROUNDING_S
+            if take.pushed_s > 0 and self._is_cut(take):
                 take.report(position_s, TakeState.CUT)
-            elif over and tail_s <= 0:
+            elif at_end and tail_s <= 0:
                 take.report(take.pushed_s, TakeState.DONE)
             elif not take.cutting:
                 take.report(position_s)
-            if over:
+            if at_end:
                 tail_s -= TICK_S
 
     def _stop(self) -> None:
@@ -66,24 +73,37 @@ class ClockTracker(PlaybackTracker):
             self._task = None
 
 
-class Estimate:
-    """Where a worker that says nothing must be: what was pushed, a latency ago, in real time."""
+class PositionEstimate:
+    """Estimates the position of a worker that reports none.
+
+    The estimate assumes that the worker plays in real time, and that its sound reaches a
+    listener a fixed latency after the push.
+
+    Args:
+        latency_s: Seconds from a push to its sound at a listener.
+        clock: Returns monotonic seconds.
+    """
 
     def __init__(self, latency_s: float, clock: Clock = loop_time) -> None:
         self._latency_s = latency_s
         self._clock = clock
         self._playout = PlayoutClock(clock)
         self._take: Take | None = None
-        self._seen_s = 0.0
+        self._counted_s = 0.0
 
     def position_s(self, take: Take) -> float:
-        """Seconds of the take that should have been heard by now."""
+        """Return the seconds of a take that should have been heard by now.
+
+        Args:
+            take: The take that is on the transport. Audio that was pushed since the last call
+                counts from now, so call this often.
+        """
         if take is not self._take:
-            self._take, self._seen_s = take, 0.0
+            self._take, self._counted_s = take, 0.0
             self._playout = PlayoutClock(self._clock)
-        if take.pushed_s > self._seen_s:
-            # Into an empty queue nothing falls that is heard sooner than a latency from now.
+        if take.pushed_s > self._counted_s:
+            # Audio that enters an empty queue is heard a latency from now, not sooner.
             self._playout.empty_at = max(self._playout.empty_at, self._clock() + self._latency_s)
-            self._playout.add(take.pushed_s - self._seen_s)
-            self._seen_s = take.pushed_s
-        return self._seen_s - self._playout.queued_s
+            self._playout.add(take.pushed_s - self._counted_s)
+            self._counted_s = take.pushed_s
+        return self._counted_s - self._playout.queued_s

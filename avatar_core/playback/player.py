@@ -1,4 +1,4 @@
-"""The player: plays segments as takes, over any transport, and finishes each exactly once."""
+"""The player: plays segments as takes on any transport, and finishes each exactly once."""
 
 from __future__ import annotations
 
@@ -17,39 +17,55 @@ from avatar_core.tasks import call_provider, notify
 log = logging.getLogger("avatar_core.player")
 
 FUTILE_TAKES = 3
-"""A transport that ends so many takes in a row, unasked and with nothing new heard, is lost."""
+"""A transport is lost if it ends so many takes in a row, uncut, without playing any new audio."""
 
 
 class Player:
-    """Owns segments and takes; the only one that says a segment is finished.
+    """Owns the segments and their takes. Nothing else reports a segment as finished.
 
-    All calls from outside set a fact and wake the send_loop, which looks at the facts and does
-    the next thing. So no order of events can be missed.
+    Each public method sets state and wakes the send loop, which reads the state and does the next
+    step. So the order in which calls arrive does not matter. Create it while an event loop runs.
+
+    Args:
+        observer: Receives what the player does.
+
+    Attributes:
+        segment: The segment that is being played, if any.
+        take: The take that is being played, if any.
     """
 
     def __init__(self, observer: PlayerObserver) -> None:
         self._observer = observer
-        self._transports: TransportChooser | None = None
+        self._chooser: TransportChooser | None = None
         self._segments: deque[Segment] = deque()
         self._open: Segment | None = None
         self._count = 0
         self._paused = False
         self._cut_wanted = self._closed = False
         self._send_loop = SendLoop(self._run, name="avatar-player")
-        self._told_s = 0.0
+        self._reported_s = 0.0
         self.segment: Segment | None = None
         self.take: Take | None = None
         self._send_loop.start()
 
-    def use(self, transports: TransportChooser) -> None:
-        """Speech goes over these transports; until there are any, it is kept."""
-        self._transports = transports
+    def use(self, chooser: TransportChooser) -> None:
+        """Play on the transports that `chooser` returns. Until this call segments are kept.
+
+        Args:
+            chooser: Chooses the transport of each segment.
+        """
+        self._chooser = chooser
         self._send_loop.wake()
 
-    # What AgentSession does.
+    # For AgentSession.
 
     def push(self, pcm: bytes, format: AudioFormat) -> None:
-        """Take audio in at once; the first after `end` begins a segment."""
+        """Add audio to the open segment; begin a segment if none is open. It does not wait.
+
+        Args:
+            pcm: Whole samples: int16, little-endian, interleaved.
+            format: The format of `pcm`.
+        """
         if self._open is None:
             self._count += 1
             self._open = Segment(self._count, format)
@@ -62,52 +78,56 @@ class Player:
             self._send_loop.wake()
 
     def end(self) -> None:
-        """The open segment is complete."""
+        """Complete the open segment; do nothing if none is open."""
         if self._open is not None:
             self._open.end()
             self._open = None
             self._send_loop.wake()
 
     def clear(self) -> None:
-        """Interrupt every segment that was begun; a later one is not touched."""
+        """Interrupt every segment that was begun. Segments that begin later are not affected."""
         for segment in self._segments:
             segment.cleared = True
-        self._tell_progress()
+        self._report_progress()
         self._send_loop.interrupt()
 
     def pause(self) -> None:
-        """Fall silent; idempotent. Even if `resume` comes at once, the take was torn."""
+        """Stop the sound; idempotent. The current take is cut even if `resume` follows at once."""
         if not self._paused:
             self._paused = self._cut_wanted = True
             self._send_loop.interrupt()
 
     def resume(self) -> None:
-        """Go on exactly where the listener was left; idempotent."""
+        """Continue exactly where the sound stopped; idempotent."""
         self._paused = False
         self._send_loop.wake()
 
-    # What the health check does.
+    # For the health check.
 
     def restart(self, transport: Transport) -> None:
-        """Begin another take: the room reconnected, and its streams broke."""
+        """Cut the take on a transport and begin another: a reconnect of the room broke its stream.
+
+        Args:
+            transport: The transport. If the current take is not on it, nothing happens.
+        """
         if transport.take is not None and transport.take is self.take:
             self._cut_wanted = True
             self._send_loop.interrupt()
 
     async def aclose(self) -> None:
-        """Stop; what is unfinished, or comes yet, is finished as interrupted."""
+        """Stop, and finish every segment, also those pushed later, as interrupted; idempotent."""
         self._closed = True
         self.clear()
         await self._send_loop.aclose()
         while self._segments:
             self._finish(self._segments[0])
 
-    # The send_loop.
+    # The send loop.
 
     async def _run(self) -> None:
         while True:
             while not self._segments:
-                await self._send_loop.changed()
+                await self._send_loop.wait_for_wake()
             segment = self.segment = self._segments[0]
             try:
                 await self._play(segment)
@@ -116,7 +136,7 @@ class Player:
                 segment.cleared = True
                 notify(self._observer.on_unplayable, segment, error)
             except Exception:
-                log.exception("Segment %d was given up", segment.id)
+                log.exception("Segment %d ends early because of an unexpected error.", segment.id)
                 segment.cleared = True
             self._finish(segment)
 
@@ -124,57 +144,60 @@ class Player:
         transport: Transport | None = None
         take: Take | None = None
         futile = 0
-        while not segment.cleared and not segment.is_spoken(take):
-            transports = self._transports
-            if transports is None or self._paused or segment.awaits_more:
-                await self._send_loop.changed()
+        while not segment.cleared and not segment.is_played(take):
+            chooser = self._chooser
+            if chooser is None or self._paused or segment.awaits_more:
+                await self._send_loop.wait_for_wake()
             elif transport is None:
-                transport = await self._send_loop.unless_interrupted(transports.at_start())
+                transport = await self._send_loop.run_interruptible(chooser.at_start())
             elif transport.lost is not None:
-                other: Transport | None = await self._send_loop.unless_interrupted(
-                    transports.after_loss()
+                other: Transport | None = await self._send_loop.run_interruptible(
+                    chooser.after_loss()
                 )
                 if other is not None and other.lost is not None:
                     raise other.lost
                 transport = other or transport
             else:
                 before_s = segment.position_s
-                take = await self._perform(segment, transport, segment.resume_at(take))
+                take = await self._play_take(segment, transport, segment.resume_offset_s(take))
                 futile = 0 if take.cutting or segment.position_s > before_s else futile + 1
                 if futile == FUTILE_TAKES:
-                    why = "the transport ended take after take with nothing heard."
+                    why = f"the transport ended {futile} takes in a row without playing anything."
                     transport.lose(AvatarLostError(why, provider=transport.provider))
                     futile = 0
 
-    async def _perform(self, segment: Segment, transport: Transport, offset_s: float) -> Take:
+    async def _play_take(self, segment: Segment, transport: Transport, offset_s: float) -> Take:
         take = Take(
-            segment.id, transport.format or segment.format, offset_s=offset_s, changed=self._heard
+            segment.id,
+            transport.format or segment.format,
+            offset_s=offset_s,
+            changed=self._on_take_changed,
         )
         feed = Feed(segment, take)
         self.take = transport.take = take
-        self._told_s = 0.0
+        self._reported_s = 0.0
         self._cut_wanted = False
         unobserve = transport.on_lost(lambda _: self._send_loop.interrupt())
         try:
             transport.tracker.follow(take)
-            await self._send_loop.in_time(call_provider(transport.sink.begin(take)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.begin(take)))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
         except AvatarError as error:
             transport.lose(error)
         except TimeoutError:
-            why = f"the transport took nothing for {SEND_DEADLINE_S:g} s."
+            why = f"the transport accepted no audio for {SEND_DEADLINE_S:g} s."
             transport.lose(AvatarLostError(why, provider=transport.provider))
         except Exception as error:
-            log.debug("A transport broke.", exc_info=True)
-            why = f"the transport broke ({type(error).__name__}: {error})."
+            log.debug("A transport raised an unexpected error.", exc_info=True)
+            why = f"the transport raised an unexpected error ({type(error).__name__}: {error})."
             transport.lose(AvatarLostError(why, provider=transport.provider))
         finally:
             unobserve()
             if not take.state.final:
                 take.report(state=TakeState.CUT if transport.lost is None else TakeState.LOST)
-                self._send_loop.beside(call_provider(transport.sink.cut(take)))
-            self._tell_progress()
+                self._send_loop.run_in_background(call_provider(transport.sink.cut(take)))
+            self._report_progress()
             notify(self._observer.on_take_finished, segment, take, transport)
             self.take = transport.take = None
         return take
@@ -184,12 +207,12 @@ class Player:
             await self._cut(transport, take)
         elif chunk := feed.next(transport.budget_s(take)):
             take.pushed_s += take.format.duration_s(len(chunk))
-            await self._send_loop.in_time(call_provider(transport.sink.push(chunk)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.push(chunk)))
         elif feed.exhausted and not take.ended:
             take.ended = True
-            await self._send_loop.in_time(call_provider(transport.sink.end(take)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.end(take)))
         else:
-            await self._send_loop.changed()
+            await self._send_loop.wait_for_wake()
 
     async def _cut(self, transport: Transport, take: Take) -> None:
         take.cutting = True
@@ -197,31 +220,32 @@ class Player:
             async with asyncio.timeout(CUT_DEADLINE_S):
                 await call_provider(transport.sink.cut(take))
                 while take.pushed_s > 0 and not take.state.final and transport.lost is None:
-                    await self._send_loop.changed()
+                    await self._send_loop.wait_for_wake()
         except TimeoutError:
-            log.debug("%r was cut and nobody said so", take)
+            log.debug("The cut of %r was not confirmed within %g s.", take, CUT_DEADLINE_S)
         if transport.lost is None:
             take.report(state=TakeState.CUT)
 
-    def _heard(self, take: Take) -> None:
+    def _on_take_changed(self, take: Take) -> None:
         segment = self.segment
         if segment is None or segment.id != take.segment_id:
             return
-        segment.heard(take)
+        segment.update_position(take)
         if not segment.started and (take.position_s > 0 or take.state is TakeState.PLAYING):
             segment.started = True
-            notify(self._observer.started, segment, take.position_s)
+            notify(self._observer.on_segment_started, segment, take.position_s)
         if take.state.final:
-            self._send_loop.interrupt()  # nothing more of it need be sent
+            self._send_loop.interrupt()  # the rest of the take need not be sent
         self._send_loop.wake()
 
-    def _tell_progress(self) -> None:
+    def _report_progress(self) -> None:
         segment, take = self.segment, self.take
-        if segment is None or take is None or take.position_s <= self._told_s:
+        if segment is None or take is None or take.position_s <= self._reported_s:
             return
-        played_s = take.position_s - self._told_s
-        notify(self._observer.progressed, segment, played_s, take.offset_s + self._told_s, played_s)
-        self._told_s = take.position_s
+        played_s = take.position_s - self._reported_s
+        offset_s = take.offset_s + self._reported_s
+        notify(self._observer.on_segment_progressed, segment, played_s, offset_s, played_s)
+        self._reported_s = take.position_s
 
     def _finish(self, segment: Segment) -> None:
         self._segments.remove(segment)
@@ -229,4 +253,4 @@ class Player:
             segment.cleared = True
         if self.segment is segment:
             self.segment = None
-        notify(self._observer.finished, segment, segment.cleared)
+        notify(self._observer.on_segment_finished, segment, segment.cleared)

@@ -1,4 +1,4 @@
-"""Our own worker's word: exact positions, states, and with them its heartbeat."""
+"""A tracker of the reports that our own worker sends: positions, states and its heartbeat."""
 
 from __future__ import annotations
 
@@ -10,76 +10,87 @@ from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.link import Router
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 
-FASTER_S = 0.1
-"""Nobody hears more than the time that has passed; clocks may differ by so much."""
+CLOCK_TOLERANCE_S = 0.1
+"""A position may lead the time since the take began by so much: clocks differ. More is an error."""
 
 
 class ReportsTracker(PlaybackTracker):
-    """Hears `avatar.report` packets and `avatar.take` calls of one participant."""
+    """Receives `avatar.report` packets and `avatar.take` calls of one participant.
+
+    Args:
+        router: The router of the agent's room.
+        worker: The identity of the worker.
+        clock: Returns monotonic seconds.
+        on_malformed: Takes the error of each message that is dropped.
+    """
 
     def __init__(
         self,
         router: Router,
         worker: str,
         clock: Clock,
-        malformed: Callable[[WireError], None],
+        on_malformed: Callable[[WireError], None],
     ) -> None:
         self._clock = clock
-        self._malformed = malformed
+        self._on_malformed = on_malformed
         self._take: Take | None = None
         self._followed_at = 0.0
         self._sequence = -1
         self._alive_at: float | None = None
-        self._leave = (
-            router.data(wire.REPORT_TOPIC, worker, self._packet),
-            router.rpc(wire.TAKE_RPC, worker, self._call),
+        self._unsubscribe = (
+            router.data(wire.REPORT_TOPIC, worker, self._on_packet),
+            router.rpc(wire.TAKE_RPC, worker, self._on_call),
         )
 
     @property
     def alive_at(self) -> float | None:
-        """Loop time of the last report; None until the worker announced itself by one."""
+        """Seconds on the clock at the last report; None before the worker's first report."""
         return self._alive_at
 
     def follow(self, take: Take) -> None:
-        """Believe reports about this take only."""
+        """Pass the reports about `take` to it, and ignore those about other takes.
+
+        Args:
+            take: The take that is on the transport from now on.
+        """
         self._take, self._followed_at = take, self._clock()
 
     async def aclose(self) -> None:
-        """Stop listening."""
-        for leave in self._leave:
-            leave()
+        """Stop receiving reports; idempotent."""
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
 
-    def _packet(self, _: str, payload: bytes) -> None:
+    def _on_packet(self, _: str, payload: bytes) -> None:
         report = self._decode(payload)
         if report is not None and report.sequence > self._sequence:
             self._sequence = report.sequence
-            self._believe(report)
+            self._apply(report)
 
-    def _call(self, _: str, payload: str) -> str:
+    def _on_call(self, _: str, payload: str) -> str:
         report = self._decode(payload)
         if report is None:
             return wire.REJECT
-        self._believe(report)
+        self._apply(report)
         return wire.OK
 
     def _decode(self, payload: bytes | str) -> wire.Report | None:
         try:
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
-                raise wire.nonsense("a playback report", "says lost, which only the player knows.")
+                raise wire.nonsense("a playback report", "has state lost; only the player sets it.")
         except WireError as error:
-            self._malformed(error)
+            self._on_malformed(error)
             return None
         return report
 
-    def _believe(self, report: wire.Report) -> None:
+    def _apply(self, report: wire.Report) -> None:
         self._alive_at = self._clock()
         take = self._take
         if take is None or report.take_id != take.id:
             return
         elapsed_s = self._clock() - self._followed_at
-        if report.position_s > elapsed_s + FASTER_S:
-            what = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
-            self._malformed(wire.nonsense(what, "cannot be."))
+        if report.position_s > elapsed_s + CLOCK_TOLERANCE_S:
+            claim = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
+            self._on_malformed(wire.nonsense(claim, "is impossible."))
         else:
             take.report(report.position_s, report.state)

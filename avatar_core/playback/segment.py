@@ -1,4 +1,4 @@
-"""A segment of speech: kept until it is heard, played as one or more takes."""
+"""A segment of speech, kept until it was heard and played as one or more takes."""
 
 from __future__ import annotations
 
@@ -9,33 +9,40 @@ from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.resample import Resampler
 
 REWIND_S = 0.6
-"""How far back a lost take's successor may start, to begin at a silence."""
+"""The take after a lost one starts at most this much before the position, at a silence."""
 
-KEPT_S = 2 * REWIND_S
-"""Heard audio kept behind the position, to rewind into."""
+KEPT_BEHIND_S = 2 * REWIND_S
+"""Audio kept behind the position, so that a take can start there."""
 WINDOW_S = 0.01
+"""The loudness is measured over windows of this length."""
 SILENCE_RMS = 80.0
-"""Of int16: 52 dB under full scale."""
+"""A window with this RMS or less, of int16 samples, is silent: 52 dB below full scale."""
 PAUSE_SHARE = 0.1
-"""Words in a row have no silence between them: a pause is 20 dB under their loudest."""
+"""A window whose RMS is at most this share of the loudest one's (20 dB below it) is a pause too: in
+fluent speech there is no silence between the words."""
 WORD_S = 0.3
+"""Where there is no pause, the quietest window of the last so many seconds is chosen."""
 INAUDIBLE_S = 0.005
-"""A rest so short that no take is begun for it."""
+"""No take is begun for so short a remainder."""
 HELD_BACK_S = 0.02
-"""What a resampler keeps until more comes."""
+"""Audio that a resampler may hold back until more follows."""
 
 
 class Segment:
-    """What AgentSession calls a segment: frames up to a flush.
+    """The audio of one segment of an AgentSession, and what is known about it.
+
+    Args:
+        id: The number of the segment, from 1.
+        format: The format of its first frame.
 
     Attributes:
-        id: Counts up from 1.
-        format: Of its first frame; frames of another are converted to it.
-        duration_s: Seconds pushed so far.
-        ended: No more audio comes.
-        cleared: It was interrupted; nothing more of it may be heard.
-        started: Somebody heard the first of it.
-        position_s: What was heard of it: the furthest of its takes.
+        id: The number of the segment, from 1.
+        format: The format of the audio kept; frames of another format are converted to it.
+        duration_s: Seconds of audio pushed so far.
+        ended: Whether all audio of the segment was pushed.
+        cleared: Whether the segment was interrupted, so that no more of it may be heard.
+        started: Whether the first sound of the segment was heard.
+        position_s: Seconds of the segment that were heard, as far as the furthest take went.
     """
 
     def __init__(self, id: int, format: AudioFormat) -> None:
@@ -52,16 +59,20 @@ class Segment:
 
     @property
     def duration_s(self) -> float:
-        """Seconds pushed so far."""
+        """Seconds of audio pushed so far."""
         return self.format.duration_s(self._forgotten + len(self._pcm))
 
     @property
     def awaits_more(self) -> bool:
-        """All there is of it was heard, and it has not ended."""
+        """Whether all audio so far was heard and the segment has not ended."""
         return not self.ended and self.duration_s - self.position_s < HELD_BACK_S
 
-    def is_spoken(self, take: Take | None) -> bool:
-        """All of it was played: its last take reached its end, or nothing was in it."""
+    def is_played(self, take: Take | None) -> bool:
+        """Return whether the segment has ended and all its audio was heard.
+
+        Args:
+            take: Its last take, if any. A take that is done and had all the audio is enough.
+        """
         if not self.ended:
             return False
         if take is not None and take.ended and take.state is TakeState.DONE:
@@ -69,37 +80,56 @@ class Segment:
         return self.duration_s - self.position_s < INAUDIBLE_S
 
     def append(self, pcm: bytes, format: AudioFormat) -> None:
-        """Add audio, whole samples of `format`."""
+        """Add audio to the end of the segment.
+
+        Args:
+            pcm: Whole samples: int16, little-endian, interleaved.
+            format: The format of `pcm`.
+        """
         if format != self._source:
             self._pcm += self._converter.feed(b"", last=True)
             self._source, self._converter = format, Resampler(format, self.format)
         self._pcm += self._converter.feed(pcm)
 
     def end(self) -> None:
-        """No more audio comes."""
+        """Mark the segment as complete: no more audio follows."""
         self._pcm += self._converter.feed(b"", last=True)
         self.ended = True
 
     def read(self, at: int, size: int) -> bytes:
-        """Up to `size` bytes from byte `at` of the segment."""
+        """Return up to `size` bytes of audio from byte `at` of the segment, in `format`.
+
+        Audio that was dropped from memory is skipped.
+
+        Args:
+            at: Bytes from the start of the segment, a multiple of `format.frame_bytes`.
+            size: The most bytes to return.
+        """
         start = max(0, at - self._forgotten)
         return bytes(self._pcm[start : start + size])
 
-    def heard(self, take: Take) -> None:
-        """A take moved: so may the position; what lies well behind it is forgotten."""
+    def update_position(self, take: Take) -> None:
+        """Advance the position to that of a take; drop audio well behind it from memory.
+
+        Args:
+            take: A take of this segment whose position changed.
+        """
         reached_s = min(take.offset_s + take.position_s, self.duration_s)  # resampling rounds up
         self.position_s = max(self.position_s, reached_s)
-        surplus = self.format.size(self.position_s - KEPT_S) - self._forgotten
+        surplus = self.format.size(self.position_s - KEPT_BEHIND_S) - self._forgotten
         if surplus > self.format.bytes_per_s:
             del self._pcm[:surplus]
             self._forgotten += surplus
 
-    def resume_at(self, take: Take | None) -> float:
-        """Where the next take starts, in seconds.
+    def resume_offset_s(self, take: Take | None) -> float:
+        """Return the seconds into the segment where the next take starts.
 
-        Exactly where this one was left, even in words said twice; after a lost take, whose
-        last word may have been torn, at the last pause before what was heard, or else at
-        the quietest moment of what came last.
+        After a take that was cut or is done, the next starts exactly where it stopped. A lost
+        take may have torn its last word, so the next starts at the last pause, at most `REWIND_S`
+        before the position, or else at the quietest moment of the last `WORD_S`.
+
+        Args:
+            take: The last take of the segment; None if there was none.
         """
         if take is None:
             return 0.0
@@ -121,7 +151,12 @@ class Segment:
 
 
 class Feed:
-    """A segment's audio from an offset on, in the format of a take, chunk by chunk."""
+    """Reads a segment's audio in chunks, from the offset of a take and in its format.
+
+    Args:
+        segment: The segment to read.
+        take: The take that the chunks are for; it sets offset and format.
+    """
 
     def __init__(self, segment: Segment, take: Take) -> None:
         self._segment = segment
@@ -132,7 +167,11 @@ class Feed:
         self._flushed = False
 
     def next(self, duration_s: float) -> bytes:
-        """Up to `duration_s` of audio; empty while there is none."""
+        """Return the next audio in the take's format; empty if none is ready.
+
+        Args:
+            duration_s: The most seconds to return.
+        """
         want = self._take.format.size(duration_s)
         while len(self._ready) < want:
             raw = self._segment.read(self._at, self._segment.format.size(duration_s))
@@ -147,7 +186,7 @@ class Feed:
 
     @property
     def exhausted(self) -> bool:
-        """Everything the segment will ever have was handed out."""
+        """Whether the segment has ended and all its audio was returned."""
         return self._flushed and self._at_end and not self._ready
 
     @property

@@ -1,4 +1,4 @@
-"""A send_loop: one task that looks at facts, does the next thing, and can be interrupted in it."""
+"""The task that plays segments: it waits for changes of state and can be interrupted."""
 
 from __future__ import annotations
 
@@ -10,60 +10,73 @@ from typing import Any
 log = logging.getLogger("avatar_core.player")
 
 SEND_DEADLINE_S = 5.0
-"""A transport that does not take a begin, a chunk or an end within this is lost."""
+"""A transport that does not accept a begin, a chunk or an end within this time is lost."""
 CUT_DEADLINE_S = 0.4
-"""A cut that nobody confirms counts as done after this."""
+"""A cut that is not confirmed counts as done after this time."""
 
 
 class SendLoop:
-    """Runs a loop that waits for facts to change, and for work that a fact may interrupt.
+    """Runs a loop in a task, with the means to wake it and to interrupt the work it awaits.
+
+    The loop reads the state, does the next step and waits with `wait_for_wake`. Its owner sets
+    state and then calls `wake`, or `interrupt` if the step in progress is no longer wanted.
 
     Args:
-        run: The loop.
-        name: Of its task.
+        run: The loop: a coroutine function that never returns.
+        name: The name of the task.
     """
 
     def __init__(self, run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         self._run = run
         self._name = name
-        self._facts = asyncio.Event()
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._inflight: asyncio.Task[Any] | None = None
-        self._beside: set[asyncio.Task[None]] = set()
+        self._interruptible: asyncio.Task[Any] | None = None
+        self._background: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the task. The event loop must be running."""
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def aclose(self) -> None:
-        """End the loop, then wait for what runs beside it."""
+        """Cancel the loop, then wait for the work that `run_in_background` started."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.gather(*self._beside, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
 
-    # From outside.
+    # For the owner of the loop.
 
     def wake(self) -> None:
-        """A fact has changed."""
-        self._facts.set()
+        """Let the loop read the state again, after its current step."""
+        self._wake.set()
 
     def interrupt(self) -> None:
-        """A fact has changed that leaves no time for the work under way."""
-        if self._inflight is not None:
-            self._inflight.cancel()
-        self._facts.set()
+        """Cancel the current step and let the loop read the state again."""
+        if self._interruptible is not None:
+            self._interruptible.cancel()
+        self._wake.set()
 
-    # In the loop.
+    # For the loop itself.
 
-    async def changed(self) -> None:
-        """Wait until a fact has changed since this returned last."""
-        await self._facts.wait()
-        self._facts.clear()
+    async def wait_for_wake(self) -> None:
+        """Wait until `wake` or `interrupt` was called since this method last returned."""
+        await self._wake.wait()
+        self._wake.clear()
 
-    async def unless_interrupted(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do the work; None where it was interrupted, and the loop looks at the facts again."""
-        task = self._inflight = asyncio.ensure_future(work)
+    async def run_interruptible(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run one step that `interrupt` may cancel.
+
+        Args:
+            work: The step.
+
+        Returns:
+            The result of the step; None if it was interrupted.
+
+        Raises:
+            Exception: Any exception of the step.
+        """
+        task = self._interruptible = asyncio.ensure_future(work)
         try:
             return await task
         except asyncio.CancelledError:
@@ -73,27 +86,36 @@ class SendLoop:
                 raise
             return None
         finally:
-            self._inflight = None
+            self._interruptible = None
 
-    async def in_time(self, work: Coroutine[Any, Any, None]) -> None:
-        """The same for work on a network.
+    async def run_with_deadline(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run one step on a network, which `interrupt` may cancel.
+
+        Args:
+            work: The step.
 
         Raises:
-            TimeoutError: It took longer than `SEND_DEADLINE_S`.
+            TimeoutError: The step took longer than `SEND_DEADLINE_S`.
+            Exception: Any other exception of the step.
         """
         async with asyncio.timeout(SEND_DEADLINE_S):
-            await self.unless_interrupted(work)
+            await self.run_interruptible(work)
 
-    def beside(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Best effort beside the conversation, bounded: nobody waits for a dead transport."""
+    def run_in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run work that the loop does not wait for; cancel it after `CUT_DEADLINE_S`.
+
+        Args:
+            work: The cut of a transport that is lost, or may be. Its exceptions are logged.
+        """
 
         async def attempt() -> None:
+            """Run the work within the deadline; log its exceptions."""
             try:
                 async with asyncio.timeout(CUT_DEADLINE_S):
                     await work
             except Exception as error:
-                log.debug("A dead transport did not take a cut: %s", error)
+                log.debug("A lost transport did not accept a cut: %s", error)
 
         task = asyncio.create_task(attempt())
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

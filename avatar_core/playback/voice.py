@@ -1,4 +1,4 @@
-"""The agent's own voice: the transport that needs nobody."""
+"""The agent's own voice: an audio track that needs no avatar."""
 
 from __future__ import annotations
 
@@ -16,46 +16,70 @@ from avatar_core.registry.discovery import VOICE
 from avatar_core.tasks import BackgroundTasks
 
 RUN_AHEAD_S = 0.2
+"""Audio that may be sent beyond what was heard."""
 VOICE_FORMAT = AudioFormat(48_000)
 TRACK_NAME = "agent_voice"
 FRAME_S = 0.01
 QUEUED_S = 0.03
-"""Kept in the native queue: more is slow to stop, less stutters."""
+"""Audio kept in the native queue. With more a cut takes longer; with less the sound stutters."""
 PUBLISH_S = 5.0
+"""Deadline for the publication of the track."""
 SUBSCRIBED_S = 0.5
-"""Speech waits this long for a first listener; with nobody there it goes on."""
+"""Speech waits so long for a first subscriber, and then begins without one."""
 
 
 class VoiceSink(AudioSink):
-    """A microphone track of the agent, published when it is first needed."""
+    """Plays takes on a microphone track of the agent, published at `open`.
+
+    Args:
+        link: The agent's connection to the room.
+    """
 
     def __init__(self, link: RoomLink) -> None:
         self._link = link
-        self._out: AudioTrack | None = None
+        self._track: AudioTrack | None = None
         self._take: Take | None = None
         self._captured_s = 0.0
         self._rest = b""
 
     async def open(self) -> None:
-        """Publish the track and wait for somebody to listen, shortly."""
-        if self._out is None:
+        """Publish the track; wait at most `SUBSCRIBED_S` for a participant to subscribe.
+
+        Raises:
+            RoomError: The room did not accept the track within `PUBLISH_S`.
+        """
+        if self._track is None:
             try:
                 async with asyncio.timeout(PUBLISH_S):
-                    self._out = await self._link.publish_audio(VOICE_FORMAT, name=TRACK_NAME)
+                    self._track = await self._link.publish_audio(VOICE_FORMAT, name=TRACK_NAME)
             except TimeoutError as error:
-                raise RoomError(f"the room took no track in {PUBLISH_S:g} s.") from error
+                raise RoomError(
+                    f"the room did not accept the audio track within {PUBLISH_S:g} s.",
+                    hint="Check that the agent's token allows it to publish.",
+                ) from error
             try:
                 async with asyncio.timeout(SUBSCRIBED_S):
-                    await self._out.wait_for_subscription()
+                    await self._track.wait_for_subscription()
             except TimeoutError:
                 return
 
     async def begin(self, take: Take) -> None:
-        """Start counting from the take's own 0."""
+        """Count the audio played from 0.
+
+        Args:
+            take: The take whose audio follows, in `VOICE_FORMAT`.
+        """
         self._take, self._captured_s, self._rest = take, 0.0, b""
 
     async def push(self, chunk: bytes) -> None:
-        """Queue the chunk in real time, 10 ms at a time."""
+        """Queue audio of the current take in real time, 10 ms at a time.
+
+        Args:
+            chunk: Whole samples in `VOICE_FORMAT`: int16, little-endian, mono.
+
+        Raises:
+            RoomError: The room closed.
+        """
         size = VOICE_FORMAT.size(FRAME_S)
         self._rest += chunk
         while len(self._rest) >= size:
@@ -63,87 +87,109 @@ class VoiceSink(AudioSink):
             await self._capture(frame)
 
     async def end(self, take: Take) -> None:
-        """Play the last piece, filled up with silence."""
+        """Queue the last, incomplete frame, filled up with silence.
+
+        Args:
+            take: The current take.
+
+        Raises:
+            RoomError: The room closed.
+        """
         if self._rest:
             rest, self._rest = self._rest, b""
             await self._capture(rest.ljust(VOICE_FORMAT.size(FRAME_S), b"\0"))
 
     async def cut(self, take: Take) -> None:
-        """Drop what is queued."""
-        if self._out is not None and self._take is take:
-            self._captured_s -= self._out.queued_s
-            self._out.clear()
+        """Drop the queued audio of a take.
+
+        Args:
+            take: The take to stop; nothing happens if it is not the current one.
+        """
+        if self._track is not None and self._take is take:
+            self._captured_s -= self._track.queued_s
+            self._track.clear()
             self._take = None
 
     async def aclose(self) -> None:
-        """Unpublish; a silent microphone of the agent would shadow the avatar's voice."""
-        out, self._out = self._out, None
-        if out is not None:
-            await out.unpublish()
+        """Unpublish the track, since clients would prefer it to the avatar's; idempotent."""
+        track, self._track = self._track, None
+        if track is not None:
+            await track.unpublish()
 
     def played_s(self, take: Take) -> float:
-        """Seconds of `take` that left the queue."""
-        queued_s = self._out.queued_s if self._out is not None and self._take is take else 0.0
-        return self._captured_s - queued_s
+        """Return the seconds of a take that left the queue.
+
+        Args:
+            take: The current take, or the last one.
+        """
+        track = self._track if self._take is take else None
+        return self._captured_s - (track.queued_s if track is not None else 0.0)
 
     def was_cut(self, take: Take) -> bool:
-        """Whether the take is no longer on this transport."""
+        """Return whether a take is not, or no longer, the current one.
+
+        Args:
+            take: The take to look for.
+        """
         return self._take is not take
 
     async def _capture(self, frame: bytes) -> None:
-        out, take = self._out, self._take
-        if out is None or take is None:
+        track, take = self._track, self._take
+        if track is None or take is None:
             return
-        wait_s = out.queued_s + FRAME_S - QUEUED_S
+        wait_s = track.queued_s + FRAME_S - QUEUED_S
         if wait_s > 0:
             await asyncio.sleep(wait_s)
         self._captured_s += FRAME_S
-        await out.capture(frame)
+        await track.capture(frame)
 
 
 class Voice:
-    """Publishes the agent's track as often as it is needed.
+    """Publishes and unpublishes the agent's own track, as often as needed.
 
     Args:
-        link: The agent's place in the room.
-        tasks: Runs what unpublishes it.
+        link: The agent's connection to the room.
+        tasks: Runs the work that unpublishes the track.
 
     Attributes:
-        transport: While it is open.
-        opening: While it is being published.
+        transport: The transport to the track while it is published, else None.
+        opening: The task that publishes the track while it runs, else None.
     """
 
     def __init__(self, link: RoomLink, tasks: BackgroundTasks) -> None:
         self._link = link
         self._tasks = tasks
-        self._shut = False
+        self._shut_down = False
         self.transport: Transport | None = None
         self.opening: asyncio.Task[Transport] | None = None
 
     async def open(self) -> Transport:
-        """The transport; whoever asks while it is being published gets the same.
+        """Publish the track if it is not published.
+
+        Returns:
+            The transport to the track. Callers at the same time get the same one.
 
         Raises:
-            TransportError: It cannot be published, or the session is closed.
+            TransportError: The track cannot be published, or `shut_down` was called.
         """
         if self.transport is not None:
             return self.transport
-        if self._shut:
-            raise TransportError("the session is closed.")
+        if self._shut_down:
+            raise TransportError("the session is closed.", hint="Create another avatar.")
         if self.opening is None:
             self.opening = asyncio.create_task(self._publish(), name="voice-open")
         return await asyncio.shield(self.opening)
 
     def close(self) -> None:
-        """Take the track back; the next need publishes it anew."""
+        """Unpublish the track in the background; `open` publishes it again. Idempotent."""
         transport, self.transport = self.transport, None
         if transport is not None:
             self._tasks.start(transport.tracker.aclose(), "voice-untrack")
             self._tasks.start(transport.sink.aclose(), "voice-close")
 
-    def shut(self) -> None:
-        """Close for good."""
-        self._shut = True
+    def shut_down(self) -> None:
+        """Unpublish the track for good: `open` raises from now on. Idempotent."""
+        self._shut_down = True
         self.close()
         if self.opening is not None:
             self.opening.cancel()
@@ -159,7 +205,7 @@ class Voice:
             raise
         finally:
             self.opening = None
-        tracker = ClockTracker(sink.played_s, cut=sink.was_cut, tail_s=PLAYOUT_TAIL_S)
+        tracker = ClockTracker(sink.played_s, is_cut=sink.was_cut, tail_s=PLAYOUT_TAIL_S)
         self.transport = Transport(
             provider=VOICE,
             sink=sink,

@@ -1,1 +1,1 @@
-"""Paid sessions: provision, lease, release, ledger, reaper and tokens."""
+"""Paid sessions: provisioning, leases, release, the ledger, the reaper and room tokens."""

@@ -1,4 +1,4 @@
-"""The room that avatars are brought into, and how."""
+"""The context of one session: its room, and what is needed to provision avatars into it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from avatar_core.settings import AvatarSettings
 
 @dataclass(frozen=True, kw_only=True)
 class SessionContext:
-    """One room, and what is needed to buy for it.
+    """One room, and what is needed to provision avatars into it.
 
     Attributes:
-        link: The agent's own place in it.
-        livekit_url: Where vendors' workers join.
-        mint: Makes room tokens.
-        start_worker: Starts a worker of our own in it.
-        releaser: Ends what was bought for it.
-        provision_timeout_s: For a purchase, with all its attempts.
-        join_timeout_s: From then until audio would be heard.
-        clock: Monotonic seconds.
+        link: The agent's connection to the room.
+        livekit_url: The server URL at which vendors' workers join.
+        mint: Returns a room token for a specification.
+        start_worker: Starts one of our own workers in the room.
+        releaser: Ends the sessions that were provisioned for the room.
+        provision_timeout_s: Seconds for all attempts of one provisioning.
+        join_timeout_s: Seconds from the end of provisioning until audio would be heard.
+        clock: Returns monotonic seconds.
     """
 
     link: RoomLink
@@ -40,7 +40,11 @@ class SessionContext:
 
 @runtime_checkable
 class RoomLike(Protocol):
-    """A room that makes its own session context, as one in memory does."""
+    """A room that provides the context of a session itself, like a room in memory."""
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Return the context for avatars in this room."""
+        """Return what is needed to provision avatars into this room.
+
+        Args:
+            settings: The settings of the application.
+        """

@@ -1,8 +1,8 @@
-"""The ledger: paid sessions that have not ended, recorded where any process finds them.
+"""The ledger: records of paid sessions that have not ended, where any process finds them.
 
-One file for each session, in one folder: written whole under another name, synchronised with
-the disk, then renamed, so that no reader, crash or power cut meets half of it. It holds ids and
-what `release` needs, never a key or a token, and only its user may read it.
+It is a folder with one file for each session. A file is written under another name, synchronised
+with the disk, and then renamed, so that no reader, crash or power cut leaves half a record. It
+holds ids and what `release` needs, but no key and no token, and only its user may read it.
 """
 
 from __future__ import annotations
@@ -22,46 +22,61 @@ from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 log = logging.getLogger("avatar_core")
 
 STALE_S = 60.0
+"""A file that is being written and older than this was left behind by a killed process."""
 
-_ENTRY = TypeAdapter(LedgerEntry)
+_JSON = TypeAdapter(LedgerEntry)
 
 
 def default_folder() -> Path | None:
-    """Our folder in the user's state; None, with a warning, where the user has none."""
+    """Return our folder in the user's state directory; log a warning and return None without one.
+
+    The state directory is `XDG_STATE_HOME` if that is absolute, or else `~/.local/state`.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
     try:
         state = Path(base) if os.path.isabs(base) else Path.home() / ".local/state"
     except RuntimeError:
-        log.warning("This user has no home: no ledger is kept. Set AVATAR_LEDGER to a folder.")
+        log.warning(
+            "This user has no home directory, so no ledger is kept. Set AVATAR_LEDGER to a folder."
+        )
         return None
     return state / "avatar-core/ledger"
 
 
 class Ledger:
-    """The folder.
+    """The folder of ledger entries.
 
-    A disk that is full or may not be written costs the record and nothing else, with one
+    Errors of the disk do not raise: the record is lost, and the first of them is logged as a
     warning.
 
     Args:
-        folder: Where; None keeps no record, as a room in memory needs none.
+        folder: The folder; None keeps no records, which a room in memory does not need.
 
     Attributes:
-        fault: What is wrong with the folder, empty while nothing is.
+        folder: The folder, or None.
+        problem: The last error of the folder, as a sentence without a full stop; empty before
+            the first.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self.fault = ""
+        self.problem = ""
 
-    def write(self, entry: LedgerEntry) -> bool:
-        """Note a purchase, or what is known of it by now; False where that cannot be."""
+    def write(self, ledger_entry: LedgerEntry) -> bool:
+        """Write an entry to the disk; replace an earlier one of the same session.
+
+        Args:
+            ledger_entry: The entry.
+
+        Returns:
+            Whether it was written.
+        """
         if self.folder is None:
             return False
-        path = self.folder / entry.name
+        path = self.folder / ledger_entry.file_name
         new = path.with_suffix(f".{os.getpid()}.new")
         try:
-            text = json.dumps(asdict(entry))
+            text = json.dumps(asdict(ledger_entry))
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(text)
@@ -76,51 +91,58 @@ class Ledger:
             self._warn("cannot be written", error)
             return False
 
-    def remove(self, entry: LedgerEntry) -> None:
-        """It was ended, or never was; idempotent."""
+    def remove(self, ledger_entry: LedgerEntry) -> None:
+        """Remove an entry, because its session ended or was never created; idempotent.
+
+        Args:
+            ledger_entry: The entry.
+        """
         if self.folder is None:
             return
         try:
-            (self.folder / entry.name).unlink(missing_ok=True)
+            (self.folder / ledger_entry.file_name).unlink(missing_ok=True)
         except OSError as error:
             self._warn("cannot be written", error)
 
-    def entries(self) -> list[LedgerEntry]:
-        """All that is written there, oldest first; what is none is left alone."""
+    def read_all(self) -> list[LedgerEntry]:
+        """Return all entries, the oldest request first; log and skip files that are not entries.
+
+        The list is empty if the folder cannot be read; `problem` then says why.
+        """
         if self.folder is None:
             return []
         try:
-            with os.scandir(self.folder) as files:  # a glob keeps still where it may not look
+            with os.scandir(self.folder) as files:  # a glob hides a permission error
                 found = [_read(Path(file)) for file in files if file.name.endswith(SUFFIX)]
         except FileNotFoundError:
             return []
         except OSError as error:
             self._warn("cannot be read", error)
             return []
-        return sorted(filter(None, found), key=lambda entry: entry.at)
+        return sorted(filter(None, found), key=lambda one: one.at)
 
     def tidy(self) -> None:
-        """Remove what processes left that were killed as they wrote."""
+        """Remove the incomplete files of processes that were killed while they wrote."""
         if self.folder is not None:
             for path in self.folder.glob("*.new"):
-                with suppress(OSError):  # its writer lives and has renamed it, or it may not be
+                with suppress(OSError):  # its writer lives and renamed it, or it is not ours
                     if time.time() - path.stat().st_mtime > STALE_S:
                         path.unlink()
 
     def _warn(self, what: str, error: Exception) -> None:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        fault = f"The ledger {self.folder} {what} ({why})"
-        if not self.fault:
+        problem = f"The ledger {self.folder} {what} ({why})"
+        if not self.problem:
             log.warning(
-                "%s: should this process be killed, `avatar reap` will not find what it leaves "
-                "behind.",
-                fault,
+                "%s. If this process is killed, `avatar reap` will not find the sessions that it "
+                "leaves behind.",
+                problem,
             )
-        self.fault = fault
+        self.problem = problem
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the folder's own entries durable; only POSIX systems can open a folder for that."""
+    """Make a rename in the folder durable; only POSIX systems can open a folder for that."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -131,12 +153,12 @@ def _sync_folder(folder: Path) -> None:
 
 def _read(path: Path) -> LedgerEntry | None:
     try:
-        entry = _ENTRY.validate_json(path.read_bytes())
-        if entry.name == path.name:
-            return entry
+        ledger_entry = _JSON.validate_json(path.read_bytes())
+        if ledger_entry.file_name == path.name:
+            return ledger_entry
     except FileNotFoundError:
-        return None  # ended meanwhile
+        return None  # removed meanwhile
     except (OSError, ValidationError) as error:
-        log.debug("%s: %s", path, type(error).__name__)
-    log.warning("%s is no entry of the ledger, and is left alone.", path)
+        log.debug("%s cannot be read (%s).", path, type(error).__name__)
+    log.warning("%s is not a ledger entry and is ignored.", path)
     return None

@@ -1,4 +1,4 @@
-"""A purchase as it is written down: ids, whose it is, and which process holds it."""
+"""A ledger entry: the record of one paid session, with the process that owns it."""
 
 from __future__ import annotations
 
@@ -14,32 +14,38 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 
 MAY_STILL_JOIN_S = 180.0
-"""What was asked for may come to be so long afterwards: the slowest cold start takes 2.5 min."""
+"""An avatar may join so long after the request: the slowest cold start takes 2.5 min (measured)."""
 
 SUFFIX = ".json"
-KEPT_S = 24 * 3600.0
-"""An entry whose vendor names no end is forgotten after this: none lets a session live so long."""
-EXPIRED_S = 600.0
-"""So long after the end that its vendor named, an entry is forgotten."""
-NOBODY = 0
-"""The pid of a purchase that its process has let go of."""
+FORGET_AFTER_S = 24 * 3600.0
+"""An entry without an `expires_at` expires after this time; no known session lives so long."""
+EXPIRED_MARGIN_S = 600.0
+"""An entry expires so long after its `expires_at`."""
+NO_OWNER = 0
+"""The pid of an entry that its process has disowned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """A purchase: asked for, and since it is known, bought.
+    """A session that was requested from a vendor, and may have been created.
 
     Attributes:
-        provider: A provider's name.
-        key: Of the attempt, as in `ProvisionRequest.key`.
-        room: The name of the room it was bought for.
-        identity: The participant made for it.
-        account: Whose it is, as in `AvatarProvider.account`.
-        livekit_url: Of the room's server.
-        session_id: The vendor's name for it, empty while none is known.
-        audio_identity, audio, expires_at, state: As in `ProvisionedAvatar`.
-        at: Unix seconds when it was asked for.
-        pid, started, boot, host: The process that asked, as in `avatar_core.processes`.
+        provider: The provider's name.
+        key: The key of the request, as in `ProvisionRequest.key`.
+        room: The name of the room that it was requested for.
+        identity: The identity of its participant.
+        account: The account that can end it, as in `AvatarProvider.account`.
+        livekit_url: The URL of the room's server.
+        session_id: The vendor's id of the session; empty while it is not known.
+        audio_identity: As in `ProvisionedAvatar`.
+        audio: As in `ProvisionedAvatar`.
+        expires_at: As in `ProvisionedAvatar`.
+        state: As in `ProvisionedAvatar`.
+        at: Unix seconds of the request.
+        pid: The process that sent the request; `NO_OWNER` once it disowned the session.
+        started: When that process started, as in `avatar_core.processes`.
+        boot: The boot of its machine, as in `avatar_core.processes`.
+        host: The machine and container in which the pid is valid, as in `avatar_core.processes`.
     """
 
     provider: str
@@ -70,7 +76,16 @@ class LedgerEntry:
         account: str = "",
         livekit_url: str = "",
     ) -> LedgerEntry:
-        """What this process is about to buy."""
+        """Return the entry of a request that this process is about to send.
+
+        Args:
+            provider: The provider's name.
+            key: The key of the request.
+            room: The name of the room.
+            identity: The identity of the participant.
+            account: The account that can end the session.
+            livekit_url: The URL of the room's server.
+        """
         pid = os.getpid()
         return cls(
             provider=provider,
@@ -87,7 +102,11 @@ class LedgerEntry:
         )
 
     def with_session(self, avatar: ProvisionedAvatar) -> LedgerEntry:
-        """The same purchase, now that it is known what was bought."""
+        """Return this entry with the session that the vendor created.
+
+        Args:
+            avatar: The session.
+        """
         return replace(
             self,
             session_id=avatar.session_id,
@@ -100,7 +119,7 @@ class LedgerEntry:
 
     @property
     def avatar(self) -> ProvisionedAvatar:
-        """What `release` takes."""
+        """The session, as `AvatarProvider.release` takes it."""
         return ProvisionedAvatar(
             session_id=self.session_id,
             identity=self.identity,
@@ -112,31 +131,39 @@ class LedgerEntry:
 
     @property
     def label(self) -> str:
-        """For a reader."""
+        """The provider and the session id, or else the key, for logs and tables."""
         return f"{self.provider} session {self.session_id or f'of {self.key}'}"
 
     @property
-    def name(self) -> str:
-        """Of its file: nothing of a vendor's goes into a path."""
-        words = f"{self.provider}\n{self.key}\n{self.session_id}".encode(errors="backslashreplace")
-        return f"{sha256(words).hexdigest()[:32]}{SUFFIX}"
+    def file_name(self) -> str:
+        """The name of the entry's file: a hash, because vendor data must not be in a path."""
+        text = f"{self.provider}\n{self.key}\n{self.session_id}".encode(errors="backslashreplace")
+        return f"{sha256(text).hexdigest()[:32]}{SUFFIX}"
 
     def disown(self) -> LedgerEntry:
-        """The same purchase, for whoever ends it next: its process will not."""
-        return replace(self, pid=NOBODY)
+        """Return this entry without an owner: any reaper may end the session from now on."""
+        return replace(self, pid=NO_OWNER)
 
     def is_orphan(self) -> bool:
-        """Nobody holds it; of a process that nobody here can see, only its age tells."""
-        if self.pid == NOBODY:
+        """Return whether no process owns the session.
+
+        The owner may run on another machine or in another container, where this process cannot
+        look it up. Such an entry becomes an orphan when it expires.
+        """
+        if self.pid == NO_OWNER:
             return True
         runs = process.runs(self.host, self.boot, self.pid, self.started)
         return self.is_expired() if runs is None else not runs
 
     def may_still_join(self) -> bool:
-        """It was asked for so recently that it may not be there yet."""
+        """Return whether the request is so recent that its avatar may not have joined yet."""
         return time.time() < self.at + MAY_STILL_JOIN_S
 
     def is_expired(self) -> bool:
-        """Its vendor has ended it by now, whatever became of us."""
-        until = self.at + KEPT_S if self.expires_at is None else self.expires_at + EXPIRED_S
+        """Return whether the vendor must have ended the session by now."""
+        until = (
+            self.at + FORGET_AFTER_S
+            if self.expires_at is None
+            else self.expires_at + EXPIRED_MARGIN_S
+        )
         return time.time() > until

@@ -1,4 +1,4 @@
-"""The reaper: ends what dead processes left behind, from the ledger alone."""
+"""The reaper: ends the sessions that dead processes left behind, from the ledger alone."""
 
 from __future__ import annotations
 
@@ -11,94 +11,112 @@ from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import MAY_STILL_JOIN_S, LedgerEntry
-from avatar_core.provisioning.release import Remove, end
+from avatar_core.provisioning.release import RemoveParticipant, end_session
 from avatar_core.tasks import RELEASE_S
 
-AT_ONCE = 8
+MAX_PARALLEL = 8
+"""The most sessions that are ended at the same time."""
 REASON = "its process was killed"
-COMES = f"nothing of it is there yet; it may still join within {MAY_STILL_JOIN_S:g} s. Reap again"
+MAY_JOIN = (
+    f"its avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
+    "Run `avatar reap` again then."
+)
+FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created it."
 
-THEIRS = "Run `avatar reap` with the environment of the agent that bought it."
-
-Verdict = Literal["ended", "to end", "waiting", "kept", "over", "alive"]
-ProviderOf = Callable[[str], AvatarProvider[Any]]
-"""The provider of a name, from its settings; raises `AvatarError` where there is none."""
+ReapStatus = Literal["ended", "would_end", "waiting", "failed", "expired", "alive"]
+ProviderFactory = Callable[[str], AvatarProvider[Any]]
+"""Returns the provider of a name, built from its settings; raises `AvatarError` without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReapResult:
-    """What became of an entry.
+    """The result of the reaper for one ledger entry.
 
     Attributes:
-        entry: As it was in the ledger.
-        status: `ended` now; `to end`, were this no dry run; `waiting`, as nothing of it is
-            there yet, and may still come; `kept`, because it could not be ended; `over`, as
-            nothing came of it, or its vendor has ended it long ago; `alive`, as its process is.
-        why: It waits, or was kept.
+        ledger_entry: The entry as it was in the ledger.
+        status: `ended`: the session was ended. `would_end`: it would be, without `dry_run`.
+            `waiting`: there was nothing to end, but its avatar may still join. `failed`: it could
+            not be ended, and the entry is kept. `expired`: it created nothing, or its vendor has
+            ended it. `alive`: its process runs.
+        why: The reason for `waiting` and `failed`, and the error if there was one.
     """
 
-    entry: LedgerEntry
-    status: Verdict
+    ledger_entry: LedgerEntry
+    status: ReapStatus
     why: str = ""
 
 
 async def reap(
     ledger: Ledger,
-    provider_of: ProviderOf,
-    remove: Remove,
+    provider_of: ProviderFactory,
+    remove: RemoveParticipant,
     *,
     livekit_url: str = "",
     only: Collection[str] | None = None,
     dry_run: bool = False,
 ) -> list[ReapResult]:
-    """End what dead processes left; what a living one holds is not touched.
+    """End the sessions of dead processes; leave those of living processes alone.
+
+    Errors do not raise: they become results with the status `failed`. Each session gets at most
+    `RELEASE_S` seconds.
 
     Args:
-        ledger: Where it is written.
-        provider_of: Builds the providers.
-        remove: Puts a participant out of a room.
-        livekit_url: Of the server that it does so at, as far as it is known.
-        only: Providers by name; None for all.
-        dry_run: Tell only.
-    """
-    gate = asyncio.Semaphore(AT_ONCE)
+        ledger: The ledger to read.
+        provider_of: Returns the provider of a name.
+        remove: Removes a participant from a room.
+        livekit_url: The server at which `remove` works; empty if it is not known.
+        only: The names of the providers whose sessions to end; None for all.
+        dry_run: Do not end anything; only return what would be done.
 
-    async def fate_of(entry: LedgerEntry) -> ReapResult:
-        if not entry.is_orphan():
-            return ReapResult(entry, "alive")
+    Returns:
+        A result for each entry, the oldest request first.
+    """
+    gate = asyncio.Semaphore(MAX_PARALLEL)
+
+    async def reap_one(ledger_entry: LedgerEntry) -> ReapResult:
+        """Return the result for one entry, after its session was ended."""
+        if not ledger_entry.is_orphan():
+            return ReapResult(ledger_entry, "alive")
         if dry_run:
-            return ReapResult(entry, "over" if entry.is_expired() else "to end")
+            return ReapResult(ledger_entry, "expired" if ledger_entry.is_expired() else "would_end")
         try:
-            provider = provider_of(entry.provider)
-            _must_be_ours(entry, provider, livekit_url)
+            provider = provider_of(ledger_entry.provider)
+            _ensure_ours(ledger_entry, provider, livekit_url)
             async with gate, asyncio.timeout(RELEASE_S):
-                ended = await end(provider, entry, REASON, remove)
-            if not ended and entry.may_still_join():
-                result = ReapResult(entry, "waiting", COMES)
+                ended = await end_session(provider, ledger_entry, REASON, remove)
+            if not ended and ledger_entry.may_still_join():
+                result = ReapResult(ledger_entry, "waiting", MAY_JOIN)
             else:
-                result = ReapResult(entry, "ended" if ended else "over")
+                result = ReapResult(ledger_entry, "ended" if ended else "expired")
         except Exception as error:
             why = str(error) if isinstance(error, AvatarError) else type(error).__name__
-            result = ReapResult(entry, "over" if entry.is_expired() else "kept", why)
-        if result.status not in ("kept", "waiting"):
-            ledger.remove(entry)
+            result = ReapResult(
+                ledger_entry, "expired" if ledger_entry.is_expired() else "failed", why
+            )
+        if result.status not in ("failed", "waiting"):
+            ledger.remove(ledger_entry)
         return result
 
-    wanted = [entry for entry in ledger.entries() if only is None or entry.provider in only]
-    results = await asyncio.gather(*map(fate_of, wanted))
+    wanted = [one for one in ledger.read_all() if only is None or one.provider in only]
+    results = await asyncio.gather(*map(reap_one, wanted))
     if not dry_run:
         ledger.tidy()
     return results
 
 
-def _must_be_ours(entry: LedgerEntry, provider: AvatarProvider[Any], livekit_url: str) -> None:
-    """Whoever does not know of a purchase would take it for ended.
+def _ensure_ours(
+    ledger_entry: LedgerEntry, provider: AvatarProvider[Any], livekit_url: str
+) -> None:
+    """Check that this environment can end a session; another account would report it as ended.
 
     Raises:
-        ConfigError: It belongs to another account, or into a room of another server.
+        ConfigError: It belongs to another account, or its room is at another server.
     """
-    if entry.account and entry.account != provider.account:
-        raise ConfigError("it was bought with another key, or at another address.", hint=THEIRS)
-    ends = entry.session_id and provider.capabilities.ends_session
-    if not ends and entry.livekit_url and livekit_url not in ("", entry.livekit_url):
-        raise ConfigError(f"its room is at {entry.livekit_url}.", hint=THEIRS)
+    if ledger_entry.account and ledger_entry.account != provider.account:
+        raise ConfigError(
+            "it was created with another key, or at another URL of the vendor.", hint=FOREIGN_HINT
+        )
+    vendor_ends = ledger_entry.session_id and provider.capabilities.ends_session
+    url = ledger_entry.livekit_url
+    if not vendor_ends and url and livekit_url not in ("", url):
+        raise ConfigError(f"its room is at {url}.", hint=FOREIGN_HINT)

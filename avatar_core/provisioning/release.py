@@ -1,4 +1,4 @@
-"""The releaser: ends what was bought, and says once what it could not end."""
+"""The releaser: ends sessions, retries those that cannot be ended, and logs each of them once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from avatar_core.tasks import RELEASE_S, BackgroundTasks, call_provider
 log = logging.getLogger("avatar_core")
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
-MOST_STRAYS = 4
-"""So many purchases of one key are looked for and ended."""
+"""The wait after attempt n is random, from 0 to `FIRST_WAIT_S` times 2 to the power of n - 1."""
+MAX_STRAYS = 4
+"""The most sessions of one key that a lookup may find and `end_session` ends."""
 
-Remove = Callable[[str, str], Coroutine[Any, Any, bool]]
-"""Puts a participant out of a room: (room, identity); False where it was not there."""
+RemoveParticipant = Callable[[str, str], Coroutine[Any, Any, bool]]
+"""Removes a participant from a room: (room name, identity) -> whether it was there."""
 
 
 class Releaser:
@@ -32,147 +33,178 @@ class Releaser:
 
     Args:
         link: The agent's connection to the room.
-        ledger: Where the sessions are recorded.
+        ledger: The ledger in which the sessions are recorded.
         remove: Removes a participant from a room.
 
     Attributes:
-        tasks: Runs releases, and other work that must go on after its caller was cancelled.
+        ledger: The ledger in which the sessions are recorded.
+        remove: Removes a participant from a room.
+        tasks: Runs releases, and other work that must continue after its caller was cancelled.
     """
 
-    def __init__(self, link: RoomLink, ledger: Ledger, remove: Remove) -> None:
+    def __init__(self, link: RoomLink, ledger: Ledger, remove: RemoveParticipant) -> None:
         self.ledger = ledger
         self.remove = remove
         self._link = link
         self.tasks = BackgroundTasks()
-        self._left: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
-        """What could not be ended yet, by its name in the ledger, and what it is guarded with."""
+        self._unended: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
+        """Sessions that could not be ended yet, by file name, with what stops their watch."""
         self._closed = False
 
     async def end(
         self,
         provider: AvatarProvider[Any],
-        entry: LedgerEntry,
+        ledger_entry: LedgerEntry,
         reason: str,
         *,
         shared: bool = False,
     ) -> bool:
-        """End a purchase within `RELEASE_S`; True where nothing is left of it or can still come.
+        """End a session within `RELEASE_S` seconds, and remove its entry from the ledger.
 
-        Where that cannot be had of the vendor, its worker is put out of the room, now or as
-        soon as it joins; what is not over when this room is closed is the reaper's.
+        If the vendor cannot end the session, its participant is removed from the room, now or
+        when it joins. A session that is left when the room closes is for any reaper to end.
 
         Args:
-            provider: Of whom it was bought.
-            entry: What.
-            reason: Why it is not wanted.
-            shared: Its identity is in use by another purchase, and must stay in the room.
+            provider: The provider that created the session.
+            ledger_entry: The session.
+            reason: Why, for the vendor.
+            shared: Another session uses the same identity, so the participant must stay.
+
+        Returns:
+            Whether the session ended and no participant of it can join any more.
         """
-        remove = _stays if shared else self.remove
-        done = await self._ended(provider, entry, reason, remove)
-        if done:
-            _, unguard = self._left.pop(entry.name, (entry, _nothing))
-            unguard()
-            self.ledger.remove(entry)
+        remove = _keep_participant if shared else self.remove
+        ended = await self._try_to_end(provider, ledger_entry, reason, remove)
+        if ended:
+            _, unwatch = self._unended.pop(ledger_entry.file_name, (ledger_entry, _do_nothing))
+            unwatch()
+            self.ledger.remove(ledger_entry)
         elif self._closed:
-            self.ledger.write(entry.disown())
+            self.ledger.write(ledger_entry.disown())
         else:
-            self._keep(provider, entry, shared)
-        return done
+            self._retry_on_join(provider, ledger_entry, shared)
+        return ended
 
     def close(self) -> None:
-        """Guard no longer: what is not ended is for any reaper from now on."""
+        """Stop retrying; any reaper may end the sessions that are left from now on. Idempotent."""
         self._closed = True
-        while self._left:
-            entry, unguard = self._left.popitem()[1]
-            unguard()
-            self.ledger.write(entry.disown())
+        while self._unended:
+            ledger_entry, unwatch = self._unended.popitem()[1]
+            unwatch()
+            self.ledger.write(ledger_entry.disown())
 
-    def _keep(self, provider: AvatarProvider[Any], entry: LedgerEntry, shared: bool) -> None:
-        if entry.name not in self._left:
-            self._left[entry.name] = entry, _nothing if shared else self._guard(provider, entry)
-        if not shared and entry.identity in self._link.remote_participants():
-            self.tasks.start(self.remove(entry.room, entry.identity), f"{entry.identity}-out")
+    def _retry_on_join(
+        self, provider: AvatarProvider[Any], ledger_entry: LedgerEntry, shared: bool
+    ) -> None:
+        identity = ledger_entry.identity
+        if ledger_entry.file_name not in self._unended:
+            unwatch = _do_nothing if shared else self._watch_for_join(provider, ledger_entry)
+            self._unended[ledger_entry.file_name] = ledger_entry, unwatch
+        if not shared and identity in self._link.remote_participants():
+            self.tasks.start(self.remove(ledger_entry.room, identity), f"{identity}-out")
 
-    def _guard(self, provider: AvatarProvider[Any], entry: LedgerEntry) -> Unsubscribe:
-        """Try again to end it whenever its worker joins."""
-
-        def again() -> None:
-            log.info("%s came after all, and is put out.", entry.identity)
-            self.tasks.start(self.end(provider, entry, "it came late"), f"{entry.identity}-end")
+    def _watch_for_join(
+        self, provider: AvatarProvider[Any], ledger_entry: LedgerEntry
+    ) -> Unsubscribe:
+        """Try to end the session again whenever its participant joins."""
+        identity = ledger_entry.identity
 
         def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+            """End the session again if the event is the join of its participant."""
             if (
                 event is RoomEvent.JOINED
                 and participant is not None
-                and participant.identity == entry.identity
+                and participant.identity == identity
             ):
-                again()
+                log.info("%s joined after its session was abandoned; it is removed.", identity)
+                self.tasks.start(
+                    self.end(provider, ledger_entry, "it joined too late"), f"{identity}-end"
+                )
 
         return self._link.watch(look)
 
-    async def _ended(
-        self, provider: AvatarProvider[Any], entry: LedgerEntry, reason: str, remove: Remove
+    async def _try_to_end(
+        self,
+        provider: AvatarProvider[Any],
+        ledger_entry: LedgerEntry,
+        reason: str,
+        remove: RemoveParticipant,
     ) -> bool:
-        said: list[BaseException] = []
+        errors: list[BaseException] = []
 
-        def may_pass(error: BaseException) -> bool:
-            said.append(error)
-            return _may_pass(error)
+        def may_try_again(error: BaseException) -> bool:
+            """Remember the error; return whether another attempt may succeed."""
+            errors.append(error)
+            return _is_retryable(error)
 
         attempts = AsyncRetrying(
-            retry=retry_if_exception(may_pass),
+            retry=retry_if_exception(may_try_again),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S),
             sleep=asyncio.sleep,
         )
         try:
             async with asyncio.timeout(RELEASE_S):
-                ended: bool = await attempts(end, provider, entry, reason, remove)
-                return ended or not entry.may_still_join()
+                ended: bool = await attempts(end_session, provider, ledger_entry, reason, remove)
+                return ended or not ledger_entry.may_still_join()
         except Exception as error:
-            last = said[-1] if said else error
+            last = errors[-1] if errors else error
             log.warning(
-                "%s could not be ended (%s). `avatar reap` ends it once this session is over.",
-                entry.label,
+                "The %s could not be ended (%s). Run `avatar reap` once this job has ended.",
+                ledger_entry.label,
                 last if isinstance(last, AvatarError) else type(last).__name__,
             )
             return False
 
 
-async def _stays(room: str, identity: str) -> bool:
+async def _keep_participant(room: str, identity: str) -> bool:
     return True
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     return
 
 
-def _may_pass(error: BaseException) -> bool:
-    """To end is idempotent: what may have been a moment's fault is tried again."""
+def _is_retryable(error: BaseException) -> bool:
+    """Return whether the same call may succeed later; ending a session twice does no harm."""
     return isinstance(error, ProvisionError) and error.retryable
 
 
-async def end(
-    provider: AvatarProvider[Any], entry: LedgerEntry, reason: str, remove: Remove
+async def end_session(
+    provider: AvatarProvider[Any],
+    ledger_entry: LedgerEntry,
+    reason: str,
+    remove: RemoveParticipant,
 ) -> bool:
-    """End a purchase at its vendor, with what else it holds of the same key.
+    """End a session at its vendor once, with other sessions of the same key.
+
+    Where the vendor cannot end sessions, or the session has no id, its participant is removed
+    from the room instead.
+
+    Args:
+        provider: The provider that created the session.
+        ledger_entry: The session.
+        reason: Why, for the vendor.
+        remove: Removes a participant from a room.
 
     Returns:
-        Whether there was something to end; where not, it may still come.
+        Whether there was something to end. If not, the avatar may still join.
 
     Raises:
-        AvatarError: The vendor or the room could not be told.
+        AvatarError: The vendor or the LiveKit server could not be reached, or refused.
+        RuntimeError: The provider cancelled itself.
+        Exception: Any other exception of the provider's code.
     """
-    ends, ended = provider.capabilities.ends_session, False
-    if entry.session_id:
-        await call_provider(provider.release(entry.avatar, reason))
-        ended = ends
+    can_end, ended = provider.capabilities.ends_session, False
+    if ledger_entry.session_id:
+        await call_provider(provider.release(ledger_entry.avatar, reason))
+        ended = can_end
     if provider.capabilities.safe_retry is SafeRetry.LOOKUP:
-        for _ in range(MOST_STRAYS):
-            stray = await call_provider(provider.lookup(entry.key))
-            if stray is None or stray.session_id == entry.session_id:
-                break  # a vendor's list may lag behind its end
+        for _ in range(MAX_STRAYS):
+            stray = await call_provider(provider.lookup(ledger_entry.key))
+            if stray is None or stray.session_id == ledger_entry.session_id:
+                break  # the vendor's list may still show a session that has ended
             await call_provider(provider.release(stray, reason))
-            ended = ends
-    if not (entry.session_id and ends):
-        ended |= await remove(entry.room, entry.identity)
+            ended = can_end
+    if not (ledger_entry.session_id and can_end):
+        ended |= await remove(ledger_entry.room, ledger_entry.identity)
     return ended

@@ -1,4 +1,4 @@
-"""Tokens for one LiveKit room, with the least grants that do."""
+"""Access tokens for one LiveKit room, with as few grants as an avatar needs."""
 
 from __future__ import annotations
 
@@ -12,39 +12,57 @@ from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.settings import LiveKitSettings
 
 CLOCK_SKEW_S = 10
-UNCAPPED_S = 3600.0
-SLACK_S = 300.0
+"""A token is valid from so much before now, because the server's clock may be behind ours."""
+DEFAULT_SESSION_S = 3600.0
+"""Assumed length of a session whose vendor names no limit."""
+JOIN_MARGIN_S = 300.0
+"""Time to join, added to the length of a session."""
 
 
-def lifetime_s(max_session_s: float | None) -> float:
-    """How long the token of an avatar lives: as its session may, and the time to join."""
-    return (max_session_s or UNCAPPED_S) + SLACK_S
+def token_lifetime_s(max_session_s: float | None) -> float:
+    """Return how many seconds an avatar's token is valid: its session and the time to join.
+
+    Args:
+        max_session_s: The vendor's limit for a session in seconds; None if there is none.
+    """
+    return (max_session_s or DEFAULT_SESSION_S) + JOIN_MARGIN_S
 
 
-def same_again(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:
-    """Mints the same token for the same spec, so that a retry sends what was sent before.
+def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:
+    """Wrap `mint` so that equal specifications get the same token.
 
-    Some vendors tell by its token what they have created already.
+    A retry of a request then sends the same bytes. Some vendors recognise by the token that they
+    have created the session already.
+
+    Args:
+        mint: Returns a token for a specification.
+
+    Returns:
+        The wrapped function; it remembers the tokens.
     """
     minted: list[tuple[TokenSpec, str]] = []
 
-    def once(spec: TokenSpec) -> str:
+    def mint_or_recall(spec: TokenSpec) -> str:
+        """Return the token of an equal `spec`, or else a new one."""
         for known, token in minted:
             if known == spec:
                 return token
         minted.append((spec, mint(spec)))
         return minted[-1][1]
 
-    return once
+    return mint_or_recall
 
 
 class TokenMint:
-    """Signs tokens to join one room; neither key nor secret shows in its repr.
+    """Signs tokens to join one room. Its repr shows neither the key nor the secret.
 
     Args:
-        settings: Where the key and the secret come from.
+        settings: The API key and secret of the LiveKit server.
         room_name: The room that every token is for.
-        unix_time: Seconds since 1970.
+        unix_time: Returns Unix seconds.
+
+    Raises:
+        ConfigError: The room has no name.
     """
 
     def __init__(
@@ -55,19 +73,28 @@ class TokenMint:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         if not room_name:
-            raise ConfigError("a token for a room without a name would open every room.")
+            raise ConfigError(
+                "a token for a room without a name would be valid in every room.",
+                hint="Give the room a name.",
+            )
         self._settings = settings
         self._room_name = room_name
         self._unix_time = unix_time
 
     def mint(self, spec: TokenSpec) -> str:
-        """Sign a token for `spec`, valid from now for `spec.ttl_s` seconds.
+        """Sign a token, valid from now for `spec.ttl_s` seconds.
+
+        Args:
+            spec: The identity, the attributes and the grants.
+
+        Returns:
+            The token, a JWT.
 
         Raises:
-            ConfigError: It names nobody.
+            ConfigError: The specification has no identity.
         """
         if not spec.identity:
-            raise ConfigError("a room token needs an identity.")
+            raise ConfigError("a room token needs an identity.", hint="Set TokenSpec.identity.")
         now = int(self._unix_time())
         claims = {
             "iss": self._settings.api_key.get_secret_value(),

@@ -1,4 +1,4 @@
-"""A join is evidence: identities are unique, so whoever joins under one was bought with it."""
+"""Waits for a participant. Identities are unique, so a join proves that the session exists."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from avatar_core.contracts.link import RoomLink
 
 
 async def wait_for_participant(link: RoomLink, identity: str, within_s: float) -> bool:
-    """Whether a participant is in the room now, or joins in time.
+    """Wait until a participant is in the room.
 
     Args:
-        link: A place in the room.
-        identity: Whom to look for.
-        within_s: How long.
+        link: A connection to the room.
+        identity: The identity of the participant.
+        within_s: The most seconds to wait.
+
+    Returns:
+        Whether the participant is in the room now, or joined in time.
     """
-    there = asyncio.Event()
+    present = asyncio.Event()
 
     def look(*_: object) -> None:
+        """Set `present` if the participant is in the room."""
         if identity in link.remote_participants():
-            there.set()
+            present.set()
 
     unwatch = link.watch(look)
     try:
         look()
         async with asyncio.timeout(within_s):
-            await there.wait()
+            await present.wait()
     except TimeoutError:
         return False
     finally:

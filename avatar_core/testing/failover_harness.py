@@ -1,4 +1,4 @@
-"""A controller in a room in memory: providers whose workers are tasks, and what became of them."""
+"""A failover controller and its player in a room in memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
-from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.failover.controller import FailoverController
 from avatar_core.playback.player import Player
 from avatar_core.playback.segment import Segment
@@ -23,94 +20,42 @@ from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.release import Releaser
 from avatar_core.registry.selection import Candidate
-from avatar_core.settings import ProviderSettings
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.worker.executors import InlineExecutor
-from avatar_core.worker.worker import AvatarWorker
-
-FORMAT = AudioFormat(24_000)
-AGENT = "agent"
+from avatar_core.testing.scripted_provider import AGENT, FORMAT
 
 
-class NoSettings(ProviderSettings):
-    """None."""
+class FailoverHarness:
+    """A controller with its player, in a room in memory.
 
+    Args:
+        room: The room; the agent joins it.
+        providers: The chain, in order of preference. The voice is added.
+        join_timeout_s: Seconds from the end of provisioning until audio would be heard.
+        provision_timeout_s: Seconds for all attempts of one provisioning.
+        ledger: The folder of the ledger; None keeps none.
+        mint: Returns a room token for a specification.
 
-class Vendor(AvatarProvider[NoSettings]):
-    """Provisions a real worker as a task, and does otherwise what the test says."""
-
-    name = "vendor"
-    api_version = (1, 0)
-    settings_cls = NoSettings
-    capabilities = Capabilities(audio=FORMAT, run_ahead_s=0.5, expected_join_s=1.0)
-
-    def __init__(self, room: MemoryRoom, name: str = "vendor") -> None:
-        super().__init__(NoSettings())
-        self.name = name  # type: ignore[misc]
-        self._room = room
-        self.fails: BaseException | None = None
-        self.claims_first = False
-        self.provision_s = 0.1
-        self.join_s = 0.0
-        self.joins = True
-        self.release_s = 0.0
-        self.bought: list[str] = []
-        self.released: list[tuple[str, str]] = []
-        self.ended: asyncio.Future[str] | None = None
-        self.workers: dict[str, asyncio.Task[None]] = {}
-
-    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity)
-        if self.claims_first:
-            self.bought.append(request.key)
-            request.claim(avatar)
-        await asyncio.sleep(self.provision_s)
-        if self.fails is not None:
-            raise self.fails
-        if not self.claims_first:
-            self.bought.append(request.key)
-            request.claim(avatar)
-        if self.joins:
-            self.workers[request.identity] = asyncio.create_task(self._work(request.identity))
-        return avatar
-
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        self.released.append((avatar.session_id, reason))
-        await asyncio.sleep(self.release_s)
-        if worker := self.workers.get(avatar.identity):
-            worker.cancel()
-
-    async def watch(self, avatar: ProvisionedAvatar) -> str:
-        self.ended = asyncio.get_running_loop().create_future()
-        return await self.ended
-
-    async def _work(self, identity: str) -> None:
-        await asyncio.sleep(self.join_s)
-        link = self._room.join(identity, is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
-        worker = AvatarWorker(link, FlashRenderer(64, 64), executor=InlineExecutor())
-        try:
-            await worker.run()
-        finally:
-            await link.aclose()
-
-    def crash(self) -> None:
-        """The worker's process is gone without a word."""
-        (identity,) = self.workers
-        self._room.crash(identity)
-        self.workers.pop(identity).cancel()
-
-
-class Scene:
-    """A controller, its player, and all they told."""
+    Attributes:
+        room: The room.
+        agent: The agent's connection to the room.
+        player: The player.
+        controller: The controller.
+        context: The context of the session.
+        events: The events that the controller emitted.
+        started: The ids of the segments that started.
+        finished: For each segment, by id, a future of its position in seconds and whether it was
+            interrupted.
+        takes: The provider and the final state of each take.
+        unplayable_errors: The errors of segments that could not be played.
+    """
 
     def __init__(
         self,
         room: MemoryRoom,
-        *vendors: AvatarProvider[Any],
+        *providers: AvatarProvider[Any],
         join_timeout_s: float = 30.0,
         provision_timeout_s: float = 20.0,
         ledger: Path | None = None,
@@ -121,29 +66,43 @@ class Scene:
         self.finished: dict[int, asyncio.Future[tuple[float, bool]]] = {}
         self.started: list[int] = []
         self.takes: list[tuple[str, str]] = []
-        self.unspoken: list[AvatarError] = []
+        self.unplayable_errors: list[AvatarError] = []
         self.agent = room.join(AGENT, is_agent=True)
-        self.player = Player(Told(self))
+        self.player = Player(self)
         self.context = SessionContext(
             link=self.agent,
             livekit_url="wss://memory.example",
             mint=mint,
-            start_worker=self._nothing,
+            start_worker=self._refuse_worker,
             releaser=Releaser(self.agent, Ledger(ledger), self._remove_participant),
             provision_timeout_s=provision_timeout_s,
             join_timeout_s=join_timeout_s,
         )
-        chain = [Candidate(vendor.name, "", vendor) for vendor in vendors]
+        chain = [Candidate(provider.name, "", provider) for provider in providers]
         self.controller = FailoverController(
             self.context, [*chain, Candidate("voice", "", None)], self.player, self.events.append
         )
 
     async def say(self, duration_s: float) -> tuple[float, bool]:
-        """Speak, and wait for the end: what was heard, and whether it was interrupted."""
-        return await self.begin(duration_s)
+        """Push a segment of speech and wait until it has finished.
 
-    def begin(self, duration_s: float) -> asyncio.Future[tuple[float, bool]]:
-        """Speak."""
+        Args:
+            duration_s: Seconds of speech.
+
+        Returns:
+            Its position in seconds, and whether it was interrupted.
+        """
+        return await self.push_speech(duration_s)
+
+    def push_speech(self, duration_s: float) -> asyncio.Future[tuple[float, bool]]:
+        """Push a segment of speech.
+
+        Args:
+            duration_s: Seconds of speech.
+
+        Returns:
+            A future of its position in seconds, and of whether it was interrupted.
+        """
         segment_id = len(self.finished) + 1
         over = self.finished[segment_id] = asyncio.get_running_loop().create_future()
         self.player.push(speech(duration_s), FORMAT)
@@ -151,57 +110,101 @@ class Scene:
         return over
 
     async def close(self) -> None:
+        """Close the controller and the player."""
         await self.controller.aclose("the test is over")
         await self.player.aclose()
 
-    def told(self, kind: type[Any]) -> list[Any]:
-        """The events of a kind."""
+    def events_of(self, kind: type[Any]) -> list[Any]:
+        """Return the events of one class, in order.
+
+        Args:
+            kind: The class.
+        """
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until(self, condition: Callable[[], bool], within_s: float) -> float:
-        """Wait for something that comes about by itself; returns when it did."""
+    async def wait_until(self, condition: Callable[[], bool], within_s: float) -> float:
+        """Wait until a condition holds; check it every 5 ms.
+
+        Args:
+            condition: Returns whether it holds.
+            within_s: The most seconds to wait.
+
+        Returns:
+            Seconds on the loop's clock when it held.
+
+        Raises:
+            TimeoutError: The condition did not hold in time.
+        """
         async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - virtual time costs nothing
                 await asyncio.sleep(0.005)
         return now()
 
     async def _remove_participant(self, _: str, identity: str) -> bool:
-        there = identity in self.room.members
+        present = identity in self.room.members
         self.room.remove(identity)
-        return there
+        return present
 
-    async def _nothing(self, *_: object, **__: object) -> Any:
-        raise AssertionError
+    async def _refuse_worker(self, *_: object, **__: object) -> Any:
+        raise AssertionError("a scripted provider starts its workers itself")
 
+    # The observer of the player.
 
-class Told:
-    """The player's listener."""
+    def on_segment_started(self, segment: Segment, ago_s: float) -> None:
+        """Record that a segment started.
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        Args:
+            segment: The segment.
+            ago_s: Seconds since its first sound was heard.
+        """
+        self.started.append(segment.id)
 
-    def started(self, segment: Segment, ago_s: float) -> None:
-        self._scene.started.append(segment.id)
+    def on_segment_progressed(
+        self, segment: Segment, ago_s: float, offset_s: float, played_s: float
+    ) -> None:
+        """Ignore the progress of a segment.
 
-    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
-        return
+        Args:
+            segment: The segment.
+            ago_s: Seconds since the part began to be heard.
+            offset_s: Seconds from the start of the segment to the part.
+            played_s: Seconds of the part.
+        """
 
-    def finished(self, segment: Segment, interrupted: bool) -> None:
-        self._scene.finished[segment.id].set_result((segment.position_s, interrupted))
+    def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
+        """Resolve the future of a segment.
+
+        Args:
+            segment: The segment.
+            interrupted: Whether it ended before all of it was heard.
+        """
+        self.finished[segment.id].set_result((segment.position_s, interrupted))
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
-        self._scene.unspoken.append(error)
+        """Record the error of a segment for which no transport is left.
+
+        Args:
+            segment: The segment.
+            error: Why the last transport cannot be used.
+        """
+        self.unplayable_errors.append(error)
 
     def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
-        self._scene.takes.append((transport.provider, take.state.value))
+        """Record the provider and the final state of a take.
+
+        Args:
+            segment: The segment that the take played.
+            take: The take.
+            transport: The transport that it was on.
+        """
+        self.takes.append((transport.provider, take.state.value))
 
 
-def tracks_of_the_agent(room: MemoryRoom) -> set[str]:
-    """What the agent itself publishes now."""
+def agent_tracks(room: MemoryRoom) -> set[str]:
+    """Return the kinds of tracks that the agent itself publishes now.
+
+    Args:
+        room: The room; a participant `watcher` joins it.
+    """
     watcher = room.join("watcher")
     return set(watcher.remote_participants()[AGENT].tracks)
-
-
-def released_once(vendor: Vendor) -> bool:
-    """Whether each that was bought was ended, and none of them twice."""
-    return sorted(vendor.bought) == sorted(session for session, _ in vendor.released)

@@ -1,4 +1,4 @@
-"""Noise as speech, and a scripted transport that plays it on loop time."""
+"""A scripted transport that plays audio in virtual time, and noise that serves as speech."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ EPSILON_S = 1e-6
 
 
 def speech(duration_s: float, format: AudioFormat = MONO, *, seed: int = 0) -> bytes:
-    """Words of noise, 0.3 s each, with 0.1 s of silence between: no two samples alike."""
+    """Return "words" of noise, 0.3 s each, with 0.1 s of silence between them.
+
+    Args:
+        duration_s: Seconds of audio.
+        format: The format of the audio.
+        seed: The seed of the noise; another seed gives other samples.
+
+    Returns:
+        PCM in `format`: int16, little-endian, interleaved.
+    """
     count = round(duration_s * format.rate_hz)
     noise = np.random.default_rng(seed).integers(-9000, 9000, (count, format.channels))
     silent = (np.arange(count) / format.rate_hz) % 0.4 >= 0.3
@@ -32,7 +41,14 @@ def speech(duration_s: float, format: AudioFormat = MONO, *, seed: int = 0) -> b
 
 @dataclass(slots=True)
 class Run:
-    """A stretch that was heard: from when, of which take, from which of its bytes on."""
+    """Audio of one take that was heard without a gap.
+
+    Attributes:
+        at: Seconds on the loop's clock when it began.
+        take: The take.
+        start: Bytes from the start of the take.
+        pcm: The audio, in the take's format.
+    """
 
     at: float
     take: Take
@@ -41,19 +57,35 @@ class Run:
 
 
 class FakeTransport(AudioSink, PlaybackTracker):
-    """Plays what is pushed, in real virtual time, and does what its script says.
+    """A sink and a tracker in one, which plays what is pushed and follows its script.
+
+    A violation of the sink's contract becomes a fault of the timeline.
+
+    Args:
+        name: The name of the provider.
+        timeline: Records what happens.
+        format: The format that the sink needs; None for the segment's own.
+        run_ahead_s: Seconds that may be sent beyond what was heard.
+        latency_s: See the attribute.
+        report_s: See the attribute.
+        cut_s: See the attribute.
 
     Attributes:
-        latency_s: From a pushed chunk to its sound.
-        push_s: How long each push takes.
-        begin_s: How long each begin takes.
-        cut_s: When a cut is confirmed; None: never.
-        obeys: Whether a cut silences it.
-        report_s: Between reports.
-        reports_done: Whether it ever says DONE.
-        push_error: What a push raises.
-        paused: Whether nothing may be sent.
-        runs: What was heard.
+        name: The name of the provider.
+        latency_s: Seconds from a push to its sound.
+        report_s: Seconds between two reports of the position.
+        cut_s: Seconds until a cut is confirmed; None: it never is.
+        push_s: Seconds that each push and end takes.
+        begin_s: Seconds that each begin takes.
+        cut_silences: Whether a cut stops the sound.
+        reports_done: Whether the end of a take is reported.
+        push_error: The exception that each push raises, if any.
+        is_paused: Returns whether a push is a fault at the moment.
+        dead: Whether it plays and reports nothing any more.
+        runs: The audio that was heard.
+        begun: Every take that began.
+        max_ahead_s: The most seconds that were sent and unheard.
+        transport: The transport of this sink and tracker.
     """
 
     def __init__(
@@ -70,13 +102,13 @@ class FakeTransport(AudioSink, PlaybackTracker):
         self.name = name
         self.latency_s, self.report_s, self.cut_s = latency_s, report_s, cut_s
         self.push_s = self.begin_s = 0.0
-        self.obeys = self.reports_done = True
+        self.cut_silences = self.reports_done = True
         self.push_error: Exception | None = None
-        self.paused: Callable[[], bool] = lambda: False
+        self.is_paused: Callable[[], bool] = lambda: False
         self.dead = False
         self.runs: list[Run] = []
         self.begun: list[Take] = []
-        self.most_ahead_s = 0.0
+        self.max_ahead_s = 0.0
         self.transport = Transport(
             provider=name, sink=self, tracker=self, format=format, run_ahead_s=run_ahead_s
         )
@@ -84,33 +116,46 @@ class FakeTransport(AudioSink, PlaybackTracker):
         self._take: Take | None = None
         self._queue: deque[Run] = deque()
         self._empty_at = 0.0
-        self._received = self._settled = 0
+        self._received = self._played = 0
         self._ended: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # The sink.
 
     async def open(self) -> None:
-        return
+        """Do nothing: the transport is always open."""
 
     async def begin(self, take: Take) -> None:
+        """Begin a take, after `begin_s` seconds.
+
+        Args:
+            take: The take whose audio follows.
+        """
         self._timeline.note(f"{self.name} begins {take}")
         if self._take is not None and not self._take.state.final:
             self._timeline.fault(f"{take} begins while {self._take} is on {self.name}")
         if self.begin_s:
             await asyncio.sleep(self.begin_s)
         self._stop_sound()
-        self._take, self._received, self._settled = take, 0, 0
+        self._take, self._received, self._played = take, 0, 0
         self.begun.append(take)
 
     async def push(self, chunk: bytes) -> None:
+        """Queue audio of the current take, after `push_s` seconds.
+
+        Args:
+            chunk: Whole samples in the take's format.
+
+        Raises:
+            Exception: `push_error`, if it is set.
+        """
         take = self._take
-        if self.paused():
+        if self.is_paused():
             self._timeline.fault(f"{self.name} was pushed audio in a pause")
         if take is None or take.cutting or take.ended or take.state.final:
             self._timeline.fault(f"{self.name} was pushed audio for {take}")
             return
-        self.most_ahead_s = max(self.most_ahead_s, take.unheard_s)
+        self.max_ahead_s = max(self.max_ahead_s, take.unheard_s)
         if self.push_error is not None:
             raise self.push_error
         if self.push_s:
@@ -122,21 +167,32 @@ class FakeTransport(AudioSink, PlaybackTracker):
         self._received += len(chunk)
 
     async def end(self, take: Take) -> None:
+        """Note that a take is complete, after `push_s` seconds.
+
+        Args:
+            take: The take.
+        """
         if self.push_s:
             await asyncio.sleep(self.push_s)
         self._ended.add(take.id)
 
     async def cut(self, take: Take) -> None:
+        """Stop the sound if `cut_silences`, and confirm after `cut_s` seconds.
+
+        Args:
+            take: The take to stop; nothing happens if it is not the current one.
+        """
         self._timeline.note(f"{self.name} cuts {take}")
         if self.dead or take is not self._take:
             return
-        if self.obeys:
+        if self.cut_silences:
             self._stop_sound()
         if self.cut_s is not None:
             position_s = self.position_s(take)
-            self._later(self.cut_s, take, position_s, TakeState.CUT)
+            self._report_later(self.cut_s, take, position_s, TakeState.CUT)
 
     async def aclose(self) -> None:
+        """Stop the sound and all tasks; idempotent."""
         self._stop_sound()
         for task in self._tasks:
             task.cancel()
@@ -144,10 +200,16 @@ class FakeTransport(AudioSink, PlaybackTracker):
     # The tracker.
 
     def follow(self, take: Take) -> None:
-        self._spawn(self._watch(take))
+        """Report the position of a take every `report_s` seconds.
+
+        Args:
+            take: The take that is on the transport from now on.
+        """
+        self._start_task(self._watch(take))
 
     @property
     def alive_at(self) -> float | None:
+        """None: this transport has no heartbeat."""
         return None
 
     async def _watch(self, take: Take) -> None:
@@ -165,63 +227,79 @@ class FakeTransport(AudioSink, PlaybackTracker):
     # The script.
 
     def die(self) -> None:
-        """Fall silent and say nothing more; pushes are still taken."""
+        """Stop the sound and all reports; pushes are still accepted."""
         self._timeline.note(f"{self.name} dies")
         self._stop_sound()
         self.dead = True
 
-    def split(self) -> None:
-        """Say DONE before the end, as a worker does whose patience ran out."""
+    def finish_early(self) -> None:
+        """Report DONE before the end, as a stock worker does that waited long for audio."""
         take = self._take
         if take is not None and not self.dead and not take.ended:
             self._stop_sound()
             take.report(self.position_s(take), TakeState.DONE)
 
-    def lie(self, position_s: float, state: TakeState | None = None) -> None:
-        """Report something absurd."""
+    def claim(self, position_s: float, state: TakeState | None = None) -> None:
+        """Report a position and a state, true or not.
+
+        Args:
+            position_s: Seconds of the current take.
+            state: The state of the current take, if it is to be reported.
+        """
         self._timeline.note(f"{self.name} claims {position_s} {state}")
         if self._take is not None:
             self._take.report(position_s, state)
 
     def position_s(self, take: Take) -> float:
-        """Seconds heard until now of `take`, the one on the transport."""
+        """Return the seconds of a take that were heard by now.
+
+        Args:
+            take: The take that is on the transport.
+        """
         self._settle()
-        heard = self._settled + (self._heard_bytes(self._queue[0]) if self._queue else 0)
+        heard = self._played + (self._heard_bytes(self._queue[0]) if self._queue else 0)
         return take.format.duration_s(heard)
 
     def _settle(self) -> None:
+        """Move the runs that were heard whole from the queue to `runs`."""
         while self._queue and self._heard_bytes(self._queue[0]) == len(self._queue[0].pcm):
-            self._settled += len(self._queue[0].pcm)
+            self._played += len(self._queue[0].pcm)
             self.runs.append(self._queue.popleft())
 
     def _heard_bytes(self, run: Run) -> int:
         heard_s = max(0.0, now() - run.at + EPSILON_S)
-        return min(
-            len(run.pcm), int(heard_s * run.take.format.rate_hz) * run.take.format.frame_bytes
-        )
+        format = run.take.format
+        return min(len(run.pcm), int(heard_s * format.rate_hz) * format.frame_bytes)
 
     def _stop_sound(self) -> None:
         self._settle()
         if self._queue and (size := self._heard_bytes(self._queue[0])):
             run = self._queue[0]
-            self._settled += size
+            self._played += size
             self.runs.append(Run(run.at, run.take, run.start, run.pcm[:size]))
         self._queue.clear()
         self._empty_at = min(self._empty_at, now())
 
-    def _later(self, delay_s: float, take: Take, position_s: float, state: TakeState) -> None:
+    def _report_later(
+        self, delay_s: float, take: Take, position_s: float, state: TakeState
+    ) -> None:
         async def report() -> None:
+            """Report after the delay."""
             await asyncio.sleep(delay_s)
             take.report(position_s, state)
 
-        self._spawn(report())
+        self._start_task(report())
 
-    def _spawn(self, work: object) -> None:
+    def _start_task(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def lost(why: str = "lost by the test") -> RoomError:
-    """An error to lose a transport with."""
+def lost_error(why: str = "lost by the test.") -> RoomError:
+    """Return an error with which a test loses a transport.
+
+    Args:
+        why: The message of the error.
+    """
     return RoomError(why)

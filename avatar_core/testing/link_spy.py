@@ -1,4 +1,4 @@
-"""Links of a room in memory as tests need them: overheard, at fault, and behind a context."""
+"""Helpers for tests of a room link: a spy, a log of streams, a sink context and takes."""
 
 from __future__ import annotations
 
@@ -24,109 +24,232 @@ REFUSED = 1401
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What a link was given: `kind` is one of data, rpc, open, write, close, audio, video."""
+class SentItem:
+    """Something that was sent through a link.
+
+    Attributes:
+        at: Seconds on the loop's clock.
+        kind: One of data, rpc, open, write, close, audio, video.
+        to: The identities of the receivers, joined by commas.
+    """
 
     at: float
     kind: str
     to: str
 
 
-class Tap:
-    """Sits on a link: notes all that is sent, and lets go wrong what the test names.
+class LinkSpy:
+    """Replaces the sending methods of a link: records each call, and makes chosen kinds fail.
+
+    Args:
+        link: The link to spy on.
 
     Attributes:
-        sent: In order.
+        sent: What was sent, in order.
         audio: The last audio track that was published.
-        hang: Kinds that never come back.
-        refuse: Kinds that raise.
-        lossy: Kinds that are taken, and arrive nowhere.
+        hang: Kinds whose calls never return.
+        refuse: Kinds whose calls raise a `RoomError`.
+        lossy: Kinds that are accepted but not delivered.
     """
 
     def __init__(self, link: MemoryLink) -> None:
-        self.sent: list[Sent] = []
+        self.sent: list[SentItem] = []
         self.audio: AudioTrack | None = None
         self.hang: set[str] = set()
         self.refuse: set[str] = set()
         self.lossy: set[str] = set()
-        self._through = {
+        self._originals = {
             name: getattr(link, name)
             for name in ("open_stream", "call", "send", "publish_audio", "publish_video")
         }
-        for name in self._through:
+        for name in self._originals:
             setattr(link, name, getattr(self, name))
 
-    async def goes(self, kind: str, to: Sequence[str] = ()) -> bool:
-        """Whether it arrives, if it comes back at all."""
-        self.sent.append(Sent(now(), kind, ",".join(to)))
+    async def record(self, kind: str, to: Sequence[str] = ()) -> bool:
+        """Record that something is sent, and apply `hang`, `refuse` and `lossy`.
+
+        Args:
+            kind: What is sent.
+            to: The identities of the receivers.
+
+        Returns:
+            Whether to deliver it.
+
+        Raises:
+            RoomError: The kind is in `refuse`.
+        """
+        self.sent.append(SentItem(now(), kind, ",".join(to)))
         if kind in self.hang:
             await asyncio.Event().wait()
         if kind in self.refuse:
-            raise RoomError(f"the room takes no {kind}.", rpc_code=REFUSED)
+            raise RoomError(f"the room refused {kind}.", rpc_code=REFUSED)
         return kind not in self.lossy
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        await self.goes("open", to)
-        writer = await self._through["open_stream"](topic, to=to, attributes=attributes)
-        return TappedWriter(self, writer, to)
+        """Open a byte stream whose messages are recorded.
+
+        Args:
+            topic: The topic of the stream.
+            to: The identities of the receivers.
+            attributes: The attributes of the stream.
+
+        Returns:
+            A writer that records.
+
+        Raises:
+            RoomError: `open` is in `refuse`, or the room closed.
+        """
+        await self.record("open", to)
+        writer = await self._originals["open_stream"](topic, to=to, attributes=attributes)
+        return WriterSpy(self, writer, to)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        if not await self.goes("rpc", [to]):
+        """Call an RPC method of a participant.
+
+        Args:
+            to: The identity of the participant.
+            method: The name of the method.
+            payload: The payload.
+            timeout_s: Seconds to wait for the response.
+
+        Returns:
+            The response.
+
+        Raises:
+            RoomError: `rpc` is in `refuse` or `lossy`, or the link raised it.
+        """
+        if not await self.record("rpc", [to]):
             await asyncio.sleep(timeout_s)
-            raise RoomError("no answer in time")
-        reply: str = await self._through["call"](to, method, payload, timeout_s=timeout_s)
-        return reply
+            raise RoomError(f"{to} did not respond within {timeout_s:g} s.")
+        response: str = await self._originals["call"](to, method, payload, timeout_s=timeout_s)
+        return response
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        if await self.goes("data", to):
-            await self._through["send"](topic, payload, to=to, reliable=reliable)
+        """Send a data packet.
+
+        Args:
+            topic: The topic of the packet.
+            payload: The payload.
+            to: The identities of the receivers.
+            reliable: Whether it must arrive.
+
+        Raises:
+            RoomError: `data` is in `refuse`, or the room closed.
+        """
+        if await self.record("data", to):
+            await self._originals["send"](topic, payload, to=to, reliable=reliable)
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        await self.goes("audio")
-        audio: AudioTrack = await self._through["publish_audio"](format, name=name)
+        """Publish an audio track and keep it in `audio`.
+
+        Args:
+            format: The format of the audio.
+            name: The name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: `audio` is in `refuse`, or the room closed.
+        """
+        await self.record("audio")
+        audio: AudioTrack = await self._originals["publish_audio"](format, name=name)
         self.audio = audio
         return audio
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        await self.goes("video")
-        video: VideoTrack = await self._through["publish_video"](width, height, fps, name=name)
+        """Publish a video track.
+
+        Args:
+            width: The width of a frame in pixels.
+            height: The height of a frame in pixels.
+            fps: Frames per second.
+            name: The name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: `video` is in `refuse`, or the room closed.
+        """
+        await self.record("video")
+        video: VideoTrack = await self._originals["publish_video"](width, height, fps, name=name)
         return video
 
 
-class TappedWriter(StreamWriter):
-    """A writer whose messages the tap sees."""
+class WriterSpy(StreamWriter):
+    """A stream writer whose messages a `LinkSpy` records.
 
-    def __init__(self, tap: Tap, writer: StreamWriter, to: Sequence[str]) -> None:
-        self._tap, self._writer, self._to = tap, writer, to
+    Args:
+        spy: The spy.
+        writer: The writer that sends.
+        to: The identities of the receivers.
+    """
+
+    def __init__(self, spy: LinkSpy, writer: StreamWriter, to: Sequence[str]) -> None:
+        self._spy, self._writer, self._to = spy, writer, to
 
     async def write(self, data: bytes) -> None:
-        if await self._tap.goes("write", self._to):
+        """Send one message.
+
+        Args:
+            data: The message.
+
+        Raises:
+            RoomError: `write` is in `refuse`, or the room closed.
+        """
+        if await self._spy.record("write", self._to):
             await self._writer.write(data)
 
     async def aclose(self, reason: str = "") -> None:
-        if await self._tap.goes("close", self._to):
+        """End the stream.
+
+        Args:
+            reason: A reason makes it an abnormal end.
+
+        Raises:
+            RoomError: `close` is in `refuse`, or the room closed.
+        """
+        if await self._spy.record("close", self._to):
             await self._writer.aclose(reason)
 
 
-class Readings:
-    """Every stream that comes in, read to its end."""
+class StreamLog:
+    """Reads every incoming byte stream of a topic to its end.
+
+    Args:
+        link: The link that receives.
+        topic: The topic of the streams.
+
+    Attributes:
+        streams: The streams, in the order in which they were opened.
+    """
 
     def __init__(self, link: MemoryLink, topic: str) -> None:
-        self.all: list[Reading] = []
-        link.on_stream(topic, lambda _, reader: self.all.append(Reading(reader)))
+        self.streams: list[ReceivedStream] = []
+        link.on_stream(topic, lambda _, reader: self.streams.append(ReceivedStream(reader)))
 
     def close(self) -> None:
-        """Read no further."""
-        for reading in self.all:
-            reading.task.cancel()
+        """Stop reading."""
+        for stream in self.streams:
+            stream.task.cancel()
 
 
-class Reading:
-    """One stream: its chunks, and how it ended, if it did."""
+class ReceivedStream:
+    """A byte stream that is read in a task.
+
+    Args:
+        reader: The reader of the stream.
+
+    Attributes:
+        attributes: The attributes of the stream.
+        chunks: The messages so far.
+        task: Reads the stream; it raises if the stream ends abnormally.
+    """
 
     def __init__(self, reader: StreamReader) -> None:
         self.attributes = reader.attributes
@@ -135,7 +258,7 @@ class Reading:
 
     @property
     def complete(self) -> bool:
-        """Its sender ended it as it should."""
+        """Whether the sender ended the stream normally."""
         return self.task.done() and self.task.exception() is None
 
     async def _read(self, reader: StreamReader) -> None:
@@ -143,8 +266,13 @@ class Reading:
             self.chunks.append(chunk)
 
 
-def context(link: MemoryLink, **capabilities: Any) -> SinkContext:
-    """For a sink or tracker towards the participant `avatar`."""
+def sink_context(link: MemoryLink, **capabilities: Any) -> SinkContext:
+    """Return the context of a sink or tracker towards the participant `avatar`.
+
+    Args:
+        link: The agent's connection to the room.
+        capabilities: Fields of the provider's `Capabilities`.
+    """
     return SinkContext(
         link=link,
         avatar=ProvisionedAvatar(session_id="s", identity="avatar"),
@@ -154,8 +282,14 @@ def context(link: MemoryLink, **capabilities: Any) -> SinkContext:
     )
 
 
-def take_of(pushed_s: float, *, ended: bool = False, cutting: bool = False) -> Take:
-    """A take as a tracker meets it."""
+def make_take(pushed_s: float, *, ended: bool = False, cutting: bool = False) -> Take:
+    """Return a take of segment 1 as the player leaves it.
+
+    Args:
+        pushed_s: Seconds that were pushed.
+        ended: Whether all its audio was pushed.
+        cutting: Whether it is being cut.
+    """
     take = Take(1, MONO)
     take.pushed_s, take.ended, take.cutting = pushed_s, ended, cutting
     return take

@@ -1,4 +1,4 @@
-"""The player's listener, which checks as it goes."""
+"""A player observer that records what the player does and checks the laws of playback."""
 
 from __future__ import annotations
 
@@ -13,14 +13,31 @@ from avatar_core.testing.fake_transport import EPSILON_S
 from avatar_core.testing.timeline import Timeline
 
 FINISH_AFTER_CLEAR_S = 1.0
+"""A cleared segment must finish within this time."""
 
 
-class Recorder:
-    """The player's listener: what it was told, and every law of that which was broken."""
+class PlaybackLaws:
+    """Records the calls of a player; a call that breaks a law becomes a fault of the timeline.
+
+    Args:
+        timeline: Receives notes and faults.
+
+    Attributes:
+        started_ids: The segments that started, in order.
+        finished_ids: The segments that finished, in order.
+        interrupted: Whether each finished segment was interrupted, by id.
+        position_s: The last known position of each segment, by id.
+        finished_at: Seconds on the loop's clock when each segment finished, by id.
+        cleared_at: Seconds on the loop's clock when each segment was cleared, by id. The test
+            sets it.
+        progress_s: The sum of the progress of each segment, by id.
+        takes: Every take that finished.
+        errors: The errors of segments that could not be played.
+        segment_finished: Set whenever a segment finishes.
+    """
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
-        self._told_s: dict[int, float] = {}
         self._progress_end_s = 0.0
         self.started_ids: list[int] = []
         self.finished_ids: list[int] = []
@@ -28,12 +45,18 @@ class Recorder:
         self.position_s: dict[int, float] = {}
         self.finished_at: dict[int, float] = {}
         self.cleared_at: dict[int, float] = {}
-        self.errors: list[AvatarError] = []
-        self.takes: list[Take] = []
         self.progress_s: dict[int, float] = {}
-        self.news = asyncio.Event()
+        self.takes: list[Take] = []
+        self.errors: list[AvatarError] = []
+        self.segment_finished = asyncio.Event()
 
-    def started(self, segment: Segment, ago_s: float) -> None:
+    def on_segment_started(self, segment: Segment, ago_s: float) -> None:
+        """Check that a segment starts once, in the past, and before it finishes.
+
+        Args:
+            segment: The segment.
+            ago_s: Seconds since its first sound was heard.
+        """
         self._timeline.note(f"segment {segment.id} started {ago_s:.3f} s ago")
         if segment.id in self.started_ids or segment.id in self.finished_ids:
             self._timeline.fault(f"segment {segment.id} started twice, or after its finish")
@@ -41,7 +64,17 @@ class Recorder:
             self._timeline.fault(f"segment {segment.id} started in the future")
         self.started_ids.append(segment.id)
 
-    def progressed(self, segment: Segment, ago_s: float, offset_s: float, played_s: float) -> None:
+    def on_segment_progressed(
+        self, segment: Segment, ago_s: float, offset_s: float, played_s: float
+    ) -> None:
+        """Check that progress goes forward within a take, and ends with the segment.
+
+        Args:
+            segment: The segment.
+            ago_s: Seconds since the part began to be heard.
+            offset_s: Seconds from the start of the segment to the part.
+            played_s: Seconds of the part.
+        """
         self._timeline.note(
             f"segment {segment.id} played {played_s:.3f} s from {offset_s:.3f}, {ago_s:.3f} s ago"
         )
@@ -52,7 +85,13 @@ class Recorder:
         self._progress_end_s = offset_s + played_s
         self.progress_s[segment.id] = self.progress_s.get(segment.id, 0.0) + played_s
 
-    def finished(self, segment: Segment, interrupted: bool) -> None:
+    def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
+        """Check that a segment finishes once, in order, in time and at a possible position.
+
+        Args:
+            segment: The segment.
+            interrupted: Whether it ended before all of it was heard.
+        """
         self._timeline.note(
             f"segment {segment.id} finished at {segment.position_s:.3f} of "
             f"{segment.duration_s:.3f}{', interrupted' if interrupted else ''}"
@@ -72,24 +111,41 @@ class Recorder:
         self.interrupted[segment.id] = interrupted
         self.position_s[segment.id] = segment.position_s
         self.finished_at[segment.id] = now()
-        self.news.set()
+        self.segment_finished.set()
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
-        self._timeline.note(f"segment {segment.id} is on_unplayable: {error}")
+        """Record the error of a segment for which no transport is left.
+
+        Args:
+            segment: The segment.
+            error: Why the last transport cannot be used.
+        """
+        self._timeline.note(f"segment {segment.id} is unplayable: {error}")
         self.errors.append(error)
 
     def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
-        self._timeline.note(f"over: {take} on {transport.provider}")
+        """Check that a take that ended has a final state, and that the position never falls.
+
+        Args:
+            segment: The segment that the take played.
+            take: The take.
+            transport: The transport that it was on.
+        """
+        self._timeline.note(f"finished: {take} on {transport.provider}")
         if not take.state.final:
-            self._timeline.fault(f"{take} is over and not final")
+            self._timeline.fault(f"{take} is finished and its state is not final")
         if segment.position_s < self.position_s.get(segment.id, 0.0):
             self._timeline.fault(f"the position of segment {segment.id} fell")
         self.position_s[segment.id] = segment.position_s
         self._progress_end_s = 0.0
         self.takes.append(take)
 
-    async def until(self, segment_id: int) -> None:
-        """Return once that segment has finished."""
+    async def wait_finished(self, segment_id: int) -> None:
+        """Wait until a segment has finished, without a limit.
+
+        Args:
+            segment_id: The id of the segment.
+        """
         while segment_id not in self.finished_ids:
-            self.news.clear()
-            await self.news.wait()
+            self.segment_finished.clear()
+            await self.segment_finished.wait()

@@ -1,4 +1,4 @@
-"""A player over two scripted transports, and the laws of what a listener hears of it."""
+"""A player with two scripted transports, and checks of the audio that a listener heard."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from avatar_core.playback.player import Player
 from avatar_core.playback.segment import INAUDIBLE_S
 from avatar_core.playback.transport import Transport
 from avatar_core.testing.clock import now
-from avatar_core.testing.fake_transport import MONO, FakeTransport, lost, speech
-from avatar_core.testing.playback_laws import Recorder
+from avatar_core.testing.fake_transport import MONO, FakeTransport, lost_error, speech
+from avatar_core.testing.playback_laws import PlaybackLaws
 from avatar_core.testing.timeline import Timeline
 
-SILENT_S = 0.3
-"""The health's part: a transport that plays nothing of what it has is lost after this."""
+NOTICED_S = 0.3
+"""Seconds from the death of a transport until the harness, like a health check, loses it."""
 PHASES = {
     "at once": 0.0,
     "as the first chunk is sent": 0.005,
@@ -30,17 +30,33 @@ PHASES = {
     "after the last chunk was pushed": 1.9,
     "at the end": 2.045,
 }
-"""Of a segment of 2 s over a transport with 50 ms of latency."""
+"""Seconds into a segment of 2 s, on a transport with 50 ms of latency."""
 at_every_phase = pytest.mark.parametrize("at_s", PHASES.values(), ids=PHASES.keys())
 
 
-class World:
-    """One conversation, and its `TransportChooser`: the avatar first, the voice after a loss.
+class PlayerHarness:
+    """One conversation. It is the player's `TransportChooser`: the avatar, then the voice.
+
+    Create it while a loop with virtual time runs.
+
+    Args:
+        avatar_format: The format that the avatar's sink needs; None for the segment's own.
+        run_ahead_s: Seconds that may be sent to the avatar beyond what was heard.
+        latency_s: Seconds from a push to the avatar to its sound.
+        report_s: Seconds between two reports of the avatar.
+        has_voice: Whether there is a voice. Without one no transport is left after a loss.
 
     Attributes:
-        avatar, voice: The transports; no voice means that none is left after a loss.
-        ear: What the player told.
-        said: The audio of each segment, by id, in `format`.
+        timeline: What happened, and the laws that were broken.
+        avatar: The first transport.
+        voice: The second transport, if any.
+        observer: The observer of the player; it checks the laws of playback.
+        player: The player.
+        start_gate: If it is set to an event, a segment starts only after that event.
+        format: The format of the audio that is pushed.
+        pushed: The audio of each segment, by id, in `format`. Audio after a clear is left out.
+        segment_count: The number of segments that began.
+        is_segment_open: Whether a segment is open.
     """
 
     def __init__(
@@ -66,106 +82,162 @@ class World:
             if has_voice
             else None
         )
-        self.ear = Recorder(self.timeline)
-        self.player = Player(self.ear)
-        for transport in (self.avatar, self.voice):
-            if transport is not None:
-                transport.paused = lambda: self.player._paused
-        self.held: asyncio.Event | None = None
-        self.said: dict[int, bytearray] = {}
+        self.observer = PlaybackLaws(self.timeline)
+        self.player = Player(self.observer)
+        for transport in self.transports:
+            transport.is_paused = lambda: self.player._paused
+        self.start_gate: asyncio.Event | None = None
         self.format = MONO
-        self._open = False
-        self._begun = 0
+        self.pushed: dict[int, bytearray] = {}
+        self.segment_count = 0
+        self.is_segment_open = False
         self.player.use(self)
 
-    # TransportChooser.
+    @property
+    def transports(self) -> list[FakeTransport]:
+        """The avatar, and the voice if there is one."""
+        return [self.avatar, *([self.voice] if self.voice is not None else [])]
+
+    # The TransportChooser of the player.
 
     async def at_start(self) -> Transport:
-        if self.held is not None:
-            await self.held.wait()
+        """Return the avatar's transport, or the voice's if that is lost; wait for `start_gate`.
+
+        Raises:
+            RoomError: The avatar is lost and there is no voice.
+        """
+        if self.start_gate is not None:
+            await self.start_gate.wait()
         if self.avatar.transport.lost is None:
             return self.avatar.transport
         return await self.after_loss()
 
     async def after_loss(self) -> Transport:
+        """Return the voice's transport.
+
+        Raises:
+            RoomError: There is no voice.
+        """
         if self.voice is None:
-            raise lost("there is no voice")
+            raise lost_error("there is no voice.")
         return self.voice.transport
 
-    # AgentSession.
+    # What an AgentSession does.
 
     def push(self, pcm: bytes) -> int:
-        """Push audio; return its segment's id."""
-        if not self._open:
-            self._open = True
-            self._begun += 1
-            self.said[self._begun] = bytearray()
-            self.timeline.note(f"segment {self._begun} begins")
-        if self._begun not in self.ear.cleared_at:
-            self.said[self._begun] += pcm
+        """Push audio to the open segment, or to a new one.
+
+        Args:
+            pcm: Whole samples in `format`.
+
+        Returns:
+            The id of the segment.
+        """
+        if not self.is_segment_open:
+            self.is_segment_open = True
+            self.segment_count += 1
+            self.pushed[self.segment_count] = bytearray()
+            self.timeline.note(f"segment {self.segment_count} begins")
+        if self.segment_count not in self.observer.cleared_at:
+            self.pushed[self.segment_count] += pcm
         self.player.push(pcm, self.format)
-        return self._begun
+        return self.segment_count
 
     def end(self) -> None:
+        """Complete the open segment."""
         self.timeline.note("end")
-        self._open = False
+        self.is_segment_open = False
         self.player.end()
 
     def say(self, duration_s: float) -> int:
-        """Push a whole segment; return its id."""
-        segment_id = self.push(speech(duration_s, self.format, seed=self._begun))
+        """Push a whole segment of speech.
+
+        Args:
+            duration_s: Its seconds.
+
+        Returns:
+            The id of the segment.
+        """
+        segment_id = self.push(speech(duration_s, self.format, seed=self.segment_count))
         self.end()
         return segment_id
 
     def clear(self) -> None:
+        """Interrupt every segment that began."""
         self.timeline.note("clear")
-        for segment_id in self.said:
-            if segment_id not in self.ear.finished_ids:
-                self.ear.cleared_at.setdefault(segment_id, now())
+        for segment_id in self.pushed:
+            if segment_id not in self.observer.finished_ids:
+                self.observer.cleared_at.setdefault(segment_id, now())
         self.player.clear()
 
     def pause(self) -> None:
+        """Pause the player."""
         self.timeline.note("pause")
         self.player.pause()
 
     def resume(self) -> None:
+        """Resume the player."""
         self.timeline.note("resume")
         self.player.resume()
+
+    # What a health check does.
 
     def lose(
         self, transport: FakeTransport | None = None, error: AvatarError | None = None
     ) -> None:
+        """Mark a transport as lost.
+
+        Args:
+            transport: The transport; the avatar's if omitted.
+            error: Why; a `RoomError` if omitted.
+        """
         transport = transport or self.avatar
         self.timeline.note(f"lose {transport.name}")
-        transport.transport.lose(error or lost())
+        transport.transport.lose(error or lost_error())
 
     async def die(
-        self, transport: FakeTransport | None = None, noticed_s: float = SILENT_S
+        self, transport: FakeTransport | None = None, noticed_s: float = NOTICED_S
     ) -> None:
-        """A transport dies, and the health sees it a while later."""
+        """Let a transport die, and mark it as lost later.
+
+        Args:
+            transport: The transport; the avatar's if omitted.
+            noticed_s: Seconds until it is marked as lost.
+        """
         transport = transport or self.avatar
         transport.die()
         await asyncio.sleep(noticed_s)
         self.lose(transport)
 
-    # What was heard.
+    # What a listener heard.
 
     def heard_s(self, segment_id: int) -> float:
-        """Seconds of sound heard of a segment, on all transports."""
+        """Return the seconds of a segment that were heard, on all transports together.
+
+        Args:
+            segment_id: The id of the segment.
+        """
         return sum(
             run.take.format.duration_s(len(run.pcm))
-            for transport in (self.avatar, self.voice)
-            if transport is not None
+            for transport in self.transports
             for run in transport.runs
             if run.take.segment_id == segment_id
         )
 
-    def counts(self, segment_id: int) -> np.ndarray:
-        """How often each sample of a segment was heard; wrong samples are a fault."""
-        pcm = bytes(self.said[segment_id])
+    def count_heard(self, segment_id: int) -> np.ndarray:
+        """Count how often each sample of a segment was heard; wrong audio is a fault.
+
+        Args:
+            segment_id: The id of the segment.
+
+        Returns:
+            An array of int with an element for each sample. Runs in another format than `format`
+            are left out.
+        """
+        pcm = bytes(self.pushed[segment_id])
         counts = np.zeros(len(pcm) // self.format.frame_bytes, dtype=int)
-        for transport in (self.avatar, self.voice):
-            for run in transport.runs if transport is not None else ():
+        for transport in self.transports:
+            for run in transport.runs:
                 if run.take.segment_id != segment_id or run.take.format != self.format:
                     continue
                 start = self.format.size(run.take.offset_s) + run.start
@@ -175,9 +247,14 @@ class World:
                 counts[first : first + len(run.pcm) // self.format.frame_bytes] += 1
         return counts
 
-    def check_whole(self, segment_id: int, *, twice_s: float = 0.0) -> None:
-        """Every sample was heard; at most `twice_s` seconds of it more than once."""
-        counts = self.counts(segment_id)
+    def check_all_heard(self, segment_id: int, *, repeated_s: float = 0.0) -> None:
+        """Check that every sample of a segment was heard; a missing sample is a fault.
+
+        Args:
+            segment_id: The id of the segment.
+            repeated_s: The most seconds that may have been heard more than once.
+        """
+        counts = self.count_heard(segment_id)
         rate = self.format.rate_hz
         audible = counts[: max(0, len(counts) - round(INAUDIBLE_S * rate))]
         if (missed := np.flatnonzero(audible == 0)).size:
@@ -186,33 +263,46 @@ class World:
                 f"from {missed[0] / rate:.4f} to {missed[-1] / rate:.4f} s"
             )
         again_s = float((counts - 1).clip(min=0).sum()) / rate
-        if again_s > twice_s + 1e-3:
+        if again_s > repeated_s + 1e-3:
             self.timeline.fault(f"segment {segment_id}: {again_s:.3f} s heard more than once")
 
     def check(self) -> None:
-        """Every law that always holds."""
-        for segment_id in self.said:
-            self.counts(segment_id)
-        for transport in (self.avatar, self.voice):
-            if (
-                transport is not None
-                and transport.most_ahead_s > transport.transport.run_ahead_s + 1e-6
-            ):
-                self.timeline.fault(f"{transport.name}: {transport.most_ahead_s:.3f} s on the wire")
+        """Check the laws that hold in every conversation, and report all faults so far.
+
+        Raises:
+            AssertionError: A law was broken; the message is the timeline.
+        """
+        for segment_id in self.pushed:
+            self.count_heard(segment_id)
+        for transport in self.transports:
+            if transport.max_ahead_s > transport.transport.run_ahead_s + 1e-6:
+                self.timeline.fault(f"{transport.name}: {transport.max_ahead_s:.3f} s on the wire")
         self.timeline.check()
 
-    async def finished(self, segment_id: int, within_s: float) -> None:
-        """Wait for a finish; a fault if it takes too long."""
+    async def wait_finished(self, segment_id: int, within_s: float) -> None:
+        """Wait for the finish of a segment.
+
+        Args:
+            segment_id: The id of the segment.
+            within_s: The most seconds to wait.
+
+        Raises:
+            AssertionError: The segment did not finish in time; the message is the timeline.
+        """
         try:
             async with asyncio.timeout(within_s):
-                await self.ear.until(segment_id)
+                await self.observer.wait_finished(segment_id)
         except TimeoutError:
             self.timeline.fault(f"segment {segment_id} was not finished within {within_s:.3f} s")
             self.check()
 
     async def aclose(self) -> None:
+        """Close the player and the transports, then check the laws.
+
+        Raises:
+            AssertionError: A law was broken; the message is the timeline.
+        """
         await self.player.aclose()
-        await self.avatar.aclose()
-        if self.voice is not None:
-            await self.voice.aclose()
+        for transport in self.transports:
+            await transport.aclose()
         self.check()

@@ -16,7 +16,7 @@ from avatar_core.contracts.wire import Report
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.faults.stock_wire import StockWireLink
-from avatar_core.testing.link_spy import Tap
+from avatar_core.testing.link_spy import LinkSpy
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.executors import InlineExecutor
@@ -83,7 +83,7 @@ class Stage:
         if not agent:
             self.room.remove("agent")
         self.link = self.room.join("avatar", attributes={wire.PUBLISH_ON_BEHALF: "agent"})
-        self.tap = Tap(self.link)
+        self.tap = LinkSpy(self.link)
         self.shown: list[tuple[float, VideoFrame]] = []
         self.room.recording.watch = lambda _, picture: self.shown.append((now(), picture))
         self.renderer = Pictures()

@@ -116,7 +116,7 @@ async def test_a_signal_leaves_nothing_but_the_film(
     ledger = Ledger(tmp_path / "ledger")
     process = await demo(*arguments, AVATAR_LEDGER=str(tmp_path / "ledger"), cwd=tmp_path)
     await until_it_says(process, says)
-    assert len(ledger.entries()) == (0 if "--no-open" in arguments else 1)
+    assert len(ledger.read_all()) == (0 if "--no-open" in arguments else 1)
     members = family(process.pid)
     assert len(members) >= 3, members
     os.killpg(process.pid, number)
@@ -125,7 +125,7 @@ async def test_a_signal_leaves_nothing_but_the_film(
     assert rest.endswith("Stopped.\n")
     assert "Traceback" not in rest
     assert still_there(members, GONE_S) == []
-    assert ledger.entries() == []
+    assert ledger.read_all() == []
     assert (tmp_path / FILM).exists() == (FILM in arguments)
 
 

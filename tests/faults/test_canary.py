@@ -26,7 +26,7 @@ from avatar_core.http.memory import Served
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.join import join
 from avatar_core.settings import LiveKitSettings
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import Bring, VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
 from avatar_core.testing.fake_vendor.http_server import served
@@ -129,8 +129,8 @@ def decoding(bring: Bring) -> Bring:
     return bring_decoded
 
 
-def told(scene: Scene) -> Iterator[BaseException]:
-    yield from (event.error for event in scene.told(AvatarFailed))
+def told(scene: FailoverHarness) -> Iterator[BaseException]:
+    yield from (event.error for event in scene.events_of(AvatarFailed))
     if scene.controller.last_error is not None:
         yield scene.controller.last_error
 
@@ -141,7 +141,7 @@ async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) ->
     account = vendor.account
     account._bring = decoding(silent_workers(room))
     provider = acme(SafeRetry.LOOKUP, api_key=SecretStr(VENDOR_KEY), **where)  # type: ignore[arg-type]
-    scene = Scene(
+    scene = FailoverHarness(
         room,
         provider,
         ledger=folder,
@@ -150,7 +150,7 @@ async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) ->
         provision_timeout_s=2.0,
     )
     await scene.controller.start()
-    await scene.controller.settled()
+    await scene.controller.wait_until_settled()
     lease = scene.controller.lease
     for thing in (
         provider,

@@ -45,6 +45,6 @@ def test_a_retry_after_doubt_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_an_end_that_is_not_tried_again_would_be_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(release, "_may_pass", lambda _: False)
+    monkeypatch.setattr(release, "_is_retryable", lambda _: False)
     monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
     assert "left in the ledger" in broken((SafeRetry.LOOKUP,), folder=tmp_path)

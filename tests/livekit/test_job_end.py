@@ -133,4 +133,4 @@ async def test_what_a_job_bought_is_ended_before_its_process(
             member.close()
     assert max(after_s.values()) < END_S, after_s
     assert running.books.alive == []
-    assert Ledger(tmp_path / "ledger").entries() == []
+    assert Ledger(tmp_path / "ledger").read_all() == []

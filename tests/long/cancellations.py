@@ -19,7 +19,7 @@ from typing import Any
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.testing.clock import VirtualLoop
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.rest_harness import acme, silent_workers
@@ -89,7 +89,7 @@ async def cancelled_at(
     vendor = FakeVendor(account, answer_s=0.2, takes_keys=kind is SafeRetry.KEY)
     if fault:
         vendor.fail(fault)
-    scene = Scene(room, acme(kind, vendor.transport), ledger=folder)
+    scene = FailoverHarness(room, acme(kind, vendor.transport), ledger=folder)
     closings: list[asyncio.Task[Any]] = []
 
     def close() -> None:
@@ -107,7 +107,7 @@ async def cancelled_at(
         await asyncio.wait(closings)
         reached = turn <= stepper.disarm()
     if how == "its caller is cancelled":
-        await scene.controller.settled()
+        await scene.controller.wait_until_settled()
     close()
     await asyncio.gather(*closings, return_exceptions=True)
     await scene.agent.aclose()
@@ -116,15 +116,15 @@ async def cancelled_at(
         reached,
         len(account.alive),
         tuple(session.why for session in account.sessions),
-        sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
+        sum(bool(entry.session_id) for entry in Ledger(folder).read_all()),
     )
     await vendor.aclose()
     return point
 
 
-async def _start(scene: Scene) -> None:
+async def _start(scene: FailoverHarness) -> None:
     await scene.controller.start()
-    await scene.controller.settled()
+    await scene.controller.wait_until_settled()
 
 
 def every_point(

@@ -40,17 +40,17 @@ def work(folder: Path, journal: Path) -> None:
                 bought = asked.with_session(
                     ProvisionedAvatar(session_id=f"s-{key}", identity=asked.identity)
                 )
-                note.write(f"writing {bought.name}\n")
+                note.write(f"writing {bought.file_name}\n")
                 ledger.write(asked)
                 ledger.write(bought)
-                note.write(f"written {bought.name}\n")
+                note.write(f"written {bought.file_name}\n")
                 ledger.remove(asked)
                 held.append(bought)
             elif held:
                 entry = held.pop(dice.randrange(len(held)))
-                note.write(f"removing {entry.name}\n")
+                note.write(f"removing {entry.file_name}\n")
                 ledger.remove(entry)
-                note.write(f"removed {entry.name}\n")
+                note.write(f"removed {entry.file_name}\n")
 
 
 @dataclass
@@ -93,7 +93,7 @@ def crowd(processes: int, seconds: float, folder: Path) -> Outcome:
     crew = [begin() for _ in range(processes)]
     until, kill_at = time.monotonic() + seconds, time.monotonic() + seconds / 4
     while time.monotonic() < until:
-        for entry in ledger.entries():
+        for entry in ledger.read_all():
             outcome.faults["broken as it was read"] += entry.provider != "acme"
         outcome.looks += 1
         time.sleep(LOOK_EVERY_S)
@@ -112,7 +112,7 @@ def _audit(ledger: Ledger, journals: list[Path], outcome: Outcome) -> None:
     """What every process said it had done is so; its last step may be half done."""
     assert ledger.folder is not None
     there = {path.name for path in ledger.folder.glob("*.json")}
-    readable = {entry.name for entry in ledger.entries()}
+    readable = {entry.file_name for entry in ledger.read_all()}
     outcome.faults["broken"] += len(there - readable)
     known: set[str] = set()
     for journal in journals:
@@ -122,8 +122,8 @@ def _audit(ledger: Ledger, journals: list[Path], outcome: Outcome) -> None:
         for name, last in said.items():
             outcome.faults["lost"] += last == "written" and name not in there
             outcome.faults["not removed"] += last == "removed" and name in there
-    by_key = Counter(entry.key for entry in ledger.entries())
-    unasked = [one for one in ledger.entries() if one.session_id and one.name not in known]
+    by_key = Counter(entry.key for entry in ledger.read_all())
+    unasked = [one for one in ledger.read_all() if one.session_id and one.file_name not in known]
     outcome.faults["nobody's"] += len(unasked)
     # One that was killed between a claim and the end of its intent holds both: no other.
     outcome.faults["doubled"] += sum(count > 2 for count in by_key.values())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.http.memory import Served
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.http_server import served
@@ -50,13 +50,13 @@ async def overheads(times: int, folder: Path) -> list[float]:
         vendor = Timed(VendorAccount(silent_workers(room)), answer_s=ANSWER_S)
         async with served(vendor) as address:
             provider = acme(SafeRetry.LOOKUP, api_url=address)
-            scene = Scene(room, provider, ledger=folder / str(number))
+            scene = FailoverHarness(room, provider, ledger=folder / str(number))
             await asyncio.sleep(0.0 if number else BETWEEN_S)
             began = time.perf_counter()
             await scene.controller.start()
             took_s = time.perf_counter() - began
             found.append(1000 * (took_s - vendor.took_s))
-            await scene.controller.settled()
+            await scene.controller.wait_until_settled()
             await scene.close()
         await vendor.aclose()
     return found

@@ -20,7 +20,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.testing.clock import run
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
@@ -66,13 +66,13 @@ async def start_and_end(
     vendor = FakeVendor(account, answer_s=dice.uniform(0.0, 1.5), takes_keys=kind is SafeRetry.KEY)
     for fault in faults:
         vendor.fail(fault)
-    scene = Scene(room, acme(kind, vendor.transport), ledger=folder)
+    scene = FailoverHarness(room, acme(kind, vendor.transport), ledger=folder)
     starting = asyncio.create_task(scene.controller.start())
     if dice.random() < 0.3:
         await asyncio.sleep(dice.uniform(0.0, 3.0))  # closed in the middle of it
     else:
         await starting
-        lease = await scene.controller.settled()
+        lease = await scene.controller.wait_until_settled()
         await asyncio.sleep(dice.uniform(0.0, 10.0) if lease else MOST_S + 5.0)
     live = scene.controller.lease is not None
     await scene.close()
@@ -84,7 +84,7 @@ async def start_and_end(
         alive_at_once=account.most_alive,
         ends=tuple(session.why for session in account.sessions),
         open=len(account.alive),
-        written=sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
+        written=sum(bool(entry.session_id) for entry in Ledger(folder).read_all()),
         live=live,
         error=scene.controller.last_error,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from avatar_core.testing.player_harness import World
+from avatar_core.testing.player_harness import PlayerHarness
 from avatar_core.testing.room.room import MemoryRoom
 from tests.support.plugins import FakeSite, fake_site
 
@@ -22,11 +22,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
 
 
 @pytest_asyncio.fixture
-async def world() -> AsyncIterator[World]:
+async def harness() -> AsyncIterator[PlayerHarness]:
     """A player whose laws are checked at the end."""
-    world = World()
-    yield world
-    await world.aclose()
+    harness = PlayerHarness()
+    yield harness
+    await harness.aclose()
 
 
 @pytest_asyncio.fixture

@@ -1,4 +1,4 @@
-"""A lease under supervision, in a room in memory."""
+"""A health check of one avatar, in a room in memory."""
 
 from __future__ import annotations
 
@@ -17,88 +17,100 @@ from avatar_core.testing.clock import now
 from avatar_core.testing.room.room import MemoryRoom
 
 FORMAT = AudioFormat(24_000)
-SOON_S = 0.01
-"""News have arrived after this."""
+DELIVERY_S = 0.01
+"""Seconds after which an event of the room has reached every participant."""
 
 
 @dataclass
-class Pulse:
-    """A tracker that beats ten times a second, or does not."""
+class FakeHeartbeat:
+    """A tracker whose heartbeat comes every 0.1 s while `is_beating`."""
 
     alive_at: float | None = None
-    beats: bool = True
+    is_beating: bool = True
 
     async def run(self) -> None:
         while True:
-            if self.beats:
+            if self.is_beating:
                 self.alive_at = now()
             await asyncio.sleep(0.1)
 
 
 @dataclass
-class Watched:
-    """A lease under supervision, the player it is used by, and every verdict."""
+class HealthHarness:
+    """A health check, the avatar that it watches, and the losses that it reports.
+
+    Attributes:
+        audio_identity: The participant that receives the audio, if it is not `avatar`.
+        left_first: Whether the avatar leaves before the check begins.
+        room: The room.
+        heartbeat: The tracker of the transport.
+        losses: Seconds on the loop's clock and the message of each loss.
+        restarts: How often the check restarted the take.
+        take: The take on the transport.
+    """
 
     audio_identity: str = ""
     left_first: bool = False
     room: MemoryRoom = field(default_factory=MemoryRoom)
-    pulse: Pulse = field(default_factory=Pulse)
-    verdicts: list[tuple[float, str]] = field(default_factory=list)
+    heartbeat: FakeHeartbeat = field(default_factory=FakeHeartbeat)
+    losses: list[tuple[float, str]] = field(default_factory=list)
     restarts: int = 0
     take: Take | None = None
 
     def __post_init__(self) -> None:
         self.avatar = self.room.join("avatar")
         self.agent = self.room.join("agent")
-        self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.session_end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.transport = Transport(
             provider="p",
             sink=cast(AudioSink, None),
-            tracker=cast(PlaybackTracker, self.pulse),
+            tracker=cast(PlaybackTracker, self.heartbeat),
             format=FORMAT,
             run_ahead_s=0.5,
         )
-        self.transport.on_lost(self._lose)
+        self.transport.on_lost(self._record_loss)
         record = ProvisionedAvatar(
             session_id="s", identity="avatar", audio_identity=self.audio_identity
         )
         if self.left_first:
             self.room.remove("avatar")
-        self.health = HealthCheck(self.agent, record, self.transport, self._gone, self._restart)
-        self.beating = asyncio.create_task(self.pulse.run())
+        self.health = HealthCheck(
+            self.agent, record, self.transport, self._wait_until_ended, self._restart
+        )
+        self.beating = asyncio.create_task(self.heartbeat.run())
 
     @classmethod
-    async def begin(cls, audio_identity: str = "") -> Watched:
-        """With everybody in sight of the agent, and nothing under way."""
-        watched = cls(audio_identity)
-        await watched.enter("avatar")
-        return watched
+    async def start(cls, audio_identity: str = "") -> HealthHarness:
+        """Start a check once the agent sees the avatar and its track."""
+        harness = cls(audio_identity)
+        await harness.publish_as("avatar")
+        return harness
 
-    async def enter(self, identity: str) -> None:
-        """Somebody publishes, whom all the others see from now on; joins first, if not there."""
+    async def publish_as(self, identity: str) -> None:
+        """Publish a track as a participant, which joins first if it is not in the room."""
         member = self.room.member(identity)
         link = member.link if member is not None else self.room.join(identity)
         await link.publish_audio(FORMAT, name="voice")
-        await asyncio.sleep(SOON_S)
+        await asyncio.sleep(DELIVERY_S)
 
-    async def _gone(self) -> str:
-        return await asyncio.shield(self.gone)
+    async def _wait_until_ended(self) -> str:
+        return await asyncio.shield(self.session_end)
 
-    def _lose(self, error: AvatarError) -> None:
+    def _record_loss(self, error: AvatarError) -> None:
         assert isinstance(error, AvatarLostError)
-        self.verdicts.append((now(), str(error)))
+        self.losses.append((now(), str(error)))
 
     def _restart(self) -> None:
         self.restarts += 1
 
-    def speak(self, pushed_s: float = 10.0) -> Take:
-        """A take is on the transport, and nothing of it was heard yet."""
+    def start_take(self, pushed_s: float = 10.0) -> Take:
+        """Put a take on the transport, of which nothing was heard yet."""
         self.take = self.transport.take = Take(1, FORMAT)
         self.take.pushed_s = pushed_s
         return self.take
 
-    async def play(self, duration_s: float) -> None:
-        """It is heard in real time."""
+    async def report_playback(self, duration_s: float) -> None:
+        """Report in real time that the take is heard."""
         assert self.take is not None
         for _ in range(round(duration_s / 0.1)):
             await asyncio.sleep(0.1)
@@ -109,4 +121,4 @@ class Watched:
         self.beating.cancel()
         await asyncio.sleep(0)
         assert self.agent.subscriptions == set()
-        assert len(self.verdicts) <= 1
+        assert len(self.losses) <= 1

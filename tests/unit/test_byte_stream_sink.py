@@ -1,4 +1,4 @@
-"""The byte stream: one for each take, to the avatar alone, and it waits for nobody."""
+"""The byte-stream sink: a stream for each take, to the avatar alone, with bounded waits."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.byte_stream import SUBSCRIBED_S, ByteStreamSink
 from avatar_core.testing.clock import now
-from avatar_core.testing.link_spy import MONO, Readings, Tap, context
+from avatar_core.testing.link_spy import MONO, LinkSpy, StreamLog, sink_context
 from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
 
 pytestmark = pytest.mark.virtual_time
 
 
-class Stream:
-    """A sink towards `avatar`, and what gets there."""
+class StreamHarness:
+    """A sink whose receiver is the participant `avatar`, and the messages that arrive there."""
 
     def __init__(self, **capabilities: Any) -> None:
         self.room = MemoryRoom()
         self.avatar = self.room.join("avatar")
         self.agent = self.room.join("agent")
-        self.tap = Tap(self.agent)
-        self.readings = Readings(self.avatar, wire.AUDIO_STREAM)
+        self.spy = LinkSpy(self.agent)
+        self.received = StreamLog(self.avatar, wire.AUDIO_STREAM)
         self.clears: list[tuple[float, str]] = []
-        self.sink = ByteStreamSink(context(self.agent, **capabilities))
+        self.sink = ByteStreamSink(sink_context(self.agent, **capabilities))
         self.take = Take(1, MONO)
         self.avatar.on_data(
             wire.CLEAR_TOPIC, lambda _, payload: self.clears.append((now(), payload.decode()))
@@ -41,41 +41,41 @@ class Stream:
         return wire.OK
 
     def sent(self) -> list[str]:
-        return [sent.kind for sent in self.tap.sent]
+        return [sent.kind for sent in self.spy.sent]
 
 
-async def test_a_take_is_one_stream_to_the_avatar_alone() -> None:
-    stream = Stream()
-    await stream.sink.begin(stream.take)
-    await stream.sink.push(b"ab" * 10_000)
-    await stream.sink.push(b"cd")
-    await stream.sink.end(stream.take)
+async def test_take_is_one_stream_to_the_avatar_alone() -> None:
+    harness = StreamHarness()
+    await harness.sink.begin(harness.take)
+    await harness.sink.push(b"ab" * 10_000)
+    await harness.sink.push(b"cd")
+    await harness.sink.end(harness.take)
     await asyncio.sleep(0.1)
-    (reading,) = stream.readings.all
-    assert reading.attributes == {
+    (received,) = harness.received.streams
+    assert received.attributes == {
         "sample_rate": "24000",
         "num_channels": "1",
-        wire.TAKE_ATTRIBUTE: stream.take.id,
+        wire.TAKE_ATTRIBUTE: harness.take.id,
     }
-    assert b"".join(reading.chunks) == b"ab" * 10_000 + b"cd"
-    assert max(map(len, reading.chunks)) <= 15_000
-    assert reading.complete
-    assert {sent.to for sent in stream.tap.sent} == {"avatar"}
+    assert b"".join(received.chunks) == b"ab" * 10_000 + b"cd"
+    assert max(map(len, received.chunks)) <= 15_000
+    assert received.complete
+    assert {sent.to for sent in harness.spy.sent} == {"avatar"}
 
 
-async def test_a_cut_clears_first_and_names_its_take() -> None:
-    stream = Stream()
-    await stream.sink.begin(stream.take)
-    await stream.sink.push(bytes(960))
-    await stream.sink.cut(stream.take)
-    assert stream.sent()[-3:] == ["data", "rpc", "close"]
+async def test_cut_sends_the_take_id_and_then_closes_the_stream() -> None:
+    harness = StreamHarness()
+    await harness.sink.begin(harness.take)
+    await harness.sink.push(bytes(960))
+    await harness.sink.cut(harness.take)
+    assert harness.sent()[-3:] == ["data", "rpc", "close"]
     await asyncio.sleep(0.1)
-    assert [what for _, what in stream.clears] == [stream.take.id, "rpc"]
-    assert stream.readings.all[0].complete
-    await stream.sink.push(bytes(960))  # a straggler goes nowhere
+    assert [message for _, message in harness.clears] == [harness.take.id, "rpc"]
+    assert harness.received.streams[0].complete
+    await harness.sink.push(bytes(960))  # audio of a take that was cut is dropped
     await asyncio.sleep(0.1)
-    assert stream.sent()[-1] == "close"
-    assert stream.readings.all[0].chunks == [bytes(960)]
+    assert harness.sent()[-1] == "close"
+    assert harness.received.streams[0].chunks == [bytes(960)]
 
 
 @pytest.mark.parametrize(
@@ -84,69 +84,71 @@ async def test_a_cut_clears_first_and_names_its_take() -> None:
     ids=lambda kinds: "+".join(sorted(kinds)),
 )
 @pytest.mark.parametrize("fault", ["hang", "refuse", "lossy"])
-async def test_a_cut_costs_at_most_its_deadline(kinds: set[str], fault: str) -> None:
-    stream = Stream()
-    await stream.sink.begin(stream.take)
-    await stream.sink.push(bytes(960))
-    setattr(stream.tap, fault, kinds)
+async def test_cut_ends_within_its_deadline_and_sends_all_it_can(
+    kinds: set[str], fault: str
+) -> None:
+    harness = StreamHarness()
+    await harness.sink.begin(harness.take)
+    await harness.sink.push(bytes(960))
+    setattr(harness.spy, fault, kinds)
     began = now()
-    await stream.sink.cut(stream.take)
+    await harness.sink.cut(harness.take)
     assert now() - began <= 0.4 + 1e-6
-    assert {"data", "rpc", "close"} <= set(stream.sent()), "what fails keeps nothing else back"
+    assert {"data", "rpc", "close"} <= set(harness.sent()), "an error kept a message back"
     await asyncio.sleep(0.1)
-    named = {"data": stream.take.id, "rpc": "rpc"}
-    arrived = [what for _, what in stream.clears]
+    named = {"data": harness.take.id, "rpc": "rpc"}
+    arrived = [message for _, message in harness.clears]
     assert arrived == [named[kind] for kind in named if kind not in kinds]
-    assert stream.readings.all[0].complete == ("close" not in kinds)
-    stream.readings.close()
+    assert harness.received.streams[0].complete == ("close" not in kinds)
+    harness.received.close()
 
 
-async def test_a_take_ended_by_its_worker_closes_its_stream() -> None:
-    stream = Stream()
-    await stream.sink.begin(stream.take)
-    await stream.sink.push(bytes(960))
-    stream.take.report(state=TakeState.DONE)
-    await stream.sink.begin(Take(1, MONO))
+async def test_next_take_closes_the_stream_of_a_finished_one() -> None:
+    harness = StreamHarness()
+    await harness.sink.begin(harness.take)
+    await harness.sink.push(bytes(960))
+    harness.take.report(state=TakeState.DONE)
+    await harness.sink.begin(Take(1, MONO))
     await asyncio.sleep(0.1)
-    assert [reading.complete for reading in stream.readings.all] == [True, False]
-    stream.readings.close()
+    assert [received.complete for received in harness.received.streams] == [True, False]
+    harness.received.close()
 
 
 @pytest.mark.parametrize("call", ["begin", "push", "end"])
-async def test_a_room_that_refuses_is_an_error(call: str) -> None:
-    stream = Stream()
+async def test_refusal_of_the_room_raises_a_room_error(call: str) -> None:
+    harness = StreamHarness()
     calls: dict[str, Callable[[], Awaitable[None]]] = {
-        "begin": lambda: stream.sink.begin(stream.take),
-        "push": lambda: stream.sink.push(bytes(960)),
-        "end": lambda: stream.sink.end(stream.take),
+        "begin": lambda: harness.sink.begin(harness.take),
+        "push": lambda: harness.sink.push(bytes(960)),
+        "end": lambda: harness.sink.end(harness.take),
     }
     if call != "begin":
-        await stream.sink.begin(stream.take)
-    stream.tap.refuse.add({"begin": "open", "push": "write", "end": "close"}[call])
+        await harness.sink.begin(harness.take)
+    harness.spy.refuse.add({"begin": "open", "push": "write", "end": "close"}[call])
     with pytest.raises(RoomError):
         await calls[call]()
-    stream.readings.close()
+    harness.received.close()
 
 
-async def test_closing_is_quick_and_quiet() -> None:
-    stream = Stream()
-    await stream.sink.begin(stream.take)
-    stream.tap.hang.add("close")
+async def test_aclose_ends_within_its_deadline_and_never_raises() -> None:
+    harness = StreamHarness()
+    await harness.sink.begin(harness.take)
+    harness.spy.hang.add("close")
     began = now()
-    await stream.sink.aclose()
-    await stream.sink.aclose()
+    await harness.sink.aclose()
+    await harness.sink.aclose()
     assert now() - began <= 0.4 + 1e-6
-    stream.readings.close()
+    harness.received.close()
 
 
 @pytest.mark.parametrize("ready_on", ["join", "audio", "video"])
-async def test_open_waits_for_what_shows_that_it_is_ready(ready_on: str) -> None:
-    stream = Stream(ready_on=ready_on)
-    stream.room.remove("avatar")
-    opening = asyncio.create_task(stream.sink.open())
+async def test_open_waits_for_the_event_of_ready_on(ready_on: str) -> None:
+    harness = StreamHarness(ready_on=ready_on)
+    harness.room.remove("avatar")
+    opening = asyncio.create_task(harness.sink.open())
     await asyncio.sleep(1.0)
     assert not opening.done()
-    avatar = stream.room.join("avatar")
+    avatar = harness.room.join("avatar")
     signs: dict[str, Callable[[], Awaitable[object]]] = {
         "join": lambda: asyncio.sleep(UNANNOUNCED_S),
         "audio": lambda: avatar.publish_audio(MONO, name="a"),
@@ -161,4 +163,4 @@ async def test_open_waits_for_what_shows_that_it_is_ready(ready_on: str) -> None
     shown_at = now()
     await opening
     assert now() - shown_at == pytest.approx(SUBSCRIBED_S, abs=0.01)
-    assert stream.agent.subscriptions == set()
+    assert harness.agent.subscriptions == set()

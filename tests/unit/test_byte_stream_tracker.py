@@ -1,4 +1,4 @@
-"""All trackers together: the best that the worker at the other end gives."""
+"""The byte-stream tracker: reports if the worker sends them, else stock RPCs and the clock."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.wire import Finished, Report
 from avatar_core.playback.byte_stream import ByteStreamTracker
-from avatar_core.testing.link_spy import context, take_of
+from avatar_core.testing.link_spy import make_take, sink_context
 from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_a_silent_vendor_is_followed_by_the_clock() -> None:
+async def test_clock_follows_a_worker_that_reports_nothing() -> None:
     room = MemoryRoom()
     agent = room.join("agent")
-    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.3, reports_finished=False))
-    take = take_of(1.0, ended=True)
+    tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.3, reports_finished=False))
+    take = make_take(1.0, ended=True)
     tracker.follow(take)
     assert tracker.alive_at is None
     await asyncio.sleep(1.2)
@@ -33,10 +33,10 @@ async def test_a_silent_vendor_is_followed_by_the_clock() -> None:
     assert agent.subscriptions == set()
 
 
-async def test_a_finish_that_never_comes_is_taken_for_sent() -> None:
+async def test_missing_finish_counts_as_sent_after_a_second() -> None:
     agent = MemoryRoom().join("agent")
-    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.3))
-    take = take_of(1.0, ended=True)
+    tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.3))
+    take = make_take(1.0, ended=True)
     tracker.follow(take)
     await asyncio.sleep(2.2)
     assert take.state is TakeState.PLAYING
@@ -45,29 +45,31 @@ async def test_a_finish_that_never_comes_is_taken_for_sent() -> None:
     await tracker.aclose()
 
 
-async def test_a_worker_that_announces_itself_is_believed_alone() -> None:
+async def test_reports_override_the_clock_and_the_stock_rpcs() -> None:
     room = MemoryRoom()
     agent, worker = room.join("agent"), room.join("avatar")
-    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.0))
+    tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.0))
     await worker.send(wire.REPORT_TOPIC, Report(0, "", 0.0, TakeState.OPEN).encode(), to=["agent"])
     await asyncio.sleep(0.01)
     assert tracker.alive_at == pytest.approx(0.002, abs=0.001)
-    take = take_of(1.0, ended=True)
+    take = make_take(1.0, ended=True)
     tracker.follow(take)
     await asyncio.sleep(3.0)
-    assert (take.position_s, take.state) == (0.0, TakeState.OPEN), "the clock has no say"
+    assert (take.position_s, take.state) == (0.0, TakeState.OPEN), "the clock was used"
     payload = Finished(1.0, False).encode()
     await worker.call("agent", wire.PLAYBACK_FINISHED, payload, timeout_s=1.0)
-    assert take.state is TakeState.OPEN, "nor has a stock finish"
+    assert take.state is TakeState.OPEN, "the stock RPC was used"
     await tracker.aclose()
 
 
-async def test_nonsense_is_a_warning_once_for_each_reason(caplog: pytest.LogCaptureFixture) -> None:
+async def test_malformed_report_is_a_warning_once_for_each_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.DEBUG)
     room = MemoryRoom()
     agent, worker = room.join("agent"), room.join("avatar")
-    tracker = ByteStreamTracker(context(agent))
-    tracker.follow(take := take_of(1.0))
+    tracker = ByteStreamTracker(sink_context(agent))
+    tracker.follow(take := make_take(1.0))
     for number in range(50):
         for payload in (
             f"junk {number}",
@@ -80,22 +82,26 @@ async def test_nonsense_is_a_warning_once_for_each_reason(caplog: pytest.LogCapt
     warned = [record.message for record in dropped if record.levelno == logging.WARNING]
     assert len(dropped) == 200
     assert len(warned) == 4
-    for number, reason in enumerate(("no playback report", "no number", "cannot be", "finished")):
+    for number, reason in enumerate(
+        ("no playback report", "no number", "is impossible", "finished")
+    ):
         assert "of avatar" in warned[number]
         assert reason in warned[number]
     await tracker.aclose()
-    again = ByteStreamTracker(context(agent))
+    other = ByteStreamTracker(sink_context(agent))
     await worker.call("agent", wire.TAKE_RPC, "junk", timeout_s=1.0)
-    assert caplog.records[-1].levelno == logging.WARNING, "another worker's first is told again"
-    await again.aclose()
+    assert caplog.records[-1].levelno == logging.WARNING, (
+        "the first of another worker is a warning too"
+    )
+    await other.aclose()
 
 
 @pytest.mark.parametrize("at_s", [0.2, 0.9, 1.5])
-async def test_a_worker_that_announces_itself_in_mid_take(at_s: float) -> None:
+async def test_first_report_in_mid_take_replaces_the_estimate(at_s: float) -> None:
     room = MemoryRoom()
     agent, worker = room.join("agent"), room.join("avatar")
-    tracker = ByteStreamTracker(context(agent, playout_latency_s=0.0))
-    take = take_of(1.0, ended=True)
+    tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.0))
+    take = make_take(1.0, ended=True)
     tracker.follow(take)
     await asyncio.sleep(at_s)
     estimated_s = take.position_s

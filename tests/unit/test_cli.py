@@ -93,24 +93,24 @@ def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
     alive = left_behind(ledger, "local", dead=False)
     code, said = avatar("reap", "--dry-run")
     assert code == 1
-    assert "to end" in said
-    assert len(ledger.entries()) == 2
+    assert "would_end" in said
+    assert len(ledger.read_all()) == 2
     code, said = avatar("reap", "--json")
     assert code == 0
     assert {result["provider"]: result["status"] for result in json.loads(said)} == {
         "mock": "ended",
         "local": "alive",
     }
-    assert ledger.entries() == [alive]
+    assert ledger.read_all() == [alive]
 
 
 def test_reap_keeps_what_it_cannot_end(ledger: Ledger) -> None:
     entry = left_behind(ledger, "uninstalled")
     code, said = avatar("reap")
     assert code == 1
-    assert "kept" in said
+    assert "failed" in said
     assert "no provider 'uninstalled' is installed" in said
-    assert ledger.entries() == [entry]
+    assert ledger.read_all() == [entry]
 
 
 def test_reap_asks_for_the_room_only_where_it_needs_it(
@@ -122,9 +122,9 @@ def test_reap_asks_for_the_room_only_where_it_needs_it(
     told = json.loads(avatar("reap", "--json")[1])
     assert {result["session"]: result["status"] for result in told} == {
         "mock-1": "ended",
-        None: "kept",
+        None: "failed",
     }
-    (kept,) = [result for result in told if result["status"] == "kept"]
+    (kept,) = [result for result in told if result["status"] == "failed"]
     assert "LIVEKIT_URL" in kept["why"]
 
 

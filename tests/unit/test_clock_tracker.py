@@ -1,4 +1,4 @@
-"""The clock: what it estimates, and that it never leads."""
+"""The clock tracker and the position estimate, which never leads the listener."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import pytest
 
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.playback.clock_tracker import ClockTracker, Estimate
+from avatar_core.playback.clock_tracker import ClockTracker, PositionEstimate
 from avatar_core.testing.clock import now
-from avatar_core.testing.link_spy import MONO, take_of
+from avatar_core.testing.link_spy import MONO, make_take
 
 pytestmark = pytest.mark.virtual_time
 
 
-class Pushing:
-    """A take that is pushed by and by, with what a listener hears of it `latency_s` later."""
+class PushedTake:
+    """A take that is pushed in parts, and the seconds that a listener hears `latency_s` later."""
 
     def __init__(self, latency_s: float) -> None:
         self.take = Take(1, MONO)
         self.latency_s = latency_s
-        self.estimate = Estimate(latency_s, loop_time)
+        self.estimate = PositionEstimate(latency_s, loop_time)
         self._empty_at = 0.0
 
     def push(self, duration_s: float) -> None:
@@ -30,60 +30,60 @@ class Pushing:
 
     @property
     def heard_s(self) -> float:
-        """Of what was pushed without a gap."""
+        """Seconds that a listener heard, of audio that was pushed without a gap."""
         return self.take.pushed_s - max(0.0, self._empty_at - now())
 
 
-async def test_an_estimate_follows_the_clock() -> None:
-    pushing = Pushing(0.4)
-    tracker = ClockTracker(pushing.estimate.position_s)
-    tracker.follow(pushing.take)
-    await asyncio.sleep(0.7)  # nothing was pushed yet
-    assert pushing.take.position_s == 0.0
-    pushing.push(2.0)
+async def test_estimate_follows_the_clock() -> None:
+    pushed = PushedTake(0.4)
+    tracker = ClockTracker(pushed.estimate.position_s)
+    tracker.follow(pushed.take)
+    await asyncio.sleep(0.7)  # before the first push
+    assert pushed.take.position_s == 0.0
+    pushed.push(2.0)
     for _ in range(30):
         await asyncio.sleep(0.1)
-        assert pushing.take.position_s <= max(0.0, pushing.heard_s) + 1e-6, "it never leads"
-        assert pushing.take.position_s >= pushing.heard_s - 0.05
-    assert pushing.take.state is TakeState.PLAYING
-    pushing.take.ended = True
+        assert pushed.take.position_s <= max(0.0, pushed.heard_s) + 1e-6, "the estimate leads"
+        assert pushed.take.position_s >= pushed.heard_s - 0.05
+    assert pushed.take.state is TakeState.PLAYING
+    pushed.take.ended = True
     await asyncio.sleep(0.03)
-    assert pushing.take.state is TakeState.DONE
+    assert pushed.take.state is TakeState.DONE
     await tracker.aclose()
 
 
-async def test_an_estimate_never_leads_after_an_underrun() -> None:
-    pushing = Pushing(0.4)
-    tracker = ClockTracker(pushing.estimate.position_s)
-    tracker.follow(pushing.take)
+async def test_estimate_never_leads_after_an_underrun() -> None:
+    pushed = PushedTake(0.4)
+    tracker = ClockTracker(pushed.estimate.position_s)
+    tracker.follow(pushed.take)
     for gap_s in (0.0, 2.0, 1.0):
         await asyncio.sleep(gap_s)
-        before_s = pushing.take.position_s
-        assert before_s == pytest.approx(pushing.take.pushed_s, abs=0.003)
-        pushing.push(0.5)
+        before_s = pushed.take.position_s
+        assert before_s == pytest.approx(pushed.take.pushed_s, abs=0.003)
+        pushed.push(0.5)
         at = now()
         while now() < at + 0.95:
             await asyncio.sleep(0.02)
             heard_s = before_s + min(0.5, max(0.0, now() - at - 0.4))
-            assert heard_s - 0.05 <= pushing.take.position_s <= heard_s + 1e-6
+            assert heard_s - 0.05 <= pushed.take.position_s <= heard_s + 1e-6
     await tracker.aclose()
 
 
-async def test_a_cut_freezes_an_estimate() -> None:
-    pushing = Pushing(0.1)
-    tracker = ClockTracker(pushing.estimate.position_s)
-    tracker.follow(pushing.take)
-    pushing.push(2.0)
+async def test_cut_freezes_the_estimate() -> None:
+    pushed = PushedTake(0.1)
+    tracker = ClockTracker(pushed.estimate.position_s)
+    tracker.follow(pushed.take)
+    pushed.push(2.0)
     await asyncio.sleep(1.0)
-    pushing.take.cutting = True
-    before_s = pushing.take.position_s
+    pushed.take.cutting = True
+    before_s = pushed.take.position_s
     await asyncio.sleep(0.5)
-    assert pushing.take.position_s == before_s
+    assert pushed.take.position_s == before_s
     await tracker.aclose()
 
 
-async def test_the_tail_is_waited_for() -> None:
-    take = take_of(1.0, ended=True)
+async def test_take_is_done_after_the_tail() -> None:
+    take = make_take(1.0, ended=True)
     tracker = ClockTracker(lambda _: min(1.0, now()), tail_s=0.075)
     tracker.follow(take)
     await asyncio.sleep(1.06)
@@ -93,10 +93,10 @@ async def test_the_tail_is_waited_for() -> None:
     assert (take.position_s, take.state) == (1.0, TakeState.DONE)
 
 
-async def test_a_road_that_knows_its_cut_says_it_at_once() -> None:
-    take = take_of(1.0)
+async def test_cut_that_the_transport_knows_is_reported_at_once() -> None:
+    take = make_take(1.0)
     cut = asyncio.Event()
-    tracker = ClockTracker(lambda _: 0.3, cut=lambda _: cut.is_set())
+    tracker = ClockTracker(lambda _: 0.3, is_cut=lambda _: cut.is_set())
     tracker.follow(take)
     await asyncio.sleep(0.5)
     take.cutting = True
@@ -105,8 +105,8 @@ async def test_a_road_that_knows_its_cut_says_it_at_once() -> None:
     assert (take.position_s, take.state) == (0.3, TakeState.CUT)
 
 
-async def test_following_another_take_leaves_the_first() -> None:
-    first, second = take_of(1.0), take_of(1.0)
+async def test_following_another_take_stops_the_first() -> None:
+    first, second = make_take(1.0), make_take(1.0)
     tracker = ClockTracker(lambda _: now())
     tracker.follow(first)
     await asyncio.sleep(0.1)

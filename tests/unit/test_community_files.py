@@ -129,7 +129,7 @@ def test_grants_in_the_security_policy_are_those_of_a_token() -> None:
     from pydantic import SecretStr
 
     from avatar_core.contracts.provisioning import TokenSpec
-    from avatar_core.provisioning.tokens import TokenMint, lifetime_s
+    from avatar_core.provisioning.tokens import TokenMint, token_lifetime_s
     from avatar_core.settings import LiveKitSettings
 
     settings = LiveKitSettings(
@@ -145,4 +145,4 @@ def test_grants_in_the_security_policy_are_those_of_a_token() -> None:
         "canPublishData",
     }
     assert grants["canPublishSources"] == ["camera", "microphone"]
-    assert (lifetime_s(None), lifetime_s(600.0)) == (3900.0, 900.0)
+    assert (token_lifetime_s(None), token_lifetime_s(600.0)) == (3900.0, 900.0)

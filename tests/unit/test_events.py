@@ -15,8 +15,8 @@ from avatar_core.agents.events import SafeEventEmitter
 from avatar_core.contracts.events import AvatarState
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
-from avatar_core.testing.fake_transport import lost
-from avatar_core.testing.player_harness import World
+from avatar_core.testing.fake_transport import lost_error
+from avatar_core.testing.player_harness import PlayerHarness
 
 LEAF_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
 errors = pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])
@@ -64,32 +64,39 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
 
 
 @pytest.mark.parametrize(
-    "name", ["started", "progressed", "finished", "on_take_finished", "on_unplayable"]
+    "name",
+    [
+        "on_segment_started",
+        "on_segment_progressed",
+        "on_segment_finished",
+        "on_take_finished",
+        "on_unplayable",
+    ],
 )
 @errors
 @pytest.mark.virtual_time
 async def test_a_player_goes_on_whatever_it_is_answered(
     name: str, error: type[BaseException]
 ) -> None:
-    world = World(has_voice=name != "on_unplayable")
-    tell = getattr(world.ear, name)
+    harness = PlayerHarness(has_voice=name != "on_unplayable")
+    tell = getattr(harness.observer, name)
 
     def told(*args: Any) -> None:
         tell(*args)
         raise error("a mistake above")
 
-    setattr(world.ear, name, told)
-    world.say(1.0)
-    world.say(1.0)
+    setattr(harness.observer, name, told)
+    harness.say(1.0)
+    harness.say(1.0)
     await asyncio.sleep(0.3)
     if name == "on_unplayable":
-        world.lose(error=lost())
-    await world.finished(2, within_s=3.0)
-    assert world.ear.finished_ids == [1, 2]
+        harness.lose(error=lost_error())
+    await harness.wait_finished(2, within_s=3.0)
+    assert harness.observer.finished_ids == [1, 2]
     if name != "on_unplayable":
-        world.check_whole(1)
-        world.check_whole(2)
-    await world.aclose()
+        harness.check_all_heard(1)
+        harness.check_all_heard(2)
+    await harness.aclose()
 
 
 class TestEvents:

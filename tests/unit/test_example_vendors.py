@@ -12,7 +12,7 @@ import pytest
 
 from avatar_core.contracts.errors import SettingsError
 from avatar_core.contracts.events import AvatarJoined
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor, Served, reply
 from avatar_core.testing.fake_vendor.faults import VendorFault
@@ -111,9 +111,9 @@ async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
     vendor = Anam(VendorAccount(silent_workers(room)))
     settings = anam.AnamSettings.load(api_key="key-1", avatar_id="face-1")
     provider = type("P", (anam.AnamProvider,), {"transport": vendor.transport})(settings)
-    scene = Scene(room, provider)
+    scene = FailoverHarness(room, provider)
     await scene.controller.start()
-    lease = await scene.controller.settled()
+    lease = await scene.controller.wait_until_settled()
     assert lease is not None
     (session,) = vendor.account.sessions
     assert vendor.bodies == [
@@ -150,12 +150,12 @@ async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
     provider = type("P", (lemonslice.LemonSliceProvider,), {"transport": vendor.transport})(
         settings
     )
-    scene = Scene(room, provider)
+    scene = FailoverHarness(room, provider)
     await scene.controller.start()
     assert await scene.say(1.0) == (pytest.approx(1.0), False)  # by voice, 8 s later
-    lease = await scene.controller.settled()
+    lease = await scene.controller.wait_until_settled()
     assert lease is not None
-    (joined,) = scene.told(AvatarJoined)
+    (joined,) = scene.events_of(AvatarJoined)
     assert joined.join_s == pytest.approx(120.0, abs=0.5)
     await scene.close()
     (session,) = vendor.account.sessions

@@ -1,4 +1,4 @@
-"""The health in virtual time: who is silent, and who only waits."""
+"""The health check of the heartbeat: dead and stalled workers, and workers that only wait."""
 
 from __future__ import annotations
 
@@ -9,136 +9,136 @@ import pytest
 from avatar_core.contracts.link import RoomEvent
 from avatar_core.testing.clock import now
 from avatar_core.worker.reporter import BEAT_S
-from tests.unit.health_harness import SOON_S, Watched
+from tests.unit.health_harness import DELIVERY_S, HealthHarness
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_nobody_is_lost_while_all_is_well() -> None:
-    watched = await Watched.begin()
+async def test_healthy_worker_is_not_lost() -> None:
+    harness = await HealthHarness.start()
     await asyncio.sleep(5.0)
-    watched.speak()
-    await watched.play(8.0)
-    assert watched.verdicts == []
-    await watched.close()
+    harness.start_take()
+    await harness.report_playback(8.0)
+    assert harness.losses == []
+    await harness.close()
 
 
-async def test_no_sign_of_life_while_speech_is_owed() -> None:
-    watched = await Watched.begin()
-    watched.speak()
-    await watched.play(1.0)
-    watched.pulse.beats = False
+async def test_missing_reports_lose_a_worker_that_owes_audio() -> None:
+    harness = await HealthHarness.start()
+    harness.start_take()
+    await harness.report_playback(1.0)
+    harness.heartbeat.is_beating = False
     began = now()
     await asyncio.sleep(0.6)
-    assert watched.verdicts[0][0] - began == pytest.approx(0.45, abs=0.1)
-    await watched.close()
+    assert harness.losses[0][0] - began == pytest.approx(0.45, abs=0.1)
+    await harness.close()
 
 
-async def test_no_sign_of_life_is_fine_while_nothing_is_owed() -> None:
-    watched = await Watched.begin()
+async def test_missing_reports_are_ignored_without_unheard_audio() -> None:
+    harness = await HealthHarness.start()
     await asyncio.sleep(0.2)
-    watched.pulse.beats = False
+    harness.heartbeat.is_beating = False
     await asyncio.sleep(10.0)
-    take = watched.speak(0.0)
+    take = harness.start_take(0.0)
     await asyncio.sleep(10.0)
-    assert watched.verdicts == []
+    assert harness.losses == []
     take.pushed_s = 1.0
     await asyncio.sleep(0.55)
-    assert len(watched.verdicts) == 1
-    await watched.close()
+    assert len(harness.losses) == 1
+    await harness.close()
 
 
-async def test_two_beats_in_a_row_may_get_lost() -> None:
-    watched = await Watched.begin()
-    take = watched.speak()
-    await watched.play(1.0)
-    watched.beating.cancel()
+async def test_two_missing_reports_in_a_row_are_tolerated() -> None:
+    harness = await HealthHarness.start()
+    take = harness.start_take()
+    await harness.report_playback(1.0)
+    harness.beating.cancel()
     for _ in range(10):
-        watched.pulse.alive_at = now()
+        harness.heartbeat.alive_at = now()
         await asyncio.sleep(3 * BEAT_S)
         take.report(take.position_s + 3 * BEAT_S)
-    assert watched.verdicts == []
-    await watched.close()
+    assert harness.losses == []
+    await harness.close()
 
 
-@pytest.mark.parametrize("shaken_s", [0.0, 2.0])
-async def test_who_is_cut_off_from_the_room_waits_for_nobody(shaken_s: float) -> None:
-    watched = await Watched.begin()
-    watched.speak()
-    await watched.play(1.0)
-    if shaken_s:
-        watched.agent.changed(RoomEvent.RECONNECTING, None)
-        await asyncio.sleep(shaken_s)
-    watched.room.remove("agent")
-    await asyncio.sleep(SOON_S)
-    assert len(watched.verdicts) == 1
-    assert "own room is closed" in watched.verdicts[0][1]
-    await watched.close()
+@pytest.mark.parametrize("reconnecting_s", [0.0, 2.0])
+async def test_closed_room_loses_the_avatar_at_once(reconnecting_s: float) -> None:
+    harness = await HealthHarness.start()
+    harness.start_take()
+    await harness.report_playback(1.0)
+    if reconnecting_s:
+        harness.agent.changed(RoomEvent.RECONNECTING, None)
+        await asyncio.sleep(reconnecting_s)
+    harness.room.remove("agent")
+    await asyncio.sleep(DELIVERY_S)
+    assert len(harness.losses) == 1
+    assert "room connection closed" in harness.losses[0][1]
+    await harness.close()
 
 
-async def test_a_reconnection_without_end_excuses_nobody() -> None:
-    watched = await Watched.begin()
-    watched.speak()
-    await watched.play(1.0)
-    watched.pulse.beats = False
-    watched.agent.changed(RoomEvent.RECONNECTING, None)
+async def test_reconnection_excuses_missing_reports_for_a_limited_time() -> None:
+    harness = await HealthHarness.start()
+    harness.start_take()
+    await harness.report_playback(1.0)
+    harness.heartbeat.is_beating = False
+    harness.agent.changed(RoomEvent.RECONNECTING, None)
     await asyncio.sleep(10.0)
-    assert watched.verdicts == []
+    assert harness.losses == []
     await asyncio.sleep(6.0)
-    assert len(watched.verdicts) == 1
-    await watched.close()
+    assert len(harness.losses) == 1
+    await harness.close()
 
 
-async def test_a_stock_worker_has_no_pulse_to_lose() -> None:
-    watched = await Watched.begin()
-    watched.pulse.alive_at = None
-    watched.beating.cancel()
-    watched.speak()
+async def test_worker_that_never_reported_is_not_lost() -> None:
+    harness = await HealthHarness.start()
+    harness.heartbeat.alive_at = None
+    harness.beating.cancel()
+    harness.start_take()
     await asyncio.sleep(10.0)
-    assert watched.verdicts == []
-    await watched.close()
+    assert harness.losses == []
+    await harness.close()
 
 
-async def test_a_worker_that_beats_and_plays_nothing() -> None:
-    watched = await Watched.begin()
-    watched.speak()
-    await watched.play(1.0)
+async def test_worker_that_reports_but_plays_nothing_is_lost() -> None:
+    harness = await HealthHarness.start()
+    harness.start_take()
+    await harness.report_playback(1.0)
     began = now()
     await asyncio.sleep(1.3)
-    assert watched.verdicts[0][0] - began == pytest.approx(1.1, abs=0.11)
-    assert "played nothing" in watched.verdicts[0][1]
-    await watched.close()
+    assert harness.losses[0][0] - began == pytest.approx(1.1, abs=0.11)
+    assert "played no audio" in harness.losses[0][1]
+    await harness.close()
 
 
 @pytest.mark.parametrize("rest_s", [0.01, 0.025, 0.039])
-async def test_less_than_a_picture_of_sound_is_waited_with(rest_s: float) -> None:
-    """A worker plays in pictures: 40 ms at 25 a second. A wait for more speech is no death."""
-    watched = await Watched.begin()
-    take = watched.speak(1.0)
-    await watched.play(1.0)
+async def test_unheard_audio_shorter_than_a_frame_is_tolerated(rest_s: float) -> None:
+    """A worker plays whole video frames' worth: 40 ms at 25 fps. It may wait for more audio."""
+    harness = await HealthHarness.start()
+    take = harness.start_take(1.0)
+    await harness.report_playback(1.0)
     take.pushed_s += rest_s
     await asyncio.sleep(10.0)
-    assert watched.verdicts == []
-    await watched.close()
+    assert harness.losses == []
+    await harness.close()
 
 
 @pytest.mark.parametrize("rest_s", [0.0, 0.01, 0.039])
-async def test_an_end_that_is_never_told(rest_s: float) -> None:
-    watched = await Watched.begin()
-    take = watched.speak(1.0 + rest_s)
+async def test_missing_end_of_a_take_loses_the_worker(rest_s: float) -> None:
+    harness = await HealthHarness.start()
+    take = harness.start_take(1.0 + rest_s)
     take.ended = True
-    await watched.play(1.0)
+    await harness.report_playback(1.0)
     began = now()
     await asyncio.sleep(1.3)
-    assert watched.verdicts[0][0] - began == pytest.approx(1.1, abs=0.11)
-    await watched.close()
+    assert harness.losses[0][0] - began == pytest.approx(1.1, abs=0.11)
+    await harness.close()
 
 
-async def test_a_take_on_another_transport_is_not_judged() -> None:
-    watched = await Watched.begin()
-    watched.speak()
-    watched.transport.take = None
-    watched.pulse.beats = False
+async def test_transport_without_a_take_is_not_judged() -> None:
+    harness = await HealthHarness.start()
+    harness.start_take()
+    harness.transport.take = None
+    harness.heartbeat.is_beating = False
     await asyncio.sleep(5.0)
-    assert watched.verdicts == []
-    await watched.close()
+    assert harness.losses == []
+    await harness.close()

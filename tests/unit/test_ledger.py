@@ -1,4 +1,4 @@
-"""The ledger: whole records, in any process's sight, and a disk that will not take them."""
+"""The ledger: complete records that every process can read, and errors of the disk."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ import pytest
 
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger, default_folder
-from avatar_core.provisioning.ledger_entry import KEPT_S, LedgerEntry
+from avatar_core.provisioning.ledger_entry import FORGET_AFTER_S, LedgerEntry
 
 ROOT = Path(__file__).parents[2]
 AVATAR = ProvisionedAvatar(
-    session_id="s/../1", identity="acme-avatar-1", audio_identity="ear", state={"a": [1, None]}
+    session_id="s/../1", identity="acme-avatar-1", audio_identity="audio", state={"a": [1, None]}
 )
 
 
@@ -30,21 +30,21 @@ def pending(key: str = "room-1") -> LedgerEntry:
     return LedgerEntry.pending("acme", key, "röom/..", "acme-avatar-1")
 
 
-def test_what_was_bought_is_read_again(tmp_path: Path) -> None:
-    ledger, entry = Ledger(tmp_path / "a" / "b"), pending()
-    ledger.write(entry)
-    ledger.write(entry.with_session(AVATAR))
-    ledger.remove(entry)
-    ledger.remove(entry)
-    (read,) = Ledger(tmp_path / "a" / "b").entries()
-    assert read == entry.with_session(AVATAR)
+def test_written_session_is_read_back(tmp_path: Path) -> None:
+    ledger, ledger_entry = Ledger(tmp_path / "a" / "b"), pending()
+    ledger.write(ledger_entry)
+    ledger.write(ledger_entry.with_session(AVATAR))
+    ledger.remove(ledger_entry)
+    ledger.remove(ledger_entry)
+    (read,) = Ledger(tmp_path / "a" / "b").read_all()
+    assert read == ledger_entry.with_session(AVATAR)
     assert read.avatar == AVATAR
     ledger.remove(read)
-    assert ledger.entries() == []
+    assert ledger.read_all() == []
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
-def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
+def test_only_its_user_may_read_the_ledger(tmp_path: Path) -> None:
     folder = tmp_path / "ledger"
     Ledger(folder).write(pending())
     (file,) = folder.iterdir()
@@ -53,35 +53,35 @@ def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
     assert file.parent == folder
 
 
-def test_entries_come_oldest_first(tmp_path: Path) -> None:
+def test_read_all_returns_the_oldest_first(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for at in (3.0, 1.0, 2.0):
         ledger.write(replace(pending(f"room-{at}"), at=at))
-    assert [entry.at for entry in ledger.entries()] == [1.0, 2.0, 3.0]
+    assert [one.at for one in ledger.read_all()] == [1.0, 2.0, 3.0]
 
 
-def test_who_lives_is_no_orphan_and_who_is_gone_is() -> None:
+def test_session_of_a_dead_process_is_an_orphan() -> None:
     own = pending()
     assert not own.is_orphan()
     assert replace(own, started=own.started - 60).is_orphan()
-    gone = next(pid for pid in range(300_000, 400_000) if not psutil.pid_exists(pid))
-    assert replace(own, pid=gone).is_orphan()
-    assert not replace(own, pid=gone, host="another").is_orphan()
-    assert replace(own, host="another", at=time.time() - KEPT_S - 1).is_orphan()
+    unused = next(pid for pid in range(300_000, 400_000) if not psutil.pid_exists(pid))
+    assert replace(own, pid=unused).is_orphan()
+    assert not replace(own, pid=unused, host="another").is_orphan()
+    assert replace(own, host="another", at=time.time() - FORGET_AFTER_S - 1).is_orphan()
     assert replace(own, boot="another").is_orphan()
     assert own.disown().is_orphan()
-    assert own.disown().name == own.name
+    assert own.disown().file_name == own.file_name
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere start times do not move")
-def test_a_clock_that_is_set_makes_nobody_an_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_adjustment_does_not_make_an_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
     own, booted = pending(), psutil.boot_time()
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600.0)
     assert psutil.Process().create_time() - time.time() > 1800.0
     assert not own.is_orphan()
 
 
-def test_what_may_not_be_read_is_told(
+def test_folder_without_permission_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_: object) -> None:
@@ -89,15 +89,15 @@ def test_what_may_not_be_read_is_told(
 
     monkeypatch.setattr("os.scandir", refuse)
     ledger = Ledger(tmp_path)
-    assert ledger.entries() == []
-    assert "cannot be read (Permission denied)" in ledger.fault
-    assert ledger.fault in caplog.text
+    assert ledger.read_all() == []
+    assert "cannot be read (Permission denied)" in ledger.problem
+    assert ledger.problem in caplog.text
 
 
-def test_entries_age_out() -> None:
+def test_session_expires_after_its_end_or_a_day() -> None:
     own = pending()
     assert not own.is_expired()
-    assert replace(own, at=time.time() - KEPT_S - 1).is_expired()
+    assert replace(own, at=time.time() - FORGET_AFTER_S - 1).is_expired()
     assert replace(own, expires_at=time.time() - 3600).is_expired()
     assert not replace(own, expires_at=time.time() + 60, at=0.0).is_expired()
 
@@ -105,33 +105,28 @@ def test_entries_age_out() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"provider": "acme"}', '{"pid": "x"}', "\x00" * 99]
 )
-def test_what_is_no_entry_is_left_alone(
+def test_file_that_is_not_a_record_is_ignored(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
     ledger.write(pending())
     (tmp_path / "odd.json").write_text(text)
     (tmp_path / "another.txt").write_text(text)
-    assert ledger.entries() == [asked_as(ledger)]
-    assert "odd.json is no entry of the ledger" in caplog.text
+    assert [one.key for one in ledger.read_all()] == [pending().key]
+    assert "odd.json is not a ledger entry" in caplog.text
     assert (tmp_path / "odd.json").exists()
 
 
-def asked_as(ledger: Ledger) -> LedgerEntry:
-    (entry,) = ledger.entries()
-    return entry
-
-
-def test_an_entry_under_another_name_is_none(tmp_path: Path) -> None:
+def test_record_under_another_file_name_is_ignored(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.write(pending())
     (file,) = tmp_path.iterdir()
-    changed = json.loads(file.read_text()) | {"session_id": "of somebody else"}
-    file.write_text(json.dumps(changed))
-    assert ledger.entries() == []
+    moved = json.loads(file.read_text()) | {"session_id": "of another session"}
+    file.write_text(json.dumps(moved))
+    assert ledger.read_all() == []
 
 
-def test_a_disk_that_takes_nothing_costs_one_warning(
+def test_unwritable_folder_logs_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     blocked = tmp_path / "file"
@@ -140,17 +135,17 @@ def test_a_disk_that_takes_nothing_costs_one_warning(
     ledger.write(pending())
     ledger.write(pending("room-2"))
     ledger.remove(pending())
-    assert ledger.entries() == []
-    (said,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "avatar reap" in said.message
+    assert ledger.read_all() == []
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "avatar reap" in warning.message
 
 
-def test_a_full_disk_costs_one_warning_and_leaves_nothing_half_written(
+def test_full_disk_logs_one_warning_and_leaves_no_file(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file may hold a byte
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # every write fails
     try:
         ledger.write(pending())
         ledger.write(pending("room-2"))
@@ -161,7 +156,7 @@ def test_a_full_disk_costs_one_warning_and_leaves_nothing_half_written(
     assert "File too large" in caplog.text
 
 
-def test_a_state_that_is_no_json_costs_the_record_alone(
+def test_state_that_is_not_json_loses_only_the_record(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
@@ -170,7 +165,7 @@ def test_a_state_that_is_no_json_costs_the_record_alone(
     assert "TypeError" in caplog.text
 
 
-def test_what_was_being_written_when_its_process_died_is_tidied_up(tmp_path: Path) -> None:
+def test_tidy_removes_old_incomplete_files(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     old, new = tmp_path / "a.1.new", tmp_path / "b.2.new"
     old.write_text("{")
@@ -178,32 +173,32 @@ def test_what_was_being_written_when_its_process_died_is_tidied_up(tmp_path: Pat
     os.utime(old, (time.time() - 3600, time.time() - 3600))
     ledger.tidy()
     assert [path.name for path in tmp_path.iterdir()] == ["b.2.new"]
-    assert ledger.entries() == []
+    assert ledger.read_all() == []
 
 
-def test_what_is_gone_before_it_is_tidied_up_harms_nobody(tmp_path: Path) -> None:
-    gone = tmp_path / "a.1.new"
-    gone.symlink_to(tmp_path / "nowhere")  # is listed, and is not there
+def test_tidy_ignores_a_file_that_was_removed_meanwhile(tmp_path: Path) -> None:
+    missing = tmp_path / "a.1.new"
+    missing.symlink_to(tmp_path / "nowhere")  # is listed, but cannot be opened
     Ledger(tmp_path).tidy()
-    assert gone.is_symlink()
+    assert missing.is_symlink()
 
 
-def test_without_a_folder_nothing_is_written() -> None:
+def test_ledger_without_a_folder_keeps_nothing() -> None:
     ledger = Ledger(None)
     ledger.write(pending())
-    assert ledger.entries() == []
+    assert ledger.read_all() == []
     ledger.remove(pending())
     ledger.tidy()
 
 
-def test_it_is_in_the_users_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folder_is_in_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert default_folder() == Path("/state/avatar-core/ledger")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert default_folder() == Path.home() / ".local/state/avatar-core/ledger"
 
 
-def test_a_user_without_a_home_has_none(
+def test_user_without_a_home_has_no_default_folder(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
@@ -213,18 +208,18 @@ def test_a_user_without_a_home_has_none(
     assert "Set AVATAR_LEDGER" in caplog.text
 
 
-def test_many_processes_share_it_though_some_are_killed() -> None:
+def test_ledger_survives_processes_that_are_killed() -> None:
     command = (sys.executable, "-m", "tests.long.ledger_stress", "6", "3")
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    outcome = json.loads(told.stdout)
-    assert outcome["faults"] == {}, told.stderr
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    outcome = json.loads(done.stdout)
+    assert outcome["faults"] == {}, done.stderr
     assert outcome["kills"] >= 5
     assert outcome["records"] > 100
     assert outcome["looks"] > 10
-    assert "no entry" not in told.stderr
+    assert "not a ledger entry" not in done.stderr
 
 
-def test_an_entry_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
+def test_write_syncs_the_file_then_renames_it_then_syncs_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[str] = []
@@ -232,7 +227,7 @@ def test_an_entry_is_on_the_disk_before_it_is_renamed_and_its_folder_after(
 
     def note_sync(descriptor: int) -> None:
         seen = os.fstat(descriptor)
-        assert stat.S_ISDIR(seen.st_mode) or seen.st_size > 0, "its content was written by then"
+        assert stat.S_ISDIR(seen.st_mode) or seen.st_size > 0, "the file is still empty"
         steps.append(f"sync the {'folder' if stat.S_ISDIR(seen.st_mode) else 'file'}")
         sync(descriptor)
 

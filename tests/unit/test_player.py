@@ -1,4 +1,4 @@
-"""The player while nobody interrupts it: laws 1, 2, 3 and 5, in virtual time."""
+"""The player without interruptions: promises 1, 2, 3 and 5 of the design, in virtual time."""
 
 from __future__ import annotations
 
@@ -9,129 +9,129 @@ import pytest
 
 from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.player_harness import World
+from avatar_core.testing.player_harness import PlayerHarness
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_a_segment_is_heard_whole_and_finished_once(world: World) -> None:
-    segment = world.say(3.0)
-    await world.finished(segment, within_s=3.2)
-    world.check_whole(segment)
-    assert world.ear.started_ids == [segment]
-    assert world.ear.interrupted[segment] is False
-    assert world.ear.position_s[segment] == pytest.approx(3.0)
-    assert world.ear.progress_s[segment] == pytest.approx(3.0)
-    assert [take.state for take in world.ear.takes] == [TakeState.DONE]
+async def test_segment_is_heard_whole_and_finishes_once(harness: PlayerHarness) -> None:
+    segment = harness.say(3.0)
+    await harness.wait_finished(segment, within_s=3.2)
+    harness.check_all_heard(segment)
+    assert harness.observer.started_ids == [segment]
+    assert harness.observer.interrupted[segment] is False
+    assert harness.observer.position_s[segment] == pytest.approx(3.0)
+    assert harness.observer.progress_s[segment] == pytest.approx(3.0)
+    assert [take.state for take in harness.observer.takes] == [TakeState.DONE]
 
 
-async def test_a_minute_of_speech_takes_no_time(world: World) -> None:
+async def test_minute_of_speech_plays_within_a_second(harness: PlayerHarness) -> None:
     began = time.perf_counter()
-    segment = world.say(60.0)
-    await world.finished(segment, within_s=60.2)
-    world.check_whole(segment)
+    segment = harness.say(60.0)
+    await harness.wait_finished(segment, within_s=60.2)
+    harness.check_all_heard(segment)
     assert time.perf_counter() - began < 1.0
 
 
-async def test_segments_back_to_back(world: World) -> None:
-    segments = [world.say(0.5 + 0.1 * number) for number in range(6)]
-    await world.finished(segments[-1], within_s=6.0)
+async def test_consecutive_segments_are_heard_in_order(harness: PlayerHarness) -> None:
+    segments = [harness.say(0.5 + 0.1 * number) for number in range(6)]
+    await harness.wait_finished(segments[-1], within_s=6.0)
     for segment in segments:
-        world.check_whole(segment)
-    assert world.ear.started_ids == world.ear.finished_ids == segments
+        harness.check_all_heard(segment)
+    assert harness.observer.started_ids == harness.observer.finished_ids == segments
 
 
-async def test_speech_that_arrives_as_fast_as_it_is_spoken(world: World) -> None:
+async def test_speech_pushed_in_real_time_is_heard_whole(harness: PlayerHarness) -> None:
     pcm = speech(2.0)
     for start in range(0, len(pcm), 960):
-        segment = world.push(pcm[start : start + 960])
+        segment = harness.push(pcm[start : start + 960])
         await asyncio.sleep(0.02)
-    world.end()
-    await world.finished(segment, within_s=0.3)
-    world.check_whole(segment)
+    harness.end()
+    await harness.wait_finished(segment, within_s=0.3)
+    harness.check_all_heard(segment)
 
 
-async def test_an_underrun_ends_no_take(world: World) -> None:
+async def test_underrun_does_not_end_the_take(harness: PlayerHarness) -> None:
     pcm = speech(2.0)
-    segment = world.push(pcm[:48_000])
+    segment = harness.push(pcm[:48_000])
     await asyncio.sleep(9.0)
-    world.push(pcm[48_000:])
-    world.end()
-    await world.finished(segment, within_s=1.2)
-    world.check_whole(segment)
-    assert len(world.ear.takes) == 1
+    harness.push(pcm[48_000:])
+    harness.end()
+    await harness.wait_finished(segment, within_s=1.2)
+    harness.check_all_heard(segment)
+    assert len(harness.observer.takes) == 1
 
 
-async def test_done_before_the_end_is_another_take(world: World) -> None:
-    segment = world.say(2.0)
+async def test_take_done_before_the_end_is_followed_by_another(harness: PlayerHarness) -> None:
+    segment = harness.say(2.0)
     for _ in range(3):
         await asyncio.sleep(0.4)
-        world.avatar.split()
-    await world.finished(segment, within_s=2.0)
-    world.check_whole(segment)
-    assert len(world.ear.takes) == 4
+        harness.avatar.finish_early()
+    await harness.wait_finished(segment, within_s=2.0)
+    harness.check_all_heard(segment)
+    assert len(harness.observer.takes) == 4
 
 
-async def test_a_chunk_under_way_does_not_outlast_its_take(world: World) -> None:
-    segment = world.say(2.0)
+async def test_push_in_progress_is_cancelled_when_its_take_ends(harness: PlayerHarness) -> None:
+    segment = harness.say(2.0)
     await asyncio.sleep(1.0)
-    world.avatar.push_s = 4.0
+    harness.avatar.push_s = 4.0
     await asyncio.sleep(0.2)
-    world.avatar.push_s = 0.0
-    world.avatar.split()
-    await world.finished(segment, within_s=1.5)
-    world.check_whole(segment)
-    assert world.avatar.transport.lost is None
+    harness.avatar.push_s = 0.0
+    harness.avatar.finish_early()
+    await harness.wait_finished(segment, within_s=1.5)
+    harness.check_all_heard(segment)
+    assert harness.avatar.transport.lost is None
 
 
-async def test_a_road_that_ends_every_take_at_once_is_lost(world: World) -> None:
-    begin = world.avatar.begin
+async def test_transport_that_ends_every_take_at_once_is_lost(harness: PlayerHarness) -> None:
+    begin = harness.avatar.begin
 
     async def begin_and_end(take: object) -> None:
         await begin(take)  # type: ignore[arg-type]
-        world.avatar.split()
+        harness.avatar.finish_early()
 
-    world.avatar.begin = begin_and_end  # type: ignore[method-assign]
-    segment = world.say(1.0)
-    await world.finished(segment, within_s=2.0)
-    world.check_whole(segment)
-    assert world.avatar.transport.lost is not None
+    harness.avatar.begin = begin_and_end  # type: ignore[method-assign]
+    segment = harness.say(1.0)
+    await harness.wait_finished(segment, within_s=2.0)
+    harness.check_all_heard(segment)
+    assert harness.avatar.transport.lost is not None
 
 
-async def test_restart_goes_on_in_another_take(world: World) -> None:
-    segment = world.say(2.0)
+async def test_restart_continues_in_another_take(harness: PlayerHarness) -> None:
+    segment = harness.say(2.0)
     await asyncio.sleep(1.0)
-    world.player.restart(world.avatar.transport)
-    await world.finished(segment, within_s=1.5)
-    world.check_whole(segment)
-    assert [take.state for take in world.ear.takes] == [TakeState.CUT, TakeState.DONE]
+    harness.player.restart(harness.avatar.transport)
+    await harness.wait_finished(segment, within_s=1.5)
+    harness.check_all_heard(segment)
+    assert [take.state for take in harness.observer.takes] == [TakeState.CUT, TakeState.DONE]
 
 
-async def test_closing_finishes_everything(world: World) -> None:
-    world.say(2.0)
-    world.say(2.0)
+async def test_aclose_finishes_every_segment(harness: PlayerHarness) -> None:
+    harness.say(2.0)
+    harness.say(2.0)
     await asyncio.sleep(0.5)
-    await world.player.aclose()
-    assert world.ear.finished_ids == [1, 2]
-    assert world.ear.takes[0].state is TakeState.CUT
-    heard_s = world.heard_s(1)
+    await harness.player.aclose()
+    assert harness.observer.finished_ids == [1, 2]
+    assert harness.observer.takes[0].state is TakeState.CUT
+    heard_s = harness.heard_s(1)
     await asyncio.sleep(1.0)
-    assert world.heard_s(1) == heard_s == pytest.approx(0.45, abs=0.01)
+    assert harness.heard_s(1) == heard_s == pytest.approx(0.45, abs=0.01)
 
 
-async def test_speech_before_there_are_roads_is_kept() -> None:
-    world = World()
-    world.player._transports = None
-    segment = world.say(1.0)
+async def test_speech_before_a_chooser_is_set_is_kept() -> None:
+    harness = PlayerHarness()
+    harness.player._chooser = None
+    segment = harness.say(1.0)
     await asyncio.sleep(5.0)
-    world.player.use(world)
-    await world.finished(segment, within_s=1.2)
-    world.check_whole(segment)
-    await world.aclose()
+    harness.player.use(harness)
+    await harness.wait_finished(segment, within_s=1.2)
+    harness.check_all_heard(segment)
+    await harness.aclose()
 
 
-async def test_what_comes_after_the_close_is_over_at_once(world: World) -> None:
-    await world.player.aclose()
-    segment = world.say(1.0)
-    await world.finished(segment, within_s=0.01)
-    assert world.ear.interrupted[segment] is True
+async def test_segment_after_aclose_finishes_at_once(harness: PlayerHarness) -> None:
+    await harness.player.aclose()
+    segment = harness.say(1.0)
+    await harness.wait_finished(segment, within_s=0.01)
+    assert harness.observer.interrupted[segment] is True

@@ -1,8 +1,9 @@
-"""The laws of the player under random conversations.
+"""The laws of playback in random conversations.
 
-A failure prints its timeline, its script as an `@example(...)` to paste above the test that
-failed, and hypothesis's own `@reproduce_failure(...)`, which holds for this code alone.
-`AVATAR_TEST_EXAMPLES=5000` looks much longer; without it the examples are few and fixed.
+A failure prints its timeline, its script as an `@example(...)` to paste above the failed test, and
+hypothesis's own `@reproduce_failure(...)`, which is valid for this version of the code only.
+`AVATAR_TEST_EXAMPLES=5000` tries more random examples; without it the examples are always the
+same 850.
 """
 
 from __future__ import annotations
@@ -19,125 +20,121 @@ from hypothesis import strategies as st
 
 from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.clock import run
-from avatar_core.testing.fake_transport import FakeTransport, lost, speech
-from avatar_core.testing.player_harness import SILENT_S, World
+from avatar_core.testing.fake_transport import lost_error, speech
+from avatar_core.testing.player_harness import NOTICED_S, PlayerHarness
 
 EXAMPLES = os.environ.get("AVATAR_TEST_EXAMPLES", "")
 CUT_S, REWIND_S, REPORT_S = 0.4, 0.6, 0.05
 
 
 class Conversation:
-    """Does what a script says, keeps what it may cost, and judges the end."""
+    """Performs the actions of a script and checks the laws at its end."""
 
     def __init__(self, has_voice: bool) -> None:
-        self.world = World(has_voice=has_voice)
+        self.harness = PlayerHarness(has_voice=has_voice)
         self.tasks: list[asyncio.Task[None]] = []
-        self.liars = self.deaf = False
-        self.losses = self.unheard_cuts = 0
-
-    @property
-    def _transports(self) -> list[FakeTransport]:
-        return [self.world.avatar, *([self.world.voice] if self.world.voice else [])]
+        self.has_false_claims = self.has_unconfirmed_cuts = False
+        self.losses = 0
 
     def do(self, action: str) -> None:
-        """One thing happens."""
-        world, avatar = self.world, self.world.avatar
-        what: dict[str, Callable[[], object]] = {
-            "say": lambda: world.say(1.3),
-            "say a word": lambda: world.say(0.25),
-            "say nothing": lambda: world.say(0.0),
-            "push": lambda: world.push(speech(0.4, seed=world._begun)),
-            "push an odd bit": lambda: world.push(speech(0.0301, seed=7)),
-            "end": world.end,
-            "clear": world.clear,
-            "pause": world.pause,
-            "resume": world.resume,
-            "pause, resume": lambda: (world.pause(), world.resume()),
-            "restart": lambda: world.player.restart(avatar.transport),
-            "lose": lambda: (avatar.die(), self._lost()),
+        """Perform one action."""
+        harness, avatar = self.harness, self.harness.avatar
+        actions: dict[str, Callable[[], object]] = {
+            "say": lambda: harness.say(1.3),
+            "say a word": lambda: harness.say(0.25),
+            "say nothing": lambda: harness.say(0.0),
+            "push": lambda: harness.push(speech(0.4, seed=harness.segment_count)),
+            "push an odd length": lambda: harness.push(speech(0.0301, seed=7)),
+            "end": harness.end,
+            "clear": harness.clear,
+            "pause": harness.pause,
+            "resume": harness.resume,
+            "pause, resume": lambda: (harness.pause(), harness.resume()),
+            "restart": lambda: harness.player.restart(avatar.transport),
+            "lose": lambda: (avatar.die(), self._lose()),
             "die": self._die,
             "raise": self._raise,
-            "split": avatar.split,
+            "finish early": avatar.finish_early,
             "slow": lambda: setattr(avatar, "push_s", 0.03),
             "slow to begin": lambda: setattr(avatar, "begin_s", 0.2),
             "fast": lambda: (setattr(avatar, "push_s", 0.0), setattr(avatar, "begin_s", 0.0)),
             "cuts late": lambda: setattr(avatar, "cut_s", 0.3),
-            "cuts never": self._deafen,
-            "claim nonsense": lambda: [avatar.lie(x) for x in (math.nan, -math.inf, -1.0)],
-            "claim too much": lambda: self._lie(1e9),
-            "claim done": lambda: self._lie(0.1, TakeState.DONE),
-            "claim cut": lambda: self._lie(0.1, TakeState.CUT),
+            "cuts never": self._never_confirm_cuts,
+            "claim impossible": lambda: [avatar.claim(x) for x in (math.nan, -math.inf, -1.0)],
+            "claim too much": lambda: self._claim(1e9),
+            "claim done": lambda: self._claim(0.1, TakeState.DONE),
+            "claim cut": lambda: self._claim(0.1, TakeState.CUT),
         }
-        what[action]()
+        actions[action]()
 
-    def _lost(self) -> None:
-        self.losses += self.world.avatar.transport.lost is None
-        self.world.lose()
+    def _lose(self) -> None:
+        self.losses += self.harness.avatar.transport.lost is None
+        self.harness.lose()
 
     def _die(self) -> None:
-        if not self.world.avatar.dead:
+        if not self.harness.avatar.dead:
             self.losses += 1
-            self.tasks.append(asyncio.create_task(self.world.die()))
+            self.tasks.append(asyncio.create_task(self.harness.die()))
 
     def _raise(self) -> None:
-        self.world.avatar.push_error = lost()
+        self.harness.avatar.push_error = lost_error()
         self.losses += 1
 
-    def _deafen(self) -> None:
-        self.world.avatar.cut_s = None
-        self.deaf = True
+    def _never_confirm_cuts(self) -> None:
+        self.harness.avatar.cut_s = None
+        self.has_unconfirmed_cuts = True
 
-    def _lie(self, position_s: float, state: TakeState | None = None) -> None:
-        self.liars = True
-        self.world.avatar.lie(position_s, state)
+    def _claim(self, position_s: float, state: TakeState | None = None) -> None:
+        self.has_false_claims = True
+        self.harness.avatar.claim(position_s, state)
 
-    async def judge(self) -> None:
-        """All that was said is finished, in time, and was heard."""
-        world = self.world
-        if world._open:
-            world.end()
-        world.resume()
-        sound_s = sum(len(pcm) for pcm in world.said.values()) / world.format.bytes_per_s
-        slow = 1.0 if world.avatar.push_s == 0 else 2.5
-        takes_s = 0.4 * len(world.said) + 3 * (REWIND_S + SILENT_S + CUT_S)
-        if world.said:
-            await world.finished(len(world.said), within_s=slow * sound_s + takes_s)
+    async def check(self) -> None:
+        """Check that every segment finished in time and was heard whole, as far as it must be."""
+        harness = self.harness
+        if harness.is_segment_open:
+            harness.end()
+        harness.resume()
+        sound_s = sum(len(pcm) for pcm in harness.pushed.values()) / harness.format.bytes_per_s
+        slow = 1.0 if harness.avatar.push_s == 0 else 2.5
+        takes_s = 0.4 * len(harness.pushed) + 3 * (REWIND_S + NOTICED_S + CUT_S)
+        if harness.pushed:
+            await harness.wait_finished(len(harness.pushed), within_s=slow * sound_s + takes_s)
         await asyncio.gather(*self.tasks)
-        for segment_id in world.said:
-            if self.liars or world.ear.interrupted[segment_id]:
+        for segment_id in harness.pushed:
+            if self.has_false_claims or harness.observer.interrupted[segment_id]:
                 continue
-            cuts = sum(take.state is TakeState.CUT for take in world.ear.takes)
+            cuts = sum(take.state is TakeState.CUT for take in harness.observer.takes)
             again_s = self.losses * (REWIND_S + REPORT_S + 0.01)
-            if self.deaf:  # what was heard since the last report is said again
+            if self.has_unconfirmed_cuts:  # audio heard since the last report is repeated
                 again_s += cuts * (REPORT_S + 0.01)
-            world.check_whole(segment_id, twice_s=again_s)
-            assert abs(world.ear.position_s[segment_id] - self._said_s(segment_id)) < 0.006
-        if not self.liars:
-            for segment_id, position_s in world.ear.position_s.items():
-                counts = world.counts(segment_id)
+            harness.check_all_heard(segment_id, repeated_s=again_s)
+            assert abs(harness.observer.position_s[segment_id] - self._pushed_s(segment_id)) < 0.006
+        if not self.has_false_claims:
+            for segment_id, position_s in harness.observer.position_s.items():
+                counts = harness.count_heard(segment_id)
                 heard_s = (counts.nonzero()[0].max() + 1) / 24_000 if counts.any() else 0.0
                 assert position_s <= heard_s + 0.006, f"segment {segment_id} leads: {position_s}"
-                assert segment_id in world.ear.started_ids or position_s == 0.0
-        await world.aclose()
+                assert segment_id in harness.observer.started_ids or position_s == 0.0
+        await harness.aclose()
 
-    def _said_s(self, segment_id: int) -> float:
-        return self.world.format.duration_s(len(self.world.said[segment_id]))
+    def _pushed_s(self, segment_id: int) -> float:
+        return self.harness.format.duration_s(len(self.harness.pushed[segment_id]))
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """The timeline is what to read; ten thousand lines of log would hide it."""
+    """Disable the log, so that the timeline of a failure is easy to find."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
 ACTIONS = [
-    *("say", "say", "say a word", "say nothing", "push", "push", "push an odd bit", "end"),
+    *("say", "say", "say a word", "say nothing", "push", "push", "push an odd length", "end"),
     *("clear", "clear", "pause", "pause", "resume", "resume", "pause, resume", "pause, resume"),
-    *("restart", "lose", "die", "raise", "split"),
+    *("restart", "lose", "die", "raise", "finish early"),
     *("slow", "slow to begin", "fast", "cuts late", "cuts never"),
-    *("claim nonsense", "claim too much", "claim done", "claim cut"),
+    *("claim impossible", "claim too much", "claim done", "claim cut"),
 ]
 GAPS = st.sampled_from([0.0, 0.0, 0.001, 0.01, 0.02, 0.04, 0.07, 0.15, 0.3, 0.5, 1.0, 1.7])
 EVENT = st.tuples(GAPS, st.sampled_from(ACTIONS))
@@ -150,12 +147,12 @@ LAWS = settings(
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-tried = 0
-"""Events of all scripts so far."""
+actions_tried = 0
+"""Actions of all scripts so far."""
 
 
 def converse(script: list[tuple[float, str]], voice: bool) -> None:
-    """One conversation from beginning to end; notes what a failure prints."""
+    """Run one conversation from beginning to end; note what a failure prints."""
 
     async def main() -> None:
         conversation = Conversation(has_voice=voice)
@@ -163,11 +160,11 @@ def converse(script: list[tuple[float, str]], voice: bool) -> None:
             for gap_s, action in script:
                 if gap_s:
                     await asyncio.sleep(gap_s)
-                conversation.world.timeline.note(f"script: {action}")
+                conversation.harness.timeline.note(f"script: {action}")
                 conversation.do(action)
-            await conversation.judge()
+            await conversation.check()
         finally:
-            note("\n".join(conversation.world.timeline.lines[-120:]))
+            note("\n".join(conversation.harness.timeline.lines[-120:]))
             note(f"To reproduce: @example({script!r}, {voice!r})")
 
     run(main())
@@ -176,28 +173,28 @@ def converse(script: list[tuple[float, str]], voice: bool) -> None:
 @LAWS
 @given(SCRIPTS, st.booleans())
 @example([(0.0, "say"), (0.5, "lose"), (0.1, "pause, resume"), (0.0, "say")], True)
-def test_every_conversation_keeps_the_laws(script: list[tuple[float, str]], voice: bool) -> None:
-    global tried
-    tried += len(script)
+def test_random_conversation_keeps_the_laws(script: list[tuple[float, str]], voice: bool) -> None:
+    global actions_tried
+    actions_tried += len(script)
     converse(script, voice)
 
 
-def test_a_failure_says_how_to_reproduce_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_prints_how_to_reproduce_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def planted(conversation: Conversation) -> None:
-        await conversation.world.aclose()
+        await conversation.harness.aclose()
         raise AssertionError("planted")
 
-    monkeypatch.setattr(Conversation, "judge", planted)
+    monkeypatch.setattr(Conversation, "check", planted)
     law = LAWS(given(st.just([(0.0, "say")]), st.booleans())(converse))
     with pytest.raises(AssertionError, match="planted") as caught:
         law()
     printed = "\n".join(caught.value.__notes__)
-    assert "script: say" in printed, "the timeline"
+    assert "script: say" in printed, "the timeline is missing"
     assert "@example([(0.0, 'say')], False)" in printed
     assert "@reproduce_failure(" in printed
 
 
-def test_enough_was_tried() -> None:
-    """Ten thousand steps at the least; the test before this one has taken them."""
-    if tried:  # 0 where this test runs alone
-        assert tried >= 10_000
+def test_scripts_perform_ten_thousand_actions() -> None:
+    """The first test of this module performs the actions."""
+    if actions_tried:  # 0 if this test runs alone
+        assert actions_tried >= 10_000

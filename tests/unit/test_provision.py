@@ -1,4 +1,4 @@
-"""A purchase: what it tries again, what it waits for, and what it makes of odd providers."""
+"""Provisioning: retries and their waits, ambiguous outcomes, and providers with bugs."""
 
 from __future__ import annotations
 
@@ -27,22 +27,24 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.testing.clock import now
-from avatar_core.testing.failover_harness import AGENT, Scene, Vendor
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.scripted_provider import AGENT, ScriptedProvider
 
 pytestmark = pytest.mark.virtual_time
 
-scenes: list[Scene] = []
-Step = Callable[["Scripted", ProvisionRequest], Any]
+harnesses: list[FailoverHarness] = []
+Step = Callable[["SteppedProvider", ProvisionRequest], Any]
 
 
-class Scripted(Vendor):
-    """Does what its script says, attempt after attempt.
+class SteppedProvider(ScriptedProvider):
+    """A provider with a step for each attempt: an exception, or a function; then it succeeds.
 
     Attributes:
-        at: When each attempt was made.
-        tokens: What each would have sent.
-        found: What a lookup finds.
+        at: Seconds on the loop's clock of each attempt.
+        tokens: The token of each attempt.
+        identities: The identity of each attempt.
+        found: The session that a lookup returns, if any.
     """
 
     def __init__(self, room: MemoryRoom, *script: Step | BaseException | object) -> None:
@@ -63,7 +65,7 @@ class Scripted(Vendor):
             raise step
         if callable(step):
             return step(self, request)  # type: ignore[no-any-return]
-        self.bought.append(request.key)
+        self.provisioned.append(request.key)
         avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity)
         request.claim(avatar)
         return avatar
@@ -73,15 +75,17 @@ class Scripted(Vendor):
 
 
 def refused(**options: Any) -> ProvisionError:
-    return CapacityError("no room.", outcome=Outcome.REJECTED, retryable=True, **options)
+    return CapacityError(
+        "the limit is reached.", outcome=Outcome.REJECTED, retryable=True, **options
+    )
 
 
-def lost() -> ProvisionError:
-    return UnavailableError("no answer.", outcome=Outcome.UNKNOWN, retryable=True)
+def unknown_outcome() -> ProvisionError:
+    return UnavailableError("no response.", outcome=Outcome.UNKNOWN, retryable=True)
 
 
 def not_sent() -> ProvisionError:
-    return UnavailableError("refused.", outcome=Outcome.NOT_SENT, retryable=True)
+    return UnavailableError("the connection was refused.", outcome=Outcome.NOT_SENT, retryable=True)
 
 
 @pytest.fixture
@@ -90,40 +94,40 @@ def room() -> MemoryRoom:
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def _scenes_are_closed() -> AsyncIterator[None]:
+async def _close_harnesses() -> AsyncIterator[None]:
     yield
-    while scenes:
-        await scenes.pop().close()
+    while harnesses:
+        await harnesses.pop().close()
 
 
-async def bought(scene: Scene, vendor: Scripted) -> Lease | AvatarError:
-    scenes.append(scene)
+async def provision(harness: FailoverHarness, provider: SteppedProvider) -> Lease | AvatarError:
+    harnesses.append(harness)
     try:
-        return await Lease.provision(vendor, scene.context)
+        return await Lease.provision(provider, harness.context)
     except AvatarError as error:
         return error
 
 
 @pytest.mark.parametrize("fault", [refused, not_sent])
-async def test_what_made_nothing_is_tried_again(
+async def test_request_that_created_nothing_is_sent_again(
     fault: Callable[[], ProvisionError], room: MemoryRoom
 ) -> None:
-    vendor = Scripted(room, fault(), fault())
-    result = await bought(Scene(room, vendor), vendor)
+    provider = SteppedProvider(room, fault(), fault())
+    result = await provision(FailoverHarness(room, provider), provider)
     assert isinstance(result, Lease)
-    assert len(vendor.at) == 3
-    assert vendor.at[1] - vendor.at[0] <= 0.5
-    assert vendor.at[2] - vendor.at[1] <= 1.0
-    assert len(set(vendor.identities)) == len(set(vendor.tokens)) == 1
+    assert len(provider.at) == 3
+    assert provider.at[1] - provider.at[0] <= 0.5
+    assert provider.at[2] - provider.at[1] <= 1.0
+    assert len(set(provider.identities)) == len(set(provider.tokens)) == 1
 
 
 async def test_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoom) -> None:
     waits: list[list[float]] = []
     for seed in range(30):
         random.seed(seed)
-        vendor = Scripted(MemoryRoom(), *(not_sent() for _ in range(4)))
-        await bought(Scene(vendor._room, vendor), vendor)
-        waits.append([b - a for a, b in zip(vendor.at, vendor.at[1:], strict=False)])
+        provider = SteppedProvider(MemoryRoom(), *(not_sent() for _ in range(4)))
+        await provision(FailoverHarness(provider._room, provider), provider)
+        waits.append([b - a for a, b in zip(provider.at, provider.at[1:], strict=False)])
     for number, limit_s in enumerate((0.5, 1.0, 2.0, 4.0)):
         column = [row[number] for row in waits]
         assert max(column) <= limit_s
@@ -131,69 +135,74 @@ async def test_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoom) -> 
         assert min(column) < 0.3 * limit_s
 
 
-async def test_the_vendor_says_how_long_to_wait(room: MemoryRoom) -> None:
-    vendor = Scripted(room, refused(retry_after_s=7.0))
-    assert isinstance(await bought(Scene(room, vendor), vendor), Lease)
-    assert vendor.at[1] - vendor.at[0] >= 7.0
+async def test_wait_lasts_as_long_as_the_vendor_asks(room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, refused(retry_after_s=7.0))
+    assert isinstance(await provision(FailoverHarness(room, provider), provider), Lease)
+    assert provider.at[1] - provider.at[0] >= 7.0
 
 
-async def test_a_wait_beyond_the_budget_is_not_begun(room: MemoryRoom) -> None:
-    vendor = Scripted(room, refused(retry_after_s=25.0))
+async def test_wait_beyond_the_deadline_is_not_begun(room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, refused(retry_after_s=25.0))
     began = now()
-    assert isinstance(await bought(Scene(room, vendor), vendor), CapacityError)
+    assert isinstance(await provision(FailoverHarness(room, provider), provider), CapacityError)
     assert now() == began
-    assert len(vendor.at) == 1
+    assert len(provider.at) == 1
 
 
-async def test_tries_are_counted(room: MemoryRoom) -> None:
-    vendor = Scripted(room, *(not_sent() for _ in range(9)))
-    assert isinstance(await bought(Scene(room, vendor), vendor), UnavailableError)
-    assert len(vendor.at) == 5
+async def test_provisioning_ends_after_five_attempts(room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, *(not_sent() for _ in range(9)))
+    assert isinstance(await provision(FailoverHarness(room, provider), provider), UnavailableError)
+    assert len(provider.at) == 5
 
 
 @pytest.mark.parametrize(
-    "fault", [RejectedError("no.", outcome=Outcome.REJECTED), WorkerError("it died.")], ids=str
+    "fault",
+    [RejectedError("refused.", outcome=Outcome.REJECTED), WorkerError("the worker exited.")],
+    ids=str,
 )
-async def test_what_cannot_pass_is_not_tried_again(fault: AvatarError, room: MemoryRoom) -> None:
-    vendor = Scripted(room, fault)
-    assert await bought(Scene(room, vendor), vendor) is fault
+async def test_permanent_error_is_not_retried(fault: AvatarError, room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, fault)
+    assert await provision(FailoverHarness(room, provider), provider) is fault
     assert fault.provider == "vendor"
-    assert len(vendor.at) == 1
+    assert len(provider.at) == 1
 
 
 @pytest.mark.parametrize(
     "given", [None, "avatar", ProvisionedAvatar(session_id="", identity="x")], ids=str
 )
-async def test_no_start_returns_without_an_avatar(given: object, room: MemoryRoom) -> None:
-    vendor = Scripted(room, lambda *_: given)
-    scene = Scene(room, vendor, provision_timeout_s=1.0)
-    result = await bought(scene, vendor)
+async def test_provider_that_returns_no_avatar_is_a_protocol_error(
+    given: object, room: MemoryRoom
+) -> None:
+    provider = SteppedProvider(room, lambda *_: given)
+    harness = FailoverHarness(room, provider, provision_timeout_s=1.0)
+    result = await provision(harness, provider)
     assert isinstance(result, ProtocolError)
     assert "no avatar" in result.message
 
 
-async def test_nothing_but_an_avatar_error_comes_out(room: MemoryRoom) -> None:
-    vendor = Scripted(room, KeyError("a defect"))
-    scene = Scene(room, vendor, provision_timeout_s=1.0)
-    result = await bought(scene, vendor)
+async def test_unexpected_exception_becomes_a_protocol_error(room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, KeyError("a bug"))
+    harness = FailoverHarness(room, provider, provision_timeout_s=1.0)
+    result = await provision(harness, provider)
     assert isinstance(result, ProtocolError)
     assert isinstance(result.__cause__, KeyError)
 
 
-async def test_the_log_shows_where_provision_broke_and_no_value(
+async def test_log_of_an_unexpected_exception_names_its_line_and_no_value(
     room: MemoryRoom, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens: list[str] = []
 
-    def typo(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
+    def typo(provider: SteppedProvider, request: ProvisionRequest) -> ProvisionedAvatar:
         tokens.append(request.avatar_token())
         try:
             raise KeyError(tokens[0])
         except KeyError:
             return request.idntity  # type: ignore[attr-defined, no-any-return]
 
-    vendor = Scripted(room, typo)
-    result = await bought(Scene(room, vendor, provision_timeout_s=1.0), vendor)
+    provider = SteppedProvider(room, typo)
+    harness = FailoverHarness(room, provider, provision_timeout_s=1.0)
+    result = await provision(harness, provider)
     assert isinstance(result.__cause__, AttributeError)
     assert "has no attribute 'idntity' (test_provision.py, line " in str(result)
     assert "return request.idntity" in caplog.text
@@ -201,117 +210,119 @@ async def test_the_log_shows_where_provision_broke_and_no_value(
     assert tokens[0] not in caplog.text
 
 
-async def test_a_claim_beside_the_one_that_is_used_is_ended(room: MemoryRoom) -> None:
-    def two(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
+async def test_unused_claim_is_ended(room: MemoryRoom) -> None:
+    def claim_two(provider: SteppedProvider, request: ProvisionRequest) -> ProvisionedAvatar:
         for id in ("first", "second"):
-            vendor.bought.append(id)
+            provider.provisioned.append(id)
             request.claim(ProvisionedAvatar(session_id=id, identity=request.identity))
         return ProvisionedAvatar(session_id="second", identity=request.identity)
 
-    vendor = Scripted(room, two)
-    scene = Scene(room, vendor)
-    result = await bought(scene, vendor)
+    provider = SteppedProvider(room, claim_two)
+    harness = FailoverHarness(room, provider)
+    result = await provision(harness, provider)
     assert isinstance(result, Lease)
     await asyncio.sleep(0.1)
-    assert [id for id, _ in vendor.released] == ["first"]
+    assert [id for id, _ in provider.released] == ["first"]
     await result.release("over")
-    assert [id for id, _ in vendor.released] == ["first", "second"]
+    assert [id for id, _ in provider.released] == ["first", "second"]
 
 
-async def test_what_an_ambiguous_create_bought_is_used(room: MemoryRoom, tmp_path: Path) -> None:
-    vendor = Scripted(room, lost())
-    vendor.capabilities = Capabilities(
+async def test_session_that_a_lookup_finds_is_used(room: MemoryRoom, tmp_path: Path) -> None:
+    provider = SteppedProvider(room, unknown_outcome())
+    provider.capabilities = Capabilities(
         ready_on="join", safe_retry=SafeRetry.LOOKUP, ends_session=True
     )
-    vendor.found = ProvisionedAvatar(session_id="found", identity="")
-    scene = Scene(room, vendor, ledger=tmp_path)
-    result = await bought(scene, vendor)
+    provider.found = ProvisionedAvatar(session_id="found", identity="")
+    harness = FailoverHarness(room, provider, ledger=tmp_path)
+    result = await provision(harness, provider)
     assert isinstance(result, Lease)
     assert result.avatar.session_id == "found"
-    assert [result.avatar.identity] == vendor.identities
-    (entry,) = Ledger(tmp_path).entries()
-    assert entry.session_id == "found"
-    vendor.found = None
+    assert [result.avatar.identity] == provider.identities
+    (ledger_entry,) = Ledger(tmp_path).read_all()
+    assert ledger_entry.session_id == "found"
+    provider.found = None
     await result.release("over")
-    assert Ledger(tmp_path).entries() == []
+    assert Ledger(tmp_path).read_all() == []
 
 
-def comes(room: MemoryRoom, vendor: Scripted, after_s: float) -> None:
-    """The worker of a lost create joins after all."""
+def join_later(room: MemoryRoom, provider: SteppedProvider, after_s: float) -> None:
+    """Let the worker of a request without a response join after `after_s` seconds."""
 
     async def join() -> None:
         await asyncio.sleep(after_s)
-        room.join(vendor.identities[0], is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
-        room.published(vendor.identities[0], "video")
+        room.join(provider.identities[0], is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
+        room.published(provider.identities[0], "video")
 
-    vendor.joining = asyncio.create_task(join())  # type: ignore[attr-defined]
+    provider.joining = asyncio.create_task(join())  # type: ignore[attr-defined]
 
 
-async def test_a_join_is_evidence(room: MemoryRoom, caplog: pytest.LogCaptureFixture) -> None:
-    vendor = Scripted(room, lost())
-    scene = Scene(room, vendor)
-    comes(room, vendor, 3.0)
-    result = await bought(scene, vendor)
+async def test_avatar_that_joins_after_a_lost_response_is_used(
+    room: MemoryRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = SteppedProvider(room, unknown_outcome())
+    harness = FailoverHarness(room, provider)
+    join_later(room, provider, 3.0)
+    result = await provision(harness, provider)
     assert isinstance(result, Lease)
-    assert [result.avatar.identity] == vendor.identities
-    assert len(vendor.at) == 1
-    assert "joined all the same" in caplog.text
+    assert [result.avatar.identity] == provider.identities
+    assert len(provider.at) == 1
+    assert "joined nevertheless" in caplog.text
     await result.release("over")
-    assert vendor.identities[0] not in room.members
-    assert vendor.released == []  # its vendor never named it
+    assert provider.identities[0] not in room.members
+    assert provider.released == []  # the vendor never named the session
 
 
-async def test_who_joins_after_the_deadline_is_put_out(room: MemoryRoom) -> None:
-    vendor = Scripted(room, lost())
-    scene = Scene(room, vendor)
-    comes(room, vendor, 30.0)
-    assert isinstance(await bought(scene, vendor), UnavailableError)
+async def test_avatar_that_joins_after_the_deadline_is_removed(room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, unknown_outcome())
+    harness = FailoverHarness(room, provider)
+    join_later(room, provider, 30.0)
+    assert isinstance(await provision(harness, provider), UnavailableError)
     assert now() == pytest.approx(20.0, abs=0.5)
     await asyncio.sleep(12.0)
-    assert vendor.identities[0] not in room.members
+    assert provider.identities[0] not in room.members
 
 
-async def test_a_purchase_that_cannot_be_ended_is_no_reason_to_buy_another(
+async def test_session_that_cannot_be_ended_prevents_another_attempt(
     room: MemoryRoom, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def claimed_then_refused(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
+    def claim_then_raise(provider: SteppedProvider, request: ProvisionRequest) -> ProvisionedAvatar:
         request.claim(ProvisionedAvatar(session_id="s1", identity=request.identity))
         raise refused()
 
-    vendor = Scripted(room, claimed_then_refused)
+    provider = SteppedProvider(room, claim_then_raise)
 
-    async def broken(*_: object) -> None:
-        raise RejectedError("no end today.")
+    async def refuse(*_: object) -> None:
+        raise RejectedError("the session cannot be ended.")
 
-    vendor.release = broken  # type: ignore[method-assign]
-    scene = Scene(room, vendor, ledger=tmp_path)
-    assert isinstance(await bought(scene, vendor), CapacityError)
-    assert len(vendor.at) == 1
-    (entry,) = Ledger(tmp_path).entries()
-    assert entry.session_id == "s1"
+    provider.release = refuse  # type: ignore[method-assign]
+    harness = FailoverHarness(room, provider, ledger=tmp_path)
+    assert isinstance(await provision(harness, provider), CapacityError)
+    assert len(provider.at) == 1
+    (ledger_entry,) = Ledger(tmp_path).read_all()
+    assert ledger_entry.session_id == "s1"
     assert caplog.text.count("could not be ended") == 1
 
 
-async def test_one_that_cancels_itself_is_an_error_of_its_package(room: MemoryRoom) -> None:
-    vendor = Scripted(room, asyncio.CancelledError())
-    result = await bought(Scene(room, vendor), vendor)
+async def test_provider_that_cancels_itself_is_a_protocol_error(room: MemoryRoom) -> None:
+    provider = SteppedProvider(room, asyncio.CancelledError())
+    result = await provision(FailoverHarness(room, provider), provider)
     assert isinstance(result, ProtocolError)
     assert "RuntimeError" in str(result)
 
 
-async def test_a_second_claim_of_the_same_identity_leaves_the_first_its_worker(
+async def test_unused_claim_of_the_same_identity_leaves_the_worker_in_the_room(
     room: MemoryRoom, tmp_path: Path
 ) -> None:
-    def twice(vendor: Scripted, request: ProvisionRequest) -> ProvisionedAvatar:
+    def claim_twice(provider: SteppedProvider, request: ProvisionRequest) -> ProvisionedAvatar:
         request.claim(ProvisionedAvatar(session_id="s1", identity=request.identity))
         avatar = ProvisionedAvatar(session_id="s2", identity=request.identity)
         request.claim(avatar)
         return avatar
 
-    vendor = Scripted(room, twice)
-    scene = Scene(room, vendor, ledger=tmp_path)
-    comes(room, vendor, 0.0)
-    assert isinstance(await bought(scene, vendor), Lease)
+    provider = SteppedProvider(room, claim_twice)
+    harness = FailoverHarness(room, provider, ledger=tmp_path)
+    join_later(room, provider, 0.0)
+    assert isinstance(await provision(harness, provider), Lease)
     await asyncio.sleep(10.0)
-    assert vendor.identities[0] in room.members
-    assert [entry.session_id for entry in Ledger(tmp_path).entries()] == ["s2"]
+    assert provider.identities[0] in room.members
+    assert [one.session_id for one in Ledger(tmp_path).read_all()] == ["s2"]

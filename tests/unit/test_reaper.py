@@ -1,4 +1,4 @@
-"""The reaper: dead processes' purchases end, living ones' are not touched."""
+"""The reaper: which sessions of the ledger it ends, keeps, or expects to join."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, Una
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.provisioning.ledger_entry import KEPT_S, MAY_STILL_JOIN_S, LedgerEntry
+from avatar_core.provisioning.ledger_entry import FORGET_AFTER_S, MAY_STILL_JOIN_S, LedgerEntry
 from avatar_core.provisioning.reaper import reap
-from avatar_core.testing.failover_harness import Vendor
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.virtual_time
 
 
-class Shop:
-    """A ledger with entries of dead processes, and a vendor that ends them."""
+class ReaperHarness:
+    """A ledger with sessions of dead processes, and a provider that ends them."""
 
     def __init__(self, folder: Path, **capabilities: object) -> None:
         self.ledger = Ledger(folder)
-        self.vendor = Vendor(MemoryRoom())
-        self.vendor.capabilities = Capabilities(**capabilities)  # type: ignore[arg-type]
-        self.remove_participant: list[tuple[str, str]] = []
-        self.there = True
-        self.fault: AvatarError | None = None
-        self.held: list[ProvisionedAvatar] = []
-        self.vendor.lookup = self._lookup  # type: ignore[method-assign]
+        self.provider = ScriptedProvider(MemoryRoom())
+        self.provider.capabilities = Capabilities(**capabilities)  # type: ignore[arg-type]
+        self.removed: list[tuple[str, str]] = []
+        self.is_present = True
+        self.error: AvatarError | None = None
+        self.listed: list[ProvisionedAvatar] = []
+        self.provider.lookup = self._lookup  # type: ignore[method-assign]
 
-    def left(self, session_id: str, *, dead: bool = True, **changes: object) -> LedgerEntry:
-        """Something that a process left behind, or still holds."""
-        entry = LedgerEntry.pending(
+    def add_session(self, session_id: str, *, dead: bool = True, **fields: object) -> LedgerEntry:
+        """Write the session of a dead process, or of this one, into the ledger."""
+        ledger_entry = LedgerEntry.pending(
             "vendor", f"key of {session_id}", "room", f"{session_id}-avatar"
         )
-        entry = replace(entry, session_id=session_id, **changes)  # type: ignore[arg-type]
-        entry = replace(entry, started=entry.started - 60) if dead else entry
-        self.ledger.write(entry)
-        return entry
+        ledger_entry = replace(ledger_entry, session_id=session_id, **fields)  # type: ignore[arg-type]
+        ledger_entry = (
+            replace(ledger_entry, started=ledger_entry.started - 60) if dead else ledger_entry
+        )
+        self.ledger.write(ledger_entry)
+        return ledger_entry
 
     def provider_of(self, name: str) -> AvatarProvider[object]:
         if name != "vendor":
-            raise ProviderNotFoundError("no such provider.")
-        if self.fault is not None:
-            raise self.fault
-        return self.vendor
+            raise ProviderNotFoundError("unknown provider.")
+        if self.error is not None:
+            raise self.error
+        return self.provider
 
     async def remove(self, room: str, identity: str) -> bool:
-        self.remove_participant.append((room, identity))
-        return self.there
+        self.removed.append((room, identity))
+        return self.is_present
 
     async def reap(self, **options: Any) -> list[str]:
         results = await reap(self.ledger, self.provider_of, self.remove, **options)
@@ -62,143 +64,143 @@ class Shop:
 
     @property
     def released(self) -> list[str]:
-        return [session_id for session_id, _ in self.vendor.released]
+        return [session_id for session_id, _ in self.provider.released]
 
     async def _lookup(self, key: str) -> ProvisionedAvatar | None:
-        return self.held.pop() if self.held else None
+        return self.listed.pop() if self.listed else None
 
 
-async def test_what_the_dead_left_is_ended_and_the_living_keep_theirs(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    shop.left("s1")
-    alive = shop.left("s2", dead=False)
-    shop.left("s3")
-    assert await shop.reap() == ["ended", "alive", "ended"]
-    assert shop.released == ["s1", "s3"]
-    assert shop.remove_participant == []
-    assert shop.ledger.entries() == [alive]
-    assert await shop.reap() == ["alive"]
+async def test_sessions_of_dead_processes_end_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    harness.add_session("s1")
+    alive = harness.add_session("s2", dead=False)
+    harness.add_session("s3")
+    assert await harness.reap() == ["ended", "alive", "ended"]
+    assert harness.released == ["s1", "s3"]
+    assert harness.removed == []
+    assert harness.ledger.read_all() == [alive]
+    assert await harness.reap() == ["alive"]
 
 
-async def test_a_dry_run_only_tells(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    shop.left("s1")
-    shop.left("s2", expires_at=time.time() - KEPT_S)
-    assert await shop.reap(dry_run=True) == ["to end", "over"]
-    assert shop.released == []
-    assert len(shop.ledger.entries()) == 2
+async def test_dry_run_ends_nothing(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    harness.add_session("s1")
+    harness.add_session("s2", expires_at=time.time() - FORGET_AFTER_S)
+    assert await harness.reap(dry_run=True) == ["would_end", "expired"]
+    assert harness.released == []
+    assert len(harness.ledger.read_all()) == 2
 
 
-async def test_a_vendor_without_an_end_has_its_worker_put_out(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
-    entry = shop.left("s1")
-    assert await shop.reap() == ["ended"]
-    assert shop.remove_participant == [("room", entry.identity)]
+async def test_participant_is_removed_if_the_vendor_cannot_end_sessions(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path)
+    ledger_entry = harness.add_session("s1")
+    assert await harness.reap() == ["ended"]
+    assert harness.removed == [("room", ledger_entry.identity)]
 
 
-async def test_what_may_have_been_bought_is_looked_for(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True, safe_retry=SafeRetry.LOOKUP)
-    shop.left("")
-    shop.held = [ProvisionedAvatar(session_id="found", identity="-avatar")]
-    assert await shop.reap() == ["ended"]
-    assert shop.released == ["found"]
-    assert shop.remove_participant == [("room", "-avatar")]
+async def test_lookup_finds_a_session_without_an_id(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True, safe_retry=SafeRetry.LOOKUP)
+    harness.add_session("")
+    harness.listed = [ProvisionedAvatar(session_id="found", identity="-avatar")]
+    assert await harness.reap() == ["ended"]
+    assert harness.released == ["found"]
+    assert harness.removed == [("room", "-avatar")]
 
 
 @pytest.mark.parametrize("session_id", ["s1", ""])
-async def test_a_worker_that_comes_late_is_waited_for(session_id: str, tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
-    shop.left(session_id)
-    shop.there = False
-    assert await shop.reap() == ["waiting"]
-    shop.there = True
-    assert await shop.reap() == ["ended"]
-    assert shop.ledger.entries() == []
+async def test_absent_participant_is_waited_for(session_id: str, tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path)
+    harness.add_session(session_id)
+    harness.is_present = False
+    assert await harness.reap() == ["waiting"]
+    harness.is_present = True
+    assert await harness.reap() == ["ended"]
+    assert harness.ledger.read_all() == []
 
 
-async def test_a_create_that_was_on_its_way_is_looked_for_again(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True, safe_retry=SafeRetry.LOOKUP)
-    shop.left("")
-    shop.there = False
-    assert await shop.reap() == ["waiting"]
-    shop.held = [ProvisionedAvatar(session_id="found", identity="-avatar")]
-    assert await shop.reap() == ["ended"]
-    assert shop.released == ["found"]
+async def test_pending_request_is_looked_up_again(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True, safe_retry=SafeRetry.LOOKUP)
+    harness.add_session("")
+    harness.is_present = False
+    assert await harness.reap() == ["waiting"]
+    harness.listed = [ProvisionedAvatar(session_id="found", identity="-avatar")]
+    assert await harness.reap() == ["ended"]
+    assert harness.released == ["found"]
 
 
-async def test_what_never_came_is_forgotten_in_the_end(tmp_path: Path) -> None:
-    shop = Shop(tmp_path)
-    shop.left("", at=time.time() - MAY_STILL_JOIN_S)
-    shop.there = False
-    assert await shop.reap() == ["over"]
-    assert shop.ledger.entries() == []
+async def test_request_without_a_join_expires(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path)
+    harness.add_session("", at=time.time() - MAY_STILL_JOIN_S)
+    harness.is_present = False
+    assert await harness.reap() == ["expired"]
+    assert harness.ledger.read_all() == []
 
 
-async def test_what_cannot_be_ended_is_kept_until_it_is_over(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    shop.left("s1")
-    shop.left("s2", expires_at=time.time() - KEPT_S)
-    shop.fault = UnavailableError("it is down.")
-    results = await reap(shop.ledger, shop.provider_of, shop.remove)
+async def test_failed_session_stays_in_the_ledger_until_it_expires(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    harness.add_session("s1")
+    harness.add_session("s2", expires_at=time.time() - FORGET_AFTER_S)
+    harness.error = UnavailableError("it is down.")
+    results = await reap(harness.ledger, harness.provider_of, harness.remove)
     assert [(result.status, result.why) for result in results] == [
-        ("kept", "[AV205] it is down."),
-        ("over", "[AV205] it is down."),
+        ("failed", "[AV205] it is down."),
+        ("expired", "[AV205] it is down."),
     ]
-    assert [entry.session_id for entry in shop.ledger.entries()] == ["s1"]
-    shop.fault = None
-    assert await shop.reap() == ["ended"]
+    assert [one.session_id for one in harness.ledger.read_all()] == ["s1"]
+    harness.error = None
+    assert await harness.reap() == ["ended"]
 
 
-async def test_a_provider_that_is_gone_keeps_nobody_else(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    shop.left("s1", provider="uninstalled")
-    shop.left("s2")
-    assert await shop.reap() == ["kept", "ended"]
-    assert await shop.reap(only=["vendor"]) == []
+async def test_uninstalled_provider_does_not_stop_the_others(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    harness.add_session("s1", provider="uninstalled")
+    harness.add_session("s2")
+    assert await harness.reap() == ["failed", "ended"]
+    assert await harness.reap(only=["vendor"]) == []
 
 
-async def test_one_that_hangs_is_given_up(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    shop.vendor.release_s = 60.0
-    shop.left("s1")
-    assert await shop.reap() == ["kept"]
+async def test_release_that_hangs_fails_at_its_deadline(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    harness.provider.release_s = 60.0
+    harness.add_session("s1")
+    assert await harness.reap() == ["failed"]
 
 
 @pytest.mark.parametrize("count", [40])
-async def test_many_are_ended_at_once(count: int, tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    shop.vendor.release_s = 1.0
+async def test_many_sessions_end_in_parallel(count: int, tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    harness.provider.release_s = 1.0
     for number in range(count):
-        shop.left(f"s{number}")
-    assert await shop.reap() == ["ended"] * count
+        harness.add_session(f"s{number}")
+    assert await harness.reap() == ["ended"] * count
 
 
-async def test_what_another_account_bought_is_left_to_it(
+async def test_session_of_another_account_is_not_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    monkeypatch.setattr(Vendor, "account", "ours")
-    shop.left("s1", account="theirs")
-    shop.left("s2", account="ours")
-    shop.left("s3")  # nobody wrote down whose
-    shop.left("s4", account="theirs", at=time.time() - KEPT_S)
-    assert sorted(await shop.reap()) == ["ended", "ended", "kept", "over"]
-    assert sorted(shop.released) == ["s2", "s3"]
-    assert [entry.session_id for entry in shop.ledger.entries()] == ["s1"]
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    monkeypatch.setattr(ScriptedProvider, "account", "ours")
+    harness.add_session("s1", account="theirs")
+    harness.add_session("s2", account="ours")
+    harness.add_session("s3")  # its account is not recorded
+    harness.add_session("s4", account="theirs", at=time.time() - FORGET_AFTER_S)
+    assert sorted(await harness.reap()) == ["ended", "ended", "expired", "failed"]
+    assert sorted(harness.released) == ["s2", "s3"]
+    assert [one.session_id for one in harness.ledger.read_all()] == ["s1"]
 
 
-@pytest.mark.parametrize(("ends", "status"), [(True, "ended"), (False, "kept")])
-async def test_nobody_is_put_out_of_a_room_elsewhere(
+@pytest.mark.parametrize(("ends", "status"), [(True, "ended"), (False, "failed")])
+async def test_participant_at_another_server_is_not_removed(
     ends: bool, status: str, tmp_path: Path
 ) -> None:
-    shop = Shop(tmp_path, ends_session=ends)
-    shop.left("s1", livekit_url="wss://theirs.example")
-    assert await shop.reap(livekit_url="wss://ours.example") == [status]
-    assert shop.remove_participant == []
+    harness = ReaperHarness(tmp_path, ends_session=ends)
+    harness.add_session("s1", livekit_url="wss://theirs.example")
+    assert await harness.reap(livekit_url="wss://ours.example") == [status]
+    assert harness.removed == []
 
 
-async def test_what_its_process_let_go_of_is_ended_while_that_lives(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, ends_session=True)
-    entry = shop.left("s1", dead=False)
-    shop.ledger.write(entry.disown())
-    assert await shop.reap() == ["ended"]
+async def test_disowned_session_ends_while_its_process_lives(tmp_path: Path) -> None:
+    harness = ReaperHarness(tmp_path, ends_session=True)
+    ledger_entry = harness.add_session("s1", dead=False)
+    harness.ledger.write(ledger_entry.disown())
+    assert await harness.reap() == ["ended"]

@@ -1,4 +1,4 @@
-"""Stock RPCs, which name no take: to which each is credited."""
+"""The tracker of stock RPCs, which do not name a take: which of them it applies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from avatar_core.contracts.errors import WireError
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.wire import Finished
 from avatar_core.playback.stock_rpcs import StockTracker
-from avatar_core.testing.link_spy import take_of
+from avatar_core.testing.link_spy import make_take
 from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = pytest.mark.virtual_time
 
 
-class Stock:
+class StockHarness:
+    """A tracker in the agent's room, and a worker that calls the stock RPCs."""
+
     def __init__(self) -> None:
         room = MemoryRoom()
         self.agent, self.worker = room.join("agent"), room.join("avatar")
@@ -33,8 +35,8 @@ class Stock:
         await self.worker.call("agent", wire.PLAYBACK_STARTED, "", timeout_s=1.0)
 
 
-async def test_a_finish_after_the_end_is_done() -> None:
-    stock, take = Stock(), take_of(2.0, ended=True)
+async def test_finish_after_the_end_is_done() -> None:
+    stock, take = StockHarness(), make_take(2.0, ended=True)
     stock.tracker.follow(take)
     await stock.start()
     assert take.state is TakeState.PLAYING
@@ -43,8 +45,8 @@ async def test_a_finish_after_the_end_is_done() -> None:
     assert (take.position_s, take.state) == (1.99, TakeState.DONE)
 
 
-async def test_a_finish_of_more_than_can_have_played_is_of_an_earlier_take() -> None:
-    stock, take = Stock(), take_of(5.0, ended=True)
+async def test_finish_ahead_of_real_time_is_ignored() -> None:
+    stock, take = StockHarness(), make_take(5.0, ended=True)
     stock.tracker.follow(take)
     await asyncio.sleep(0.3)
     await stock.finish(3.0)
@@ -54,8 +56,8 @@ async def test_a_finish_of_more_than_can_have_played_is_of_an_earlier_take() -> 
     assert take.state is TakeState.DONE
 
 
-async def test_an_interruption_that_nobody_asked_for_is_of_an_earlier_take() -> None:
-    stock, take = Stock(), take_of(2.0)
+async def test_interrupted_finish_without_a_cut_is_ignored() -> None:
+    stock, take = StockHarness(), make_take(2.0)
     stock.tracker.follow(take)
     await asyncio.sleep(1.0)
     await stock.finish(0.7, interrupted=True)
@@ -65,10 +67,10 @@ async def test_an_interruption_that_nobody_asked_for_is_of_an_earlier_take() -> 
 @pytest.mark.parametrize("ended", [True, False])
 @pytest.mark.parametrize("interrupted", [True, False])
 @pytest.mark.parametrize("position_s", [0.0, 0.4, 0.9, 1.9])
-async def test_a_finish_of_a_take_that_is_cut_is_its_cut(
+async def test_finish_during_a_cut_confirms_it(
     position_s: float, interrupted: bool, ended: bool
 ) -> None:
-    stock, take = Stock(), take_of(2.0, ended=ended)
+    stock, take = StockHarness(), make_take(2.0, ended=ended)
     stock.tracker.follow(take)
     await asyncio.sleep(1.95)
     take.cutting = True
@@ -79,19 +81,17 @@ async def test_a_finish_of_a_take_that_is_cut_is_its_cut(
 
 @pytest.mark.parametrize("position_s", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("pushed_s", [0.02, 0.1, 0.4, 0.8])
-async def test_a_late_finish_does_not_split_a_young_take(
-    pushed_s: float, position_s: float
-) -> None:
-    """The cut of the take before was given up on; its finish comes after all."""
-    stock, take = Stock(), take_of(pushed_s)
+async def test_late_finish_does_not_end_the_next_take(pushed_s: float, position_s: float) -> None:
+    """The cut of the take before was not confirmed in time; its finish arrives now."""
+    stock, take = StockHarness(), make_take(pushed_s)
     stock.tracker.follow(take)
     await asyncio.sleep(pushed_s / 2)
     await stock.finish(position_s)
     assert take.state is TakeState.OPEN
 
 
-async def test_an_idle_split_is_done_before_the_end() -> None:
-    stock, take = Stock(), take_of(2.0)
+async def test_finish_of_an_idle_stream_is_done() -> None:
+    stock, take = StockHarness(), make_take(2.0)
     stock.tracker.follow(take)
     await asyncio.sleep(12.0)
     await stock.finish(2.0)
@@ -99,8 +99,8 @@ async def test_an_idle_split_is_done_before_the_end() -> None:
 
 
 @pytest.mark.parametrize("payload", ["", "[]", '{"playback_position": "x"}', '"text"'])
-async def test_a_malformed_finish_is_dropped(payload: str) -> None:
-    stock, take = Stock(), take_of(2.0, ended=True)
+async def test_malformed_finish_is_dropped(payload: str) -> None:
+    stock, take = StockHarness(), make_take(2.0, ended=True)
     stock.tracker.follow(take)
     await asyncio.sleep(2.1)
     await stock.worker.call("agent", wire.PLAYBACK_FINISHED, payload, timeout_s=1.0)
@@ -108,8 +108,8 @@ async def test_a_malformed_finish_is_dropped(payload: str) -> None:
     assert len(stock.malformed) == 1
 
 
-async def test_nothing_was_pushed_so_nothing_is_credited() -> None:
-    stock, take = Stock(), take_of(0.0)
+async def test_take_without_audio_ignores_every_rpc() -> None:
+    stock, take = StockHarness(), make_take(0.0)
     await stock.start()
     stock.tracker.follow(take)
     await stock.start()

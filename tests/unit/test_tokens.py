@@ -1,4 +1,4 @@
-"""Our tokens against those that LiveKit's own class makes."""
+"""Room tokens, compared with those of LiveKit's own class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPEC = TokenSpec(
 )
 
 
-def decoded(token: str) -> dict[str, Any]:
+def decode(token: str) -> dict[str, Any]:
     claims: dict[str, Any] = jwt.decode(
         token, SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False}
     )
@@ -31,18 +31,18 @@ def decoded(token: str) -> dict[str, Any]:
 
 
 def mint(spec: TokenSpec) -> dict[str, Any]:
-    return decoded(TokenMint(SETTINGS, "room", unix_time=lambda: NOW).mint(spec))
+    return decode(TokenMint(SETTINGS, "room", unix_time=lambda: NOW).mint(spec))
 
 
 @pytest.mark.parametrize("can_subscribe", [False, True])
-def test_it_says_what_livekit_says(can_subscribe: bool) -> None:
+def test_claims_equal_those_of_livekit(can_subscribe: bool) -> None:
     spec = TokenSpec(
         identity=SPEC.identity,
         name=SPEC.name,
         attributes=SPEC.attributes,
         can_subscribe=can_subscribe,
     )
-    theirs = decoded(
+    livekit_claims = decode(
         api.AccessToken(KEY, SECRET)
         .with_identity(spec.identity)
         .with_name(spec.name)
@@ -62,15 +62,15 @@ def test_it_says_what_livekit_says(can_subscribe: bool) -> None:
         )
         .to_jwt()
     )
-    ours = mint(spec)
+    our_claims = mint(spec)
     times = {"nbf", "exp"}
-    assert times <= theirs.keys()
-    assert {k: ours[k] for k in ours.keys() - times} == {
-        k: theirs[k] for k in theirs.keys() - times
+    assert times <= livekit_claims.keys()
+    assert {k: our_claims[k] for k in our_claims.keys() - times} == {
+        k: livekit_claims[k] for k in livekit_claims.keys() - times
     }
 
 
-def test_livekit_accepts_it() -> None:
+def test_livekit_accepts_the_token() -> None:
     claims = api.TokenVerifier(KEY, SECRET).verify(TokenMint(SETTINGS, "room").mint(SPEC))
     assert claims.identity == "avatar-1"
     assert claims.video is not None
@@ -78,30 +78,30 @@ def test_livekit_accepts_it() -> None:
     assert not claims.video.can_subscribe
 
 
-async def test_it_opens_the_room_that_the_agent_was_moved_to() -> None:
+async def test_token_follows_the_agent_to_another_room() -> None:
     link = MemoryRoom("first").join("agent")
     mint = rooms.mint_for(SETTINGS, link)
     link.room = MemoryRoom("second")
-    assert decoded(mint(SPEC))["video"]["room"] == link.room_name == "second"
+    assert decode(mint(SPEC))["video"]["room"] == link.room_name == "second"
 
 
-def test_it_is_valid_from_a_little_earlier_to_the_asked_end() -> None:
+def test_token_is_valid_from_just_before_now_for_its_ttl() -> None:
     claims = mint(SPEC)
     assert (claims["nbf"], claims["exp"]) == (int(NOW) - CLOCK_SKEW_S, int(NOW) + 90)
 
 
-def test_the_identity_stands_in_for_a_name() -> None:
+def test_identity_is_the_default_name() -> None:
     assert mint(TokenSpec(identity="avatar-1"))["name"] == "avatar-1"
 
 
-def test_a_token_for_everybody_or_everywhere_is_refused() -> None:
+def test_token_without_an_identity_or_a_room_is_refused() -> None:
     with pytest.raises(ConfigError):
         TokenMint(SETTINGS, "")
     with pytest.raises(ConfigError):
         mint(TokenSpec(identity=""))
 
 
-def test_the_repr_keeps_key_and_secret() -> None:
+def test_repr_shows_neither_key_nor_secret() -> None:
     shown = repr(TokenMint(SETTINGS, "room"))
     assert "'room'" in shown
     assert KEY not in shown

@@ -30,7 +30,7 @@ from avatar_core.testing.faults.link_wrapper import LinkWrapper
 from avatar_core.testing.faults.renderer import FaultyExecutor, FaultyRenderer
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.stock_wire import StockReader, StockWireLink
-from avatar_core.testing.link_spy import Tap, TappedWriter
+from avatar_core.testing.link_spy import LinkSpy, WriterSpy
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.executors import Executor
 
@@ -57,9 +57,9 @@ WRAPPERS: dict[type, tuple[type, Wrap]] = {
     OverheardLink: (RoomLink, lambda link: OverheardLink(link, Scenario(), Spy.of(RoomLink))),
     StockWireLink: (RoomLink, StockWireLink),
     StockReader: (StreamReader, StockReader),
-    TappedWriter: (
+    WriterSpy: (
         StreamWriter,
-        lambda writer: TappedWriter(Tap(MemoryRoom().join("tapped")), writer, []),
+        lambda writer: WriterSpy(LinkSpy(MemoryRoom().join("tapped")), writer, []),
     ),
     FaultyRenderer: (Renderer, lambda renderer: FaultyRenderer(renderer, Scenario())),
     FaultyExecutor: (Executor, lambda executor: FaultyExecutor(executor, Scenario())),

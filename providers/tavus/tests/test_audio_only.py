@@ -10,7 +10,7 @@ import pytest
 from avatar_provider_tavus import TavusProvider, TavusSettings
 from avatar_provider_tavus.simulator import api, server
 
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.room.room import MemoryRoom
 
@@ -35,9 +35,9 @@ async def test_it_goes_live(
     tavus = server.Simulator(face=server.FLASH, start=start)
     cls = type("TavusProvider", (TavusProvider,), {"transport": tavus.transport})
     load = partial(TavusSettings.load, api_key=server.KEY, api_url="http://127.0.0.1:1/v2")
-    scene = Scene(room, cls(load(audio_only=audio_only)))
+    scene = FailoverHarness(room, cls(load(audio_only=audio_only)))
     await scene.controller.start()
-    lease = await scene.controller.settled()
+    lease = await scene.controller.wait_until_settled()
     assert lease is not None, scene.controller.last_error
     assert room.members[lease.avatar.identity].tracks == tracks
     assert await scene.say(1.0) == (pytest.approx(1.0, abs=0.05), False)
