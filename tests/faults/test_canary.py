@@ -36,7 +36,7 @@ from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import settings_of, token
-from tests.support.secrets_shown import places
+from tests.support.error_texts import error_texts
 
 VENDOR_KEY = "canary-vendor-key-5d1e"
 LIVEKIT_SECRET = "canary-livekit-secret-" + "9" * 20
@@ -92,7 +92,7 @@ class Search:
 
     def error(self, where: str, error: BaseException) -> None:
         """An error, its chain, and its tracebacks with all locals."""
-        for text in places(error):
+        for text in error_texts(error):
             self.look(where, text)
 
     def logs(self, caplog: pytest.LogCaptureFixture) -> None:

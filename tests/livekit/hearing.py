@@ -37,7 +37,7 @@ class LiveAudioMeter(AudioMeter):
         self._unread_s[track] += duration_s
         if loud and self._unread_s[track] >= LOOK_EVERY_S:
             self._unread_s[track] = 0.0
-            self.begun |= {word.word for word in self.words(at_s - LOOK_BACK_S, [track])}
+            self.begun |= {word.word for word in self.decode(at_s - LOOK_BACK_S, [track])}
         news, self._news = self._news, asyncio.Event()
         news.set()
 

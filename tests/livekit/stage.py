@@ -20,7 +20,7 @@ from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordTones
-from avatar_core.testing.leak_check import children, running_since
+from avatar_core.testing.leak_check import children, find_new_children
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from tests.livekit.entry import settings_of, token
@@ -138,7 +138,7 @@ class Stage:
     ) -> None:
         await self._close()
         if kind is None and Stage._entered == 0:
-            assert running_since(Stage._before) == []
+            assert find_new_children(Stage._before) == []
 
     async def _close(self) -> None:
         Stage._entered -= 1
@@ -193,7 +193,7 @@ class Stage:
 
     def heard(self) -> list[HeardWord]:
         """The words that the listener heard so far, in order of time."""
-        return self.hearing.words()
+        return self.hearing.decode()
 
     def voices(self) -> list[rtc.LocalTrackPublication]:
         """The tracks that the agent itself has published."""

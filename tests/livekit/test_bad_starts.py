@@ -17,7 +17,7 @@ from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.join import join
 from avatar_core.rtc.worker_process import start_worker
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.server.ports import free_ports
+from avatar_core.testing.server.ports import find_free_ports
 from tests.livekit.entry import token
 from tests.livekit.in_process import NoSettings
 from tests.livekit.stage import MORE_WORDS, TEST_S, Stage
@@ -31,7 +31,7 @@ REFUSED_WITHIN_S = 10.0
 
 
 async def test_a_server_that_is_down_is_a_room_error(server: DevServer) -> None:
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     url = f"ws://127.0.0.1:{port}"
     async with asyncio.timeout(REFUSED_WITHIN_S):
         with pytest.raises(RoomError, match=f"{url} did not let us into the room"):

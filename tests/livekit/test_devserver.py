@@ -21,7 +21,7 @@ from livekit import api, rtc
 from avatar_core.contracts.errors import ServerError
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.find import cached_binary, find_server
-from tests.support.processes import Death
+from tests.support.processes import ProcessHandle
 
 pytestmark = pytest.mark.livekit
 
@@ -38,7 +38,7 @@ MEET = (
 USER = """
 import asyncio, json, os, signal, sys
 from avatar_core.testing.server import DevServer
-from tests.support.processes import Death
+from tests.support.processes import ProcessHandle
 
 server = asyncio.run(DevServer.start().__aenter__())
 forked = os.fork() if "fork" in sys.argv else 0
@@ -66,12 +66,12 @@ class User:
         assert process.stdout is not None
         server, watchdog, forked = json.loads(process.stdout.readline())
         self.process = process
-        self.server = Death(server)
+        self.server = ProcessHandle(server)
         stack.callback(self.server.close)
-        self.watchdog = Death(watchdog)
+        self.watchdog = ProcessHandle(watchdog)
         stack.callback(self.watchdog.close)
         if forked:
-            stack.callback(Death(forked).close)
+            stack.callback(ProcessHandle(forked).close)
 
     def kill(self) -> None:
         self.process.kill()
@@ -145,14 +145,14 @@ async def test_starts_stops_and_leaves_only_its_log(own_cache: Path) -> None:
         assert server.log_path is not None
         assert server.pids is not None
         (run_dir,) = run_dirs(own_cache)
-        death = Death(server.pids.server)
+        death = ProcessHandle(server.pids.server)
         config = run_dir / "config.yaml"
         assert stat.S_IMODE(config.stat().st_mode) == 0o600
         assert server.api_secret in config.read_text()
         assert len(server.api_secret) >= 32
         shown = repr(server) + " ".join(psutil.Process(server.pids.server).cmdline())
         addresses = psutil.Process(server.pids.server).net_connections()
-    assert death.within(0)
+    assert death.exits_within(0)
     death.close()
     assert run_dirs(own_cache) == []
     assert "starting LiveKit server" in server.log_path.read_text()
@@ -208,15 +208,15 @@ async def test_a_remote_server_is_used_only_where_asked_for(
 def test_the_server_dies_with_its_user(own_cache: Path, options: tuple[str, ...]) -> None:
     with user(*options) as doomed:
         doomed.kill()
-        assert doomed.server.within(GONE_WITHIN_S)
-        assert doomed.watchdog.within(GONE_WITHIN_S)
+        assert doomed.server.exits_within(GONE_WITHIN_S)
+        assert doomed.watchdog.exits_within(GONE_WITHIN_S)
         assert run_dirs(own_cache) == []
 
 
 def test_the_server_dies_with_its_watchdog(own_cache: Path) -> None:
     with user() as held:
         held.watchdog.kill()
-        assert held.server.within(GONE_WITHIN_S)
+        assert held.server.exits_within(GONE_WITHIN_S)
 
 
 async def test_the_next_start_sweeps_what_is_stale(own_cache: Path) -> None:
@@ -224,9 +224,9 @@ async def test_the_next_start_sweeps_what_is_stale(own_cache: Path) -> None:
         doomed.watchdog.kill(signal.SIGSTOP)
         doomed.kill()
         (stale,) = run_dirs(own_cache)
-        assert not doomed.server.within(0)
+        assert not doomed.server.exits_within(0)
         async with DevServer.start():
-            assert doomed.server.within(GONE_WITHIN_S)
+            assert doomed.server.exits_within(GONE_WITHIN_S)
             assert stale not in run_dirs(own_cache)
             assert len(run_dirs(own_cache)) == 1
 
@@ -234,7 +234,7 @@ async def test_the_next_start_sweeps_what_is_stale(own_cache: Path) -> None:
 async def test_a_sweep_spares_the_servers_of_the_living(own_cache: Path) -> None:
     with user() as neighbour:
         async with DevServer.start():
-            assert not neighbour.server.within(0)
+            assert not neighbour.server.exits_within(0)
             assert len(run_dirs(own_cache)) == 2
 
 

@@ -18,7 +18,7 @@ from avatar_core.testing.server import DevServer
 from tests.livekit.entry import token
 from tests.livekit.gateway import Gateway
 from tests.livekit.hearing import LiveAudioMeter
-from tests.support.agentserver import agent_server
+from tests.support.agent_server import run_agent_server
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
@@ -32,7 +32,7 @@ def example(
     server: DevServer, gateway: Gateway
 ) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """The example, with a small avatar and a gateway of ours."""
-    return agent_server(
+    return run_agent_server(
         AGENT,
         server,
         {
@@ -62,12 +62,12 @@ async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> 
                 if PUBLISH_ON_BEHALF in participant.attributes
             ]
             assert avatar.attributes[PUBLISH_ON_BEHALF] in participants
-            assert {word.track for word in hearing.words()} <= set(avatar.track_publications)
+            assert {word.track for word in hearing.decode()} <= set(avatar.track_publications)
             assert listener.pictures > 0
         finally:
             await listener.aclose()
     heard = [
-        (word, [part.share for part in parts]) for word, parts in groupby(hearing.words(), _name)
+        (word, [part.share for part in parts]) for word, parts in groupby(hearing.decode(), _name)
     ]
     assert [word for word, _ in heard] == list(WORDS)
     # The framework's own first use of its models holds the loop up: a word may be torn, not lost.

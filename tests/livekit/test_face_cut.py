@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pytest
-from avatar_demo.speech import Speech
+from avatar_demo.speech import Synthesiser
 from livekit import rtc
 
 from avatar_core import ProvisionedAvatar, ProvisionRequest
@@ -87,7 +87,7 @@ async def cuts(server: DevServer, count: int) -> list[Cut]:
         listener = await Listener.join(server.url, token, lambda *_: None, see)
         stack.push_async_callback(listener.aclose)
         speaker = Speaker((await system.enter(stack, room_name)).output)
-        pcm, chance = at_rate(Speech().speak(TEXT), RATE_HZ), random.Random(3)
+        pcm, chance = at_rate(Synthesiser().speak(TEXT), RATE_HZ), random.Random(3)
         found = []
         for _ in range(count):
             frames.clear()

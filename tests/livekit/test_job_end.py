@@ -22,8 +22,8 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from tests.livekit.job import CRASH
 from tests.long.kill_agents import bring, installed
-from tests.support.agentserver import agent_server
-from tests.support.processes import Death, family
+from tests.support.agent_server import run_agent_server
+from tests.support.processes import ProcessHandle, open_process_tree
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 
@@ -70,13 +70,13 @@ class Jobs:
         (session,) = [one for one in self.books.sessions if one.name.startswith(room)]
         return session
 
-    async def begun(self, room: str) -> Death:
+    async def begun(self, room: str) -> ProcessHandle:
         """Wait until a job is under way; its process."""
-        return Death(int((await self.noted(room, "pid"))["what"].split()[1]))
+        return ProcessHandle(int((await self.noted(room, "pid"))["what"].split()[1]))
 
-    async def end_of(self, room: str, process: Death) -> float:
+    async def end_of(self, room: str, process: ProcessHandle) -> float:
         """Wait until it is told to the vendor and the process is gone; seconds after its close."""
-        died = await asyncio.to_thread(process.within, STEP_S)
+        died = await asyncio.to_thread(process.exits_within, STEP_S)
         died_at = time.time()
         process.close()
         assert died
@@ -102,7 +102,7 @@ async def jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
             JOB_NOTES=str(notes),
         )
         script = Path(__file__).parent / "job.py"
-        async with agent_server(script, server, environment) as process:
+        async with run_agent_server(script, server, environment) as process:
             yield Jobs(process, notes, books)
     await vendor.aclose()
 
@@ -125,7 +125,7 @@ async def test_what_a_job_bought_is_ended_before_its_process(
         after_s["crash"] = await running.end_of(crashes, crashing)
         await client.room.create_room(api.CreateRoomRequest(name=stays))
         staying = await running.begun(stays)
-        members = family(running.process.pid)
+        members = open_process_tree(running.process.pid)
         running.process.terminate()
         after_s["SIGTERM"] = await running.end_of(stays, staying)
         await running.process.wait()

@@ -145,8 +145,8 @@ async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: D
             agent.kill()
             await agent.wait()
         await listener.aclose()
-    assert [word.word for word in hearing.words()] == list(WORDS)
-    assert len({word.track for word in hearing.words()}) == 1
+    assert [word.word for word in hearing.decode()] == list(WORDS)
+    assert len({word.track for word in hearing.decode()}) == 1
     assert said["history"] == [" ".join(WORDS)]
     assert sight.width == SIZE
     assert at_rest < DIM < LIT < max(sight.rim)

@@ -30,7 +30,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.server.ports import free_ports
+from avatar_core.testing.server.ports import find_free_ports
 from providers.local.tests.server_harness import KEY, Desk, Hanging, desk, flash, roomless, workers
 from tests.livekit.entry import settings_of
 from tests.livekit.stage import WORDS, Stage
@@ -149,7 +149,7 @@ async def test_a_server_that_is_down_is_watched_until_it_is_back(
     async with desk(roomless) as local:
         provider = at(local.url)
         avatar = await provider.provision(request_)
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     monkeypatch.setattr(client.asyncio, "sleep", at_once)
     down = replace(avatar, state={"url": f"http://127.0.0.1:{port}"})
     watching = asyncio.create_task(provider.watch(down))
@@ -215,7 +215,7 @@ async def test_a_token_that_the_room_refuses(server: DevServer, request_: Provis
 
 
 async def test_a_server_that_is_not_there(request_: ProvisionRequest) -> None:
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     error = await failure(at(f"http://127.0.0.1:{port}"), request_)
     assert (type(error), error.outcome) == (UnavailableError, Outcome.NOT_SENT)
 
