@@ -25,8 +25,8 @@ from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from providers.tavus.tests.jobs import SPEAK
-from tests.livekit.entry import token
-from tests.livekit.hearing import LiveAudioMeter
+from tests.livekit.live_audio_meter import LiveAudioMeter
+from tests.livekit.tokens import create_token
 from tests.support.agent_server import run_agent_server
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
@@ -82,7 +82,7 @@ class Agents:
         """
         room, hearing = f"meter-{secrets.token_hex(4)}", LiveAudioMeter()
         listener = await Listener.join(
-            self._server.url, token(self._server, room, "user"), hearing.add
+            self._server.url, create_token(self._server, room, "user"), hearing.add
         )
         try:
             heard = subscribed(listener.link.room)
