@@ -1,4 +1,4 @@
-"""For all tests: one livekit-server where a real one is needed, and nothing left behind."""
+"""Fixtures of all tests: a shared livekit-server, a private ledger, and a check for leaks."""
 
 from __future__ import annotations
 
@@ -9,39 +9,42 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from avatar_core.testing.leak_check import Belongings, left_since, watch_loops
+from avatar_core.testing.leak_check import ProcessResources, find_leaks, record_cancelled_tasks
 from avatar_core.testing.server import DevServer
 
-watch_loops()
+record_cancelled_tasks()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What the tests buy is not written where the user's own purchases are."""
+    """Keep the sessions of the tests out of the user's own ledger."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AVATAR_LEDGER", str(tmp_path_factory.mktemp("ledger")))
         yield
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No task, process, thread or file; made first and so asked last, after the test's loop."""
-    before = Belongings.now()
+def _fail_on_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a task, process, thread or file behind.
+
+    This fixture is set up first, so that it checks last, after the test's event loop has closed.
+    """
+    before = ProcessResources.read()
     yield
     native = request.node.get_closest_marker("livekit") is not None
-    if left := left_since(before, native=native):
-        pytest.fail(f"left behind: {'; '.join(left)}", pytrace=False)
+    if leaks := find_leaks(before, native=native):
+        pytest.fail(f"the test left behind: {'; '.join(leaks)}", pytrace=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server() -> AsyncIterator[DevServer]:
-    """A livekit-server on loopback; tests share it, so each uses rooms of its own."""
+    """A livekit-server on loopback. All tests share it, so each test uses its own rooms."""
     async with DevServer.from_environment() as running:
         yield running
 
 
 def pytest_sessionfinish() -> None:
-    """Dispose of it, as livekit.rtc itself does at exit, which once panicked (exit code 134)."""
+    """Dispose of livekit's native client here: at interpreter exit it once panicked (code 134)."""
     client = sys.modules.get("livekit.rtc._ffi_client")
     if client is not None and client.FfiClient._instance is not None:
         gc.collect()

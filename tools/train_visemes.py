@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 import soxr
-from avatar_demo.speech import Speech, SpokenText
+from avatar_demo.speech import SpokenText, Synthesiser
 from avatar_provider_local.face.features import BANDS, HOP, RATE_HZ, WINDOW, Features, log_mel
 from avatar_provider_local.face.visemes import FUTURE, PAST, VISEMES, Net, Tracker
 from phonemes import segments
@@ -104,7 +104,7 @@ def sentence(chance: Random) -> str:
 
 def speak(voice: str, text: str, chance: Random | None) -> SpokenText:
     """At the pace of a voice agent, or near it."""
-    return Speech(voice, chance.randint(140, 190) if chance else 165).speak(text)
+    return Synthesiser(voice, chance.randint(140, 190) if chance else 165).speak(text)
 
 
 def labelled(spoken: SpokenText, chance: Random | None) -> tuple[np.ndarray, np.ndarray]:

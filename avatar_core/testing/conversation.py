@@ -19,7 +19,7 @@ from avatar_core.agents.avatar_events import AvatarEventName
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.settings import LiveKitSettings
-from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones, hear
+from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones, decode_tones
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import (
@@ -217,7 +217,7 @@ class Conversation:
             word
             for run in self._runs()
             if run.end_s > turn.said_at and run.at_s < turn.until_at
-            for word in hear(run.since(turn.said_at), run.format.rate_hz)
+            for word in decode_tones(run.since(turn.said_at), run.format.rate_hz)
         ]
 
     def _sound_s(self, since_s: float) -> float:

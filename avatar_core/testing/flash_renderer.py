@@ -1,4 +1,4 @@
-"""Flash and beep: a face that lights up exactly while its sound is loud."""
+"""A renderer for measurements: the face is bright exactly while its audio is loud."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import numpy.typing as npt
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import Renderer, VideoFrame
 
-LOUD_RMS = 0.02  # of full scale, -34 dBFS
+LOUD_RMS = 0.02
+"""Root mean square from which audio counts as loud, as a fraction of full scale (-34 dBFS)."""
 WIDE_OPEN_RMS = 0.25
+"""Root mean square from which the mouth is fully open, as a fraction of full scale."""
 MOUTHS = 6
+"""Number of mouth shapes, from closed to fully open."""
 BLINK_EVERY_S, BLINK_S = 4.0, 0.16
 BAR_PERIOD_S = 3.0
+"""Time in which the bar at the lower edge crosses the frame."""
 
 Image = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -35,17 +39,23 @@ _LIGHT: dict[str, Colour] = {
 
 
 class FlashRenderer(Renderer):
-    """White-ish pictures for loud sound, a calm dark face otherwise.
+    """Draws a bright face while the audio is loud, and a dark face otherwise.
 
-    A thin bar travels along the lower edge, one step a picture, so that no two consecutive
-    pictures are equal and a frozen track is seen as one.
+    A thin bar moves along the lower edge by one step per frame, so that two consecutive frames
+    always differ and a frozen track can be recognised.
 
     Args:
-        width: Of a picture, pixels.
-        height: Of a picture, pixels.
-        fps: Pictures per second of sound.
-        rate_hz: Of the mono sound it takes.
-        loud_rms: Root mean square, of full scale, from which a stretch is loud.
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
+        fps: Video frames per second of audio.
+        rate_hz: Sample rate of the mono audio that it accepts.
+        loud_rms: Root mean square, as a fraction of full scale, from which a chunk is loud.
+
+    Attributes:
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
+        fps: Video frames per second of audio.
+        audio: The audio format that it accepts, mono.
     """
 
     def __init__(
@@ -61,30 +71,38 @@ class FlashRenderer(Renderer):
         self.audio = AudioFormat(rate_hz)
         self._loud_rms = loud_rms
         self._count = 0
-        for mouth in range(1, MOUTHS):  # drawn now: a late one would hold up the sound
+        for mouth in range(1, MOUTHS):  # fills the cache, so that no frame is drawn late
             _face(width, height, True, mouth, False)
         for blinks in (False, True):
             _face(width, height, False, 0, blinks)
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """One picture for the stretch, none for an empty one."""
+        """Draw one frame for a chunk of audio, and none for an empty chunk.
+
+        Args:
+            chunk: Mono int16 PCM in the format `audio`.
+            last: Whether the chunk ends a take; this renderer draws the same frame either way.
+
+        Returns:
+            One RGBA frame, or an empty list.
+        """
         if not chunk:
             return []
         rms = rms_of(chunk)
         if rms < self._loud_rms:
             return [self.idle()]
         opening = (rms - self._loud_rms) / (WIDE_OPEN_RMS - self._loud_rms)
-        return [self._picture(light=True, mouth=1 + round(min(1.0, opening) * (MOUTHS - 2)))]
+        return [self._draw(light=True, mouth=1 + round(min(1.0, opening) * (MOUTHS - 2)))]
 
     def idle(self) -> VideoFrame:
-        """A dark, quiet face that blinks now and then."""
+        """Return the next frame of a dark, silent face, which blinks every 4 s."""
         blinks = self._count / self.fps % BLINK_EVERY_S >= BLINK_EVERY_S - BLINK_S
-        return self._picture(light=False, blinks=blinks)
+        return self._draw(light=False, blinks=blinks)
 
     def reset(self) -> None:
-        """Nothing is begun between two pictures: nothing to forget."""
+        """Do nothing: the renderer keeps no state between two chunks."""
 
-    def _picture(self, *, light: bool, mouth: int = 0, blinks: bool = False) -> VideoFrame:
+    def _draw(self, *, light: bool, mouth: int = 0, blinks: bool = False) -> VideoFrame:
         pixels = _face(self.width, self.height, light, mouth, blinks).copy()
         length, thickness = max(2, self.width // 8), max(2, self.height // 64)
         steps = max(2, round(BAR_PERIOD_S * self.fps))
@@ -95,7 +113,11 @@ class FlashRenderer(Renderer):
 
 
 def rms_of(pcm: bytes) -> float:
-    """Root mean square of int16 PCM of any channel count, of full scale (0 to 1)."""
+    """Return the root mean square of PCM as a fraction of full scale, 0 to 1.
+
+    Args:
+        pcm: Interleaved int16 PCM with any number of channels; empty PCM has the value 0.0.
+    """
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     return float(np.sqrt(np.mean(samples**2)) / 32768) if samples.size else 0.0
 
@@ -106,7 +128,7 @@ def _palette(light: bool) -> dict[str, Colour]:
 
 @lru_cache(maxsize=32)
 def _face(width: int, height: int, light: bool, mouth: int, blinks: bool) -> Image:
-    """The face without its bar, RGBA `(height, width, 4)`; shared, so never written to."""
+    """Return the face without its bar, RGBA `(height, width, 4)`; the array is read-only."""
     colours = _palette(light)
     pixels = np.empty((height, width, 4), np.uint8)
     pixels[:] = (*colours["ground"], 255)
@@ -124,9 +146,9 @@ def _face(width: int, height: int, light: bool, mouth: int, blinks: bool) -> Ima
 
 
 def _disc(pixels: Image, x: float, y: float, radius_x: float, radius_y: float, ink: Colour) -> None:
-    """Draw an ellipse with a soft edge of one pixel; all lengths in pixels."""
+    """Draw an ellipse with a soft edge of one pixel; all lengths are in pixels."""
     height, width = pixels.shape[:2]
-    edge = 1 + 0.5 / min(radius_x, radius_y)  # of the radius: where nothing is covered any more
+    edge = 1 + 0.5 / min(radius_x, radius_y)  # outer end of the soft edge, relative to the radius
     top, left = (max(0, int(at - edge * r)) for at, r in ((y, radius_y), (x, radius_x)))
     bottom, right = (
         min(size, int(at + edge * r) + 1)

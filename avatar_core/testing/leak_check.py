@@ -1,4 +1,4 @@
-"""What a test leaves behind that it should not: tasks, processes, threads, open files."""
+"""Finds tasks, processes, threads and open files that a test has left behind."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pathlib import Path
 import psutil
 
 OUR_TASKS = ("avatar", "clock of ", "transcript-throttle", "ffi-", "worker")
-OUR_CODE = str(Path(__file__).parents[1] / "avatar_core")
+OUR_CODE = str(Path(__file__).parents[1])
 MOST_FILES = 4
-"""So many more open files are let pass: a library opens some at its first use."""
+"""Number of new open files that are tolerated: libraries open some at their first use."""
 NATIVE_FILES = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "/dev/", "/proc/", "/memfd:")
-"""Kinds that the native runtime of livekit keeps for itself."""
+"""Files that the native runtime of livekit keeps open."""
 HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 """Processes that the standard library starts once and keeps."""
 EXECUTOR = "asyncio_"
-"""Threads of a loop, which it joins as it closes."""
+"""Prefix of the names of an event loop's executor threads, which the loop joins as it closes."""
 ZOMBIE = f" {psutil.STATUS_ZOMBIE} "
-TURNS = 3
+ITERATIONS = 3
 GRACE_S = 2.0
 STEP_S = 0.02
 
@@ -34,8 +34,8 @@ _cancelled: list[str] = []
 _cancel_all_tasks: Callable[[asyncio.AbstractEventLoop], None] = runners._cancel_all_tasks  # type: ignore[attr-defined]
 
 
-def _note_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
-    for _ in range(TURNS):  # a task that was just cancelled ends now
+def _record_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
+    for _ in range(ITERATIONS):  # lets tasks end that have just been cancelled
         loop.run_until_complete(asyncio.sleep(0))
     _cancelled.extend(
         f"{task.get_name()} ({getattr(task.get_coro(), '__qualname__', '')})"
@@ -45,9 +45,13 @@ def _note_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
     _cancel_all_tasks(loop)
 
 
-def watch_loops() -> None:
-    """Note what every `asyncio.Runner` has to cancel as it closes, ours and pytest's."""
-    runners._cancel_all_tasks = _note_and_cancel  # type: ignore[attr-defined]
+def record_cancelled_tasks() -> None:
+    """Record, for `find_leaks`, our tasks that any `asyncio.Runner` cancels when it closes.
+
+    This replaces a private function of asyncio in the whole process, pytest's own runners
+    included.
+    """
+    runners._cancel_all_tasks = _record_and_cancel  # type: ignore[attr-defined]
 
 
 def _is_ours(task: asyncio.Task[object]) -> bool:
@@ -57,13 +61,13 @@ def _is_ours(task: asyncio.Task[object]) -> bool:
 
 
 @dataclass(frozen=True)
-class Belongings:
-    """What this process holds at a moment.
+class ProcessResources:
+    """The child processes, threads and open files of this process at one moment.
 
     Attributes:
-        children: Process ids.
-        threads: Those that would keep the process alive.
-        files: Open files by descriptor, as what the kernel calls them.
+        children: Process ids of the children.
+        threads: Threads that would keep this process alive.
+        files: Open files: the target of each descriptor in /proc/self/fd, by descriptor.
     """
 
     children: frozenset[int]
@@ -71,10 +75,14 @@ class Belongings:
     files: dict[str, str]
 
     @classmethod
-    def now(cls) -> Belongings:
-        """Look; about 1 ms."""
+    def read(cls) -> ProcessResources:
+        """Return the current resources; takes about 1 ms.
+
+        Raises:
+            OSError: The system has no /proc.
+        """
         return cls(
-            children=children(),
+            children=child_pids(),
             threads=frozenset(
                 thread
                 for thread in threading.enumerate()
@@ -83,42 +91,65 @@ class Belongings:
             files=_files(),
         )
 
-    def added_since(self, before: Belongings, *, native: bool) -> list[str]:
-        """What is held now and was not before; sockets of the native runtime apart."""
-        processes = [_told(pid) for pid in self.children - before.children]
-        left = [f"the process {told}" for told in processes if told]
-        left += [f"the thread {thread.name}" for thread in self.threads - before.threads]
+    def added_since(self, before: ProcessResources, *, native: bool) -> list[str]:
+        """Describe the resources that are present now and were not before.
+
+        Args:
+            before: The resources at an earlier time.
+            native: Whether to ignore new sockets, because the native runtime of livekit ran.
+
+        Returns:
+            One phrase for each process and thread, and one for all files if there are more
+            than `MOST_FILES` new ones.
+        """
+        processes = [_describe(pid) for pid in self.children - before.children]
+        added = [f"the process {process}" for process in processes if process]
+        added += [f"the thread {thread.name}" for thread in self.threads - before.threads]
         new = sorted(
-            what
-            for fd, what in self.files.items()
-            if before.files.get(fd) != what and not (native and what.startswith("socket:"))
+            target
+            for fd, target in self.files.items()
+            if before.files.get(fd) != target and not (native and target.startswith("socket:"))
         )
         if len(new) > MOST_FILES and len(self.files) > len(before.files):
-            left.append(f"{len(new)} open files, among {', '.join(new[:12])}")
-        return left
+            added.append(f"{len(new)} open files, among them {', '.join(new[:12])}")
+        return added
 
 
-def left_since(before: Belongings, *, native: bool) -> list[str]:
-    """What a test left behind; what ends by itself within 2 s is none of it.
+def find_leaks(before: ProcessResources, *, native: bool) -> list[str]:
+    """Find what a test has left behind, and wait up to 2 s for it to end by itself.
 
     Args:
-        before: Taken before it began.
-        native: Whether the native runtime of livekit was used, which keeps sockets for later.
+        before: The resources before the test began.
+        native: Whether the test used the native runtime of livekit, which keeps sockets open.
+
+    Returns:
+        One phrase for each leak: tasks that a closing event loop had to cancel, processes,
+        threads, and open files.
+
+    Raises:
+        OSError: The system has no /proc.
     """
     tasks = [f"the task {name}" for name in _cancelled]
     _cancelled.clear()
-    left = Belongings.now().added_since(before, native=native)
-    if left:
+    added = ProcessResources.read().added_since(before, native=native)
+    if added:
         gc.collect()
     until = time.monotonic() + GRACE_S
-    while left and time.monotonic() < until:
+    while added and time.monotonic() < until:
         time.sleep(STEP_S)
-        left = Belongings.now().added_since(before, native=native)
-    return tasks + left
+        added = ProcessResources.read().added_since(before, native=native)
+    return tasks + added
 
 
-def children() -> frozenset[int]:
-    """Processes of this one, without a walk through all of the machine, which takes 20 ms."""
+def child_pids() -> frozenset[int]:
+    """Return the process ids of the children of this process.
+
+    This reads /proc/self only; psutil would read all processes of the machine, which takes
+    20 ms.
+
+    Raises:
+        OSError: The system has no /proc.
+    """
     found: set[int] = set()
     for thread in os.listdir("/proc/self/task"):
         with suppress(OSError):
@@ -126,14 +157,24 @@ def children() -> frozenset[int]:
     return frozenset(found)
 
 
-def running_since(before: frozenset[int]) -> list[str]:
-    """Processes that were started and still run, at this very moment."""
-    found = [_told(pid) for pid in children() - before]
-    return [told for told in found if told and ZOMBIE not in told]
+def find_new_children(before: frozenset[int]) -> list[str]:
+    """Describe the child processes that run now and did not run before.
+
+    Args:
+        before: Process ids of the earlier children, from `child_pids`.
+
+    Returns:
+        Process id, status and command line of each new child that is not a zombie.
+
+    Raises:
+        OSError: The system has no /proc.
+    """
+    found = [_describe(pid) for pid in child_pids() - before]
+    return [process for process in found if process and ZOMBIE not in process]
 
 
-def _told(pid: int) -> str:
-    """A process for a message, empty if it is none that a test could end."""
+def _describe(pid: int) -> str:
+    """Return id, status and command line; empty for a helper process and an ended one."""
     try:
         process = psutil.Process(pid)
         command = " ".join(process.cmdline())
@@ -148,7 +189,7 @@ def _files() -> dict[str, str]:
     found: dict[str, str] = {}
     for fd in os.listdir("/proc/self/fd"):
         with suppress(OSError):
-            what = os.readlink(f"/proc/self/fd/{fd}")
-            if not what.startswith(NATIVE_FILES):
-                found[fd] = what
+            target = os.readlink(f"/proc/self/fd/{fd}")
+            if not target.startswith(NATIVE_FILES):
+                found[fd] = target
     return found

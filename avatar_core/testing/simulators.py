@@ -1,4 +1,4 @@
-"""A stand-in for a vendor whose account nobody has: run beside the demo, where one is offered."""
+"""Runs the simulators that installed providers offer, so that the demo needs no vendor account."""
 
 from __future__ import annotations
 
@@ -9,43 +9,51 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 GROUP = "avatar_core.simulators"
-"""Entry points by the name of the provider that they stand in for."""
+"""The entry-point group of simulators; the name of an entry point is that of its provider."""
 
 
 class Simulator(Protocol):
-    """What such an entry point names."""
+    """The callable that an entry point of `GROUP` names."""
 
     def __call__(
-        self, say: Callable[[str], None]
+        self, notify: Callable[[str], None]
     ) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
-        """None where an account is set; else what runs while the block does.
+        """Offer a simulator of the vendor.
 
         Args:
-            say: Told, a line each, what a person should know.
+            notify: Called with each sentence that the user should read.
 
         Returns:
-            A block that yields the environment variables by which it is used.
+            None if the environment configures a real account; otherwise a context manager that
+            runs the simulator and yields the environment variables that select it.
         """
 
 
 @asynccontextmanager
-async def simulators() -> AsyncIterator[Mapping[str, str]]:
-    """Run all that are installed and needed, and set the environment for them.
+async def run_simulators() -> AsyncIterator[Mapping[str, str]]:
+    """Run every installed simulator whose vendor has no account configured.
 
-    Yields what they say, by provider.
+    The environment variables that select the simulators are set in `os.environ` and stay set.
+
+    Yields:
+        The notices of each simulator for the user, by the name of its provider. The mapping
+        grows when a running simulator adds a notice.
+
+    Raises:
+        Exception: An entry point cannot be loaded, or its simulator cannot start.
     """
-    said: dict[str, str] = {}
+    notices: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         for point in entry_points(group=GROUP):
-            offered: Simulator = point.load()
-            standing = offered(_sayer(said, point.name))
-            if standing is not None:
-                os.environ.update(await stack.enter_async_context(standing))
-        yield said
+            offer: Simulator = point.load()
+            simulator = offer(_notifier(notices, point.name))
+            if simulator is not None:
+                os.environ.update(await stack.enter_async_context(simulator))
+        yield notices
 
 
-def _sayer(said: dict[str, str], name: str) -> Callable[[str], None]:
-    def say(line: str) -> None:
-        said[name] = f"{said[name]} {line}" if name in said else line
+def _notifier(notices: dict[str, str], name: str) -> Callable[[str], None]:
+    def notify(line: str) -> None:
+        notices[name] = f"{notices[name]} {line}" if name in notices else line
 
-    return say
+    return notify

@@ -12,7 +12,7 @@ import numpy as np
 from livekit import rtc
 
 from avatar_core.contracts.clock import loop_time
-from avatar_core.testing.audio.meter import AudioMeter, Eye, Span, brightness_of
+from avatar_core.testing.audio.meter import AudioMeter, LightMeter, Span, brightness_of
 from avatar_core.testing.children import Child, run_as_child
 from avatar_core.testing.flash_renderer import LOUD_RMS
 from avatar_core.testing.listener import Listener
@@ -86,7 +86,7 @@ class _Senses:
 
     def __init__(self) -> None:
         self.ears: dict[str, AudioMeter] = {}
-        self.eye = Eye()
+        self.eye = LightMeter()
         self.first_picture = 0.0
 
     def hear(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
@@ -103,7 +103,7 @@ class _Senses:
         for track, ear in self.ears.items():
             if spans := ear.sounds(since):
                 heard.sounds[track] = spans
-                words = ear.words(since)
+                words = ear.decode(since)
                 heard.words[track] = [(word.word, word.start_s, word.share) for word in words]
         return heard
 

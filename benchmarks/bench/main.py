@@ -16,7 +16,7 @@ from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.simulators import simulators
+from avatar_core.testing.simulators import run_simulators
 from benchmarks.bench import low_bandwidth as narrow
 from benchmarks.bench import report
 from benchmarks.bench.results import Samples
@@ -67,7 +67,7 @@ async def _measure(
     console: Console, provider: str, *, quick: bool, only: Sequence[str], beside: Sequence[str]
 ) -> dict[str, Samples]:
     logging.getLogger("avatar_core").setLevel(logging.CRITICAL)
-    async with simulators() as notices, DevServer.from_environment() as server:
+    async with run_simulators() as notices, DevServer.from_environment() as server:
         for name in filter(None, (provider, *beside)):
             resolve(name, ProviderRegistry(), AvatarSettings.load())
             if notice := notices.get(name):

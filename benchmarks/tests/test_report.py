@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from avatar_core.testing.audio.meter import AudioMeter
-from avatar_core.testing.audio.tones import hear
+from avatar_core.testing.audio.tones import decode_tones
 from benchmarks.bench import report
 from benchmarks.bench.listening import Heard
 from benchmarks.bench.page import page
@@ -68,7 +68,7 @@ def test_what_is_said_can_be_found_again() -> None:
     assert grid == pytest.approx(np.rint(grid), abs=0.06), "on the grid of the pictures"
     assert len(tone(1.0)) == 2 * RATE_HZ
     names, spoken = words(5)
-    assert [word.word for word in hear(spoken, RATE_HZ)] == names
+    assert [word.word for word in decode_tones(spoken, RATE_HZ)] == names
 
 
 def test_the_report_names_every_row_and_the_ratios(tmp_path: Path) -> None:

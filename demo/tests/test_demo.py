@@ -1,4 +1,4 @@
-"""The command of the README, and that nothing of it stays behind however it ends."""
+"""`avatar demo` checks itself, reports errors in one line, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from avatar_demo import services
 from avatar_demo.web_server import listen
 
 from avatar_core.provisioning.ledger import Ledger
-from tests.support.processes import Death, family
+from tests.support.processes import ProcessHandle, open_process_tree
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 
 START = """
 import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 from avatar_core.cli import app
 app()
 """
 DEMO = (sys.executable, "-c", START, "demo")
-GONE_S = 10.0
+EXIT_S = 10.0
 SPEAKS = ("--seconds", "600"), "says"
-SERVES = ("--no-open",), "Your agent is at"
-FILM = "a.mp4"
-RECORDS = ("--record", FILM), "heard"
+SERVES = ("--no-open",), "Talk to your agent at"
+FILE = "a.mp4"
+RECORDS = ("--record", FILE), "heard"
 
 
-async def demo(
+async def start_demo(
     *arguments: str, cwd: Path | None = None, **environment: str
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
@@ -47,24 +47,24 @@ async def demo(
     )
 
 
-async def lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
+async def read_lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
     assert process.stdout is not None
     async for line in process.stdout:
         yield line.decode()
 
 
-async def until_it_says(process: asyncio.subprocess.Process, what: str) -> None:
-    told = []
-    async for line in lines(process):
-        told.append(line)
-        if what in line:
+async def wait_for_output(process: asyncio.subprocess.Process, text: str) -> None:
+    output = []
+    async for line in read_lines(process):
+        output.append(line)
+        if text in line:
             return
-    raise AssertionError("".join(told))
+    raise AssertionError("".join(output))
 
 
-def still_there(members: dict[str, Death], within_s: float) -> list[str]:
-    """Who of them lives on; they are ended then."""
-    left = [name for name, member in members.items() if not member.within(within_s)]
+def kill_survivors(members: dict[str, ProcessHandle], within_s: float) -> list[str]:
+    """Return the processes that did not exit in time, and kill them."""
+    left = [name for name, member in members.items() if not member.exits_within(within_s)]
     for member in members.values():
         member.close()
     return left
@@ -72,37 +72,35 @@ def still_there(members: dict[str, Death], within_s: float) -> list[str]:
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    ("provider", "words"),
-    [("mock", "SIGKILL to the avatar's worker"), ("voice", "There is no avatar")],
+    ("provider", "message"),
+    [("mock", "Sent SIGKILL to the avatar's worker"), ("voice", "There is no avatar")],
 )
-async def test_the_demo_checks_itself(provider: str, words: str) -> None:
-    process = await demo("--seconds", "10", AVATAR_PROVIDER=provider)
-    told = "".join([line async for line in lines(process)])
-    assert await process.wait() == 0, told
-    assert words in told
-    assert "none skipped" in told
+async def test_demo_checks_itself(provider: str, message: str) -> None:
+    process = await start_demo("--seconds", "10", AVATAR_PROVIDER=provider)
+    output = "".join([line async for line in read_lines(process)])
+    assert await process.wait() == 0, output
+    assert message in output
+    assert "none skipped" in output
 
 
-async def test_a_wrong_provider_is_told_in_a_line_before_anything_starts() -> None:
-    process = await demo(AVATAR_PROVIDER="moc")
-    told = [line async for line in lines(process)]
+async def test_unknown_provider_gives_one_line_before_anything_starts() -> None:
+    process = await start_demo(AVATAR_PROVIDER="moc")
+    (line,) = [line async for line in read_lines(process)]
     assert await process.wait() == 2
-    assert len(told) == 1
-    assert told[0].startswith("[AV101]")
-    assert "Did you mean 'mock'?" in told[0]
+    assert line.startswith("[AV101]")
+    assert "Did you mean 'mock'?" in line
 
 
-async def test_a_taken_port_is_told_in_a_line_before_anything_starts() -> None:
-    with listen(0) as taken:
-        process = await demo("--no-open", DEMO_PORT=str(taken.getsockname()[1]))
-        told = [line async for line in lines(process)]
+async def test_port_in_use_gives_one_line_before_anything_starts() -> None:
+    with listen(0) as other:
+        process = await start_demo("--no-open", DEMO_PORT=str(other.getsockname()[1]))
+        (line,) = [line async for line in read_lines(process)]
     assert await process.wait() == 2
-    assert len(told) == 1
-    assert "is taken" in told[0]
+    assert "cannot be used" in line
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says", "number"),
+    ("arguments", "output", "number"),
     [
         (*SPEAKS, signal.SIGINT),
         (*SPEAKS, signal.SIGHUP),
@@ -110,77 +108,77 @@ async def test_a_taken_port_is_told_in_a_line_before_anything_starts() -> None:
         (*RECORDS, signal.SIGTERM),
     ],
 )
-async def test_a_signal_leaves_nothing_but_the_film(
-    arguments: tuple[str, ...], says: str, number: int, tmp_path: Path
+async def test_signal_leaves_only_the_recording(
+    arguments: tuple[str, ...], output: str, number: int, tmp_path: Path
 ) -> None:
     ledger = Ledger(tmp_path / "ledger")
-    process = await demo(*arguments, AVATAR_LEDGER=str(tmp_path / "ledger"), cwd=tmp_path)
-    await until_it_says(process, says)
+    process = await start_demo(*arguments, AVATAR_LEDGER=str(tmp_path / "ledger"), cwd=tmp_path)
+    await wait_for_output(process, output)
     assert len(ledger.read_all()) == (0 if "--no-open" in arguments else 1)
-    members = family(process.pid)
+    members = open_process_tree(process.pid)
     assert len(members) >= 3, members
     os.killpg(process.pid, number)
-    rest = "".join([line async for line in lines(process)])
+    rest = "".join([line async for line in read_lines(process)])
     assert await process.wait() == 128 + number, rest
     assert rest.endswith("Stopped.\n")
     assert "Traceback" not in rest
-    assert still_there(members, GONE_S) == []
+    assert kill_survivors(members, EXIT_S) == []
     assert ledger.read_all() == []
-    assert (tmp_path / FILM).exists() == (FILM in arguments)
+    assert (tmp_path / FILE).exists() == (FILE in arguments)
 
 
-@pytest.mark.parametrize(("arguments", "says"), [SPEAKS, SERVES])
-async def test_kill_leaves_nothing(arguments: tuple[str, ...], says: str) -> None:
-    process = await demo(*arguments)
-    await until_it_says(process, says)
-    members = family(process.pid)
+@pytest.mark.parametrize(("arguments", "output"), [SPEAKS, SERVES])
+async def test_kill_leaves_no_process(arguments: tuple[str, ...], output: str) -> None:
+    process = await start_demo(*arguments)
+    await wait_for_output(process, output)
+    members = open_process_tree(process.pid)
     process.kill()
     await process.wait()
-    assert still_there(members, GONE_S) == []
+    assert kill_survivors(members, EXIT_S) == []
 
 
-async def test_a_server_that_cannot_start_is_told_in_a_line(tmp_path: Path) -> None:
+async def test_server_that_cannot_start_gives_an_error_without_traceback(tmp_path: Path) -> None:
     broken = tmp_path / "livekit-server"
     broken.write_text("#!/bin/sh\necho out of order >&2\nexit 3\n")
     broken.chmod(0o755)
-    process = await demo(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    told = "".join([line async for line in lines(process)])
+    process = await start_demo(PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    output = "".join([line async for line in read_lines(process)])
     assert await process.wait() == 1
-    assert "[AV404]" in told
-    assert "Traceback" not in told
+    assert "[AV404]" in output
+    assert "Traceback" not in output
 
 
-def livekit_server(demo: psutil.Process) -> psutil.Process:
+def find_livekit_server(demo: psutil.Process) -> psutil.Process:
     (watchdog,) = [child for child in demo.children() if "watchdog.py" in str(child.cmdline())]
     (server,) = watchdog.children()
     return server
 
 
-def agent_server(demo: psutil.Process) -> psutil.Process:
+def find_agent_server(demo: psutil.Process) -> psutil.Process:
     (server,) = [child for child in demo.children() if services.AGENT in child.cmdline()]
     return server
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says", "which", "told"),
+    ("arguments", "output", "find_process", "message"),
     [
-        (*SPEAKS, livekit_server, "livekit-server at"),
-        (*SPEAKS, agent_server, "the agent server is gone"),
-        (*SERVES, agent_server, "the agent server is gone"),
+        (*SPEAKS, find_livekit_server, "livekit-server at"),
+        (*SPEAKS, find_agent_server, "the agent server exited unexpectedly"),
+        (*SERVES, find_agent_server, "the agent server exited unexpectedly"),
     ],
 )
-async def test_a_server_that_goes_is_told_in_a_line(
+async def test_lost_server_gives_one_error_line(
     arguments: tuple[str, ...],
-    says: str,
-    which: Callable[[psutil.Process], psutil.Process],
-    told: str,
+    output: str,
+    find_process: Callable[[psutil.Process], psutil.Process],
+    message: str,
 ) -> None:
-    process = await demo(*arguments)
-    await until_it_says(process, says)
-    members = family(process.pid)
-    which(psutil.Process(process.pid)).kill()
-    rest = [line async for line in lines(process)]
+    process = await start_demo(*arguments)
+    await wait_for_output(process, output)
+    members = open_process_tree(process.pid)
+    find_process(psutil.Process(process.pid)).kill()
+    rest = [line async for line in read_lines(process)]
     assert await process.wait() == 1, rest
-    assert [told in line for line in rest if line.startswith("[AV404]")] == [True], rest
+    assert [message in line for line in rest if line.startswith("[AV404]")] == [True], rest
     assert "Traceback" not in "".join(rest)
-    assert still_there(members, GONE_S) == []
+    assert kill_survivors(members, EXIT_S) == []

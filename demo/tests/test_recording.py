@@ -1,4 +1,4 @@
-"""Recorder: what comes back out of the film, decoded by PyAV, in its time."""
+"""The recorder writes mp4 files whose decoded audio and video match the input and its times."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 import pytest
-from avatar_demo import film as films
+from avatar_demo import mp4
 from avatar_demo.recording import Recorder
 from livekit import rtc
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.renderer import VideoFrame
-from avatar_core.testing.audio.meter import AudioMeter, Eye
+from avatar_core.testing.audio.meter import AudioMeter, LightMeter
 from avatar_core.testing.flash_renderer import FlashRenderer
 
 BEGIN_S = 5000.0
@@ -27,22 +27,22 @@ QUIET_RMS = 0.02
 WIDTH, HEIGHT = 128, 96
 
 
-class Film(NamedTuple):
-    """What a player makes of it."""
+class DecodedFile(NamedTuple):
+    """An mp4 file as a player decodes it."""
 
     size: tuple[int, int]
     duration_s: float
     times: list[float]
     luma: list[float]
-    ear: AudioMeter
-    eye: Eye
+    audio: AudioMeter
+    light: LightMeter
 
     def sounds(self) -> list[tuple[float, float]]:
-        return self.ear.sounds()
+        return self.audio.sounds()
 
 
-def played(path: Path) -> Film:
-    ear, eye, times, luma = AudioMeter(QUIET_RMS), Eye(), [], []
+def decode(path: Path) -> DecodedFile:
+    audio_meter, light_meter, times, luma = AudioMeter(QUIET_RMS), LightMeter(), [], []
     with av.open(str(path)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
@@ -52,17 +52,17 @@ def played(path: Path) -> Film:
             if isinstance(frame, av.VideoFrame):
                 times.append(float(frame.time or 0))
                 luma.append(float(frame.to_ndarray(format="gray").mean()))
-                eye.add(times[-1], luma[-1])
+                light_meter.add(times[-1], luma[-1])
             elif isinstance(frame, av.AudioFrame):
                 pcm = np.rint(frame.to_ndarray().reshape(-1) * 32767).astype("<i2").tobytes()
-                ear.add(
-                    "film",
+                audio_meter.add(
+                    "file",
                     float((frame.pts or 0) * (frame.time_base or Fraction(1))),
                     pcm,
                     frame.rate,
                 )
         size = video.codec_context.width, video.codec_context.height
-    return Film(size, duration_s, times, luma, ear, eye)
+    return DecodedFile(size, duration_s, times, luma, audio_meter, light_meter)
 
 
 def beep(loud: bool, count: int = round(FRAME_S * RATE_HZ)) -> bytes:
@@ -71,7 +71,7 @@ def beep(loud: bool, count: int = round(FRAME_S * RATE_HZ)) -> bytes:
 
 
 def moments(seconds: float) -> Iterator[tuple[float, float]]:
-    """Times of a conversation, and on the listener's clock."""
+    """Yield times of a conversation, each also on the clock of the listener."""
     for number in range(round(seconds / FRAME_S)):
         yield number * FRAME_S, BEGIN_S + number * FRAME_S
 
@@ -85,17 +85,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "talk.mp4"
 
 
-async def test_a_flash_and_its_beep_are_within_a_frame(path: Path) -> None:
+async def test_flashes_and_beeps_are_within_one_frame(path: Path) -> None:
     face = FlashRenderer(WIDTH, HEIGHT)
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(4.0):
             pcm = beep(is_loud(at_s))
-            recorder.hear("voice", here_s, pcm, RATE_HZ)
-            recorder.see("face", here_s, face.render(pcm, False)[0])
-    film = played(path)
-    assert film.size == (WIDTH, HEIGHT)
-    assert film.duration_s == pytest.approx(4.0, abs=0.06)
-    flashes, beeps = film.eye.flashes(), film.sounds()
+            recorder.add_audio("voice", here_s, pcm, RATE_HZ)
+            recorder.add_video("face", here_s, face.render(pcm, False)[0])
+    decoded = decode(path)
+    assert decoded.size == (WIDTH, HEIGHT)
+    assert decoded.duration_s == pytest.approx(4.0, abs=0.06)
+    flashes, beeps = decoded.light.flashes(), decoded.sounds()
     assert len(flashes) == len(beeps) == 4
     for number, (flash, sound) in enumerate(zip(flashes, beeps, strict=True)):
         assert flash[0] == pytest.approx(number + 0.6, abs=0.01)
@@ -103,66 +103,66 @@ async def test_a_flash_and_its_beep_are_within_a_frame(path: Path) -> None:
         assert sound[0] == pytest.approx(number + 0.6, abs=0.01)
 
 
-async def test_a_listener_that_stalls_leaves_no_trace(path: Path) -> None:
-    """For 0.3 s nothing is handled; then all of it comes at once."""
+async def test_stall_of_the_listener_leaves_no_trace(path: Path) -> None:
+    """The listener handles nothing for 0.3 s, then everything at once."""
     face = FlashRenderer(WIDTH, HEIGHT)
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(4.0):
             late_s = max(here_s, BEGIN_S + 2.3) if 2.0 <= at_s < 2.3 else here_s
             pcm = beep(True)
-            recorder.hear("voice", late_s, pcm, RATE_HZ)
-            recorder.see("face", late_s, face.idle(), at_s)
-    film = played(path)
-    ((begin_s, end_s),) = film.sounds()
+            recorder.add_audio("voice", late_s, pcm, RATE_HZ)
+            recorder.add_video("face", late_s, face.idle(), at_s)
+    decoded = decode(path)
+    ((begin_s, end_s),) = decoded.sounds()
     assert begin_s == pytest.approx(0.0, abs=0.02)
     assert end_s == pytest.approx(4.0, abs=0.03)
-    assert np.diff(film.times).max() < 1.5 * FRAME_S
+    assert np.diff(decoded.times).max() < 1.5 * FRAME_S
 
 
-async def test_gaps_are_silent_show_the_last_picture_and_then_bars_of_the_level(path: Path) -> None:
-    """No picture until 1 s and from 2 s on; no sound from 2 to 3 s, and another voice then."""
+async def test_gap_is_silent_and_bars_replace_a_frozen_face(path: Path) -> None:
+    """Video lasts from 1 s to 2 s; audio stops from 2 s to 3 s and continues on another track."""
     white = VideoFrame(WIDTH, HEIGHT, b"\xff" * (WIDTH * HEIGHT * 4))
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(4.0):
             if at_s < 2.0:
-                recorder.hear("voice", here_s, beep(True), RATE_HZ)
+                recorder.add_audio("voice", here_s, beep(True), RATE_HZ)
             elif at_s >= 3.0:
-                recorder.hear("own", here_s, beep(True, 882), 22_050)
+                recorder.add_audio("own", here_s, beep(True, 882), 22_050)
             if 1.0 <= at_s < 2.0:
-                recorder.see("face", here_s, white)
-    film = played(path)
-    assert film.duration_s == pytest.approx(4.0, abs=0.06)
-    (_, first_end_s), (second_begin_s, second_end_s) = film.sounds()
+                recorder.add_video("face", here_s, white)
+    decoded = decode(path)
+    assert decoded.duration_s == pytest.approx(4.0, abs=0.06)
+    (_, first_end_s), (second_begin_s, second_end_s) = decoded.sounds()
     assert first_end_s == pytest.approx(2.0, abs=0.01)
     assert second_begin_s == pytest.approx(3.0, abs=0.01)
     assert second_end_s == pytest.approx(4.0, abs=0.01)
-    ((lit_s, dark_s),) = film.eye.flashes()
+    ((lit_s, dark_s),) = decoded.light.flashes()
     assert lit_s == pytest.approx(1.0, abs=0.01)
     assert dark_s == pytest.approx(1.96 + 0.5, abs=FRAME_S)
-    bars = [luma for at_s, luma in zip(film.times, film.luma, strict=True) if at_s >= 2.5]
-    assert max(bars[:10]) < min(bars[-20:])  # they move with the second voice alone
+    bars = [luma for at_s, luma in zip(decoded.times, decoded.luma, strict=True) if at_s >= 2.5]
+    assert max(bars[:10]) < min(bars[-20:])  # the bars move only with the second track
 
 
-async def test_two_voices_are_mixed(path: Path) -> None:
+async def test_two_tracks_are_mixed(path: Path) -> None:
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(3.0):
-            recorder.hear("one", here_s, beep(at_s < 1.5), RATE_HZ)
-            recorder.hear("two", here_s, beep(at_s >= 1.0), RATE_HZ)
-    film = played(path)
-    start_s, pcm = film.ear.mix(films.RATE_HZ)
+            recorder.add_audio("one", here_s, beep(at_s < 1.5), RATE_HZ)
+            recorder.add_audio("two", here_s, beep(at_s >= 1.0), RATE_HZ)
+    decoded = decode(path)
+    start_s, pcm = decoded.audio.mix(mp4.RATE_HZ)
     heard = np.frombuffer(pcm, "<i2").astype(float)
 
     def level(at_s: float) -> float:
-        begin = round((at_s - start_s) * films.RATE_HZ)
+        begin = round((at_s - start_s) * mp4.RATE_HZ)
         return float(np.abs(heard[begin : begin + 4800]).max())
 
     assert level(0.5) == pytest.approx(12_000, rel=0.1)
     assert level(1.2) == pytest.approx(24_000, rel=0.1)
     assert level(2.5) == pytest.approx(12_000, rel=0.1)
-    assert film.size == (512, 512)  # nobody had a face
+    assert decoded.size == (512, 512)  # no video arrived
 
 
-async def test_i420_of_odd_or_other_size_is_fitted(path: Path) -> None:
+async def test_i420_frames_of_other_sizes_are_scaled(path: Path) -> None:
     def bright(width: int, height: int) -> rtc.VideoFrame:
         rgba = bytes((255, 255, 255, 255)) * (width * height)
         frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, rgba)
@@ -171,73 +171,73 @@ async def test_i420_of_odd_or_other_size_is_fitted(path: Path) -> None:
     sizes = {0: (129, 97), 1: (64, 48), 2: (48, 96)}
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(3.0):
-            recorder.see("face", here_s, bright(*sizes[int(at_s)]))
-    film = played(path)
-    assert film.size == (128, 96)
-    luma = dict(zip(np.round(film.times, 2).tolist(), film.luma, strict=True))
+            recorder.add_video("face", here_s, bright(*sizes[int(at_s)]))
+    decoded = decode(path)
+    assert decoded.size == (128, 96)
+    luma = dict(zip(np.round(decoded.times, 2).tolist(), decoded.luma, strict=True))
     assert luma[0.52] > 230
-    assert luma[1.52] > 230  # enlarged
-    assert luma[2.52] == pytest.approx(235 * 48 / 128, abs=25)  # black bars at its sides
+    assert luma[1.52] > 230  # scaled up
+    assert luma[2.52] == pytest.approx(235 * 48 / 128, abs=25)  # black bars at the sides
 
 
 @pytest.fixture
 def older(path: Path) -> bytes:
-    """A film that is there already."""
-    path.write_bytes(b"an older one")
+    """A file that exists already."""
+    path.write_bytes(b"an older file")
     return path.read_bytes()
 
 
-async def test_the_loop_is_not_blocked_and_nothing_shows_before_the_end(
+async def test_event_loop_is_not_blocked_and_file_appears_at_the_end(
     path: Path, older: bytes
 ) -> None:
-    picture = VideoFrame(512, 512, b"\x80" * (512 * 512 * 4))
+    video_frame = VideoFrame(512, 512, b"\x80" * (512 * 512 * 4))
     recorder = Recorder(path)
     loop = asyncio.get_running_loop()
     longest_s = 0.0
     for _, here_s in moments(4.0):
-        began_s = loop.time()
-        recorder.see("face", here_s, picture)
-        recorder.hear("voice", here_s, beep(True), RATE_HZ)
-        longest_s = max(longest_s, loop.time() - began_s)
+        started_s = loop.time()
+        recorder.add_video("face", here_s, video_frame)
+        recorder.add_audio("voice", here_s, beep(True), RATE_HZ)
+        longest_s = max(longest_s, loop.time() - started_s)
     assert longest_s < 0.05
     assert await asyncio.to_thread(path.read_bytes) == older
     await recorder.aclose()
     await recorder.aclose()
-    assert played(path).duration_s == pytest.approx(4.0, abs=0.06)
+    assert decode(path).duration_s == pytest.approx(4.0, abs=0.06)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("name", ["nowhere/talk.mp4", "talk.webm", "folder.mp4", "file/talk.mp4"])
-def test_a_path_that_cannot_be_is_told_before_anything_starts(tmp_path: Path, name: str) -> None:
+def test_invalid_path_raises_before_the_recording_starts(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=name.replace(".", r"\.")):
         Recorder(tmp_path / name)
 
 
-def test_no_encoder_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(films, "VIDEO", "h264_of_nobody")
-    with pytest.raises(ConfigError, match=r"no encoder h264_of_nobody.*pip install"):
+def test_missing_encoder_raises(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mp4, "VIDEO", "no_such_h264")
+    with pytest.raises(ConfigError, match=r"no encoder no_such_h264.*pip install"):
         Recorder(path)
     assert list(path.parent.iterdir()) == []
 
 
-async def test_nothing_heard_and_what_failed_leave_no_film(path: Path) -> None:
-    with pytest.raises(AvatarError, match="nothing was heard or seen"):
+async def test_empty_and_failed_recordings_leave_no_file(path: Path) -> None:
+    with pytest.raises(AvatarError, match="no audio and video arrived"):
         await Recorder(path).aclose()
     recorder = Recorder(path)
-    recorder.hear("voice", BEGIN_S, beep(True), RATE_HZ)
+    recorder.add_audio("voice", BEGIN_S, beep(True), RATE_HZ)
     with pytest.raises(KeyError):
         async with recorder:
             raise KeyError
     assert list(path.parent.iterdir()) == []
 
 
-async def test_a_fault_of_the_writer_is_told_at_the_end(path: Path) -> None:
+async def test_error_of_the_writer_thread_is_raised_at_the_end(path: Path) -> None:
     recorder = Recorder(path)
     wrong: Any = VideoFrame(WIDTH, HEIGHT, b"short")
     for _, here_s in moments(2.0):
-        recorder.see("face", here_s, wrong)
+        recorder.add_video("face", here_s, wrong)
     with pytest.raises(AvatarError, match=r"talk\.mp4 could not be recorded \(ValueError"):
         await recorder.aclose()
     assert list(path.parent.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The demo page's server: which rooms count, and what it answers to what is no request."""
+"""The web server of the demo limits open sessions and rejects invalid requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from avatar_demo import services
-from avatar_demo.web_server import MOST_SESSIONS, Site, listen
+from avatar_demo.web_server import MAX_SESSIONS, WebServer, listen
 from livekit import api, rtc
 
 from avatar_core.testing.server import DevServer
@@ -19,57 +19,67 @@ pytestmark = pytest.mark.livekit
 
 
 @dataclass
-class Caller:
-    """Somebody who asks it."""
+class Client:
+    """A client of the web server.
+
+    Attributes:
+        url: URL of the web server.
+        http: Sends the requests.
+    """
 
     url: str
     http: aiohttp.ClientSession
 
-    async def begin(self, **wanted: str) -> tuple[int, Any]:
-        return await self.post(json={"provider": "voice", **wanted})
+    async def create_session(self, **fields: str) -> tuple[int, Any]:
+        """Request a session; return the status and the JSON body of the response."""
+        return await self.post(json={"provider": "voice", **fields})
 
     async def post(self, **request: Any) -> tuple[int, Any]:
-        async with self.http.post(f"{self.url}api/session", **request) as answer:
-            return answer.status, await answer.json()
+        """Send a POST request; return the status and the JSON body of the response."""
+        async with self.http.post(f"{self.url}api/session", **request) as response:
+            return response.status, await response.json()
 
 
 @pytest_asyncio.fixture
-async def caller(server: DevServer) -> AsyncIterator[Caller]:
-    async with Site(server, "voice").serve(listen(0)) as url, aiohttp.ClientSession() as http:
-        yield Caller(url, http)
+async def client(server: DevServer) -> AsyncIterator[Client]:
+    async with WebServer(server, "voice").serve(listen(0)) as url, aiohttp.ClientSession() as http:
+        yield Client(url, http)
 
 
-async def join(answer: Any) -> rtc.Room:
+async def join(session: Any) -> rtc.Room:
     room = rtc.Room()
-    await room.connect(answer["url"], answer["token"])
+    await room.connect(session["url"], session["token"])
     return room
 
 
-async def test_a_room_that_nobody_comes_to_ends(caller: Caller, server: DevServer) -> None:
-    _, answer = await caller.begin()
-    async with services.client_of(server) as client:
-        asked = api.ListRoomsRequest(names=[answer["room"]])
-        (room,) = (await client.room.list_rooms(asked)).rooms
-    assert (room.empty_timeout, room.departure_timeout) == (services.COME_S, services.LEAVE_S)
+async def test_room_ends_if_nobody_joins(client: Client, server: DevServer) -> None:
+    _, session = await client.create_session()
+    async with services.open_client(server) as livekit:
+        request = api.ListRoomsRequest(names=[session["room"]])
+        (room,) = (await livekit.room.list_rooms(request)).rooms
+    assert (room.empty_timeout, room.departure_timeout) == (
+        services.EMPTY_TIMEOUT_S,
+        services.DEPARTURE_TIMEOUT_S,
+    )
 
 
-async def test_a_page_that_is_closed_makes_room_for_another(caller: Caller) -> None:
-    pages = [await join((await caller.begin())[1]) for _ in range(MOST_SESSIONS)]
-    assert (await caller.begin())[0] == 429
+async def test_closed_page_frees_a_session(client: Client) -> None:
+    pages = [await join((await client.create_session())[1]) for _ in range(MAX_SESSIONS)]
+    assert (await client.create_session())[0] == 429
     await pages.pop().disconnect()
-    code, answer = await caller.begin()
+    code, session = await client.create_session()
     assert code == 201
-    assert (await caller.begin())[0] == 429  # for the page of that answer is about to join
-    for page in [*pages, await join(answer)]:
+    assert (await client.create_session())[0] == 429  # the page of `session` may still join
+    for page in [*pages, await join(session)]:
         await page.disconnect()
 
 
-async def test_a_page_that_begins_again_and_again_is_one_page(caller: Caller) -> None:
+async def test_page_that_restarts_uses_one_session(client: Client) -> None:
     left = ""
-    for _ in range(2 * MOST_SESSIONS):
-        code, answer = await caller.begin(leaves=left)
+    for _ in range(2 * MAX_SESSIONS):
+        code, session = await client.create_session(leave=left)
         assert code == 201
-        page, left = await join(answer), answer["room"]
+        page, left = await join(session), session["room"]
         await page.disconnect()
 
 
@@ -83,12 +93,12 @@ async def test_a_page_that_begins_again_and_again_is_one_page(caller: Caller) ->
         ("application/json", b""),
     ],
 )
-async def test_what_is_no_request_is_told_in_json(caller: Caller, kind: str, body: bytes) -> None:
-    code, answer = await caller.post(data=body, headers={"Content-Type": kind})
-    assert (code, answer["error"]["code"]) == (400, "invalid_request")
+async def test_invalid_body_gives_a_json_error(client: Client, kind: str, body: bytes) -> None:
+    code, response = await client.post(data=body, headers={"Content-Type": kind})
+    assert (code, response["error"]["code"]) == (400, "invalid_request")
 
 
-async def test_a_body_that_is_not_packed_as_it_says(caller: Caller) -> None:
+async def test_body_with_wrong_content_encoding_gives_a_json_error(client: Client) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    code, answer = await caller.post(data=b"no gzip", headers=headers)
-    assert (code, answer["error"]["code"]) == (400, "invalid_request")
+    code, response = await client.post(data=b"no gzip", headers=headers)
+    assert (code, response["error"]["code"]) == (400, "invalid_request")

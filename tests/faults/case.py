@@ -14,7 +14,7 @@ import pytest
 
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.registry.discovery import ProviderRegistry
-from tests.support.plugins import FakeSite, fake_site
+from tests.support.plugins import FakeSite, make_site
 
 SECRET = "sk-5ecret-0f-4-pers0n"
 """Stands for a key in every row where one could have been typed."""
@@ -94,5 +94,5 @@ def ground() -> Iterator[Ground]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if OURS.match(name)]:
             patch.delenv(name)
-        with fake_site(Path(folder), patch) as site:
+        with make_site(Path(folder), patch) as site:
             yield Ground(site, patch)

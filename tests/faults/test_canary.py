@@ -35,8 +35,8 @@ from avatar_core.testing.rest_harness import acme, silent_workers
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
-from tests.livekit.entry import settings_of, token
-from tests.support.secrets_shown import places
+from tests.livekit.tokens import create_token, livekit_settings
+from tests.support.error_texts import error_texts
 
 VENDOR_KEY = "canary-vendor-key-5d1e"
 LIVEKIT_SECRET = "canary-livekit-secret-" + "9" * 20
@@ -92,7 +92,7 @@ class Search:
 
     def error(self, where: str, error: BaseException) -> None:
         """An error, its chain, and its tracebacks with all locals."""
-        for text in places(error):
+        for text in error_texts(error):
             self.look(where, text)
 
     def logs(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -211,8 +211,8 @@ async def test_a_real_room_with_a_worker_process(
     caplog.set_level(logging.DEBUG)
     search = Search()
     search.secrets = {server.api_secret}
-    link = await join(server.url, token(server, "canary", "agent"))
-    avatar = create_avatar([MockSettings(width=64, height=64)], livekit=settings_of(server))
+    link = await join(server.url, create_token(server, "canary", "agent"))
+    avatar = create_avatar([MockSettings(width=64, height=64)], livekit=livekit_settings(server))
     metrics: list[object] = []
     avatar.on("metrics_collected", metrics.append)
     session: AgentSession[None] = AgentSession()

@@ -1,4 +1,4 @@
-"""A listener who makes a noise that is no speech: AgentSession pauses, and goes on."""
+"""A user whose noise AgentSession takes for speech: it pauses, and resumes without a transcript."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SPEECH_AFTER_S, SILENCE_AFTER_S = 0.05, 0.15
 FALSE_INTERRUPTION_S = 0.6
 
 
-def hears_noise() -> dict[str, Any]:
-    """Arguments of an AgentSession that pauses for noise and goes on after silence."""
+def noise_options() -> dict[str, Any]:
+    """Return arguments for an AgentSession that pauses at noise and resumes after silence."""
     return {
         "vad": EnergyVAD(),
-        "stt": DeafSTT(),
+        "stt": SilentSTT(),
         "aec_warmup_duration": None,
         "turn_handling": {
             "turn_detection": "vad",
@@ -38,8 +38,8 @@ def hears_noise() -> dict[str, Any]:
     }
 
 
-class DeafAgent(Agent):
-    """Takes in all sound and understands none of it."""
+class SilentSTTAgent(Agent):
+    """An agent whose STT node reads all audio and returns no transcript."""
 
     def __init__(self) -> None:
         super().__init__(instructions="")
@@ -50,21 +50,21 @@ class DeafAgent(Agent):
         async for _frame in audio:
             pass
         return
-        yield  # a generator of nothing
+        yield  # makes this function a generator
 
 
-class DeafSTT(stt.STT):
-    """Makes AgentSession wait for a transcript before it takes noise for a turn."""
+class SilentSTT(stt.STT):
+    """An STT without transcripts, so that AgentSession never takes noise for a user's turn."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))
 
     async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
-        raise NotImplementedError("the agent's stt_node stands in")
+        raise NotImplementedError("SilentSTTAgent.stt_node replaces this method")
 
 
 class EnergyVAD(vad.VAD):
-    """What is loud is speech."""
+    """A voice activity detector that takes every loud sound for speech."""
 
     def __init__(self) -> None:
         super().__init__(capabilities=vad.VADCapabilities(update_interval=0.05))
@@ -87,14 +87,14 @@ class _Stream(vad.VADStream):
             silence_s = 0.0 if loud else silence_s + frame.duration
             if not speaking and speech_s >= SPEECH_AFTER_S:
                 speaking = True
-                self._tell(vad.VADEventType.START_OF_SPEECH, speech_s, silence_s, speaking)
-            self._tell(vad.VADEventType.INFERENCE_DONE, speech_s, silence_s, speaking)
+                self._send(vad.VADEventType.START_OF_SPEECH, speech_s, silence_s, speaking)
+            self._send(vad.VADEventType.INFERENCE_DONE, speech_s, silence_s, speaking)
             if speaking and silence_s >= SILENCE_AFTER_S:
                 speaking = False
-                self._tell(vad.VADEventType.END_OF_SPEECH, speech_s, silence_s, speaking)
+                self._send(vad.VADEventType.END_OF_SPEECH, speech_s, silence_s, speaking)
                 speech_s = 0.0
 
-    def _tell(
+    def _send(
         self, type: vad.VADEventType, speech_s: float, silence_s: float, speaking: bool
     ) -> None:
         self._event_ch.send_nowait(
@@ -112,9 +112,12 @@ class _Stream(vad.VADStream):
 
 
 class Microphone:
-    """A track of the listener's own: silence, and noise where it is asked for.
+    """The user's microphone track, which sends silence, and noise on request.
 
-    Its queue is full all the time, so the room's own clock paces it.
+    Its audio queue is always full, so that LiveKit paces the frames.
+
+    Args:
+        link: The user's room link.
     """
 
     def __init__(self, link: RtcLink) -> None:
@@ -123,7 +126,7 @@ class Microphone:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Publish the track; return once the agent listens to it."""
+        """Publish the track, and wait until the agent has subscribed to it."""
         out = await self._link.publish_audio(FORMAT, name="microphone")
         await out.wait_for_subscription()
         random = np.random.default_rng(0)
@@ -139,11 +142,11 @@ class Microphone:
         self._task = asyncio.create_task(run())
 
     def make_noise(self, duration_s: float) -> None:
-        """From now on, for so long."""
+        """Send noise for `duration_s` seconds from now on."""
         self._noise_s = duration_s
 
     async def aclose(self) -> None:
-        """Stop."""
+        """Stop sending."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

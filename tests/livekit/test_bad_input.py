@@ -1,4 +1,4 @@
-"""Nonsense from the room, the application and the machine costs a message, never a session."""
+"""Invalid messages, streams and frames are dropped, and never end a session."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from avatar_core.contracts import wire
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from avatar_core.testing.server import DevServer
-from tests.livekit.entry import token
-from tests.livekit.in_process import OurProvider
-from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
+from tests.livekit.in_process_worker import InProcessProvider
+from tests.livekit.live_conversation import (
+    MORE_SPOKEN_WORDS,
+    SPOKEN_WORDS,
+    TEST_S,
+    LiveConversation,
+)
+from tests.livekit.tokens import create_token
 from tests.livekit.turns import frames
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
@@ -60,10 +65,13 @@ BAD_REPORTS = (
 
 
 @asynccontextmanager
-async def stranger_in(stage: Stage) -> AsyncIterator[rtc.Room]:
-    """Somebody whom nobody expects."""
+async def join_as_stranger(conversation: LiveConversation) -> AsyncIterator[rtc.Room]:
+    """Join the room as a participant that neither the agent nor the worker expects."""
     room = rtc.Room()
-    await room.connect(stage.server.url, token(stage.server, stage.room_name, "stranger"))
+    await room.connect(
+        conversation.server.url,
+        create_token(conversation.server, conversation.room_name, "stranger"),
+    )
     try:
         yield room
     finally:
@@ -71,15 +79,15 @@ async def stranger_in(stage: Stage) -> AsyncIterator[rtc.Room]:
 
 
 def short_turns() -> Iterator[Sequence[str]]:
-    """Two words at a time, none of them twice."""
-    words = iter(VOCABULARY[:-1])
-    return zip(words, words, strict=False)
+    """Yield two words at a time, no word twice."""
+    unused = iter(VOCABULARY[:-1])
+    return zip(unused, unused, strict=False)
 
 
 async def send_stream(
     room: rtc.Room, to: str, attributes: dict[str, str], chunks: Sequence[bytes], end: str | None
 ) -> None:
-    """A byte stream of speech; `end` is the reason it ends for, None for no end at all."""
+    """Send a byte stream of speech; `end` is the reason for its end, None leaves it open."""
     writer = await room.local_participant.stream_bytes(
         secrets.token_hex(4),
         topic=wire.AUDIO_STREAM,
@@ -93,7 +101,7 @@ async def send_stream(
 
 
 async def call(room: rtc.Room, to: str, method: str, payload: str) -> str:
-    """An RPC; the text of its error where there is one."""
+    """Call an RPC; return its response, or the message of its error."""
     try:
         return await room.local_participant.perform_rpc(
             destination_identity=to, method=method, payload=payload, response_timeout=5.0
@@ -102,48 +110,52 @@ async def call(room: rtc.Room, to: str, method: str, payload: str) -> str:
         return error.message
 
 
-# To the worker.
+# Sent to the worker
 
 
-async def test_malformed_streams_of_the_agent_cost_no_later_turn(server: DevServer) -> None:
-    async with asyncio.timeout(TEST_S), Stage(server) as stage:
-        worker, to, room = stage.worker(), stage.avatar.avatar_identity, stage.room
+async def test_malformed_streams_do_not_affect_later_turns(server: DevServer) -> None:
+    async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
+        worker, to, room = (
+            conversation.worker(),
+            conversation.avatar.avatar_identity,
+            conversation.room,
+        )
         turns = short_turns()
         for attributes in BAD_ATTRIBUTES:
             await send_stream(room, to, attributes, [LOUD], "")
-        await stage.say_all(next(turns))
+        await conversation.say_all(next(turns))
         odd = [SILENCE[:1], SILENCE[:479], SILENCE[:4801], SILENCE[:3]]
         await send_stream(room, to, FORMAT, odd, "")
-        await stage.say_all(next(turns))
+        await conversation.say_all(next(turns))
         await send_stream(room, to, FORMAT | {wire.TAKE_ATTRIBUTE: "x" * 10_000}, [SILENCE], "")
-        await stage.say_all(next(turns))
+        await conversation.say_all(next(turns))
         await send_stream(room, to, FORMAT, [], "")
         await send_stream(room, to, FORMAT, [SILENCE], "it broke")
-        await stage.say_all(next(turns))
+        await conversation.say_all(next(turns))
         await send_stream(room, to, FORMAT, [SILENCE], None)
-        await stage.say_all(next(turns))
+        await conversation.say_all(next(turns))
         for payload in JUNK:
             assert await call(room, to, wire.CLEAR_BUFFER, payload) == wire.OK
             await room.local_participant.publish_data(
                 payload or b"\xff\x00", topic=wire.CLEAR_TOPIC, destination_identities=[to]
             )
-        await stage.say_all(next(turns))
-        stage.check_finishes()
-        stage.check_words()
-        stage.check_history()
-        assert stage.errors == []
-        assert stage.worker() == worker
+        await conversation.say_all(next(turns))
+        conversation.check_finishes()
+        conversation.check_speech()
+        conversation.check_history()
+        assert conversation.errors == []
+        assert conversation.worker() == worker
 
 
-async def test_a_stranger_reaches_no_worker(server: DevServer) -> None:
+async def test_worker_ignores_a_stranger(server: DevServer) -> None:
     async with (
         asyncio.timeout(TEST_S),
-        Stage(server) as stage,
-        stranger_in(stage) as room,
+        LiveConversation(server) as conversation,
+        join_as_stranger(conversation) as room,
     ):
-        to = stage.avatar.avatar_identity
-        turn = stage.say(WORDS)
-        await stage.heard_word(WORDS[2])
+        to = conversation.avatar.avatar_identity
+        turn = conversation.say(SPOKEN_WORDS)
+        await conversation.wait_for_word(SPOKEN_WORDS[2])
         await send_stream(room, to, FORMAT, [LOUD[:9600]], "")
         for attributes in BAD_ATTRIBUTES:
             await send_stream(room, to, attributes, [LOUD[:960]], "broken")
@@ -153,54 +165,57 @@ async def test_a_stranger_reaches_no_worker(server: DevServer) -> None:
                 payload or b"\xff\x00", topic=wire.CLEAR_TOPIC, destination_identities=[to]
             )
         await turn.handle
-        await stage.say_all(MORE_WORDS)
-        stage.check_finishes()
-        stage.check_words()
-        stage.check_history()
-        assert NEVER_SAID not in stage.hearing.begun
-        assert stage.errors == []
+        await conversation.say_all(MORE_SPOKEN_WORDS)
+        conversation.check_finishes()
+        conversation.check_speech()
+        conversation.check_history()
+        assert NEVER_SAID not in conversation.meter.partly_heard
+        assert conversation.errors == []
 
 
-# To the agent.
+# Sent to the agent
 
 
-async def test_a_stranger_reaches_no_agent(server: DevServer) -> None:
+async def test_agent_ignores_a_stranger(server: DevServer) -> None:
     async with (
         asyncio.timeout(TEST_S),
-        Stage(server) as stage,
-        stranger_in(stage) as room,
+        LiveConversation(server) as conversation,
+        join_as_stranger(conversation) as room,
     ):
-        turn = stage.say(WORDS)
-        await stage.heard_word(WORDS[2])
-        await lie_to_agent(lambda method, text: call(room, "agent", method, text), room)
+        turn = conversation.say(SPOKEN_WORDS)
+        await conversation.wait_for_word(SPOKEN_WORDS[2])
+        await send_bad_reports(lambda method, text: call(room, "agent", method, text), room)
         await turn.handle
-        await stage.say_all(MORE_WORDS)
-        stage.check()
-        assert stage.errors == []
+        await conversation.say_all(MORE_SPOKEN_WORDS)
+        conversation.check()
+        assert conversation.errors == []
 
 
-async def test_nonsense_of_the_avatar_itself_is_dropped(server: DevServer) -> None:
+async def test_invalid_reports_of_the_avatar_are_dropped(server: DevServer) -> None:
     registry = ProviderRegistry()
-    registry.register("ours", OurProvider)
-    async with asyncio.timeout(TEST_S), Stage(server, "ours", registry=registry) as stage:
-        room = OurProvider.workers[stage.avatar.avatar_identity].link.room
-        turn = stage.say(WORDS)
-        await stage.heard_word(WORDS[2])
-        await lie_to_agent(lambda method, text: call(room, "agent", method, text), room)
+    registry.register("ours", InProcessProvider)
+    async with (
+        asyncio.timeout(TEST_S),
+        LiveConversation(server, "ours", registry=registry) as conversation,
+    ):
+        room = InProcessProvider.workers[conversation.avatar.avatar_identity].link.room
+        turn = conversation.say(SPOKEN_WORDS)
+        await conversation.wait_for_word(SPOKEN_WORDS[2])
+        await send_bad_reports(lambda method, text: call(room, "agent", method, text), room)
         await turn.handle
-        await stage.say_all(MORE_WORDS)
-        stage.check()
-        assert stage.errors == []
+        await conversation.say_all(MORE_SPOKEN_WORDS)
+        conversation.check()
+        assert conversation.errors == []
 
 
-async def lie_to_agent(tell: Callable[[str, str], Awaitable[str]], room: rtc.Room) -> None:
-    """Everything an avatar can say, and none of it true."""
+async def send_bad_reports(rpc: Callable[[str, str], Awaitable[str]], room: rtc.Room) -> None:
+    """Send every message that an avatar can send, with invalid or false contents."""
     for payload in BAD_FINISHES:
-        await tell(wire.PLAYBACK_FINISHED, payload)
-        await tell(wire.PLAYBACK_STARTED, payload)
-    await tell(wire.PLAYBACK_FINISHED, json.dumps({"playback_position": 0.1, "interrupted": True}))
+        await rpc(wire.PLAYBACK_FINISHED, payload)
+        await rpc(wire.PLAYBACK_STARTED, payload)
+    await rpc(wire.PLAYBACK_FINISHED, json.dumps({"playback_position": 0.1, "interrupted": True}))
     for payload in BAD_REPORTS:
-        await tell(wire.TAKE_RPC, payload)
+        await rpc(wire.TAKE_RPC, payload)
         await room.local_participant.publish_data(
             payload.encode() or b"\xff\x00",
             topic=wire.REPORT_TOPIC,
@@ -208,34 +223,34 @@ async def lie_to_agent(tell: Callable[[str, str], Awaitable[str]], room: rtc.Roo
         )
 
 
-# From the application.
+# Sent by the application
 
 
-async def half_and_half(words: Sequence[str]) -> AsyncIterator[rtc.AudioFrame]:
-    """The first half at 24 kHz, the second at 16 kHz, and empty frames between."""
-    half = len(words) // 2
-    async for frame in frames(WordTones(24_000).speak(words[:half]), 24_000):
+async def frames_at_two_rates(spoken_words: Sequence[str]) -> AsyncIterator[rtc.AudioFrame]:
+    """Yield the first half at 24 kHz and the second at 16 kHz, with empty frames between."""
+    half = len(spoken_words) // 2
+    async for frame in frames(WordTones(24_000).speak(spoken_words[:half]), 24_000):
         yield frame
     yield rtc.AudioFrame(b"", 24_000, 1, 0)
     yield rtc.AudioFrame(b"", 16_000, 1, 0)
-    async for frame in frames(WordTones(16_000).speak(words[half:]), 16_000):
+    async for frame in frames(WordTones(16_000).speak(spoken_words[half:]), 16_000):
         yield frame
 
 
-async def test_frames_of_every_rate_and_shape_are_heard(server: DevServer) -> None:
+async def test_frames_of_any_format_are_heard(server: DevServer) -> None:
     stereo = b"".join(
         sample + sample
         for pcm in [WordTones(48_000).speak(VOCABULARY[5:10])]
         for sample in (pcm[at : at + 2] for at in range(0, len(pcm), 2))
     )
-    async with asyncio.timeout(TEST_S), Stage(server) as stage:
+    async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
         for turn in (
-            stage.say(VOCABULARY[:5], 11_025),
-            stage.say_frames(VOCABULARY[5:10], frames(stereo, 48_000, 2)),
-            stage.say_frames(VOCABULARY[10:18], half_and_half(VOCABULARY[10:18])),
-            stage.say(VOCABULARY[18:23]),
+            conversation.say(VOCABULARY[:5], 11_025),
+            conversation.say_frames(VOCABULARY[5:10], frames(stereo, 48_000, 2)),
+            conversation.say_frames(VOCABULARY[10:18], frames_at_two_rates(VOCABULARY[10:18])),
+            conversation.say(VOCABULARY[18:23]),
         ):
             await turn.handle
-        await stage.quiet()
-        stage.check()
-        assert stage.errors == []
+        await conversation.wait_for_silence()
+        conversation.check()
+        assert conversation.errors == []

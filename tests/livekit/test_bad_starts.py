@@ -1,4 +1,4 @@
-"""What cannot start says why: a server, a secret, settings, a worker; the voice goes on."""
+"""Failed starts report their cause, and the agent speaks with its own voice."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.join import join
 from avatar_core.rtc.worker_process import start_worker
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.server.ports import free_ports
-from tests.livekit.entry import token
-from tests.livekit.in_process import NoSettings
-from tests.livekit.stage import MORE_WORDS, TEST_S, Stage
+from avatar_core.testing.server.ports import find_free_ports
+from tests.livekit.in_process_worker import NoSettings
+from tests.livekit.live_conversation import MORE_SPOKEN_WORDS, TEST_S, LiveConversation
+from tests.livekit.tokens import create_token
 
 pytestmark = pytest.mark.livekit
 
 REFUSED_WITHIN_S = 10.0
 
 
-# Servers and settings.
+# Servers and settings
 
 
-async def test_a_server_that_is_down_is_a_room_error(server: DevServer) -> None:
-    port, _ = free_ports()
+async def test_join_raises_room_error_if_the_server_is_down(server: DevServer) -> None:
+    port, _ = find_free_ports()
     url = f"ws://127.0.0.1:{port}"
     async with asyncio.timeout(REFUSED_WITHIN_S):
         with pytest.raises(RoomError, match=f"{url} did not let us into the room"):
-            await join(url, token(server, "nowhere", "somebody"))
+            await join(url, create_token(server, "nowhere", "somebody"))
 
 
-async def test_a_wrong_secret_is_a_room_error_that_keeps_it(server: DevServer) -> None:
+async def test_join_error_for_a_wrong_secret_does_not_show_the_token(server: DevServer) -> None:
     forger = DevServer(server.url, server.api_key, secrets.token_hex(32))
-    forged = token(forger, "nowhere", "somebody")
+    forged = create_token(forger, "nowhere", "somebody")
     async with asyncio.timeout(REFUSED_WITHIN_S):
         with pytest.raises(RoomError, match="did not let us into the room") as caught:
             await join(server.url, forged)
@@ -49,7 +49,7 @@ async def test_a_wrong_secret_is_a_room_error_that_keeps_it(server: DevServer) -
     assert "secret" in str(caught.value)
 
 
-def test_missing_settings_are_told_before_anything_is_bought(
+def test_create_avatar_raises_for_missing_livekit_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
@@ -58,11 +58,11 @@ def test_missing_settings_are_told_before_anything_is_bought(
         create_avatar("mock")
 
 
-# Workers that do not start.
+# Workers that do not start
 
 
 class BrokenProvider(AvatarProvider[NoSettings]):
-    """Its worker's renderer does not exist."""
+    """A provider whose worker has a renderer that does not exist."""
 
     name = "broken"
     api_version = (1, 0)
@@ -87,7 +87,7 @@ class BrokenProvider(AvatarProvider[NoSettings]):
 
 
 class DyingProvider(BrokenProvider):
-    """Its worker ends without a word."""
+    """A provider whose worker exits without a message."""
 
     name = "dying"
     renderer = "os:_exit"
@@ -95,7 +95,7 @@ class DyingProvider(BrokenProvider):
 
 
 class ForgingProvider(BrokenProvider):
-    """Its worker comes with a token that the server does not know."""
+    """A provider whose worker has a token with an invalid signature."""
 
     name = "forging"
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
@@ -108,26 +108,26 @@ class ForgingProvider(BrokenProvider):
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    ("provider", "last_words"),
+    ("provider", "message"),
     [
         (BrokenProvider, "No module named 'no_such_package'"),
         (DyingProvider, "it said nothing"),
         (ForgingProvider, "did not let us into the room"),
     ],
 )
-async def test_a_worker_that_cannot_start_leaves_the_voice(
-    server: DevServer, provider: type[BrokenProvider], last_words: str
+async def test_worker_that_cannot_start_falls_back_to_the_voice(
+    server: DevServer, provider: type[BrokenProvider], message: str
 ) -> None:
     registry = ProviderRegistry()
     registry.register(provider.name, provider)
     async with (
         asyncio.timeout(TEST_S),
-        Stage(server, provider.name, registry=registry) as stage,
+        LiveConversation(server, provider.name, registry=registry) as conversation,
     ):
-        error = stage.avatar.last_error
+        error = conversation.avatar.last_error
         assert isinstance(error, WorkerError)
-        assert last_words in str(error)
+        assert message in str(error)
         assert provider.tokens[-1] not in str(error)
-        await stage.say_all(MORE_WORDS)
-        stage.check()
-        assert stage.avatar.provider == "voice"
+        await conversation.say_all(MORE_SPOKEN_WORDS)
+        conversation.check()
+        assert conversation.avatar.provider == "voice"

@@ -1,4 +1,4 @@
-"""The development server starts, stays on loopback, and never outlives its user."""
+"""The development server starts, stays on loopback, and ends with its owner."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from livekit import api, rtc
 from avatar_core.contracts.errors import ServerError
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.find import cached_binary, find_server
-from tests.support.processes import Death
+from tests.support.processes import ProcessHandle
 
 pytestmark = pytest.mark.livekit
 
-GONE_WITHIN_S = 5.0
-TWO_BUILDS_S = 30.0
-MEET = (
+EXIT_S = 5.0
+BUILDS_S = 30.0
+WAIT_FOR_OTHER_BUILD = (
     ': > "$GOBIN/../../met.$$"',
     'set -- "$GOBIN"/../../met.*',
     'while [ $# -lt 2 ]; do /bin/sleep 0.01; set -- "$GOBIN"/../../met.*; done',
     '[ -d "$GOBIN" ] || exit 4',
 )
-"""For a build: it goes on once another one runs, if its own folder still exists."""
+"""Lines for `FakeGo` that wait until another build runs too, and fail if their folder is gone."""
 
-USER = """
+OWNER = """
 import asyncio, json, os, signal, sys
 from avatar_core.testing.server import DevServer
-from tests.support.processes import Death
+from tests.support.processes import ProcessHandle
 
 server = asyncio.run(DevServer.start().__aenter__())
 forked = os.fork() if "fork" in sys.argv else 0
@@ -51,7 +51,7 @@ signal.pause()
 
 @pytest.fixture
 async def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache that no other run shares, with the real server in it."""
+    """An empty cache with a link to the real livekit-server."""
     binary = await find_server()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     cached_binary().parent.mkdir(parents=True)
@@ -59,54 +59,63 @@ async def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "avatar-core"
 
 
-class User:
-    """A process that holds a server: what to kill, and what should die of it."""
+class OwnerProcess:
+    """A process that has started a server.
+
+    Attributes:
+        process: The owner.
+        server: The livekit-server.
+        watchdog: The watchdog of the server.
+    """
 
     def __init__(self, process: subprocess.Popen[str], stack: ExitStack) -> None:
         assert process.stdout is not None
         server, watchdog, forked = json.loads(process.stdout.readline())
         self.process = process
-        self.server = Death(server)
+        self.server = ProcessHandle(server)
         stack.callback(self.server.close)
-        self.watchdog = Death(watchdog)
+        self.watchdog = ProcessHandle(watchdog)
         stack.callback(self.watchdog.close)
         if forked:
-            stack.callback(Death(forked).close)
+            stack.callback(ProcessHandle(forked).close)
 
     def kill(self) -> None:
+        """Kill the owner."""
         self.process.kill()
         self.process.wait()
 
 
 class FakeGo:
-    """A Go that does what a shell script says."""
+    """A fake `go` command that runs a shell script."""
 
     def __init__(self, folder: Path) -> None:
         self._script = folder / "go"
         self._script.touch(mode=0o700)
 
-    def does(self, *lines: str) -> None:
+    def set_script(self, *lines: str) -> None:
+        """Set the lines of the script."""
         self._script.write_text("\n".join(["#!/bin/sh", *lines]))
 
 
 @pytest.fixture
 def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGo:
-    """The only thing on PATH, over an empty cache."""
+    """A fake `go` as the only command on PATH, and an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     return FakeGo(tmp_path)
 
 
 @contextmanager
-def user(*options: str) -> Iterator[User]:
+def start_owner(*options: str) -> Iterator[OwnerProcess]:
+    """Run a process that starts a server and then waits; `fork` gives it a child."""
     with ExitStack() as stack:
         process = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-c", USER, *options], stdout=subprocess.PIPE, text=True
+                [sys.executable, "-c", OWNER, *options], stdout=subprocess.PIPE, text=True
             )
         )
         stack.callback(process.kill)
-        yield User(process, stack)
+        yield OwnerProcess(process, stack)
 
 
 def run_dirs(own_cache: Path) -> list[Path]:
@@ -121,8 +130,8 @@ async def join(server: DevServer, room_name: str, identity: str) -> rtc.Room:
     return room
 
 
-async def test_two_peers_meet(server: DevServer) -> None:
-    """A participant that publishes is announced at once, others up to 3 s late."""
+async def test_two_participants_see_each_other(server: DevServer) -> None:
+    """The server announces a participant with a track at once, and others up to 3 s late."""
     first = await join(server, "devserver-two-participants", "first")
     heard = asyncio.Event()
     first.on("track_subscribed", lambda *_: heard.set())
@@ -140,20 +149,20 @@ async def test_two_peers_meet(server: DevServer) -> None:
         await source.aclose()
 
 
-async def test_starts_stops_and_leaves_only_its_log(own_cache: Path) -> None:
+async def test_stopped_server_leaves_only_its_log(own_cache: Path) -> None:
     async with DevServer.start() as server:
         assert server.log_path is not None
         assert server.pids is not None
         (run_dir,) = run_dirs(own_cache)
-        death = Death(server.pids.server)
+        process = ProcessHandle(server.pids.server)
         config = run_dir / "config.yaml"
         assert stat.S_IMODE(config.stat().st_mode) == 0o600
         assert server.api_secret in config.read_text()
         assert len(server.api_secret) >= 32
         shown = repr(server) + " ".join(psutil.Process(server.pids.server).cmdline())
         addresses = psutil.Process(server.pids.server).net_connections()
-    assert death.within(0)
-    death.close()
+    assert process.exits_within(0)
+    process.close()
     assert run_dirs(own_cache) == []
     assert "starting LiveKit server" in server.log_path.read_text()
     assert server.api_secret not in shown + server.log_path.read_text()
@@ -161,15 +170,15 @@ async def test_starts_stops_and_leaves_only_its_log(own_cache: Path) -> None:
     await server.stop()
 
 
-async def test_a_taken_port_is_named(own_cache: Path) -> None:
+async def test_port_in_use_raises_an_error_with_its_number(own_cache: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(ServerError, match=f"port {port} is taken"):
+        with pytest.raises(ServerError, match=f"port {port} is already in use"):
             await DevServer.start(port=port)
     assert not (own_cache / "run").exists()
 
 
-async def test_a_server_that_ends_at_once_shows_its_last_lines(
+async def test_server_that_exits_at_once_shows_its_last_lines(
     own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "livekit-server"
@@ -181,7 +190,7 @@ async def test_a_server_that_ends_at_once_shows_its_last_lines(
     assert run_dirs(own_cache) == []
 
 
-async def test_a_server_of_the_environment_is_used_and_left_alone(
+async def test_server_of_the_environment_is_used_and_not_stopped(
     server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVEKIT_URL", server.url)
@@ -193,7 +202,7 @@ async def test_a_server_of_the_environment_is_used_and_left_alone(
     await (await join(server, "devserver-left-alone", "someone")).disconnect()
 
 
-async def test_a_remote_server_is_used_only_where_asked_for(
+async def test_remote_server_is_used_only_if_allowed(
     own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVEKIT_URL", "wss://example.invalid")
@@ -205,41 +214,41 @@ async def test_a_remote_server_is_used_only_where_asked_for(
 
 
 @pytest.mark.parametrize("options", [(), ("fork",)])
-def test_the_server_dies_with_its_user(own_cache: Path, options: tuple[str, ...]) -> None:
-    with user(*options) as doomed:
-        doomed.kill()
-        assert doomed.server.within(GONE_WITHIN_S)
-        assert doomed.watchdog.within(GONE_WITHIN_S)
+def test_server_ends_with_its_owner(own_cache: Path, options: tuple[str, ...]) -> None:
+    with start_owner(*options) as owner:
+        owner.kill()
+        assert owner.server.exits_within(EXIT_S)
+        assert owner.watchdog.exits_within(EXIT_S)
         assert run_dirs(own_cache) == []
 
 
-def test_the_server_dies_with_its_watchdog(own_cache: Path) -> None:
-    with user() as held:
-        held.watchdog.kill()
-        assert held.server.within(GONE_WITHIN_S)
+def test_server_ends_with_its_watchdog(own_cache: Path) -> None:
+    with start_owner() as owner:
+        owner.watchdog.kill()
+        assert owner.server.exits_within(EXIT_S)
 
 
-async def test_the_next_start_sweeps_what_is_stale(own_cache: Path) -> None:
-    with user() as doomed:
-        doomed.watchdog.kill(signal.SIGSTOP)
-        doomed.kill()
+async def test_start_ends_stale_servers(own_cache: Path) -> None:
+    with start_owner() as owner:
+        owner.watchdog.kill(signal.SIGSTOP)
+        owner.kill()
         (stale,) = run_dirs(own_cache)
-        assert not doomed.server.within(0)
+        assert not owner.server.exits_within(0)
         async with DevServer.start():
-            assert doomed.server.within(GONE_WITHIN_S)
+            assert owner.server.exits_within(EXIT_S)
             assert stale not in run_dirs(own_cache)
             assert len(run_dirs(own_cache)) == 1
 
 
-async def test_a_sweep_spares_the_servers_of_the_living(own_cache: Path) -> None:
-    with user() as neighbour:
+async def test_start_keeps_servers_of_running_owners(own_cache: Path) -> None:
+    with start_owner() as neighbour:
         async with DevServer.start():
-            assert not neighbour.server.within(0)
+            assert not neighbour.server.exits_within(0)
             assert len(run_dirs(own_cache)) == 2
 
 
-async def test_two_at_once_build_once(fake_go: FakeGo) -> None:
-    fake_go.does('/bin/cp "$0" "$GOBIN/server"')
+async def test_concurrent_starts_build_once(fake_go: FakeGo) -> None:
+    fake_go.set_script('/bin/cp "$0" "$GOBIN/server"')
     steps: list[str] = []
     first, second = await asyncio.gather(find_server(steps.append), find_server(steps.append))
     assert first == second == cached_binary()
@@ -247,21 +256,21 @@ async def test_two_at_once_build_once(fake_go: FakeGo) -> None:
     assert [step.split()[0] for step in steps] == ["Building", "Another", "Built"]
 
 
-async def test_builds_at_once_spare_each_other_where_files_cannot_be_locked(
+async def test_concurrent_builds_without_file_locks_do_not_disturb_each_other(
     fake_go: FakeGo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    fake_go.does(*MEET, '/bin/cp "$0" "$GOBIN/server"')
+    fake_go.set_script(*WAIT_FOR_OTHER_BUILD, '/bin/cp "$0" "$GOBIN/server"')
     steps: list[str] = []
-    async with asyncio.timeout(TWO_BUILDS_S):
+    async with asyncio.timeout(BUILDS_S):
         first, second = await asyncio.gather(find_server(steps.append), find_server(steps.append))
     assert first == second == cached_binary()
     assert [path.name for path in first.parent.iterdir()] == ["server"]
     assert [step.split()[0] for step in steps] == ["Building", "Building", "Built", "Built"]
 
 
-async def test_a_failed_build_shows_its_last_lines(fake_go: FakeGo) -> None:
-    fake_go.does("echo first", *["echo more"] * 20, "echo no proxy >&2", "exit 3")
+async def test_failed_build_shows_its_last_lines(fake_go: FakeGo) -> None:
+    fake_go.set_script("echo first", *["echo more"] * 20, "echo no proxy >&2", "exit 3")
     with pytest.raises(ServerError, match=r"exit code 3(?s:.*)no proxy") as caught:
         await find_server()
     assert "first" not in caught.value.message

@@ -1,4 +1,4 @@
-"""examples/agent.py as it is: dispatched by a real server, heard by a listener."""
+"""The unchanged examples/agent.py, dispatched by a real server and heard by a listener."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
-from tests.livekit.entry import token
-from tests.livekit.gateway import Gateway
-from tests.livekit.hearing import LiveAudioMeter
-from tests.support.agentserver import agent_server
+from tests.livekit.inference_server import InferenceServer
+from tests.livekit.live_audio_meter import LiveAudioMeter
+from tests.livekit.tokens import create_token
+from tests.support.agent_server import run_agent_server
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 AGENT = Path(__file__).parents[2] / "examples/agent.py"
-WORDS = VOCABULARY[:8]
+SPOKEN_WORDS = VOCABULARY[:8]
 TEST_S = 60.0
 _name = attrgetter("word")
 
 
-def example(
-    server: DevServer, gateway: Gateway
+def run_example(
+    server: DevServer, inference: InferenceServer
 ) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
-    """The example, with a small avatar and a gateway of ours."""
-    return agent_server(
+    """Run the example with a small mock avatar and a fake inference server."""
+    return run_agent_server(
         AGENT,
         server,
         {
             "AVATAR_PROVIDER": "mock",
             "AVATAR_MOCK_WIDTH": "128",
             "AVATAR_MOCK_HEIGHT": "128",
-            "LIVEKIT_INFERENCE_URL": gateway.url,
+            "LIVEKIT_INFERENCE_URL": inference.url,
         },
     )
 
 
-async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> None:
+async def test_example_agent_greets_through_its_avatar(server: DevServer) -> None:
     hearing, room = LiveAudioMeter(), f"example-{secrets.token_hex(4)}"
     async with (
         asyncio.timeout(TEST_S),
-        Gateway(WORDS).serving() as gateway,
-        example(server, gateway),
+        InferenceServer(SPOKEN_WORDS).serve() as inference,
+        run_example(server, inference),
     ):
-        listener = await Listener.join(server.url, token(server, room, "user"), hearing.add)
+        listener = await Listener.join(server.url, create_token(server, room, "user"), hearing.add)
         try:
-            await hearing.word(WORDS[-1])
-            await hearing.silence(0.3)
+            await hearing.wait_for_word(SPOKEN_WORDS[-1])
+            await hearing.wait_for_silence(0.3)
             participants = listener.link.room.remote_participants
             (avatar,) = [
                 participant
@@ -62,14 +62,14 @@ async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> 
                 if PUBLISH_ON_BEHALF in participant.attributes
             ]
             assert avatar.attributes[PUBLISH_ON_BEHALF] in participants
-            assert {word.track for word in hearing.words()} <= set(avatar.track_publications)
+            assert {word.track for word in hearing.decode()} <= set(avatar.track_publications)
             assert listener.pictures > 0
         finally:
             await listener.aclose()
     heard = [
-        (word, [part.share for part in parts]) for word, parts in groupby(hearing.words(), _name)
+        (word, [part.share for part in parts]) for word, parts in groupby(hearing.decode(), _name)
     ]
-    assert [word for word, _ in heard] == list(WORDS)
-    # The framework's own first use of its models holds the loop up: a word may be torn, not lost.
+    assert [word for word, _ in heard] == list(SPOKEN_WORDS)
+    # livekit-agents blocks the loop when it first uses its models: a word may be cut, not lost.
     assert all(0.5 < sum(shares) < 1.2 for _, shares in heard), heard
-    assert "Greet the user." in str(gateway.asked)
+    assert "Greet the user." in str(inference.requests)

@@ -1,4 +1,4 @@
-"""Each end of the line with the other end that livekit-agents ships."""
+"""Our agent works with the worker of livekit-agents, and our worker with its agent."""
 
 from __future__ import annotations
 
@@ -12,34 +12,45 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.testing.server import DevServer
 from benchmarks.bench.workers import StockWorkerProvider
-from tests.livekit.entry import token
-from tests.livekit.in_process import RATE_HZ, OurWorker
-from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
+from tests.livekit.in_process_worker import RATE_HZ, InProcessWorker
+from tests.livekit.live_conversation import (
+    MORE_SPOKEN_WORDS,
+    SPOKEN_WORDS,
+    TEST_S,
+    LiveConversation,
+)
+from tests.livekit.tokens import create_token
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
-LAST_WORDS = ("xray", "yankee", "zulu", "zero")
-CUT_AT = MORE_WORDS[2]
+LAST_SPOKEN_WORDS = ("xray", "yankee", "zulu", "zero")
+CUT_AT = MORE_SPOKEN_WORDS[2]
 FINISHED_WITHIN_S = 1.0
-OURS_FALLS_SILENT_S = 0.3
-STOCK_FALLS_SILENT_S = 0.6
-"""A stock worker empties its generator at a clear, and neither its synchronizer nor its queue."""
-HEARS_AVATAR_S = 0.2
+OUR_SILENCE_S = 0.3
+STOCK_SILENCE_S = 0.6
+"""At a clear, a stock worker empties its generator, but not its synchronizer or audio queue."""
+SUBSCRIBED_S = 0.2
 AVATAR = "our-avatar"
 
 
-class StockAgentStage(Stage):
-    """An agent as livekit-agents' own plugins make it, and our worker."""
+class StockAgentConversation(LiveConversation):
+    """A conversation of a stock agent, as the plugins of livekit-agents set it up, and our worker.
 
-    worker_here: OurWorker | None = None
+    Attributes:
+        stock_agents_worker: The worker, in this process.
+    """
+
+    stock_agents_worker: InProcessWorker | None = None
 
     def __init__(self, server: DevServer) -> None:
-        super().__init__(server, "voice", joined=False)
+        super().__init__(server, "voice", wait_for_join=False)
 
-    async def bring_avatar(self) -> None:
-        self.worker_here = await OurWorker.join(
+    async def start_avatar(self) -> None:
+        self.stock_agents_worker = await InProcessWorker.join(
             self.server.url,
-            token(self.server, self.room_name, AVATAR, "agent", {PUBLISH_ON_BEHALF: "agent"}),
+            create_token(
+                self.server, self.room_name, AVATAR, "agent", {PUBLISH_ON_BEHALF: "agent"}
+            ),
         )
         self.session.output.audio = DataStreamAudioOutput(
             self.room,
@@ -47,46 +58,49 @@ class StockAgentStage(Stage):
             sample_rate=RATE_HZ,
             wait_remote_track=rtc.TrackKind.KIND_VIDEO,
         )
-        # It speaks as soon as the picture is published; a listener subscribes a moment later.
-        await self.hearing.silence(HEARS_AVATAR_S)
+        # The agent speaks once the video is published; the listener subscribes a moment later.
+        await self.meter.wait_for_silence(SUBSCRIBED_S)
 
-    async def dismiss_avatar(self) -> None:
-        if self.worker_here is not None:
-            await self.worker_here.aclose()
+    async def stop_avatar(self) -> None:
+        if self.stock_agents_worker is not None:
+            await self.stock_agents_worker.aclose()
 
 
-async def three_turns(stage: Stage, falls_silent_s: float) -> None:
+async def say_three_turns(conversation: LiveConversation, silence_s: float) -> None:
     """One in full, one interrupted, one more in full."""
-    await stage.say_all(WORDS)
-    turn = stage.say(MORE_WORDS)
-    await stage.heard_word(CUT_AT)
+    await conversation.say_all(SPOKEN_WORDS)
+    turn = conversation.say(MORE_SPOKEN_WORDS)
+    await conversation.wait_for_word(CUT_AT)
     cut_at = asyncio.get_running_loop().time()
     turn.handle.interrupt()
     await turn.handle
     finished_s = asyncio.get_running_loop().time() - cut_at
-    await stage.quiet(0.5)
-    last_sound_s = stage.hearing.sounds()[-1][1] - cut_at
-    assert finished_s <= FINISHED_WITHIN_S, stage.story()
-    assert last_sound_s <= falls_silent_s, stage.story()
-    await stage.say_all(LAST_WORDS)
+    await conversation.wait_for_silence(0.5)
+    last_sound_s = conversation.meter.sounds()[-1][1] - cut_at
+    assert finished_s <= FINISHED_WITHIN_S, conversation.report()
+    assert last_sound_s <= silence_s, conversation.report()
+    await conversation.say_all(LAST_SPOKEN_WORDS)
 
 
-async def test_our_agent_drives_a_stock_worker(server: DevServer) -> None:
+async def test_our_agent_speaks_through_a_stock_worker(server: DevServer) -> None:
     registry = ProviderRegistry()
     registry.register("stock-worker", StockWorkerProvider)
-    async with asyncio.timeout(TEST_S), Stage(server, "stock-worker", registry=registry) as stage:
-        await three_turns(stage, STOCK_FALLS_SILENT_S)
-        stage.check(cut=MORE_WORDS[2:])
-        assert stage.avatar.provider == "stock-worker"
-        assert stage.errors == []
+    async with (
+        asyncio.timeout(TEST_S),
+        LiveConversation(server, "stock-worker", registry=registry) as conversation,
+    ):
+        await say_three_turns(conversation, STOCK_SILENCE_S)
+        conversation.check(cut=MORE_SPOKEN_WORDS[2:])
+        assert conversation.avatar.provider == "stock-worker"
+        assert conversation.errors == []
 
 
-async def test_our_worker_serves_a_stock_agent(server: DevServer) -> None:
-    async with asyncio.timeout(TEST_S), StockAgentStage(server) as stage:
-        await three_turns(stage, OURS_FALLS_SILENT_S)
-        # Its text runs by the clock and its audio reaches everybody; those laws are ours.
-        stage.check_finishes()
-        stage.check_words(cut=MORE_WORDS[2:])
-        # The stock writer reaches everybody: `check_addressed` would see it.
-        assert await stage.listener.data_bytes() > 0.5 * stage.speech_bytes
-        assert [event.interrupted for event in stage.counts.finished] == [False, True, False]
+async def test_stock_agent_speaks_through_our_worker(server: DevServer) -> None:
+    async with asyncio.timeout(TEST_S), StockAgentConversation(server) as conversation:
+        await say_three_turns(conversation, OUR_SILENCE_S)
+        # A stock agent's text follows the clock, so `check_history` does not hold for it.
+        conversation.check_finishes()
+        conversation.check_speech(cut=MORE_SPOKEN_WORDS[2:])
+        # A stock agent sends its audio to everybody, so `check_addressed` could fail.
+        assert await conversation.listener.data_bytes() > 0.5 * conversation.speech_bytes
+        assert [event.interrupted for event in conversation.counts.finished] == [False, True, False]

@@ -1,4 +1,4 @@
-"""A real job ends what it bought, while it can still say so: at its close, a crash, a SIGTERM."""
+"""A real job releases its paid session before its process ends: at close, a crash and SIGTERM."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.http_server import served
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
-from tests.livekit.job import CRASH
+from tests.livekit.agent_job import CRASH
 from tests.long.kill_agents import bring, installed
-from tests.support.agentserver import agent_server
-from tests.support.processes import Death, family
+from tests.support.agent_server import run_agent_server
+from tests.support.processes import ProcessHandle, open_process_tree
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 
@@ -31,8 +31,12 @@ END_S = 1.0
 STEP_S = 40.0
 
 
-class Books(VendorAccount):
-    """Notes the wall-clock time of each end."""
+class TimedAccount(VendorAccount):
+    """A vendor account that records when each session ended.
+
+    Attributes:
+        ended_at: Unix time of the end, by session id.
+    """
 
     def __init__(self) -> None:
         super().__init__(self._bring, absent_s=3600.0, left_s=3600.0)
@@ -48,89 +52,103 @@ class Books(VendorAccount):
 
 
 class Jobs:
-    """The agent server, what its jobs noted, and what they bought."""
+    """An agent server, the events of its jobs, and the sessions at their vendor.
 
-    def __init__(self, process: asyncio.subprocess.Process, notes: Path, books: Books) -> None:
+    Attributes:
+        process: The process of the agent server.
+        account: The account at the fake vendor.
+    """
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, events: Path, account: TimedAccount
+    ) -> None:
         self.process = process
-        self.books = books
-        self._notes = notes
+        self.account = account
+        self._events = events
 
-    async def noted(self, room: str, what: str) -> dict[str, Any]:
-        """Wait for a note that begins so."""
+    async def wait_for_event(self, room: str, prefix: str) -> dict[str, Any]:
+        """Wait for an event in a room whose text starts with `prefix`."""
         async with asyncio.timeout(STEP_S):
             while True:
-                for line in self._notes.read_text().splitlines():
-                    told: dict[str, Any] = json.loads(line)
-                    if told["room"] == room and told["what"].startswith(what):
-                        return told
+                for line in self._events.read_text().splitlines():
+                    record: dict[str, Any] = json.loads(line)
+                    if record["room"] == room and record["event"].startswith(prefix):
+                        return record
                 await asyncio.sleep(0.02)
 
-    def session_of(self, room: str) -> VendorSession:
-        """What was bought for a room."""
-        (session,) = [one for one in self.books.sessions if one.name.startswith(room)]
+    def find_session(self, room: str) -> VendorSession:
+        """Return the session that was provisioned for a room."""
+        (session,) = [one for one in self.account.sessions if one.name.startswith(room)]
         return session
 
-    async def begun(self, room: str) -> Death:
-        """Wait until a job is under way; its process."""
-        return Death(int((await self.noted(room, "pid"))["what"].split()[1]))
+    async def wait_for_start(self, room: str) -> ProcessHandle:
+        """Wait until the job of a room has its avatar; return a handle for its process."""
+        event = (await self.wait_for_event(room, "pid"))["event"]
+        return ProcessHandle(int(event.split()[1]))
 
-    async def end_of(self, room: str, process: Death) -> float:
-        """Wait until it is told to the vendor and the process is gone; seconds after its close."""
-        died = await asyncio.to_thread(process.within, STEP_S)
-        died_at = time.time()
+    async def wait_for_end(self, room: str, process: ProcessHandle) -> float:
+        """Wait until the job's process has exited, and check that its session ended before.
+
+        Returns:
+            Seconds from the close of the agent session to the end of the vendor's session.
+        """
+        exited = await asyncio.to_thread(process.exits_within, STEP_S)
+        exited_at = time.time()
         process.close()
-        assert died
-        closed = await self.noted(room, "closed")
-        session = self.session_of(room)
+        assert exited
+        closed = await self.wait_for_event(room, "closed")
+        session = self.find_session(room)
         assert session.why == "it was ended"
-        assert self.books.ended_at[session.id] < died_at
-        return self.books.ended_at[session.id] - float(closed["at"])
+        assert self.account.ended_at[session.id] < exited_at
+        return self.account.ended_at[session.id] - float(closed["at"])
 
 
 @asynccontextmanager
-async def jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
-    """An agent server with the provider acme."""
-    notes, books = folder / "notes", Books()
-    notes.touch()
-    vendor = FakeVendor(books, answer_s=0.2)
+async def run_jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
+    """Run an agent server whose jobs use the provider acme and a fake vendor."""
+    events, account = folder / "events", TimedAccount()
+    events.touch()
+    vendor = FakeVendor(account, answer_s=0.2)
     async with served(vendor) as address:
         environment = installed(
             folder / "site",
             ACME_API_URL=address,
             ACME_KIND="lookup",
             AVATAR_LEDGER=str(folder / "ledger"),
-            JOB_NOTES=str(notes),
+            JOB_EVENTS=str(events),
         )
-        script = Path(__file__).parent / "job.py"
-        async with agent_server(script, server, environment) as process:
-            yield Jobs(process, notes, books)
+        script = Path(__file__).parent / "agent_job.py"
+        async with run_agent_server(script, server, environment) as process:
+            yield Jobs(process, events, account)
     await vendor.aclose()
 
 
-async def test_what_a_job_bought_is_ended_before_its_process(
+async def test_job_releases_its_session_before_its_process_exits(
     server: DevServer, tmp_path: Path
 ) -> None:
     suffix = secrets.token_hex(4)
-    closes, crashes, stays = (f"{what}-{suffix}" for what in ("closes", CRASH, "stays"))
+    closes, crashes, stays = (f"{name}-{suffix}" for name in ("closes", CRASH, "stays"))
     async with (
         api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client,
-        jobs(server, tmp_path) as running,
+        run_jobs(server, tmp_path) as jobs,
     ):
         after_s = {}
         for room in (closes, crashes):
             await client.room.create_room(api.CreateRoomRequest(name=room))
-        closing, crashing = await asyncio.gather(running.begun(closes), running.begun(crashes))
+        closing, crashing = await asyncio.gather(
+            jobs.wait_for_start(closes), jobs.wait_for_start(crashes)
+        )
         await client.room.delete_room(api.DeleteRoomRequest(room=closes))
-        after_s["close"] = await running.end_of(closes, closing)
-        after_s["crash"] = await running.end_of(crashes, crashing)
+        after_s["close"] = await jobs.wait_for_end(closes, closing)
+        after_s["crash"] = await jobs.wait_for_end(crashes, crashing)
         await client.room.create_room(api.CreateRoomRequest(name=stays))
-        staying = await running.begun(stays)
-        members = family(running.process.pid)
-        running.process.terminate()
-        after_s["SIGTERM"] = await running.end_of(stays, staying)
-        await running.process.wait()
+        staying = await jobs.wait_for_start(stays)
+        members = open_process_tree(jobs.process.pid)
+        jobs.process.terminate()
+        after_s["SIGTERM"] = await jobs.wait_for_end(stays, staying)
+        await jobs.process.wait()
         for member in members.values():
             member.close()
     assert max(after_s.values()) < END_S, after_s
-    assert running.books.alive == []
+    assert jobs.account.alive == []
     assert Ledger(tmp_path / "ledger").read_all() == []

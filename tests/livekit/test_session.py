@@ -1,4 +1,4 @@
-"""The session object: started late, without a room, twice, in a job's order of closing."""
+"""`AvatarSession` starts late, without a room and only once, and closes in any order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
-from avatar_core.agents import previous_output as former
+from avatar_core.agents import previous_output
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError
@@ -17,9 +17,14 @@ from avatar_core.contracts.events import AvatarState
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
-from tests.livekit.entry import settings_of, token
-from tests.livekit.stage import MORE_WORDS, TEST_S, WORDS, Stage
+from tests.livekit.live_conversation import (
+    MORE_SPOKEN_WORDS,
+    SPOKEN_WORDS,
+    TEST_S,
+    LiveConversation,
+)
 from tests.livekit.test_laws import NeverProvider
+from tests.livekit.tokens import create_token, livekit_settings
 
 pytestmark = pytest.mark.livekit
 
@@ -36,46 +41,46 @@ MEMBERS_OF_BASE = {
 }
 
 
-class LateStage(Stage):
-    """The avatar comes when the agent session has long been running."""
+class LateAvatarConversation(LiveConversation):
+    """A conversation whose avatar starts only when the test asks for it."""
 
-    async def bring_avatar(self) -> None:
-        """Not yet."""
+    async def start_avatar(self) -> None:
+        """Do nothing yet."""
 
-    async def bring_it_now(self) -> None:
-        """Now."""
-        await Stage.bring_avatar(self)
+    async def start_late(self) -> None:
+        """Start the avatar, and wait until it has joined."""
+        await LiveConversation.start_avatar(self)
         await self.avatar.wait_for_join(timeout=15.0)
 
 
 @pytest.mark.alone
-async def test_an_avatar_that_comes_late_takes_over_and_no_silent_track_stays(
+async def test_late_avatar_replaces_the_voice_and_its_track(
     server: DevServer,
 ) -> None:
-    async with asyncio.timeout(TEST_S), LateStage(server) as stage:
-        await stage.say_all(WORDS)
-        assert len(stage.voices()) == 1
-        await stage.bring_it_now()
-        assert stage.voices() == []
-        await stage.say_all(MORE_WORDS)
-        stage.check_words()
-        assert {event.provider for _, event in stage.log} == {"mock"}
+    async with asyncio.timeout(TEST_S), LateAvatarConversation(server) as conversation:
+        await conversation.say_all(SPOKEN_WORDS)
+        assert len(conversation.voice_tracks()) == 1
+        await conversation.start_late()
+        assert conversation.voice_tracks() == []
+        await conversation.say_all(MORE_SPOKEN_WORDS)
+        conversation.check_speech()
+        assert {event.provider for _, event in conversation.log} == {"mock"}
 
 
-async def test_closing_the_agent_session_ends_the_avatar_while_the_room_is_there(
+async def test_closing_the_agent_session_ends_the_avatar_before_the_room(
     server: DevServer,
 ) -> None:
-    async with asyncio.timeout(TEST_S), Stage(server) as stage:
-        worker = stage.worker()
-        await stage.session.aclose()
-        assert stage.room.isconnected()
+    async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
+        worker = conversation.worker()
+        await conversation.session.aclose()
+        assert conversation.room.isconnected()
         await worker.exited()
-        await stage.avatar.aclose()
-        assert stage.avatar.state is AvatarState.CLOSED
-        assert stage.avatar.avatar is None
+        await conversation.avatar.aclose()
+        assert conversation.avatar.state is AvatarState.CLOSED
+        assert conversation.avatar.avatar is None
 
 
-async def test_without_a_room_nothing_is_bought_and_nothing_changed() -> None:
+async def test_start_without_a_room_does_nothing() -> None:
     session: AgentSession[None] = AgentSession()
     avatar = create_avatar("voice")
     await avatar.start(session, None)
@@ -86,15 +91,15 @@ async def test_without_a_room_nothing_is_bought_and_nothing_changed() -> None:
 
 
 @pytest.mark.alone
-async def test_an_avatar_is_started_once(server: DevServer) -> None:
-    async with asyncio.timeout(TEST_S), Stage(server) as stage:
+async def test_avatar_can_be_started_only_once(server: DevServer) -> None:
+    async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
         with pytest.raises(AvatarError, match="started before"):
-            await stage.avatar.start(stage.session, stage.room)
-        await stage.say_all(WORDS)
-        stage.check()
+            await conversation.avatar.start(conversation.session, conversation.room)
+        await conversation.say_all(SPOKEN_WORDS)
+        conversation.check()
 
 
-async def test_required_means_that_start_raises(server: DevServer) -> None:
+async def test_start_raises_if_an_avatar_is_required(server: DevServer) -> None:
     class Refusing(NeverProvider):
         name = "refusing"
 
@@ -106,43 +111,43 @@ async def test_required_means_that_start_raises(server: DevServer) -> None:
     avatar = create_avatar(
         "refusing",
         settings=AvatarSettings(required=True),
-        livekit=settings_of(server),
+        livekit=livekit_settings(server),
         registry=registry,
     )
-    async with asyncio.timeout(TEST_S), Stage(server, "voice") as stage:
+    async with asyncio.timeout(TEST_S), LiveConversation(server, "voice") as conversation:
         session: AgentSession[None] = AgentSession()
         with pytest.raises(RejectedError, match="no"):
-            await avatar.start(session, stage.room)
+            await avatar.start(session, conversation.room)
         await avatar.aclose()
 
 
-async def test_what_is_closed_as_it_starts_or_before_buys_nothing(
+async def test_avatar_closed_before_or_during_start_is_not_provisioned(
     server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
+    requests: list[object] = []
 
     class Counting(NeverProvider):
         name = "counting"
 
         async def provision(self, request: object) -> object:  # type: ignore[override]
-            asked.append(request)
+            requests.append(request)
             raise RejectedError("no.")
 
     registry = ProviderRegistry()
     registry.register("counting", Counting)
-    async with asyncio.timeout(TEST_S), Stage(server, "voice") as stage:
-        avatar = create_avatar("counting", livekit=settings_of(server), registry=registry)
-        monkeypatch.setattr(former, "unpublish", lambda *_: avatar.aclose())
-        await avatar.start(AgentSession(), stage.room)
+    async with asyncio.timeout(TEST_S), LiveConversation(server, "voice") as conversation:
+        avatar = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
+        monkeypatch.setattr(previous_output, "unpublish", lambda *_: avatar.aclose())
+        await avatar.start(AgentSession(), conversation.room)
         await avatar.aclose()
-        closed = create_avatar("counting", livekit=settings_of(server), registry=registry)
+        closed = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
         await closed.aclose()
         with pytest.raises(AvatarError, match="closed before"):
-            await closed.start(AgentSession(), stage.room)
-    assert asked == []
+            await closed.start(AgentSession(), conversation.room)
+    assert requests == []
 
 
-async def test_a_fault_of_the_start_is_told_by_who_waits_for_the_join() -> None:
+async def test_wait_for_join_raises_the_error_of_the_start() -> None:
     avatar = create_avatar("voice")
     avatar._begin = asyncio.create_task(_fails(JoinTimeoutError("it never came.")))
     for timeout in (30.0, None):
@@ -155,14 +160,14 @@ async def _fails(error: AvatarError) -> None:
     raise error
 
 
-async def test_a_room_that_is_connected_later_is_waited_for(server: DevServer) -> None:
-    async with asyncio.timeout(TEST_S), Stage(server, "voice") as other:
+async def test_start_waits_for_the_room_to_connect(server: DevServer) -> None:
+    async with asyncio.timeout(TEST_S), LiveConversation(server, "voice") as other:
         room = rtc.Room()
         session: AgentSession[None] = AgentSession()
-        avatar = create_avatar("voice", livekit=settings_of(server))
+        avatar = create_avatar("voice", livekit=livekit_settings(server))
         await avatar.start(session, room)
         assert avatar.state is AvatarState.NEW
-        await room.connect(server.url, token(server, other.room_name, "late", "agent"))
+        await room.connect(server.url, create_token(server, other.room_name, "late", "agent"))
         await avatar.wait_for_join(timeout=5.0)
         assert avatar.state is AvatarState.VOICE
         await session.start(Agent(instructions=""), room=room)
@@ -171,8 +176,8 @@ async def test_a_room_that_is_connected_later_is_waited_for(server: DevServer) -
         await room.disconnect()
 
 
-def test_upstreams_base_has_the_members_we_replace() -> None:
-    """Another member would run upstream's own idea of joining and closing beside ours."""
+def test_every_member_of_the_base_class_is_replaced() -> None:
+    """An inherited method would join or close the avatar in the way of livekit-agents."""
     assert issubclass(AvatarSession, upstream.AvatarSession)
     found = {
         name

@@ -1,4 +1,4 @@
-"""What a session was made to say, and what its audio outputs told of it."""
+"""The turns of an agent in a test, and the playback events of its audio outputs."""
 
 from __future__ import annotations
 
@@ -17,54 +17,68 @@ FRAME_S = 0.02
 async def frames(
     pcm: bytes, rate_hz: int = RATE_HZ, channels: int = 1
 ) -> AsyncIterator[rtc.AudioFrame]:
-    """PCM as a TTS hands it out, as fast as it is taken."""
+    """Yield int16 PCM in frames of 20 ms, as fast as the consumer takes them."""
     size = round(FRAME_S * rate_hz) * 2 * channels
     for start in range(0, len(pcm), size):
-        piece = pcm[start : start + size]
-        yield rtc.AudioFrame(piece, rate_hz, channels, len(piece) // 2 // channels)
+        part = pcm[start : start + size]
+        yield rtc.AudioFrame(part, rate_hz, channels, len(part) // 2 // channels)
 
 
 @dataclass(slots=True)
 class Turn:
-    """Something said: its words, its handle, and when (loop time) that was asked for."""
+    """One speech of the agent.
 
-    words: Sequence[str]
+    Attributes:
+        spoken_words: Its words.
+        handle: The handle that AgentSession returned.
+        said_at: Loop time of the call of `say`, in seconds.
+        resolved: How often the handle called its done callback.
+    """
+
+    spoken_words: Sequence[str]
     handle: SpeechHandle
     said_at: float
     resolved: int = 0
 
 
 @dataclass(slots=True)
-class Counts:
-    """What the chain of audio outputs told, at its top and at its leaf."""
+class PlaybackCounts:
+    """The playback events at both ends of a session's chain of audio outputs.
+
+    Attributes:
+        started: Number of `playback_started` events of the first output.
+        finished: The `playback_finished` events of the first output.
+        tail_started: Number of `playback_started` events of the audio tail.
+        tail_finished: Number of `playback_finished` events of the audio tail.
+    """
 
     started: int = 0
     finished: list[io.PlaybackFinishedEvent] = field(default_factory=list)
-    leaf_started: int = 0
-    leaf_finished: int = 0
+    tail_started: int = 0
+    tail_finished: int = 0
 
     def watch(self, session: AgentSession[Any]) -> None:
-        """Count from now on."""
-        top = leaf = session.output.audio
-        assert top is not None
-        assert leaf is not None
-        while leaf.next_in_chain is not None:
-            leaf = leaf.next_in_chain
-        tell_started, tell_finished = leaf.on_playback_started, leaf.on_playback_finished
+        """Count the events of a session from now on."""
+        first = tail = session.output.audio
+        assert first is not None
+        assert tail is not None
+        while tail.next_in_chain is not None:
+            tail = tail.next_in_chain
+        forward_started, forward_finished = tail.on_playback_started, tail.on_playback_finished
 
-        def leaf_started(**facts: Any) -> None:
-            self.leaf_started += 1
-            tell_started(**facts)
+        def on_tail_started(**arguments: Any) -> None:
+            self.tail_started += 1
+            forward_started(**arguments)
 
-        def leaf_finished(**facts: Any) -> None:
-            self.leaf_finished += 1
-            tell_finished(**facts)
+        def on_tail_finished(**arguments: Any) -> None:
+            self.tail_finished += 1
+            forward_finished(**arguments)
 
-        leaf.on_playback_started = leaf_started  # type: ignore[method-assign]
-        leaf.on_playback_finished = leaf_finished  # type: ignore[method-assign]
+        tail.on_playback_started = on_tail_started  # type: ignore[method-assign]
+        tail.on_playback_finished = on_tail_finished  # type: ignore[method-assign]
 
-        def started(_: io.PlaybackStartedEvent) -> None:
+        def on_started(_: io.PlaybackStartedEvent) -> None:
             self.started += 1
 
-        top.on("playback_started", started)
-        top.on("playback_finished", self.finished.append)
+        first.on("playback_started", on_started)
+        first.on("playback_finished", self.finished.append)

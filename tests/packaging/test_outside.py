@@ -15,8 +15,8 @@ from livekit import rtc
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
-from tests.livekit.entry import token
-from tests.livekit.hearing import LiveAudioMeter
+from tests.livekit.live_audio_meter import LiveAudioMeter
+from tests.livekit.tokens import create_token
 from tests.packaging.environment import INSTALL_S, CleanEnvironment, uv
 from tests.packaging.wheels import ROOT, Build
 
@@ -111,7 +111,9 @@ class Sight:
 @pytest.mark.alone
 async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: DevServer) -> None:
     room, hearing, sight = f"outside-{secrets.token_hex(4)}", LiveAudioMeter(), Sight()
-    listener = await Listener.join(server.url, token(server, room, "user"), hearing.add, sight.see)
+    listener = await Listener.join(
+        server.url, create_token(server, room, "user"), hearing.add, sight.see
+    )
     agent = await asyncio.create_subprocess_exec(
         *clean.command(PROGRAMS / "in_room.py", room, *WORDS),
         cwd=clean.home,
@@ -136,7 +138,7 @@ async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: D
             await sight.seen.wait()
             at_rest = sight.rim[-1]
             agent.stdin.write(b"speak\n")
-            await hearing.word(WORDS[-1])
+            await hearing.wait_for_word(WORDS[-1])
             said = json.loads(await agent.stdout.readline())
             await agent.stdout.read()
             assert await agent.wait() == 0
@@ -145,8 +147,8 @@ async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: D
             agent.kill()
             await agent.wait()
         await listener.aclose()
-    assert [word.word for word in hearing.words()] == list(WORDS)
-    assert len({word.track for word in hearing.words()}) == 1
+    assert [word.word for word in hearing.decode()] == list(WORDS)
+    assert len({word.track for word in hearing.decode()}) == 1
     assert said["history"] == [" ".join(WORDS)]
     assert sight.width == SIZE
     assert at_rest < DIM < LIT < max(sight.rim)

@@ -1,4 +1,4 @@
-"""Provider plugins: their source, and distributions of them laid out on disk, as pip would."""
+"""Provider plugins for tests: source code, and distributions installed on disk as pip does it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from avatar_core.registry.discovery import GROUP
 
-WHOLE = """\
+PROVIDER = """\
 from avatar_core import AvatarProvider, ProviderSettings
 
 class Settings(ProviderSettings):
@@ -27,12 +27,26 @@ class Provider(AvatarProvider[Settings]):
 
 
 def provider_source(name: str = "bad", body: str = "", api_version: str = "(1, 0)") -> str:
-    """A whole provider; `body` is one more line of its class."""
-    return WHOLE.format(name=name, body=body, api_version=api_version)
+    """Return the source of a complete provider.
+
+    Args:
+        name: Name of the provider.
+        body: One more line for the class.
+        api_version: The expression for its `api_version`.
+    """
+    return PROVIDER.format(name=name, body=body, api_version=api_version)
 
 
 class FakeSite:
-    """A folder on `sys.path` that takes distributions."""
+    """A folder that stands for site-packages: tests install distributions into it.
+
+    Args:
+        root: The folder.
+
+    Attributes:
+        root: The folder.
+        modules: Names of the modules that were installed.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -47,7 +61,15 @@ class FakeSite:
         requires: str = "",
         group: str = GROUP,
     ) -> None:
-        """Write a wheel's contents: metadata, entry points, modules."""
+        """Write the contents of a wheel: metadata, entry points and modules.
+
+        Args:
+            distribution: Name of the distribution.
+            points: Targets of its entry points, by name.
+            modules: Source code of its modules, by name.
+            requires: One requirement for its metadata.
+            group: The group of the entry points.
+        """
         info = self.root / f"{distribution.replace('-', '_')}-1.2.dist-info"
         info.mkdir(exist_ok=True)
         needs = f"Requires-Dist: {requires}\n" if requires else ""
@@ -62,8 +84,8 @@ class FakeSite:
 
 
 @contextmanager
-def fake_site(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
-    """A site in this folder, with a cache of its own; forgotten afterwards."""
+def make_site(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
+    """Put a `FakeSite` and an empty cache below `folder` while the block runs."""
     from stevedore.extension import ExtensionManager
 
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

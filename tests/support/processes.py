@@ -1,4 +1,4 @@
-"""Processes that a test did not start itself: when they die, and that they do."""
+"""Handles for processes that a test did not start itself."""
 
 from __future__ import annotations
 
@@ -9,32 +9,46 @@ import signal
 import psutil
 
 
-class Death:
-    """Tells when a process dies, reaped or not; ends it at the latest with the test."""
+class ProcessHandle:
+    """A process that the test waits for and may kill; `close` kills it if it still runs.
+
+    The handle is a pidfd, so it also works for a zombie, and never refers to another process
+    that was given the same number later.
+
+    Args:
+        pid: Id of a running process.
+
+    Attributes:
+        pid: Id of the process.
+        fd: The pidfd.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.fd = os.pidfd_open(pid)
 
-    def within(self, timeout_s: float) -> bool:
+    def exits_within(self, timeout_s: float) -> bool:
+        """Return whether the process has ended, after waiting for at most `timeout_s` seconds."""
         return bool(select.select([self.fd], [], [], timeout_s)[0])
 
     def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal to the process."""
         signal.pidfd_send_signal(self.fd, number)
 
     def close(self) -> None:
-        if not self.within(0):
+        """Kill the process if it still runs, and close the handle."""
+        if not self.exits_within(0):
             self.kill()
         os.close(self.fd)
 
 
-def family(pid: int) -> dict[str, Death]:
-    """A process and all it has started, the servers of its watchdogs among them."""
+def open_process_tree(pid: int) -> dict[str, ProcessHandle]:
+    """Open handles for a process and all its descendants, by id and command line."""
     process = psutil.Process(pid)
-    members: dict[str, Death] = {}
+    members: dict[str, ProcessHandle] = {}
     for member in (process, *process.children(recursive=True)):
         try:
-            members[f"{member.pid} {' '.join(member.cmdline())[:80]}"] = Death(member.pid)
+            members[f"{member.pid} {' '.join(member.cmdline())[:80]}"] = ProcessHandle(member.pid)
         except (psutil.NoSuchProcess, ProcessLookupError):
             continue
     return members

@@ -11,13 +11,13 @@ import pytest_asyncio
 
 from avatar_core.testing.player_harness import PlayerHarness
 from avatar_core.testing.room.room import MemoryRoom
-from tests.support.plugins import FakeSite, fake_site
+from tests.support.plugins import FakeSite, make_site
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
     """A place to install plugins."""
-    with fake_site(tmp_path, monkeypatch) as fake:
+    with make_site(tmp_path, monkeypatch) as fake:
         yield fake
 
 

@@ -1,4 +1,4 @@
-"""Sounds, and what becomes of them on the way to a listener."""
+"""Test sounds, and the effects of Opus and a jitter buffer on them."""
 
 from __future__ import annotations
 
@@ -12,28 +12,34 @@ Samples = npt.NDArray[np.float32]
 
 
 def floats(pcm: bytes) -> Samples:
-    """Int16 PCM as samples of -1 to 1."""
+    """Convert int16 PCM to float samples from -1 to 1."""
     return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
 
 
 def int16(samples: Samples) -> bytes:
-    """Samples of -1 to 1 as int16 PCM."""
+    """Convert float samples from -1 to 1 to int16 PCM, clipped at full scale."""
     return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def tone(duration_s: float, rate_hz: int = 24_000, amplitude: float = 0.25) -> bytes:
-    """A tone of 500 Hz."""
+    """Return a tone of 500 Hz as mono int16 PCM; the amplitude is a fraction of full scale."""
     at_s = np.arange(round(duration_s * rate_hz), dtype=np.float32) / rate_hz
     return int16(amplitude * np.sin(2 * np.pi * 500 * at_s))
 
 
 def silence(duration_s: float, rate_hz: int = 24_000) -> bytes:
-    """Nothing."""
+    """Return silence as mono int16 PCM."""
     return bytes(2 * round(duration_s * rate_hz))
 
 
 def opus(samples: Samples, kbps: int, lost: Collection[int] = ()) -> Samples:
-    """Through Opus as WebRTC sends speech; 48 kHz mono both ways; lost packets are silent."""
+    """Encode and decode mono samples at 48 kHz with Opus, with the settings of WebRTC for speech.
+
+    Args:
+        samples: Float samples from -1 to 1.
+        kbps: Bit rate in kbit/s.
+        lost: Numbers of the 20 ms packets that are replaced with silence.
+    """
     encoder = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "s16"
     encoder.bit_rate, encoder.options = kbps * 1000, {"application": "voip"}
@@ -56,8 +62,8 @@ def opus(samples: Samples, kbps: int, lost: Collection[int] = ()) -> Samples:
     return np.concatenate(heard)
 
 
-def jittered(samples: Samples, rng: np.random.Generator) -> Samples:
-    """Now and then 10 ms are left out or said twice, cross-faded over 2 ms as NetEq does."""
+def apply_jitter(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Drop or repeat 10 ms at random, cross-faded over 2 ms, as the jitter buffer NetEq does."""
     step, fade = 480, 96
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
     out, at = [samples[:step]], step

@@ -1,3 +1,5 @@
+"""The flash renderer is bright while the audio is loud, and never repeats a frame."""
+
 import time
 from itertools import pairwise
 
@@ -13,29 +15,29 @@ def tone(amplitude: float, rate_hz: int = 24_000, duration_s: float = 0.04) -> b
     return np.rint(amplitude * 32767 * np.sin(2 * np.pi * 440 * at_s)).astype("<i2").tobytes()
 
 
-def luma(picture: VideoFrame) -> float:
-    assert len(picture.rgba) == picture.width * picture.height * 4
-    pixels = np.frombuffer(picture.rgba, np.uint8).reshape(picture.height, picture.width, 4)
+def luma(frame: VideoFrame) -> float:
+    assert len(frame.rgba) == frame.width * frame.height * 4
+    pixels = np.frombuffer(frame.rgba, np.uint8).reshape(frame.height, frame.width, 4)
     assert (pixels[..., 3] == 255).all()
     return float((pixels[..., :3] @ np.array([0.299, 0.587, 0.114])).mean())
 
 
-def test_flashes_exactly_while_loud() -> None:
+def test_frame_is_bright_exactly_while_audio_is_loud() -> None:
     renderer = FlashRenderer()
     for amplitude, bright in [(0.5, True), (0.05, True), (0.01, False), (0.0, False)]:
-        (picture,) = renderer.render(tone(amplitude), last=False)
-        assert (luma(picture) > 180) is bright
-        assert bright or luma(picture) < 70
+        (frame,) = renderer.render(tone(amplitude), last=False)
+        assert (luma(frame) > 180) is bright
+        assert bright or luma(frame) < 70
     assert luma(renderer.idle()) < 70
 
 
-def test_the_mouth_opens_with_the_sound() -> None:
+def test_mouth_opens_with_the_volume() -> None:
     renderer = FlashRenderer()
     lumas = [luma(renderer.render(tone(a), last=False)[0]) for a in (0.05, 0.15, 0.3)]
     assert lumas[0] > lumas[1] > lumas[2]
 
 
-def test_no_two_pictures_in_a_row_are_equal() -> None:
+def test_consecutive_frames_always_differ() -> None:
     renderer = FlashRenderer(width=320, height=180, fps=30.0)
     idle = [bytes(renderer.idle().rgba) for _ in range(200)]
     assert all(a != b for a, b in pairwise(idle))
@@ -43,7 +45,7 @@ def test_no_two_pictures_in_a_row_are_equal() -> None:
     assert all(a != b for a, b in pairwise(loud))
 
 
-def test_a_short_last_stretch_and_an_empty_one() -> None:
+def test_short_last_chunk_gives_one_frame_and_empty_chunk_none() -> None:
     renderer = FlashRenderer()
     assert len(renderer.render(tone(0.5, duration_s=0.003), last=True)) == 1
     assert renderer.render(b"", last=True) == []
@@ -51,7 +53,7 @@ def test_a_short_last_stretch_and_an_empty_one() -> None:
     renderer.close()
 
 
-def test_pictures_stay_as_they_were_handed_out() -> None:
+def test_returned_frames_do_not_change_later() -> None:
     renderer = FlashRenderer(64, 64)
     first = renderer.idle()
     before = bytes(first.rgba)
@@ -61,23 +63,23 @@ def test_pictures_stay_as_they_were_handed_out() -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 16), (640, 360), (360, 640)])
-def test_any_size(size: tuple[int, int]) -> None:
+def test_frames_of_any_size_flash(size: tuple[int, int]) -> None:
     renderer = FlashRenderer(*size)
     assert luma(renderer.idle()) < 70
     assert luma(renderer.render(tone(0.5), last=False)[0]) > 180
 
 
-def test_rms() -> None:
+def test_rms_of_silence_and_of_a_sine() -> None:
     assert rms_of(b"") == 0.0
     assert rms_of(tone(0.5, duration_s=1.0)) == pytest.approx(0.3535, abs=0.001)
 
 
-def test_is_cheap() -> None:
+def test_rendering_takes_less_than_4_ms() -> None:
     renderer, chunk = FlashRenderer(), tone(0.5)
     renderer.render(chunk, last=False)
-    took_s = []
+    durations_s = []
     for _ in range(50):
-        begun_s = time.perf_counter()
+        started_s = time.perf_counter()
         renderer.render(chunk, last=False)
-        took_s.append(time.perf_counter() - begun_s)
-    assert sorted(took_s)[25] < 0.004
+        durations_s.append(time.perf_counter() - started_s)
+    assert sorted(durations_s)[25] < 0.004

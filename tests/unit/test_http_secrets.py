@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from avatar_core.contracts.errors import ProvisionError
 from avatar_core.http.client import RestClient
-from avatar_core.testing.server.ports import free_ports
-from tests.support.secrets_shown import places
+from avatar_core.testing.server.ports import find_free_ports
+from tests.support.error_texts import error_texts
 from tests.unit.wire_server import Caller, Talk, vendor
 
 KEY, TOKEN, HEADER = "canary+key/1", "canary-token-2", "canary header 3"
@@ -79,15 +79,15 @@ async def test_a_failing_call_shows_no_secret(talk: Talk, caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG)
     async with vendor(talk) as acme:
         error = await provoke(acme.url)
-    assert not leaks(*places(error), caplog.text)
+    assert not leaks(*error_texts(error), caplog.text)
 
 
 async def test_nor_does_one_that_was_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     refused = await provoke(f"http://127.0.0.1:{port}")
     unwritable = await provoke(f"http://127.0.0.1:{port}", {"a": SecretStr(TOKEN), "b": object()})
-    assert not leaks(*places(refused), *places(unwritable), caplog.text)
+    assert not leaks(*error_texts(refused), *error_texts(unwritable), caplog.text)
 
 
 async def test_nor_does_one_that_was_cancelled(caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +105,7 @@ async def test_nor_does_one_that_was_cancelled(caplog: pytest.LogCaptureFixture)
         calling.cancel()
         error = await calling
     assert isinstance(error, asyncio.CancelledError)
-    assert not leaks(*places(error), caplog.text)
+    assert not leaks(*error_texts(error), caplog.text)
 
 
 async def test_nor_does_a_client_or_an_answer() -> None:
@@ -136,4 +136,4 @@ def test_a_leak_would_be_seen(secret: str, chained: bool) -> None:
         fail(KeyError(PLANTED.index(secret), secret)) if chained else fail_with_a_local()
     error = caught.value
     assert secret not in str(error)
-    assert leaks(*places(error.with_traceback(None) if chained else error)) == {secret}
+    assert leaks(*error_texts(error.with_traceback(None) if chained else error)) == {secret}

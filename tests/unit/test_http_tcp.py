@@ -20,7 +20,7 @@ from avatar_core.contracts.errors import (
     UnavailableError,
 )
 from avatar_core.http.client import RestClient
-from avatar_core.testing.server.ports import free_ports
+from avatar_core.testing.server.ports import find_free_ports
 from tests.unit.wire_server import Caller, vendor
 
 KEY, TOKEN = SecretStr("sk-canary-of-the-key"), SecretStr("canary-of-the-token")
@@ -108,7 +108,7 @@ async def test_a_break_in_a_refusal_is_that_refusal() -> None:
 
 
 async def test_a_refused_connection_sent_nothing() -> None:
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     error = await failure(client(f"http://127.0.0.1:{port}"))
     assert type(error) is UnavailableError
     assert (error.outcome, error.retryable) == (Outcome.NOT_SENT, True)

@@ -9,7 +9,7 @@ import pytest
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarState, TakeFinished
-from avatar_core.testing.audio.tones import VOCABULARY, hear
+from avatar_core.testing.audio.tones import VOCABULARY, decode_tones
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 from avatar_core.testing.room.room import MemoryRoom
@@ -53,7 +53,7 @@ def heard_in(room: MemoryRoom, speaks_for: str | None = None) -> set[str]:
         word.word
         for piece in room.recording.runs
         if speaks_for in (None, room.speaks_for[piece.identity])
-        for word in hear(bytes(piece.pcm), piece.format.rate_hz)
+        for word in decode_tones(bytes(piece.pcm), piece.format.rate_hz)
     }
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from avatar_core.contracts.errors import WorkerError
 from avatar_core.processes import ProcessRecord
-from avatar_core.testing.leak_check import children, running_since
+from avatar_core.testing.leak_check import child_pids, find_new_children
 from avatar_core.worker import process as host
-from tests.support.processes import Death
+from tests.support.processes import ProcessHandle
 
 MUCH = 300_000
 PATIENCE_S = 20.0
@@ -120,7 +120,7 @@ async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
     monkeypatch.setattr(host, "_until_ready", never_ready)
     monkeypatch.setattr(ProcessRecord, "stop", slowly)
     child("import sys\nsys.stdin.readlines()")
-    before = children()
+    before = child_pids()
     starting = asyncio.create_task(start())
     async with asyncio.timeout(PATIENCE_S):
         await waiting.wait()
@@ -133,12 +133,12 @@ async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
         let_it_stop.set()
         await asyncio.wait((starting,))
     assert starting.cancelled()
-    assert running_since(before) == []
+    assert find_new_children(before) == []
 
 
-def heir_of(said: str) -> Death:
+def heir_of(said: str) -> ProcessHandle:
     """Find the process that a worker has started, by the pid in its output."""
-    return Death(int(said.partition("heir ")[2].split()[0]))
+    return ProcessHandle(int(said.partition("heir ")[2].split()[0]))
 
 
 class Heard(io.StringIO):
@@ -165,10 +165,10 @@ async def test_stop_ends_though_a_process_of_the_worker_holds_its_pipes(
         state = await start()
         await heard.line.wait()
         heir = heir_of(heard.getvalue())
-        assert not heir.within(0)
+        assert not heir.exits_within(0)
         await host.stop_worker(state)
     assert host._children == {}
-    assert heir.within(PATIENCE_S)
+    assert heir.exits_within(PATIENCE_S)
     heir.close()
 
 
@@ -190,7 +190,7 @@ async def test_cancelled_start_ends_though_a_process_of_the_worker_holds_its_pip
         starting.cancel()
         await asyncio.wait((starting,))
     assert starting.cancelled()
-    assert heir.within(PATIENCE_S)
+    assert heir.exits_within(PATIENCE_S)
     heir.close()
 
 

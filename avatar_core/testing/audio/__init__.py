@@ -1,1 +1,1 @@
-"""Word tones, and meters that find them in a recording."""
+"""Word tones, and tools that find sounds and spoken words in recordings."""

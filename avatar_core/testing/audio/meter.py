@@ -1,4 +1,4 @@
-"""What a listener measures: when it heard sound, words and silence, and when it saw light."""
+"""Meters that place received audio and video on a timeline and measure sounds and flashes there."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ import numpy.typing as npt
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.testing.audio.timeline import Floats, Timeline
-from avatar_core.testing.audio.tones import HeardWord, hear
+from avatar_core.testing.audio.tones import HeardWord, decode_tones
 
 RATE_HZ = 48_000
-QUIET_RMS = 0.003  # of full scale, -50 dBFS
+QUIET_RMS = 0.003
+"""Root mean square below which audio counts as silent, as a fraction of full scale (-50 dBFS)."""
 WINDOW_S = 0.001
-PAUSE_S = 0.05  # a shorter pause is part of a sound
-BRIGHT = 128  # of 255
+PAUSE_S = 0.05
+"""A shorter pause counts as part of the sound around it."""
+BRIGHT = 128
+"""Mean luma (0 to 255) above which a video frame counts as bright."""
 ALWAYS = -math.inf
+"""A start time that includes the whole recording."""
 
 Span = tuple[float, float]
-"""Start and end, seconds."""
+"""Start and end in seconds."""
 
 
 class AudioMeter:
-    """Lays what arrives on one timeline, and measures sound and silence there.
+    """Places received audio frames on one timeline, and measures sound and silence there.
 
-    A stall of the listener itself leaves no trace as soon as it has caught up, see `Timeline`.
+    `Timeline` corrects the arrival times after the receiving process itself has stalled.
 
     Args:
-        quiet_rms: Root mean square, of full scale, under which 1 ms counts as silent. Opus at
-            24 kbit/s trails a tone by some 10 ms at the default, and by 1 ms at 0.02.
+        quiet_rms: Root mean square, as a fraction of full scale, below which 1 ms of audio
+            counts as silent. After a tone, Opus at 24 kbit/s decays below the default value
+            within about 10 ms, and below 0.02 within 1 ms.
     """
 
     def __init__(self, quiet_rms: float = QUIET_RMS) -> None:
@@ -43,18 +48,19 @@ class AudioMeter:
 
     @property
     def tracks(self) -> list[str]:
-        """Every track heard of, in order of its first frame."""
+        """The names of all tracks that have sent audio, in the order of their first frames."""
         return list(self._timelines)
 
     def add(self, track: str, at_s: float, pcm: bytes, rate_hz: int, channels: int = 1) -> None:
-        """A frame of interleaved int16 PCM arrived.
+        """Add an audio frame that has arrived.
 
         Args:
-            track: Any name; frames of one track arrive in order.
-            at_s: When it arrived, which is when its first sample could be heard, on any one clock.
-            pcm: Whole samples.
-            rate_hz: Of the frame; may change between frames, as may `channels`.
-            channels: Mixed down to one.
+            track: Name of the track. The frames of a track must be added in order.
+            at_s: Seconds, on a clock that all frames share, when the frame arrived; its first
+                sample can be heard from then on.
+            pcm: Interleaved int16 PCM, whole samples.
+            rate_hz: Sample rate of the frame; it may differ from that of earlier frames.
+            channels: Number of channels, mixed down to one; it may differ from earlier frames.
         """
         timeline = self._timelines.setdefault(track, Timeline())
         timeline.add(at_s, pcm, AudioFormat(rate_hz, channels))
@@ -65,21 +71,30 @@ class AudioMeter:
         tracks: Collection[str] | None = None,
         since_s: float = ALWAYS,
     ) -> tuple[float, bytes]:
-        """The sum of the tracks, clipped at full scale.
+        """Mix tracks into one recording, clipped at full scale.
 
         Args:
-            rate_hz: Of the result.
-            tracks: Which tracks; all of them where not given.
-            since_s: What was heard before is left out.
+            rate_hz: Sample rate of the result.
+            tracks: Names of the tracks to mix; None mixes all of them.
+            since_s: Leave out the audio before this time, in seconds.
 
         Returns:
-            The time of its first sample, and mono int16 PCM; `(0.0, b"")` where nothing came.
+            The time of the first sample in seconds, and mono int16 PCM; `(0.0, b"")` if there
+            is no audio.
         """
         start_s, samples = self._sum(rate_hz, tracks, since_s)
         return start_s, np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
     def sounds(self, since_s: float = ALWAYS) -> list[Span]:
-        """What is loud in the mix; pauses under 50 ms belong to it. Edges are good to 1 ms or 2."""
+        """Find the sounds in the mix of all tracks.
+
+        Args:
+            since_s: Leave out the audio before this time, in seconds.
+
+        Returns:
+            Start and end of each sound in seconds, accurate to about 2 ms. A pause shorter than
+            50 ms is part of a sound.
+        """
         start_s, samples = self._sum(RATE_HZ, None, since_s)
         window = round(WINDOW_S * RATE_HZ)
         windows = np.pad(samples, (0, -samples.size % window)).reshape(-1, window)
@@ -91,30 +106,45 @@ class AudioMeter:
             sounds.append((sounds.pop()[0] if joins else begin_s, end_s))
         return sounds
 
-    def words(
+    def decode(
         self, since_s: float = ALWAYS, tracks: Collection[str] | None = None
     ) -> list[HeardWord]:
-        """Every word tone in order of time, which is the ear's.
+        """Decode the word tones of each track separately, so that overlapping tracks do not matter.
 
-        Each track is decoded by itself: two that overlap, as after a kill, decode badly mixed.
+        Args:
+            since_s: Leave out the audio before this time, in seconds.
+            tracks: Names of the tracks to decode; None decodes all of them.
+
+        Returns:
+            The words in order of time, on the clock of `add`, each with its track.
         """
         found = []
         for track in self.tracks if tracks is None else tracks:
             start_s, pcm = self.mix(RATE_HZ, [track], since_s)
-            for word in hear(pcm, RATE_HZ):
+            for word in decode_tones(pcm, RATE_HZ):
                 begin_s, end_s = start_s + word.start_s, start_s + word.end_s
                 found.append(replace(word, start_s=begin_s, end_s=end_s, track=track))
         return sorted(found, key=lambda word: word.start_s)
 
     def shares(self, since_s: float = ALWAYS) -> dict[str, float]:
-        """How much of each word was heard in all: 1.0 once, 2.0 twice; stretched is once."""
+        """Return how often each word was heard: 0.5 for half of it, 2.0 if it was heard twice.
+
+        A stretched word counts as 1.0.
+
+        Args:
+            since_s: Leave out the audio before this time, in seconds.
+        """
         shares: dict[str, float] = defaultdict(float)
-        for word in self.words(since_s):
+        for word in self.decode(since_s):
             shares[word.word] += min(1.0, word.share)
         return dict(shares)
 
     def longest_silence(self, after_s: float = ALWAYS) -> float:
-        """Seconds between two sounds, of which the later one begins after that time."""
+        """Return the length in seconds of the longest silence between two sounds, or 0.0.
+
+        Args:
+            after_s: Consider only silences that end after this time, in seconds.
+        """
         pauses = [
             begin_s - end_s
             for (_, end_s), (begin_s, _) in pairwise(self.sounds())
@@ -123,10 +153,17 @@ class AudioMeter:
         return max(pauses, default=0.0)
 
     def silence_around(self, at_s: float) -> float:
-        """Length, seconds, of the silence at that time, or else of the next one after it.
+        """Measure the silence at a time, or the next one if there is a sound at that time.
 
-        A silence lasts from sound to sound; before the first and after the last sound, from
-        where the recording begins and to where it ends, or to `at_s` if that is outside it.
+        A silence lasts from one sound to the next. Before the first sound it starts with the
+        recording, and after the last sound it ends with the recording, or at `at_s` if that lies
+        outside the recording.
+
+        Args:
+            at_s: The time in seconds, on the clock of `add`.
+
+        Returns:
+            Seconds; 0.0 if no audio has arrived.
         """
         timelines = [timeline for timeline in self._timelines.values() if timeline]
         if not timelines:
@@ -137,17 +174,25 @@ class AudioMeter:
                 at_s = sound_end_s
         before = [end_s for _, end_s in sounds if end_s <= at_s]
         after = [begin_s for begin_s, _ in sounds if begin_s > at_s]
-        begin_s = before[-1] if before else min(at_s, *(heard.start_s for heard in timelines))
-        end_s = after[0] if after else max(at_s, *(heard.end_s for heard in timelines))
+        begin_s = before[-1] if before else min(at_s, *(line.start_s for line in timelines))
+        end_s = after[0] if after else max(at_s, *(line.end_s for line in timelines))
         return end_s - begin_s
 
     def last_sound_before(self, at_s: float) -> float | None:
-        """The last moment at or before `at_s` that was loud, None where there is none."""
+        """Return the last moment with sound, in seconds, that is not after `at_s`, or None.
+
+        Args:
+            at_s: The time in seconds, on the clock of `add`.
+        """
         ends = [min(end_s, at_s) for start_s, end_s in self.sounds() if start_s < at_s]
         return ends[-1] if ends else None
 
     def first_sound_after(self, at_s: float) -> float | None:
-        """The first moment at or after `at_s` that was loud, None where there is none."""
+        """Return the first moment with sound, in seconds, that is not before `at_s`, or None.
+
+        Args:
+            at_s: The time in seconds, on the clock of `add`.
+        """
         sounds = self.sounds(at_s)
         return max(at_s, sounds[0][0]) if sounds else None
 
@@ -164,39 +209,48 @@ class AudioMeter:
         if not pieces:
             return 0.0, np.zeros(0, np.float32)
         start_s = min(at_s for at_s, _ in pieces)
-        laid = [(round((at_s - start_s) * rate_hz), samples) for at_s, samples in pieces]
-        total = np.zeros(max(at + samples.size for at, samples in laid), np.float32)
-        for at, samples in laid:
+        placed = [(round((at_s - start_s) * rate_hz), samples) for at_s, samples in pieces]
+        total = np.zeros(max(at + samples.size for at, samples in placed), np.float32)
+        for at, samples in placed:
             total[at : at + samples.size] += samples
         return start_s, total
 
 
-class Eye:
-    """Lays pictures on a timeline, and tells when there was light."""
+class LightMeter:
+    """Places received video frames on a timeline, and finds the flashes there."""
 
     def __init__(self) -> None:
-        self._pictures: list[tuple[float, bool]] = []
+        self._frames: list[tuple[float, bool]] = []
         self._delay_s = math.inf
 
     def add(self, at_s: float, brightness: float, stamp_s: float | None = None) -> None:
-        """A picture arrived.
+        """Add a video frame that has arrived.
 
         Args:
-            at_s: When, on the ear's clock.
-            brightness: See `brightness_of`.
-            stamp_s: When it was to be shown by whoever received it, on a clock that runs as
-                fast: with every picture or with none. A stall of the system moves it, and one
-                of the listener, which shows in `at_s`, does not.
+            at_s: When it arrived, in seconds on the clock of the `AudioMeter`.
+            brightness: Mean luma of the frame, from `brightness_of`.
+            stamp_s: The receiver's presentation time of the frame, in seconds on any clock of
+                the same speed; give it with every frame or with none. It is more accurate than
+                `at_s`: a stall of the process that calls this method delays `at_s`, but not
+                the presentation time.
         """
         stamp_s = at_s if stamp_s is None else stamp_s
         self._delay_s = min(self._delay_s, at_s - stamp_s)
-        self._pictures.append((stamp_s, brightness > BRIGHT))
+        self._frames.append((stamp_s, brightness > BRIGHT))
 
     def flashes(self, since_s: float = ALWAYS) -> list[Span]:
-        """From the first bright picture to the next dark one, or to the last there is."""
+        """Find the flashes.
+
+        Args:
+            since_s: Leave out flashes that start before this time, in seconds.
+
+        Returns:
+            Start and end of each flash in seconds, on the clock of `at_s`: from the first bright
+            frame to the next dark one, or to the last frame of all.
+        """
         flashes: list[Span] = []
         lit = False
-        for stamp_s, bright in self._pictures:
+        for stamp_s, bright in self._frames:
             at_s = stamp_s + self._delay_s
             if lit:
                 flashes[-1] = flashes[-1][0], at_s
@@ -206,13 +260,13 @@ class Eye:
         return [flash for flash in flashes if flash[0] >= since_s]
 
 
-def brightness_of(picture: VideoFrame | npt.NDArray[np.uint8]) -> float:
-    """Mean luma of a picture, 0 to 255.
+def brightness_of(frame: VideoFrame | npt.NDArray[np.uint8]) -> float:
+    """Return the mean luma of a video frame, 0 to 255.
 
     Args:
-        picture: RGBA, or the luma plane alone (any shape).
+        frame: An RGBA frame, or a luma plane alone (uint8 array of any shape).
     """
-    if isinstance(picture, VideoFrame):
-        rgba = np.frombuffer(picture.rgba, np.uint8).reshape(-1, 4)
+    if isinstance(frame, VideoFrame):
+        rgba = np.frombuffer(frame.rgba, np.uint8).reshape(-1, 4)
         return float(rgba[:, :3].mean(axis=0) @ (0.299, 0.587, 0.114))
-    return float(picture.mean())
+    return float(frame.mean())

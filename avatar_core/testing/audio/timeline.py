@@ -1,4 +1,4 @@
-"""Frames of sound on a time axis, laid by when they arrived."""
+"""Places audio frames on a time axis by their arrival times."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import soxr
 
 from avatar_core.contracts.audio import AudioFormat
 
-LATE_S = 0.002  # a frame that is later than this with all that follow it comes after a gap
+LATE_S = 0.002
+"""There is a gap before a frame if it and all later frames are more than this late."""
 
 Floats = npt.NDArray[np.float32]
+"""Samples from -1 to 1, mono."""
 
 
 @dataclass(slots=True)
 class _Run:
-    """Frames of one format without a gap."""
+    """Consecutive frames of one format without a gap between them."""
 
     start_s: float
     format: AudioFormat
@@ -34,11 +36,12 @@ class _Run:
 
 
 class Timeline:
-    """The frames of one track, each at the time when it was there to be heard.
+    """The audio frames of one track, each at the time from which it could be heard.
 
-    Frames come from a jitter buffer, no faster than they play. So where they come in a burst,
-    or one is late by itself, the listener was busy: a frame was there at the latest when any
-    later one shows it. Only one that is late together with all that follow it comes after a gap.
+    A jitter buffer delivers frames no faster than they play. If frames arrive in a burst, or a
+    single frame is late, then the receiving process was busy, and the frames were available
+    earlier: each at the latest when it had to be for the following frames to be on time. Only a
+    frame that is late together with all following frames comes after a real gap.
     """
 
     def __init__(self) -> None:
@@ -49,16 +52,30 @@ class Timeline:
 
     @property
     def start_s(self) -> float:
-        """When the first frame was there."""
+        """The time of the first sample, in seconds.
+
+        Raises:
+            IndexError: There are no frames yet.
+        """
         return self._runs[0].start_s
 
     @property
     def end_s(self) -> float:
-        """When the last one ends."""
+        """The time of the end of the last sample, in seconds.
+
+        Raises:
+            IndexError: There are no frames yet.
+        """
         return self._runs[-1].end_s
 
     def add(self, at_s: float, pcm: bytes, format: AudioFormat) -> None:
-        """A frame arrived; those before it may turn out to have been there earlier."""
+        """Add a frame that has arrived, and move earlier frames that were available sooner.
+
+        Args:
+            at_s: When the frame arrived, in seconds.
+            pcm: Interleaved int16 PCM, whole samples.
+            format: Sample rate and channels of the frame.
+        """
         runs = self._runs
         if not runs or runs[-1].format != format or at_s - runs[-1].end_s > LATE_S:
             runs.append(_Run(at_s, format))
@@ -77,7 +94,15 @@ class Timeline:
                 later.start_s = earlier.end_s
 
     def mono(self, rate_hz: int, since_s: float) -> Iterator[tuple[float, Floats]]:
-        """Each stretch without a gap: its time, and its samples at a rate, -1 to 1."""
+        """Yield each run of audio without a gap, mixed down to mono.
+
+        Args:
+            rate_hz: Sample rate of the result.
+            since_s: Leave out the audio before this time, in seconds.
+
+        Yields:
+            The time of the first sample in seconds, and float32 samples from -1 to 1.
+        """
         for run in self._runs:
             if run.end_s <= since_s:
                 continue

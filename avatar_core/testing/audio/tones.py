@@ -1,4 +1,4 @@
-"""Word tones: each word is one dual tone, so that words heard can be counted exactly."""
+"""Word tones: each word is a dual tone, so that a program can count the words in a recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import soxr
 
 TONE_S, PAUSE_S, RAMP_S = 0.18, 0.12, 0.005
 WORD_S = TONE_S + PAUSE_S
-AMPLITUDE = 0.25  # of each of the two tones, of full scale
+AMPLITUDE = 0.25
+"""Amplitude of each of the two tones, as a fraction of full scale."""
 
 LOW_HZ = (430, 530, 650, 790, 950, 1130)
 HIGH_HZ = (1430, 1690, 1990, 2350, 2770, 3250)
@@ -21,16 +22,17 @@ _NATO = """alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo 
     oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu"""
 _DIGITS = "zero one two three four five six seven eight nine"
 VOCABULARY = (*_NATO.split(), *_DIGITS.split())
+"""The 36 words that have a tone."""
 
-_EAR_HZ = 8_000  # recordings are brought to this rate first
-_HOP, _WINDOW = 40, 240  # samples at _EAR_HZ: 5 and 30 ms
-_BLOCK = 4096  # frames looked at together
-_NEAR = 16  # hops: a frame is judged against what is loudest this close to it
-_HALF = 0.5  # an edge is where the window is half filled
-_PURE = 0.4  # share of a frame's power in its two tones; half filled it is about 0.5
-_FLOOR = 1.5 / 32768  # amplitude under which nothing is a tone
-_JOIN_S = 0.06
-_LEAST_S = 0.035
+_DECODER_HZ = 8_000  # recordings are resampled to this rate first
+_HOP, _WINDOW = 40, 240  # samples at _DECODER_HZ: 5 and 30 ms
+_BLOCK = 4096  # frames computed at once
+_NEAR = 16  # hops; the loudness of a frame is compared with the maximum within this distance
+_HALF = 0.5  # a tone starts and ends where it fills half of the window
+_PURE = 0.4  # least share of a frame's power in its two tones; about 0.5 in a half-filled window
+_FLOOR = 1.5 / 32768  # tones of a lower amplitude are ignored
+_JOIN_S = 0.06  # shorter gaps do not split a tone
+_LEAST_S = 0.035  # shorter tones are ignored
 
 Floats = npt.NDArray[np.float32]
 
@@ -40,12 +42,12 @@ class HeardWord:
     """One occurrence of a word in a recording.
 
     Attributes:
-        word: Of `VOCABULARY`.
-        start_s: Where its tone begins, seconds of the recording.
-        end_s: Where its tone ends.
-        share: How much of its tone sounded, 1.0 for the whole word; more where it was
-            stretched, or begun again with no pause between.
-        track: Where it was heard, empty where that was not told.
+        word: One word of `VOCABULARY`.
+        start_s: Start of its tone, in seconds from the start of the recording.
+        end_s: End of its tone.
+        share: Length of the tone relative to the whole word: below 1.0 if the word was cut,
+            above 1.0 if it was stretched or began again without a pause.
+        track: Name of the track; empty if it is not known.
     """
 
     word: str
@@ -56,60 +58,70 @@ class HeardWord:
 
 
 class WordTones:
-    """Speaks and hears words of `VOCABULARY`, 0.18 s of tone and 0.12 s of silence each.
+    """Synthesises words of `VOCABULARY`: for each word 0.18 s of tone and 0.12 s of silence.
 
     Args:
-        rate_hz: Of the mono PCM that `speak` makes; 8000 or more.
-    """
+        rate_hz: Sample rate of the PCM that `speak` returns; 8000 or more.
 
-    words = VOCABULARY
+    Attributes:
+        rate_hz: Sample rate of the PCM that `speak` returns.
+    """
 
     def __init__(self, rate_hz: int = 24_000) -> None:
         self.rate_hz = rate_hz
 
-    def speak(self, words: Sequence[str]) -> bytes:
-        """Mono int16 PCM of the words, `len(words) * 0.3` seconds.
+    def speak(self, spoken_words: Sequence[str]) -> bytes:
+        """Synthesise words, 0.3 s each.
+
+        Args:
+            spoken_words: Words of `VOCABULARY`.
+
+        Returns:
+            Mono int16 PCM at `rate_hz`.
 
         Raises:
-            ValueError: A word that is not in `VOCABULARY`.
+            ValueError: A word is not in `VOCABULARY`.
         """
-        return b"".join(_spoken(word, self.rate_hz) for word in words)
+        return b"".join(_synthesise(word, self.rate_hz) for word in spoken_words)
 
-    def spans(self, words: Sequence[str]) -> list[tuple[float, float]]:
-        """Start and end of each word's tone in what `speak` makes, seconds."""
+    def spans(self, spoken_words: Sequence[str]) -> list[tuple[float, float]]:
+        """Return start and end of each word's tone, in seconds of the PCM that `speak` returns.
+
+        Args:
+            spoken_words: The words given to `speak`.
+        """
         word_s = round(WORD_S * self.rate_hz) / self.rate_hz
-        return [(at * word_s, at * word_s + TONE_S) for at in range(len(words))]
-
-    @staticmethod
-    def hear(pcm: bytes, rate_hz: int) -> list[HeardWord]:
-        """The words in a mono recording, see `hear`."""
-        return hear(pcm, rate_hz)
+        return [(at * word_s, at * word_s + TONE_S) for at in range(len(spoken_words))]
 
 
-def hear(pcm: bytes, rate_hz: int) -> list[HeardWord]:
-    """Decode a listener's mono int16 recording, whatever its level.
+def decode_tones(pcm: bytes, rate_hz: int) -> list[HeardWord]:
+    """Find the words in a recording of word tones at any volume.
 
-    A tone of 40 ms or more is a word; gaps under 60 ms inside a tone do not split it. Of
-    two tracks that talk at once nothing is decoded while both sound: hear them apart.
+    A word is a tone of at least 40 ms. Gaps under 60 ms inside a tone do not split it. While
+    two tracks sound at once, neither can be decoded from their mix: decode them separately.
+
+    Args:
+        pcm: Mono int16 PCM.
+        rate_hz: Sample rate of `pcm`.
 
     Returns:
-        Every occurrence in order; edges are good to about 5 ms.
+        Every occurrence in order of time; start and end are accurate to about 5 ms.
     """
     samples: Floats = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
-    if rate_hz != _EAR_HZ and samples.size:
-        samples = soxr.resample(samples, rate_hz, _EAR_HZ)
+    if rate_hz != _DECODER_HZ and samples.size:
+        samples = soxr.resample(samples, rate_hz, _DECODER_HZ)
     if not samples.size:
         return []
     labels = _labels(samples)
     return [
         HeardWord(VOCABULARY[label], start_s, end_s, sounding_s / TONE_S)
-        for label, start_s, end_s, sounding_s in _joined(_runs(labels))
+        for label, start_s, end_s, sounding_s in _join(_runs(labels))
         if sounding_s >= _LEAST_S
     ]
 
 
 @lru_cache(maxsize=256)
-def _spoken(word: str, rate_hz: int) -> bytes:
+def _synthesise(word: str, rate_hz: int) -> bytes:
     low, high = divmod(VOCABULARY.index(word), len(HIGH_HZ))
     at_s = np.arange(round(TONE_S * rate_hz)) / rate_hz
     tone = np.sin(2 * np.pi * LOW_HZ[low] * at_s) + np.sin(2 * np.pi * HIGH_HZ[high] * at_s)
@@ -120,15 +132,15 @@ def _spoken(word: str, rate_hz: int) -> bytes:
 
 
 def _labels(samples: Floats) -> npt.NDArray[np.int64]:
-    """The word that sounds at each hop, -1 for none; hop `n` is centred on `n * _HOP`."""
+    """Return the index of the word at each hop, -1 for none; hop `n` is centred on `n * _HOP`."""
     padded = np.pad(samples, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
-    turns = np.outer(np.arange(_WINDOW) / _EAR_HZ, LOW_HZ + HIGH_HZ)
+    cycles = np.outer(np.arange(_WINDOW) / _DECODER_HZ, LOW_HZ + HIGH_HZ)
     weights = window[:, None] * 2 / window.sum()
-    # two products of real numbers: one of a real and a complex one is a hundred times as slow
-    cosine = (np.cos(2 * np.pi * turns) * weights).astype(np.float32)
-    sine = (np.sin(2 * np.pi * turns) * weights).astype(np.float32)
+    # Two real matrix products: one product of a real and a complex matrix is 100 times slower.
+    cosine = (np.cos(2 * np.pi * cycles) * weights).astype(np.float32)
+    sine = (np.sin(2 * np.pi * cycles) * weights).astype(np.float32)
     blocks = [frames[at : at + _BLOCK] for at in range(0, len(frames), _BLOCK)]
     level = np.concatenate([np.hypot(block @ cosine, block @ sine) for block in blocks])
     power = np.concatenate([block**2 @ window**2 for block in blocks]) / np.sum(window**2)
@@ -146,18 +158,18 @@ def _labels(samples: Floats) -> npt.NDArray[np.int64]:
 
 
 def _runs(labels: npt.NDArray[np.int64]) -> Iterator[tuple[int, float, float]]:
-    """Label, start and end (s) of each stretch of one word."""
+    """Yield label, start and end (s) of each run of hops with the same word."""
     edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
-    hop_s = _HOP / _EAR_HZ
+    hop_s = _HOP / _DECODER_HZ
     for start, end in pairwise(edges.tolist()):
         if labels[start] >= 0:
             yield int(labels[start]), (start - 0.5) * hop_s, (end - 0.5) * hop_s
 
 
-def _joined(
+def _join(
     runs: Iterator[tuple[int, float, float]],
 ) -> Iterator[tuple[int, float, float, float]]:
-    """Stretches of one word with less than `_JOIN_S` between are one; adds the time it sounded."""
+    """Join runs of one word less than `_JOIN_S` apart, and add the total seconds of tone."""
     label, start_s, end_s, sounding_s = -1, 0.0, 0.0, 0.0
     for next_label, next_start_s, next_end_s in runs:
         if next_label == label and next_start_s - end_s < _JOIN_S:

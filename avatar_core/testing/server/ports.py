@@ -1,4 +1,4 @@
-"""Ports: what is free, what is taken, who answers."""
+"""Finds free ports on loopback, and checks whether a livekit-server listens on one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from contextlib import ExitStack
 
 LOOPBACK = "127.0.0.1"
 
-_ANSWER_TIMEOUT_S = 1.0
+_RESPONSE_TIMEOUT_S = 1.0
 
 
-def free_ports() -> tuple[int, int]:
-    """A free TCP and a free UDP port on loopback, as of now."""
+def find_free_ports() -> tuple[int, int]:
+    """Return a TCP port and a UDP port that are free on loopback at the moment.
+
+    Another process may bind them before the caller does.
+
+    Raises:
+        OSError: The system has no free port.
+    """
     with ExitStack() as stack:
         tcp, udp = (
             stack.enter_context(socket.socket(socket.AF_INET, kind))
@@ -24,7 +30,11 @@ def free_ports() -> tuple[int, int]:
 
 
 def is_taken(port: int) -> bool:
-    """Whether someone listens on that TCP port already."""
+    """Return whether another process listens on a TCP port of loopback.
+
+    Args:
+        port: The TCP port.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -34,10 +44,15 @@ def is_taken(port: int) -> bool:
     return False
 
 
-async def answers(host: str, port: int) -> bool:
-    """Whether a livekit-server says OK there."""
+async def is_server_up(host: str, port: int) -> bool:
+    """Return whether an HTTP server responds with status 200 within 1 s, as livekit-server does.
+
+    Args:
+        host: Host name or IP address.
+        port: TCP port.
+    """
     try:
-        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+        async with asyncio.timeout(_RESPONSE_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""One folder per run, named after its owner, and the sweep of what owners left behind."""
+"""Folders of running servers, one for each, and the removal of those whose owner has died."""
 
 from __future__ import annotations
 
@@ -17,19 +17,31 @@ from avatar_core.testing.server.find import cache_dir
 
 KEPT_LOGS = 20
 
-_PER_S = 100  # as ticks of Linux, so that a name holds a whole number of them
+_TICKS_PER_S = 100  # resolution of Linux's start times, so that a folder's name holds an integer
 
 
 @dataclass(frozen=True, slots=True)
 class Pids:
-    """The two processes of a run."""
+    """The process ids of one running server.
+
+    Attributes:
+        watchdog: The process that ends the server when its owner dies.
+        server: The livekit-server.
+    """
 
     watchdog: int
     server: int
 
 
-def new_run_dir() -> Path:
-    """A private folder `<pid>-<starttime>-<nonce>` for a run of this process."""
+def create_run_dir() -> Path:
+    """Create the folder `<pid>-<start time>-<nonce>` for a server of this process.
+
+    Returns:
+        The folder, which only this user can read.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
     pid = os.getpid()
     run_dir = _runs() / f"{pid}-{_start_mark(pid)}-{secrets.token_hex(4)}"
     _runs().mkdir(parents=True, exist_ok=True)
@@ -37,8 +49,19 @@ def new_run_dir() -> Path:
     return run_dir
 
 
-def new_log(kind: str, name: str) -> Path:
-    """An empty log; it outlives what it is of, and only the newest of a kind are kept."""
+def create_log(kind: str, name: str) -> Path:
+    """Create an empty log file, and delete all but the newest `KEPT_LOGS` of its kind.
+
+    Args:
+        kind: The program that writes the log: `livekit-server` or `demo`.
+        name: Distinguishes the logs of one kind; an older log of the same name is replaced.
+
+    Returns:
+        The path of the log, which stays after the program has ended.
+
+    Raises:
+        OSError: The log cannot be created.
+    """
     folder = cache_dir() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     log_path = folder / f"{kind}-{name}.log"
@@ -50,7 +73,14 @@ def new_log(kind: str, name: str) -> Path:
 
 
 def read_pids(run_dir: Path) -> Pids | None:
-    """Who runs there, as the watchdog wrote it."""
+    """Read the process ids that the watchdog wrote into a server's folder.
+
+    Args:
+        run_dir: The folder, from `create_run_dir`.
+
+    Returns:
+        The process ids; None while the watchdog has not written them, or if the file is damaged.
+    """
     try:
         record = json.loads((run_dir / "pids.json").read_text())
         return Pids(int(record["watchdog"]), int(record["server"]))
@@ -59,7 +89,7 @@ def read_pids(run_dir: Path) -> Pids | None:
 
 
 def sweep() -> None:
-    """End the servers of owners that are gone, and remove their folders."""
+    """Kill the servers whose owner process has died, and remove their folders."""
     for run_dir in _runs().glob("*-*-*"):
         if _owner_lives(run_dir.name):
             continue
@@ -83,20 +113,19 @@ def _age_key(path: Path) -> float:
 def _owner_lives(name: str) -> bool:
     pid, mark, _ = name.split("-", 2)
     try:
-        return processes.find(int(pid), int(mark) / _PER_S) is not None
+        return processes.find(int(pid), int(mark) / _TICKS_PER_S) is not None
     except ValueError:
         return False
 
 
 def _start_mark(pid: int) -> int:
-    """Return the start time of a process in hundredths of a second."""
-    return round((processes.started(pid) or 0.0) * _PER_S)
+    """Return when a process started, in hundredths of a second; 0 if it has ended."""
+    return round((processes.started(pid) or 0.0) * _TICKS_PER_S)
 
 
 def _kill(pids: Pids, run_dir: Path) -> None:
-    """Kill the two processes; the run's folder on their command lines identifies them."""
-    named = ((pids.watchdog, run_dir), (pids.server, run_dir / "config.yaml"))
-    for pid, path in named:
+    """Kill both processes of a run, if their arguments still contain its unique folder."""
+    for pid, path in ((pids.watchdog, run_dir), (pids.server, run_dir / "config.yaml")):
         process = processes.find(pid, argument=str(path))
         if process is not None:
             with suppress(psutil.Error):

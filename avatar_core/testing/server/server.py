@@ -1,4 +1,4 @@
-"""The development livekit-server: starts in a moment, never outlives its user."""
+"""A livekit-server for development and tests, which ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -16,37 +16,42 @@ from avatar_core.net import is_loopback
 from avatar_core.testing.server import runs
 from avatar_core.testing.server.config import write_config
 from avatar_core.testing.server.find import Progress, find_server
-from avatar_core.testing.server.ports import LOOPBACK, answers, free_ports, is_taken
-from avatar_core.testing.server.starting import Starting
+from avatar_core.testing.server.pending import PendingServer
+from avatar_core.testing.server.ports import LOOPBACK, find_free_ports, is_server_up, is_taken
 
 READY_TIMEOUT_S = 15.0
 
-_PLAIN = ("ws", "http")
+_UNENCRYPTED = ("ws", "http")
 _POLL_S = 0.02
-_GONE_POLL_S, _GONE_MISSES = 0.5, 3
+_LOSS_POLL_S, _LOSS_MISSES = 0.5, 3  # lost after three failed checks in a row
 _STOP_TIMEOUT_S = 5.0
-_TRIES = 3  # a port that was free may be taken before the server binds it
+_TRIES = 3  # another process may take a free port before the server binds it
 _LOG_TAIL_LINES = 10
 _WATCHDOG = Path(__file__).with_name("watchdog.py")
-_PASSED_ON = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+_INHERITED_VARIABLES = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 
 
 class DevServer:
-    """A livekit-server to develop and test against.
+    """A livekit-server for development and tests.
 
-    Made by `start` or `from_environment`, both of which can be awaited or entered:
+    `start` and `from_environment` return an object that can be awaited or entered:
 
         async with DevServer.start() as server:
             await room.connect(server.url, token(server.api_key, server.api_secret))
 
-    It belongs to no event loop: it may be stopped in another one than it was started in.
+    A server is not bound to an event loop; another loop than the one that started it may stop it.
+
+    Args:
+        url: WebSocket URL of a running server.
+        api_key: Name of an API key of that server.
+        api_secret: Secret of that key.
 
     Attributes:
-        url: Its WebSocket address.
-        api_key: The name of its one key.
-        api_secret: The secret of that key; never shown by `repr`.
-        log_path: Its log, kept after its end; None for a server that we did not start.
-        pids: Its process and its watchdog's; None for a server that we did not start.
+        url: WebSocket URL of the server.
+        api_key: Name of its API key.
+        api_secret: Secret of that key; `repr` does not show it.
+        log_path: The server's log, which stays after its end; None if it was not started here.
+        pids: The process ids of server and watchdog; None if it was not started here.
     """
 
     def __init__(self, url: str, api_key: str, api_secret: str) -> None:
@@ -61,17 +66,21 @@ class DevServer:
         return f"DevServer(url={self.url!r}, log_path={str(self.log_path)!r})"
 
     @classmethod
-    def start(cls, *, port: int | None = None, progress: Progress | None = None) -> Starting:
-        """Start a server of our own.
+    def start(cls, *, port: int | None = None, progress: Progress | None = None) -> PendingServer:
+        """Start a new server.
 
         Args:
-            port: The TCP port to insist on; a free one otherwise.
-            progress: Gets one human line per step, if a server must be built first.
+            port: TCP port that the server must use; None selects a free port.
+            progress: Called with one line of text for each step, if a server must be built first.
+
+        Returns:
+            An object that starts the server when it is awaited or entered.
 
         Raises:
-            ServerError: No binary, the port is taken, or the server did not start.
+            ServerError: While starting: no binary was found or built, the port is in use, or the
+                server did not respond within 15 s.
         """
-        return Starting(lambda: cls._start(port, progress))
+        return PendingServer(lambda: cls._start(port, progress))
 
     @classmethod
     def from_environment(
@@ -80,28 +89,32 @@ class DevServer:
         port: int | None = None,
         progress: Progress | None = None,
         allow_remote: bool = False,
-    ) -> Starting:
-        """Use the server of LIVEKIT_URL if it is on loopback, or start one.
+    ) -> PendingServer:
+        """Use the server of LIVEKIT_URL if it is on loopback; otherwise start a new one.
 
-        `stop` leaves a server that we did not start alone.
+        `stop` does not end a server that was found through LIVEKIT_URL.
 
         Args:
-            port: As in `start`.
-            progress: As in `start`.
-            allow_remote: Use LIVEKIT_URL whatever its host is.
+            port: TCP port that a new server must use; None selects a free port.
+            progress: Called with one line of text for each step, if a server must be built first.
+            allow_remote: Use the server of LIVEKIT_URL even if it is not on loopback.
+
+        Returns:
+            An object that finds or starts the server when it is awaited or entered.
 
         Raises:
-            ServerError: As in `start`, or the server of LIVEKIT_URL cannot be used.
+            ServerError: While starting: LIVEKIT_URL is set but its API key is missing or its
+                server does not respond; or one of the reasons listed at `start`.
         """
 
-        async def begin() -> DevServer:
-            running = await cls._running(allow_remote)
+        async def find_or_start() -> DevServer:
+            running = await cls._find_running(allow_remote)
             return running or await cls._start(port, progress)
 
-        return Starting(begin)
+        return PendingServer(find_or_start)
 
     async def stop(self) -> None:
-        """End the server, if it is ours. May be called again."""
+        """End the server if it was started here; further calls do nothing."""
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is None:
             return
@@ -113,23 +126,28 @@ class DevServer:
             watchdog.kill()
             await asyncio.to_thread(watchdog.wait)
 
-    async def gone(self) -> ServerError:
-        """Wait until the server answers no more, with or without an end of ours; what to say then.
+    async def wait_until_lost(self) -> ServerError:
+        """Wait until the server no longer responds: three checks, 0.5 s apart, have failed.
 
-        One that is reached over TLS is not watched: this never returns.
+        This never returns for a server that is reached over TLS, which is not checked.
+
+        Returns:
+            The error to report; it names the server's log.
         """
         parts = urlsplit(self.url)
-        if parts.scheme not in _PLAIN:
+        if parts.scheme not in _UNENCRYPTED:
             await asyncio.Event().wait()
         misses = 0
-        while misses < _GONE_MISSES:
-            await asyncio.sleep(_GONE_POLL_S)
-            misses = 0 if await answers(parts.hostname or "", parts.port or 80) else misses + 1
-        log = f" Its log is {self.log_path}." if self.log_path else ""
-        return ServerError(f"livekit-server at {self.url} is gone.", hint=f"Begin again.{log}")
+        while misses < _LOSS_MISSES:
+            await asyncio.sleep(_LOSS_POLL_S)
+            misses = 0 if await is_server_up(parts.hostname or "", parts.port or 80) else misses + 1
+        log = f" The server's log is {self.log_path}." if self.log_path else ""
+        return ServerError(
+            f"livekit-server at {self.url} no longer responds.", hint=f"Start it again.{log}"
+        )
 
     @classmethod
-    async def _running(cls, allow_remote: bool) -> DevServer | None:
+    async def _find_running(cls, allow_remote: bool) -> DevServer | None:
         url, key, secret = (
             os.environ.get(f"LIVEKIT_{name}", "") for name in ("URL", "API_KEY", "API_SECRET")
         )
@@ -141,14 +159,14 @@ class DevServer:
             if local:
                 return None
             raise ServerError(
-                f"LIVEKIT_URL is {url}, and its key is missing.",
+                f"LIVEKIT_URL is {url}, but its API key or secret is missing.",
                 hint="Set LIVEKIT_API_KEY and LIVEKIT_API_SECRET too.",
             )
-        host, plain = parts.hostname or "", parts.scheme in _PLAIN
-        if local and plain and not await answers(host, parts.port or 80):
+        host, unencrypted = parts.hostname or "", parts.scheme in _UNENCRYPTED
+        if local and unencrypted and not await is_server_up(host, parts.port or 80):
             raise ServerError(
-                f"LIVEKIT_URL is {url}, and no livekit-server answers there.",
-                hint="Start it, or unset LIVEKIT_URL to get one started.",
+                f"LIVEKIT_URL is {url}, but no livekit-server responds at that address.",
+                hint="Start that server, or unset LIVEKIT_URL so that a new one is started.",
             )
         return cls(url, key, secret)
 
@@ -158,17 +176,17 @@ class DevServer:
         binary = await find_server(progress)
         for tries_left in reversed(range(1 if port else _TRIES)):
             if port and is_taken(port):
-                raise _taken(port)
-            free_port, udp_port = free_ports()
+                raise _port_in_use(port)
+            free_port, udp_port = find_free_ports()
             server = cls(f"ws://{LOOPBACK}:{port or free_port}", "devkey", secrets.token_hex(24))
             run_dir = server._spawn(binary, port or free_port, udp_port)
             try:
-                await server._ready(port or free_port)
+                await server._wait_until_up(port or free_port)
                 server.pids = runs.read_pids(run_dir)
             except ServerError:
                 await server.stop()
                 if port and is_taken(port):
-                    raise _taken(port) from None
+                    raise _port_in_use(port) from None
                 if not tries_left or "address already in use" not in server._log_tail():
                     raise
             except BaseException:
@@ -179,8 +197,8 @@ class DevServer:
         raise AssertionError("unreachable")
 
     def _spawn(self, binary: Path, port: int, udp_port: int) -> Path:
-        run_dir = runs.new_run_dir()
-        self.log_path = runs.new_log("livekit-server", run_dir.name)
+        run_dir = runs.create_run_dir()
+        self.log_path = runs.create_log("livekit-server", run_dir.name)
         try:
             write_config(
                 run_dir / "config.yaml",
@@ -195,7 +213,11 @@ class DevServer:
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+                    env={
+                        name: os.environ[name]
+                        for name in _INHERITED_VARIABLES
+                        if name in os.environ
+                    },
                     start_new_session=True,
                 )
         except BaseException:
@@ -203,21 +225,21 @@ class DevServer:
             raise
         return run_dir
 
-    async def _ready(self, port: int) -> None:
+    async def _wait_until_up(self, port: int) -> None:
         assert self._watchdog is not None
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while self._watchdog.poll() is None:
-                    if await answers(LOOPBACK, port) and self._watchdog.poll() is None:
+                    if await is_server_up(LOOPBACK, port) and self._watchdog.poll() is None:
                         return
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
-            failure = f"did not answer on port {port} within {READY_TIMEOUT_S:.0f} s"
+            failure = f"did not respond on port {port} within {READY_TIMEOUT_S:.0f} s"
         else:
-            failure = "ended while it was starting"
+            failure = "exited while it was starting"
         raise ServerError(
-            f"livekit-server {failure}. Its last lines:\n{self._log_tail()}\n",
-            hint=f"The whole log is {self.log_path}.",
+            f"livekit-server {failure}. The last lines of its log:\n{self._log_tail()}\n",
+            hint=f"Read the whole log: {self.log_path}.",
         )
 
     def _log_tail(self) -> str:
@@ -226,5 +248,7 @@ class DevServer:
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
 
-def _taken(port: int) -> ServerError:
-    return ServerError(f"port {port} is taken.", hint="Choose another port, or none.")
+def _port_in_use(port: int) -> ServerError:
+    return ServerError(
+        f"port {port} is already in use.", hint="Choose another port, or let the server choose one."
+    )

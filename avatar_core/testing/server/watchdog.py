@@ -1,11 +1,11 @@
-"""Keeps a livekit-server no longer than its user; run as a script, with the stdlib alone.
+"""Ends a livekit-server when its owner process ends; a script that imports only the stdlib.
 
-    python -IS watchdog.py USER_PID RUN_DIR BINARY
+    python -IS watchdog.py OWNER_PID RUN_DIR BINARY
 
-It ends the server and removes RUN_DIR when its standard input closes (the user stopped
-it, or died in whatever way), when the user is gone although a forked child of it still
-holds the pipe, on SIGTERM, and when the server exits. If the watchdog itself is killed,
-the kernel ends the server.
+It ends the server and removes RUN_DIR on any of these events: its standard input closes (the
+owner stopped the server or died), the owner dies while a forked child still holds the pipe,
+SIGTERM arrives, or the server exits. If the watchdog itself is killed, the kernel ends the
+server.
 """
 
 from __future__ import annotations
@@ -26,10 +26,22 @@ _TERM_S = 0.3
 _SECOND_TERM_S = 1.7
 
 
-def main(user_pid: int, run_dir: Path, binary: str) -> int:
-    """Run the server until its user no longer needs it; its exit code."""
-    signals = _hear_signals()
-    user = _watch_process(user_pid)
+def main(owner_pid: int, run_dir: Path, binary: str) -> int:
+    """Run the server until its owner stops it or dies.
+
+    Args:
+        owner_pid: Process id of the owner.
+        run_dir: The server's folder with its `config.yaml`; removed at the end.
+        binary: Path of livekit-server.
+
+    Returns:
+        The exit code of the server; negative if a signal ended it.
+
+    Raises:
+        OSError: The server cannot be executed.
+    """
+    signals = _handle_signals()
+    owner = _watch_process(owner_pid)
     with subprocess.Popen(  # noqa: S603
         [binary, "--config", str(run_dir / "config.yaml")],
         stdin=subprocess.DEVNULL,
@@ -37,27 +49,27 @@ def main(user_pid: int, run_dir: Path, binary: str) -> int:
     ) as server:
         try:
             _write_pids(run_dir, server.pid)
-            _wait(server, signals, user)
+            _wait(server, signals, owner)
         finally:
             _end(server)
             shutil.rmtree(run_dir, ignore_errors=True)
     return server.returncode
 
 
-def _hear_signals() -> int:
-    """Ignore Ctrl-C; let SIGTERM and SIGCHLD be read from the descriptor returned."""
+def _handle_signals() -> int:
+    """Ignore SIGINT; return a descriptor from which SIGTERM and SIGCHLD can be read."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     read_fd, write_fd = os.pipe()
     os.set_blocking(write_fd, False)
     signal.set_wakeup_fd(write_fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for heard in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(heard, lambda *_: None)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
     return read_fd
 
 
 def _watch_process(pid: int) -> int | None:
-    """A descriptor that becomes readable when `pid` dies, where the system has that."""
+    """Return a descriptor that becomes readable when `pid` dies; None without pidfd support."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -85,8 +97,8 @@ def _write_pids(run_dir: Path, server_pid: int) -> None:
     unfinished.replace(run_dir / "pids.json")
 
 
-def _wait(server: subprocess.Popen[bytes], signals: int, user: int | None) -> None:
-    watched = [0, signals] if user is None else [0, signals, user]
+def _wait(server: subprocess.Popen[bytes], signals: int, owner: int | None) -> None:
+    watched = [0, signals] if owner is None else [0, signals, owner]
     while server.poll() is None:
         readable = select.select(watched, [], [])[0]
         if readable != [signals] or signal.SIGTERM in os.read(signals, 64):
@@ -94,11 +106,11 @@ def _wait(server: subprocess.Popen[bytes], signals: int, user: int | None) -> No
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """A second SIGTERM tells livekit-server not to wait for its participants."""
-    for patience_s in (_TERM_S, _SECOND_TERM_S):
+    """End the server; after a second SIGTERM it no longer waits for its participants."""
+    for timeout_s in (_TERM_S, _SECOND_TERM_S):
         server.terminate()
         try:
-            server.wait(patience_s)
+            server.wait(timeout_s)
         except subprocess.TimeoutExpired:
             continue
         return

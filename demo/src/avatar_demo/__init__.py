@@ -1,1 +1,1 @@
-"""The demo of avatar-core: an agent to talk to, on a page or with a listener that checks it."""
+"""The demo of avatar-core: talk to an agent on a web page, or check it with a test user."""

@@ -1,4 +1,4 @@
-"""The demo's agent: a real job. What to say, when to stop and whom to kill comes by RPC."""
+"""The demo's agent: an ordinary LiveKit job that the user controls by RPC."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from avatar_core.rtc.admin import remove
 from avatar_core.rtc.join import link_for
 from avatar_core.rtc.link import RtcLink
 from avatar_core.settings import LiveKitSettings
-from avatar_demo.answers import GREETING
+from avatar_demo.responses import GREETING
 from avatar_demo.rpc_names import (
     AGENT_NAME,
     INTERRUPT,
     KILL,
-    PERSON,
     REGISTERED,
     SAY,
-    Facts,
+    USER,
     Job,
+    Payload,
 )
-from avatar_demo.speaker import Talk, Teller
+from avatar_demo.speaker import RpcNotifier, Speaker
 
 EVENTS: tuple[AvatarEventName, ...] = ("state_changed", "avatar_joined", "avatar_error")
 
 
 def main() -> None:
-    """Run the agent server that LiveKit dispatches the job to, until stdin ends."""
+    """Run the agent server, to which LiveKit dispatches the job, until stdin closes."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     asyncio.run(_serve_jobs())
 
 
@@ -51,96 +51,112 @@ async def _serve_jobs() -> None:
         host="127.0.0.1",
         port=0,
         num_idle_processes=0,
-        load_fnc=lambda _: 0.0,  # the server sends no job to a worker that seems busy
+        load_fnc=lambda _: 0.0,  # livekit-server dispatches no job to a busy agent server
         load_threshold=float("inf"),
         log_level="CRITICAL",
         preload_modules=["avatar_core.agents.session"],
     )
     server.rtc_session(entrypoint, agent_name=AGENT_NAME)
-    server.on("worker_registered", _registered)
+    server.on("worker_registered", _on_registered)
     running = asyncio.create_task(server.run(devmode=True))
-    stopping = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin, stopping.set)
-    stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
     await server.aclose()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
-def _registered(*_: object) -> None:
+def _on_registered(*_: object) -> None:
     print(REGISTERED, flush=True)
     if sys.platform == "linux":
-        forkserver.ensure_running()  # jobs are forked from it: its imports, now, are not theirs
+        forkserver.ensure_running()  # imports once what every job, forked from it, needs
 
 
 async def entrypoint(ctx: JobContext) -> None:
-    """The job: everything a user writes to give an agent a face is in here."""
+    """Run one conversation; this function shows all that an agent needs to have a face.
+
+    Args:
+        ctx: The job; its metadata is a `Job` as JSON, or empty.
+
+    Raises:
+        AvatarError: The provider cannot be used, or the avatar did not join within 30 s.
+    """
     await ctx.connect()
     job = Job(**json.loads(ctx.job.metadata or "{}"))
     session: AgentSession[None] = AgentSession()
     avatar = create_avatar(job.provider)
     link = link_for(ctx.room)
-    teller = Teller(link, PERSON, ctx.wait_for_participant(identity=PERSON))
-    talk = Talk(session, teller)
+    notifier = RpcNotifier(link, USER, ctx.wait_for_participant(identity=USER))
+    speaker = Speaker(session, notifier)
 
-    async def kill(_: str) -> Facts:
+    async def kill(_: str) -> Payload:
         if avatar.avatar is None:
             return {"killed": None}
-        how = await _kill(avatar.avatar, ctx.room.name)
-        teller.tell("killed", how=how)
-        return {"killed": how}
+        method = await _kill(avatar.avatar, ctx.room.name)
+        notifier.notify("killed", method=method)
+        return {"killed": method}
 
-    for method, action in ((SAY, talk.say), (INTERRUPT, talk.interrupt), (KILL, kill)):
-        _serve(link, method, action)
-    for name in EVENTS:
-        avatar.on(name, lambda event: teller.tell(**fact_of(event)))
-    ctx.add_shutdown_callback(teller.stop)
+    for name, action in ((SAY, speaker.say), (INTERRUPT, speaker.interrupt), (KILL, kill)):
+        _register_rpc(link, name, action)
+    for event_name in EVENTS:
+        avatar.on(event_name, lambda event: notifier.notify(**describe_event(event)))
+    ctx.add_shutdown_callback(notifier.stop)
     session.on("close", lambda _: ctx.shutdown())
 
     await avatar.start(session, room=ctx.room)
     await session.start(
-        Agent(instructions="You speak when told to."),
+        Agent(instructions="You say what the user asks you to say."),
         room=ctx.room,
         room_options=RoomOptions(
-            text_input=TextInputOptions(talk.answer), participant_identity=PERSON
+            text_input=TextInputOptions(speaker.respond), participant_identity=USER
         ),
     )
     await avatar.wait_for_join()
-    teller.tell("ready", provider=avatar.provider)
-    if job.talks:
-        await talk.begin(GREETING)
+    notifier.notify("ready", provider=avatar.provider)
+    if job.interactive:
+        await speaker.start_saying(GREETING)
 
 
 async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
-    """End its worker without a word; a vendor's, which is out of reach, leaves the room."""
+    """Kill the avatar's worker, or remove it from the room if it runs at its vendor."""
     record = ProcessRecord.read(avatar.state)
     if record is None:
         await remove(LiveKitSettings.load(), room, avatar.identity)
-        return "The avatar's worker was put out of the room"
+        return "Removed the avatar's worker from the room"
     os.kill(record.pid, signal.SIGKILL)
-    return f"SIGKILL to the avatar's worker (pid {record.pid})"
+    return f"Sent SIGKILL to the avatar's worker (pid {record.pid})"
 
 
-def _serve(link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, Any, Facts]]) -> None:
-    async def answer(_: str, payload: str) -> str:
+def _register_rpc(
+    link: RtcLink, method: str, action: Callable[[str], Coroutine[Any, Any, Payload]]
+) -> None:
+    async def handle(_: str, payload: str) -> str:
         return json.dumps(await action(payload))
 
-    link.router.rpc(method, PERSON, answer)
+    link.router.rpc(method, USER, handle)
 
 
-def fact_of(event: AvatarEvent) -> Facts:
-    """What is told of an event."""
+def describe_event(event: AvatarEvent) -> Payload:
+    """Return an event of the avatar as JSON for the user.
+
+    Args:
+        event: One of the events in `EVENTS`.
+
+    Returns:
+        An object with the `type` and, depending on it, state, provider, seconds to join or error.
+    """
     if isinstance(event, StateChanged):
-        return {"what": "state", "state": event.state.value, "provider": event.provider}
+        return {"type": "state", "state": event.state.value, "provider": event.provider}
     if isinstance(event, AvatarJoined):
-        return {"what": "joined", "provider": event.provider, "join_s": event.join_s}
+        return {"type": "joined", "provider": event.provider, "join_s": event.join_s}
     if isinstance(event, AvatarFailed):
-        return {"what": "failed", "provider": event.provider, "error": str(event.error)}
-    return {"what": type(event).__name__}
+        return {"type": "failed", "provider": event.provider, "error": str(event.error)}
+    return {"type": type(event).__name__}
 
 
 if __name__ == "__main__":
-    from avatar_demo.agent import main as run  # jobs find the entrypoint by this name
+    from avatar_demo.agent import main as run  # jobs import the entrypoint by this module's name
 
     run()

@@ -18,30 +18,36 @@ def demo(
             envvar="DEMO_SECONDS",
             min=10.0,
             max=600.0,
-            help="Speak for about this many seconds, check each word, and exit.",
+            help="Talk for about this many seconds, check the result, and exit.",
         ),
     ] = None,
     allow_remote: Annotated[
         bool,
-        typer.Option(help="Use LIVEKIT_URL even if its host is another machine."),
+        typer.Option(help="Use the server of LIVEKIT_URL even if it is not on this machine."),
     ] = False,
     port: Annotated[
         int,
         typer.Option(
-            envvar="DEMO_PORT", min=0, max=65535, help="The port of the page; 0 selects a free one."
+            envvar="DEMO_PORT", min=0, max=65535, help="Port of the page; 0 selects a free port."
         ),
     ] = 0,
     open: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     record: Annotated[
         Path | None,
-        typer.Option(help="Record what a listener hears and sees, for example into talk.mp4."),
+        typer.Option(help="Record the conversation, as a listener receives it, into an mp4 file."),
     ] = None,
     offline: Annotated[
         bool,
-        typer.Option("--offline", help="Run in memory, without a server, and write demo.mp4."),
+        typer.Option(
+            "--offline", help="Run in memory without a livekit-server, and record into demo.mp4."
+        ),
     ] = False,
 ) -> None:
-    """Talk to a real agent with the face of AVATAR_PROVIDER (default: local) on a web page."""
-    from avatar_demo.run import Options, run
+    """Talk to an agent with an avatar of AVATAR_PROVIDER (by default `local`), on a web page.
 
-    raise typer.Exit(run(Options(seconds, allow_remote, port, open, record, offline)))
+    With --seconds, --record or --offline a test user listens instead of a page, and checks what
+    it hears.
+    """
+    from avatar_demo.run import Options, run_demo
+
+    raise typer.Exit(run_demo(Options(seconds, allow_remote, port, open, record, offline)))

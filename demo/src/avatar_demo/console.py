@@ -1,4 +1,4 @@
-"""What the demo shows in a terminal."""
+"""The output of the demo in a terminal."""
 
 from __future__ import annotations
 
@@ -10,78 +10,111 @@ from rich.markup import escape
 from rich.table import Table
 
 from avatar_core.contracts.errors import AvatarError
-from avatar_demo.rpc_names import Facts
-from avatar_demo.user import Heard
+from avatar_demo.rpc_names import Payload
+from avatar_demo.user import HeardSpeech
 
 
-class View:
-    """Lines as things happen, and a table of steps and times at the end."""
+class DemoConsole:
+    """Prints a line for each event as it happens, and a table of results at the end."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
-        self._table = Table("step", "result", "time", title="What happened", title_justify="left")
+        self._table = Table("step", "result", "time", title="Summary", title_justify="left")
 
     @contextmanager
-    def setting_up(self, first: str) -> Iterator[Callable[[str], None]]:
-        """Show what is being waited for; yields a function that changes the line."""
-        with self._console.status(escape(first)) as status:
-            yield lambda what: status.update(escape(what))
+    def progress(self, first: str) -> Iterator[Callable[[str], None]]:
+        """Show what the demo waits for while the block runs.
 
-    def step(self, what: str, result: str, at_s: float) -> None:
-        """A step of the set-up is done, `at_s` seconds after the start."""
-        self._console.print(f"[green]✓[/] {escape(what)}: {escape(result)} [dim]{at_s:.1f} s[/]")
-        self._table.add_row(what, escape(result), f"{at_s:.1f} s")
+        Args:
+            first: The first text.
+
+        Yields:
+            A function that replaces the text.
+        """
+        with self._console.status(escape(first)) as status:
+            yield lambda text: status.update(escape(text))
+
+    def step(self, name: str, result: str, at_s: float) -> None:
+        """Print a finished step of the set-up.
+
+        Args:
+            name: Name of the step.
+            result: Its result.
+            at_s: Seconds since the start of the demo.
+        """
+        self._console.print(f"[green]✓[/] {escape(name)}: {escape(result)} [dim]{at_s:.1f} s[/]")
+        self._table.add_row(name, escape(result), f"{at_s:.1f} s")
 
     def line(self, text: str) -> None:
-        """Something happened."""
+        """Print a line of text."""
         self._console.print(escape(text))
 
     def error(self, error: AvatarError) -> None:
-        """The demo ends with this."""
+        """Print the error that ends the demo."""
         self._console.print(f"[red]{escape(str(error))}[/]")
 
-    def told(self, fact: Facts) -> None:
-        """The agent says how it is."""
-        if fact["what"] == "state":
-            self._console.print(f"[cyan]state[/]  {fact['state']} ({escape(fact['provider'])})")
-        elif fact["what"] == "joined":
-            self._table.add_row("avatar joined", fact["provider"], f"{fact['join_s']:.2f} s")
-        elif fact["what"] == "failed":
-            self._console.print(f"[yellow]fault[/]  {escape(fact['error'])}")
+    def event(self, event: Payload) -> None:
+        """Print an event of the agent, if it is of interest.
+
+        Args:
+            event: The payload of `NOTIFY`.
+        """
+        if event["type"] == "state":
+            self._console.print(f"[cyan]state[/]  {event['state']} ({escape(event['provider'])})")
+        elif event["type"] == "joined":
+            self._table.add_row("avatar joined", event["provider"], f"{event['join_s']:.2f} s")
+        elif event["type"] == "failed":
+            self._console.print(f"[yellow]error[/]  {escape(event['error'])}")
 
     def says(self, text: str) -> None:
-        """The agent begins a text."""
+        """Print a text that the agent starts to say."""
         self._console.print(f"[cyan]says[/]   {escape(text)}")
 
-    def heard(self, heard: Heard) -> None:
-        """What came of it."""
-        text = " ".join(heard.words[: heard.count])
+    def heard(self, heard: HeardSpeech) -> None:
+        """Print which part of a text the user heard.
+
+        Args:
+            heard: One text, as the user heard it.
+        """
+        text = " ".join(heard.spoken_words[: heard.count])
         self._console.print(f"[cyan]heard[/]  {escape(text)}")
-        ending = "interrupted" if heard.facts["interrupted"] else "played to its end"
+        end = "interrupted" if heard.result["interrupted"] else "played to the end"
         self._table.add_row(
-            ending,
-            f"{heard.count} of {len(heard.words)} words heard, "
-            f"{len(heard.skipped)} skipped, {len(heard.doubled)} twice",
-            f"{heard.over_at - heard.asked_at:.1f} s",
+            end,
+            f"{heard.count} of {len(heard.spoken_words)} words heard, "
+            f"{len(heard.skipped)} skipped, {len(heard.repeated)} twice",
+            f"{heard.ended_at - heard.requested_at:.1f} s",
         )
-        if heard.facts["interrupted"]:
-            self._table.add_row("history holds", f"“…{escape(heard.facts['history'][-40:])}”", "")
+        if heard.result["interrupted"]:
+            history = heard.result["history"][-40:]
+            self._table.add_row("chat history ends with", f"“…{escape(history)}”", "")
 
-    def measure(self, what: str, seconds: float) -> None:
-        """A latency."""
-        self._console.print(f"[cyan]time[/]   {what}: {1000 * seconds:.0f} ms")
-        self._table.add_row(what, "", f"{1000 * seconds:.0f} ms")
+    def measure(self, name: str, seconds: float) -> None:
+        """Print a measured time.
 
-    def fact(self, what: str, result: str) -> None:
-        """A row of the table."""
-        self._table.add_row(what, result, "")
+        Args:
+            name: What was measured.
+            seconds: The time in seconds; it is printed in milliseconds.
+        """
+        self._console.print(f"[cyan]time[/]   {name}: {1000 * seconds:.0f} ms")
+        self._table.add_row(name, "", f"{1000 * seconds:.0f} ms")
 
-    def verdict(self, first: Heard, second: Heard, faults: list[str]) -> None:
-        """The table, and whether all was as it must be."""
+    def add_row(self, name: str, result: str) -> None:
+        """Add a row without a time to the table."""
+        self._table.add_row(name, result, "")
+
+    def summary(self, first: HeardSpeech, second: HeardSpeech, faults: list[str]) -> None:
+        """Print the table, and whether the conversation met every expectation.
+
+        Args:
+            first: The text that was interrupted.
+            second: The text during which the avatar was killed.
+            faults: What went wrong, one sentence each without a full stop.
+        """
         self._console.print(self._table)
         if faults:
             self._console.print(f"[red]✗ {escape('; '.join(faults))}.[/]")
         else:
-            twice = f"; “{escape(second.doubled[0])}” came twice" if second.doubled else ""
-            words = first.count + len(second.words)
-            self._console.print(f"[green]✓ {words} words, none skipped{twice}.[/]")
+            twice = f"; “{escape(second.repeated[0])}” was heard twice" if second.repeated else ""
+            count = first.count + len(second.spoken_words)
+            self._console.print(f"[green]✓ {count} words, none skipped{twice}.[/]")

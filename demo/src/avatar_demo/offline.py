@@ -1,4 +1,4 @@
-"""The demo where there is no server: the same conversation in a room in memory, as a film."""
+"""Runs the scripted conversation in memory, without a livekit-server, and records it."""
 
 from __future__ import annotations
 
@@ -25,69 +25,74 @@ from avatar_core.testing.conversation import IN_MEMORY, Conversation
 from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process
-from avatar_demo.agent import EVENTS, fact_of
-from avatar_demo.console import View
+from avatar_demo.agent import EVENTS, describe_event
+from avatar_demo.console import DemoConsole
 from avatar_demo.recording import Recorder
-from avatar_demo.rpc_names import INTERRUPT, SAY, Facts
-from avatar_demo.script import converse
-from avatar_demo.speaker import Talk
-from avatar_demo.user import Person
+from avatar_demo.rpc_names import INTERRUPT, SAY, Payload
+from avatar_demo.script import run_script
+from avatar_demo.speaker import Speaker
+from avatar_demo.user import DemoUser
 
 Provision = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]
 
 
-async def play(view: View, film: Path, seconds: float, how_else: str) -> int:
-    """Play the conversation into a film; the exit code is 0 if all was as it must be.
+async def run_offline(console: DemoConsole, path: Path, seconds: float, hint: str) -> int:
+    """Run the scripted conversation in memory and record it.
 
     Args:
-        view: Shows it.
-        film: The mp4.
-        seconds: About how long.
-        how_else: How to come by the real one, one sentence.
+        console: Prints the conversation.
+        path: Path of the mp4 file.
+        seconds: Approximate length.
+        hint: One sentence that says how to run the demo with a livekit-server.
+
+    Returns:
+        The exit code: 0 if every word was heard as expected, otherwise 1.
 
     Raises:
-        AvatarError: The film cannot be written, or the avatar needs a real room.
+        AvatarError: The file cannot be written, or the provider needs a real room.
+        TimeoutError: The agent's speech did not start within 15 s.
     """
-    began_at = loop_time()
-    logging.getLogger("avatar_core").setLevel(logging.CRITICAL)  # its faults are told by events
-    providers = _providers()
-    async with Recorder(film) as recorder:
+    started_at = loop_time()
+    # Errors reach the console as events.
+    logging.getLogger("avatar_core").setLevel(logging.CRITICAL)
+    providers = _load_providers()
+    async with Recorder(path) as recorder:
         room = MemoryRoom()
         avatar = create_avatar(providers or VOICE, livekit=IN_MEMORY)
-        person = _Beside(room, avatar, view.told, recorder)
+        user = _InProcessUser(room, avatar, console.event, recorder)
         async with Conversation(avatar, room) as conversation:
             await avatar.wait_for_join()
             if providers and avatar.provider == VOICE and avatar.last_error is not None:
                 raise avatar.last_error
-            view.step("agent and avatar, in memory", "ready", loop_time() - began_at)
-            person.talk = Talk(conversation.session, person)
-            code = await converse(view, person, seconds)
-            person.leave_unsaid()
-    view.line(f"It is recorded in {film}, from a room in memory. For a real one: {how_else}")
+            console.step("agent and avatar, in memory", "ready", loop_time() - started_at)
+            user.speaker = Speaker(conversation.session, user)
+            code = await run_script(console, user, seconds)
+            user.stop_events()
+    console.line(f"Recorded {path} from a room in memory. To use a real room: {hint}")
     return code
 
 
-class _Beside(Person):
-    """A person in the agent's own process: what others ask by RPC is a call."""
+class _InProcessUser(DemoUser):
+    """A user in the agent's own process, who calls functions instead of RPCs."""
 
-    talk: Talk
+    speaker: Speaker
 
     def __init__(
         self,
         room: MemoryRoom,
         avatar: AvatarSession,
-        tell: Callable[[Facts], None],
+        on_event: Callable[[Payload], None],
         recorder: Recorder,
     ) -> None:
-        super().__init__(tell, recorder)
+        super().__init__(on_event, recorder)
         self._avatar = avatar
         self._room = room
-        room.recording = _Open(self._hear, recorder)
+        room.recording = _ForwardingRecording(self._add_audio, recorder)
         for name in EVENTS:
-            avatar.on(name, self._note)
+            avatar.on(name, self._forward)
 
     @property
-    def pictures(self) -> int:
+    def video_frames(self) -> int:
         return sum(self._room.recording.pictures.values())
 
     async def kill_avatar(self) -> str | None:
@@ -96,62 +101,64 @@ class _Beside(Person):
             return None
         self._room.crash(avatar.identity)
         in_process.kill(avatar.state)
-        return "The avatar's worker is gone without a word"
+        return "Killed the avatar's worker"
 
-    def tell(self, what: str, **fact: Any) -> None:
-        """As the agent tells a person in its room."""
-        self._tell({"what": what, **fact})
+    def notify(self, type: str, **fields: Any) -> None:
+        """Receive an event of the agent, as `RpcNotifier` sends it in a real room."""
+        self._on_event({"type": type, **fields})
 
-    async def _ask(self, method: str, payload: str, timeout_s: float) -> Facts:
+    async def _call(self, method: str, payload: str, timeout_s: float) -> Payload:
         assert method in (SAY, INTERRUPT)
-        return await (self.talk.say if method == SAY else self.talk.interrupt)(payload)
+        return await (self.speaker.say if method == SAY else self.speaker.interrupt)(payload)
 
-    def leave_unsaid(self) -> None:
-        """Tell no more of the avatar."""
+    def stop_events(self) -> None:
+        """Stop forwarding the events of the avatar."""
         for name in EVENTS:
-            self._avatar.off(name, self._note)
+            self._avatar.off(name, self._forward)
 
-    def _note(self, event: AvatarEvent) -> None:
-        self._tell(fact_of(event))
+    def _forward(self, event: AvatarEvent) -> None:
+        self._on_event(describe_event(event))
 
 
-class _Open(Recording):
-    """A recording that is passed on while it is made."""
+class _ForwardingRecording(Recording):
+    """A recording of a room in memory that forwards audio and video as they arrive."""
 
-    def __init__(self, hear: Callable[[str, float, bytes, int], None], recorder: Recorder) -> None:
+    def __init__(
+        self, add_audio: Callable[[str, float, bytes, int], None], recorder: Recorder
+    ) -> None:
         super().__init__()
-        self._hear = hear
-        self._see = recorder.see
+        self._add_audio = add_audio
+        self._add_video = recorder.add_video
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
         if format.channels > 1:
             samples = np.frombuffer(pcm, "<i2").reshape(-1, format.channels)
             pcm = samples.mean(axis=1).astype("<i2").tobytes()
-        self._hear(identity, at_s, pcm, format.rate_hz)
+        self._add_audio(identity, at_s, pcm, format.rate_hz)
 
-    def seen(self, identity: str, picture: VideoFrame) -> None:
-        super().seen(identity, picture)
-        self._see(identity, loop_time(), picture)
+    def seen(self, identity: str, frame: VideoFrame) -> None:
+        super().seen(identity, frame)
+        self._add_video(identity, loop_time(), frame)
 
 
-def _providers() -> list[AvatarProvider[Any]]:
-    """Those of AVATAR_PROVIDER, so that none of them asks a vendor for what cannot join."""
+def _load_providers() -> list[AvatarProvider[Any]]:
+    """Return the providers of AVATAR_PROVIDER, which raise if they need the URL of a real room."""
     chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
     providers = [candidate.provider for candidate in chain if candidate.provider is not None]
     for provider in providers:
-        provider.provision = _in_memory(provider.provision)  # type: ignore[method-assign]
+        provider.provision = _without_url(provider.provision)  # type: ignore[method-assign]
     return providers
 
 
-def _in_memory(provision: Provision) -> Any:
-    async def guarded(request: ProvisionRequest) -> ProvisionedAvatar:
-        return await provision(cast(ProvisionRequest, _Request(request)))
+def _without_url(provision: Provision) -> Any:
+    async def provision_in_memory(request: ProvisionRequest) -> ProvisionedAvatar:
+        return await provision(cast(ProvisionRequest, _RequestWithoutUrl(request)))
 
-    return guarded
+    return provision_in_memory
 
 
-class _Request:
-    """A request for an avatar in a room in memory: it has no url that a vendor could join."""
+class _RequestWithoutUrl:
+    """A provision request for a room in memory, which has no URL for a vendor to join."""
 
     def __init__(self, request: ProvisionRequest) -> None:
         self._request = request
@@ -162,7 +169,7 @@ class _Request:
     @property
     def livekit_url(self) -> str:
         raise ProvisionError(
-            "it needs a real room, and there is none in memory.",
+            "the provider needs a real room, and this demo runs in memory.",
             hint="Put livekit-server on PATH, or choose AVATAR_PROVIDER=local for this demo.",
             outcome=Outcome.NOT_SENT,
         )

@@ -1,27 +1,30 @@
-"""What the demo's agent, its page and its listener call each other by."""
+"""Names and payloads shared by the demo's agent, its web page and its test user."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 AGENT_NAME = "avatar-demo"
-PERSON = "you"
+USER = "you"
+"""Identity of the user in the room."""
 REGISTERED = "REGISTERED"
-"""The agent server says so on stdout."""
+"""The line that the agent server prints once it is registered at the livekit-server."""
 SAY, INTERRUPT, KILL = "demo.say", "demo.interrupt", "demo.kill"
-TELL = "demo.tell"
+"""RPCs from the user to the agent."""
+NOTIFY = "demo.notify"
+"""RPC from the agent to the user; its payload is an event, whose `type` names it."""
 
-Facts = dict[str, Any]
-"""What is told by `TELL`; its `what` names the fact."""
+Payload = dict[str, Any]
+"""A JSON object: an event, or the response to an RPC."""
 
 
 class Job(NamedTuple):
-    """What a dispatch asks for.
+    """Metadata of a dispatched job.
 
     Attributes:
-        provider: The chain of avatars; by default that of AVATAR_PROVIDER.
-        talks: Whether it greets and answers by itself, as the page wants it.
+        provider: The chain of providers; None uses AVATAR_PROVIDER.
+        interactive: Whether the agent greets the user and responds to texts by itself.
     """
 
     provider: str | None = None
-    talks: bool = False
+    interactive: bool = False

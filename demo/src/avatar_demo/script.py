@@ -1,99 +1,107 @@
-"""The course of the demo: set up, speak, interrupt, speak on, kill, check, clean up."""
+"""The scripted conversation: speak, interrupt, speak again, kill the avatar, check the result."""
 
 from __future__ import annotations
 
 import asyncio
 
 from avatar_core.contracts.clock import loop_time
-from avatar_demo.console import View
+from avatar_demo.console import DemoConsole
 from avatar_demo.speech import SpokenText
-from avatar_demo.user import Heard, Person
+from avatar_demo.user import DemoUser, HeardSpeech
 
 PARAGRAPH = (
     "Hello, I am your agent, and this is my face. "
-    "You may interrupt me at any time, and I will stop at once, for I know how far you heard me."
+    "You can interrupt me at any time, and I will stop at once, for I know how far you heard me."
 )
 SENTENCES = (
-    "Now I speak on, and somewhere in this sentence my face is taken away from me.",
-    "You hear every word all the same, as my own voice takes over where the avatar fell silent.",
+    "Now I speak again, and in the middle of this sentence my face is killed.",
+    "You still hear every word, because my own voice takes over where the avatar fell silent.",
     "No word is lost, and nothing hangs.",
-    "Whoever pays for the avatar pays for it once, and it is always ended.",
-    "RoomEvent one value, and another face says the same.",
+    "Each paid avatar session is created once, and it is always ended.",
+    "Change one value, and another face says the same.",
 )
 SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5
 TWICE = 2
-"""Words that may come twice after a kill: speech goes on at a silence up to `REWIND_S` before."""
+"""Words that may be heard twice after a kill: speech resumes at a silence up to `REWIND_S` back."""
 
 
-async def converse(view: View, person: Person, seconds: float | None) -> int:
-    """Speak, interrupt, speak on, kill, check; the exit code is 0 if all was as it must be.
+async def run_script(console: DemoConsole, user: DemoUser, seconds: float | None) -> int:
+    """Run the conversation and print its results.
 
     Args:
-        view: Shows it.
-        person: Listens, in the room with the agent.
-        seconds: About how long; None speaks on for ever.
+        console: Prints the conversation.
+        user: Listens, in the room with the agent.
+        seconds: Approximate length; None continues until the caller cancels this function.
+
+    Returns:
+        The exit code: 0 if every word was heard as expected, otherwise 1.
+
+    Raises:
+        TimeoutError: The agent's speech did not start within 15 s.
+        RoomError: The agent did not respond to an RPC.
     """
-    view.says(PARAGRAPH)
-    cut_at = 0.0
+    console.says(PARAGRAPH)
+    interrupted_at = 0.0
 
     async def interrupt(first_at: float, speech: SpokenText) -> None:
-        nonlocal cut_at
-        await _until(first_at + INTERRUPT_AT * speech.duration_s)
-        cut_at = loop_time()
-        await person.interrupt()
+        nonlocal interrupted_at
+        await _sleep_until(first_at + INTERRUPT_AT * speech.duration_s)
+        interrupted_at = loop_time()
+        await user.interrupt()
 
-    first = await person.listen_to(PARAGRAPH, interrupt)
-    last_at = person.ear.last_sound_before(cut_at + 1.0) or cut_at
-    view.heard(first)
-    view.measure("from speech to first sound", first.latency_s)
-    view.measure("silent after the interruption", max(0.0, last_at - cut_at))
+    first = await user.listen_to(PARAGRAPH, interrupt)
+    last_at = user.meter.last_sound_before(interrupted_at + 1.0) or interrupted_at
+    console.heard(first)
+    console.measure("speech to first sound", first.latency_s)
+    console.measure("interruption to silence", max(0.0, last_at - interrupted_at))
 
     count = max(1, min(len(SENTENCES), round(((seconds or 25.0) - 7.0) / SENTENCE_S)))
     text = " ".join(SENTENCES[:count])
-    view.says(text)
+    console.says(text)
     killed_at: float | None = None
 
     async def kill(first_at: float, speech: SpokenText) -> None:
         nonlocal killed_at
-        word, start_s, end_s = speech.words[int(KILL_AT * len(speech.words))]
-        await _until(first_at + (start_s + end_s) / 2)
+        word, start_s, end_s = speech.word_times[int(KILL_AT * len(speech.word_times))]
+        await _sleep_until(first_at + (start_s + end_s) / 2)
         at = loop_time()
-        killed = await person.kill_avatar()
+        killed = await user.kill_avatar()
         if killed is None:
-            view.line("There is no avatar to kill: the agent speaks by its own voice.")
+            console.line("There is no avatar to kill: the agent speaks with its own voice.")
         else:
             killed_at = at
-            view.line(f"{killed} in mid-word, at “{word}”.")
+            console.line(f"{killed}, in the middle of the word “{word}”.")
 
-    second = await person.listen_to(text, kill)
-    view.heard(second)
-    view.measure("from speech to first sound", second.latency_s)
+    second = await user.listen_to(text, kill)
+    console.heard(second)
+    console.measure("speech to first sound", second.latency_s)
     if killed_at is not None:
-        view.measure("silence around the kill", person.ear.silence_around(killed_at))
-    view.fact("video frames seen", str(person.pictures))
-    data = f"{await person.data_bytes() / 1000:.1f} kB; its raw speech is 48 kB a second"
-    view.fact("data of the agent that reached the listener", data)
-    faults = _faults(first, second, allowed_twice=0 if killed_at is None else TWICE)
-    view.verdict(first, second, faults)
+        console.measure("silence around the kill", user.meter.silence_around(killed_at))
+    console.add_row("video frames received", str(user.video_frames))
+    data = f"{await user.data_bytes() / 1000:.1f} kB; the agent's raw audio has 48 kB per second"
+    console.add_row("data received by the user", data)
+    faults = _find_faults(first, second, allowed_twice=0 if killed_at is None else TWICE)
+    console.summary(first, second, faults)
     while seconds is None:
         for sentence in SENTENCES[2:]:
-            view.says(sentence)
-            view.heard(await person.listen_to(sentence))
+            console.says(sentence)
+            console.heard(await user.listen_to(sentence))
     return 1 if faults else 0
 
 
-def _faults(first: Heard, second: Heard, *, allowed_twice: int) -> list[str]:
+def _find_faults(first: HeardSpeech, second: HeardSpeech, *, allowed_twice: int) -> list[str]:
     faults = [f"“{word}” was skipped" for word in (*first.skipped, *second.skipped)]
-    faults += [f"“{word}” came twice" for word in first.doubled]
-    if not first.facts["interrupted"]:
-        faults.append("the interruption was not one")
-    if second.facts["interrupted"]:
-        faults.append("the second speech did not come to its end")
-    if len(second.doubled) > allowed_twice:
-        faults.append(f"{len(second.doubled)} words came twice: {', '.join(second.doubled)}")
+    faults += [f"“{word}” was heard twice" for word in first.repeated]
+    if not first.result["interrupted"]:
+        faults.append("the first speech was not interrupted")
+    if second.result["interrupted"]:
+        faults.append("the second speech did not play to its end")
+    if len(second.repeated) > allowed_twice:
+        repeated = ", ".join(second.repeated)
+        faults.append(f"{len(second.repeated)} words were heard twice: {repeated}")
     return faults
 
 
-async def _until(at: float) -> None:
+async def _sleep_until(at: float) -> None:
     await asyncio.sleep(max(0.0, at - loop_time()))

@@ -1,4 +1,4 @@
-"""What both demos need: an agent server in a process of its own, a dispatched room, a token."""
+"""Services for the page and for the test user: the agent server, rooms, dispatches and tokens."""
 
 from __future__ import annotations
 
@@ -17,17 +17,24 @@ from livekit import api
 from avatar_core.contracts.errors import ServerError
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.server.runs import new_log
-from avatar_demo.rpc_names import AGENT_NAME, PERSON, REGISTERED, Job
+from avatar_core.testing.server.runs import create_log
+from avatar_demo.rpc_names import AGENT_NAME, REGISTERED, USER, Job
 
 AGENT = "avatar_demo.agent"
 REGISTER_S = 30.0
 STOP_S = 12.0
-COME_S, LEAVE_S = 10, 2
+EMPTY_TIMEOUT_S, DEPARTURE_TIMEOUT_S = 10, 2
 
 
-def offer(server: DevServer) -> None:
-    """Jobs run in child processes, which read the server from the environment, as anywhere."""
+def export_settings(server: DevServer) -> None:
+    """Set LIVEKIT_URL and its key in the environment, from which jobs in child processes read them.
+
+    Args:
+        server: The livekit-server.
+
+    Raises:
+        ConfigError: The URL of the server is invalid.
+    """
     os.environ.update(
         LIVEKIT_URL=server.url,
         LIVEKIT_API_KEY=server.api_key,
@@ -38,18 +45,22 @@ def offer(server: DevServer) -> None:
 
 @cache
 def agent_log() -> Path:
-    """What the agent server and its jobs say."""
-    return new_log("demo", str(os.getpid()))
+    """Return the path of the log of the agent server and its jobs, and create it at first."""
+    return create_log("demo", str(os.getpid()))
 
 
 @asynccontextmanager
-async def agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
-    """The agent server, registered; it ends with the block.
+async def run_agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the agent server in a process of its own while the block runs.
+
+    Yields:
+        The process; the agent server is registered at the livekit-server.
 
     Raises:
-        ServerError: It ended as it started.
+        ServerError: The agent server exited while it was starting.
+        TimeoutError: It did not register within 30 s.
     """
-    # In a process of its own: livekit-agents turns SIGINT off while it starts a job.
+    # It needs its own process, because livekit-agents switches SIGINT off while it starts a job.
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -66,8 +77,8 @@ async def agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
             while (line := await child.stdout.readline()).decode().strip() != REGISTERED:
                 if not line:
                     raise ServerError(
-                        "the agent server ended as it started.",
-                        hint=f"Its log is {agent_log()}.",
+                        "the agent server exited while it was starting.",
+                        hint=f"Read its log: {agent_log()}.",
                     )
         yield child
     finally:
@@ -80,23 +91,51 @@ async def agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
             await child.wait()
 
 
-async def agent_gone(child: asyncio.subprocess.Process) -> ServerError:
-    """Wait until the agent server has ended, which nobody asked for; what to say then."""
+async def wait_until_lost(child: asyncio.subprocess.Process) -> ServerError:
+    """Wait until the agent server exits by itself, and return the error to report.
+
+    Args:
+        child: The process, from `run_agent_server`.
+    """
     await child.wait()
-    return ServerError("the agent server is gone.", hint=f"Begin again. Its log is {agent_log()}.")
+    return ServerError(
+        "the agent server exited unexpectedly.",
+        hint=f"Start the demo again. The log of the agent server is {agent_log()}.",
+    )
 
 
 @asynccontextmanager
-async def client_of(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
-    """A client of the server's API."""
+async def open_client(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
+    """Open a client of the server's API while the block runs.
+
+    Args:
+        server: The livekit-server.
+
+    Yields:
+        The client.
+    """
     async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
         yield client
 
 
-async def dispatch(client: api.LiveKitAPI, room: str, job: Job | None = None) -> None:
-    """Send the agent into a room, which ends where nobody else comes, or all others have left."""
+async def dispatch_agent(client: api.LiveKitAPI, room: str, job: Job | None = None) -> None:
+    """Create a room and dispatch the agent to it.
+
+    The server deletes the room if nobody else joins within 10 s, or 2 s after all have left.
+
+    Args:
+        client: A client of the server's API.
+        room: Name of the new room.
+        job: What the agent does there; by default a `Job` without arguments.
+
+    Raises:
+        ClientError: The server cannot be reached.
+        TwirpError: The server rejected the request.
+    """
     await client.room.create_room(
-        api.CreateRoomRequest(name=room, empty_timeout=COME_S, departure_timeout=LEAVE_S)
+        api.CreateRoomRequest(
+            name=room, empty_timeout=EMPTY_TIMEOUT_S, departure_timeout=DEPARTURE_TIMEOUT_S
+        )
     )
     metadata = json.dumps(job._asdict()) if job else ""
     await client.agent_dispatch.create_dispatch(
@@ -104,18 +143,31 @@ async def dispatch(client: api.LiveKitAPI, room: str, job: Job | None = None) ->
     )
 
 
-async def delete(client: api.LiveKitAPI, room: str) -> None:
-    """End a room for everybody in it; where its server is gone, it has ended."""
+async def delete_room(client: api.LiveKitAPI, room: str) -> None:
+    """Delete a room, which disconnects everybody; ignore a server that cannot be reached.
+
+    Args:
+        client: A client of the server's API.
+        room: Name of the room.
+
+    Raises:
+        TwirpError: The server rejected the request; the room may have ended before.
+    """
     with suppress(ClientError, TimeoutError):
         async with asyncio.timeout(STOP_S):
             await client.room.delete_room(api.DeleteRoomRequest(room=room))
 
 
-def person_token(server: DevServer, room: str) -> str:
-    """Lets a person into the room."""
+def create_user_token(server: DevServer, room: str) -> str:
+    """Return an access token with which the user can join a room.
+
+    Args:
+        server: The livekit-server.
+        room: Name of the room.
+    """
     return (
         api.AccessToken(server.api_key, server.api_secret)
-        .with_identity(PERSON)
+        .with_identity(USER)
         .with_grants(api.VideoGrants(room_join=True, room=room))
         .to_jwt()
     )

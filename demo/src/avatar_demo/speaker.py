@@ -1,4 +1,4 @@
-"""What the demo's agent says, and the facts it tells of it."""
+"""The speech of the demo's agent, and the events that it reports to the user."""
 
 from __future__ import annotations
 
@@ -15,134 +15,167 @@ from livekit.agents.voice.room_io import TextInputEvent
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.rtc.link import RtcLink
-from avatar_demo.answers import answer_to
-from avatar_demo.rpc_names import TELL, Facts
-from avatar_demo.speech import Speech, SpokenText
+from avatar_demo.responses import find_response
+from avatar_demo.rpc_names import NOTIFY, Payload
+from avatar_demo.speech import SpokenText, Synthesiser
 
-TELL_S = 5.0
-TELL_AGAIN_S = 0.5
-TELL_TIMES = 60
+NOTIFY_TIMEOUT_S = 5.0
+RETRY_S = 0.5
+MAX_TRIES = 60
 FRAME_S = 0.02
 TTS_SPEED = 5
+"""The synthesised audio arrives this many times faster than it plays."""
 
 
-class Teller:
-    """Tells somebody in the room facts, in their order; what is lost is told again.
+class Notifier(Protocol):
+    """Reports events to the user."""
+
+    def notify(self, type: str, **fields: Any) -> None:
+        """Report an event.
+
+        Args:
+            type: Name of the event.
+            fields: JSON values that belong to it.
+        """
+
+
+class RpcNotifier:
+    """Sends events to a participant by RPC, in order, and repeats those that were lost.
 
     Args:
-        link: The agent's place in the room.
-        listener: Whom, by identity.
-        present: Over once the listener is there.
+        link: The agent's room link.
+        identity: Identity of the participant.
+        present: Completes once the participant is in the room.
     """
 
-    def __init__(self, link: RtcLink, listener: str, present: Awaitable[object]) -> None:
+    def __init__(self, link: RtcLink, identity: str, present: Awaitable[object]) -> None:
         self._link = link
-        self._listener = listener
+        self._identity = identity
         self._present = present
-        self._facts: asyncio.Queue[Facts] = asyncio.Queue()
-        self._telling = asyncio.create_task(self._tell())
+        self._events: asyncio.Queue[Payload] = asyncio.Queue()
+        self._sending = asyncio.create_task(self._send())
 
-    def tell(self, what: str, **fact: Any) -> None:
-        """Say so, as soon as it can be heard."""
-        self._facts.put_nowait({"what": what, **fact})
+    def notify(self, type: str, **fields: Any) -> None:
+        """Queue an event, which is sent once the participant is in the room.
+
+        Args:
+            type: Name of the event.
+            fields: JSON values that belong to it.
+        """
+        self._events.put_nowait({"type": type, **fields})
 
     async def stop(self) -> None:
-        """Tell no more."""
-        self._telling.cancel()
+        """Stop sending; events that are still queued are dropped."""
+        self._sending.cancel()
 
-    async def _tell(self) -> None:
+    async def _send(self) -> None:
         await self._present
         while True:
-            fact = json.dumps(await self._facts.get())
-            for _ in range(TELL_TIMES):
+            event = json.dumps(await self._events.get())
+            for _ in range(MAX_TRIES):
                 try:
-                    await self._link.call(self._listener, TELL, fact, timeout_s=TELL_S)
+                    await self._link.call(self._identity, NOTIFY, event, timeout_s=NOTIFY_TIMEOUT_S)
                     break
                 except RoomError:  # the agent may be reconnecting
-                    await asyncio.sleep(TELL_AGAIN_S)
+                    await asyncio.sleep(RETRY_S)
 
 
-class Tells(Protocol):
-    """Passes facts on."""
-
-    def tell(self, what: str, **fact: Any) -> None:
-        """Say so."""
-
-
-class Talk:
-    """The agent's part of the conversation.
+class Speaker:
+    """Speaks for the demo's agent: texts on request, and responses to the user's texts.
 
     Args:
-        session: Speaks.
-        teller: Told how it goes.
+        session: The session that plays the speech.
+        notifier: Receives latencies, and the text that was heard of an interrupted speech.
     """
 
-    def __init__(self, session: AgentSession[Any], teller: Tells) -> None:
+    def __init__(self, session: AgentSession[Any], notifier: Notifier) -> None:
         self._session = session
-        self._teller = teller
-        self._asked_at: float | None = None
+        self._notifier = notifier
+        self._requested_at: float | None = None
         self._turn = 0
-        session.on("agent_state_changed", lambda event: self._changed(event.new_state))
+        session.on("agent_state_changed", lambda event: self._on_state(event.new_state))
 
-    async def say(self, text: str) -> Facts:
-        """Say it, and return how it ended."""
-        speech = await asyncio.to_thread(Speech().speak, text)
+    async def say(self, text: str) -> Payload:
+        """Say a text, and wait until it has been played or interrupted.
+
+        Args:
+            text: The text.
+
+        Returns:
+            `interrupted`, whether it was; `history`, the part in the chat history; and `said_at`,
+            the Unix time at which the speech was given to the session.
+        """
+        speech = await asyncio.to_thread(Synthesiser().speak, text)
         said_at = time.time()
         handle = self._session.say(text, audio=_frames(speech))
         await handle
-        return {"interrupted": handle.interrupted, "history": _said(handle), "said_at": said_at}
+        history = _heard_text(handle)
+        return {"interrupted": handle.interrupted, "history": history, "said_at": said_at}
 
-    async def interrupt(self, _: str = "") -> Facts:
-        """Fall silent."""
-        began_at = time.monotonic()
-        await self._take_turn()
-        self._measure("silent after", began_at)
+    async def interrupt(self, _: str = "") -> Payload:
+        """Interrupt the current speech, and report how long that took.
+
+        Returns:
+            An empty object.
+        """
+        started_at = time.monotonic()
+        await self._start_turn()
+        self._measure("interrupt to silence", started_at)
         return {}
 
-    async def answer(self, _: AgentSession[None], event: TextInputEvent) -> None:
-        """Answer what somebody typed; what is being said, or is about to be, gives way."""
-        asked_at = time.monotonic()
-        turn = await self._take_turn()
-        await self._begin(answer_to(event.text), turn, asked_at)
+    async def respond(self, _: AgentSession[None], event: TextInputEvent) -> None:
+        """Respond to a text from the user; this interrupts all earlier speech.
 
-    async def begin(self, text: str) -> None:
-        """Begin to say it."""
-        await self._begin(text, self._turn)
+        Args:
+            event: The text input.
+        """
+        requested_at = time.monotonic()
+        turn = await self._start_turn()
+        await self._start_saying(find_response(event.text), turn, requested_at)
 
-    async def _take_turn(self) -> int:
-        """Fall silent; nothing begins any more that was asked for in an earlier turn."""
+    async def start_saying(self, text: str) -> None:
+        """Start to say a text, without waiting for its end.
+
+        Args:
+            text: The text.
+        """
+        await self._start_saying(text, self._turn)
+
+    async def _start_turn(self) -> int:
+        """Interrupt the current speech, and cancel speech that is still being synthesised."""
         self._turn = turn = self._turn + 1
-        self._asked_at = None
+        self._requested_at = None
         await self._session.interrupt()
         return turn
 
-    async def _begin(self, text: str, turn: int, asked_at: float | None = None) -> None:
-        speech = await asyncio.to_thread(Speech().speak, text)
+    async def _start_saying(self, text: str, turn: int, requested_at: float | None = None) -> None:
+        speech = await asyncio.to_thread(Synthesiser().speak, text)
         if turn == self._turn:
-            self._asked_at = asked_at
+            self._requested_at = requested_at
             handle = self._session.say(text, audio=_frames(speech))
-            handle.add_done_callback(self._done)
+            handle.add_done_callback(self._on_done)
 
-    def _done(self, handle: SpeechHandle) -> None:
-        if handle.interrupted and (heard := _said(handle)):
-            self._teller.tell("heard", text=heard)
+    def _on_done(self, handle: SpeechHandle) -> None:
+        if handle.interrupted and (heard := _heard_text(handle)):
+            self._notifier.notify("heard", text=heard)
 
-    def _changed(self, state: str) -> None:
-        if state == "speaking" and self._asked_at is not None:
-            self._measure("first sound after", self._asked_at)
-            self._asked_at = None
+    def _on_state(self, state: str) -> None:
+        if state == "speaking" and self._requested_at is not None:
+            self._measure("text to first sound", self._requested_at)
+            self._requested_at = None
 
     def _measure(self, name: str, since_s: float) -> None:
-        self._teller.tell("latency", name=name, ms=round(1000 * (time.monotonic() - since_s)))
+        ms = round(1000 * (time.monotonic() - since_s))
+        self._notifier.notify("latency", name=name, ms=ms)
 
 
-def _said(handle: SpeechHandle) -> str:
-    """What was heard of it, empty if nothing was."""
+def _heard_text(handle: SpeechHandle) -> str:
+    """Return the part of a speech that is in the chat history; empty if nothing was heard."""
     return "".join(item.text_content or "" for item in handle.chat_items if item.type == "message")
 
 
 async def _frames(speech: SpokenText) -> AsyncIterator[rtc.AudioFrame]:
-    """The speech as a good TTS brings it: several times faster than it plays."""
+    """Yield the speech in frames of 20 ms, at the speed of a fast TTS."""
     size = 2 * round(speech.rate_hz * FRAME_S)
     for start in range(0, len(speech.pcm), size):
         pcm = speech.pcm[start : start + size]

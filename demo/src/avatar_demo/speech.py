@@ -1,4 +1,4 @@
-"""Real speech without a network or an account: espeak-ng, in this process."""
+"""Synthesises speech with espeak-ng in this process, without a network or an account."""
 
 from __future__ import annotations
 
@@ -24,86 +24,96 @@ _RATE_PARAMETER = 1
 _LIST_TERMINATED, _WORD, _PHONEME = 0, 1, 7
 _PHONEME_EVENTS, _IPA = 1, 2
 
-_INSTALL_HINT = (
-    "Install it with: pip install 'avatar-core[demo]' (or: pip install espeakng-loader)."
-)
-_QUIET = 200  # of 32768: a word's end is where it falls under this for good
+_INSTALL_HINT = "Run: pip install espeakng-loader"
+_QUIET = 200  # of 32768; a word ends where its samples stay below this level
 
-_lock = Lock()  # espeak-ng keeps its voice, rate and callback in globals
+_lock = Lock()  # espeak-ng keeps its voice, rate and callback in global variables
 
-Word = tuple[str, float, float]
+Span = tuple[str, float, float]
+"""A word or phoneme with its start and end in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenText:
-    """What was synthesised.
+    """A synthesised text.
 
     Attributes:
-        pcm: Mono int16 little-endian.
-        rate_hz: Its sample rate.
-        words: Each word with its start and end, seconds; ordered, never overlapping. Joined
-            with spaces they are the text; small words spoken as one ("of the") are one.
-        phonemes: Each sound as espeak-ng writes it in IPA, with its start and end, seconds;
-            an empty one is a pause. A stop starts at its burst: its closure ends the one before.
+        pcm: Mono int16 PCM, little-endian.
+        rate_hz: Sample rate of `pcm`.
+        word_times: Each word with its start and end in seconds, in order, without overlaps.
+            Joined with spaces, the words are the text. Short words that are spoken as one
+            ("of the") are one item.
+        phonemes: Each phoneme in IPA, as espeak-ng writes it, with its start and end in seconds;
+            an empty phoneme is a pause. A plosive starts at its burst; its closure belongs to
+            the phoneme before.
     """
 
     pcm: bytes
     rate_hz: int
-    words: list[Word]
-    phonemes: list[Word]
+    word_times: list[Span]
+    phonemes: list[Span]
 
     @property
     def duration_s(self) -> float:
-        """Length of `pcm`, seconds."""
+        """Length of `pcm` in seconds."""
         return len(self.pcm) / 2 / self.rate_hz
 
 
-class Speech:
-    """A voice; any number may be used from any threads, one speaks at a time.
+class Synthesiser:
+    """Synthesises speech with one voice; threads may share it, and one speaks at a time.
 
     Args:
-        voice: A language of espeak-ng, such as `en-us` or `de`.
-        words_per_minute: 80 to 450.
+        voice: Language code of espeak-ng, such as `en-us` or `de`.
+        rate_wpm: Speaking rate in words per minute, 80 to 450.
+
+    Attributes:
+        voice: Language code of espeak-ng.
+        rate_wpm: Speaking rate in words per minute.
+        rate_hz: Sample rate of the synthesised audio.
 
     Raises:
         ConfigError: espeak-ng is not installed or does not start, or the voice is unknown.
     """
 
-    def __init__(self, voice: str = "en-us", words_per_minute: int = 170) -> None:
+    def __init__(self, voice: str = "en-us", rate_wpm: int = 170) -> None:
         self.voice = voice
-        self.words_per_minute = words_per_minute
+        self.rate_wpm = rate_wpm
         with _lock:
             self.rate_hz = _library().rate_hz
-            self._take_voice()
+            self._select_voice()
 
     def speak(self, text: str) -> SpokenText:
-        """Synthesise at once, some hundred times faster than it plays; blocks meanwhile."""
+        """Synthesise a text, about a hundred times faster than it plays; the call blocks.
+
+        Args:
+            text: Any text.
+        """
         text = text.replace("\0", " ")
         with _lock:
-            self._take_voice()
+            self._select_voice()
             pcm, events, sounds = _library().synthesise(text)
         duration_s = len(pcm) / 2 / self.rate_hz
         return SpokenText(
             pcm,
             self.rate_hz,
-            _words(text, pcm, events, self.rate_hz),
+            _time_spans(text, pcm, events, self.rate_hz),
             [
                 (ipa, min(start_s, duration_s), min(end_s, duration_s))
                 for (ipa, start_s), (_, end_s) in pairwise([*sounds, ("", duration_s)])
             ],
         )
 
-    def _take_voice(self) -> None:
+    def _select_voice(self) -> None:
         api = _library().api
         if api.espeak_SetVoiceByName(self.voice.encode()) != 0:
             raise ConfigError(
                 f"espeak-ng has no voice {self.voice!r}.", hint="Use a language code such as en-us."
             )
-        api.espeak_SetParameter(_RATE_PARAMETER, self.words_per_minute, 0)
+        api.espeak_SetParameter(_RATE_PARAMETER, self.rate_wpm, 0)
 
 
 class _WordEvent(NamedTuple):
-    start: int  # of the text, characters
+    start: int  # index of a character in the text
     at_ms: int
 
 
@@ -129,7 +139,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, _Samples, ctypes.c_int, ctypes.POINTE
 
 
 class _Library:
-    """The shared library, initialised once in a process; use it under `_lock`."""
+    """The shared library, which a process initialises once; hold `_lock` while using it."""
 
     def __init__(self, api: Any, data_path: str) -> None:
         self.api = api
@@ -139,7 +149,7 @@ class _Library:
         options = _DONT_EXIT | _PHONEME_EVENTS | _IPA
         self.rate_hz: int = api.espeak_Initialize(_SYNCHRONOUS, 0, data_path.encode(), options)
         if self.rate_hz <= 0:
-            raise ConfigError("espeak-ng did not accept its data.", hint=_INSTALL_HINT)
+            raise ConfigError("espeak-ng could not load its data.", hint=_INSTALL_HINT)
         self._callback = _Callback(self._collect)
         api.espeak_SetSynthCallback(self._callback)
 
@@ -176,16 +186,16 @@ def _library() -> _Library:
         raise ConfigError("espeak-ng is not installed.", hint=_INSTALL_HINT) from error
 
 
-def _words(text: str, pcm: bytes, events: Sequence[_WordEvent], rate_hz: int) -> list[Word]:
-    """Every part of the text between spaces goes to the latest event at or before it.
+def _time_spans(text: str, pcm: bytes, events: Sequence[_WordEvent], rate_hz: int) -> list[Span]:
+    """Assign each part of the text between spaces to the latest event at or before it.
 
-    espeak-ng runs small words together ("was the" is one event) and splits others ("$3.50"
-    is five). A word lasts to the last audible sample before the next one begins.
+    espeak-ng joins short words ("was the" is one event) and splits others ("$3.50" is five
+    events). A word ends at the last audible sample before the start of the next one.
     """
     starts = [part.start() for part in re.finditer(r"\S+", text)]
     if not starts:
         return []
-    firsts: dict[int, int] = {}  # a part of the text, and the sample it begins at
+    firsts: dict[int, int] = {}  # the first sample of each part of the text
     for event in events:
         part = max(bisect_right(starts, event.start) - 1, max(firsts, default=0))
         firsts.setdefault(part, round(event.at_ms * rate_hz / 1000))
@@ -193,9 +203,9 @@ def _words(text: str, pcm: bytes, events: Sequence[_WordEvent], rate_hz: int) ->
     samples = np.abs(np.frombuffer(pcm, "<i2").astype(np.int32))
     sample_bounds = pairwise([*firsts.values(), samples.size])
     text_bounds = pairwise([0, *[starts[part] for part in firsts][1:], len(text)])
-    words = []
+    spans = []
     for (start, next_start), (begin, end) in zip(sample_bounds, text_bounds, strict=False):
         audible = np.flatnonzero(samples[start:next_start] > _QUIET)
         last = start + int(audible[-1]) + 1 if audible.size else next_start
-        words.append((" ".join(text[begin:end].split()), start / rate_hz, last / rate_hz))
-    return words
+        spans.append((" ".join(text[begin:end].split()), start / rate_hz, last / rate_hz))
+    return spans

@@ -1,4 +1,4 @@
-"""Sound of a track as a film needs it: laid at its time without a seam, while more arrives."""
+"""Places the audio of one track on the time axis of a recording while more audio arrives."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from avatar_demo.film import RATE_HZ
+from avatar_demo.mp4 import RATE_HZ
 
-SLACK_S = 0.01  # within it a frame of sound follows the one before
+TOLERANCE_S = 0.01
+"""A chunk follows the one before without a gap if it is at most this much late."""
 
 Floats = npt.NDArray[np.float32]
-Lay = Callable[[int, Floats], None]
-"""(sample of the film, samples from there on)"""
+Place = Callable[[int, Floats], None]
+"""Receives float32 samples from -1 to 1, and the number of the recording's sample they start at."""
 
 
-class Piece(NamedTuple):
-    """A frame of mono sound, and when its first sample was heard."""
+class AudioChunk(NamedTuple):
+    """Mono audio, and the time when it could be heard.
+
+    Attributes:
+        at_s: Time of the first sample in seconds.
+        samples: int16 samples.
+        rate_hz: Sample rate.
+    """
 
     at_s: float
     samples: npt.NDArray[np.int16]
@@ -29,57 +36,62 @@ class Piece(NamedTuple):
 
     @property
     def duration_s(self) -> float:
-        """Length, seconds."""
+        """Length in seconds."""
         return self.samples.size / self.rate_hz
 
 
-class Track:
-    """Sound of one track. Pieces that follow one another stay so, whatever the jitter.
+class AudioTrack:
+    """The audio of one track; consecutive chunks stay together whatever their jitter.
 
     Attributes:
-        waiting: What came and is not laid yet, in order.
+        waiting: Chunks that have arrived and are not placed yet, in order.
     """
 
     def __init__(self) -> None:
-        self.waiting: deque[Piece] = deque()
-        self._stream: Any = None  # soxr's; None between two stretches
+        self.waiting: deque[AudioChunk] = deque()
+        self._stream: Any = None  # a soxr.ResampleStream; None outside a run of chunks
         self._rate_hz = 0
         self._end_s = -math.inf
-        self._next = 0  # sample of the film
+        self._next = 0  # sample of the recording
 
-    def play(self, until_s: float, lay: Lay) -> None:
-        """Lay everything that was heard before a time."""
-        while self.waiting and (at_s := self._true_time()) < until_s:
-            piece = self.waiting.popleft()
-            samples = piece.samples
-            if (late_s := self._end_s - at_s) > SLACK_S:  # those before it were laid too late
+    def place(self, until_s: float, place: Place) -> None:
+        """Resample and place all chunks that start before a time.
+
+        Args:
+            until_s: The time in seconds.
+            place: Receives the samples at `RATE_HZ`.
+        """
+        while self.waiting and (at_s := self._start_of_next()) < until_s:
+            chunk = self.waiting.popleft()
+            samples = chunk.samples
+            if (late_s := self._end_s - at_s) > TOLERANCE_S:  # the chunks before came too late
                 at_s = self._end_s
-                samples = samples[round(late_s * piece.rate_hz) :]
-            if at_s - self._end_s > SLACK_S or piece.rate_hz != self._rate_hz:
-                self._break(lay)
+                samples = samples[round(late_s * chunk.rate_hz) :]
+            if at_s - self._end_s > TOLERANCE_S or chunk.rate_hz != self._rate_hz:
+                self._end_run(place)
             if self._stream is None:
-                self._stream = soxr.ResampleStream(piece.rate_hz, RATE_HZ, 1, "float32")
-                self._rate_hz, self._end_s = piece.rate_hz, at_s
+                self._stream = soxr.ResampleStream(chunk.rate_hz, RATE_HZ, 1, "float32")
+                self._rate_hz, self._end_s = chunk.rate_hz, at_s
                 self._next = round(at_s * RATE_HZ)
-            self._end_s += samples.size / piece.rate_hz
-            self._resample(samples.astype(np.float32) / np.float32(32768), lay)
+            self._end_s += samples.size / chunk.rate_hz
+            self._resample(samples.astype(np.float32) / np.float32(32768), place)
         if not self.waiting:
-            self._break(lay)
+            self._end_run(place)
 
-    def _true_time(self) -> float:
-        """When the first that waits was there, at the latest: a later one may show it."""
+    def _start_of_next(self) -> float:
+        """Return when the next chunk was available at the latest, judged by all later chunks."""
         at_s, since_s = self.waiting[0].at_s, 0.0
-        for piece in self.waiting:
-            at_s = min(at_s, piece.at_s - since_s)
-            since_s += piece.duration_s
+        for chunk in self.waiting:
+            at_s = min(at_s, chunk.at_s - since_s)
+            since_s += chunk.duration_s
         return at_s
 
-    def _break(self, lay: Lay) -> None:
+    def _end_run(self, place: Place) -> None:
         if self._stream is not None:
-            self._resample(np.zeros(0, np.float32), lay, last=True)
+            self._resample(np.zeros(0, np.float32), place, last=True)
             self._stream = None
 
-    def _resample(self, samples: Floats, lay: Lay, *, last: bool = False) -> None:
+    def _resample(self, samples: Floats, place: Place, *, last: bool = False) -> None:
         ready: Floats = self._stream.resample_chunk(samples, last=last)
-        lay(self._next, ready)
+        place(self._next, ready)
         self._next += ready.size

@@ -1,4 +1,4 @@
-"""The demo's person: listens in the room, tells the agent what to do, and checks its words."""
+"""The demo's test user, who listens in the room, controls the agent, and checks its words."""
 
 from __future__ import annotations
 
@@ -14,120 +14,156 @@ from livekit import rtc
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import loop_time
 from avatar_core.testing.audio.meter import AudioMeter
-from avatar_core.testing.audio.word_alignment import Found, align
+from avatar_core.testing.audio.word_alignment import AlignedWord, align
 from avatar_core.testing.listener import Listener
 from avatar_demo.recording import Recorder
-from avatar_demo.rpc_names import INTERRUPT, KILL, SAY, TELL, Facts
-from avatar_demo.speech import Speech, SpokenText
+from avatar_demo.rpc_names import INTERRUPT, KILL, NOTIFY, SAY, Payload
+from avatar_demo.speech import SpokenText, Synthesiser
 
 READY_S = 60.0
 FIRST_SOUND_S = 15.0
 SETTLE_S = 0.5
-MARGIN_S = 30.0
+RPC_MARGIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One speech as it was heard.
+class HeardSpeech:
+    """One text of the agent, as the user heard it; times are loop time in seconds.
 
     Attributes:
-        words: Of the whole text, in order.
-        asked_at: When the agent was told to say it; loop time, as all of these.
-        latency_s: From the agent's first audio to its first sound here.
-        facts: What the agent says of it.
-        over_at: When the agent said so.
-        found: Each word, and where it was heard.
+        spoken_words: The words of the whole text, in order.
+        requested_at: When the user asked the agent to say the text.
+        latency_s: Seconds from the agent's first audio to the first sound that the user heard.
+        ended_at: When the agent reported the end of the speech.
+        result: The agent's response to `SAY`.
+        aligned: The places where each word was heard.
     """
 
-    words: list[str]
-    asked_at: float
+    spoken_words: list[str]
+    requested_at: float
     latency_s: float
-    over_at: float
-    facts: Facts
-    found: list[Found]
+    ended_at: float
+    result: Payload
+    aligned: list[AlignedWord]
 
     @property
     def count(self) -> int:
-        """Words up to the last one heard."""
-        return max((at + 1 for at, word in enumerate(self.found) if not word.missing), default=0)
+        """The number of words up to the last one that was heard."""
+        heard = (at + 1 for at, word in enumerate(self.aligned) if not word.is_missing)
+        return max(heard, default=0)
 
     @property
     def skipped(self) -> list[str]:
-        """Words missing before the last one heard; all that are missing, if it played out."""
-        end = self.count if self.facts["interrupted"] else len(self.found)
-        return [word.word for word in self.found[:end] if word.missing]
+        """The missing words; after an interruption only those before the last heard word."""
+        end = self.count if self.result["interrupted"] else len(self.aligned)
+        return [word.word for word in self.aligned[:end] if word.is_missing]
 
     @property
-    def doubled(self) -> list[str]:
-        """Words heard more than once."""
-        return [word.word for word in self.found if word.doubled]
+    def repeated(self) -> list[str]:
+        """The words that were heard more than once."""
+        return [word.word for word in self.aligned if word.is_repeated]
 
 
-class Person:
-    """Joins the room before the agent does.
+class DemoUser:
+    """The user in the room; joins before the agent does.
 
     Args:
-        tell: Gets the facts of the agent.
-        recorder: Records what is heard and seen.
+        on_event: Called with each event of the agent.
+        recorder: Records the audio and video that the user receives.
+
+    Attributes:
+        meter: Measures the received audio, on the clock of the event loop.
     """
 
-    def __init__(self, tell: Callable[[Facts], None], recorder: Recorder | None = None) -> None:
-        self._tell = tell
+    def __init__(
+        self, on_event: Callable[[Payload], None], recorder: Recorder | None = None
+    ) -> None:
+        self._on_event = on_event
         self._recorder = recorder
         self._agent: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._listener: Listener | None = None
-        self._speech = Speech()
-        self.ear = AudioMeter()
+        self._synthesiser = Synthesiser()
+        self.meter = AudioMeter()
 
     async def join(self, url: str, token: str) -> None:
-        """Enter the room as a listener."""
-        self._listener = await Listener.join(
-            url, token, self._hear, self._see if self._recorder is not None else None
-        )
-        self._listener.link.serve(TELL, self._told)
+        """Join the room.
 
-    async def agent_ready(self) -> None:
-        """Wait for the agent and its avatar."""
+        Args:
+            url: WebSocket URL of the livekit-server.
+            token: The user's access token.
+
+        Raises:
+            RoomError: The server cannot be reached or rejects the token.
+        """
+        self._listener = await Listener.join(
+            url, token, self._add_audio, self._add_video if self._recorder is not None else None
+        )
+        self._listener.link.serve(NOTIFY, self._receive)
+
+    async def wait_for_agent(self) -> None:
+        """Wait until the agent reports that its avatar is ready.
+
+        Raises:
+            TimeoutError: That took longer than 60 s.
+        """
         async with asyncio.timeout(READY_S):
             await asyncio.shield(self._agent)
 
     async def listen_to(
-        self, text: str, meanwhile: Callable[[float, SpokenText], Any] | None = None
-    ) -> Heard:
-        """Let the agent say a text, and compare what comes.
+        self, text: str, during: Callable[[float, SpokenText], Any] | None = None
+    ) -> HeardSpeech:
+        """Ask the agent to say a text, and find the words of the text in the received audio.
 
         Args:
-            text: What to say.
-            meanwhile: An async function that gets the time of the first sound and the speech.
+            text: The text.
+            during: An async function that is called at the first sound, with its time (loop
+                time in seconds) and the synthesised text.
+
+        Raises:
+            TimeoutError: The first sound did not arrive within 15 s.
+            RoomError: The agent did not respond.
         """
-        speech = self._speech.speak(text)
-        asked_at = loop_time()
-        saying = asyncio.create_task(self._ask(SAY, text, speech.duration_s + MARGIN_S))
+        speech = self._synthesiser.speak(text)
+        requested_at = loop_time()
+        saying = asyncio.create_task(self._call(SAY, text, speech.duration_s + RPC_MARGIN_S))
         try:
-            first_at = await self._first_sound(asked_at, saying)
-            if meanwhile is not None:
-                await meanwhile(first_at, speech)
-            facts = await saying
+            first_at = await self._wait_for_sound(requested_at, saying)
+            if during is not None:
+                await during(first_at, speech)
+            result = await saying
         finally:
             saying.cancel()
             await asyncio.gather(saying, return_exceptions=True)
-        over_at = loop_time()
+        ended_at = loop_time()
         await asyncio.sleep(SETTLE_S)
-        _, heard = self.ear.mix(speech.rate_hz, since_s=asked_at)
-        found = await asyncio.to_thread(align, speech.pcm, heard, speech.rate_hz, speech.words)
-        words = [word for word, _, _ in speech.words]
-        said_at = facts["said_at"] - time.time() + loop_time()
-        latency_s = first_at - said_at - speech.words[0][1]
-        return Heard(words, asked_at, latency_s, over_at, facts, found)
+        _, heard = self.meter.mix(speech.rate_hz, since_s=requested_at)
+        aligned = await asyncio.to_thread(
+            align, speech.pcm, heard, speech.rate_hz, speech.word_times
+        )
+        said_at = result["said_at"] - time.time() + loop_time()
+        latency_s = first_at - said_at - speech.word_times[0][1]
+        spoken_words = [word for word, _, _ in speech.word_times]
+        return HeardSpeech(spoken_words, requested_at, latency_s, ended_at, result, aligned)
 
     async def interrupt(self) -> None:
-        """Cut the agent short."""
-        await self._ask(INTERRUPT, "", MARGIN_S)
+        """Interrupt the agent.
+
+        Raises:
+            RoomError: The agent did not respond within 30 s.
+        """
+        await self._call(INTERRUPT, "", RPC_MARGIN_S)
 
     async def kill_avatar(self) -> str | None:
-        """End the avatar's worker without a word; how, or None where there is no worker."""
-        how: str | None = (await self._ask(KILL, "", MARGIN_S))["killed"]
-        return how
+        """Kill the avatar's worker.
+
+        Returns:
+            How it was killed, as a sentence without a full stop; None if there is no avatar.
+
+        Raises:
+            RoomError: The agent did not respond within 30 s.
+        """
+        method: str | None = (await self._call(KILL, "", RPC_MARGIN_S))["killed"]
+        return method
 
     async def leave(self) -> None:
         """Leave the room."""
@@ -135,40 +171,40 @@ class Person:
             await self._listener.aclose()
 
     @property
-    def pictures(self) -> int:
-        """Video frames seen."""
+    def video_frames(self) -> int:
+        """The number of video frames that the user has received."""
         return self._listener.pictures if self._listener is not None else 0
 
     async def data_bytes(self) -> int:
-        """Bytes of data packets that reached this listener."""
+        """Return the bytes of data packets that the user has received."""
         return await self._listener.data_bytes() if self._listener is not None else 0
 
-    def _hear(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
-        self.ear.add(track, at_s, pcm, rate_hz)
+    def _add_audio(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
+        self.meter.add(track, at_s, pcm, rate_hz)
         if self._recorder is not None:
-            self._recorder.hear(track, at_s, pcm, rate_hz)
+            self._recorder.add_audio(track, at_s, pcm, rate_hz)
 
-    def _see(self, track: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
+    def _add_video(self, track: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
         if self._recorder is not None:
-            self._recorder.see(track, at_s, frame, stamp_s)
+            self._recorder.add_video(track, at_s, frame, stamp_s)
 
-    def _told(self, caller: str, payload: str) -> str:
-        fact = json.loads(payload)
-        if fact["what"] == "ready" and not self._agent.done():
+    def _receive(self, caller: str, payload: str) -> str:
+        event = json.loads(payload)
+        if event["type"] == "ready" and not self._agent.done():
             self._agent.set_result(caller)
-        self._tell(fact)
+        self._on_event(event)
         return wire.OK
 
-    async def _ask(self, method: str, payload: str, timeout_s: float) -> Facts:
+    async def _call(self, method: str, payload: str, timeout_s: float) -> Payload:
         assert self._listener is not None
         link = self._listener.link
-        reply = await link.call(self._agent.result(), method, payload, timeout_s=timeout_s)
-        facts: Facts = json.loads(reply)
-        return facts
+        response = await link.call(self._agent.result(), method, payload, timeout_s=timeout_s)
+        result: Payload = json.loads(response)
+        return result
 
-    async def _first_sound(self, after_s: float, saying: asyncio.Task[Facts]) -> float:
+    async def _wait_for_sound(self, after_s: float, saying: asyncio.Task[Payload]) -> float:
         async with asyncio.timeout(FIRST_SOUND_S):
-            while (first_at := self.ear.first_sound_after(after_s)) is None:
+            while (first_at := self.meter.first_sound_after(after_s)) is None:
                 if saying.done():
                     saying.result()
                 await asyncio.sleep(0.02)

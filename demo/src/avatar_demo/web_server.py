@@ -1,7 +1,7 @@
-"""The demo's page: served on loopback, a room and an agent of its own for each who opens it.
+"""Serves the demo's web page on loopback; each open page gets its own room and agent.
 
 GET  /api/providers     {"provider": ..., "providers": [...], "notices": {...}}
-POST /api/session       {"provider": ..., "leaves": an earlier room of this page}
+POST /api/session       {"provider": ..., "leave": an earlier room of this page}
                         ->  201 {"url", "token", "room", "provider"}
 """
 
@@ -26,14 +26,14 @@ from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
 from avatar_demo import services
-from avatar_demo.rpc_names import PERSON, Job
+from avatar_demo.rpc_names import USER, Job
 
 PAGE = Path(str(files("avatar_demo"))) / "page"
-"""As vite builds it from `web/`; it is in the wheel."""
-MOST_SESSIONS = 4
-MOST_BODY = 4096
-NO_JSON = (ValueError, LookupError, RecursionError, web.RequestPayloadError)
-"""What reading a body raises: no JSON, a charset that is none, too deep, not packed as it says."""
+"""The page, which vite builds from `demo/web/`; the wheel contains it."""
+MAX_SESSIONS = 4
+MAX_BODY_BYTES = 4096
+INVALID_BODY = (ValueError, LookupError, RecursionError, web.RequestPayloadError)
+"""Errors of an invalid body: no JSON, an unknown charset, too many levels, a bad compression."""
 POLICY = (
     "default-src 'self'; connect-src 'self' {urls}; img-src 'self' data:; "
     "media-src 'self' blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -43,17 +43,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def is_built() -> bool:
-    """Whether there is a page to serve."""
+    """Return whether the web page has been built."""
     return (PAGE / "index.html").is_file()
 
 
-class Site:
-    """The page's server.
+class WebServer:
+    """The web server of the page.
 
     Args:
-        server: Where rooms are.
-        provider: The avatar of a session that names none.
-        notices: What a person should know of a provider, by name.
+        server: The livekit-server for the rooms.
+        provider: The chain of providers for a session that names none.
+        notices: Sentences about a provider that the user should read, by its name.
     """
 
     def __init__(
@@ -62,12 +62,19 @@ class Site:
         self._server = server
         self._notices = dict(notices or {})
         self._provider = provider
-        self._awaited: dict[str, bool] = {}  # rooms; whether nobody was seen in it yet
+        self._rooms: dict[str, bool] = {}  # by name: whether its user has not joined yet
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
     async def serve(self, listener: socket.socket) -> AsyncIterator[str]:
-        """Serve what `listen` opened while the block lasts; gives the address."""
+        """Serve the page while the block runs.
+
+        Args:
+            listener: A socket from `listen`.
+
+        Yields:
+            The URL of the page.
+        """
         runner = web.AppRunner(self._application(), access_log=None)
         await runner.setup()
         try:
@@ -75,13 +82,13 @@ class Site:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             await runner.cleanup()
-            await self._end_all()
+            await self._delete_rooms()
 
     def _application(self) -> web.Application:
-        app = web.Application(client_max_size=MOST_BODY, middlewares=[self._guard])
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         app.router.add_get("/", self._index)
         app.router.add_get("/api/providers", self._providers)
-        app.router.add_post("/api/session", self._session)
+        app.router.add_post("/api/session", self._create_session)
         app.router.add_static("/", PAGE)
         return app
 
@@ -98,73 +105,73 @@ class Site:
             }
         )
 
-    async def _session(self, request: web.Request) -> web.StreamResponse:
+    async def _create_session(self, request: web.Request) -> web.StreamResponse:
         try:
-            wanted = await request.json()
-            provider = str(wanted.get("provider") or self._provider)
-            left = str(wanted.get("leaves"))
-        except (*NO_JSON, AttributeError):
+            body = await request.json()
+            provider = str(body.get("provider") or self._provider)
+            left = str(body.get("leave"))
+        except (*INVALID_BODY, AttributeError):
             return _error(400, "invalid_request", "The body must be a JSON object.")
         try:
             await asyncio.to_thread(resolve, provider, ProviderRegistry(), AvatarSettings.load())
         except ConfigError as error:
             return _error(422, error.code, str(error))
         try:
-            async with self._lock, services.client_of(self._server) as client:
-                if left in self._awaited:
-                    await self._end(client, left)
-                if await self._taken(client) >= MOST_SESSIONS:
-                    said = f"{MOST_SESSIONS} pages are open already. Close one, and begin again."
-                    return _error(429, "too_many_sessions", said)
+            async with self._lock, services.open_client(self._server) as client:
+                if left in self._rooms:
+                    await self._delete_room(client, left)
+                if await self._count_sessions(client) >= MAX_SESSIONS:
+                    message = f"{MAX_SESSIONS} pages are already open. Close one, then retry."
+                    return _error(429, "too_many_sessions", message)
                 room = f"demo-{secrets.token_hex(4)}"
-                await services.dispatch(client, room, Job(provider, talks=True))
-                self._awaited[room] = True
+                await services.dispatch_agent(client, room, Job(provider, interactive=True))
+                self._rooms[room] = True
         except (ClientError, api.TwirpError, TimeoutError):
-            said = "The livekit-server is gone. Stop the demo with Ctrl-C, and start it again."
-            return _error(503, "server_gone", said)
-        answer = {
+            message = "livekit-server does not respond. Stop the demo with Ctrl-C and restart it."
+            return _error(503, "server_unavailable", message)
+        session = {
             "url": self._server.url,
-            "token": services.person_token(self._server, room),
+            "token": services.create_user_token(self._server, room),
             "room": room,
             "provider": provider,
         }
-        return web.json_response(answer, status=201, headers={"Cache-Control": "no-store"})
+        return web.json_response(session, status=201, headers={"Cache-Control": "no-store"})
 
-    async def _taken(self, client: api.LiveKitAPI) -> int:
-        """Rooms of ours that a person is in, or is about to join; others end by themselves."""
-        if self._awaited:  # for no names are all names
-            answer = await client.room.list_rooms(api.ListRoomsRequest(names=list(self._awaited)))
-            peopled = {room.name: await _is_peopled(client, room.name) for room in answer.rooms}
-            self._awaited = {
-                room: self._awaited[room] and not somebody
-                for room, somebody in peopled.items()
-                if self._awaited[room] or somebody
+    async def _count_sessions(self, client: api.LiveKitAPI) -> int:
+        """Count the rooms whose user is present or has not joined yet; forget the others."""
+        if self._rooms:  # an empty list of names would select all rooms of the server
+            response = await client.room.list_rooms(api.ListRoomsRequest(names=list(self._rooms)))
+            present = {room.name: await _has_user(client, room.name) for room in response.rooms}
+            self._rooms = {
+                room: self._rooms[room] and not has_user
+                for room, has_user in present.items()
+                if self._rooms[room] or has_user
             }
-        return len(self._awaited)
+        return len(self._rooms)
 
-    async def _end(self, client: api.LiveKitAPI, room: str) -> None:
-        del self._awaited[room]
-        with suppress(api.TwirpError):  # it has ended
-            await services.delete(client, room)
+    async def _delete_room(self, client: api.LiveKitAPI, room: str) -> None:
+        del self._rooms[room]
+        with suppress(api.TwirpError):  # the room has ended already
+            await services.delete_room(client, room)
 
-    async def _end_all(self) -> None:
+    async def _delete_rooms(self) -> None:
         with suppress(ClientError, api.TwirpError, TimeoutError):
-            async with services.client_of(self._server) as client:
-                for room in list(self._awaited):
-                    await self._end(client, room)
+            async with services.open_client(self._server) as client:
+                for room in list(self._rooms):
+                    await self._delete_room(client, room)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Only pages of this machine may ask, and only this machine is asked by ours."""
+        """Reject requests for other hosts, and forbid the page to connect to other hosts."""
         if not is_loopback(request.url.host or ""):
-            return _error(403, "not_this_machine", "This page is for this machine alone.")
+            return _error(403, "not_this_machine", "Only this machine can use this page.")
         if request.method == "POST" and request.content_type != "application/json":
-            return _error(415, "invalid_request", "The body must be JSON.")
+            return _error(415, "invalid_request", "The content type must be application/json.")
         try:
             response = await handler(request)
-        except web.HTTPException as refusal:
-            code = (refusal.reason or "error").lower().replace(" ", "_")
-            response = _error(refusal.status, code, refusal.reason or "")
+        except web.HTTPException as error:
+            code = (error.reason or "error").lower().replace(" ", "_")
+            response = _error(error.status, code, error.reason or "")
         http = self._server.url.replace("ws", "http", 1)
         response.headers["Content-Security-Policy"] = POLICY.format(
             urls=f"{self._server.url} {http}"
@@ -173,10 +180,16 @@ class Site:
 
 
 def listen(port: int) -> socket.socket:
-    """Take a port of this machine; 0 for any that is free.
+    """Bind a TCP port on loopback and listen on it.
+
+    Args:
+        port: The port; 0 selects a free one.
+
+    Returns:
+        The listening socket.
 
     Raises:
-        ConfigError: It is taken.
+        ConfigError: Another process uses the port.
     """
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -186,16 +199,16 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"port {port} is taken ({error.strerror}).",
-            hint="Set DEMO_PORT to another one, or to 0 for any that is free.",
+            f"port {port} cannot be used ({error.strerror}).",
+            hint="Set DEMO_PORT to another port, or to 0 to select a free one.",
         ) from error
     return listener
 
 
-async def _is_peopled(client: api.LiveKitAPI, room: str) -> bool:
-    """Now; a room's own count of participants is seconds old."""
-    answer = await client.room.list_participants(api.ListParticipantsRequest(room=room))
-    return any(participant.identity == PERSON for participant in answer.participants)
+async def _has_user(client: api.LiveKitAPI, room: str) -> bool:
+    """Return whether the user is in a room; the room's own participant count lags by seconds."""
+    response = await client.room.list_participants(api.ListParticipantsRequest(room=room))
+    return any(participant.identity == USER for participant in response.participants)
 
 
 def _error(status: int, code: str, message: str) -> web.Response:

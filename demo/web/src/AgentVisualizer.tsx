@@ -8,23 +8,23 @@ import {
 import { Track } from 'livekit-client';
 
 interface Props {
-  /** Whose face speaks, as the agent tells it; `voice` where there is none. */
+  /** The provider of the avatar; `voice` if there is no avatar. */
   provider: string;
 }
 
-/** The agent as it can be seen: its avatar's video, or the bars of its own voice. */
+/** Shows the video of the agent's avatar, or bars for the agent's own voice. */
 export function AgentVisualizer({ provider }: Props) {
   const { agent, state, videoTrack, audioTrack } = useVoiceAssistant();
   const microphones = useTracks([Track.Source.Microphone]);
-  const own = microphones.find((track) => track.participant.identity === agent?.identity);
+  const voiceTrack = microphones.find((track) => track.participant.identity === agent?.identity);
   const face: TrackReference | undefined = provider === 'voice' ? undefined : videoTrack;
-  const label = face ? 'The face of the agent' : 'The voice of the agent, without a face';
+  const label = face ? "Video of the agent's avatar" : "The agent's voice, without an avatar";
   return (
     <figure className="visualizer" data-shows={face ? 'face' : 'bars'} aria-label={label}>
       {face ? (
         <VideoTrack trackRef={face} className="face" aria-hidden />
       ) : (
-        <BarVisualizer state={state} track={own ?? audioTrack} barCount={7} className="bars" />
+        <BarVisualizer state={state} track={voiceTrack ?? audioTrack} barCount={7} className="bars" />
       )}
     </figure>
   );

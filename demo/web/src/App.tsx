@@ -1,23 +1,23 @@
 import { RoomAudioRenderer, RoomContext } from '@livekit/components-react';
 import { useEffect, useState } from 'react';
 
+import { AgentState } from './AgentState';
 import { AgentVisualizer } from './AgentVisualizer';
 import { Caption } from './Caption';
 import { Controls } from './Controls';
-import { Face } from './Face';
 import { Latencies } from './Latencies';
-import { State } from './State';
+import { ProviderSelect } from './ProviderSelect';
 import { TextBox } from './TextBox';
-import { type Talk, useTalk } from './useTalk';
+import { type Conversation, useConversation } from './useConversation';
 
 export function App() {
-  const talk = useTalk();
-  const { interrupt } = talk;
+  const conversation = useConversation();
+  const { interrupt, phase, room } = conversation;
 
   useEffect(() => {
     const onKey = ({ key, isComposing, target }: KeyboardEvent) => {
-      const closesSomething = isComposing || target instanceof HTMLSelectElement;
-      if (key === 'Escape' && !closesSomething) interrupt();
+      const closesPopup = isComposing || target instanceof HTMLSelectElement;
+      if (key === 'Escape' && !closesPopup) interrupt();
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
@@ -27,70 +27,75 @@ export function App() {
     <>
       <header>
         <h1>avatar-core</h1>
-        <Theme />
+        <ThemeButton />
       </header>
       <main>
-        {talk.phase === 'talking' && talk.room ? (
-          <RoomContext.Provider value={talk.room}>
-            <Conversation talk={talk} />
+        {phase === 'connected' && room ? (
+          <RoomContext.Provider value={room}>
+            <ConversationView conversation={conversation} />
           </RoomContext.Provider>
         ) : (
-          <Start talk={talk} />
+          <StartView conversation={conversation} />
         )}
       </main>
     </>
   );
 }
 
-function Conversation({ talk }: { talk: Talk }) {
-  const { known } = talk;
+interface ViewProps {
+  conversation: Conversation;
+}
+
+function ConversationView({ conversation }: ViewProps) {
+  const { agent, error, notice, sendText } = conversation;
   return (
     <>
       <RoomAudioRenderer />
-      <section className="stage">
-        <AgentVisualizer provider={known.provider} />
-        <State provider={known.provider} ready={known.ready} />
-        <Caption cuts={known.cuts} />
+      <section className="agent">
+        <AgentVisualizer provider={agent.provider} />
+        <AgentState provider={agent.provider} ready={agent.ready} />
+        <Caption interruptions={agent.interruptions} />
       </section>
-      <section className="side">
-        <Controls talk={talk} />
-        <TextBox say={talk.say} />
-        <Latencies latencies={known.latencies} />
-        <p className="fault" role="status">
-          {known.fault}
+      <section className="panel">
+        <Controls conversation={conversation} />
+        <TextBox sendText={sendText} />
+        <Latencies latencies={agent.latencies} />
+        <p className="warning" role="status">
+          {agent.error}
         </p>
-        <Notice text={talk.notice} />
-        <p className="trouble" role="alert">
-          {talk.trouble}
+        <Notice text={notice} />
+        <p className="error" role="alert">
+          {error}
         </p>
       </section>
     </>
   );
 }
 
-function Start({ talk }: { talk: Talk }) {
-  const joining = talk.phase === 'joining';
-  const over = talk.phase === 'over';
+function StartView({ conversation }: ViewProps) {
+  const { error, notice, phase, start } = conversation;
+  const joining = phase === 'joining';
+  const ended = phase === 'ended';
   return (
     <section className="start">
       <h2>A voice agent with a face</h2>
       <p>
-        It speaks from this machine and listens to what you type. Interrupt it in mid-sentence, or
-        kill its avatar while it speaks: its voice goes on.
+        The agent runs on this machine, speaks, and responds to the text that you type. Interrupt it
+        in the middle of a sentence, or kill its avatar while it speaks: its own voice continues.
       </p>
-      {over && <Face talk={talk} />}
-      <Notice text={talk.notice} />
-      <button onClick={() => joining || void talk.start()} aria-disabled={joining} autoFocus>
-        {joining ? 'Joining …' : over ? 'Begin again' : 'Start'}
+      {ended && <ProviderSelect conversation={conversation} />}
+      <Notice text={notice} />
+      <button onClick={() => joining || void start()} aria-disabled={joining} autoFocus>
+        {joining ? 'Joining…' : ended ? 'Restart' : 'Start'}
       </button>
-      <p className="trouble" role="alert">
-        {talk.trouble}
+      <p className="error" role="alert">
+        {error}
       </p>
     </section>
   );
 }
 
-/** What a person should know of the provider; addresses in it are links. */
+/** Shows information about the provider; URLs in it become links. */
 function Notice({ text }: { text: string }) {
   if (!text) return null;
   const parts = text.split(/(https?:\/\/[^\s)]+[^\s).,;:])/);
@@ -109,15 +114,15 @@ function Notice({ text }: { text: string }) {
   );
 }
 
-function Theme() {
+function ThemeButton() {
   const [theme, setTheme] = useState('');
   useEffect(() => {
     document.documentElement.dataset['theme'] = theme;
   }, [theme]);
   const dark = theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
   return (
-    <button className="quiet" onClick={() => setTheme(dark ? 'light' : 'dark')}>
-      {dark ? 'Light' : 'Dark'}
+    <button className="secondary" onClick={() => setTheme(dark ? 'light' : 'dark')}>
+      {dark ? 'Light theme' : 'Dark theme'}
     </button>
   );
 }

@@ -1,36 +1,36 @@
 import { useEffect, useRef, useState } from 'react';
 
-import { useLines } from './useLines';
+import { useTranscript } from './useTranscript';
 
 interface Props {
-  /** How many answers were cut short so far. */
-  cuts: number;
+  /** The number of interrupted responses so far. */
+  interruptions: number;
 }
 
 /**
- * What the agent says, as it is said; an interruption ends it where the sound ended.
+ * Shows the transcript of the agent as it grows; an interrupted line ends where the audio ended.
  *
- * A screen reader is told whole lines, once each, and not the words as they come.
+ * A screen reader reads each line once when it is complete, not every word as it arrives.
  */
-export function Caption({ cuts }: Props) {
-  const lines = useLines();
+export function Caption({ interruptions }: Props) {
+  const lines = useTranscript();
   const line = lines.at(-1);
-  const latest = useRef<string>(undefined);
-  latest.current = line?.id;
-  const [cut, setCut] = useState<string>();
+  const latestId = useRef<string>(undefined);
+  latestId.current = line?.id;
+  const [interruptedId, setInterruptedId] = useState<string>();
 
   useEffect(() => {
-    if (cuts > 0) setCut(latest.current);
-  }, [cuts]);
+    if (interruptions > 0) setInterruptedId(latestId.current);
+  }, [interruptions]);
 
-  const isCut = line !== undefined && cut === line.id;
+  const isInterrupted = line !== undefined && interruptedId === line.id;
   return (
     <>
-      <p className="caption" data-cut={isCut}>
+      <p className="caption" data-interrupted={isInterrupted}>
         {line?.text.trim()}
-        {isCut && <span className="ellipsis"> … interrupted</span>}
+        {isInterrupted && <span className="ellipsis"> … interrupted</span>}
       </p>
-      <div className="unseen" role="log" aria-label="What the agent has said">
+      <div className="visually-hidden" role="log" aria-label="Transcript of the agent">
         {lines.map(({ id, text, done }) => done && <p key={id}>{text.trim()}</p>)}
       </div>
     </>

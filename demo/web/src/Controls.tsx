@@ -1,24 +1,29 @@
-import { Face } from './Face';
-import type { Talk } from './useTalk';
+import { ProviderSelect } from './ProviderSelect';
+import type { Conversation } from './useConversation';
 
 interface Props {
-  talk: Talk;
+  conversation: Conversation;
 }
 
-/** Interrupt, kill, switch. */
-export function Controls({ talk }: Props) {
-  const faceless = talk.known.provider === 'voice';
+/** Buttons that interrupt the agent, kill its avatar, and restart with another provider. */
+export function Controls({ conversation }: Props) {
+  const { agent, interrupt, killAvatar, provider, start, startedProvider } = conversation;
+  const hasNoAvatar = agent.provider === 'voice';
   return (
     <div className="controls" role="group" aria-label="Controls">
-      <button onClick={talk.interrupt} aria-keyshortcuts="Escape">
+      <button onClick={interrupt} aria-keyshortcuts="Escape">
         Interrupt <kbd>Esc</kbd>
       </button>
-      <button onClick={() => faceless || talk.kill()} className="danger" aria-disabled={faceless}>
+      <button
+        onClick={() => hasNoAvatar || killAvatar()}
+        className="danger"
+        aria-disabled={hasNoAvatar}
+      >
         Kill the avatar
       </button>
-      <Face talk={talk} />
-      <button className="quiet" onClick={() => void talk.start()}>
-        {talk.provider === talk.begun ? 'Begin again' : 'Switch provider'}
+      <ProviderSelect conversation={conversation} />
+      <button className="secondary" onClick={() => void start()}>
+        {provider === startedProvider ? 'Restart' : 'Switch provider'}
       </button>
     </div>
   );

@@ -1,8 +1,9 @@
 interface Props {
+  /** Milliseconds, by name. */
   latencies: Record<string, number>;
 }
 
-/** What was measured in the agent, the latest of each. */
+/** Lists the latest value of each latency that the agent has measured. */
 export function Latencies({ latencies }: Props) {
   return (
     <section aria-label="Latencies">

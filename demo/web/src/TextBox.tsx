@@ -1,31 +1,36 @@
 import { type FormEvent, useState } from 'react';
 
-const MOST = 1000;
-const ASKS = ['Who are you?', 'What happens when your avatar dies?', 'How fast are you?'];
+const MAX_CHARACTERS = 1000;
+const SUGGESTIONS = ['Who are you?', 'What happens when your avatar dies?', 'How fast are you?'];
 
 interface Props {
-  say: (text: string) => void;
+  sendText: (text: string) => void;
 }
 
-/** What the person types to the agent. */
-export function TextBox({ say }: Props) {
+/** Sends text to the agent, typed or from a list of suggestions. */
+export function TextBox({ sendText }: Props) {
   const [text, setText] = useState('');
-  const tooLong = text.length > MOST;
-  const unsayable = !text.trim() || tooLong;
+  const isTooLong = text.length > MAX_CHARACTERS;
+  const isInvalid = !text.trim() || isTooLong;
 
-  function send(event: FormEvent) {
+  function submit(event: FormEvent) {
     event.preventDefault();
-    if (unsayable) return;
-    say(text);
+    if (isInvalid) return;
+    sendText(text);
     setText('');
   }
 
   return (
-    <form className="talk" onSubmit={send}>
-      <div className="asks">
-        {ASKS.map((ask) => (
-          <button key={ask} type="button" className="quiet" onClick={() => say(ask)}>
-            {ask}
+    <form className="text" onSubmit={submit}>
+      <div className="suggestions">
+        {SUGGESTIONS.map((suggestion) => (
+          <button
+            key={suggestion}
+            type="button"
+            className="secondary"
+            onClick={() => sendText(suggestion)}
+          >
+            {suggestion}
           </button>
         ))}
       </div>
@@ -33,19 +38,19 @@ export function TextBox({ say }: Props) {
         <input
           value={text}
           onChange={(event) => setText(event.target.value)}
-          placeholder="Say something to the agent"
-          aria-label="Say something to the agent"
-          aria-invalid={tooLong}
+          placeholder="Type a message to the agent"
+          aria-label="Type a message to the agent"
+          aria-invalid={isTooLong}
           aria-describedby="length"
           autoComplete="off"
           autoFocus
         />
-        <button type="submit" aria-disabled={unsayable}>
+        <button type="submit" aria-disabled={isInvalid}>
           Send
         </button>
       </div>
       <p id="length" className="hint" role="alert">
-        {tooLong && `That is ${text.length} characters; the agent takes ${MOST}.`}
+        {isTooLong && `The message has ${text.length} characters; the limit is ${MAX_CHARACTERS}.`}
       </p>
     </form>
   );

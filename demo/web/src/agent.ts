@@ -1,41 +1,42 @@
 import { type Room, RoomEvent } from 'livekit-client';
 
-const COME_MS = 30_000;
-/** Longer than its reconnecting takes. */
-const BACK_MS = 4_000;
-const NEVER_CAME = `No agent came within ${COME_MS / 1000} seconds. Begin again.`;
-const LEFT = 'The agent is gone. Begin again.';
+const JOIN_TIMEOUT_MS = 30_000;
+/** Longer than the agent takes to reconnect. */
+const RETURN_TIMEOUT_MS = 4_000;
+const NEVER_JOINED = `No agent joined within ${JOIN_TIMEOUT_MS / 1000} seconds. Press Restart.`;
+const LEFT = 'The agent left the room. Press Restart.';
 
-/** The agent itself, not its avatar. */
-export function agentOf(room: Room | null): string | undefined {
-  const agents = [...(room?.remoteParticipants.values() ?? [])].filter((one) => one.isAgent);
-  return agents.find((one) => !one.attributes['lk.publish_on_behalf'])?.identity;
+/** Returns the identity of the agent itself, not of its avatar. */
+export function findAgent(room: Room | null): string | undefined {
+  const agents = [...(room?.remoteParticipants.values() ?? [])].filter(({ isAgent }) => isAgent);
+  return agents.find(({ attributes }) => !attributes['lk.publish_on_behalf'])?.identity;
 }
 
-/** Tells why, once a connected room has been without its agent for too long. */
-export function missAgent(room: Room, tell: (why: string) => void) {
-  let came = false;
-  let missing: ReturnType<typeof setTimeout> | undefined;
+/** Calls `onMissing` with a message when a connected room has been without its agent too long. */
+export function watchAgent(room: Room, onMissing: (message: string) => void) {
+  let joined = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   function stop() {
-    clearTimeout(missing);
-    missing = undefined;
+    clearTimeout(timer);
+    timer = undefined;
   }
 
-  function look() {
-    if (agentOf(room)) {
-      came = true;
+  function check() {
+    if (findAgent(room)) {
+      joined = true;
       stop();
     } else {
-      missing ??= setTimeout(() => tell(came ? LEFT : NEVER_CAME), came ? BACK_MS : COME_MS);
+      const timeoutMs = joined ? RETURN_TIMEOUT_MS : JOIN_TIMEOUT_MS;
+      timer ??= setTimeout(() => onMissing(joined ? LEFT : NEVER_JOINED), timeoutMs);
     }
   }
 
-  look();
+  check();
   room
-    .on(RoomEvent.ParticipantConnected, look)
-    .on(RoomEvent.ParticipantDisconnected, look)
+    .on(RoomEvent.ParticipantConnected, check)
+    .on(RoomEvent.ParticipantDisconnected, check)
     .on(RoomEvent.Reconnecting, stop)
-    .on(RoomEvent.Reconnected, look)
+    .on(RoomEvent.Reconnected, check)
     .on(RoomEvent.Disconnected, stop);
 }

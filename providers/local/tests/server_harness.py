@@ -27,7 +27,7 @@ from avatar_core.testing.faults import worker_process as faulty_worker_process
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_core.testing.server import DevServer
-from tests.livekit.entry import settings_of
+from tests.livekit.tokens import livekit_settings
 
 KEY = "a-key-of-a-test-server"
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
@@ -151,11 +151,11 @@ class Hanging:
     """
 
     def __init__(self) -> None:
-        self.begun = self.broken_off = 0
+        self.partly_heard = self.broken_off = 0
         self.at_work = asyncio.Event()
 
     async def __call__(self, wanted: CreateSession) -> Mapping[str, Any]:
-        self.begun += 1
+        self.partly_heard += 1
         self.at_work.set()
         try:
             await asyncio.get_running_loop().create_future()
@@ -167,7 +167,7 @@ class Hanging:
 
 def invitation(server: DevServer, room: str = "", identity: str = "") -> dict[str, Any]:
     """The body of a create for an avatar in a room of the server."""
-    mint = TokenMint(settings_of(server), room or f"desk-{secrets.token_hex(4)}").mint
+    mint = TokenMint(livekit_settings(server), room or f"desk-{secrets.token_hex(4)}").mint
     spec = TokenSpec(
         identity=identity or f"avatar-{secrets.token_hex(4)}",
         attributes={PUBLISH_ON_BEHALF: "agent"},

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from avatar_demo.speech import Speech
+from avatar_demo.speech import Synthesiser
 from avatar_provider_local import Character
 from avatar_provider_local.face.features import BANDS, Features
 from avatar_provider_local.face.renderer import FaceRenderer
@@ -21,7 +21,7 @@ OPEN = 4e-4
 
 @cache
 def speech() -> bytes:
-    return at_rate(Speech().speak("Papa Abraham, my mama has arms."), 24_000)
+    return at_rate(Synthesiser().speak("Papa Abraham, my mama has arms."), 24_000)
 
 
 def face(**options: object) -> FaceRenderer:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pytest
-from avatar_demo.speech import Speech, SpokenText
+from avatar_demo.speech import SpokenText, Synthesiser
 from avatar_provider_local.face.motion import Pose
 from avatar_provider_local.face.mouth import NAMES, SHAPES
 from avatar_provider_local.face.renderer import FaceRenderer
@@ -99,7 +99,7 @@ class Watched:
 
 @cache
 def watch(voice: str, renderer: type[FaceRenderer]) -> Watched:
-    spoken = Speech(voice, 165).speak(TEXT)
+    spoken = Synthesiser(voice, 165).speak(TEXT)
     pictures = shown(renderer(SIDE, SIDE), at_rate(spoken, 24_000))
     return Watched(spoken, [seen(picture) for picture in pictures])
 

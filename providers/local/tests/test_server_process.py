@@ -19,7 +19,7 @@ import pytest
 
 from avatar_core.testing.server import DevServer
 from providers.local.tests.server_harness import invitation, workers
-from tests.support.processes import Death
+from tests.support.processes import ProcessHandle
 
 AVATAR = Path(sys.executable).with_name("avatar")
 KEY = "a-key-of-sixteen-letters"
@@ -58,8 +58,8 @@ class Served:
             assert reply.status == 201, answer
             return str(answer["id"])
 
-    def workers(self) -> list[Death]:
-        return [Death(worker.pid) for worker in workers(psutil.Process(self._process.pid))]
+    def workers(self) -> list[ProcessHandle]:
+        return [ProcessHandle(worker.pid) for worker in workers(psutil.Process(self._process.pid))]
 
     async def end(self, number: int) -> tuple[int, str]:
         """Send a signal; the exit code and what was said last."""
@@ -111,7 +111,7 @@ async def test_no_face_outlives_its_server(server: DevServer, number: int, code:
         try:
             assert len(deaths) == (2 if number == signal.SIGTERM else 1)
             assert await local.end(number) == (code, "" if code < 0 else "Stopped.\n")
-            assert all(death.within(2.0) for death in deaths)
+            assert all(death.exits_within(2.0) for death in deaths)
         finally:
             for death in deaths:
                 death.close()

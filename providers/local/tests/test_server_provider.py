@@ -30,10 +30,10 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.server.ports import free_ports
+from avatar_core.testing.server.ports import find_free_ports
 from providers.local.tests.server_harness import KEY, Desk, Hanging, desk, flash, roomless, workers
-from tests.livekit.entry import settings_of
-from tests.livekit.stage import WORDS, Stage
+from tests.livekit.live_conversation import SPOKEN_WORDS, LiveConversation
+from tests.livekit.tokens import livekit_settings
 
 REMOTE = {"AVATAR_LOCAL_URL": "https://faces.example", "AVATAR_LOCAL_API_KEY": "canary"}
 
@@ -84,10 +84,10 @@ async def failure(provider: LocalProvider, request: ProvisionRequest) -> Provisi
 async def test_an_agent_speaks_through_a_face_of_another_process(server: DevServer) -> None:
     async with desk(flash) as local:
         settings = LocalSettings(url=local.url, api_key=SecretStr(KEY))
-        async with Stage(server, settings) as stage:
-            await stage.say_all(WORDS[:6])
-            stage.check()
-            assert stage.avatar.provider == "local"
+        async with LiveConversation(server, settings) as conversation:
+            await conversation.say_all(SPOKEN_WORDS[:6])
+            conversation.check()
+            assert conversation.avatar.provider == "local"
             assert local.sessions.alive == len(workers()) == 1
         assert local.sessions.alive == len(workers()) == 0
 
@@ -149,7 +149,7 @@ async def test_a_server_that_is_down_is_watched_until_it_is_back(
     async with desk(roomless) as local:
         provider = at(local.url)
         avatar = await provider.provision(request_)
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     monkeypatch.setattr(client.asyncio, "sleep", at_once)
     down = replace(avatar, state={"url": f"http://127.0.0.1:{port}"})
     watching = asyncio.create_task(provider.watch(down))
@@ -207,7 +207,7 @@ async def test_a_wrong_key(request_: ProvisionRequest) -> None:
 
 @pytest.mark.livekit
 async def test_a_token_that_the_room_refuses(server: DevServer, request_: ProvisionRequest) -> None:
-    wrong = TokenMint(settings_of(server, api_secret="x" * 40), "room").mint
+    wrong = TokenMint(livekit_settings(server, api_secret="x" * 40), "room").mint
     async with desk(flash) as local:
         error = await failure(at(local.url), replace(request_, livekit_url=server.url, mint=wrong))
     assert (type(error), error.outcome) == (RejectedError, Outcome.REJECTED)
@@ -215,7 +215,7 @@ async def test_a_token_that_the_room_refuses(server: DevServer, request_: Provis
 
 
 async def test_a_server_that_is_not_there(request_: ProvisionRequest) -> None:
-    port, _ = free_ports()
+    port, _ = find_free_ports()
     error = await failure(at(f"http://127.0.0.1:{port}"), request_)
     assert (type(error), error.outcome) == (UnavailableError, Outcome.NOT_SENT)
 

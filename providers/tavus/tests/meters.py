@@ -25,9 +25,9 @@ from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from providers.tavus.tests.jobs import SPEAK
-from tests.livekit.entry import token
-from tests.livekit.hearing import LiveAudioMeter
-from tests.support.agentserver import agent_server
+from tests.livekit.live_audio_meter import LiveAudioMeter
+from tests.livekit.tokens import create_token
+from tests.support.agent_server import run_agent_server
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")
 STAY_S, AFTER_S, STEP_S, SUBSCRIBED_S = 12.0, 10.0, 60.0, 5.0
@@ -82,7 +82,7 @@ class Agents:
         """
         room, hearing = f"meter-{secrets.token_hex(4)}", LiveAudioMeter()
         listener = await Listener.join(
-            self._server.url, token(self._server, room, "user"), hearing.add
+            self._server.url, create_token(self._server, room, "user"), hearing.add
         )
         try:
             heard = subscribed(listener.link.room)
@@ -97,7 +97,7 @@ class Agents:
                 if PUBLISH_ON_BEHALF in participant.attributes
                 for sid in participant.track_publications
             }
-            words = hearing.words()
+            words = hearing.decode()
             by_avatar = bool(words) and {word.track for word in words} <= tracks
             return tuple(word.word for word in words), by_avatar
         finally:
@@ -151,7 +151,7 @@ async def agents(kind: str, server: DevServer, address: str, folder: Path) -> As
         "TAVUS_API_KEY": KEY,
         "AVATAR_LEDGER": str(folder / "ledger"),
     }
-    async with agent_server(Path(__file__).parent / "jobs.py", server, environment):
+    async with run_agent_server(Path(__file__).parent / "jobs.py", server, environment):
         yield Agents(server, notes)
 
 

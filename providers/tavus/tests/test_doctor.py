@@ -22,7 +22,7 @@ from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.testing import VendorAccount, served
 from avatar_core.testing.server import DevServer
-from avatar_core.testing.server.ports import free_ports
+from avatar_core.testing.server.ports import find_free_ports
 from providers.tavus.tests.server_harness import nobody
 
 pytestmark = pytest.mark.livekit
@@ -80,7 +80,7 @@ def variable(name: str, value: str | None) -> Plant:
 
 
 def closed(name: str, url: str) -> Plant:
-    return lambda patch, _: patch.setenv(name, url.format(port=free_ports()[0]))
+    return lambda patch, _: patch.setenv(name, url.format(port=find_free_ports()[0]))
 
 
 def own_mind(patch: pytest.MonkeyPatch, tavus: TavusApi) -> None:

@@ -183,12 +183,22 @@ async def serving(
             await simulator.aclose()
 
 
-def simulator(say: Callable[[str], None]) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
-    """For the demo, where no key is set: Tavus, simulated."""
-    return None if os.environ.get("TAVUS_API_KEY") else _standing(say)
+def offer_simulator(
+    notify: Callable[[str], None],
+) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
+    """Offer the demo a simulated Tavus: the entry point in the group `avatar_core.simulators`.
+
+    Args:
+        notify: Called with each sentence that the user should read.
+
+    Returns:
+        None if TAVUS_API_KEY is set; otherwise a context manager that runs the simulator and
+        yields the environment variables that select it.
+    """
+    return None if os.environ.get("TAVUS_API_KEY") else _run_simulator(notify)
 
 
 @asynccontextmanager
-async def _standing(say: Callable[[str], None]) -> AsyncIterator[Mapping[str, str]]:
-    async with serving(Simulator(), say=say) as address:
+async def _run_simulator(notify: Callable[[str], None]) -> AsyncIterator[Mapping[str, str]]:
+    async with serving(Simulator(), say=notify) as address:
         yield {"TAVUS_API_URL": address, "TAVUS_API_KEY": KEY}

@@ -1,4 +1,4 @@
-"""An avatar of ours whose worker runs in the test's own process."""
+"""A provider whose worker runs in the process of the test."""
 
 from __future__ import annotations
 
@@ -20,11 +20,20 @@ SIZE, FPS = 128, 25.0
 
 
 class NoSettings(ProviderSettings):
-    """None."""
+    """Settings without fields."""
 
 
-class OurWorker:
-    """An `AvatarWorker` with its link at hand, so that a test can speak in its name."""
+class InProcessWorker:
+    """An `AvatarWorker` whose room link a test can use to send as the avatar.
+
+    Args:
+        link: The worker's room link.
+
+    Attributes:
+        link: The worker's room link.
+        worker: The worker, with a small flash renderer.
+        running: The task that runs the worker.
+    """
 
     def __init__(self, link: RtcLink) -> None:
         self.link = link
@@ -32,30 +41,34 @@ class OurWorker:
         self.running = asyncio.create_task(self.worker.run())
 
     @classmethod
-    async def join(cls, url: str, token: str) -> OurWorker:
-        """Join; return when both tracks are published."""
+    async def join(cls, url: str, token: str) -> InProcessWorker:
+        """Join the room, and wait until the worker has published both tracks."""
         worker = cls(await join(url, token))
         await worker.worker.ready.wait()
         return worker
 
     async def aclose(self) -> None:
-        """Leave."""
+        """Stop the worker, and leave the room."""
         self.worker.stop()
         await asyncio.gather(self.running, return_exceptions=True)
         await self.link.aclose()
 
 
-class OurProvider(AvatarProvider[NoSettings]):
-    """`OurWorker` behind our agent."""
+class InProcessProvider(AvatarProvider[NoSettings]):
+    """Provisions an `InProcessWorker`.
+
+    Attributes:
+        workers: The running workers, by identity.
+    """
 
     name = "ours"
     api_version = (1, 0)
     settings_cls = NoSettings
     capabilities = Capabilities(audio=AudioFormat(RATE_HZ), run_ahead_s=0.5)
-    workers: ClassVar[dict[str, OurWorker]] = {}
+    workers: ClassVar[dict[str, InProcessWorker]] = {}
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        worker = await OurWorker.join(request.livekit_url, request.avatar_token())
+        worker = await InProcessWorker.join(request.livekit_url, request.avatar_token())
         self.workers[request.identity] = worker
         return ProvisionedAvatar(session_id=request.identity, identity=request.identity)
 

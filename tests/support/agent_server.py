@@ -1,4 +1,4 @@
-"""livekit-agents' server of jobs, in a process of its own."""
+"""Runs an agent server of livekit-agents in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from avatar_core.testing.server import DevServer
-from tests.support.processes import family
+from tests.support.processes import open_process_tree
 
 START_S = 60.0
 END_S = 20.0
 
 
 @asynccontextmanager
-async def agent_server(
+async def run_agent_server(
     script: Path, server: DevServer, environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a script's jobs: registered as the block begins, and all of it gone after it.
+    """Run an agent server while the block runs, and check that it ends with all its processes.
 
-    One that still runs is asked to end; that anything of it does not is an error.
+    Args:
+        script: Python file that defines the AgentServer.
+        server: The livekit-server at which the agent server registers before the block begins.
+        environment: Additional environment variables.
+
+    Yields:
+        The process of the agent server.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "livekit.agents", "start", "--dev", str(script)),
@@ -52,7 +58,7 @@ async def agent_server(
 
 
 async def _print(process: asyncio.subprocess.Process, registered: asyncio.Event) -> None:
-    """What it says, for the one who reads of a failure."""
+    """Print the output of the process, which pytest shows if the test fails."""
     assert process.stdout is not None
     async for line in process.stdout:
         print(line.decode(errors="replace"), end="")
@@ -62,13 +68,13 @@ async def _print(process: asyncio.subprocess.Process, registered: asyncio.Event)
 
 
 async def _end(process: asyncio.subprocess.Process) -> list[str]:
-    """Ask it to end, and make sure of it; what did not end by itself."""
+    """Interrupt the process; return those of its processes that had to be killed."""
     if process.returncode is not None:
         return []
-    members = family(process.pid)
+    members = open_process_tree(process.pid)
     process.send_signal(signal.SIGINT)
     left = await asyncio.to_thread(
-        lambda: [name for name, member in members.items() if not member.within(END_S)]
+        lambda: [name for name, member in members.items() if not member.exits_within(END_S)]
     )
     for member in members.values():
         member.close()

@@ -1,4 +1,4 @@
-"""A server that is about to start: await it, or enter it."""
+"""A development server that has not started yet."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ if TYPE_CHECKING:
     from avatar_core.testing.server.server import DevServer
 
 
-class Starting:
-    """A server that is about to start: await it, or enter it."""
+class PendingServer:
+    """A server that starts when the caller awaits this object or enters it with `async with`.
 
-    def __init__(self, begin: Callable[[], Awaitable[DevServer]]) -> None:
-        self._begin = begin
+    Leaving the `async with` block stops the server.
+
+    Args:
+        start: Starts the server and returns it once it accepts connections.
+    """
+
+    def __init__(self, start: Callable[[], Awaitable[DevServer]]) -> None:
+        self._start = start
         self._server: DevServer | None = None
 
     def __await__(self) -> Generator[Any, None, DevServer]:
-        return self._begin().__await__()
+        return self._start().__await__()
 
     async def __aenter__(self) -> DevServer:
-        self._server = await self._begin()
+        self._server = await self._start()
         return self._server
 
     async def __aexit__(

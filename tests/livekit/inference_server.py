@@ -1,7 +1,7 @@
-"""LiveKit Inference on loopback: a model with one answer, a voice of word tones, a deaf ear.
+"""A fake of LiveKit Inference: an LLM with one fixed response, a TTS of word tones, a silent STT.
 
-It speaks the protocol of livekit-agents 1.8.9 (`inference/llm.py`, `inference/tts.py`), so that
-an application's own agent runs as it is.
+It implements the protocol of livekit-agents 1.8.9 (`inference/llm.py`, `inference/tts.py`), so
+that an unchanged application can use it.
 """
 
 from __future__ import annotations
@@ -15,25 +15,28 @@ from aiohttp import web
 
 from avatar_core.testing.audio.tones import WordTones
 
-PIECE_BYTES = 9_600
+CHUNK_BYTES = 9_600
 
 
-class Gateway:
-    """Answers every question in the same words.
+class InferenceServer:
+    """Gives the same response to every request.
+
+    Args:
+        response: The words of the response.
 
     Attributes:
-        asked: The dialogue of each request to the model.
-        url: Its address, for LIVEKIT_INFERENCE_URL.
+        requests: The messages of each request to the LLM.
+        url: Its URL, for LIVEKIT_INFERENCE_URL.
     """
 
-    def __init__(self, answer: Sequence[str]) -> None:
-        self._answer = answer
-        self.asked: list[list[dict[str, object]]] = []
+    def __init__(self, response: Sequence[str]) -> None:
+        self._response = response
+        self.requests: list[list[dict[str, object]]] = []
         self.url = ""
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Gateway]:
-        """Serve while the block runs."""
+    async def serve(self) -> AsyncIterator[InferenceServer]:
+        """Serve on a free port of loopback while the block runs."""
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_get("/v1/tts", self._speak)
@@ -49,48 +52,48 @@ class Gateway:
             await runner.cleanup()
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        self.asked.append(asked["messages"])
+        body = await request.json()
+        self.requests.append(body["messages"])
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for number, word in enumerate(self._answer):
+        for number, word in enumerate(self._response):
             text = f" {word}" if number else word
-            await response.write(_event(asked["model"], {"role": "assistant", "content": text}))
-        await response.write(_event(asked["model"], {}, "stop"))
+            await response.write(_event(body["model"], {"role": "assistant", "content": text}))
+        await response.write(_event(body["model"], {}, "stop"))
         await response.write(b"data: [DONE]\n\n")
         return response
 
     async def _listen(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        async for _ in socket:  # nobody in the room says anything
+        async for _ in socket:  # ignores all audio
             pass
         return socket
 
     async def _speak(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        words: list[str] = []
+        spoken_words: list[str] = []
         rate_hz = 0
         async for message in socket:
-            order = json.loads(message.data)
-            if order["type"] == "session.create":
-                rate_hz = int(order["sample_rate"])
-            elif order["type"] == "input_transcript":
-                words += order["transcript"].split()
-            elif order["type"] == "session.flush":
-                pcm = WordTones(rate_hz).speak(words)
-                for start in range(0, len(pcm), PIECE_BYTES):
-                    audio = base64.b64encode(pcm[start : start + PIECE_BYTES]).decode()
+            command = json.loads(message.data)
+            if command["type"] == "session.create":
+                rate_hz = int(command["sample_rate"])
+            elif command["type"] == "input_transcript":
+                spoken_words += command["transcript"].split()
+            elif command["type"] == "session.flush":
+                pcm = WordTones(rate_hz).speak(spoken_words)
+                for start in range(0, len(pcm), CHUNK_BYTES):
+                    audio = base64.b64encode(pcm[start : start + CHUNK_BYTES]).decode()
                     await _send(socket, "output_audio", audio=audio)
                 await _send(socket, "done")
-                words = []
+                spoken_words = []
         return socket
 
 
 def _event(model: str, delta: dict[str, str], finish: str | None = None) -> bytes:
     chunk = {
-        "id": "answer",
+        "id": "response",
         "object": "chat.completion.chunk",
         "created": 0,
         "model": model,

@@ -1,4 +1,4 @@
-"""How tests and applications get into a room of the server."""
+"""Settings and access tokens for the rooms of a test's livekit-server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.server import DevServer
 
 
-def settings_of(server: DevServer, **changes: str) -> LiveKitSettings:
-    """How an application is told of the server."""
+def livekit_settings(server: DevServer, **overrides: str) -> LiveKitSettings:
+    """Return the LiveKit settings of an application that uses the server.
+
+    Args:
+        server: The livekit-server.
+        overrides: Other values for `url`, `api_key` or `api_secret`.
+    """
     values = {"url": server.url, "api_key": server.api_key, "api_secret": server.api_secret}
-    values |= changes
+    values |= overrides
     return LiveKitSettings.model_construct(
         url=values["url"],
         api_key=SecretStr(values["api_key"]),
@@ -20,14 +25,22 @@ def settings_of(server: DevServer, **changes: str) -> LiveKitSettings:
     )
 
 
-def token(
+def create_token(
     server: DevServer,
     room_name: str,
     identity: str,
     kind: str = "standard",
     attributes: dict[str, str] | None = None,
 ) -> str:
-    """A token of the server, with every grant that a participant has by default."""
+    """Return an access token with the default grants of a participant.
+
+    Args:
+        server: The livekit-server.
+        room_name: The room that the token admits to.
+        identity: Identity of the participant.
+        kind: Kind of the participant, such as `standard` or `agent`.
+        attributes: Attributes of the participant.
+    """
     return (
         api.AccessToken(server.api_key, server.api_secret)
         .with_identity(identity)

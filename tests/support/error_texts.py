@@ -1,0 +1,24 @@
+"""Collects the texts of an exception in which a secret could appear."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+
+
+def error_texts(error: BaseException) -> Iterator[str]:
+    """Yield all texts that a logger could write about an error and the errors it is chained to.
+
+    These are its message, its `repr`, its attributes, and its traceback with local variables.
+    """
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield f"{current} {current!r} {vars(current)}"
+        report = traceback.TracebackException.from_exception(current, capture_locals=True)
+        yield "".join(report.format())
+        pending += [current.__cause__, current.__context__]
