@@ -114,7 +114,7 @@ def test_paths_in_the_instructions_for_agents_exist() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_changelog_begins_with_unreleased_changes() -> None:
+def test_changelog_begins_with_the_unreleased_section() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
     assert headings[0] == "[Unreleased]"
