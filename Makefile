@@ -42,11 +42,13 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 	@tools/setup.sh bench
 	@exec $(BIN)/python -m benchmarks.bench.stress
 
-# Sizes of `make long`. With these defaults it takes about 15 minutes; a nightly run raises them.
-# LONG_SEEDS: runs of every vendor fault with each kind of vendor, in virtual time (5 s each).
-# LONG_STARTS: timed starts over TCP. LONG_PROCESSES and LONG_LEDGER_S: processes that write to one
-# ledger, and for how long. LONG_KILLS: agents to kill, for each of two kinds of vendor (6 s each).
-# SOAK_MINUTES: fewer than 6 do not show growth. STRAIN_MINUTES: of unbroken speech, after 4 others.
+# Sizes of `make long`: about 15 minutes with these defaults. The nightly workflow raises them.
+# LONG_SEEDS: runs of each vendor fault with each kind of vendor, in virtual time (5 s a seed).
+# LONG_STARTS: measured starts over TCP (0.5 s each).
+# LONG_PROCESSES, LONG_LEDGER_S: processes that write to one ledger, and for how many seconds.
+# LONG_KILLS: killed agents for each of two kinds of vendor (6 s each).
+# SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
+# STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.
 LONG_SEEDS ?= 4
 LONG_STARTS ?= 20
 LONG_PROCESSES ?= 8

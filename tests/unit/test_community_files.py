@@ -24,13 +24,13 @@ def make_targets() -> set[str]:
 
 
 def source() -> str:
-    """The address of the repository, from `[project.urls]`."""
+    """Return the address of the repository, from `[project.urls]`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return str(project["urls"]["Source"]) + "/"
 
 
 def nav_pages(nav: list[Any]) -> list[str]:
-    """The pages of the navigation of mkdocs.yml, in order."""
+    """Return the pages of the navigation of mkdocs.yml, in order."""
     pages: list[str] = []
     for item in nav:
         target = next(iter(item.values())) if isinstance(item, dict) else item
@@ -114,7 +114,7 @@ def test_paths_in_the_instructions_for_agents_exist() -> None:
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_changelog_begins_with_unreleased_changes() -> None:
+def test_changelog_begins_with_the_unreleased_section() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
     assert headings[0] == "[Unreleased]"

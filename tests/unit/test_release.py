@@ -84,7 +84,7 @@ def test_bump_makes_the_sources_match_the_tag(root: Path) -> None:
     assert 'version = "7"' in (root / "demo/pyproject.toml").read_text()
 
 
-def test_bump_refuses_a_changelog_without_new_changes(root: Path) -> None:
+def test_bump_refuses_an_empty_unreleased_section(root: Path) -> None:
     bump(root, "1.3.0", TODAY)
     with pytest.raises(ReleaseError, match="nothing under"):
         bump(root, "1.4.0", TODAY)

@@ -168,12 +168,24 @@ def test_cache_key_names_files_that_exist() -> None:
     assert all(any(ROOT.glob(pattern)) for pattern in patterns)
 
 
-@pytest.mark.parametrize("job", ["test", "packaging"])
-def test_every_supported_python_is_tested(job: str) -> None:
+def supported_pythons() -> list[str]:
+    """Return the versions in `requires-python`, from the first to the last."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     first, last = map(int, re.findall(r"3\.(\d+)", project["requires-python"]))
+    return [f"3.{minor}" for minor in range(first, last)]
+
+
+@pytest.mark.parametrize("job", ["test", "packaging"])
+def test_every_supported_python_is_tested(job: str) -> None:
     matrix = load(ROOT / ".github/workflows/ci.yml")["jobs"][job]["strategy"]["matrix"]
-    assert matrix["python"] == [f"3.{minor}" for minor in range(first, last)]
+    assert matrix["python"] == supported_pythons()
+
+
+def test_nightly_run_installs_the_wheels_on_every_supported_python() -> None:
+    steps = load(ROOT / ".github/workflows/nightly.yml")["jobs"]["packaging"]["steps"]
+    installed = steps[1]["with"]["python-version"].split()
+    assert sorted(installed) == supported_pythons()
+    assert steps[2]["run"] == f'make packaging PYTHONS="{" ".join(supported_pythons())}"'
 
 
 def test_required_check_waits_for_every_job() -> None:
