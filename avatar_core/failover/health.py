@@ -46,7 +46,7 @@ class HealthCheck:
         restart: Callable[[], None],
     ) -> None:
         self._avatar = avatar
-        self._identities = {avatar.identity, avatar.listener}
+        self._identities = {avatar.identity, avatar.audio_destination}
         self._transport = transport
         self._session_ended = session_ended
         self._restart = restart

@@ -29,7 +29,7 @@ class ByteStreamSink(AudioSink):
     def __init__(self, ctx: SinkContext) -> None:
         self._ctx = ctx
         self._link = ctx.link
-        self._to = [ctx.avatar.listener]
+        self._to = [ctx.avatar.audio_destination]
         self._writer: StreamWriter | None = None
 
     async def open(self) -> None:
@@ -106,7 +106,7 @@ class ByteStreamTracker(PlaybackTracker):
     """Reports of our worker, else stock RPCs with the clock's positions between them."""
 
     def __init__(self, ctx: SinkContext) -> None:
-        worker = self._worker = ctx.avatar.listener
+        worker = self._worker = ctx.avatar.audio_destination
         self._reports = ReportsTracker(ctx.link.router, worker, ctx.clock, self._malformed)
         self._stock = StockTracker(ctx.link.router, worker, ctx.clock, self._malformed)
         finish_s = SLACK_S if ctx.capabilities.reports_finished else 0.0

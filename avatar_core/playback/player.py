@@ -148,7 +148,7 @@ class Player:
 
     async def _perform(self, segment: Segment, transport: Transport, offset_s: float) -> Take:
         take = Take(
-            segment.id, transport.format or segment.format, offset_s=offset_s, changed=self._heard
+            segment.id, transport.format or segment.format, offset_s=offset_s, on_update=self._heard
         )
         feed = Feed(segment, take)
         self.take = transport.take = take

@@ -66,7 +66,9 @@ class ReportsTracker(PlaybackTracker):
         try:
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
-                raise wire.nonsense("a playback report", "says lost, which only the player knows.")
+                raise wire.malformed_message(
+                    "a playback report", "says lost, which only the player knows."
+                )
         except WireError as error:
             self._malformed(error)
             return None
@@ -80,6 +82,6 @@ class ReportsTracker(PlaybackTracker):
         elapsed_s = self._clock() - self._followed_at
         if report.position_s > elapsed_s + FASTER_S:
             what = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
-            self._malformed(wire.nonsense(what, "cannot be."))
+            self._malformed(wire.malformed_message(what, "cannot be."))
         else:
             take.report(report.position_s, report.state)

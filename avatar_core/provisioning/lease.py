@@ -128,7 +128,7 @@ class Lease:
     def remove_participant(self) -> None:
         """Let no face stand still in the room, whoever ends its session."""
         link, releaser = self._context.link, self._context.releaser
-        for identity in {self.avatar.identity, self.avatar.listener} & {
+        for identity in {self.avatar.identity, self.avatar.audio_destination} & {
             *link.remote_participants()
         }:
             releaser.tasks.start(releaser.remove(link.room_name, identity), f"{identity}-out")

@@ -22,16 +22,16 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.http.memory import Served
+from avatar_core.http.memory import FakeResponse
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.join import join
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import Bring, VendorAccount, VendorSession
-from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
-from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import QUIET, Scenario
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
@@ -44,7 +44,7 @@ LIVEKIT = LiveKitSettings.load(
     url="ws://127.0.0.1:7880", api_key="APIcanary", api_secret=LIVEKIT_SECRET
 )
 OVER_TCP = (
-    *("", "401", "429", "500 after create", "reset after create", "time-out after create"),
+    *("", "401", "429", "500 after create", "reset after create", "timeout after create"),
     *("trickle", "html", "huge body", "redirect", "worker never joins", "end is lost"),
 )
 TOTAL: dict[str, int] = {"places": 0}
@@ -60,9 +60,9 @@ class Indiscreet(FakeVendor):
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = QUIET,
-    ) -> Served:
+    ) -> FakeResponse:
         told = f"{dict(headers)} {body.decode()}"
-        return reply(400, {"error": {"message": told}, "token": body.decode()})
+        return json_response(400, {"error": {"message": told}, "token": body.decode()})
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) ->
     search, room = Search(), MemoryRoom()
     account = vendor.account
     account._bring = decoding(silent_workers(room))
-    provider = acme(SafeRetry.LOOKUP, api_key=SecretStr(VENDOR_KEY), **where)  # type: ignore[arg-type]
+    provider = make_acme(SafeRetry.LOOKUP, api_key=SecretStr(VENDOR_KEY), **where)  # type: ignore[arg-type]
     scene = Scene(
         room,
         provider,
@@ -186,10 +186,10 @@ async def nobody(*_: object) -> Mapping[str, Any]:
 @pytest.mark.parametrize("name", OVER_TCP)
 async def test_over_tcp(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    vendor = FakeVendor(VendorAccount(nobody, absent_s=1.0), key=VENDOR_KEY)
+    vendor = FakeVendor(VendorAccount(nobody, absent_timeout_s=1.0), key=VENDOR_KEY)
     if name:
         vendor.fail(name)
-    async with served(vendor) as address:
+    async with serve_http(vendor) as address:
         search = await start_and_search(vendor, tmp_path, api_url=address)
     search.logs(caplog)
     search.check()
@@ -198,7 +198,7 @@ async def test_over_tcp(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixt
 async def test_a_vendor_that_says_it_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     vendor = Indiscreet(VendorAccount(nobody), key=VENDOR_KEY)
-    async with served(vendor) as address:
+    async with serve_http(vendor) as address:
         search = await start_and_search(vendor, tmp_path, api_url=address)
     search.logs(caplog)
     search.check()

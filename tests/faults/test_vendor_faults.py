@@ -27,8 +27,8 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from avatar_core.testing.fake_vendor.http_server import served
-from avatar_core.testing.rest_harness import acme
+from avatar_core.testing.fake_vendor.http_server import serve_http
+from avatar_core.testing.rest_harness import make_acme
 
 DEADLINE_S = 0.6
 
@@ -51,17 +51,17 @@ TOLD = {
     "409": Told(RejectedError, REJECTED, False),
     "429": Told(CapacityError, REJECTED, True),
     "429 until a date": Told(CapacityError, REJECTED, True),
-    "429 for ever": Told(CapacityError, REJECTED, True),
+    "429 forever": Told(CapacityError, REJECTED, True),
     "500": Told(UnavailableError, UNKNOWN, True),
     "500 after create": Told(UnavailableError, UNKNOWN, True),
     "502": Told(UnavailableError, UNKNOWN, True),
     "503": Told(UnavailableError, REJECTED, True),
-    "503 for ever": Told(UnavailableError, UNKNOWN, True),
+    "503 forever": Told(UnavailableError, UNKNOWN, True),
     "reset before create": Told(UnavailableError, UNKNOWN, True),
     "reset after create": Told(UnavailableError, UNKNOWN, True),
-    "every answer is lost": Told(UnavailableError, UNKNOWN, True),
-    "time-out before create": Told(UnavailableError, UNKNOWN, True),
-    "time-out after create": Told(UnavailableError, UNKNOWN, True),
+    "every response is lost": Told(UnavailableError, UNKNOWN, True),
+    "timeout before create": Told(UnavailableError, UNKNOWN, True),
+    "timeout after create": Told(UnavailableError, UNKNOWN, True),
     "trickle": Told(UnavailableError, UNKNOWN, True),
     "html": Told(ProtocolError, UNKNOWN, False),
     "empty 200": Told(ProtocolError, UNKNOWN, False),
@@ -105,7 +105,7 @@ def request() -> ProvisionRequest:
 
 async def told(vendor: FakeVendor, **where: object) -> ProvisionError:
     """The error of a create."""
-    provider = acme(SafeRetry.KEY, **where)  # type: ignore[arg-type]
+    provider = make_acme(SafeRetry.KEY, **where)  # type: ignore[arg-type]
     with pytest.raises(ProvisionError) as caught:
         await provider.provision(request())
     return caught.value
@@ -115,8 +115,7 @@ def test_every_fault_of_a_create_is_told_of() -> None:
     of_a_create = {
         name
         for name, fault in FAULTS.items()
-        if fault.on in ("create", "any")
-        and (fault.status or fault.manner not in ("answer", "twice"))
+        if fault.on in ("create", "any") and (fault.status or fault.mode not in ("answer", "twice"))
     }
     assert set(TOLD) == of_a_create
 
@@ -124,7 +123,7 @@ def test_every_fault_of_a_create_is_told_of() -> None:
 @pytest.mark.parametrize("over", ["memory", "TCP"])
 @pytest.mark.parametrize("name", TOLD)
 async def test_a_fault_is_told_by_its_error(name: str, over: str) -> None:
-    async with shop() as vendor, served(vendor) as address:
+    async with shop() as vendor, serve_http(vendor) as address:
         vendor.fail(name)
         if over == "memory":
             error = await told(vendor, transport=vendor.transport)
@@ -155,37 +154,37 @@ async def test_how_long_to_wait_is_told_too(name: str, least_s: float, most_s: f
 async def test_a_certificate_that_nobody_trusts() -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    async with shop() as vendor, served(vendor, tls=tls) as address:
+    async with shop() as vendor, serve_http(vendor, tls=tls) as address:
         error = await told(vendor, api_url=address)
         assert type(error) is UnavailableError
         assert (error.outcome, error.retryable) == (NOT_SENT, False)
         assert "certificate" in str(error)
-        assert vendor.asked == []
+        assert vendor.requests == []
 
 
 async def test_a_double_delivery_is_bought_once_by_its_key() -> None:
     async with shop() as vendor:
         for kind, sold in ((SafeRetry.KEY, 1), (SafeRetry.NEVER, 3)):
             vendor.fail("double delivery")
-            await acme(kind, vendor.transport).provision(request())
+            await make_acme(kind, vendor.transport).provision(request())
             assert len(vendor.account.sessions) == sold
 
 
 async def test_an_end_is_idempotent_and_takes_what_is_gone_for_ended() -> None:
     async with shop() as vendor:
-        provider = acme(SafeRetry.KEY, vendor.transport)
+        provider = make_acme(SafeRetry.KEY, vendor.transport)
         avatar = await provider.provision(request())
         await provider.release(avatar, "twice")
         await provider.release(avatar, "twice")
         await provider.release(ProvisionedAvatar(session_id="never/was", identity="x"), "gone")
-        assert [session.why for session in vendor.account.sessions] == ["it was ended"]
-        assert vendor.asked[-1] == ("POST", "/v1/sessions/never%2Fwas/end")
+        assert [session.end_reason for session in vendor.account.sessions] == ["it was ended"]
+        assert vendor.requests[-1] == ("POST", "/v1/sessions/never%2Fwas/end")
 
 
 async def test_slots_and_credits_are_limits() -> None:
     async with shop() as vendor:
         vendor.account.slots = 1
-        provider = acme(SafeRetry.NEVER, vendor.transport)
+        provider = make_acme(SafeRetry.NEVER, vendor.transport)
         await provider.provision(request())
         assert isinstance(await told(vendor, transport=vendor.transport), CapacityError)
     account = VendorAccount(nobody, credits_s=0.0)
@@ -198,7 +197,7 @@ async def test_slots_and_credits_are_limits() -> None:
 
 async def test_the_vendor_logs_no_error_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    async with shop() as vendor, served(vendor) as address:
+    async with shop() as vendor, serve_http(vendor) as address:
         for name in ("reset after create", "trickle", "huge body"):
             vendor.fail(name)
             await told(vendor, api_url=address)

@@ -34,7 +34,7 @@ async def test_a_server_that_is_down_is_a_room_error(server: DevServer) -> None:
     port, _ = free_ports()
     url = f"ws://127.0.0.1:{port}"
     async with asyncio.timeout(REFUSED_WITHIN_S):
-        with pytest.raises(RoomError, match=f"{url} did not let us into the room"):
+        with pytest.raises(RoomError, match=f"could not join the room at {url}"):
             await join(url, token(server, "nowhere", "somebody"))
 
 
@@ -42,11 +42,11 @@ async def test_a_wrong_secret_is_a_room_error_that_keeps_it(server: DevServer) -
     forger = DevServer(server.url, server.api_key, secrets.token_hex(32))
     forged = token(forger, "nowhere", "somebody")
     async with asyncio.timeout(REFUSED_WITHIN_S):
-        with pytest.raises(RoomError, match="did not let us into the room") as caught:
+        with pytest.raises(RoomError, match="could not join the room") as caught:
             await join(server.url, forged)
     assert forged not in "".join(traceback.format_exception(caught.value, chain=True))
     assert caught.value.__context__ is None
-    assert "secret" in str(caught.value)
+    assert "LIVEKIT_API_SECRET" in str(caught.value)
 
 
 def test_missing_settings_are_told_before_anything_is_bought(
@@ -112,7 +112,7 @@ class ForgingProvider(BrokenProvider):
     [
         (BrokenProvider, "No module named 'no_such_package'"),
         (DyingProvider, "it said nothing"),
-        (ForgingProvider, "did not let us into the room"),
+        (ForgingProvider, "could not join the room"),
     ],
 )
 async def test_a_worker_that_cannot_start_leaves_the_voice(

@@ -63,7 +63,7 @@ async def test_the_smallest_agent_greets_through_its_face(server: DevServer) -> 
             ]
             assert avatar.attributes[PUBLISH_ON_BEHALF] in participants
             assert {word.track for word in hearing.words()} <= set(avatar.track_publications)
-            assert listener.pictures > 0
+            assert listener.video_frames > 0
         finally:
             await listener.aclose()
     heard = [

@@ -17,7 +17,7 @@ from livekit import api
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from tests.livekit.job import CRASH
@@ -35,7 +35,7 @@ class Books(VendorAccount):
     """Notes the wall-clock time of each end."""
 
     def __init__(self) -> None:
-        super().__init__(self._bring, absent_s=3600.0, left_s=3600.0)
+        super().__init__(self._bring, absent_timeout_s=3600.0, left_timeout_s=3600.0)
         self.ended_at: dict[str, float] = {}
 
     @staticmethod
@@ -82,7 +82,7 @@ class Jobs:
         assert died
         closed = await self.noted(room, "closed")
         session = self.session_of(room)
-        assert session.why == "it was ended"
+        assert session.end_reason == "it was ended"
         assert self.books.ended_at[session.id] < died_at
         return self.books.ended_at[session.id] - float(closed["at"])
 
@@ -92,8 +92,8 @@ async def jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
     """An agent server with the provider acme."""
     notes, books = folder / "notes", Books()
     notes.touch()
-    vendor = FakeVendor(books, answer_s=0.2)
-    async with served(vendor) as address:
+    vendor = FakeVendor(books, create_s=0.2)
+    async with serve_http(vendor) as address:
         environment = installed(
             folder / "site",
             ACME_API_URL=address,
@@ -132,5 +132,5 @@ async def test_what_a_job_bought_is_ended_before_its_process(
         for member in members.values():
             member.close()
     assert max(after_s.values()) < END_S, after_s
-    assert running.books.alive == []
+    assert running.books.active == []
     assert Ledger(tmp_path / "ledger").entries() == []

@@ -22,10 +22,10 @@ from avatar_core.testing.clock import VirtualLoop
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
-CASES = ("", "429", "reset after create", "time-out after create", "worker joins late")
+CASES = ("", "429", "reset after create", "timeout after create", "worker joins late")
 HOWS = ("its caller is cancelled", "it is closed", "the closing is cancelled")
 ABSENT_S = 120.0
 
@@ -85,11 +85,11 @@ async def cancelled_at(
     """One start and one end, of which one is cancelled at a turn."""
     random.seed(turn)
     room = MemoryRoom()
-    account = VendorAccount(silent_workers(room), absent_s=ABSENT_S, join_s=0.3)
-    vendor = FakeVendor(account, answer_s=0.2, takes_keys=kind is SafeRetry.KEY)
+    account = VendorAccount(silent_workers(room), absent_timeout_s=ABSENT_S, join_s=0.3)
+    vendor = FakeVendor(account, create_s=0.2, idempotent=kind is SafeRetry.KEY)
     if fault:
         vendor.fail(fault)
-    scene = Scene(room, acme(kind, vendor.transport), ledger=folder)
+    scene = Scene(room, make_acme(kind, vendor.transport), ledger=folder)
     closings: list[asyncio.Task[Any]] = []
 
     def close() -> None:
@@ -114,8 +114,8 @@ async def cancelled_at(
     await asyncio.sleep(60.0)
     point = Point(
         reached,
-        len(account.alive),
-        tuple(session.why for session in account.sessions),
+        len(account.active),
+        tuple(session.end_reason for session in account.sessions),
         sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
     )
     await vendor.aclose()

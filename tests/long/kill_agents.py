@@ -26,7 +26,7 @@ from avatar_core.contracts.link import RoomEvent
 from avatar_core.rtc.join import join
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from avatar_core.worker import in_process
@@ -141,11 +141,13 @@ async def kill(times: int, server: DevServer, folder: Path, kind: str = "lookup"
         kind: Of the vendor.
     """
     # Where a create's answer is lost for good, its worker is put out, and the vendor must see that.
-    left_s = 3600.0 if kind == "lookup" else 0.0
-    account = VendorAccount(bring, join_s=JOIN_S, absent_s=3600.0, left_s=left_s)
-    vendor = FakeVendor(account, answer_s=ANSWER_S, takes_keys=kind == "key")
+    left_timeout_s = 3600.0 if kind == "lookup" else 0.0
+    account = VendorAccount(
+        bring, join_s=JOIN_S, absent_timeout_s=3600.0, left_timeout_s=left_timeout_s
+    )
+    vendor = FakeVendor(account, create_s=ANSWER_S, idempotent=kind == "key")
     dice, toll, began = random.Random(times), Toll(times), os.getpid()
-    async with served(vendor) as address:
+    async with serve_http(vendor) as address:
         environment = installed(
             folder / "site",
             ACME_API_URL=address,
@@ -160,7 +162,7 @@ async def kill(times: int, server: DevServer, folder: Path, kind: str = "lookup"
             rooms = [f"living-{began}-{number}" for number in range(2)]
             for room in rooms:
                 await living.agent(room)
-            await _until(lambda: sum(one.seen for one in account.sessions) == 2)
+            await _until(lambda: sum(one.worker_joined for one in account.sessions) == 2)
 
             async def one(number: int) -> None:
                 room = f"dying-{began}-{number}"
@@ -173,12 +175,12 @@ async def kill(times: int, server: DevServer, folder: Path, kind: str = "lookup"
                 await asyncio.gather(*map(one, range(first, min(times, first + AT_ONCE))))
             await asyncio.sleep(ANSWER_S + JOIN_S + 0.5)  # creates that were on their way
             dead = [one for one in account.sessions if not one.name.startswith("living")]
-            toll.open_before = sum(one.ended is None for one in dead)
+            toll.open_before = sum(one.ended_at is None for one in dead)
             toll.verdicts.update(await _reap(environment))
             toll.sold = len(account.sessions)
-            toll.open = sum(one.ended is None for one in dead)
-            toll.living = len(account.alive) - toll.open
-            toll.ends.update(one.why for one in account.sessions)
+            toll.open = sum(one.ended_at is None for one in dead)
+            toll.living = len(account.active) - toll.open
+            toll.ends.update(one.end_reason for one in account.sessions)
     await vendor.aclose()
     return toll
 

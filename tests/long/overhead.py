@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.http.memory import Served
+from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.http_server import served
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.fake_vendor.http_server import serve_http
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
 ANSWER_S = 0.05
@@ -34,7 +34,7 @@ class Timed(FakeVendor):
 
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> Served:
+    ) -> FakeResponse:
         began = time.perf_counter()
         try:
             return await super().serve(method, path, headers, body)
@@ -47,9 +47,9 @@ async def overheads(times: int, folder: Path) -> list[float]:
     found = []
     for number in range(times):
         room = MemoryRoom()
-        vendor = Timed(VendorAccount(silent_workers(room)), answer_s=ANSWER_S)
-        async with served(vendor) as address:
-            provider = acme(SafeRetry.LOOKUP, api_url=address)
+        vendor = Timed(VendorAccount(silent_workers(room)), create_s=ANSWER_S)
+        async with serve_http(vendor) as address:
+            provider = make_acme(SafeRetry.LOOKUP, api_url=address)
             scene = Scene(room, provider, ledger=folder / str(number))
             await asyncio.sleep(0.0 if number else BETWEEN_S)
             began = time.perf_counter()

@@ -80,7 +80,9 @@ async def test_nonsense_is_a_warning_once_for_each_reason(caplog: pytest.LogCapt
     warned = [record.message for record in dropped if record.levelno == logging.WARNING]
     assert len(dropped) == 200
     assert len(warned) == 4
-    for number, reason in enumerate(("no playback report", "no number", "cannot be", "finished")):
+    for number, reason in enumerate(
+        ("not a playback report", "not a finite number", "cannot be", "finished")
+    ):
         assert "of avatar" in warned[number]
         assert reason in warned[number]
     await tracker.aclose()

@@ -14,14 +14,14 @@ from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.controller import LOOK_AGAIN_S
-from avatar_core.http.memory import Served
+from avatar_core.http.memory import FakeResponse
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import Scene, Vendor
 from avatar_core.testing.fake_vendor.account import VendorAccount
-from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = pytest.mark.virtual_time
@@ -149,27 +149,27 @@ async def test_the_worker_of_what_cannot_be_ended_is_put_out(
 class LateList(FakeVendor):
     """Names a session in its list only after a while."""
 
-    async def handle(self, method: str, path: str, *rest: Any) -> Served:
+    async def handle(self, method: str, path: str, *rest: Any) -> FakeResponse:
         answer = await super().handle(method, path, *rest)
-        listed = any(now() - one.began > LIST_S for one in self.account.alive)
-        return answer if method != "GET" or listed else reply(200, {"data": []})
+        listed = any(now() - one.started_at > LIST_S for one in self.account.active)
+        return answer if method != "GET" or listed else json_response(200, {"data": []})
 
 
 @pytest.mark.parametrize("faults", [("html",), ("reset after create", "402")])
 async def test_what_its_vendors_list_names_too_late_is_ended_all_the_same(
     faults: tuple[str, ...], room: MemoryRoom, tmp_path: Path
 ) -> None:
-    account = VendorAccount(silent_workers(room), absent_s=120.0, join_s=JOIN_S)
+    account = VendorAccount(silent_workers(room), absent_timeout_s=120.0, join_s=JOIN_S)
     vendor = LateList(account)
     for fault in faults:
         vendor.fail(fault)
-    scene = Scene(room, acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
+    scene = Scene(room, make_acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
     await scene.controller.start()
     assert await scene.controller.settled() is None
     (session,) = account.sessions
     assert [entry.key for entry in Ledger(tmp_path).entries()] == [session.name]
     await asyncio.sleep(JOIN_S + 1.0)
-    assert session.why == "it was ended"
+    assert session.end_reason == "it was ended"
     assert Ledger(tmp_path).entries() == []
     await scene.close()
     await scene.agent.aclose()

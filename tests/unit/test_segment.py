@@ -165,7 +165,7 @@ async def test_empty_frames_between_others_change_nothing() -> None:
 
 def test_an_hour_keeps_only_what_is_unheard() -> None:
     segment = Segment(1, TARGET)
-    take = Take(1, TARGET, changed=segment.heard)
+    take = Take(1, TARGET, on_update=segment.heard)
     feed, second = Feed(segment, take), speech(1.0)
     ahead, most = 0, 0
     for _ in range(3600):
@@ -215,7 +215,7 @@ def test_a_take_resumes_at_or_shortly_before_what_was_heard(
 ) -> None:
     segment = Segment(1, TARGET)
     segment.append(speech(3.0), TARGET)
-    take = Take(1, TARGET, changed=segment.heard)
+    take = Take(1, TARGET, on_update=segment.heard)
     take.pushed_s = 3.0
     take.report(heard_s, state)
     at_s = segment.resume_at(take)
@@ -232,11 +232,11 @@ def test_a_pause_long_ago_is_not_gone_back_to() -> None:
     segment = Segment(1, TARGET)
     segment.append(bytes(TARGET.size(0.5)), TARGET)
     segment.append(tone(2.0, TARGET), TARGET)
-    take = Take(1, TARGET, changed=segment.heard)
+    take = Take(1, TARGET, on_update=segment.heard)
     take.pushed_s = 2.5
     take.report(1.5, TakeState.LOST)
     assert 0.9 <= segment.resume_at(take) <= 1.5
-    take = Take(1, TARGET, offset_s=0.9, changed=segment.heard)
+    take = Take(1, TARGET, offset_s=0.9, on_update=segment.heard)
     take.pushed_s = 1.0
     take.report(0.1, TakeState.LOST)
     assert 0.9 <= segment.resume_at(take) <= 1.5, "a second loss goes no further back"

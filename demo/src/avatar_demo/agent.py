@@ -19,7 +19,7 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.processes import ProcessRecord, die_with_parent
-from avatar_core.rtc.admin import remove
+from avatar_core.rtc.admin import remove_participant
 from avatar_core.rtc.join import link_for
 from avatar_core.rtc.link import RtcLink
 from avatar_core.settings import LiveKitSettings
@@ -116,7 +116,7 @@ async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
     """End its worker without a word; a vendor's, which is out of reach, leaves the room."""
     record = ProcessRecord.read(avatar.state)
     if record is None:
-        await remove(LiveKitSettings.load(), room, avatar.identity)
+        await remove_participant(LiveKitSettings.load(), room, avatar.identity)
         return "The avatar's worker was put out of the room"
     os.kill(record.pid, signal.SIGKILL)
     return f"SIGKILL to the avatar's worker (pid {record.pid})"

@@ -137,7 +137,7 @@ class Person:
     @property
     def pictures(self) -> int:
         """Video frames seen."""
-        return self._listener.pictures if self._listener is not None else 0
+        return self._listener.video_frames if self._listener is not None else 0
 
     async def data_bytes(self) -> int:
         """Bytes of data packets that reached this listener."""

@@ -43,7 +43,7 @@ class Caller:
 
 @asynccontextmanager
 async def tavus(**options: Any) -> AsyncIterator[tuple[Simulator, Caller]]:
-    simulator = Quiet(answer_s=0.0, **options)
+    simulator = Quiet(create_s=0.0, **options)
     try:
         yield simulator, Caller(simulator)
     finally:

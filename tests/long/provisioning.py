@@ -1,6 +1,6 @@
 """One start and end of a provider at a vendor that fails, in virtual time; and many of them.
 
-    python -m tests.long.purchases 200
+    python -m tests.long.provisioning 200
 
 runs every fault with so many seeds at every kind of vendor and prints what came of it.
 """
@@ -24,7 +24,7 @@ from avatar_core.testing.failover_harness import Scene
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from avatar_core.testing.rest_harness import acme, chance, silent_workers
+from avatar_core.testing.rest_harness import chance, make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
 ABSENT_S = 120.0
@@ -62,11 +62,13 @@ async def start_and_end(
     dice = chance(seed)
     random.seed(seed)  # tenacity's jitter
     room = MemoryRoom()
-    account = VendorAccount(silent_workers(room), absent_s=ABSENT_S, join_s=dice.uniform(0.0, 4.0))
-    vendor = FakeVendor(account, answer_s=dice.uniform(0.0, 1.5), takes_keys=kind is SafeRetry.KEY)
+    account = VendorAccount(
+        silent_workers(room), absent_timeout_s=ABSENT_S, join_s=dice.uniform(0.0, 4.0)
+    )
+    vendor = FakeVendor(account, create_s=dice.uniform(0.0, 1.5), idempotent=kind is SafeRetry.KEY)
     for fault in faults:
         vendor.fail(fault)
-    scene = Scene(room, acme(kind, vendor.transport), ledger=folder)
+    scene = Scene(room, make_acme(kind, vendor.transport), ledger=folder)
     starting = asyncio.create_task(scene.controller.start())
     if dice.random() < 0.3:
         await asyncio.sleep(dice.uniform(0.0, 3.0))  # closed in the middle of it
@@ -81,9 +83,9 @@ async def start_and_end(
     await asyncio.sleep(ABSENT_S + 60.0)
     result = Result(
         sold=len(account.sessions),
-        alive_at_once=account.most_alive,
-        ends=tuple(session.why for session in account.sessions),
-        open=len(account.alive),
+        alive_at_once=account.peak_active,
+        ends=tuple(session.end_reason for session in account.sessions),
+        open=len(account.active),
         written=sum(bool(entry.session_id) for entry in Ledger(folder).entries()),
         live=live,
         error=scene.controller.last_error,
@@ -106,7 +108,7 @@ def broken_laws(kind: SafeRetry, faults: tuple[str, ...], result: Result) -> lis
     if result.written and kind is SafeRetry.LOOKUP:
         broken.append(f"{result.written} left in the ledger")
     unseen = any(FAULTS[name].worker.never_joins for name in faults) and lost
-    if "its worker never came" in result.ends and not unseen:
+    if "its worker did not join" in result.ends and not unseen:
         broken.append("one was left to the vendor's timers")
     return broken
 

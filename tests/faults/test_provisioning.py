@@ -11,7 +11,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning import provision, release
 from avatar_core.testing.clock import run
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from tests.long.purchases import broken_laws, plans, start_and_end
+from tests.long.provisioning import broken_laws, plans, start_and_end
 
 SEEDS = 3
 
