@@ -113,7 +113,7 @@ class FakeVendor:
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
-        """Cancel the calls that are serve_http, and close the account."""
+        """Cancel the calls in progress, and close the account."""
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
