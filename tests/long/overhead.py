@@ -1,4 +1,4 @@
-"""What a start costs beyond its vendor's own create, over TCP, in real time.
+"""Measures the time of a start beyond the vendor's own create, over TCP, in real time.
 
 python -m tests.long.overhead 40
 """
@@ -22,13 +22,13 @@ from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
-ANSWER_S = 0.05
-BETWEEN_S = 1.0
-"""An application makes its avatar a moment before it starts it."""
+CREATE_S = 0.05
+SETUP_S = 1.0
+"""Seconds between the creation and the start of the first avatar, as in an application."""
 
 
-class Timed(FakeVendor):
-    """Notes how long it took over each call."""
+class TimedVendor(FakeVendor):
+    """Measures the duration of its last call, in seconds."""
 
     took_s = 0.0
 
@@ -42,30 +42,30 @@ class Timed(FakeVendor):
             self.took_s = time.perf_counter() - began
 
 
-async def overheads(times: int, folder: Path) -> list[float]:
-    """Milliseconds of each start beyond its create."""
-    found = []
+async def measure_overheads(times: int, folder: Path) -> list[float]:
+    """Return the milliseconds of each start beyond its create."""
+    overheads_ms = []
     for number in range(times):
         room = MemoryRoom()
-        vendor = Timed(VendorAccount(silent_workers(room)), create_s=ANSWER_S)
+        vendor = TimedVendor(VendorAccount(silent_workers(room)), create_s=CREATE_S)
         async with serve_http(vendor) as address:
             provider = make_acme(SafeRetry.LOOKUP, api_url=address)
-            scene = Scene(room, provider, ledger=folder / str(number))
-            await asyncio.sleep(0.0 if number else BETWEEN_S)
+            harness = Scene(room, provider, ledger=folder / str(number))
+            await asyncio.sleep(0.0 if number else SETUP_S)
             began = time.perf_counter()
-            await scene.controller.start()
+            await harness.controller.start()
             took_s = time.perf_counter() - began
-            found.append(1000 * (took_s - vendor.took_s))
-            await scene.controller.settled()
-            await scene.close()
+            overheads_ms.append(1000 * (took_s - vendor.took_s))
+            await harness.controller.settled()
+            await harness.close()
         await vendor.aclose()
-    return found
+    return overheads_ms
 
 
 def main(times: int) -> None:
-    """Print the first, the median and p95 of the others."""
+    """Print the first overhead, and the median and the 95th percentile of the others."""
     with tempfile.TemporaryDirectory() as folder:
-        first, *others = asyncio.run(overheads(times, Path(folder)))
+        first, *others = asyncio.run(measure_overheads(times, Path(folder)))
     p95 = statistics.quantiles(others, n=20)[-1]
     print(f"first {first:.1f} ms, then median {statistics.median(others):.1f}, p95 {p95:.1f} ms")
 

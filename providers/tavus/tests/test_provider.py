@@ -12,7 +12,6 @@ from avatar_provider_tavus import TavusProvider
 from avatar_core import (
     AuthError,
     CapacityError,
-    FakeResponse,
     Outcome,
     PaymentError,
     ProtocolError,

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from avatar_core import AvatarError, RestClient
 from avatar_core.testing import (
     FAULTS,
+    FakeResponse,
     Scenario,
     VendorAccount,
     VendorFault,
