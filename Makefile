@@ -63,7 +63,7 @@ long: ## Run every long test, soak and strain, and report each failure: make lon
 		$(MAKE) -j1 --no-print-directory --keep-going $(LONG_RUNS)
 
 long-purchases:
-	$(BIN)/python -m tests.long.purchases $(LONG_SEEDS)
+	$(BIN)/python -m tests.long.provisioning $(LONG_SEEDS)
 
 long-cancellations:
 	$(BIN)/python -m tests.long.cancellations

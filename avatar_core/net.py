@@ -1,4 +1,4 @@
-"""Addresses: which are valid, which are this machine, and which everybody can reach."""
+"""URLs and hosts: which are valid, which are this machine, and which are public."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ _PRIVATE = (
     *(".arpa", ".corp", ".home", ".internal", ".invalid", ".lan", ".local"),
     *(".localdomain", ".localhost", ".test"),
 )
-"""Names that end so are known to nobody outside."""
+"""Suffixes of host names that resolve only inside a local network, or nowhere."""
 _DIGITS = frozenset("0123456789")
 
 
 def is_public(host: str) -> bool:
-    """Whether a server elsewhere can reach that host, as far as its name tells."""
+    """Return whether a server on the internet can reach the host, judged by its name alone.
+
+    Args:
+        host: Host name or IP address, without a port.
+    """
     host = host.lower().rstrip(".")
     try:
         return ip_address(host).is_global
@@ -27,7 +31,11 @@ def is_public(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether that host is this machine, and reached by nobody else."""
+    """Return whether the host is this machine's loopback interface.
+
+    Args:
+        host: Host name or IP address, without a port.
+    """
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -35,45 +43,61 @@ def is_loopback(host: str) -> bool:
 
 
 def check_url(url: str, provider: str | None) -> str:
-    """The address without a slash at its end.
+    """Return the URL without white space around it and without a slash at its end.
+
+    Args:
+        url: URL of a vendor's API.
+        provider: Name of the provider, for errors.
 
     Raises:
-        ConfigError: It is none, or would carry a key in the clear.
+        ConfigError: The URL is invalid, contains a user name or a password, or is plain http to
+            another machine.
     """
     try:
         parts = urlsplit(url.strip())
         host, _ = parts.hostname or "", parts.port
-    except ValueError:  # its message quotes what may be a password
+    except ValueError:  # its message quotes text that may be a password
         parts, host = urlsplit(""), ""
-    like = "Write it like https://api.example.com."
+    example = "Write it like https://api.example.com."
     odd = any(not letter.isprintable() or letter.isspace() for letter in url.strip())
     if odd or parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment:
-        raise ConfigError("its address is no http address.", provider=provider, hint=like)
+        raise ConfigError(
+            "the URL is invalid: expected https:// or http:// and a host, without a query.",
+            provider=provider,
+            hint=example,
+        )
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
-            "its address must not carry a user or a password.", provider=provider, hint=like
+            "the URL must not contain a user name or a password.", provider=provider, hint=example
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(
-            f"http to {host} would carry the key in the clear.",
+            f"plain http to {host} would send the API key unencrypted.",
             provider=provider,
-            hint="Use https; plain http is for this machine alone.",
+            hint="Use https; plain http is allowed only to this machine.",
         )
     return url.strip().rstrip("/")
 
 
 def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
-    """A vendor elsewhere reaches public servers alone; one on this machine all that we do.
+    """Check that the vendor's servers can connect to the LiveKit server.
+
+    A vendor on this machine can connect to every server; any other vendor only to public ones.
+
+    Args:
+        vendor_url: URL of the vendor's API.
+        livekit_url: URL of the LiveKit server; without a host for an in-memory room.
+        provider: Name of the provider, for the error.
 
     Raises:
-        UnavailableError: It cannot reach the room; nothing was sent.
+        UnavailableError: The vendor cannot connect to the room; nothing was sent.
     """
     vendor, server = (urlsplit(url).hostname or "" for url in (vendor_url, livekit_url))
     if is_loopback(vendor) or is_public(server):
         return
     raise UnavailableError(
-        f"its servers cannot reach {server or 'a room in memory'}.",
+        f"the vendor's servers cannot connect to {server or 'an in-memory room'}.",
         provider=provider,
-        hint="Set LIVEKIT_URL to a public address, like LiveKit Cloud's.",
+        hint="Set LIVEKIT_URL to a public URL, for example one of LiveKit Cloud.",
         outcome=Outcome.NOT_SENT,
     )

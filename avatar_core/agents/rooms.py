@@ -14,7 +14,7 @@ from avatar_core.provisioning.context import RoomLike, SessionContext
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import TokenMint
-from avatar_core.rtc.admin import remove
+from avatar_core.rtc import admin
 from avatar_core.rtc.join import link_for
 from avatar_core.rtc.worker_process import start_worker
 from avatar_core.settings import AvatarSettings, LiveKitSettings
@@ -35,7 +35,7 @@ def session_context(
     mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
         url, mint = livekit.url, mint_for(livekit, link)
-        remove_participant = partial(remove, livekit)
+        remove_participant = partial(admin.remove_participant, livekit)
 
     return SessionContext(
         link=link,

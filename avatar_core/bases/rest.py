@@ -1,4 +1,4 @@
-"""A vendor with a REST API: one call that creates a session, and mostly one that ends it."""
+"""Base class for vendors with a REST API that creates and ends sessions."""
 
 from __future__ import annotations
 
@@ -19,22 +19,30 @@ from avatar_core.http.response import Response
 from avatar_core.net import ensure_reachable
 
 END_S = 3.5
+"""Seconds for the call that ends a session; a release has a deadline of its own above this."""
 
 
 class RestAvatarProvider(AvatarProvider[S]):
-    """Says where in constants, and what in `payload`; it retries nothing, the engine does.
+    """A provider for a vendor with a REST API: class attributes and a `payload`.
+
+    A subclass declares endpoints as class attributes and builds the request body in `payload`.
+    It retries nothing; `avatar_core.provisioning` decides about retries.
 
     Attributes:
-        url: The vendor's address; a setting `api_url` goes before it.
+        url: Base URL of the vendor's API; a setting `api_url` takes precedence.
         auth: The header that carries the setting `api_key`, as `RestClient` takes it.
-        create: Method and path that create a session.
-        end: Method and path that end `{id}`; where there is none its worker is put out.
-        end_payload: The body of an `end`, where it wants one.
-        session_key: Where the answer to a create names the session.
-        idempotency: The header that carries `request.key`; empty where there is none.
-        ended_statuses: Statuses of an `end` that mean it is over already, or not known any more.
-        error_phrases: Errors by what a error_for_status says, as `RestClient` takes them.
-        transport: For tests: an httpx transport for `RestClient`.
+        create: Method and path that create a session, like `POST /v1/sessions`.
+        end: Method and path that end the session `{id}`; empty where the vendor has no such
+            call, so that avatar-core removes the participant from the room instead.
+        end_payload: JSON body of `end`; None sends no body.
+        session_key: Path of the session id in the response to `create`.
+        idempotency: The header that carries `request.key` in `create`; empty where the vendor
+            has no idempotency key.
+        ended_statuses: Statuses of `end` for a session that has ended or is unknown.
+        error_phrases: Error classes by a phrase of the vendor's error message, as `RestClient`
+            takes them.
+        transport: An httpx transport for tests; None uses the network.
+        rest: The client, after `setup`.
     """
 
     url: ClassVar[str] = ""
@@ -67,7 +75,11 @@ class RestAvatarProvider(AvatarProvider[S]):
             )
 
     def setup(self) -> None:
-        """Make the client; the key is what the settings call `api_key`."""
+        """Create the client from the settings `api_url` and `api_key`, and set capabilities.
+
+        Raises:
+            ConfigError: The URL is invalid, or the key cannot be sent in a header.
+        """
         settings: Any = self.settings
         self.rest = RestClient(
             getattr(settings, "api_url", None) or self.url,
@@ -84,28 +96,63 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """The body of a create; wrap the room token in `SecretStr`."""
+        """Return the JSON body of the call that creates a session.
 
-    def provisioned(self, answer: Response, request: ProvisionRequest) -> ProvisionedAvatar:
-        """What the answer to a create says was bought."""
-        id = answer.text(self.session_key)
+        Args:
+            request: The room to join and the identity to join as. Wrap its token in `SecretStr`,
+                so that no error shows it.
+        """
+
+    def read_avatar(self, response: Response, request: ProvisionRequest) -> ProvisionedAvatar:
+        """Return the record of the session that a create returned.
+
+        Args:
+            response: The vendor's response to `create`.
+            request: The request that `provision` received.
+
+        Raises:
+            ProtocolError: The response has no session id at `session_key`.
+        """
+        id = response.text(self.session_key)
         until = time.time() + cap_s if (cap_s := self.capabilities.max_session_s) else None
         return ProvisionedAvatar(session_id=id, identity=request.identity, expires_at=until)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Create a session."""
+        """Create a session at the vendor.
+
+        Args:
+            request: The room to join, the identity to join as, and the deadline.
+
+        Returns:
+            The record of the session.
+
+        Raises:
+            ProvisionError: The vendor cannot connect to the room, or the call failed; `outcome`
+                says whether a session may exist.
+        """
         ensure_reachable(self.rest.url, request.livekit_url, self.name)
         method, path = self.create.split()
-        key = sha256(request.key.encode()).hexdigest()  # a room's name may be of any letters
+        key = sha256(request.key.encode()).hexdigest()  # room names may have any character
         headers = {self.idempotency: key} if self.idempotency else {}
         body, limit_s = self.payload(request), request.deadline_s
-        answer = await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
-        avatar = self.provisioned(answer, request)
+        response = await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
+        avatar = self.read_avatar(response, request)
         request.claim(avatar)
         return avatar
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End it; one that is over already, or unknown, is ended."""
+        """End the session at the vendor; one that is unknown or ended counts as ended.
+
+        Does nothing for a vendor without an `end`.
+
+        Args:
+            avatar: The record of the session.
+            reason: Why it ends; not sent to the vendor.
+
+        Raises:
+            ProvisionError: The call failed, or the vendor refused it and the session has not
+                ended.
+        """
         if not self.end:
             return
         method, path = self.end.split()
@@ -117,16 +164,30 @@ class RestAvatarProvider(AvatarProvider[S]):
         except RejectedError as refused:
             if not await self.is_ended(avatar):
                 raise UnavailableError(
-                    f"a session goes on: {refused.message}",
+                    f"the vendor did not end the session: {refused.message}",
                     provider=self.name,
-                    hint="Try again later, or end it by the vendor's own page.",
+                    hint="Try again later, or end the session on the vendor's site.",
                     retryable=True,
                 ) from None
 
-    def invalid_config(self, what: str, hint: str) -> RejectedError:
-        """What a `probe` raises of a choice that will not do."""
-        return RejectedError(what, provider=self.name, hint=hint, outcome=Outcome.REJECTED)
+    def invalid_config(self, message: str, hint: str) -> RejectedError:
+        """Return the error that `probe` raises for a setting that the vendor does not accept.
+
+        Args:
+            message: What is wrong, as a sentence in lower case.
+            hint: What to do next, as a sentence.
+        """
+        return RejectedError(message, provider=self.name, hint=hint, outcome=Outcome.REJECTED)
 
     async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
-        """Asked where an end is refused: whether there is nothing left to end."""
+        """Return whether a session has ended, after the vendor refused to end it.
+
+        Override it where the status of `end` does not tell; the default returns False.
+
+        Args:
+            avatar: The record of the session.
+
+        Raises:
+            ProvisionError: The call to the vendor failed.
+        """
         return False

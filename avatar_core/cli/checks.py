@@ -145,10 +145,10 @@ async def _ledger() -> Answer:
 
 
 async def _livekit() -> Answer:
-    from avatar_core.rtc.admin import SKEW_S, check
+    from avatar_core.rtc.admin import SKEW_S, check_server
 
     livekit = LiveKitSettings.load()
-    ahead_s = await check(livekit)
+    ahead_s = await check_server(livekit)
     if abs(ahead_s) > SKEW_S:
         return Answer("warning", f"this machine's clock is {ahead_s:+.0f} s off", "Set the clock.")
     return Answer("ok", f"{livekit.url} takes our key")

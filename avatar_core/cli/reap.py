@@ -53,7 +53,7 @@ def _server() -> str:
 
 async def _remove_participant(room: str, identity: str) -> bool:
     """Put a worker out of a room whose agent is dead."""
-    from avatar_core.rtc.admin import remove
+    from avatar_core.rtc.admin import remove_participant
 
     try:
         livekit = LiveKitSettings.load()
@@ -63,7 +63,7 @@ async def _remove_participant(room: str, identity: str) -> bool:
             "bought is not known.",
             hint=f"For that: {error.message}",
         ) from None
-    return await remove(livekit, room, identity)
+    return await remove_participant(livekit, room, identity)
 
 
 def _told(result: ReapResult) -> dict[str, object]:

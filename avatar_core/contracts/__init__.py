@@ -1,1 +1,1 @@
-"""What providers, transports and workers promise one another. Standard library only."""
+"""Types and interfaces that providers, transports and workers share; standard library only."""

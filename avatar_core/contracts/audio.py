@@ -1,4 +1,4 @@
-"""Sound as it travels: PCM, and how much of it is how long."""
+"""The format of PCM audio."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class AudioFormat:
 
     Attributes:
         rate_hz: Samples per second and channel, 8000 to 192000.
-        channels: 1 to 8.
+        channels: Number of channels, 1 to 8.
 
     Raises:
-        AudioError: A rate or channel count that nothing can play.
+        AudioError: The rate or the number of channels is out of range.
     """
 
     rate_hz: int
@@ -33,23 +33,31 @@ class AudioFormat:
         if not 1 <= self.channels <= MAX_CHANNELS:
             raise AudioError(
                 f"{self.channels} audio channels cannot be played.",
-                hint=f"Use 1 to {MAX_CHANNELS}.",
+                hint=f"Use 1 to {MAX_CHANNELS} channels.",
             )
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one sample across all channels."""
+        """Bytes of one sample of all channels."""
         return 2 * self.channels
 
     @property
     def bytes_per_s(self) -> int:
-        """Bytes of one second."""
+        """Bytes of one second of audio."""
         return self.rate_hz * self.frame_bytes
 
     def duration_s(self, size: int) -> float:
-        """Seconds that `size` bytes play for."""
+        """Return the duration of PCM in seconds.
+
+        Args:
+            size: Length of the PCM in bytes.
+        """
         return size / self.bytes_per_s
 
     def size(self, duration_s: float) -> int:
-        """Bytes of `duration_s` seconds, rounded to whole samples."""
+        """Return the length of PCM in bytes, rounded to whole samples.
+
+        Args:
+            duration_s: Duration of the PCM in seconds.
+        """
         return round(duration_s * self.rate_hz) * self.frame_bytes

@@ -1,4 +1,4 @@
-"""What a vendor can do, as far as a line of core asks."""
+"""The capabilities of a vendor that avatar-core takes into account."""
 
 from __future__ import annotations
 
@@ -10,29 +10,37 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 class SafeRetry(Enum):
-    """Whether creating again after an ambiguous failure can buy twice."""
+    """How a create can be repeated after an ambiguous failure without a second session.
 
-    NEVER = "never"  # it can: never retry
-    KEY = "key"  # the vendor takes an idempotency key
-    LOOKUP = "lookup"  # the vendor can be asked what it created
+    Attributes:
+        NEVER: It cannot: a repeated create may create a second session.
+        KEY: The vendor accepts an idempotency key.
+        LOOKUP: The vendor can list the sessions that it created.
+    """
+
+    NEVER = "never"
+    KEY = "key"
+    LOOKUP = "lookup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """Declared by the provider class; `setup()` may narrow it from settings.
+    """Capabilities of a provider, as its class declares them; `setup()` may narrow them.
 
     Attributes:
-        audio: The format the vendor wants; None takes the agent's.
-        ready_on: What shows that audio would be heard: the participant, or its track.
-        reports_started: The worker calls `lk.playback_started`.
-        reports_finished: The worker calls `lk.playback_finished`.
-        playout_latency_s: From a pushed chunk to its sound, where nothing reports it.
-        run_ahead_s: Audio kept on the wire beyond what was heard.
-        safe_retry: See `SafeRetry`.
-        ends_session: `release` really ends what was bought.
-        expected_join_s: How long a join usually takes.
-        max_session_s: The vendor's cap, None where there is none.
-        commands: Names that `control` understands.
+        audio: The audio format that the vendor needs; None sends the agent's own.
+        ready_on: What shows that pushed audio would be heard: the participant has joined, or it
+            has published its audio or its video track.
+        reports_started: The worker calls the RPC `lk.playback_started`.
+        reports_finished: The worker calls the RPC `lk.playback_finished`.
+        playout_latency_s: Seconds from pushing a chunk to hearing it, where the worker does not
+            report positions.
+        run_ahead_s: Seconds of audio to send beyond the audio that was heard.
+        safe_retry: How a create can be repeated safely.
+        ends_session: `release` ends the session at the vendor.
+        expected_join_s: Typical seconds from provisioning to the join.
+        max_session_s: Longest session of the vendor in seconds; None without a limit.
+        commands: Names of the commands that `control` accepts.
     """
 
     audio: AudioFormat | None = None

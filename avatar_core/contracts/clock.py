@@ -1,4 +1,4 @@
-"""The clock that all decisions use: the running loop's time."""
+"""The clock of all time-dependent decisions: the time of the running event loop."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Monotonic seconds. Everything that decides takes one, so that tests own the time."""
+"""Returns monotonic seconds. Time-dependent code takes a clock, so that tests control the time."""
 
 
 def loop_time() -> float:
-    """Seconds on the running loop's clock; virtual wherever the loop's time is."""
+    """Return the time of the running event loop in seconds; virtual if the loop's time is virtual.
+
+    Raises:
+        RuntimeError: No event loop is running.
+    """
     return asyncio.get_running_loop().time()

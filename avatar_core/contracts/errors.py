@@ -1,7 +1,7 @@
-"""Every error avatar-core raises, in one tree with stable codes.
+"""Every error that avatar-core raises, in one tree with stable codes.
 
 AvatarError                       AV000
- ├─ ConfigError                   AV100   raised by create_avatar, before anything is bought
+ ├─ ConfigError                   AV100   raised by create_avatar before any paid session starts
  │   ├─ ProviderNotFoundError     AV101
  │   ├─ ProviderConflictError     AV102
  │   ├─ ProviderLoadError         AV103
@@ -14,14 +14,14 @@ AvatarError                       AV000
  │   ├─ RejectedError             AV204
  │   ├─ UnavailableError          AV205
  │   └─ ProtocolError             AV206
- ├─ TransportError                     AV300   the way to a listener
+ ├─ TransportError                AV300   audio does not reach the avatar
  │   ├─ JoinTimeoutError          AV301
- │   ├─ AvatarLostError             AV302
+ │   ├─ AvatarLostError           AV302
  │   └─ RoomError                 AV303
- ├─ AudioError                    AV400   frames that cannot be played
- ├─ WireError                     AV401   a message from a participant that makes no sense
+ ├─ AudioError                    AV400   audio that cannot be played
+ ├─ WireError                     AV401   a malformed message from a participant
  ├─ UnsupportedCommandError       AV402
- ├─ WorkerError                   AV403   a worker process that does not start or dies
+ ├─ WorkerError                   AV403   a worker process does not start, or dies
  └─ ServerError                   AV404   the development livekit-server
 """
 
@@ -32,12 +32,18 @@ from typing import ClassVar
 
 
 class AvatarError(Exception):
-    """Root of the tree: says what happened, to whom, and what to do next.
+    """Base class of all errors: what happened, to which provider, and what to do next.
 
     Args:
-        message: What happened.
-        provider: Whom it happened to, a provider's name.
-        hint: What to do next, one sentence.
+        message: What happened, as a sentence; in lower case where a provider's name precedes it.
+        provider: Name of the provider that the error concerns, or None.
+        hint: What to do next, as one sentence.
+
+    Attributes:
+        code: Stable code of the class, like `AV205`.
+        message: What happened, without code, provider and hint.
+        provider: Name of the provider that the error concerns, or None.
+        hint: What to do next; may be empty.
     """
 
     code: ClassVar[str] = "AV000"
@@ -55,25 +61,25 @@ class AvatarError(Exception):
 
 
 class ConfigError(AvatarError, ValueError):
-    """The configuration cannot work; nothing was bought."""
+    """The configuration is invalid; no paid session was started."""
 
     code = "AV100"
 
 
 class ProviderNotFoundError(ConfigError, LookupError):
-    """No installed distribution offers a provider of that name."""
+    """No installed distribution has a provider with that name."""
 
     code = "AV101"
 
 
 class ProviderConflictError(ConfigError):
-    """Two distributions offer a provider of the same name."""
+    """Two distributions have a provider with the same name."""
 
     code = "AV102"
 
 
 class ProviderLoadError(ConfigError):
-    """The provider is installed, and importing it failed."""
+    """The provider is installed, but its class cannot be imported or used."""
 
     code = "AV103"
 
@@ -85,26 +91,40 @@ class ApiVersionError(ConfigError):
 
 
 class SettingsError(ConfigError):
-    """A setting is missing or malformed."""
+    """A setting is missing, malformed or unknown."""
 
     code = "AV105"
 
 
 class Outcome(Enum):
-    """Was something created, and paid for, before provisioning failed?"""
+    """Whether a failed provisioning may have created a paid session.
 
-    NOT_SENT = "not sent"  # no
-    REJECTED = "rejected"  # no
-    UNKNOWN = "unknown"  # perhaps
+    Attributes:
+        NOT_SENT: No: the vendor did not receive the request.
+        REJECTED: No: the vendor refused the request.
+        UNKNOWN: Perhaps: the vendor may have processed the request.
+    """
+
+    NOT_SENT = "not sent"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
 
 
 class ProvisionError(AvatarError):
-    """A vendor did not give us an avatar.
+    """A vendor did not provide an avatar, or a call to its API failed.
 
     Args:
-        outcome: Whether something may have been created all the same.
+        message: What happened, as a sentence in lower case.
+        provider: Name of the provider that the error concerns, or None.
+        hint: What to do next, as one sentence.
+        outcome: Whether a paid session may exist all the same.
         retryable: Whether the same request may succeed later.
-        retry_after_s: When, if the vendor said so.
+        retry_after_s: Seconds to wait before a retry, if the vendor gave them.
+
+    Attributes:
+        outcome: Whether a paid session may exist all the same.
+        retryable: Whether the same request may succeed later.
+        retry_after_s: Seconds to wait before a retry; None if the vendor gave none.
     """
 
     code = "AV200"
@@ -138,7 +158,7 @@ class PaymentError(ProvisionError):
 
 
 class CapacityError(ProvisionError):
-    """The account's or the vendor's limit of sessions at once is reached."""
+    """The account or the vendor has reached its limit of concurrent sessions."""
 
     code = "AV203"
 
@@ -150,41 +170,46 @@ class RejectedError(ProvisionError):
 
 
 class UnavailableError(ProvisionError):
-    """The vendor could not be reached or failed inside."""
+    """The vendor cannot be reached, or failed internally."""
 
     code = "AV205"
 
 
 class ProtocolError(ProvisionError):
-    """The vendor answered something this provider cannot read."""
+    """The vendor's response is not one that the provider can read."""
 
     code = "AV206"
 
 
 class TransportError(AvatarError):
-    """The way from the agent to a listener's ear failed."""
+    """Audio does not reach the avatar, or the avatar does not reach the room."""
 
     code = "AV300"
 
 
 class JoinTimeoutError(TransportError, TimeoutError):
-    """The avatar was provisioned and did not become ready in time."""
+    """The avatar was provisioned, but did not become ready in time."""
 
     code = "AV301"
 
 
 class AvatarLostError(TransportError):
-    """A transport that was in use is gone: the avatar left, froze or fell silent."""
+    """The avatar that was in use left the room, froze or fell silent."""
 
     code = "AV302"
 
 
 class RoomError(TransportError):
-    """A LiveKit room refused us, went away, or did not answer in time.
+    """A LiveKit room refused a request, was closed, or did not respond in time.
+
+    Args:
+        message: What happened, as a sentence in lower case.
+        hint: What to do next, as one sentence.
+        rpc_code: LiveKit's RPC error code, or None.
 
     Attributes:
-        rpc_code: LiveKit's RPC error code where there is one (1400 unsupported method,
-            1401 recipient not found, 1501 connection timeout, 1502 response timeout).
+        rpc_code: LiveKit's RPC error code (1400 unsupported method, 1401 recipient not found,
+            1501 connection timeout, 1502 response timeout); None for other failures.
     """
 
     code = "AV303"
@@ -195,16 +220,16 @@ class RoomError(TransportError):
 
 
 class AudioError(AvatarError, ValueError):
-    """Audio that cannot be played: an impossible rate, channel count or size."""
+    """Audio cannot be played, because of its sample rate, channel count or size."""
 
     code = "AV400"
 
 
 class WireError(AvatarError, ValueError):
-    """A message from another participant that makes no sense; it is dropped.
+    """A message from another participant is malformed; it is ignored.
 
     Attributes:
-        reason: Why, without what the message said; the same for all of a kind.
+        reason: Why, without the content of the message, so that equal faults have equal reasons.
     """
 
     code = "AV401"
@@ -218,7 +243,7 @@ class UnsupportedCommandError(AvatarError):
 
 
 class WorkerError(AvatarError):
-    """An avatar worker process could not start, or died."""
+    """An avatar worker could not start, or died."""
 
     code = "AV403"
 

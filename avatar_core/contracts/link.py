@@ -1,7 +1,6 @@
-"""A participant's place in a room: the one seam between us and LiveKit.
+"""The interface to a room: one participant's connection, its streams, RPCs, data and tracks.
 
-LiveKit's implementation is in `avatar_core.rtc`; tests have one in memory. Nothing above
-knows which it holds.
+`avatar_core.rtc` implements it over LiveKit, and `avatar_core.testing.room` in memory.
 """
 
 from __future__ import annotations
@@ -16,23 +15,25 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import VideoFrame
 
 Unsubscribe = Callable[[], None]
+"""Ends a subscription; may be called more than once."""
 RpcHandler = Callable[[str, str], "str | Awaitable[str]"]
-"""(caller identity, payload) -> reply"""
+"""(identity of the caller, payload) -> response"""
 DataHandler = Callable[[str, bytes], None]
-"""(sender identity, payload)"""
+"""(identity of the sender, payload)"""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteParticipant:
-    """Another participant, as of now.
+    """Another participant of the room, at one moment.
 
     Attributes:
         identity: Unique in the room.
-        sid: New with each join; the same after a reconnect.
-        is_agent: LiveKit's participant kind AGENT.
-        attributes: Readable by everyone in the room.
-        tracks: Kinds it publishes, of "audio" and "video".
-        left_for_good: It left, and the server says why: this is no reconnect of ours, or of its.
+        sid: LiveKit's session id; new with each join, and kept over a resumed connection.
+        is_agent: Whether LiveKit's participant kind is AGENT.
+        attributes: Participant attributes, which everyone in the room can read.
+        tracks: Kinds of its published tracks: "audio", "video".
+        left_for_good: Whether it left and the server gave a reason, which it does not when
+            either side only reconnects.
     """
 
     identity: str
@@ -44,7 +45,17 @@ class RemoteParticipant:
 
 
 class RoomEvent(Enum):
-    """What happened in the room. RECONNECTED, DISCONNECTED and MOVED concern ourselves."""
+    """An event of the room.
+
+    Attributes:
+        JOINED: A remote participant joined.
+        LEFT: A remote participant left.
+        TRACKS: A remote participant published or unpublished a track.
+        RECONNECTING: Our own connection was interrupted.
+        RECONNECTED: Our own connection was restored.
+        DISCONNECTED: Our own connection ended.
+        MOVED: The server moved us to another room.
+    """
 
     JOINED = "joined"
     LEFT = "left"
@@ -56,6 +67,7 @@ class RoomEvent(Enum):
 
 
 RoomEventHandler = Callable[[RoomEvent, RemoteParticipant | None], None]
+"""(event, the remote participant; None for events of our own connection)"""
 
 
 class StreamWriter(ABC):
@@ -63,25 +75,39 @@ class StreamWriter(ABC):
 
     @abstractmethod
     async def write(self, data: bytes) -> None:
-        """Send one message, acknowledged by our own side of the room.
+        """Send one message; return when the local LiveKit client has accepted it.
+
+        Args:
+            data: The message, at most 15 kB.
 
         Raises:
-            RoomError: The room is gone.
+            RoomError: The room is disconnected, or did not accept the message.
         """
 
     @abstractmethod
     async def aclose(self, reason: str = "") -> None:
-        """End the stream; a reason makes it an abnormal end at the reader."""
+        """End the stream; idempotent.
+
+        Args:
+            reason: Where not empty, the reader gets an error instead of a normal end.
+
+        Raises:
+            RoomError: The room is disconnected.
+        """
 
 
 class StreamReader(ABC):
-    """An incoming byte stream: iterate it, or close it."""
+    """An incoming byte stream, to iterate or to close.
+
+    Attributes:
+        attributes: Attributes of the stream, as its sender set them.
+    """
 
     attributes: Mapping[str, str]
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Messages in order.
+        """Iterate over the messages in their order.
 
         Raises:
             RoomError: The stream ended abnormally.
@@ -89,69 +115,103 @@ class StreamReader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Stop reading; what is under way is dropped."""
+        """Stop reading and drop the messages that have not been read."""
 
 
 StreamHandler = Callable[[str, StreamReader], None]
-"""(sender identity, reader)"""
+"""(identity of the sender, reader)"""
 
 
 QUEUE_S = 0.16
-"""Sound that the queue before a track holds; an empty one stutters. A cut drops it, so its length
-is no latency."""
+"""Seconds of audio that the queue of a published track holds. An empty queue makes the audio
+stutter. Its length does not delay an interruption, because a cut clears it."""
 
 
 class AudioTrack(ABC):
-    """A published audio track and the queue before it, of `QUEUE_S`."""
+    """A published audio track and the queue in front of it, which holds `QUEUE_S` of audio.
+
+    Attributes:
+        format: The format that `capture` takes.
+    """
 
     format: AudioFormat
 
     @abstractmethod
     async def capture(self, pcm: bytes) -> None:
-        """Queue whole 10 ms frames; waits while the queue is full."""
+        """Queue audio; wait while the queue is full.
+
+        Args:
+            pcm: PCM in `format`, a multiple of 10 ms.
+        """
 
     @property
     @abstractmethod
     def queued_s(self) -> float:
-        """Seconds captured that have not left the queue."""
+        """Seconds of captured audio that are still in the queue."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Drop what is queued."""
+        """Drop the audio in the queue."""
 
     @abstractmethod
     async def wait_for_subscription(self) -> None:
-        """Return once somebody has subscribed."""
+        """Wait until a participant has subscribed to the track."""
 
     @abstractmethod
     async def unpublish(self) -> None:
-        """Unpublish; idempotent."""
+        """Unpublish the track; idempotent."""
 
 
 class VideoTrack(ABC):
     """A published video track."""
 
     @abstractmethod
-    def capture(self, picture: VideoFrame) -> None:
-        """Show a picture now."""
+    def capture(self, frame: VideoFrame) -> None:
+        """Show a frame now.
+
+        Args:
+            frame: An RGBA frame of the size that the track was published with.
+        """
 
     @abstractmethod
     async def unpublish(self) -> None:
-        """Unpublish; idempotent."""
+        """Unpublish the track; idempotent."""
 
 
 class Router(Protocol):
-    """Gives RPCs and data packets of one room to their handlers, by sender."""
+    """Passes RPCs and data packets of one room to their handlers, by sender."""
 
     def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
-        """Give the calls of `method` by `caller` to `handler`, until unsubscribed."""
+        """Handle the calls of one caller.
+
+        Args:
+            method: Name of the RPC method.
+            caller: Identity of the caller.
+            handler: Called with each call of the caller.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
     def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
-        """Give the packets of `sender` on `topic` to `handler`, until unsubscribed."""
+        """Handle the data packets of one sender.
+
+        Args:
+            topic: Topic of the packets.
+            sender: Identity of the sender.
+            handler: Called with each packet of the sender.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
 
 class RoomLink(ABC):
-    """One participant's connection to one room."""
+    """One participant's connection to one room.
+
+    Attributes:
+        router: Passes RPCs and data packets to their handlers, by sender.
+    """
 
     router: Router
 
@@ -168,7 +228,7 @@ class RoomLink(ABC):
     @property
     @abstractmethod
     def attributes(self) -> Mapping[str, str]:
-        """Our own attributes, from the token we joined with."""
+        """Our own participant attributes."""
 
     @property
     @abstractmethod
@@ -177,56 +237,142 @@ class RoomLink(ABC):
 
     @abstractmethod
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """The other participants by identity."""
+        """Return the other participants, by identity."""
 
     @abstractmethod
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """Call `handler` at each event from now on."""
+        """Call a handler at each event of the room from now on.
+
+        Args:
+            handler: Called with the event and its participant.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
     @abstractmethod
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream whose every packet goes to `to` alone.
+        """Open a byte stream whose every packet is addressed.
+
+        Args:
+            topic: Topic of the stream.
+            to: Identities of the receivers.
+            attributes: Attributes of the stream, for the receivers.
+
+        Returns:
+            The writer of the stream.
 
         Raises:
-            RoomError: The room is gone.
+            RoomError: The room is disconnected, or did not open the stream.
         """
 
     @abstractmethod
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Receive byte streams of a topic; one handler a topic."""
+        """Receive the byte streams of a topic.
+
+        Args:
+            topic: Topic of the streams.
+            handler: Called with the sender and the reader of each stream.
+
+        Returns:
+            A function that ends the subscription.
+
+        Raises:
+            ValueError: The topic has a handler already.
+        """
 
     @abstractmethod
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call a participant's RPC method.
+        """Call an RPC method of a participant.
+
+        Args:
+            to: Identity of the participant.
+            method: Name of the method.
+            payload: Payload of the call.
+            timeout_s: Seconds to wait for the response.
+
+        Returns:
+            The response.
 
         Raises:
-            RoomError: With LiveKit's `rpc_code`, or none where `timeout_s` ran out here.
+            RoomError: The call failed. `rpc_code` is LiveKit's error code, or None where
+                `timeout_s` passed or the room is disconnected.
         """
 
     @abstractmethod
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Answer an RPC method; only the router calls this."""
+        """Handle an RPC method for all callers; only the router calls this.
+
+        Args:
+            method: Name of the method.
+            handler: Called with each call; returns the response, or an awaitable of it.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
     @abstractmethod
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet; lossy unless `reliable`."""
+        """Send a data packet.
+
+        Args:
+            topic: Topic of the packet.
+            payload: Content of the packet.
+            to: Identities of the receivers.
+            reliable: Whether lost packets are sent again.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the packet.
+        """
 
     @abstractmethod
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive data packets; only the router calls this."""
+        """Receive the data packets of a topic from all senders; only the router calls this.
+
+        Args:
+            topic: Topic of the packets.
+            handler: Called with each packet.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
     @abstractmethod
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Publish a microphone track."""
+        """Publish a microphone track.
+
+        Args:
+            format: Format of the audio that the track takes.
+            name: Name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
 
     @abstractmethod
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a camera track."""
+        """Publish a camera track.
+
+        Args:
+            width: Width of a frame in pixels.
+            height: Height of a frame in pixels.
+            fps: Frames per second.
+            name: Name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Undo every subscription; leave the room if this link joined it."""
+        """End all subscriptions, and leave the room if this link joined it; idempotent."""

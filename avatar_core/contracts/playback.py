@@ -1,4 +1,4 @@
-"""Playback truth: one attempt to play a segment, and what is known of it."""
+"""A take: one attempt to play a segment, and how much of it was heard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 class TakeState(Enum):
-    """OPEN and PLAYING move on; DONE, CUT and LOST are final."""
+    """State of a take; DONE, CUT and LOST are final.
+
+    Attributes:
+        OPEN: Nothing of the take was heard yet.
+        PLAYING: The take is being heard.
+        DONE: All of the take was heard.
+        CUT: The take was stopped, because of an interruption or a pause.
+        LOST: The transport was lost before the take ended.
+    """
 
     OPEN = "open"
     PLAYING = "playing"
@@ -22,23 +30,29 @@ class TakeState(Enum):
 
     @property
     def final(self) -> bool:
-        """Nothing more can happen to the take."""
+        """Whether the take has ended."""
         return self in (TakeState.DONE, TakeState.CUT, TakeState.LOST)
 
 
 class Take:
-    """One attempt to play a segment, on one transport, from an offset.
+    """One attempt to play a segment on one transport, from one offset.
+
+    Args:
+        segment_id: The segment that the take plays.
+        format: Format of the audio that is pushed.
+        offset_s: Seconds into the segment at which the take starts.
+        on_update: Called with the take after each change of its position or state.
 
     Attributes:
-        segment_id: The segment it plays.
+        segment_id: The segment that the take plays.
         id: 12 hex digits, the only id on the wire.
-        offset_s: Where in the segment it starts.
-        format: The audio it is pushed in.
-        pushed_s: Seconds pushed so far, set by the player.
-        ended: All its audio was pushed, set by the player.
-        cutting: A cut was asked for, set by the player.
-        position_s: Seconds of the take that were heard, from its own 0.
-        state: See `TakeState`.
+        offset_s: Seconds into the segment at which the take starts.
+        format: Format of the audio that is pushed.
+        pushed_s: Seconds pushed so far; the player sets it.
+        ended: Whether all audio of the take was pushed; the player sets it.
+        cutting: Whether the player has begun to cut the take.
+        position_s: Seconds of the take that were heard.
+        state: The state of the take.
     """
 
     def __init__(
@@ -47,7 +61,7 @@ class Take:
         format: AudioFormat,
         *,
         offset_s: float = 0.0,
-        changed: Callable[[Take], None] | None = None,
+        on_update: Callable[[Take], None] | None = None,
     ) -> None:
         self.segment_id = segment_id
         self.id = secrets.token_hex(6)
@@ -58,18 +72,24 @@ class Take:
         self.cutting = False
         self.position_s = 0.0
         self.state = TakeState.OPEN
-        self._changed = changed
+        self._on_update = on_update
 
     @property
     def unheard_s(self) -> float:
-        """Seconds pushed and not heard yet."""
+        """Seconds that were pushed and have not been heard yet."""
         return self.pushed_s - self.position_s
 
     def report(self, position_s: float | None = None, state: TakeState | None = None) -> None:
-        """Take in a fact. Facts may come late, twice and in any order.
+        """Record how much of the take was heard, or a new state.
 
-        The position never falls and stays within what was pushed; after a final state
-        the take is deaf; a state never moves back.
+        Reports may arrive late, twice and in any order. The position never falls, and never
+        exceeds the audio that was pushed. A state never goes back, and reports after a final
+        state are ignored. A position above 0 makes an open take PLAYING.
+
+        Args:
+            position_s: Seconds of the take that were heard; None or a non-finite number reports
+                no position.
+            state: The new state; None or OPEN reports no state.
         """
         if self.state.final:
             return
@@ -80,8 +100,8 @@ class Take:
             self.state = state
         elif self.position_s > 0:
             self.state = TakeState.PLAYING
-        if before != (self.position_s, self.state) and self._changed is not None:
-            self._changed(self)
+        if before != (self.position_s, self.state) and self._on_update is not None:
+            self._on_update(self)
 
     def __repr__(self) -> str:
         return (
@@ -91,20 +111,24 @@ class Take:
 
 
 class PlaybackTracker(ABC):
-    """How a transport knows what was heard. Its facts go into the take, through `Take.report`.
+    """Finds out how much of a take was heard, and reports it with `Take.report`.
 
-    It says position, DONE and CUT, and nothing else.
+    It reports positions, DONE and CUT; LOST is the player's to report.
     """
 
     @abstractmethod
     def follow(self, take: Take) -> None:
-        """`take` is the one on the transport from now on."""
+        """Report for this take from now on; it replaces the one before it.
+
+        Args:
+            take: The take that begins on the transport.
+        """
 
     @property
     def alive_at(self) -> float | None:
-        """Loop time of the last sign of life, None where the transport gives none."""
+        """Loop time in seconds of the last sign of life of the worker; None if it sends none."""
         return None
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Stop listening; idempotent."""
+        """Stop reporting and end all subscriptions; idempotent."""

@@ -1,4 +1,4 @@
-"""`AvatarProvider`, the class that a vendor package implements."""
+"""The interface of a provider: provisioning, and optionally a transport of its own."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ S = TypeVar("S")
 """A provider's settings, a subclass of `avatar_core.ProviderSettings`."""
 
 PROVIDER_API_VERSION = (1, 0)
-"""Providers state the version they were written for as a literal, never this name."""
+"""Current version of the provider API. A provider declares the version that it was written for as
+a literal, never as this name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SinkContext:
-    """The parts that a sink and a tracker need; one for each lease. Provisional.
+    """The context of a sink and a tracker, one for each lease. Provisional.
 
     Attributes:
         link: The agent's connection to the room.
-        avatar: The provisioned avatar.
+        avatar: The record of the provisioned session.
         capabilities: The provider's capabilities.
         clock: Returns monotonic seconds.
-        log: A logger that names the provider.
+        log: A logger that adds the name of the provider.
     """
 
     link: RoomLink

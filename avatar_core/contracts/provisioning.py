@@ -1,4 +1,4 @@
-"""What is asked of a provider, and what it brings: a purchase, as plain records."""
+"""The request to a provider, and the record of the session that it provisioned."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpec:
-    """A room token wanted: the least grants that do.
+    """A room token to mint, with the least grants that suffice.
 
     Attributes:
-        identity: Who joins with it.
-        name: The name shown for it; the identity where empty.
-        can_subscribe: Whether it hears others; receiving byte streams and RPC needs no such grant.
-        attributes: Readable by everyone in the room; never a secret.
-        ttl_s: Lifetime of the token, for joining; a joined participant stays.
+        identity: Identity of the participant that joins with the token.
+        name: Display name of the participant; the identity where empty.
+        can_subscribe: Whether it may subscribe to tracks; byte streams and RPCs need no grant.
+        attributes: Participant attributes, which everyone in the room can read; never a secret.
+        ttl_s: Seconds within which the token can be used to join; a participant may stay longer.
     """
 
     identity: str
@@ -31,15 +31,16 @@ class TokenSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisionedAvatar:
-    """One paid session at a vendor; all that `release` needs, in any process.
+    """The record of one paid session; holds all that `release` needs, in any process.
 
     Attributes:
-        session_id: The vendor's name for it.
-        identity: The participant that shows the avatar.
-        audio_identity: The participant that takes the audio; `identity` where empty.
-        audio: The format this session wants; None leaves it to the capabilities.
-        expires_at: Unix seconds when the vendor ends it; None where unknown.
-        state: JSON-safe, no secrets: what `release` must know beside `session_id`.
+        session_id: The vendor's id of the session.
+        identity: Identity of the participant that shows the avatar.
+        audio_identity: Identity of the participant that receives the audio; `identity` where
+            empty.
+        audio: Audio format of this session; None uses the format of the capabilities.
+        expires_at: Unix time in seconds at which the vendor ends the session; None if unknown.
+        state: What `release` needs beside `session_id`; JSON-safe, without secrets.
     """
 
     session_id: str
@@ -50,8 +51,8 @@ class ProvisionedAvatar:
     state: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def listener(self) -> str:
-        """The identity that audio is sent to."""
+    def audio_destination(self) -> str:
+        """Identity of the participant that receives the audio."""
         return self.audio_identity or self.identity
 
 
@@ -79,20 +80,22 @@ class StartWorker(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ProvisionRequest:
-    """What a provider needs to bring an avatar into a room.
+    """All that a provider needs to bring an avatar into a room.
 
     Attributes:
-        key: The same for every attempt of one start: an idempotency key, a unique name.
-        livekit_url: Where the vendor's worker joins.
-        room_name: The room it joins.
-        agent_identity: On whose behalf it speaks.
-        identity: The identity made for it, unique per session.
+        key: Unique key of this start, equal for all its attempts: use it as the idempotency key
+            or as the name of the session.
+        livekit_url: URL of the LiveKit server that the worker joins.
+        room_name: Name of the room that the worker joins.
+        agent_identity: Identity of the agent that the avatar speaks for.
+        identity: Identity of the avatar's participant, unique per session.
         deadline_s: Seconds that `provision` may take.
-        token_ttl_s: Lifetime of the avatar's token, as long as its session may last.
-        mint: Makes a room token.
-        claim: Call it the moment something exists at the vendor, before the next await.
-        start_worker: For providers without a vendor: see `StartWorker`. Its result belongs
-            into `ProvisionedAvatar.state`, for `stop_worker` and `worker_exited`.
+        token_ttl_s: Lifetime of the avatar's token in seconds, as long as a session may last.
+        mint: Returns a room token for a `TokenSpec`.
+        claim: Records the session in the ledger. Call it as soon as the session exists at the
+            vendor, before the next await.
+        start_worker: Starts a worker process, for providers without a vendor. Put its result into
+            `ProvisionedAvatar.state`, for `stop_worker` and `worker_exited`.
     """
 
     key: str
@@ -107,7 +110,7 @@ class ProvisionRequest:
     start_worker: StartWorker = field(repr=False)
 
     def avatar_token(self) -> str:
-        """A token for the one participant that most vendors need."""
+        """Return a room token for the avatar's participant; most vendors need no other."""
         return self.mint(
             TokenSpec(
                 identity=self.identity,

@@ -1,4 +1,4 @@
-"""Pictures for sound: the one thing that differs between two avatar workers."""
+"""The renderer of an avatar worker: draws video frames from audio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from avatar_core.contracts.audio import AudioFormat
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """One RGBA image, `width * height * 4` bytes."""
+    """One RGBA image.
+
+    Attributes:
+        width: Width in pixels.
+        height: Height in pixels.
+        rgba: `width * height * 4` bytes, row by row from the top.
+    """
 
     width: int
     height: int
@@ -19,13 +25,16 @@ class VideoFrame:
 
 
 class Renderer(ABC):
-    """Draws what is seen while sound is heard. It has no clock, queue, segment or task.
+    """Draws the video frames of speech; has no clock, queue or task of its own.
+
+    The worker calls its methods one at a time, possibly in another thread.
 
     Attributes:
-        width, height: Size of every picture, pixels.
-        fps: Pictures per second of sound.
-        audio: The format `render` wants.
-        lookahead_s: How far beyond its own stretch a picture depends on the sound.
+        width: Width of every frame in pixels.
+        height: Height of every frame in pixels.
+        fps: Frames per second.
+        audio: The audio format that `render` takes.
+        lookahead_s: Seconds of audio after a frame's own that the frame depends on.
     """
 
     width: int
@@ -34,40 +43,52 @@ class Renderer(ABC):
     audio: AudioFormat
     lookahead_s: float = 0.0
 
-    def lookahead(self, sound: bytes) -> None:
-        """Called before each `render` by who has a `lookahead_s`, with what is known by then.
+    def lookahead(self, pcm: bytes) -> None:
+        """Take the audio that is known before a `render`; called only if `lookahead_s` > 0.
 
         Args:
-            sound: The stretch of that `render` and up to `lookahead_s` after it; less where
-                it ends, or has not arrived.
+            pcm: PCM in `audio`: the chunk of the next `render` and up to `lookahead_s` after
+                it; less where the speech ends or has not arrived yet.
         """
         return
 
     def skip(self, chunk: bytes, last: bool) -> None:
-        """In place of a `render` whose picture would be too late to be seen."""
+        """Take a chunk whose frames would be too late; called instead of `render`.
+
+        Args:
+            chunk: PCM as `render` takes it.
+            last: Whether the speech ends with this chunk.
+        """
         return
 
     @abstractmethod
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """Pictures for the next stretch of sound, one for each 1/fps of it.
+        """Draw the frames of the next chunk of speech.
 
         Args:
-            chunk: Exactly 1/fps seconds of PCM in `self.audio`; less where `last` is set.
-            last: The sound ends with this chunk.
+            chunk: PCM in `audio`, exactly 1/fps seconds; may be shorter if `last` is set.
+            last: Whether the speech ends with this chunk.
+
+        Returns:
+            One frame for each 1/fps seconds of the chunk.
         """
 
     @abstractmethod
     def idle(self) -> VideoFrame:
-        """The next picture while nobody speaks, asked for `fps` times a second."""
+        """Return the next frame of a silent avatar; called `fps` times a second."""
 
     def discard(self, count: int) -> None:
-        """Called before `reset`: so many of the latest pictures, drawn ahead, are never seen."""
+        """Note that the latest frames will not be shown; called before `reset`.
+
+        Args:
+            count: Number of frames that were drawn and will not be shown.
+        """
         return
 
     @abstractmethod
     def reset(self) -> None:
-        """The sound was cut: forget what was begun."""
+        """Forget the current speech, because it was cut."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free all resources."""
         return

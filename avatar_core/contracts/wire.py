@@ -1,8 +1,8 @@
-"""What is said between agent and worker: the names, and the payloads read without trust.
+"""Names and payloads of the messages between agent and worker.
 
-The `lk.*` names and payloads are those of livekit-agents' avatar classes
-(`voice/avatar/_datastream_io.py`, 1.8.9), exactly. The `avatar.*` ones are ours, put
-only where stock participants ignore them: a stream attribute, an extra RPC, data topics.
+The `lk.*` names and payloads are exactly those of livekit-agents' avatar classes
+(`voice/avatar/_datastream_io.py`, 1.8.9). The `avatar.*` names are ours. They are used only where
+stock participants ignore them: in a stream attribute, an extra RPC and data topics.
 """
 
 from __future__ import annotations
@@ -28,22 +28,28 @@ REPORT_TOPIC = "avatar.report"
 CLEAR_TOPIC = "avatar.clear"
 
 OK, REJECT = "ok", "reject"
+NOT_A_NUMBER = "has a position that is not a finite number."
 
-SHOWN = 60
-"""Letters of a malformed payload that its error quotes."""
-NEXT = "Speech goes on; if this repeats, bring the avatar's worker and avatar-core together."
-"""For whoever reads of a report that makes no sense."""
+MAX_QUOTE_CHARS = 60
+"""Characters of a malformed payload that an error quotes."""
+UPGRADE_HINT = (
+    "Speech goes on; if this repeats, upgrade the avatar's worker and avatar-core to matching "
+    "versions."
+)
+"""Hint of every error about a malformed message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A worker's word on a take: also its heartbeat, and by the first its announcement.
+    """A position report of our worker, sent every 0.13 s; it is also the worker's heartbeat.
+
+    The first report announces that the worker speaks our protocol.
 
     Attributes:
-        sequence: Rises with each report of a worker; an older one is dropped.
-        take_id: The take on its transport, empty while there is none.
-        position_s: Seconds of the take that left its queue.
-        state: Of that take.
+        sequence: Increases with each report of a worker; older reports are ignored.
+        take_id: Id of the current take; empty while there is none.
+        position_s: Seconds of the take that have left the worker's audio queue.
+        state: State of the take.
     """
 
     sequence: int
@@ -52,37 +58,48 @@ class Report:
     state: TakeState
 
     def encode(self) -> bytes:
-        """As JSON, under 100 bytes: it fits one packet."""
+        """Return the report as JSON of less than 100 bytes, which fits into one packet."""
         return json.dumps(
             [self.sequence, self.take_id, round(self.position_s, 4), self.state.value]
         ).encode()
 
     @classmethod
     def decode(cls, payload: bytes | str) -> Report:
-        """Read a report.
+        """Return the report that a payload holds.
+
+        Args:
+            payload: The payload as received.
 
         Raises:
-            WireError: It is not one.
+            WireError: The payload is not a report.
         """
         try:
             sequence, take_id, position_s, state = json.loads(payload)
             report = cls(int(sequence), str(take_id), float(position_s), TakeState(state))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise nonsense(_shown(payload), "is no playback report.") from error
+            raise malformed_message(_quote(payload), "is not a playback report.") from error
         if not math.isfinite(report.position_s):
-            raise nonsense(_shown(payload), "has a position that is no number.")
+            raise malformed_message(_quote(payload), NOT_A_NUMBER)
         return report
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The payload of `lk.playback_finished`."""
+    """The payload of the RPC `lk.playback_finished`.
+
+    Attributes:
+        position_s: Seconds of the segment that were heard.
+        interrupted: Whether the segment was interrupted.
+    """
 
     position_s: float
     interrupted: bool
 
     def encode(self) -> str:
-        """Exactly the three keys a stock agent accepts; any other would raise there."""
+        """Return the payload as JSON with the three keys that a stock agent accepts.
+
+        A stock agent raises an error for any other key.
+        """
         return json.dumps(
             {
                 "playback_position": self.position_s,
@@ -93,37 +110,50 @@ class Finished:
 
     @classmethod
     def decode(cls, payload: str) -> Finished:
-        """Read leniently: missing, extra and camelCase keys are accepted, nonsense is not.
+        """Return the message that a payload holds; keys may be missing, extra or in camelCase.
+
+        Args:
+            payload: The payload as received.
 
         Raises:
-            WireError: It is no JSON object, or the position is no number.
+            WireError: The payload is not a JSON object, or the position is not a finite number.
         """
         try:
             fields = json.loads(payload)
             position = fields.get("playback_position", fields.get("playbackPosition", 0.0))
             finished = cls(float(position), bool(fields.get("interrupted", False)))
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise nonsense(_shown(payload), f"is no {PLAYBACK_FINISHED}.") from error
+            raise malformed_message(_quote(payload), f"is not a {PLAYBACK_FINISHED}.") from error
         if not math.isfinite(finished.position_s):
-            what = f"{PLAYBACK_FINISHED} {_shown(payload)}"
-            raise nonsense(what, "has a position that is no number.")
+            message = f"{PLAYBACK_FINISHED} {_quote(payload)}"
+            raise malformed_message(message, NOT_A_NUMBER)
         return finished
 
 
-def nonsense(what: str, reason: str) -> WireError:
-    """The error about a report; its reason is the same for all of a kind."""
-    error = WireError(f"{what} {reason}", hint=NEXT)
+def malformed_message(message: str, reason: str) -> WireError:
+    """Return the error about a malformed message.
+
+    Args:
+        message: The message, or a quote of it: the subject of the sentence.
+        reason: The rest of the sentence, without any content of the message.
+    """
+    error = WireError(f"{message} {reason}", hint=UPGRADE_HINT)
     error.reason = reason
     return error
 
 
-def _shown(payload: bytes | str) -> str:
-    start = payload[:SHOWN]
+def _quote(payload: bytes | str) -> str:
+    start = payload[:MAX_QUOTE_CHARS]
     return repr(start.decode(errors="replace") if isinstance(start, bytes) else start)
 
 
 def stream_attributes(format: AudioFormat, take_id: str) -> dict[str, str]:
-    """Attributes of an audio stream; a stock receiver reads the first two."""
+    """Return the attributes of an audio stream; a stock receiver reads rate and channels.
+
+    Args:
+        format: Format of the audio in the stream.
+        take_id: Id of the take.
+    """
     return {
         "sample_rate": str(format.rate_hz),
         "num_channels": str(format.channels),
@@ -132,16 +162,22 @@ def stream_attributes(format: AudioFormat, take_id: str) -> dict[str, str]:
 
 
 def read_stream_attributes(attributes: Mapping[str, str]) -> tuple[AudioFormat, str]:
-    """The format of an audio stream and its take id, empty from a stock agent.
+    """Return the format of an audio stream and its take id.
+
+    Args:
+        attributes: Attributes of the stream.
+
+    Returns:
+        The format and the take id, which is empty in a stream of a stock agent.
 
     Raises:
-        WireError: `sample_rate` or `num_channels` is missing or absurd.
+        WireError: `sample_rate` or `num_channels` is missing or out of range.
     """
     try:
         format = AudioFormat(int(attributes["sample_rate"]), int(attributes["num_channels"]))
     except (KeyError, ValueError, TypeError, AudioError) as error:
         raise WireError(
-            f"the attributes {dict(attributes)!r:.120} are no audio format.",
-            hint="They need sample_rate and num_channels as decimal strings.",
+            f"the stream attributes {dict(attributes)!r:.120} do not describe an audio format.",
+            hint="Send sample_rate and num_channels as decimal strings.",
         ) from error
     return format, attributes.get(TAKE_ATTRIBUTE, "")[:64]

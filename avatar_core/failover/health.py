@@ -50,7 +50,7 @@ class HealthCheck:
         restart: Callable[[], None],
     ) -> None:
         self._avatar = avatar
-        self._identities = {avatar.identity, avatar.listener}
+        self._identities = {avatar.identity, avatar.audio_destination}
         self._transport = transport
         self._wait_until_ended = wait_until_ended
         self._restart = restart

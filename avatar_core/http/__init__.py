@@ -1,1 +1,1 @@
-"""REST over HTTP: one call, its deadline, its answer and its errors; no retries."""
+"""REST calls over HTTP with a deadline and typed errors, and without retries."""

@@ -1,4 +1,4 @@
-"""One REST call at a time."""
+"""A REST client for one vendor: one request per call, with a deadline and typed errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from avatar_core.contracts.errors import (
     ProvisionError,
     UnavailableError,
 )
-from avatar_core.http.errors import RawResponse, error_for_status, unreadable
+from avatar_core.http.errors import RawResponse, error_for_status, unusable_response
 from avatar_core.http.request import Request
 from avatar_core.http.response import HINT, Response
 from avatar_core.net import check_url
@@ -28,32 +28,38 @@ from avatar_core.settings import validate_key
 if TYPE_CHECKING:
     from avatar_core.http.exchange import Exchange
 
-MAX_ANSWER = 1024 * 1024
-MOST_PAGES = 50
-PASTE = "Copy it anew from the vendor's page."
+MAX_RESPONSE_BYTES = 1024 * 1024
+MAX_PAGES = 50
+COPY_KEY_HINT = "Copy the key again from the vendor's site."
 
 
 class RestClient:
-    """The REST API of one vendor.
+    """A client for the REST API of one vendor.
 
-    Nothing is kept between calls: a pooled connection that the vendor has closed meanwhile
-    would leave open whether it got a create. It retries nothing, and follows no redirect.
+    It keeps no connection between calls: if the vendor had closed a pooled connection, it would
+    be unknown whether it received a create. It does not retry and does not follow redirects.
 
     Args:
-        url: Where it is: https, or http on this machine alone.
-        key: Revealed only as it is sent.
-        auth: The header that carries the key, and the word before it if there is one:
+        url: Base URL: https, or http on this machine only.
+        key: The API key; it is revealed only in the header that is sent.
+        auth: The header that carries the key, and the scheme before the key if there is one:
             `x-api-key`, `Authorization: Bearer`.
-        provider: Whom errors are about.
-        error_phrases: What some words of the vendor mean, where its statuses do not tell: an error
-            class by a phrase of a error_for_status.
-        timeout_s: For one call in all, however slowly its answer trickles.
-        max_answer: Bytes.
-        transport: An httpx transport, for tests.
+        provider: Name of the provider, for errors.
+        error_phrases: Error classes by a phrase of the vendor's error message, for vendors whose
+            statuses are ambiguous.
+        timeout_s: Seconds for one call, from connecting to the end of the body.
+        max_response_bytes: Longest body that is read, in bytes.
+        transport: An httpx transport for tests; None uses the network.
+
+    Attributes:
+        url: Base URL, without a slash at its end.
+        provider: Name of the provider, or None.
+        timeout_s: Seconds for one call.
+        max_response_bytes: Longest body that is read, in bytes.
 
     Raises:
-        ConfigError: The address is none, or would carry the key in the clear; or the key cannot
-            be sent.
+        ConfigError: The URL is invalid or would send the key unencrypted, or the key has
+            characters that a header cannot carry.
     """
 
     def __init__(
@@ -65,29 +71,31 @@ class RestClient:
         provider: str | None = None,
         error_phrases: Mapping[str, type[ProvisionError]] | None = None,
         timeout_s: float = 10.0,
-        max_answer: int = MAX_ANSWER,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
         transport: Any = None,
     ) -> None:
         self.url = check_url(url, provider)
         try:
             self._key = None if key is None else validate_key(key)
         except ValueError as error:
-            raise ConfigError(f"its API key {error}.", provider=provider, hint=PASTE) from None
+            raise ConfigError(
+                f"the API key {error}.", provider=provider, hint=COPY_KEY_HINT
+            ) from None
         self.provider = provider
         self.timeout_s = timeout_s
-        self.max_answer = max_answer
+        self.max_response_bytes = max_response_bytes
         self._auth = auth
         self._error_phrases = dict(error_phrases or {})
         self._exchange: Future[Exchange] = Future()
         self._exchange.set_running_or_notify_cancel()
         if transport is None:
-            threading.Thread(target=self._open, name="avatar-http", daemon=True).start()
+            threading.Thread(target=self._create_exchange, name="avatar-http", daemon=True).start()
         else:
-            self._open(transport)
+            self._create_exchange(transport)
 
     @property
     def account(self) -> str:
-        """The address and the key, as a word that tells neither and differs where they do."""
+        """A hash of the URL and the key: equal for equal accounts, and not a secret."""
         key = self._key.get_secret_value() if self._key is not None else ""
         return sha256(f"{self.url}\n{key}".encode()).hexdigest()[:16]
 
@@ -101,67 +109,74 @@ class RestClient:
         accept: Collection[int] = (),
         timeout_s: float | None = None,
     ) -> Response:
-        """Ask once.
+        """Send one request; never retries.
 
         Args:
-            method: Of HTTP.
-            path: Below the address; begins with a slash, its parts quoted.
-            payload: Sent as JSON; may hold `SecretStr` at any depth.
-            headers: For this call.
-            accept: Statuses outside 2xx that are an answer too.
-            timeout_s: Instead of the client's.
+            method: HTTP method.
+            path: Path below the base URL, with its query; begins with a slash, its parts quoted.
+            payload: JSON value of the body; may hold `SecretStr` at any depth. None sends no body.
+            headers: Headers for this call.
+            accept: Statuses outside 2xx that count as success.
+            timeout_s: Seconds for this call; None uses the client's.
+
+        Returns:
+            The response, with a status of 2xx or of `accept`.
 
         Raises:
-            ProvisionError: With its outcome; its message and its chain hold no secret.
+            ProvisionError: The call failed. `outcome` says whether the vendor may have processed
+                it; neither the message nor the chain of causes holds a secret.
         """
         assert path.startswith("/"), "a path begins with a slash"
-        call = Request(method, path, self._key)
+        request = Request(method, path, self._key)
         result: RawResponse | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
-            exchange = await self._opened()
-            all_headers = {**(headers or {}), **self._credential()}
-            result = await exchange.run(call, payload, all_headers, timeout_s or self.timeout_s)
-        # Raised out here, so that no chain and no traceback leads to a request with its key.
+            exchange = await self._get_exchange()
+            all_headers = {**(headers or {}), **self._auth_header()}
+            result = await exchange.send(request, payload, all_headers, timeout_s or self.timeout_s)
+        # Raised outside of the block, so that no chain and no traceback leads to the key.
         if result is None:
             raise asyncio.CancelledError
         if isinstance(result, ProvisionError):
             raise result
         if not (200 <= result.status < 300 or result.status in accept):
-            raise error_for_status(result, call, self.provider, error_phrases=self._error_phrases)
-        if _is_page(result):
-            raise unreadable(call, result.status, "a page of HTML", self.provider)
+            raise error_for_status(
+                result, request, self.provider, error_phrases=self._error_phrases
+            )
+        if _is_html(result):
+            raise unusable_response(request, result.status, "a page of HTML", self.provider)
         return Response.read(result.status, result.body, self.provider)
 
     async def find(self, path: str, name_key: str, name: str) -> Response | None:
-        """Find an entry by its name in a list that the vendor pages.
+        """Find an element by its name in a list that the vendor splits into pages.
 
-        The last page is the one that reaches `total_count`; where a vendor gives no such count,
-        the first page that is empty or shorter than an earlier one.
+        The last page is the one that reaches `total_count`. Where a vendor gives no such count,
+        it is the first page that is empty or shorter than an earlier one.
 
         Args:
-            path: Path of the list, with `{page}`, which counts from 1.
-            name_key: Where an entry of `data` holds its name.
+            path: Path of the list, with `{page}` for the number of the page, from 1.
+            name_key: Key of the name in each element of `data`.
             name: The name to find.
 
         Returns:
-            The first entry of that name, or None.
+            The first element with that name, or None.
 
         Raises:
-            ProvisionError: A call failed, or the list has more than `MOST_PAGES` pages.
+            ProvisionError: A call failed, the list has more than `MAX_PAGES` pages, or the
+                vendor's response is malformed.
         """
         seen = longest = 0
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MAX_PAGES + 1):
             response = await self.call("GET", path.format(page=page))
-            entries = response.parts("data")
-            for entry in entries:
-                if entry.text(name_key, "") == name:
-                    return entry
-            seen, longest = seen + len(entries), max(longest, len(entries))
+            elements = response.elements("data")
+            for element in elements:
+                if element.text(name_key, "") == name:
+                    return element
+            seen, longest = seen + len(elements), max(longest, len(elements))
             total = self._total_count(response)
-            if not entries or (len(entries) < longest if total is None else seen >= total):
+            if not elements or (len(elements) < longest if total is None else seen >= total):
                 return None
         raise ProtocolError(
-            f"its list has more than {MOST_PAGES} pages.",
+            f"the list has more than {MAX_PAGES} pages.",
             provider=self.provider,
             hint="End the sessions that you no longer need.",
         )
@@ -173,41 +188,42 @@ class RestClient:
             return int(response.text("total_count"))
         except ValueError:
             raise ProtocolError(
-                "the total_count of its list is not a number.", provider=self.provider, hint=HINT
+                "the total_count of the list is not a number.", provider=self.provider, hint=HINT
             ) from None
 
-    async def _opened(self) -> Exchange:
+    async def _get_exchange(self) -> Exchange:
         try:
             return await asyncio.wrap_future(self._exchange)
         except Exception as error:
             raise UnavailableError(
-                f"nothing can be sent to {self.url} ({type(error).__name__}: {error}).",
+                f"the HTTP client for {self.url} could not be created "
+                f"({type(error).__name__}: {error}).",
                 provider=self.provider,
                 hint="Check SSL_CERT_FILE and SSL_CERT_DIR: certificates are read from there.",
                 outcome=Outcome.NOT_SENT,
             ) from error
 
-    def _open(self, transport: Any = None) -> None:
-        """In a thread: httpx and the machine's certificates take a quarter of a second."""
+    def _create_exchange(self, transport: Any = None) -> None:
+        """Runs in a thread: httpx and the machine's certificates take a quarter of a second."""
         try:
             from avatar_core.http.exchange import Exchange
 
-            opened = Exchange(self.url, self.provider, self.max_answer, transport)
-            self._exchange.set_result(opened)
+            exchange = Exchange(self.url, self.provider, self.max_response_bytes, transport)
+            self._exchange.set_result(exchange)
         except Exception as error:
             self._exchange.set_exception(error)
 
-    def _credential(self) -> dict[str, SecretStr]:
+    def _auth_header(self) -> dict[str, SecretStr]:
         if self._key is None:
             return {}
-        header, _, word = (part.strip() for part in self._auth.partition(":"))
-        key = SecretStr(f"{word} {self._key.get_secret_value()}") if word else self._key
+        header, _, scheme = (part.strip() for part in self._auth.partition(":"))
+        key = SecretStr(f"{scheme} {self._key.get_secret_value()}") if scheme else self._key
         return {header: key}
 
     def __repr__(self) -> str:
         return f"<RestClient {self.url}>"
 
 
-def _is_page(reply: RawResponse) -> bool:
-    kind = reply.headers.get("content-type", "")
-    return kind.startswith("text/html") or reply.body.lstrip()[:1] == b"<"
+def _is_html(response: RawResponse) -> bool:
+    content_type = response.headers.get("content-type", "")
+    return content_type.startswith("text/html") or response.body.lstrip()[:1] == b"<"

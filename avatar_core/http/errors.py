@@ -1,4 +1,4 @@
-"""What a status other than 2xx means: the error, and whether something was created."""
+"""Errors of failed calls: which error, and whether the vendor may have created a session."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from avatar_core.http.request import Request, redact
 E = TypeVar("E", bound=BaseException)
 
 _REASONS = {
-    "ReadError": "the connection broke",
-    "WriteError": "the connection broke",
-    "RemoteProtocolError": "the connection was closed, or it does not speak HTTP",
-    "LocalProtocolError": "its key or another header cannot be sent",
-    "UnicodeEncodeError": "its key or another header cannot be sent",
-    "ProxyError": "the proxy of this machine refused",
+    "ReadError": "the connection was lost",
+    "WriteError": "the connection was lost",
+    "RemoteProtocolError": "the server closed the connection, or does not speak HTTP",
+    "LocalProtocolError": "the API key or another header cannot be sent",
+    "UnicodeEncodeError": "the API key or another header cannot be sent",
+    "ProxyError": "the HTTP proxy of this machine refused the connection",
 }
 
-LONGEST_QUOTE = 200
-SAYING = ("message", "error", "detail", "title", "msg", "reason")
-"""Where vendors put their words."""
+MAX_QUOTE_CHARS = 200
+MESSAGE_KEYS = ("message", "error", "detail", "title", "msg", "reason")
+"""Keys under which vendors put the error message, in order of preference."""
 
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """What came back; its repr shows none of it, for a vendor may echo what it was sent.
+    """A response as received; its repr shows no content, because a vendor may echo secrets.
 
     Attributes:
-        status: Of HTTP.
-        headers: By lower-case name.
-        body: As much of it as is of use.
+        status: HTTP status code.
+        headers: Header values by lower-case name.
+        body: The body; empty where only the status matters.
     """
 
     status: int
@@ -69,58 +69,65 @@ class _Meaning(NamedTuple):
     retryable: bool = False
 
 
-_REFUSED = _Meaning(RejectedError, "Correct what it names.")
-_DOWN = _Meaning(UnavailableError, "Try again later.", Outcome.UNKNOWN, True)
-_WAIT = _Meaning(UnavailableError, "Try again later.", Outcome.REJECTED, True)
-_ELSEWHERE = _Meaning(ProtocolError, "Redirects are not followed: set its final address.")
-_KEY = _Meaning(AuthError, "Check its API key and what that key may do.")
+_REJECTED = _Meaning(RejectedError, "Correct the request as the message says.")
+_UNAVAILABLE = _Meaning(UnavailableError, "Try again later.", Outcome.UNKNOWN, True)
+_OVERLOADED = _Meaning(UnavailableError, "Try again later.", Outcome.REJECTED, True)
+_REDIRECT = _Meaning(
+    ProtocolError, "Redirects are not followed; set the API URL to the final address."
+)
+_AUTH = _Meaning(AuthError, "Check the API key and its permissions.")
 _MEANINGS = {
-    303: _ELSEWHERE._replace(outcome=Outcome.UNKNOWN),  # "see what came of it over there"
-    401: _KEY,
+    303: _REDIRECT._replace(outcome=Outcome.UNKNOWN),  # "see other": the request was processed
+    401: _AUTH,
     402: _Meaning(PaymentError, "Add credit to the account, or choose another plan."),
-    403: _KEY,
-    407: _Meaning(UnavailableError, "Check the proxy of this machine.", Outcome.NOT_SENT),
-    408: _DOWN,
+    403: _AUTH,
+    407: _Meaning(UnavailableError, "Check the HTTP proxy of this machine.", Outcome.NOT_SENT),
+    408: _UNAVAILABLE,
     429: _Meaning(CapacityError, "End other sessions, or try again later.", retryable=True),
 }
-_BY_KIND = {meaning.kind: meaning for meaning in (*_MEANINGS.values(), _REFUSED)}
-_NO_WORDS: Mapping[str, type[ProvisionError]] = {}
+_BY_KIND = {meaning.kind: meaning for meaning in (*_MEANINGS.values(), _REJECTED)}
+_NO_PHRASES: Mapping[str, type[ProvisionError]] = {}
 
 
 def error_for_status(
-    reply: RawResponse,
-    call: Request,
+    response: RawResponse,
+    request: Request,
     provider: str | None,
     *,
-    error_phrases: Mapping[str, type[ProvisionError]] = _NO_WORDS,
+    error_phrases: Mapping[str, type[ProvisionError]] = _NO_PHRASES,
     unix_time: float | None = None,
 ) -> ProvisionError:
-    """The error of a reply that is no success, with the vendor's words, redact.
+    """Return the error for a status outside 2xx, with the vendor's message without secrets.
 
     Args:
-        reply: Of a status outside 2xx.
-        call: What was asked.
-        provider: Who answered.
-        error_phrases: What some words of the vendor mean, where its statuses do not tell.
-        unix_time: Now; the reply's own `Date` goes first.
+        response: A response with a status outside 2xx.
+        request: The request that it belongs to.
+        provider: Name of the provider, for the message.
+        error_phrases: Error classes by a phrase of the vendor's message, for vendors whose
+            statuses are ambiguous; applied below status 500.
+        unix_time: Current Unix time in seconds, for `Retry-After`; the response's own `Date`
+            takes precedence.
+
+    Returns:
+        The error with its outcome, and with the seconds to wait if the vendor gave them.
     """
-    status, retry_after_s = reply.status, retry_after(reply.headers, unix_time)
+    status, retry_after_s = response.status, retry_after(response.headers, unix_time)
     if status in _MEANINGS:
         meaning = _MEANINGS[status]
     elif status < 400:
-        meaning = _ELSEWHERE
+        meaning = _REDIRECT
     elif status < 500:
-        meaning = _REFUSED
+        meaning = _REJECTED
     elif status == 503 and retry_after_s is not None:
-        meaning = _WAIT  # the vendor itself spoke, not a proxy that lost its answer
+        meaning = _OVERLOADED  # the vendor itself responded, not a proxy in front of it
     else:
-        meaning = _DOWN
-    said = _quoted(reply.body, call.secrets)
+        meaning = _UNAVAILABLE
+    message = _vendor_message(response.body, request.secrets)
     for phrase, kind in error_phrases.items():
-        if status < 500 and phrase in said:
+        if status < 500 and phrase in message:
             meaning = _BY_KIND[kind]
     return meaning.kind(
-        f"{call.name} was answered {status}{_phrase(status)}{said}.",
+        f"{request.name} returned status {status}{_status_phrase(status)}{message}.",
         provider=provider,
         hint=meaning.hint,
         outcome=meaning.outcome,
@@ -130,79 +137,108 @@ def error_for_status(
 
 
 def retry_after(headers: Mapping[str, str], unix_time: float | None = None) -> float | None:
-    """Seconds that a reply asks to wait, by its `Retry-After` in seconds or as a date."""
+    """Return the seconds to wait that the `Retry-After` header gives, as a number or a date.
+
+    Args:
+        headers: Header values by lower-case name.
+        unix_time: Current Unix time in seconds; a `Date` header takes precedence, because it
+            comes from the same clock as the date to wait for.
+
+    Returns:
+        Seconds from now, at least 0; None where the header is missing or malformed.
+    """
     value = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
-    until = _instant(value)
+    until = _unix_time(value)
     if until is None:
         return None
-    now = _instant(headers.get("date", "")) or unix_time or time.time()  # by the vendor's clock
+    now = _unix_time(headers.get("date", "")) or unix_time or time.time()
     return max(0.0, until - now)
 
 
-def _quoted(body: bytes, secrets: Iterable[SecretStr]) -> str:
+def _vendor_message(body: bytes, secrets: Iterable[SecretStr]) -> str:
     try:
-        said = _saying(json.loads(body))
+        message = _find_message(json.loads(body))
     except (ValueError, RecursionError):
         return ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-    line = redact(line, secrets)[:LONGEST_QUOTE].rstrip(".")
+    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    line = redact(line, secrets)[:MAX_QUOTE_CHARS].rstrip(".")
     return f": {line}" if line else ""
 
 
-def _saying(value: Any, depth: int = 3) -> str:
-    """The first words in it that are meant for a reader."""
+def _find_message(value: Any, depth: int = 3) -> str:
+    """Return the first message for a human reader in a JSON value, or an empty string."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and depth:
-        return _saying(value[0], depth - 1)
+        return _find_message(value[0], depth - 1)
     if isinstance(value, dict) and depth:
-        found = (_saying(value[key], depth - 1) for key in SAYING if key in value)
+        found = (_find_message(value[key], depth - 1) for key in MESSAGE_KEYS if key in value)
         return next(filter(None, found), "")
     return ""
 
 
-def _phrase(status: int) -> str:
+def _status_phrase(status: int) -> str:
     try:
         return f" {HTTPStatus(status).phrase}"
     except ValueError:
         return ""
 
 
-def _instant(value: str) -> float | None:
+def _unix_time(value: str) -> float | None:
     try:
-        instant = parsedate_to_datetime(value).timestamp()
+        unix_time = parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return instant if math.isfinite(instant) else None
+    return unix_time if math.isfinite(unix_time) else None
 
 
-def describe(error: Exception) -> str:
-    """Never the error's own text, which may quote a header."""
+def describe_failure(error: Exception) -> str:
+    """Return the reason of a connection failure, without the error's own text.
+
+    The text of an httpx error may quote a header, and so the API key.
+
+    Args:
+        error: The error that httpx raised.
+    """
     if certificate := find_cause(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({certificate.verify_message})"
+        return f"the server's certificate is not trusted ({certificate.verify_message})"
     if find_cause(error, ssl.SSLError):
-        return "it does not speak TLS as it should"
+        return "the TLS handshake failed"
     if find_cause(error, socket.gaierror):
-        return "its name is not known"
+        return "the host name cannot be resolved"
     system = find_cause(error, OSError)
     if system is not None and system.errno:
         return os.strerror(system.errno).lower()
     return _REASONS.get(type(error).__name__, type(error).__name__)
 
 
-def unreadable(call: Request, status: int, what: str, provider: str | None) -> ProtocolError:
-    """The error of a yes that says nothing."""
+def unusable_response(
+    request: Request, status: int, content: str, provider: str | None
+) -> ProtocolError:
+    """Return the error for a successful status whose body cannot be used.
+
+    Args:
+        request: The request that the response belongs to.
+        status: HTTP status code of the response.
+        content: The body in a few words, like "a page of HTML".
+        provider: Name of the provider, for the message.
+    """
     return ProtocolError(
-        f"{call.name} was answered {status} with {what}.",
+        f"{request.name} returned status {status} with {content}.",
         provider=provider,
-        hint="Check its address: a proxy or a login page may stand before it.",
+        hint="Check the API URL: a proxy or a login page may respond in place of the vendor.",
     )
 
 
 def find_cause(error: BaseException | None, kind: type[E]) -> E | None:
-    """The innermost error of a kind in a chain."""
+    """Return the innermost error of a class in a chain of causes, or None.
+
+    Args:
+        error: The outermost error; of an exception group the first error is followed.
+        kind: The class to find.
+    """
     innermost = None
     while error is not None:
         innermost = error if isinstance(error, kind) else innermost

@@ -1,4 +1,4 @@
-"""One HTTP exchange: the only module that imports httpx."""
+"""Sends one request over httpx and receives its response."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import httpx
 from pydantic import SecretStr
 
 from avatar_core.contracts.errors import Outcome, ProtocolError, ProvisionError, UnavailableError
-from avatar_core.http.errors import RawResponse, describe, find_cause, unreadable
-from avatar_core.http.request import Request, UnwritableError
+from avatar_core.http.errors import RawResponse, describe_failure, find_cause, unusable_response
+from avatar_core.http.request import PayloadError, Request
 
 _HEADERS = {
     "Accept": "application/json",
@@ -35,105 +35,132 @@ _NEVER_SENT = (
 )
 
 
-_FIRST_USED = ("httpcore", "anyio._core._sockets", "anyio._backends._asyncio", "anyio.streams.tls")
-"""What httpx would import at its first call, on the loop: a fifth of a second."""
-NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Where no TLS is spoken, nobody need be trusted; it costs nothing to make."""
+_LAZY_IMPORTS = (
+    "httpcore",
+    "anyio._core._sockets",
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
+)
+"""Modules that httpx imports in its first call, which would block the event loop for 0.2 s."""
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Context for plain HTTP and for a given transport; unlike httpx's own it loads no certificates."""
 
 
 class Exchange:
-    """Sends calls to one address. Made off the loop: it reads all certificates of the machine.
+    """Sends requests to one URL.
+
+    The constructor blocks while it reads the certificates of the machine, so call it in a thread.
 
     Args:
-        url: Without a slash at its end.
-        provider: Whom errors are about.
-        max_answer: Bytes.
-        transport: Of httpx; by default over the network.
+        url: Base URL, without a slash at its end.
+        provider: Name of the provider, for errors.
+        max_response_bytes: Longest body that is read, in bytes.
+        transport: An httpx transport; None uses the network.
+
+    Raises:
+        OSError: The certificates of the machine cannot be read.
     """
 
     def __init__(
-        self, url: str, provider: str | None, max_answer: int, transport: Any = None
+        self, url: str, provider: str | None, max_response_bytes: int, transport: Any = None
     ) -> None:
         self._url = url
         self._provider = provider
-        self._max_answer = max_answer
+        self._max_response_bytes = max_response_bytes
         self._transport = transport
         self._over_tls = transport is None and url.startswith("https")
-        self._trusted = httpx.create_ssl_context() if self._over_tls else NOBODY
-        for module in _FIRST_USED:
+        self._ssl_context = httpx.create_ssl_context() if self._over_tls else NO_TLS
+        for module in _LAZY_IMPORTS:
             with suppress(ImportError):
                 import_module(module)
 
-    async def run(
-        self, call: Request, payload: Any, headers: Mapping[str, str | SecretStr], timeout_s: float
+    async def send(
+        self,
+        request: Request,
+        payload: Any,
+        headers: Mapping[str, str | SecretStr],
+        timeout_s: float,
     ) -> RawResponse | ProvisionError:
-        """Send and receive; an error is returned, for raising it here would chain httpx's."""
-        reply: RawResponse | None = None
+        """Send a request and receive its response.
+
+        Args:
+            request: The request; it records its secrets and whether it was sent.
+            payload: JSON value of the body; None sends no body.
+            headers: Headers of this request, beside the usual ones.
+            timeout_s: Seconds for the whole exchange.
+
+        Returns:
+            The response of any status, or the error of a failed exchange. The error is
+            returned, because raising it here would chain httpx's error, which may quote secrets.
+        """
+        head: RawResponse | None = None
         body = bytearray()
 
-        async def answered(response: httpx.Response) -> None:
-            nonlocal reply  # before httpx looks at where a redirect leads, and stumbles
-            reply = RawResponse(response.status_code, dict(response.headers.items()))
+        async def on_response(response: httpx.Response) -> None:
+            nonlocal head  # set before httpx parses the target of a redirect, which may fail
+            head = RawResponse(response.status_code, dict(response.headers.items()))
 
         try:
             async with (
                 asyncio.timeout(timeout_s),
                 httpx.AsyncClient(
-                    verify=self._trusted,
+                    verify=self._ssl_context,
                     transport=self._transport,
                     timeout=timeout_s,
-                    trust_env=self._over_tls,  # a proxy would read plain http
-                    event_hooks={"response": [answered]},
+                    trust_env=self._over_tls,  # a proxy could read plain http
+                    event_hooks={"response": [on_response]},
                 ) as client,
                 client.stream(
-                    call.method,
-                    self._url + call.path,
-                    content=None if payload is None else call.encode(payload),
-                    headers=call.reveal({**_HEADERS, **headers}),
-                    extensions={"trace": call.note},
+                    request.method,
+                    self._url + request.path,
+                    content=None if payload is None else request.encode(payload),
+                    headers=request.reveal({**_HEADERS, **headers}),
+                    extensions={"trace": request.trace},
                 ) as response,
             ):
-                assert reply is not None
+                assert head is not None
                 if response.headers.get("content-encoding", "identity") != "identity":
-                    return self._useless(call, reply, "an encoding that was not asked for")
+                    return self._without_body(request, head, "a compressed body")
                 async for piece in response.aiter_bytes():
                     body += piece
-                    if len(body) > self._max_answer:
-                        return self._useless(call, reply, f"more than {self._max_answer} bytes")
+                    if len(body) > self._max_response_bytes:
+                        content = f"more than {self._max_response_bytes} bytes"
+                        return self._without_body(request, head, content)
         except Exception as error:
-            if reply is None or reply.status < 300:
-                sent = reply is not None or (call.sent and not isinstance(error, _NEVER_SENT))
-                return self._broken(call, error, timeout_s, sent)
-        assert reply is not None
-        return replace(reply, body=bytes(body))
+            if head is None or head.status < 300:
+                sent = head is not None or (request.sent and not isinstance(error, _NEVER_SENT))
+                return self._failure(request, error, timeout_s, sent)
+        assert head is not None
+        return replace(head, body=bytes(body))
 
-    def _useless(
-        self, call: Request, reply: RawResponse, what: str
+    def _without_body(
+        self, request: Request, head: RawResponse, content: str
     ) -> RawResponse | ProvisionError:
-        """A error_for_status is known by its status alone; a yes needs its words."""
-        refused = reply.status >= 300
-        return reply if refused else unreadable(call, reply.status, what, self._provider)
+        """Return the response without its body for an error status, which needs none."""
+        if head.status >= 300:
+            return head
+        return unusable_response(request, head.status, content, self._provider)
 
-    def _broken(
-        self, call: Request, error: Exception, timeout_s: float, sent: bool
+    def _failure(
+        self, request: Request, error: Exception, timeout_s: float, sent: bool
     ) -> ProvisionError:
-        """The error of a call that got no whole answer; never with the other error's text."""
-        if isinstance(error, UnwritableError):
+        """Return the error of an exchange without a complete response; never httpx's own text."""
+        if isinstance(error, PayloadError):
             return ProtocolError(
-                f"the payload of {call.name} cannot be written as JSON.",
+                f"the payload of {request.name} cannot be encoded as JSON.",
                 provider=self._provider,
-                hint="This is a defect of the provider package; report it there.",
+                hint="This is a defect of the provider package; report it to its author.",
                 outcome=Outcome.NOT_SENT,
             )
         host = urlsplit(self._url).netloc
         late = isinstance(error, TimeoutError | httpx.TimeoutException)
-        reason = f"nothing whole came within {timeout_s:g} s" if late else describe(error)
+        reason = f"the deadline of {timeout_s:g} s passed" if late else describe_failure(error)
         return UnavailableError(
-            f"{call.name} got no answer from {host}: {reason}."
+            f"{request.name} received no complete response from {host}: {reason}."
             if sent
-            else f"{host} cannot be reached: {reason}.",
+            else f"could not connect to {host}: {reason}.",
             provider=self._provider,
-            hint="Try again later." if sent else "Check its address, and this machine's network.",
+            hint="Try again later." if sent else "Check the URL, and this machine's network.",
             outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT,
             retryable=find_cause(error, ssl.SSLCertVerificationError) is None,
         )

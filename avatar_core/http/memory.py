@@ -1,4 +1,4 @@
-"""A server in memory, for `RestClient(transport=...)`: what it does, and what a wire would do."""
+"""An HTTP server in memory, for `RestClient(transport=...)`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import httpx
 
 
 @dataclass(frozen=True)
-class Served:
-    """An answer on its way.
+class FakeResponse:
+    """A response that a fake server sends.
 
     Attributes:
-        status: Of HTTP.
-        headers: By name.
-        body: In the pieces in which it arrives.
+        status: HTTP status code.
+        headers: Header values by name.
+        body: The whole body, or an iterator over its pieces.
     """
 
     status: int
@@ -23,25 +23,37 @@ class Served:
     body: AsyncIterator[bytes] | bytes = b""
 
 
-Serve = Callable[[str, str, Mapping[str, str], bytes], Awaitable[Served]]
-"""Answers (method, path with its query, headers by lower-case name, body).
+Serve = Callable[[str, str, Mapping[str, str], bytes], Awaitable[FakeResponse]]
+"""(method, path with its query, headers by lower-case name, body) -> response
 
-It raises ConnectionRefusedError where nothing was taken in, ConnectionResetError after that.
+Raises ConnectionRefusedError for a request that does not arrive, and ConnectionResetError to
+break the connection after it arrived.
 """
 
 
 class MemoryTransport(httpx.AsyncBaseTransport):
-    """Brings calls to a function instead of a network.
+    """An httpx transport that passes requests to a function instead of a network.
 
     Args:
-        serve: The server.
+        serve: Handles each request.
     """
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """One exchange, with the events by which a call knows whether it was sent."""
+        """Send one request, with the trace events that `Request.trace` reads.
+
+        Args:
+            request: The request, as httpx builds it.
+
+        Returns:
+            The response; its body is streamed.
+
+        Raises:
+            httpx.ConnectError: `serve` raised ConnectionRefusedError.
+            httpx.ReadError: `serve` raised ConnectionResetError.
+        """
         trace = request.extensions.get("trace")
         if trace is not None:
             await trace("connection.connect_tcp.started", {})
@@ -51,15 +63,15 @@ class MemoryTransport(httpx.AsyncBaseTransport):
         try:
             if trace is not None:
                 await trace("http11.send_request_headers.started", {})
-            served = await self._serve(request.method, path, headers, await request.aread())
+            response = await self._serve(request.method, path, headers, await request.aread())
         except ConnectionRefusedError:
             fault = httpx.ConnectError("refused")
         except ConnectionResetError:
             fault = httpx.ReadError("reset")
         else:
-            body = served.body
+            body = response.body
             stream = httpx.ByteStream(body) if isinstance(body, bytes) else _Pieces(body)
-            return httpx.Response(served.status, headers=dict(served.headers), stream=stream)
+            return httpx.Response(response.status, headers=dict(response.headers), stream=stream)
         raise fault
 
 

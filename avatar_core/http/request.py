@@ -1,4 +1,4 @@
-"""One call: what it sends, which of that is secret, and how far it has come."""
+"""One REST request: its JSON body, its secrets, and whether the vendor may have received it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,23 @@ _CONNECTING = "connection.connect_tcp.started"
 _SENDING = ".send_request_headers.started"
 
 
-class UnwritableError(Exception):
-    """A payload that is no JSON; it quotes nothing."""
+class PayloadError(Exception):
+    """A payload cannot be encoded as JSON; the message quotes nothing of it."""
 
 
 class Request:
-    """A call on its way.
+    """A REST request from its creation to its response.
+
+    Args:
+        method: HTTP method.
+        path: Path below the vendor's URL, with its query.
+        key: The API key that the request carries, or None.
 
     Attributes:
-        method: Of HTTP.
-        path: Below the vendor's address.
-        secrets: Revealed as it was written; none of them may come back in a message.
-        sent: False while it is certain that the vendor has none of it.
+        method: HTTP method.
+        path: Path below the vendor's URL, with its query.
+        secrets: The secrets that the request reveals to the vendor; messages must not quote them.
+        sent: Whether the vendor may have received the request.
     """
 
     def __init__(self, method: str, path: str, key: SecretStr | None) -> None:
@@ -37,32 +42,45 @@ class Request:
 
     @property
     def name(self) -> str:
-        """What was asked, like `POST /v1/sessions`; for messages."""
+        """Method and path without the query and without secrets, as in `POST /v1/sessions`."""
         return redact(f"{self.method} {self.path.partition('?')[0]}", self.secrets)
 
     def encode(self, payload: Any) -> bytes:
-        """The payload as JSON, its secrets revealed.
+        """Return the payload as JSON in UTF-8, with its secrets revealed.
+
+        Args:
+            payload: A JSON value; may hold `SecretStr` at any depth.
 
         Raises:
-            UnwritableError: It cannot be.
+            PayloadError: The payload cannot be encoded as JSON.
         """
         try:
             text = json.dumps(payload, default=self._reveal, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
             text = ""
         if not text:
-            raise UnwritableError
+            raise PayloadError
         return text.encode()
 
     def reveal(self, headers: Mapping[str, str | SecretStr]) -> dict[str, str]:
-        """The headers, their secrets revealed."""
+        """Return the headers with their secrets revealed.
+
+        Args:
+            headers: Header values by name.
+        """
         return {
             name: self._reveal(value) if isinstance(value, SecretStr) else value
             for name, value in headers.items()
         }
 
-    async def note(self, event: str, _: object) -> None:
-        """Told by the transport where the call stands; one that tells nothing may have sent it."""
+    async def trace(self, event: str, _: object) -> None:
+        """Follow the progress of the request; httpx calls this as its `trace` extension.
+
+        Without any event the request counts as sent.
+
+        Args:
+            event: Name of the httpcore event.
+        """
         if event == _CONNECTING:
             self.sent = False
         elif event.endswith(_SENDING):
@@ -76,7 +94,12 @@ class Request:
 
 
 def redact(text: str, secrets: Iterable[SecretStr]) -> str:
-    """The text without these secrets, and without whatever looks like a token."""
+    """Return the text with secrets and everything that looks like a JWT replaced.
+
+    Args:
+        text: Text that may quote a secret, as it is or URL-encoded.
+        secrets: The secrets to replace by `<secret>`.
+    """
     for secret in secrets:
         value = secret.get_secret_value()
         for form in filter(None, (value, quote(value, safe=""))):

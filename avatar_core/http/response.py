@@ -1,4 +1,4 @@
-"""What a vendor answered."""
+"""A vendor's JSON response, read by path without showing its values."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ from pydantic import SecretStr
 
 from avatar_core.contracts.errors import ProtocolError
 
-SHOWN_KEYS = 8
+MAX_SHOWN_KEYS = 8
 HINT = "The vendor's API may have changed; look for a newer version of the provider package."
-_TORN = re.compile("[\ud800-\udfff]")
-"""Half a letter: JSON may hold it, and no address and no file can."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""A lone surrogate: JSON can contain it, but no URL and no file can."""
 
 
 class Response:
-    """An answer's JSON, read by path; its values show in no repr and in no error.
+    """The JSON body of a response; neither `repr` nor errors show its values.
 
-    A path is keys with dots between, like `data.session_id`. What is missing or of another
-    type raises `ProtocolError`: a vendor that said yes may have created something.
+    A path is a chain of keys with dots between them, like `data.session_id`. A missing value or
+    a value of another type raises `ProtocolError` with `Outcome.UNKNOWN`, because a vendor that
+    responds with success may have created a session.
+
+    Args:
+        status: HTTP status code.
+        value: The decoded JSON value; None where the body is not JSON.
+        provider: Name of the provider, for errors.
 
     Attributes:
-        status: Of HTTP.
+        status: HTTP status code.
     """
 
     def __init__(self, status: int, value: Any, provider: str | None = None) -> None:
@@ -33,7 +39,13 @@ class Response:
 
     @classmethod
     def read(cls, status: int, body: bytes, provider: str | None = None) -> Response:
-        """The answer of a body; one that is no JSON has no keys."""
+        """Return the response with this body; a body that is not JSON has no keys.
+
+        Args:
+            status: HTTP status code.
+            body: The body as received.
+            provider: Name of the provider, for errors.
+        """
         try:
             value = json.loads(body)
         except (ValueError, RecursionError):
@@ -41,48 +53,58 @@ class Response:
         return cls(status, value, provider)
 
     def text(self, path: str, default: str | None = None) -> str:
-        """A string, or a whole number as one.
+        """Return the string at a path; an integer is converted.
 
         Args:
-            path: Where it is.
-            default: What stands for it where it is missing.
+            path: Path of the value.
+            default: Returned where the value is missing, null or empty.
 
         Raises:
-            ProtocolError: It is missing or empty and there is no default, or it is neither.
+            ProtocolError: The value is neither a string nor an integer, or it is missing and
+                `default` is None.
         """
         found = self._text(path, default)
         if found is None:
-            raise self._without(path)
+            raise self._missing(path)
         return found
 
     def secret(self, path: str) -> SecretStr:
-        """A string that no log may show.
+        """Return the string at a path as a secret, which logs do not show.
+
+        Args:
+            path: Path of the value.
 
         Raises:
-            ProtocolError: As for `text`.
+            ProtocolError: The value is missing, or is neither a string nor an integer.
         """
         return SecretStr(self.text(path))
 
-    def parts(self, path: str = "") -> list[Response]:
-        """The elements of a list; the answer itself where the path is empty.
+    def elements(self, path: str = "") -> list[Response]:
+        """Return the elements of the list at a path, each as a `Response`.
+
+        Args:
+            path: Path of the list; empty where the body itself is the list.
 
         Raises:
-            ProtocolError: There is no list.
+            ProtocolError: The path does not lead to a list.
         """
-        found = self._parts(path)
+        found = self._elements(path)
         if found is None:
-            raise self._without(path or "a list")
+            raise self._missing(path or "a list")
         return found
 
     def first(self, path: str) -> Response:
-        """The first element of a list.
+        """Return the first element of the list at a path.
+
+        Args:
+            path: Path of the list.
 
         Raises:
-            ProtocolError: There is no list, or nothing in it.
+            ProtocolError: The path does not lead to a list, or the list is empty.
         """
-        found = self._parts(path)
+        found = self._elements(path)
         if not found:
-            raise self._without(f"anything in {path}")
+            raise self._missing(f"an element in {path}")
         return found[0]
 
     def __contains__(self, path: str) -> bool:
@@ -97,9 +119,9 @@ class Response:
             return default
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        return value if isinstance(value, str) and not _TORN.search(value) else None
+        return value if isinstance(value, str) and not _SURROGATE.search(value) else None
 
-    def _parts(self, path: str) -> list[Response] | None:
+    def _elements(self, path: str) -> list[Response] | None:
         value = self._find(path)
         if not isinstance(value, list):
             return None
@@ -111,10 +133,11 @@ class Response:
             value = value.get(key) if isinstance(value, dict) else None
         return value
 
-    def _without(self, path: str) -> ProtocolError:
-        """Made where no local variable holds a value: a traceback may show them."""
+    def _missing(self, path: str) -> ProtocolError:
+        """Return the error; no local variable here holds a value, which a traceback may show."""
         return ProtocolError(
-            f"it answered {self.status} without {path}; there was {self._keys()}.",
+            f"the response with status {self.status} does not contain {path}; "
+            f"it contains {self._keys()}.",
             provider=self._provider,
             hint=HINT,
         )
@@ -122,5 +145,5 @@ class Response:
     def _keys(self) -> str:
         if not isinstance(self._value, dict):
             return "no JSON object"
-        keys = [f"{key:.40}" for key in list(self._value)[:SHOWN_KEYS]]
+        keys = [f"{key:.40}" for key in list(self._value)[:MAX_SHOWN_KEYS]]
         return ", ".join(keys) or "an empty object"

@@ -33,7 +33,7 @@ class ByteStreamSink(AudioSink):
     def __init__(self, ctx: SinkContext) -> None:
         self._ctx = ctx
         self._link = ctx.link
-        self._to = [ctx.avatar.listener]
+        self._to = [ctx.avatar.audio_destination]
         self._writer: StreamWriter | None = None
 
     async def open(self) -> None:
@@ -147,7 +147,7 @@ class ByteStreamTracker(PlaybackTracker):
     """
 
     def __init__(self, ctx: SinkContext) -> None:
-        worker = self._worker = ctx.avatar.listener
+        worker = self._worker = ctx.avatar.audio_destination
         self._reports = ReportsTracker(ctx.link.router, worker, ctx.clock, self._on_malformed)
         self._stock = StockTracker(ctx.link.router, worker, ctx.clock, self._on_malformed)
         tail_s = FINISH_GRACE_S if ctx.capabilities.reports_finished else 0.0

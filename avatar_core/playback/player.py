@@ -171,7 +171,7 @@ class Player:
             segment.id,
             transport.format or segment.format,
             offset_s=offset_s,
-            changed=self._on_take_changed,
+            on_update=self._on_take_changed,
         )
         feed = Feed(segment, take)
         self.take = transport.take = take

@@ -77,7 +77,9 @@ class ReportsTracker(PlaybackTracker):
         try:
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
-                raise wire.nonsense("a playback report", "has state lost; only the player sets it.")
+                raise wire.malformed_message(
+                    "a playback report", "has state lost; only the player sets it."
+                )
         except WireError as error:
             self._on_malformed(error)
             return None
@@ -91,6 +93,6 @@ class ReportsTracker(PlaybackTracker):
         elapsed_s = self._clock() - self._followed_at
         if report.position_s > elapsed_s + CLOCK_TOLERANCE_S:
             claim = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
-            self._on_malformed(wire.nonsense(claim, "is impossible."))
+            self._on_malformed(wire.malformed_message(claim, "is impossible."))
         else:
             take.report(report.position_s, report.state)

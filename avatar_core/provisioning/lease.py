@@ -165,7 +165,7 @@ class Lease:
     def remove_participant(self) -> None:
         """Remove the avatar from the room in the background, so that no frozen face remains."""
         link, releaser = self._context.link, self._context.releaser
-        for identity in {self.avatar.identity, self.avatar.listener} & {
+        for identity in {self.avatar.identity, self.avatar.audio_destination} & {
             *link.remote_participants()
         }:
             releaser.tasks.start(releaser.remove(link.room_name, identity), f"{identity}-out")

@@ -1,1 +1,1 @@
-"""A place in a real LiveKit room. With `agents` and the tools above, all that imports livekit."""
+"""The room link over `livekit.rtc`, and calls to the LiveKit server's API."""

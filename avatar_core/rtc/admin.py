@@ -1,4 +1,4 @@
-"""What only the owner of a LiveKit project may do in a room."""
+"""Calls to the LiveKit server's API that need the key of the project."""
 
 from __future__ import annotations
 
@@ -12,22 +12,30 @@ from livekit import api
 from avatar_core.contracts.errors import RoomError
 from avatar_core.settings import LiveKitSettings
 
-ANSWER_S = 3.0
+TIMEOUT_S = 3.0
 SKEW_S = 10.0
-"""Tokens are valid from so long before they are made: an older clock is no fault."""
-CLOCK = "Set it: timedatectl set-ntp true"
+"""A token is valid from this long before its creation, so a smaller clock error does not matter."""
+SET_CLOCK_HINT = "Set the clock: timedatectl set-ntp true"
 
 
-async def remove(livekit: LiveKitSettings, room: str, identity: str) -> bool:
-    """Put a participant out of a room; False where it was not there.
+async def remove_participant(livekit: LiveKitSettings, room: str, identity: str) -> bool:
+    """Remove a participant from a room.
+
+    Args:
+        livekit: The server and its key.
+        room: Name of the room.
+        identity: Identity of the participant.
+
+    Returns:
+        True if the participant was removed, False if it was not in the room.
 
     Raises:
-        RoomError: The server could not be told.
+        RoomError: The server cannot be reached, did not respond within 3 s, or refused the call.
     """
     fault = ""
     try:
         async with (
-            asyncio.timeout(ANSWER_S),
+            asyncio.timeout(TIMEOUT_S),
             api.LiveKitAPI(
                 livekit.url,
                 livekit.api_key.get_secret_value(),
@@ -42,27 +50,34 @@ async def remove(livekit: LiveKitSettings, room: str, identity: str) -> bool:
         fault = "" if error.code == api.TwirpErrorCode.NOT_FOUND else error.code
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         fault = type(error).__name__
-    if fault:  # raised out here, so that no chain leads to the key
+    if fault:  # raised outside of the handlers, so that no chain of causes leads to the key
         raise RoomError(
-            f"{identity} could not be put out of the room {room!r} ({fault}).",
-            hint="Check LIVEKIT_URL, and that key and secret are its own.",
+            f"the server did not remove {identity} from the room {room!r} ({fault}).",
+            hint="Check LIVEKIT_URL, and that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to it.",
         )
     return False
 
 
-async def check(livekit: LiveKitSettings) -> float:
-    """Whether the server is there, and takes our key; returns seconds that our clock is ahead.
+async def check_server(livekit: LiveKitSettings) -> float:
+    """Check that the server responds and accepts our key.
+
+    Args:
+        livekit: The server and its key.
+
+    Returns:
+        Seconds that this machine's clock is ahead of the server's; negative if it is behind.
 
     Raises:
-        RoomError: It is not, or does not.
+        RoomError: The server does not respond, refuses the key, or refuses our tokens because
+            this machine's clock is wrong.
     """
     url = livekit.url.replace("ws", "http", 1) if livekit.url.startswith("ws") else livekit.url
     fault, hint, ahead_s = "", "Check LIVEKIT_URL, and that the server runs.", 0.0
     try:
-        async with asyncio.timeout(ANSWER_S):
-            async with aiohttp.ClientSession() as session, session.get(url) as answer:
-                told = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-                ahead_s = time.time() - told
+        async with asyncio.timeout(TIMEOUT_S):
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                server_time = parsedate_to_datetime(response.headers["Date"]).timestamp()
+                ahead_s = time.time() - server_time
             async with api.LiveKitAPI(
                 livekit.url,
                 livekit.api_key.get_secret_value(),
@@ -70,11 +85,15 @@ async def check(livekit: LiveKitSettings) -> float:
             ) as server:
                 await server.room.list_rooms(api.ListRoomsRequest(names=["avatar-doctor"]))
     except api.TwirpError as error:
-        fault, hint = f"refuses our key ({error.code})", "Check LIVEKIT_API_KEY and _SECRET."
+        fault, hint = (
+            f"refuses our key ({error.code})",
+            "Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
+        )
     except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError) as error:
-        fault = f"does not answer as a LiveKit server ({type(error).__name__})"
+        fault = f"does not respond as a LiveKit server does ({type(error).__name__})"
     if fault and abs(ahead_s) > SKEW_S:
-        fault, hint = f"refuses our tokens: this machine's clock is {ahead_s:+.0f} s off", CLOCK
+        fault = f"refuses our tokens: this machine's clock is {ahead_s:+.0f} s off"
+        hint = SET_CLOCK_HINT
     if fault:
         raise RoomError(f"{livekit.url} {fault}.", hint=hint)
     return ahead_s

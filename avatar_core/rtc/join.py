@@ -1,4 +1,4 @@
-"""Ways to a link: join a room, or use the room that an agent has joined."""
+"""Creates room links: joins a room, or uses a room that the agent has joined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _links: weakref.WeakKeyDictionary[rtc.Room, weakref.ref[RtcLink]] = weakref.Weak
 
 
 def link_for(room: rtc.Room) -> RtcLink:
-    """The one link of a connected room; every avatar of this participant shares it."""
+    """Return the link of a connected room; all avatars of the participant share it.
+
+    Args:
+        room: A connected room. A link of an earlier connection is replaced.
+    """
     reference = _links.get(room)
     link = reference() if reference is not None else None
     if link is None or link.is_stale:
@@ -26,10 +30,19 @@ def link_for(room: rtc.Room) -> RtcLink:
 async def join(
     url: str, token: str, *, subscribe: bool = False, timeout_s: float = 10.0
 ) -> RtcLink:
-    """Join a room as a participant of its own.
+    """Join a room as a new participant.
+
+    Args:
+        url: URL of the LiveKit server.
+        token: The room token.
+        subscribe: Whether to subscribe to all tracks.
+        timeout_s: Seconds for the connection.
+
+    Returns:
+        The link; closing it leaves the room.
 
     Raises:
-        RoomError: The server cannot be reached, or refuses the token.
+        RoomError: The server cannot be reached within `timeout_s`, or refuses the token.
     """
     room = rtc.Room()
     refusal: str | None = None
@@ -38,15 +51,18 @@ async def join(
             await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
     except TimeoutError as error:
         raise RoomError(
-            f"{url} did not let us into the room within {timeout_s:g} s.",
-            hint="Check that the server runs and that this machine reaches it.",
+            f"could not join the room at {url} within {timeout_s:g} s.",
+            hint="Check that the server runs and that this machine can connect to it.",
         ) from error
     except rtc.ConnectError as error:
-        refusal = str(error).replace(token, "<token>")  # the server quotes a token it refuses
-    if refusal is not None:  # raised out here: its cause, token and all, stays out of its chain
+        refusal = str(error).replace(
+            token, "<token>"
+        )  # the server quotes the token that it refuses
+    if refusal is not None:  # raised here, so that the chain of causes holds no token
         raise RoomError(
-            f"{url} did not let us into the room ({refusal}).",
-            hint="Check LIVEKIT_URL, that the server runs, and that key and secret are its own.",
+            f"could not join the room at {url} ({refusal}).",
+            hint="Check LIVEKIT_URL, that the server runs, and that LIVEKIT_API_KEY and "
+            "LIVEKIT_API_SECRET belong to it.",
         )
     link = RtcLink(room, owned=True)
     _links[room] = weakref.ref(link)

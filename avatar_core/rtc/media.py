@@ -1,4 +1,4 @@
-"""Published tracks: the queue before the encoder, with the parameters that were measured."""
+"""Publishes audio and video tracks, with parameters for lip-synced speech."""
 
 from __future__ import annotations
 
@@ -14,59 +14,96 @@ from avatar_core.contracts.link import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.playout import PlayoutClock
 
-REMOVE_S = 1.0
-"""A room that was left meanwhile never answers."""
+UNPUBLISH_S = 1.0
+"""Deadline of an unpublish: LiveKit never responds if the room was left meanwhile."""
 
-Out = TypeVar("Out", AudioTrack, VideoTrack)
+T = TypeVar("T", AudioTrack, VideoTrack)
 
 
-class Tracks:
-    """A participant's own tracks.
+class TrackPublisher:
+    """Publishes the tracks of the local participant.
 
-    A publication nobody waits for any more comes all the same, as after a reconnect; it is
-    taken back then.
+    LiveKit completes a publication even after its caller was cancelled, for example after a
+    reconnect. Such a track is unpublished as soon as its publication completes.
+
+    Args:
+        participant: The local participant.
     """
 
     def __init__(self, participant: rtc.LocalParticipant) -> None:
         self._participant = participant
         self._unwanted: set[asyncio.Task[None]] = set()
 
-    async def audio(self, format: AudioFormat, name: str) -> AudioTrack:
-        """Publish a microphone track."""
-        return await self._wanted(RtcAudioTrack.publish(self._participant, format, name))
+    async def publish_audio(self, format: AudioFormat, name: str) -> AudioTrack:
+        """Publish a microphone track.
 
-    async def video(self, width: int, height: int, fps: float, name: str) -> VideoTrack:
-        """Publish a camera track."""
-        return await self._wanted(
+        Args:
+            format: Format of the audio that the track takes.
+            name: Name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room did not accept the track.
+        """
+        return await self._publish(RtcAudioTrack.publish(self._participant, format, name))
+
+    async def publish_video(self, width: int, height: int, fps: float, name: str) -> VideoTrack:
+        """Publish a camera track.
+
+        Args:
+            width: Width of a frame in pixels.
+            height: Height of a frame in pixels.
+            fps: Frames per second.
+            name: Name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room did not accept the track.
+        """
+        return await self._publish(
             RtcVideoTrack.publish(self._participant, width, height, fps, name)
         )
 
     def close(self) -> None:
-        """The room is left, and every track with it."""
+        """Stop waiting for cancelled publications, because the room was left."""
         for task in self._unwanted:
             task.cancel()
 
-    async def _wanted(self, publication: Coroutine[Any, Any, Out]) -> Out:
+    async def _publish(self, publication: Coroutine[Any, Any, T]) -> T:
         publishing = asyncio.create_task(publication)
         try:
             return await asyncio.shield(publishing)
         except asyncio.CancelledError:
-            task = asyncio.create_task(_take_back(publishing), name="take-back-track")
+            task = asyncio.create_task(_unpublish_late(publishing), name="unpublish-late-track")
             self._unwanted.add(task)
             task.add_done_callback(self._unwanted.discard)
             raise
 
 
-async def _take_back(publishing: asyncio.Task[Out]) -> None:
+async def _unpublish_late(publishing: asyncio.Task[T]) -> None:
     try:
-        out = await publishing
+        track = await publishing
     except RoomError:
         return
-    await out.unpublish()
+    await track.unpublish()
 
 
 class RtcAudioTrack(AudioTrack):
-    """A microphone track of our own."""
+    """A published microphone track of the local participant.
+
+    Args:
+        participant: The local participant.
+        source: The queue of the track.
+        publication: The track's publication.
+        format: Format of the audio that the track takes.
+
+    Attributes:
+        format: Format of the audio that `capture` takes.
+    """
 
     def __init__(
         self,
@@ -85,7 +122,19 @@ class RtcAudioTrack(AudioTrack):
     async def publish(
         cls, participant: rtc.LocalParticipant, format: AudioFormat, name: str
     ) -> RtcAudioTrack:
-        """Publish the track, without dtx and red, as lip-sync wants a steady stream."""
+        """Publish a track without DTX and RED, because lip-sync needs a steady stream.
+
+        Args:
+            participant: The local participant.
+            format: Format of the audio that the track takes.
+            name: Name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room did not accept the track.
+        """
         queue_ms = round(QUEUE_S * 1000)
         source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
         options = rtc.TrackPublishOptions(
@@ -96,7 +145,11 @@ class RtcAudioTrack(AudioTrack):
         return cls(participant, source, publication, format)
 
     async def capture(self, pcm: bytes) -> None:
-        """Queue whole 10 ms frames."""
+        """Queue audio; wait while the queue is full.
+
+        Args:
+            pcm: PCM in `format`, a multiple of 10 ms.
+        """
         samples = len(pcm) // self.format.frame_bytes
         self._playout.add(self.format.duration_s(len(pcm)))
         await self._source.capture_frame(
@@ -105,21 +158,21 @@ class RtcAudioTrack(AudioTrack):
 
     @property
     def queued_s(self) -> float:
-        """Seconds captured that have not left the queue."""
+        """Seconds of captured audio that are still in the queue."""
         return self._playout.queued_s
 
     def clear(self) -> None:
-        """Drop what is queued."""
+        """Drop the audio in the queue."""
         self._source.clear_queue()
         self._playout.clear()
 
     async def wait_for_subscription(self) -> None:
-        """Return once somebody has subscribed."""
+        """Wait until a participant has subscribed to the track."""
         if self._publication is not None:
             await self._publication.wait_for_subscription()
 
     async def unpublish(self) -> None:
-        """Unpublish; idempotent."""
+        """Unpublish the track and close its source; idempotent."""
         publication, self._publication = self._publication, None
         if publication is not None:
             await _unpublish(self._participant, publication)
@@ -127,7 +180,13 @@ class RtcAudioTrack(AudioTrack):
 
 
 class RtcVideoTrack(VideoTrack):
-    """A camera track of our own."""
+    """A published camera track of the local participant.
+
+    Args:
+        participant: The local participant.
+        source: The source of the track.
+        publication: The track's publication.
+    """
 
     def __init__(
         self,
@@ -143,7 +202,21 @@ class RtcVideoTrack(VideoTrack):
     async def publish(
         cls, participant: rtc.LocalParticipant, width: int, height: int, fps: float, name: str
     ) -> RtcVideoTrack:
-        """Publish the track, with its encoding said: the default caps it at 20 frames a second."""
+        """Publish a track with an explicit encoding; the default limits it to 20 frames/s.
+
+        Args:
+            participant: The local participant.
+            width: Width of a frame in pixels.
+            height: Height of a frame in pixels.
+            fps: Frames per second.
+            name: Name of the track.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room did not accept the track.
+        """
         source = rtc.VideoSource(width, height)
         options = rtc.TrackPublishOptions(
             source=rtc.TrackSource.SOURCE_CAMERA,
@@ -155,18 +228,20 @@ class RtcVideoTrack(VideoTrack):
         track = rtc.LocalVideoTrack.create_video_track(name, source)
         return cls(participant, source, await _publish(participant, track, options))
 
-    def capture(self, picture: VideoFrame) -> None:
-        """Show a picture now; nothing once the track is removed."""
+    def capture(self, frame: VideoFrame) -> None:
+        """Show a frame now; does nothing after `unpublish`.
+
+        Args:
+            frame: An RGBA frame of the size that the track was published with.
+        """
         if self._publication is None:
             return
         self._source.capture_frame(
-            rtc.VideoFrame(
-                picture.width, picture.height, rtc.VideoBufferType.RGBA, bytes(picture.rgba)
-            )
+            rtc.VideoFrame(frame.width, frame.height, rtc.VideoBufferType.RGBA, bytes(frame.rgba))
         )
 
     async def unpublish(self) -> None:
-        """Unpublish; idempotent."""
+        """Unpublish the track and close its source; idempotent."""
         publication, self._publication = self._publication, None
         if publication is not None:
             await _unpublish(self._participant, publication)
@@ -181,14 +256,14 @@ async def _publish(
     try:
         return await participant.publish_track(track, options)
     except rtc.participant.PublishTrackError as error:
-        raise RoomError(f"the room did not take the track {track.name!r} ({error}).") from error
+        raise RoomError(f"the room did not accept the track {track.name!r} ({error}).") from error
 
 
 async def _unpublish(
     participant: rtc.LocalParticipant, publication: rtc.LocalTrackPublication
 ) -> None:
     try:
-        async with asyncio.timeout(REMOVE_S):
+        async with asyncio.timeout(UNPUBLISH_S):
             await participant.unpublish_track(publication.sid)
     except (TimeoutError, rtc.participant.UnpublishTrackError, KeyError):
-        return  # the room is gone, and the track with it
+        return  # the room was left, and the track ended with it

@@ -1,4 +1,4 @@
-"""Reads LiveKit's record of a participant."""
+"""Converts LiveKit's object of a participant."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 
 
 def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
-    """Return what our code needs to know about a participant, as of now.
+    """Return our immutable record of a participant, as of now.
 
     Args:
-        participant: LiveKit's own object, which changes with the room.
+        participant: LiveKit's object, which changes with the room.
     """
     return RemoteParticipant(
         identity=participant.identity,

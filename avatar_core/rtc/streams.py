@@ -1,9 +1,9 @@
-"""Byte streams whose every packet names its destination.
+"""Byte streams whose every packet is addressed to its receivers.
 
-The public writer of `livekit.rtc` addresses the header alone, so the server brings chunks
-to everyone in the room. The three FFI requests used here address chunks and trailer too.
-They are private: `addressed_streams_work` looks for them once, and the link falls back to
-the public writer, with one warning, where they have changed.
+The public writer of `livekit.rtc` addresses only the header, so the server sends the chunks to
+everyone in the room. The three FFI requests that are used here address chunks and trailer, too.
+They are private: `addressed_streams_work` checks once whether they exist. Where they do not, the
+link uses the public writer and logs one warning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _REQUESTS = ("send_stream_header", "send_stream_chunk", "send_stream_trailer")
 
 @cache
 def addressed_streams_work() -> bool:
-    """Whether the installed livekit has the requests that addressed streams need."""
+    """Return whether the installed livekit has the requests of addressed streams; warns if not."""
     works = all(
         name in ffi_pb2.FfiRequest.DESCRIPTOR.fields_by_name
         and name in ffi_pb2.FfiEvent.DESCRIPTOR.fields_by_name
@@ -38,14 +38,14 @@ def addressed_streams_work() -> bool:
     ) and hasattr(room_pb2, "DataStream")
     if not works:
         log.warning(
-            "This livekit release has no addressed byte streams: everyone in the room "
-            "receives the agent's audio as data. Install the release livekit-agents pins."
+            "This release of livekit cannot address byte streams: everyone in the room receives "
+            "the agent's audio as data. Install the release that livekit-agents requires."
         )
     return works
 
 
 class Acknowledgements:
-    """Answers to FFI requests, over one filtered subscription instead of one for each call."""
+    """Waits for the responses to FFI requests, over one subscription for all of them."""
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, int], asyncio.Future[Any]] = {}
@@ -55,43 +55,53 @@ class Acknowledgements:
         self._task = asyncio.create_task(self._read(), name="ffi-acknowledgements")
 
     async def request(self, kind: str, **fields: Any) -> None:
-        """Send one request and wait for its answer.
+        """Send a request and wait for its response.
+
+        Args:
+            kind: Name of the request in `FfiRequest`, one of `_REQUESTS`.
+            fields: Fields of the request.
 
         Raises:
-            RoomError: The room refused it.
+            RoomError: The room refused the request, or was left.
         """
         request = ffi_pb2.FfiRequest()
         getattr(request, kind).CopyFrom(type(getattr(request, kind))(**fields))
         response = FfiClient.instance.request(request)
         key = kind, getattr(response, kind).async_id
-        answer = self._waiting[key] = asyncio.get_running_loop().create_future()
+        done = self._waiting[key] = asyncio.get_running_loop().create_future()
         try:
-            error = await answer
+            error = await done
         finally:
             del self._waiting[key]
         if error:
-            raise RoomError(f"the room did not take a stream packet ({error}).")
+            raise RoomError(f"the room did not accept a stream packet ({error}).")
 
     async def _read(self) -> None:
         while True:
             event = await self._queue.get()
             kind = event.WhichOneof("message")
             callback = getattr(event, kind)
-            answer = self._waiting.get((kind, callback.async_id))
-            if answer is not None and not answer.done():
-                answer.set_result(callback.error)
+            done = self._waiting.get((kind, callback.async_id))
+            if done is not None and not done.done():
+                done.set_result(callback.error)
 
     def close(self) -> None:
-        """Stop listening; what still waits is told that the room is gone."""
+        """Stop reading responses; requests that still wait raise RoomError."""
         FfiClient.instance.queue.unsubscribe(self._queue)
         self._task.cancel()
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_result("the room is gone")
+        for done in self._waiting.values():
+            if not done.done():
+                done.set_result("the room was left")
 
 
 class AddressedWriter(StreamWriter):
-    """A byte stream that only its destinations receive."""
+    """Writes a byte stream that only its receivers get.
+
+    Args:
+        participant: The local participant.
+        acks: Waits for LiveKit's responses.
+        to: Identities of the receivers.
+    """
 
     def __init__(
         self, participant: rtc.LocalParticipant, acks: Acknowledgements, to: Sequence[str]
@@ -107,7 +117,15 @@ class AddressedWriter(StreamWriter):
         }
 
     async def open(self, topic: str, attributes: Mapping[str, str]) -> None:
-        """Send the header."""
+        """Send the header of the stream.
+
+        Args:
+            topic: Topic of the stream.
+            attributes: Attributes of the stream, for the receivers.
+
+        Raises:
+            RoomError: The room refused the header, or was left.
+        """
         header = room_pb2.DataStream.Header(
             stream_id=self._stream_id,
             timestamp=int(time.time() * 1000),
@@ -119,7 +137,14 @@ class AddressedWriter(StreamWriter):
         await self._acks.request("send_stream_header", header=header, **self._address)
 
     async def write(self, data: bytes) -> None:
-        """Send one chunk, at most 15 kB; acknowledged before the next, so order holds."""
+        """Send one chunk and wait until LiveKit accepts it, which keeps chunks in order.
+
+        Args:
+            data: The chunk, at most 15 kB.
+
+        Raises:
+            RoomError: The room refused the chunk, or was left.
+        """
         index, self._index = self._index, self._index + 1
         chunk = room_pb2.DataStream.Chunk(
             stream_id=self._stream_id, chunk_index=index, content=data
@@ -127,7 +152,14 @@ class AddressedWriter(StreamWriter):
         await self._acks.request("send_stream_chunk", chunk=chunk, **self._address)
 
     async def aclose(self, reason: str = "") -> None:
-        """Send the trailer; idempotent."""
+        """Send the trailer of the stream; idempotent.
+
+        Args:
+            reason: Where not empty, the reader gets an error instead of a normal end.
+
+        Raises:
+            RoomError: The room refused the trailer, or was left.
+        """
         if not self._closed:
             self._closed = True
             trailer = room_pb2.DataStream.Trailer(stream_id=self._stream_id, reason=reason)
@@ -135,47 +167,76 @@ class AddressedWriter(StreamWriter):
 
 
 class PublicWriter(StreamWriter):
-    """The public byte stream: its chunks reach everyone in the room."""
+    """Writes a byte stream with LiveKit's public writer; everyone in the room gets its chunks.
+
+    Args:
+        writer: LiveKit's writer.
+    """
 
     def __init__(self, writer: rtc.ByteStreamWriter) -> None:
         self._writer = writer
         self._closed = False
 
     async def write(self, data: bytes) -> None:
-        """Send one chunk."""
+        """Send one chunk.
+
+        Args:
+            data: The chunk, at most 15 kB.
+
+        Raises:
+            RoomError: The room refused the chunk, or was left.
+        """
         try:
             await self._writer.write(data)
         except (ConnectionError, RuntimeError) as error:
-            raise RoomError(f"the room did not take a stream packet ({error}).") from error
+            raise RoomError(f"the room did not accept a stream packet ({error}).") from error
 
     async def aclose(self, reason: str = "") -> None:
-        """Send the trailer; idempotent."""
+        """Send the trailer of the stream; idempotent.
+
+        Args:
+            reason: Where not empty, the reader gets an error instead of a normal end.
+
+        Raises:
+            RoomError: The room refused the trailer, or was left.
+        """
         if self._closed:
             return
         self._closed = True
         try:
             await self._writer.aclose(reason=reason)
         except (ConnectionError, RuntimeError) as error:
-            raise RoomError(f"the room did not take the end of a stream ({error}).") from error
+            raise RoomError(f"the room did not accept the end of a stream ({error}).") from error
 
 
 class RtcStreamReader(StreamReader):
-    """An incoming byte stream of `livekit.rtc`, always closed when left."""
+    """Reads a byte stream of `livekit.rtc`, and closes it when the iteration ends.
+
+    Args:
+        reader: LiveKit's reader.
+
+    Attributes:
+        attributes: Attributes of the stream, as its sender set them.
+    """
 
     def __init__(self, reader: rtc.ByteStreamReader) -> None:
         self._reader = reader
         self.attributes = dict(reader.info.attributes or {})
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Messages in order."""
+        """Iterate over the messages in their order.
+
+        Raises:
+            RoomError: The stream ended abnormally.
+        """
         try:
             async for data in self._reader:
                 yield data
         except ConnectionError as error:
-            raise RoomError(f"an incoming stream broke off ({error}).") from error
+            raise RoomError(f"an incoming stream ended abnormally ({error}).") from error
         finally:
             self._reader.close()
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading and drop the messages that have not been read."""
         self._reader.close()

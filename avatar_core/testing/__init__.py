@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from avatar_core.contracts.errors import ServerError
-    from avatar_core.http.memory import MemoryTransport, Served
+    from avatar_core.http.memory import FakeResponse, MemoryTransport
     from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones
     from avatar_core.testing.clock import run
     from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
         VendorAccount,
         VendorSession,
     )
-    from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
+    from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
     from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
-    from avatar_core.testing.fake_vendor.http_server import served
+    from avatar_core.testing.fake_vendor.http_server import serve_http
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
@@ -35,6 +35,7 @@ __all__ = [
     "CapacityReachedError",
     "Conversation",
     "DevServer",
+    "FakeResponse",
     "FakeVendor",
     "FlashRenderer",
     "HeardWord",
@@ -44,7 +45,6 @@ __all__ = [
     "OutOfCreditError",
     "Scenario",
     "ScriptedLLM",
-    "Served",
     "ServerError",
     "ToneAgent",
     "Turn",
@@ -52,25 +52,25 @@ __all__ = [
     "VendorFault",
     "VendorSession",
     "WordTones",
-    "reply",
+    "json_response",
     "run",
-    "served",
+    "serve_http",
     "start_faulty_process",
     "start_faulty_worker",
 ]
 
 _HOMES = {
     "contracts.errors": "ServerError",
-    "http.memory": "MemoryTransport Served",
+    "http.memory": "MemoryTransport FakeResponse",
     "testing.audio.tones": "VOCABULARY HeardWord WordTones",
     "testing.clock": "run",
     "testing.conversation": "IN_MEMORY Conversation Turn",
     "testing.fake_vendor.account": (
         "CapacityReachedError OutOfCreditError VendorAccount VendorSession"
     ),
-    "testing.fake_vendor.fake": "FakeVendor reply",
+    "testing.fake_vendor.fake": "FakeVendor json_response",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
-    "testing.fake_vendor.http_server": "served",
+    "testing.fake_vendor.http_server": "serve_http",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",

@@ -1,4 +1,4 @@
-"""Processes of the bench: configured by a line of JSON, spoken to by lines."""
+"""Child processes that run a Python module, with JSON lines on stdin and lines on stdout."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import Any, NoReturn, Self
 from avatar_core.contracts.errors import WorkerError
 from avatar_core.processes import die_with_parent
 
-LIMIT = 1 << 24
+MAX_LINE_BYTES = 1 << 24
 STOP_S = 3.0
 
 
-class Child:
-    """A Python module in a process of its own.
+class ChildProcess:
+    """A Python module that runs in a process of its own.
+
+    Args:
+        process: The process, with pipes for stdin and stdout.
 
     Attributes:
         pid: Its process id.
@@ -29,38 +32,52 @@ class Child:
 
     @classmethod
     async def start(cls, module: str, **config: Any) -> Self:
-        """Start it and wait for its READY.
+        """Start a module and wait until it prints READY.
+
+        Args:
+            module: Name of the module; it calls `run_as_child`.
+            config: Configuration of the module, JSON-safe; sent as the first line of its stdin.
+
+        Returns:
+            The running process.
 
         Raises:
-            WorkerError: It died before.
+            WorkerError: The process died before it was ready.
         """
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, stdin=pipe, stdout=pipe, limit=LIMIT
+            sys.executable, "-m", module, stdin=pipe, stdout=pipe, limit=MAX_LINE_BYTES
         )
         child = cls(process)
         try:
-            child.tell(config)
-            while (line := await child.line()) != "READY":
+            child.send_line(config)
+            while (line := await child.read_line()) != "READY":
                 if not line:
-                    raise WorkerError(f"{module} died as it started.", hint="See above.")
+                    raise WorkerError(
+                        f"the module {module} died before it was ready.",
+                        hint="See its traceback on stderr, and fix the error.",
+                    )
         except BaseException:
             await child.stop()
             raise
         return child
 
-    def tell(self, what: Any) -> None:
-        """Send it a line."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+    def send_line(self, value: Any) -> None:
+        """Write a line of JSON to the process.
 
-    async def line(self) -> str:
-        """The next line it writes, empty at its end."""
+        Args:
+            value: A JSON value.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(value).encode() + b"\n")
+
+    async def read_line(self) -> str:
+        """Return the next line that the process writes, stripped; empty when it has ended."""
         assert self._process.stdout is not None
         return (await self._process.stdout.readline()).decode().strip()
 
     async def stop(self) -> None:
-        """End it: by the end of its stdin, or else by force; idempotent."""
+        """Close the stdin of the process, and kill it if it does not end within 3 s; idempotent."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -72,7 +89,11 @@ class Child:
 
 
 def run_as_child(serve: Callable[..., Coroutine[Any, Any, None]]) -> NoReturn:
-    """The other end of a `Child`: serve with the configuration of stdin's first line, and exit."""
+    """Run as the module of a `ChildProcess`: read the configuration, serve, and exit.
+
+    Args:
+        serve: Called with the configuration as keyword arguments.
+    """
     die_with_parent()
     asyncio.run(serve(**json.loads(sys.stdin.readline())))
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A listener in the room: hears what a person would hear, and what it should not receive."""
+"""A participant that records the tracks and the data that a user would receive."""
 
 from __future__ import annotations
 
@@ -12,50 +12,72 @@ from avatar_core.rtc.link import RtcLink
 
 RATE_HZ = 48_000
 
-Hear = Callable[[str, float, bytes, int], None]
-"""(track sid, loop time of arrival in seconds, mono PCM, rate in Hz)"""
-See = Callable[[str, float, float, rtc.VideoFrame], None]
-"""(track sid, loop time of arrival and of display in seconds, frame in I420)"""
+AudioHandler = Callable[[str, float, bytes, int], None]
+"""(sid of the track, loop time of arrival in seconds, int16 mono PCM, sample rate in Hz)"""
+VideoHandler = Callable[[str, float, float, rtc.VideoFrame], None]
+"""(sid of the track, loop time of arrival in seconds, timestamp of the frame in seconds, I420)"""
 
 
 class Listener:
-    """Subscribes to everything; give it a `hear` to collect sound, a `see` to look at pictures.
+    """A participant that subscribes to every track of the room.
+
+    Args:
+        link: Its connection to the room.
+        on_audio: Called with each 10 ms of audio, mono at 48 kHz.
+        on_video: Called with each video frame, or None.
 
     Attributes:
-        link: Its place in the room.
-        pictures: Video frames seen so far.
+        link: Its connection to the room.
+        video_frames: Number of video frames received so far.
     """
 
-    def __init__(self, link: RtcLink, hear: Hear, see: See | None = None) -> None:
+    def __init__(
+        self, link: RtcLink, on_audio: AudioHandler, on_video: VideoHandler | None = None
+    ) -> None:
         self.link = link
-        self.pictures = 0
-        self._hear = hear
-        self._see = see
+        self.video_frames = 0
+        self._on_audio = on_audio
+        self._on_video = on_video
         self._streams: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        """Those of the streams, and those of streams that were left and have not ended."""
+        """The tasks of the open streams, and of closed streams that have not ended yet."""
         room = link.room
-        room.on("track_subscribed", lambda track, *_: self._listen(track))
-        room.on("track_unsubscribed", lambda track, *_: self._leave(track))
+        room.on("track_subscribed", lambda track, *_: self._open_stream(track))
+        room.on("track_unsubscribed", lambda track, *_: self._close_stream(track))
         for participant in room.remote_participants.values():
             for publication in participant.track_publications.values():
                 if publication.track is not None:
-                    self._listen(publication.track)
+                    self._open_stream(publication.track)
 
     @classmethod
-    async def join(cls, url: str, token: str, hear: Hear, see: See | None = None) -> Listener:
-        """Join the room with a token that may subscribe.
+    async def join(
+        cls,
+        url: str,
+        token: str,
+        on_audio: AudioHandler,
+        on_video: VideoHandler | None = None,
+    ) -> Listener:
+        """Join a room as a listener.
+
+        Args:
+            url: URL of the LiveKit server.
+            token: A room token that may subscribe.
+            on_audio: Called with each 10 ms of audio, mono at 48 kHz.
+            on_video: Called with each video frame, or None.
+
+        Returns:
+            The listener, in the room.
 
         Raises:
             RoomError: The server cannot be reached, or refuses the token.
         """
-        return cls(await join(url, token, subscribe=True), hear, see)
+        return cls(await join(url, token, subscribe=True), on_audio, on_video)
 
     async def data_bytes(self) -> int:
-        """Bytes of data packets that reached it, whatever their topic and whoever asked for them.
+        """Return the bytes of data packets that the listener received, of any topic.
 
-        The public byte-stream writer sends its chunks to everybody, also where its header
-        names one participant: no handler sees them, and this does.
+        LiveKit's public byte-stream writer sends its chunks to everybody, even if its header
+        names one participant. No handler receives those chunks, but this count includes them.
         """
         stats = await self.link.room.get_rtc_stats()
         return sum(
@@ -65,41 +87,41 @@ class Listener:
         )
 
     async def aclose(self) -> None:
-        """Leave: then no track comes any more, and none is listened to."""
+        """Leave the room and stop all streams."""
         await self.link.aclose()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _listen(self, track: rtc.Track) -> None:
+    def _open_stream(self, track: rtc.Track) -> None:
         if track.sid not in self._streams:
-            sounds = track.kind == rtc.TrackKind.KIND_AUDIO
-            work = self._sound(track) if sounds else self._sight(track)
+            is_audio = track.kind == rtc.TrackKind.KIND_AUDIO
+            work = self._read_audio(track) if is_audio else self._read_video(track)
             task = self._streams[track.sid] = asyncio.create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _leave(self, track: rtc.Track | None) -> None:
-        # A stream that is left open goes on with the next track of the same participant.
+    def _close_stream(self, track: rtc.Track | None) -> None:
+        # A stream that stays open continues with the next track of the same participant.
         if track is not None and (task := self._streams.pop(track.sid, None)):
             task.cancel()
 
-    async def _sound(self, track: rtc.Track) -> None:
+    async def _read_audio(self, track: rtc.Track) -> None:
         stream = rtc.AudioStream(track, sample_rate=RATE_HZ, num_channels=1, frame_size_ms=10)
         try:
             async for event in stream:
                 now = asyncio.get_running_loop().time()
-                self._hear(track.sid, now, bytes(event.frame.data), RATE_HZ)
+                self._on_audio(track.sid, now, bytes(event.frame.data), RATE_HZ)
         finally:
             await stream.aclose()
 
-    async def _sight(self, track: rtc.Track) -> None:
+    async def _read_video(self, track: rtc.Track) -> None:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
         try:
             async for event in stream:
-                self.pictures += 1
-                if self._see is not None:
+                self.video_frames += 1
+                if self._on_video is not None:
                     now = asyncio.get_running_loop().time()
-                    self._see(track.sid, now, event.timestamp_us / 1e6, event.frame)
+                    self._on_video(track.sid, now, event.timestamp_us / 1e6, event.frame)
         finally:
             await stream.aclose()

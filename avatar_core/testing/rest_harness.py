@@ -1,10 +1,9 @@
-"""FakeVendor's customers: the same provider of three kinds, and one start of it in memory."""
+"""A REST provider for FakeVendor, with each kind of safe retry, and silent workers for it."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-import random
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,19 +19,26 @@ from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.settings import ProviderSettings
-from avatar_core.testing.fake_vendor.account import Bring, VendorSession
+from avatar_core.testing.fake_vendor.account import LaunchWorker, VendorSession
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process
 
 KEY = "vendor-key"
-LOOK_S = 5.0
-"""An agent that leaves in its first three seconds is never told of."""
+POLL_S = 5.0
+"""Seconds between looks for the agent: the room emits no event for an agent that leaves within
+three seconds of its join."""
 
 
 class AcmeSettings(ProviderSettings):
-    """`ACME_*`."""
+    """Settings of `Acme`, from the variables `ACME_*`.
+
+    Attributes:
+        api_key: The API key.
+        api_url: Base URL of the vendor; None uses the provider's.
+        kind: How a create can be repeated safely.
+    """
 
     model_config = SettingsConfigDict(env_prefix="ACME_")
     provider: ClassVar[str] = "acme"
@@ -43,7 +49,7 @@ class AcmeSettings(ProviderSettings):
 
 
 class Acme(RestAvatarProvider[AcmeSettings]):
-    """Buys of FakeVendor: with an idempotency key, with a lookup, or with neither."""
+    """A provider for `FakeVendor`, with an idempotency key, with a lookup, or with neither."""
 
     name = "acme"
     api_version = (1, 0)
@@ -55,6 +61,11 @@ class Acme(RestAvatarProvider[AcmeSettings]):
     end = "POST /v1/sessions/{id}/end"
 
     def setup(self) -> None:
+        """Apply the setting `kind`.
+
+        Raises:
+            ConfigError: The URL is invalid, or the key cannot be sent in a header.
+        """
         self.idempotency = (  # type: ignore[misc]
             "Idempotency-Key" if self.settings.kind is SafeRetry.KEY else ""
         )
@@ -62,6 +73,11 @@ class Acme(RestAvatarProvider[AcmeSettings]):
         self.capabilities = replace(self.capabilities, safe_retry=self.settings.kind)
 
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
+        """Return the JSON body of a create.
+
+        Args:
+            request: The room to join and the identity to join as.
+        """
         return {
             "name": request.key,
             "livekit_url": request.livekit_url,
@@ -69,31 +85,52 @@ class Acme(RestAvatarProvider[AcmeSettings]):
         }
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
+        """Return the active session that was created with a key, or None.
+
+        Args:
+            key: The key of the request.
+
+        Raises:
+            ProvisionError: The call to the vendor failed.
+        """
         if self.settings.kind is not SafeRetry.LOOKUP:
             return None
-        answer = await self.rest.call("GET", f"/v1/sessions?name={quote(key, safe='')}")
-        for found in answer.parts("data"):
+        response = await self.rest.call("GET", f"/v1/sessions?name={quote(key, safe='')}")
+        for found in response.elements("data"):
             identity = f"acme-avatar-{key.rpartition('-')[2]}"
             return ProvisionedAvatar(session_id=found.text("id"), identity=identity)
         return None
 
 
-def acme(kind: SafeRetry, transport: object = None, **settings: Any) -> Acme:
-    """A customer of one kind."""
+def make_acme(kind: SafeRetry, transport: object = None, **settings: Any) -> Acme:
+    """Return a provider of one kind.
+
+    Args:
+        kind: How a create can be repeated safely.
+        transport: An httpx transport, like `FakeVendor.transport`; None uses the network.
+        settings: Fields of `AcmeSettings`.
+    """
     cls = type("Acme", (Acme,), {"transport": transport})
-    made: Acme = cls(AcmeSettings(kind=kind, **settings))
-    return made
+    provider: Acme = cls(AcmeSettings(kind=kind, **settings))
+    return provider
 
 
-def silent_workers(room: MemoryRoom) -> Bring:
-    """Workers that are in the room and do nothing, until they are put out or their agent goes."""
+def silent_workers(room: MemoryRoom) -> LaunchWorker:
+    """Return a launcher of workers that join a room in memory and play nothing.
 
-    async def bring(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+    A worker leaves when it is removed from the room, when its agent leaves, or at the time of
+    its scenario.
+
+    Args:
+        room: The room that the workers join.
+    """
+
+    async def launch(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         link = workers.admit(room, session.token)
         stopping = asyncio.Event()
         agent = link.attributes[PUBLISH_ON_BEHALF]
 
-        def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        def on_event(event: RoomEvent, participant: RemoteParticipant | None) -> None:
             left = (
                 event is RoomEvent.LEFT
                 and participant is not None
@@ -103,7 +140,7 @@ def silent_workers(room: MemoryRoom) -> Bring:
                 stopping.set()
 
         async def stay() -> None:
-            link.watch(look)
+            link.watch(on_event)
             loop = asyncio.get_running_loop()
             until = loop.time() + (scenario.leaves_at_s or math.inf)
             while (
@@ -112,7 +149,7 @@ def silent_workers(room: MemoryRoom) -> Bring:
                 and agent in link.remote_participants()
             ):
                 with suppress(TimeoutError):
-                    async with asyncio.timeout_at(min(until, loop.time() + LOOK_S)):
+                    async with asyncio.timeout_at(min(until, loop.time() + POLL_S)):
                         await stopping.wait()
             await link.aclose()
 
@@ -120,9 +157,4 @@ def silent_workers(room: MemoryRoom) -> Bring:
         room.published(link.identity, "video")
         return in_process.keep(task, stopping.set)
 
-    return bring
-
-
-def chance(seed: int) -> random.Random:
-    """What differs between two runs."""
-    return random.Random(seed)
+    return launch

@@ -13,7 +13,7 @@ from livekit import rtc
 
 from avatar_core.contracts.clock import loop_time
 from avatar_core.testing.audio.meter import AudioMeter, LightMeter, Span, brightness_of
-from avatar_core.testing.children import Child, run_as_child
+from avatar_core.testing.children import ChildProcess, run_as_child
 from avatar_core.testing.flash_renderer import LOUD_RMS
 from avatar_core.testing.listener import Listener
 
@@ -57,18 +57,18 @@ class Heard:
 class Listening:
     """The other end of the pipe."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: ChildProcess) -> None:
         self._child = child
 
     @classmethod
     async def start(cls, url: str, token: str) -> Self:
         """Join a room with a token that may subscribe."""
-        return cls(await Child.start("benchmarks.bench.listening", url=url, token=token))
+        return cls(await ChildProcess.start("benchmarks.bench.listening", url=url, token=token))
 
     async def heard(self, since: float) -> Heard:
         """What was heard since that time."""
-        self._child.tell(since)
-        return Heard(**json.loads(await self._child.line()))
+        self._child.send_line(since)
+        return Heard(**json.loads(await self._child.read_line()))
 
     async def first_picture(self) -> float:
         """Wait for the first picture of all; returns when it came."""

@@ -23,7 +23,7 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.settings import LiveKitSettings
-from avatar_core.testing.children import Child
+from avatar_core.testing.children import ChildProcess
 from avatar_core.testing.server import DevServer
 from benchmarks.bench.stimulus import RATE_HZ
 from benchmarks.bench.workers import (
@@ -121,7 +121,7 @@ class Stock(System):
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
         """Start the worker."""
         token = self.token(room.name, AVATAR, on_behalf_of=AGENT)
-        worker = await Child.start(
+        worker = await ChildProcess.start(
             STOCK_WORKER, url=self.server.url, token=token, size=SIZE, fps=self.fps
         )
         stack.push_async_callback(worker.stop)

@@ -11,7 +11,7 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.settings import ProviderSettings
-from avatar_core.testing.children import Child
+from avatar_core.testing.children import ChildProcess
 from benchmarks.bench.stimulus import RATE_HZ
 
 STOCK_WORKER = "avatar_core.testing.stock_worker"
@@ -47,13 +47,13 @@ class StockWorkerProvider(AvatarProvider[PictureSettings]):
     capabilities = Capabilities(
         audio=AudioFormat(RATE_HZ), reports_started=True, playout_latency_s=0.2
     )
-    running: ClassVar[dict[str, Child]] = {}
+    running: ClassVar[dict[str, ChildProcess]] = {}
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         """Start it."""
         avatar = ProvisionedAvatar(session_id=request.identity, identity=request.identity)
         request.claim(avatar)
-        self.running[request.identity] = await Child.start(
+        self.running[request.identity] = await ChildProcess.start(
             STOCK_WORKER,
             url=request.livekit_url,
             token=request.avatar_token(),

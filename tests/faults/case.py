@@ -1,4 +1,4 @@
-"""What a row of the bad-input matrix is, and the ground it is provoked on."""
+"""A case of the bad-input matrix, and the environment in which it is provoked."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from avatar_core.registry.discovery import ProviderRegistry
 from tests.support.plugins import FakeSite, make_site
 
 SECRET = "sk-5ecret-0f-4-pers0n"
-"""Stands for a key in every row where one could have been typed."""
+"""Stands for an API key in every case in which a user may have typed one."""
 OURS = re.compile(r"(AVATAR|LIVEKIT|TAVUS|VENDOR)_")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a person gets to see.
+class Message:
+    """The message that a user sees.
 
     Attributes:
-        error: The error raised, or the one that the log line is about; None where all goes on.
-        text: The message, as an exception or a log shows it.
+        error: The error that was raised or logged; None where there was none.
+        text: The message, as an exception or a log line shows it.
     """
 
     error: AvatarError | None
@@ -35,40 +35,40 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One thing that can be wrong.
+class Case:
+    """One fault of an input, and the message that it must cause.
 
     Attributes:
-        id: Names the row.
-        wrong: What is wrong, in words.
-        provoke: Does it; returns what was told, or raises it. It checks by itself that
-            nothing else is broken.
-        error: The exact class; None where nobody needs to be told.
-        code: Its stable code.
-        names: What the message must name: the culprit, whatever it is.
-        instead: Where there is no error: what happens instead.
+        id: Unique name of the case.
+        fault: Description of the fault.
+        provoke: Causes the fault; returns the message or raises the error, and checks that
+            everything else still works.
+        error: The exact class of the error; None where no error is expected.
+        code: Stable code of the error.
+        mentions: Texts that the message must contain, such as the name of the setting.
+        consequence: What happens where no error is expected.
     """
 
     id: str
-    wrong: str
-    provoke: Callable[[Ground], Told | object]
+    fault: str
+    provoke: Callable[[Environment], Message | object]
     error: type[AvatarError] | None
     code: str = ""
-    names: Sequence[str] = ()
-    instead: str = ""
+    mentions: Sequence[str] = ()
+    consequence: str = ""
 
-    def run(self) -> Told:
-        """Provoke it on fresh ground."""
-        with ground() as fresh:
+    def run(self) -> Message:
+        """Provoke the fault in a clean environment, and return the message."""
+        with clean_environment() as environment:
             try:
-                told = self.provoke(fresh)
+                message = self.provoke(environment)
             except AvatarError as error:
-                return Told(error, str(error))
-            return told if isinstance(told, Told) else Told(None, "")
+                return Message(error, str(error))
+            return message if isinstance(message, Message) else Message(None, "")
 
 
-class Ground:
-    """An environment without any of our variables, and a place to install plugins."""
+class Environment:
+    """An environment without our variables, in which plugins can be installed."""
 
     def __init__(self, site: FakeSite, patch: pytest.MonkeyPatch) -> None:
         self._site = site
@@ -82,17 +82,17 @@ class Ground:
     def install(
         self, distribution: str, points: Mapping[str, str], source: str = "", requires: str = ""
     ) -> ProviderRegistry:
-        """Lay out what pip would: `points` are entry points, `source` their one module."""
+        """Install a plugin as pip would: `points` are entry points, `source` is their module."""
         modules = {target.partition(":")[0]: source for target in points.values()}
         self._site.install(distribution, points, modules, requires=requires)
         return ProviderRegistry()
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """Fresh ground, gone without a trace afterwards."""
+def clean_environment() -> Iterator[Environment]:
+    """Yield a clean environment, and restore everything afterwards."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if OURS.match(name)]:
             patch.delenv(name)
         with make_site(Path(folder), patch) as site:
-            yield Ground(site, patch)
+            yield Environment(site, patch)

@@ -1,70 +1,102 @@
-"""Rows: frames that an application or a TTS can hand in and that cannot be played as they are."""
+"""Cases: audio frames of an application or a TTS that cannot be played as they are."""
 
 from __future__ import annotations
 
 from livekit import rtc
 
 from avatar_core.contracts.errors import AudioError
-from tests.faults.case import Row
-from tests.faults.environment import WORDS, ended_upstream, frames_of, saying, spoken
+from tests.faults.case import Case
+from tests.faults.environment import (
+    SPOKEN_WORDS,
+    frames_of,
+    say_frames,
+    say_until_upstream_fails,
+    spoken_frames,
+)
 
-HALF = len(WORDS) // 2
-FIRST, REST = WORDS[:HALF], WORDS[HALF:]
+HALF = len(SPOKEN_WORDS) // 2
+FIRST, REST = SPOKEN_WORDS[:HALF], SPOKEN_WORDS[HALF:]
 HEARD = "every word is heard once, one finish"
 
 
 def frame(data: bytes, rate_hz: int = 24_000, channels: int = 1) -> list[rtc.AudioFrame]:
-    """One frame that says what it likes."""
+    """Return one frame, whose fields may contradict its data."""
     return [rtc.AudioFrame(data, rate_hz, channels, 0)]
 
 
-def dropped(id: str, wrong: str, bad: list[rtc.AudioFrame], names: list[str]) -> Row:
-    """A frame in the middle of a turn that is dropped with an error in the log."""
-    return Row(
+def dropped_frame(id: str, fault: str, bad: list[rtc.AudioFrame], mentions: list[str]) -> Case:
+    """Return a case: avatar-core drops a frame in the middle of a turn, and logs an error."""
+    return Case(
         id=f"audio.{id}",
-        wrong=wrong,
-        provoke=saying(spoken(FIRST), bad, spoken(REST)),
+        fault=fault,
+        provoke=say_frames(spoken_frames(FIRST), bad, spoken_frames(REST)),
         error=AudioError,
         code="AV400",
-        names=names,
+        mentions=mentions,
     )
 
 
-def taken(id: str, wrong: str, *frames: list[rtc.AudioFrame]) -> Row:
-    """Audio that is unusual, and heard all the same."""
-    return Row(id=f"audio.{id}", wrong=wrong, provoke=saying(*frames), error=None, instead=HEARD)
+def accepted(id: str, fault: str, *frames: list[rtc.AudioFrame]) -> Case:
+    """Return a case: unusual audio that is heard."""
+    return Case(
+        id=f"audio.{id}", fault=fault, provoke=say_frames(*frames), error=None, consequence=HEARD
+    )
 
 
-def doubled(words: tuple[str, ...]) -> list[rtc.AudioFrame]:
-    """Words in stereo."""
-    mono = b"".join(bytes(piece.data) for piece in spoken(words))
+def stereo_frames(spoken_words: tuple[str, ...]) -> list[rtc.AudioFrame]:
+    """Return frames in which the words are spoken in stereo."""
+    mono = b"".join(bytes(piece.data) for piece in spoken_frames(spoken_words))
     stereo = b"".join(2 * mono[at : at + 2] for at in range(0, len(mono), 2))
     return frames_of(stereo, channels=2)
 
 
-ROWS = [
-    Row(
+CASES = [
+    Case(
         id="audio.rate.zero",
-        wrong="0 Hz",
-        provoke=ended_upstream(spoken(FIRST), frame(bytes(960), rate_hz=0)),
+        fault="0 Hz",
+        provoke=say_until_upstream_fails(spoken_frames(FIRST), frame(bytes(960), rate_hz=0)),
         error=None,
-        instead="livekit-agents divides by it and ends the turn before we see the frame; what "
-        "came before it is heard, and the next turn too",
+        consequence="livekit-agents divides by it and ends the turn before avatar-core gets the "
+        "frame; the audio before it is heard, and the next turn too",
     ),
-    dropped("rate.slow", "100 Hz", frame(bytes(960), rate_hz=100), ["100 Hz"]),
-    dropped("rate.fast", "1 MHz", frame(bytes(960), rate_hz=1_000_000), ["1000000 Hz"]),
-    dropped("rate.negative", "-24000 Hz", frame(bytes(960), rate_hz=-24_000), ["-24000 Hz"]),
-    dropped("channels.none", "no channel", frame(bytes(960), channels=0), ["0 audio channels"]),
-    dropped("channels.many", "99 channels", frame(bytes(1980), channels=99), ["99 audio channels"]),
-    dropped("half-sample", "half a stereo sample", frame(bytes(962), channels=2), ["962 bytes"]),
-    taken("rate.odd", "11025 Hz", spoken(WORDS, 11_025)),
-    taken("rate.prime", "23993 Hz", spoken(WORDS, 23_993)),
-    taken("length.zero", "empty frames", frame(b""), spoken(FIRST), frame(b""), spoken(REST)),
-    taken("length.short", "one sample", spoken(FIRST), frame(bytes(2)), spoken(REST)),
-    taken("stereo", "two channels", doubled(WORDS)),
-    taken("rate.change", "the rate changes in mid-segment",
-          spoken(FIRST, 24_000), spoken(REST, 16_000)),
-    taken("rate.change-empty", "the rate changes with an empty frame",
-          spoken(FIRST, 24_000), frame(b"", 16_000), spoken(REST, 48_000)),
-    taken("channels.change", "mono, then stereo", spoken(FIRST), doubled(REST)),
-]  # fmt: skip
+    dropped_frame("rate.slow", "100 Hz", frame(bytes(960), rate_hz=100), ["100 Hz"]),
+    dropped_frame("rate.fast", "1 MHz", frame(bytes(960), rate_hz=1_000_000), ["1000000 Hz"]),
+    dropped_frame("rate.negative", "-24000 Hz", frame(bytes(960), rate_hz=-24_000), ["-24000 Hz"]),
+    dropped_frame(
+        "channels.none", "no channel", frame(bytes(960), channels=0), ["0 audio channels"]
+    ),
+    dropped_frame(
+        "channels.many", "99 channels", frame(bytes(1980), channels=99), ["99 audio channels"]
+    ),
+    dropped_frame(
+        "half-sample", "half a stereo sample", frame(bytes(962), channels=2), ["962 bytes"]
+    ),
+    accepted("rate.odd", "11025 Hz", spoken_frames(SPOKEN_WORDS, 11_025)),
+    accepted("rate.prime", "23993 Hz", spoken_frames(SPOKEN_WORDS, 23_993)),
+    accepted(
+        "length.zero",
+        "empty frames",
+        frame(b""),
+        spoken_frames(FIRST),
+        frame(b""),
+        spoken_frames(REST),
+    ),
+    accepted(
+        "length.short", "one sample", spoken_frames(FIRST), frame(bytes(2)), spoken_frames(REST)
+    ),
+    accepted("stereo", "two channels", stereo_frames(SPOKEN_WORDS)),
+    accepted(
+        "rate.change",
+        "the rate changes in mid-segment",
+        spoken_frames(FIRST, 24_000),
+        spoken_frames(REST, 16_000),
+    ),
+    accepted(
+        "rate.change-empty",
+        "the rate changes with an empty frame",
+        spoken_frames(FIRST, 24_000),
+        frame(b"", 16_000),
+        spoken_frames(REST, 48_000),
+    ),
+    accepted("channels.change", "mono, then stereo", spoken_frames(FIRST), stereo_frames(REST)),
+]

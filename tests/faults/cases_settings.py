@@ -1,4 +1,4 @@
-"""Rows: settings, the server's address and key, the chain, the mock's scenario."""
+"""Cases: settings, the URL and key of the server, the chain, the scenario of the mock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.settings import LiveKitSettings, ProviderSettings
 from avatar_core.testing.conversation import IN_MEMORY
-from tests.faults.case import SECRET, Ground, Row
+from tests.faults.case import SECRET, Case, Environment
 
 SERVER = {
     "LIVEKIT_URL": "wss://memory.livekit.cloud",
@@ -26,72 +26,72 @@ SERVER = {
 
 
 class HomelessSettings(ProviderSettings):
-    """Of no provider."""
+    """Settings that belong to no provider."""
 
 
 def choose(chain: Any = None, livekit: LiveKitSettings | None = IN_MEMORY, **env: str) -> Any:
-    """Create an avatar in this environment."""
+    """Return a function that creates an avatar with these environment variables."""
 
-    def provoke(ground: Ground) -> None:
-        ground.set(**env)
+    def provoke(environment: Environment) -> None:
+        environment.set(**env)
         try:
             create_avatar(chain, livekit=livekit)
         finally:
-            create_avatar("voice", settings=None if chain else _quiet())
+            create_avatar("voice", settings=None if chain else _voice_settings())
 
     return provoke
 
 
-def _quiet() -> Any:
+def _voice_settings() -> Any:
     from avatar_core.settings import AvatarSettings
 
     return AvatarSettings.model_construct(provider="voice", required=False)
 
 
-def setting(id: str, wrong: str, names: list[str], chain: Any = "mock", **env: str) -> Row:
-    """A row whose fault is in the environment."""
-    return Row(
+def setting(id: str, fault: str, mentions: list[str], chain: Any = "mock", **env: str) -> Case:
+    """Return a case whose fault is in an environment variable."""
+    return Case(
         id=f"settings.{id}",
-        wrong=wrong,
+        fault=fault,
         provoke=choose(chain, **env),
         error=SettingsError,
         code="AV105",
-        names=names,
+        mentions=mentions,
     )
 
 
-def server(id: str, wrong: str, names: list[str], **env: str | None) -> Row:
-    """A row whose fault is in the server's address or key."""
+def server(id: str, fault: str, mentions: list[str], **env: str | None) -> Case:
+    """Return a case whose fault is in the URL or the key of the server."""
     whole = {name: value for name, value in {**SERVER, **env}.items() if value is not None}
-    return Row(
+    return Case(
         id=f"livekit.{id}",
-        wrong=wrong,
+        fault=fault,
         provoke=choose("mock", None, **whole),
         error=SettingsError,
         code="AV105",
-        names=names,
+        mentions=mentions,
     )
 
 
-def chain(id: str, wrong: str, choice: Any, names: list[str], **more: Any) -> Row:
-    """A row whose fault is in the chain of providers."""
-    return Row(
+def chain(id: str, fault: str, choice: Any, mentions: list[str], **more: Any) -> Case:
+    """Return a case whose fault is in the chain of providers."""
+    return Case(
         id=f"chain.{id}",
-        wrong=wrong,
+        fault=fault,
         provoke=choose(choice),
-        names=names,
+        mentions=mentions,
         **{"error": ConfigError, "code": "AV100", **more},
     )
 
 
-def scenario(id: str, wrong: str, text: str, name: str) -> Row:
-    """A row whose fault is in the mock's scenario."""
-    names = ["mock", "AVATAR_MOCK_SCENARIO", name]
-    return setting(f"scenario.{id}", wrong, names, AVATAR_MOCK_SCENARIO=text)
+def scenario(id: str, fault: str, text: str, name: str) -> Case:
+    """Return a case whose fault is in the scenario of the mock."""
+    mentions = ["mock", "AVATAR_MOCK_SCENARIO", name]
+    return setting(f"scenario.{id}", fault, mentions, AVATAR_MOCK_SCENARIO=text)
 
 
-def _in_code(load: Callable[[], object]) -> Callable[[Ground], None]:
-    def provoke(_: Ground) -> None:
+def _in_code(load: Callable[[], object]) -> Callable[[Environment], None]:
+    def provoke(_: Environment) -> None:
         try:
             load()
         finally:
@@ -101,96 +101,128 @@ def _in_code(load: Callable[[], object]) -> Callable[[Ground], None]:
 
 
 NOT_FOUND = {"error": ProviderNotFoundError, "code": "AV101"}
-ROWS = [
-    Row(
+CASES = [
+    Case(
         id="settings.unset",
-        wrong="AVATAR_PROVIDER is not set",
+        fault="AVATAR_PROVIDER is not set",
         provoke=choose(),
         error=ConfigError,
         code="AV100",
-        names=["AVATAR_PROVIDER", "mock", "voice"],
+        mentions=["AVATAR_PROVIDER", "mock", "voice"],
     ),
-    Row(
+    Case(
         id="settings.empty",
-        wrong="AVATAR_PROVIDER is empty",
+        fault="AVATAR_PROVIDER is empty",
         provoke=choose(AVATAR_PROVIDER=""),
         error=ConfigError,
         code="AV100",
-        names=["AVATAR_PROVIDER", "mock", "voice"],
+        mentions=["AVATAR_PROVIDER", "mock", "voice"],
     ),
-    setting("type.flag", "a flag that is no flag", ["AVATAR_REQUIRED"], AVATAR_REQUIRED=SECRET),
     setting(
-        "type.number", "a key where a number belongs", ["mock", "AVATAR_MOCK_WIDTH"],
+        "type.flag", "a flag whose value is not a flag", ["AVATAR_REQUIRED"], AVATAR_REQUIRED=SECRET
+    ),
+    setting(
+        "type.number",
+        "a key in place of a number",
+        ["mock", "AVATAR_MOCK_WIDTH"],
         AVATAR_MOCK_WIDTH=SECRET,
     ),
     setting(
-        "range.zero", "a deadline of 0 s", ["AVATAR_PROVISION_TIMEOUT_S"],
+        "range.zero",
+        "a deadline of 0 s",
+        ["AVATAR_PROVISION_TIMEOUT_S"],
         AVATAR_PROVISION_TIMEOUT_S="0",
     ),
     setting(
-        "range.nan", "a deadline that is no number", ["AVATAR_JOIN_TIMEOUT_S"],
+        "range.nan",
+        "a deadline that is not a number",
+        ["AVATAR_JOIN_TIMEOUT_S"],
         AVATAR_JOIN_TIMEOUT_S="nan",
     ),
     setting("range.odd", "an odd width", ["mock", "AVATAR_MOCK_WIDTH"], AVATAR_MOCK_WIDTH="65"),
     setting(
-        "two", "two settings at once", ["AVATAR_MOCK_WIDTH", "AVATAR_MOCK_FPS"],
-        AVATAR_MOCK_WIDTH="7", AVATAR_MOCK_FPS="999",
+        "two",
+        "two faulty settings",
+        ["AVATAR_MOCK_WIDTH", "AVATAR_MOCK_FPS"],
+        AVATAR_MOCK_WIDTH="7",
+        AVATAR_MOCK_FPS="999",
     ),
     setting(
-        "wrong-variable", "a misspelt variable of a provider",
-        ["mock", "AVATAR_MOCK_WIDHT", "AVATAR_MOCK_WIDTH"], AVATAR_MOCK_WIDHT="64",
+        "wrong-variable",
+        "a misspelt variable of a provider",
+        ["mock", "AVATAR_MOCK_WIDHT", "AVATAR_MOCK_WIDTH"],
+        AVATAR_MOCK_WIDHT="64",
     ),
     setting(
-        "wrong-variable.ours", "a misspelt variable of ours",
-        ["AVATAR_REQUIERD", "AVATAR_REQUIRED"], AVATAR_REQUIERD="1",
+        "wrong-variable.ours",
+        "a misspelt variable of ours",
+        ["AVATAR_REQUIERD", "AVATAR_REQUIRED"],
+        AVATAR_REQUIERD="1",
     ),
     setting(
-        "wrong-variable.chain", "AVATAR_PROVIDER misspelt, and so unset",
-        ["AVATAR_PROVIDERS", "AVATAR_PROVIDER"], chain=None, AVATAR_PROVIDERS="mock",
+        "wrong-variable.chain",
+        "AVATAR_PROVIDER is misspelt, and so unset",
+        ["AVATAR_PROVIDERS", "AVATAR_PROVIDER"],
+        chain=None,
+        AVATAR_PROVIDERS="mock",
     ),
-    Row(
+    Case(
         id="settings.unknown-in-code",
-        wrong="a setting in code that there is not",
+        fault="an unknown setting in code",
         provoke=_in_code(partial(MockSettings.load, widht=64)),
         error=SettingsError,
         code="AV105",
-        names=["widht", "width"],
+        mentions=["widht", "width"],
     ),
     server(
-        "missing", "no address, no key, no secret",
-        ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"], **dict.fromkeys(SERVER),
+        "missing",
+        "no URL, no key, no secret",
+        ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"],
+        **dict.fromkeys(SERVER),
     ),
     server(
-        "wrong-variable", "the key under a name that is nearly right",
-        ["LIVEKIT_API_KEY", "LIVEKIT_APIKEY"], LIVEKIT_API_KEY=None, LIVEKIT_APIKEY=SECRET,
+        "wrong-variable",
+        "the name of the key's variable is misspelt",
+        ["LIVEKIT_API_KEY", "LIVEKIT_APIKEY"],
+        LIVEKIT_API_KEY=None,
+        LIVEKIT_APIKEY=SECRET,
     ),
     server("no-host", "http:// without a host", ["LIVEKIT_URL"], LIVEKIT_URL="http://"),
-    server("no-scheme", "a host alone", ["LIVEKIT_URL"], LIVEKIT_URL="x.livekit.cloud"),
+    server("no-scheme", "a host without a scheme", ["LIVEKIT_URL"], LIVEKIT_URL="x.livekit.cloud"),
     server(
-        "password", "a password in the address", ["LIVEKIT_URL"],
+        "password",
+        "a password in the URL",
+        ["LIVEKIT_URL"],
         LIVEKIT_URL=f"wss://me:{SECRET}@x.livekit.cloud",
     ),
     server(
-        "newline", "a key pasted with its line break", ["LIVEKIT_API_SECRET"],
+        "newline",
+        "a key pasted with its line break",
+        ["LIVEKIT_API_SECRET"],
         LIVEKIT_API_SECRET=f"{SECRET}\n",
     ),
-    chain("unknown", "nobody offers that provider", "acme", ["acme", "mock"], **NOT_FOUND),
-    chain("misspelt", "nearly a provider", "mokc", ["mokc", "mock"], **NOT_FOUND),
+    chain("unknown", "an unknown provider", "acme", ["acme", "mock"], **NOT_FOUND),
+    chain("misspelt", "a misspelt provider", "mokc", ["mokc", "mock"], **NOT_FOUND),
     chain("fallback-unknown", "the second is unknown", "mock,acme", ["acme"], **NOT_FOUND),
     chain("twice", "a provider twice", "mock,mock", ["mock"]),
     chain("empty-item", "an empty item", "mock,,voice", ["mock,,voice"]),
-    chain("two-words", "a space where a comma belongs", "mock voice", ["mock voice"]),
-    chain("voice-first", "something after voice", "voice,mock", ["voice", "mock"]),
+    chain("two-words", "a space in place of a comma", "mock voice", ["mock voice"]),
+    chain("voice-first", "a provider after voice", "voice,mock", ["voice", "mock"]),
     chain("voice-variant", "a variant of the voice", "voice:low", ["voice:low"]),
-    chain("variant", "a variant of what has none", "mock:tall", ["mock", "tall"]),
+    chain("variant", "a variant of a provider without variants", "mock:tall", ["mock", "tall"]),
     chain("no-plugin", "livekit without a plugin", "livekit", ["livekit"]),
     chain("no-bridge", "a stock plugin", "livekit:bey", ["livekit:bey"]),
     chain("type", "a number in the list", ["mock", 3], ["int"]),
-    chain("homeless", "settings of no provider", [HomelessSettings()], ["HomelessSettings"]),
-    scenario("unknown", "a fault that there is not", "crash_at=2", "crash_at_s"),
-    scenario("word", "a word where a time belongs", "crash_at_s=soon", "crash_at_s"),
-    scenario("nan", "a time that is no number", "crash_at_s=nan", "crash_at_s"),
+    chain(
+        "homeless",
+        "settings that belong to no provider",
+        [HomelessSettings()],
+        ["HomelessSettings"],
+    ),
+    scenario("unknown", "an unknown fault", "crash_at=2", "crash_at_s"),
+    scenario("word", "a word in place of a time", "crash_at_s=soon", "crash_at_s"),
+    scenario("nan", "a time that is not a number", "crash_at_s=nan", "crash_at_s"),
     scenario("infinite", "an endless seed", "seed=inf", "seed"),
     scenario("negative", "a time in the past", "join_delay_s=-1", "join_delay_s"),
     scenario("share", "a share over 1", "loss=2", "loss"),
-]  # fmt: skip
+]

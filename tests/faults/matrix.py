@@ -1,24 +1,21 @@
-"""The bad-input matrix: `python -m tests.faults.matrix` prints what a person sees of each row."""
+"""The bad-input matrix; `python -m tests.faults.matrix` prints the message of each case."""
 
 from __future__ import annotations
 
 import logging
 
-from tests.faults import cases_audio as rows_audio
-from tests.faults import cases_registry as rows_registry
-from tests.faults import cases_settings as rows_settings
-from tests.faults import cases_wire as rows_wire
+from tests.faults import cases_audio, cases_registry, cases_settings, cases_wire
 
-ROWS = [*rows_settings.ROWS, *rows_registry.ROWS, *rows_audio.ROWS, *rows_wire.ROWS]
+CASES = [*cases_settings.CASES, *cases_registry.CASES, *cases_audio.CASES, *cases_wire.CASES]
 
 
 def table() -> str:
-    """Every row as text: its id, what is wrong, its class, code and message."""
+    """Return every case as text: its id, fault, error class and message."""
     lines = []
-    for row in ROWS:
-        told = row.run()
-        kind = type(told.error).__name__ if told.error is not None else "nothing is said"
-        lines += [f"{row.id}  ({row.wrong}; {kind})", f"    {told.text or row.instead}"]
+    for case in CASES:
+        message = case.run()
+        kind = type(message.error).__name__ if message.error is not None else "no error"
+        lines += [f"{case.id}  ({case.fault}; {kind})", f"    {message.text or case.consequence}"]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The bad-input matrix: the right error, in words that help, and nothing else broken."""
+"""The bad-input matrix: each fault causes the right error with a hint and breaks nothing else."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ import traceback
 import pytest
 
 from avatar_core.contracts.errors import AvatarError, ConfigError, SettingsError
-from tests.faults.case import SECRET, Row
-from tests.faults.matrix import ROWS
+from tests.faults.case import SECRET, Case
+from tests.faults.matrix import CASES
 
-LONGEST_MESSAGE = 800
+MAX_MESSAGE_CHARS = 800
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row.id for row in ROWS])
-def test_a_row(row: Row) -> None:
-    told = row.run()
-    if row.error is None:
-        assert (told.error, told.text) == (None, "")
-        assert row.instead
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_bad_input_causes_its_message(case: Case) -> None:
+    message = case.run()
+    if case.error is None:
+        assert (message.error, message.text) == (None, "")
+        assert case.consequence
         return
-    assert type(told.error) is row.error, told.text
-    assert told.error.code == row.code
-    assert f"[{row.code}]" in told.text
-    assert told.text.count("[AV") == 1, "one error inside the text of another"
-    for name in row.names:
-        assert name in told.text
-    assert told.error.hint, "nothing says what to do next"
-    assert told.error.hint in told.text
-    assert told.text.endswith(told.error.hint)
-    assert len(told.text) < LONGEST_MESSAGE
-    assert SECRET not in told.text
-    assert SECRET not in repr(told.error)
-    if row.error is SettingsError:  # what a plugin raised by itself stays chained, unquoted
-        assert SECRET not in "".join(traceback.format_exception(told.error))
+    assert type(message.error) is case.error, message.text
+    assert message.error.code == case.code
+    assert f"[{case.code}]" in message.text
+    assert message.text.count("[AV") == 1, "the message quotes another error"
+    for text in case.mentions:
+        assert text in message.text
+    assert message.error.hint, "the error has no hint"
+    assert message.error.hint in message.text
+    assert message.text.endswith(message.error.hint)
+    assert len(message.text) < MAX_MESSAGE_CHARS
+    assert SECRET not in message.text
+    assert SECRET not in repr(message.error)
+    if case.error is SettingsError:  # the error of a plugin stays in the chain, but is not quoted
+        assert SECRET not in "".join(traceback.format_exception(message.error))
 
 
-def test_rows_have_names_of_their_own() -> None:
-    assert len({row.id for row in ROWS}) == len(ROWS)
+def test_case_ids_are_unique() -> None:
+    assert len({case.id for case in CASES}) == len(CASES)
 
 
-def test_every_error_of_a_configuration_is_in_the_matrix() -> None:
-    kinds: set[type[AvatarError] | None] = {row.error for row in ROWS}
+def test_matrix_has_every_configuration_error() -> None:
+    kinds: set[type[AvatarError] | None] = {case.error for case in CASES}
     assert {ConfigError, *ConfigError.__subclasses__()} <= kinds

@@ -1,4 +1,4 @@
-"""No key and no token in any output, whatever fails: every place is searched for planted ones."""
+"""No output contains a key or a token, whatever fails: planted secrets are searched everywhere."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarFailed
 from avatar_core.contracts.provisioning import TokenSpec
-from avatar_core.http.memory import Served
+from avatar_core.http.memory import FakeResponse
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.join import join
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.failover_harness import FailoverHarness
-from avatar_core.testing.fake_vendor.account import Bring, VendorAccount, VendorSession
-from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
-from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.fake_vendor.account import LaunchWorker, VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import QUIET, Scenario
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
@@ -44,14 +44,14 @@ LIVEKIT = LiveKitSettings.load(
     url="ws://127.0.0.1:7880", api_key="APIcanary", api_secret=LIVEKIT_SECRET
 )
 OVER_TCP = (
-    *("", "401", "429", "500 after create", "reset after create", "time-out after create"),
+    *("", "401", "429", "500 after create", "reset after create", "timeout after create"),
     *("trickle", "html", "huge body", "redirect", "worker never joins", "end is lost"),
 )
-TOTAL: dict[str, int] = {"places": 0}
+TOTAL: dict[str, int] = {"texts": 0}
 
 
-class Indiscreet(FakeVendor):
-    """Says back all that it is sent."""
+class EchoingVendor(FakeVendor):
+    """Sends every request back in its error message."""
 
     async def handle(
         self,
@@ -60,19 +60,19 @@ class Indiscreet(FakeVendor):
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = QUIET,
-    ) -> Served:
-        told = f"{dict(headers)} {body.decode()}"
-        return reply(400, {"error": {"message": told}, "token": body.decode()})
+    ) -> FakeResponse:
+        echo = f"{dict(headers)} {body.decode()}"
+        return json_response(400, {"error": {"message": echo}, "token": body.decode()})
 
 
 @pytest.fixture(autouse=True)
-def _others_have_said_all() -> None:
-    """What other tests left for the collector to log is logged before this one listens."""
+def _collect_garbage_of_other_tests() -> None:
+    """Collect the objects of other tests, whose finalizers log, before this test records logs."""
     gc.collect()
 
 
-class Search:
-    """Looks for what was planted."""
+class SecretSearch:
+    """Searches texts for the planted secrets."""
 
     def __init__(self) -> None:
         self.secrets = {VENDOR_KEY, LIVEKIT_SECRET}
@@ -80,68 +80,70 @@ class Search:
         self.found: list[str] = []
 
     def mint(self, spec: TokenSpec) -> str:
-        """A real token, which is a secret from now on."""
-        made = TokenMint(LIVEKIT, "memory").mint(spec)
-        self.secrets |= {made, made.rpartition(".")[2]}
-        return made
+        """Return a real token, and search for it from now on."""
+        token = TokenMint(LIVEKIT, "memory").mint(spec)
+        self.secrets |= {token, token.rpartition(".")[2]}
+        return token
 
-    def look(self, where: str, text: str) -> None:
-        """Search one place."""
+    def search(self, where: str, text: str) -> None:
+        """Search one text."""
         self.searched += 1
         self.found += [f"{where}: {text[:80]}" for secret in self.secrets if secret in text]
 
-    def error(self, where: str, error: BaseException) -> None:
-        """An error, its chain, and its tracebacks with all locals."""
+    def search_error(self, where: str, error: BaseException) -> None:
+        """Search an error, its chain, and its tracebacks with all local variables."""
         for text in error_texts(error):
-            self.look(where, text)
+            self.search(where, text)
 
-    def logs(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Everything that any library logged."""
+    def search_logs(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Search everything that any library logged."""
         for record in caplog.records:
-            self.look(f"log of {record.name}", f"{record.getMessage()} {vars(record)}")
+            self.search(f"log of {record.name}", f"{record.getMessage()} {vars(record)}")
             if record.exc_info and record.exc_info[1]:
-                self.error(f"log of {record.name}", record.exc_info[1])
+                self.search_error(f"log of {record.name}", record.exc_info[1])
 
-    def folder(self, folder: Path) -> None:
-        """Every file that was written."""
+    def search_folder(self, folder: Path) -> None:
+        """Search every file of a folder."""
         for path in folder.rglob("*"):
             if path.is_file():
-                self.look(str(path.name), path.read_text(errors="replace"))
+                self.search(str(path.name), path.read_text(errors="replace"))
 
     def check(self) -> None:
-        TOTAL["places"] += self.searched
+        """Check that many texts were searched, and that no secret was found."""
+        TOTAL["texts"] += self.searched
         assert self.searched > 20
         assert self.found == []
 
 
-def decoding(bring: Bring) -> Bring:
-    """Workers that understand a real token."""
+def decoding(launch: LaunchWorker) -> LaunchWorker:
+    """Return a launcher that replaces the real token by one of a room in memory."""
 
-    async def bring_decoded(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+    async def launch_decoded(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         claims = jwt.decode(session.token, options={"verify_signature": False})
         spec = TokenSpec(identity=claims["sub"], attributes=claims["attributes"])
-        seen, session.token = session.token, workers.mint(spec)
+        real, session.token = session.token, workers.mint(spec)
         try:
-            return await bring(session, scenario)
+            return await launch(session, scenario)
         finally:
-            session.token = seen
+            session.token = real
 
-    return bring_decoded
-
-
-def told(scene: FailoverHarness) -> Iterator[BaseException]:
-    yield from (event.error for event in scene.events_of(AvatarFailed))
-    if scene.controller.last_error is not None:
-        yield scene.controller.last_error
+    return launch_decoded
 
 
-async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) -> Search:
-    """One start and end, and a look at all that it shows."""
-    search, room = Search(), MemoryRoom()
+def reported_errors(harness: FailoverHarness) -> Iterator[BaseException]:
+    """Yield the errors of the events, and the last error."""
+    yield from (event.error for event in harness.events_of(AvatarFailed))
+    if harness.controller.last_error is not None:
+        yield harness.controller.last_error
+
+
+async def start_and_search(vendor: FakeVendor, folder: Path, **options: object) -> SecretSearch:
+    """Start and end one avatar, and search everything that it shows."""
+    search, room = SecretSearch(), MemoryRoom()
     account = vendor.account
-    account._bring = decoding(silent_workers(room))
-    provider = acme(SafeRetry.LOOKUP, api_key=SecretStr(VENDOR_KEY), **where)  # type: ignore[arg-type]
-    scene = FailoverHarness(
+    account._launch_worker = decoding(silent_workers(room))
+    provider = make_acme(SafeRetry.LOOKUP, api_key=SecretStr(VENDOR_KEY), **options)  # type: ignore[arg-type]
+    harness = FailoverHarness(
         room,
         provider,
         ledger=folder,
@@ -149,67 +151,71 @@ async def start_and_search(vendor: FakeVendor, folder: Path, **where: object) ->
         join_timeout_s=1.0,
         provision_timeout_s=2.0,
     )
-    await scene.controller.start()
-    await scene.controller.wait_until_settled()
-    lease = scene.controller.lease
+    await harness.controller.start()
+    await harness.controller.wait_until_settled()
+    lease = harness.controller.lease
     for thing in (
         provider,
         provider.settings,
         provider.rest,
-        scene.controller,
-        scene.context,
+        harness.controller,
+        harness.context,
         lease,
     ):
-        search.look(f"repr of {type(thing).__name__}", f"{thing!r} {thing}")
-        search.look(f"attributes of {type(thing).__name__}", str(vars(thing) if thing else ""))
-    for event in scene.events:
-        search.look("event", repr(event))
-    for error in told(scene):
-        search.error("error", error)
-    search.folder(folder)
-    await scene.close()
+        search.search(f"repr of {type(thing).__name__}", f"{thing!r} {thing}")
+        search.search(f"attributes of {type(thing).__name__}", str(vars(thing) if thing else ""))
+    for event in harness.events:
+        search.search("event", repr(event))
+    for error in reported_errors(harness):
+        search.search_error("error", error)
+    search.search_folder(folder)
+    await harness.close()
     for task in asyncio.all_tasks():
-        search.look("task", repr(task))
+        search.search("task", repr(task))
     for process in psutil.process_iter():
         try:
-            search.look("process listing", " ".join(process.cmdline()))
+            search.search("process listing", " ".join(process.cmdline()))
         except psutil.Error:
             continue
     await vendor.aclose()
     return search
 
 
-async def nobody(*_: object) -> Mapping[str, Any]:
+async def launch_nothing(*_: object) -> Mapping[str, Any]:
     raise AssertionError
 
 
 @pytest.mark.parametrize("name", OVER_TCP)
-async def test_over_tcp(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_start_over_tcp_shows_no_secret(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    vendor = FakeVendor(VendorAccount(nobody, absent_s=1.0), key=VENDOR_KEY)
+    vendor = FakeVendor(VendorAccount(launch_nothing, absent_timeout_s=1.0), key=VENDOR_KEY)
     if name:
         vendor.fail(name)
-    async with served(vendor) as address:
+    async with serve_http(vendor) as address:
         search = await start_and_search(vendor, tmp_path, api_url=address)
-    search.logs(caplog)
+    search.search_logs(caplog)
     search.check()
 
 
-async def test_a_vendor_that_says_it_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_vendor_that_echoes_requests_causes_no_leak(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    vendor = Indiscreet(VendorAccount(nobody), key=VENDOR_KEY)
-    async with served(vendor) as address:
+    vendor = EchoingVendor(VendorAccount(launch_nothing), key=VENDOR_KEY)
+    async with serve_http(vendor) as address:
         search = await start_and_search(vendor, tmp_path, api_url=address)
-    search.logs(caplog)
+    search.search_logs(caplog)
     search.check()
 
 
 @pytest.mark.livekit
-async def test_a_real_room_with_a_worker_process(
+async def test_real_room_with_a_worker_process_shows_no_secret(
     server: DevServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    search = Search()
+    search = SecretSearch()
     search.secrets = {server.api_secret}
     link = await join(server.url, create_token(server, "canary", "agent"))
     avatar = create_avatar([MockSettings(width=64, height=64)], livekit=livekit_settings(server))
@@ -220,45 +226,45 @@ async def test_a_real_room_with_a_worker_process(
     await avatar.wait_for_join()
     for process in psutil.process_iter():
         try:
-            search.look("process listing", " ".join(process.cmdline()))
+            search.search("process listing", " ".join(process.cmdline()))
         except psutil.Error:
             continue
     for thing in (avatar, avatar.avatar, *metrics):
-        search.look(type(thing).__name__, f"{thing!r} {getattr(thing, '__dict__', '')}")
+        search.search(type(thing).__name__, f"{thing!r} {getattr(thing, '__dict__', '')}")
     await avatar.aclose()
     await session.aclose()
     await link.aclose()
-    search.logs(caplog)
+    search.search_logs(caplog)
     for record in caplog.records:
-        assert "eyJ" not in record.getMessage(), "a token is in a log"
+        assert "eyJ" not in record.getMessage(), "a log contains a token"
     search.check()
 
 
 @pytest.mark.parametrize(
     "where", ["log", "error", "cause", "local", "ledger", "attribute", "metric"]
 )
-async def test_a_planted_leak_is_found(
+async def test_planted_leak_is_found(
     where: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    search = Search()
+    search = SecretSearch()
     planted = search.mint(TokenSpec(identity="x")) if where == "metric" else VENDOR_KEY
     if where == "log":
         logging.getLogger("httpcore").warning("sent %s", {"authorization": planted})
     elif where == "ledger":
-        (tmp_path / "entry.json").write_text(json.dumps({"state": {"key": planted}}))
+        (tmp_path / "ledger_entry.json").write_text(json.dumps({"state": {"key": planted}}))
     elif where in ("attribute", "metric"):
-        search.look(where, str(vars(AvatarError("x", hint=planted))))
+        search.search(where, str(vars(AvatarError("x", hint=planted))))
     else:
         with pytest.raises(AvatarError) as caught:
             fail(where, planted)
-        search.error("error", caught.value)
-    search.logs(caplog)
-    search.folder(tmp_path)
+        search.search_error("error", caught.value)
+    search.search_logs(caplog)
+    search.search_folder(tmp_path)
     assert search.found
 
 
 def fail(where: str, planted: str) -> None:
-    """Break with a secret in one of the places of an error."""
+    """Raise an error with a secret in one of its parts."""
     if where == "error":
         raise AvatarError(f"it is {planted}.")
     if where == "cause":
@@ -266,10 +272,10 @@ def fail(where: str, planted: str) -> None:
             raise KeyError(planted)
         except KeyError as error:
             raise AvatarError("it broke.") from error
-    held = [planted]
-    raise AvatarError(f"it broke {len(held)} times.")
+    local = [planted]
+    raise AvatarError(f"it broke {len(local)} times.")
 
 
-def test_places_were_searched() -> None:
-    print(f"{TOTAL['places']} places searched, 0 leaks")
-    assert TOTAL["places"] == 0 or TOTAL["places"] > 1000
+def test_many_texts_were_searched() -> None:
+    print(f"{TOTAL['texts']} texts searched, 0 leaks")
+    assert TOTAL["texts"] == 0 or TOTAL["texts"] > 1000

@@ -1,4 +1,4 @@
-"""Cancelled at every await of a start and of an end: nothing stays open."""
+"""A start or an end that is cancelled at any of its awaits leaves no session open."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning.provision import Provisioning
-from tests.long.cancellations import HOWS, every_point
+from tests.long.cancellations import KINDS, cancel_at_every_turn
 
 CASES = ("", "reset after create", "worker joins late")
 
 
-@pytest.mark.parametrize("kind", SafeRetry)
-@pytest.mark.parametrize("how", HOWS)
-def test_nothing_stays_open(how: str, kind: SafeRetry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("safe_retry", SafeRetry)
+@pytest.mark.parametrize("kind", KINDS)
+def test_cancellation_leaves_nothing_open(kind: str, safe_retry: SafeRetry, tmp_path: Path) -> None:
     for fault in CASES:
-        points, left = every_point(how, kind, fault, tmp_path / (fault or "none"))
-        assert points >= 10
-        assert left == []
+        count, leaks = cancel_at_every_turn(kind, safe_retry, fault, tmp_path / (fault or "none"))
+        assert count >= 10
+        assert leaks == []
 
 
-def test_a_purchase_that_is_dropped_would_be_seen(
+def test_leak_of_an_abandoned_session_is_detected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def drop(self: Provisioning, creating: object) -> None:
         return
 
     monkeypatch.setattr(Provisioning, "_abandon", drop)
-    _, left = every_point("it is closed", SafeRetry.LOOKUP, "", tmp_path)
-    assert left
+    _, leaks = cancel_at_every_turn("it is closed", SafeRetry.LOOKUP, "", tmp_path)
+    assert leaks

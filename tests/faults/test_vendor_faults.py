@@ -1,4 +1,4 @@
-"""Each fault of a vendor has its own error, code, outcome and next step; over memory and TCP."""
+"""The error, code, outcome and hint of each vendor fault, in memory and over TCP."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from avatar_core.testing.fake_vendor.http_server import served
-from avatar_core.testing.rest_harness import acme
+from avatar_core.testing.fake_vendor.http_server import serve_http
+from avatar_core.testing.rest_harness import make_acme
 
 DEADLINE_S = 0.6
 
 
-class Told(NamedTuple):
-    """What a fault becomes."""
+class Expected(NamedTuple):
+    """The error that a fault must cause."""
 
     kind: type[ProvisionError]
     outcome: Outcome
@@ -42,44 +42,44 @@ class Told(NamedTuple):
 
 
 REJECTED, UNKNOWN, NOT_SENT = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SENT
-TOLD = {
-    "400": Told(RejectedError, REJECTED, False),
-    "401": Told(AuthError, REJECTED, False),
-    "402": Told(PaymentError, REJECTED, False),
-    "403": Told(AuthError, REJECTED, False),
-    "404": Told(RejectedError, REJECTED, False),
-    "409": Told(RejectedError, REJECTED, False),
-    "429": Told(CapacityError, REJECTED, True),
-    "429 until a date": Told(CapacityError, REJECTED, True),
-    "429 for ever": Told(CapacityError, REJECTED, True),
-    "500": Told(UnavailableError, UNKNOWN, True),
-    "500 after create": Told(UnavailableError, UNKNOWN, True),
-    "502": Told(UnavailableError, UNKNOWN, True),
-    "503": Told(UnavailableError, REJECTED, True),
-    "503 for ever": Told(UnavailableError, UNKNOWN, True),
-    "reset before create": Told(UnavailableError, UNKNOWN, True),
-    "reset after create": Told(UnavailableError, UNKNOWN, True),
-    "every answer is lost": Told(UnavailableError, UNKNOWN, True),
-    "time-out before create": Told(UnavailableError, UNKNOWN, True),
-    "time-out after create": Told(UnavailableError, UNKNOWN, True),
-    "trickle": Told(UnavailableError, UNKNOWN, True),
-    "html": Told(ProtocolError, UNKNOWN, False),
-    "empty 200": Told(ProtocolError, UNKNOWN, False),
-    "huge body": Told(ProtocolError, UNKNOWN, False),
-    "redirect": Told(ProtocolError, REJECTED, False),
-    "refused connection": Told(UnavailableError, NOT_SENT, True),
+EXPECTED = {
+    "400": Expected(RejectedError, REJECTED, False),
+    "401": Expected(AuthError, REJECTED, False),
+    "402": Expected(PaymentError, REJECTED, False),
+    "403": Expected(AuthError, REJECTED, False),
+    "404": Expected(RejectedError, REJECTED, False),
+    "409": Expected(RejectedError, REJECTED, False),
+    "429": Expected(CapacityError, REJECTED, True),
+    "429 until a date": Expected(CapacityError, REJECTED, True),
+    "429 forever": Expected(CapacityError, REJECTED, True),
+    "500": Expected(UnavailableError, UNKNOWN, True),
+    "500 after create": Expected(UnavailableError, UNKNOWN, True),
+    "502": Expected(UnavailableError, UNKNOWN, True),
+    "503": Expected(UnavailableError, REJECTED, True),
+    "503 forever": Expected(UnavailableError, UNKNOWN, True),
+    "reset before create": Expected(UnavailableError, UNKNOWN, True),
+    "reset after create": Expected(UnavailableError, UNKNOWN, True),
+    "every response is lost": Expected(UnavailableError, UNKNOWN, True),
+    "timeout before create": Expected(UnavailableError, UNKNOWN, True),
+    "timeout after create": Expected(UnavailableError, UNKNOWN, True),
+    "trickle": Expected(UnavailableError, UNKNOWN, True),
+    "html": Expected(ProtocolError, UNKNOWN, False),
+    "empty 200": Expected(ProtocolError, UNKNOWN, False),
+    "huge body": Expected(ProtocolError, UNKNOWN, False),
+    "redirect": Expected(ProtocolError, REJECTED, False),
+    "refused connection": Expected(UnavailableError, NOT_SENT, True),
 }
-"""The other faults concern the worker, or calls other than a create."""
+"""Faults that concern the worker or calls other than a create are not listed."""
 
 
-async def nobody(session: VendorSession, _: object) -> dict[str, str]:
+async def launch_nothing(session: VendorSession, _: object) -> dict[str, str]:
     await asyncio.Event().wait()
     return {}
 
 
 @asynccontextmanager
-async def shop() -> AsyncIterator[FakeVendor]:
-    vendor = FakeVendor(VendorAccount(nobody))
+async def open_vendor() -> AsyncIterator[FakeVendor]:
+    vendor = FakeVendor(VendorAccount(launch_nothing))
     try:
         yield vendor
     finally:
@@ -103,103 +103,101 @@ def request() -> ProvisionRequest:
     )
 
 
-async def told(vendor: FakeVendor, **where: object) -> ProvisionError:
-    """The error of a create."""
-    provider = acme(SafeRetry.KEY, **where)  # type: ignore[arg-type]
+async def provision_error(vendor: FakeVendor, **options: object) -> ProvisionError:
+    """Return the error of a create."""
+    provider = make_acme(SafeRetry.KEY, **options)  # type: ignore[arg-type]
     with pytest.raises(ProvisionError) as caught:
         await provider.provision(request())
     return caught.value
 
 
-def test_every_fault_of_a_create_is_told_of() -> None:
-    of_a_create = {
+def test_every_fault_of_a_create_has_an_expected_error() -> None:
+    faults_of_create = {
         name
         for name, fault in FAULTS.items()
-        if fault.on in ("create", "any")
-        and (fault.status or fault.manner not in ("answer", "twice"))
+        if fault.on in ("create", "any") and (fault.status or fault.mode not in ("status", "twice"))
     }
-    assert set(TOLD) == of_a_create
+    assert set(EXPECTED) == faults_of_create
 
 
 @pytest.mark.parametrize("over", ["memory", "TCP"])
-@pytest.mark.parametrize("name", TOLD)
-async def test_a_fault_is_told_by_its_error(name: str, over: str) -> None:
-    async with shop() as vendor, served(vendor) as address:
+@pytest.mark.parametrize("name", EXPECTED)
+async def test_fault_causes_its_error(name: str, over: str) -> None:
+    async with open_vendor() as vendor, serve_http(vendor) as address:
         vendor.fail(name)
         if over == "memory":
-            error = await told(vendor, transport=vendor.transport)
+            error = await provision_error(vendor, transport=vendor.transport)
         elif name == "refused connection":
-            error = await told(vendor, api_url="http://127.0.0.1:9")
+            error = await provision_error(vendor, api_url="http://127.0.0.1:9")
         else:
-            error = await told(vendor, api_url=address)
-        wanted = TOLD[name]
-        assert Told(type(error), error.outcome, error.retryable) == wanted, str(error)
+            error = await provision_error(vendor, api_url=address)
+        expected = EXPECTED[name]
+        assert Expected(type(error), error.outcome, error.retryable) == expected, str(error)
         assert error.provider == "acme"
         assert error.hint
         assert error.code in str(error)
-        bought = FAULTS[name].carried_out
-        assert len(vendor.account.sessions) == bought
+        assert len(vendor.account.sessions) == FAULTS[name].carried_out
 
 
 @pytest.mark.parametrize(
-    ("name", "least_s", "most_s"), [("429", 2, 2), ("429 until a date", 1, 2), ("503", 1, 1)]
+    ("name", "min_s", "max_s"), [("429", 2, 2), ("429 until a date", 1, 2), ("503", 1, 1)]
 )
-async def test_how_long_to_wait_is_told_too(name: str, least_s: float, most_s: float) -> None:
-    async with shop() as vendor:
+async def test_error_carries_the_seconds_to_wait(name: str, min_s: float, max_s: float) -> None:
+    async with open_vendor() as vendor:
         vendor.fail(name)
-        error = await told(vendor, transport=vendor.transport)
+        error = await provision_error(vendor, transport=vendor.transport)
         assert error.retry_after_s is not None
-        assert least_s <= error.retry_after_s <= most_s
+        assert min_s <= error.retry_after_s <= max_s
 
 
-async def test_a_certificate_that_nobody_trusts() -> None:
+async def test_untrusted_certificate_is_not_sent() -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
-    async with shop() as vendor, served(vendor, tls=tls) as address:
-        error = await told(vendor, api_url=address)
+    async with open_vendor() as vendor, serve_http(vendor, tls=tls) as address:
+        error = await provision_error(vendor, api_url=address)
         assert type(error) is UnavailableError
         assert (error.outcome, error.retryable) == (NOT_SENT, False)
         assert "certificate" in str(error)
-        assert vendor.asked == []
+        assert vendor.requests == []
 
 
-async def test_a_double_delivery_is_bought_once_by_its_key() -> None:
-    async with shop() as vendor:
-        for kind, sold in ((SafeRetry.KEY, 1), (SafeRetry.NEVER, 3)):
+async def test_idempotency_key_prevents_a_second_session() -> None:
+    async with open_vendor() as vendor:
+        for kind, count in ((SafeRetry.KEY, 1), (SafeRetry.NEVER, 3)):
             vendor.fail("double delivery")
-            await acme(kind, vendor.transport).provision(request())
-            assert len(vendor.account.sessions) == sold
+            await make_acme(kind, vendor.transport).provision(request())
+            assert len(vendor.account.sessions) == count
 
 
-async def test_an_end_is_idempotent_and_takes_what_is_gone_for_ended() -> None:
-    async with shop() as vendor:
-        provider = acme(SafeRetry.KEY, vendor.transport)
+async def test_end_is_idempotent_and_accepts_unknown_sessions() -> None:
+    async with open_vendor() as vendor:
+        provider = make_acme(SafeRetry.KEY, vendor.transport)
         avatar = await provider.provision(request())
         await provider.release(avatar, "twice")
         await provider.release(avatar, "twice")
-        await provider.release(ProvisionedAvatar(session_id="never/was", identity="x"), "gone")
-        assert [session.why for session in vendor.account.sessions] == ["it was ended"]
-        assert vendor.asked[-1] == ("POST", "/v1/sessions/never%2Fwas/end")
+        await provider.release(ProvisionedAvatar(session_id="never/was", identity="x"), "unknown")
+        assert [session.end_reason for session in vendor.account.sessions] == ["it was ended"]
+        assert vendor.requests[-1] == ("POST", "/v1/sessions/never%2Fwas/end")
 
 
-async def test_slots_and_credits_are_limits() -> None:
-    async with shop() as vendor:
+async def test_slots_and_credits_limit_sessions() -> None:
+    async with open_vendor() as vendor:
         vendor.account.slots = 1
-        provider = acme(SafeRetry.NEVER, vendor.transport)
+        provider = make_acme(SafeRetry.NEVER, vendor.transport)
         await provider.provision(request())
-        assert isinstance(await told(vendor, transport=vendor.transport), CapacityError)
-    account = VendorAccount(nobody, credits_s=0.0)
+        assert isinstance(await provision_error(vendor, transport=vendor.transport), CapacityError)
+    account = VendorAccount(launch_nothing, credits_s=0.0)
     vendor = FakeVendor(account)
-    assert isinstance(await told(vendor, transport=vendor.transport), PaymentError)
+    assert isinstance(await provision_error(vendor, transport=vendor.transport), PaymentError)
     assert isinstance(
-        await told(vendor, transport=vendor.transport, api_key="of-another"), AuthError
+        await provision_error(vendor, transport=vendor.transport, api_key="of-another"), AuthError
     )
 
 
-async def test_the_vendor_logs_no_error_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+async def test_fake_vendor_logs_no_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    async with shop() as vendor, served(vendor) as address:
+    async with open_vendor() as vendor, serve_http(vendor) as address:
         for name in ("reset after create", "trickle", "huge body"):
             vendor.fail(name)
-            await told(vendor, api_url=address)
+            await provision_error(vendor, api_url=address)
     assert not caplog.records

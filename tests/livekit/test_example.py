@@ -63,7 +63,7 @@ async def test_example_agent_greets_through_its_avatar(server: DevServer) -> Non
             ]
             assert avatar.attributes[PUBLISH_ON_BEHALF] in participants
             assert {word.track for word in hearing.decode()} <= set(avatar.track_publications)
-            assert listener.pictures > 0
+            assert listener.video_frames > 0
         finally:
             await listener.aclose()
     heard = [

@@ -17,7 +17,7 @@ from livekit import api
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from tests.livekit.agent_job import CRASH
@@ -39,7 +39,7 @@ class TimedAccount(VendorAccount):
     """
 
     def __init__(self) -> None:
-        super().__init__(self._bring, absent_s=3600.0, left_s=3600.0)
+        super().__init__(self._launch_worker, absent_timeout_s=3600.0, left_timeout_s=3600.0)
         self.ended_at: dict[str, float] = {}
 
     @staticmethod
@@ -98,7 +98,7 @@ class Jobs:
         assert exited
         closed = await self.wait_for_event(room, "closed")
         session = self.find_session(room)
-        assert session.why == "it was ended"
+        assert session.end_reason == "it was ended"
         assert self.account.ended_at[session.id] < exited_at
         return self.account.ended_at[session.id] - float(closed["at"])
 
@@ -108,8 +108,8 @@ async def run_jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
     """Run an agent server whose jobs use the provider acme and a fake vendor."""
     events, account = folder / "events", TimedAccount()
     events.touch()
-    vendor = FakeVendor(account, answer_s=0.2)
-    async with served(vendor) as address:
+    vendor = FakeVendor(account, create_s=0.2)
+    async with serve_http(vendor) as address:
         environment = installed(
             folder / "site",
             ACME_API_URL=address,
@@ -150,5 +150,5 @@ async def test_job_releases_its_session_before_its_process_exits(
         for member in members.values():
             member.close()
     assert max(after_s.values()) < END_S, after_s
-    assert jobs.account.alive == []
+    assert jobs.account.active == []
     assert Ledger(tmp_path / "ledger").read_all() == []

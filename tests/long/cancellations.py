@@ -1,8 +1,8 @@
-"""A start and an end cancelled at every turn of the loop, one after another, not sampled.
+"""Cancels a start or an end at every turn of the event loop, one turn per run.
 
     python -m tests.long.cancellations
 
-prints how many points there were and what was left open after each: nothing.
+prints the number of turns, and the sessions that a cancellation left open.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ from avatar_core.testing.clock import VirtualLoop
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
-CASES = ("", "429", "reset after create", "time-out after create", "worker joins late")
-HOWS = ("its caller is cancelled", "it is closed", "the closing is cancelled")
+CASES = ("", "429", "reset after create", "timeout after create", "worker joins late")
+KINDS = ("its caller is cancelled", "it is closed", "the closing is cancelled")
 ABSENT_S = 120.0
 
 
 class Stepper:
-    """A virtual loop that does something at one of its turns.
+    """A virtual event loop that calls a function at one of its turns.
 
     Attributes:
-        turns: Since `arm`.
+        loop: The event loop.
+        turns: Number of turns since `arm`.
     """
 
     def __init__(self) -> None:
@@ -53,51 +54,51 @@ class Stepper:
         self.loop._run_once = turn  # type: ignore[attr-defined]
 
     def arm(self, at: int, act: Callable[[], object]) -> None:
-        """Count from now, and do it at turn `at`."""
+        """Count turns from now, and call `act` at turn `at`."""
         self.turns, self._at, self._act = 0, at, act
 
     def disarm(self) -> int:
-        """Do it no more; the turns that went by."""
+        """Call nothing from now on; return the number of turns since `arm`."""
         self._act = None
         return self.turns
 
 
 @dataclass(frozen=True)
-class Point:
-    """What came of one cancellation.
+class Result:
+    """The result of one cancellation.
 
     Attributes:
-        reached: The turn came before all was over.
+        reached: Whether the turn came before the operation had ended.
         open: Sessions that the vendor still bills.
-        ends: Why those it sold ended.
-        written: Entries left in the ledger.
+        end_reasons: Why the sessions ended.
+        in_ledger: Entries of sessions that are left in the ledger.
     """
 
     reached: bool
     open: int
-    ends: tuple[str, ...]
-    written: int
+    end_reasons: tuple[str, ...]
+    in_ledger: int
 
 
-async def cancelled_at(
-    stepper: Stepper, turn: int, how: str, kind: SafeRetry, fault: str, folder: Path
-) -> Point:
-    """One start and one end, of which one is cancelled at a turn."""
+async def cancel_at(
+    stepper: Stepper, turn: int, kind: str, safe_retry: SafeRetry, fault: str, folder: Path
+) -> Result:
+    """Start and end an avatar, and cancel one of the two at a turn."""
     random.seed(turn)
     room = MemoryRoom()
-    account = VendorAccount(silent_workers(room), absent_s=ABSENT_S, join_s=0.3)
-    vendor = FakeVendor(account, answer_s=0.2, takes_keys=kind is SafeRetry.KEY)
+    account = VendorAccount(silent_workers(room), absent_timeout_s=ABSENT_S, join_s=0.3)
+    vendor = FakeVendor(account, create_s=0.2, idempotent=safe_retry is SafeRetry.KEY)
     if fault:
         vendor.fail(fault)
-    scene = FailoverHarness(room, acme(kind, vendor.transport), ledger=folder)
+    harness = FailoverHarness(room, make_acme(safe_retry, vendor.transport), ledger=folder)
     closings: list[asyncio.Task[Any]] = []
 
     def close() -> None:
-        closings.append(asyncio.ensure_future(scene.close()))
+        closings.append(asyncio.ensure_future(harness.close()))
 
-    starting = asyncio.ensure_future(_start(scene))
-    if how != "the closing is cancelled":
-        stepper.arm(turn, starting.cancel if how == "its caller is cancelled" else close)
+    starting = asyncio.ensure_future(_start(harness))
+    if kind != "the closing is cancelled":
+        stepper.arm(turn, starting.cancel if kind == "its caller is cancelled" else close)
         await asyncio.wait((starting,))
         reached = turn <= stepper.disarm()
     else:
@@ -106,60 +107,71 @@ async def cancelled_at(
         stepper.arm(turn, closings[0].cancel)
         await asyncio.wait(closings)
         reached = turn <= stepper.disarm()
-    if how == "its caller is cancelled":
-        await scene.controller.wait_until_settled()
+    if kind == "its caller is cancelled":
+        await harness.controller.wait_until_settled()
     close()
     await asyncio.gather(*closings, return_exceptions=True)
-    await scene.agent.aclose()
+    await harness.agent.aclose()
     await asyncio.sleep(60.0)
-    point = Point(
+    result = Result(
         reached,
-        len(account.alive),
-        tuple(session.why for session in account.sessions),
-        sum(bool(entry.session_id) for entry in Ledger(folder).read_all()),
+        len(account.active),
+        tuple(session.end_reason for session in account.sessions),
+        sum(bool(ledger_entry.session_id) for ledger_entry in Ledger(folder).read_all()),
     )
     await vendor.aclose()
-    return point
+    return result
 
 
-async def _start(scene: FailoverHarness) -> None:
-    await scene.controller.start()
-    await scene.controller.wait_until_settled()
+async def _start(harness: FailoverHarness) -> None:
+    await harness.controller.start()
+    await harness.controller.wait_until_settled()
 
 
-def every_point(
-    how: str, kind: SafeRetry, fault: str, folder: Path, *, stride: int = 1
-) -> tuple[int, list[tuple[int, Point]]]:
-    """All points of one kind of cancellation: how many, and those that left something open."""
-    left, turn, points = [], 1, 0
+def cancel_at_every_turn(
+    kind: str, safe_retry: SafeRetry, fault: str, folder: Path, *, stride: int = 1
+) -> tuple[int, list[tuple[int, Result]]]:
+    """Cancel at each turn, one run per turn.
+
+    Args:
+        kind: The kind of cancellation, one of `KINDS`.
+        safe_retry: How the vendor's create can be repeated.
+        fault: Name of a vendor fault, or empty.
+        folder: Folder for the ledgers.
+        stride: Turns from one run to the next.
+
+    Returns:
+        The number of runs, and the turns and results of those that left a session open.
+    """
+    leaks, turn, count = [], 1, 0
     while True:
         stepper = Stepper()
         with asyncio.Runner(loop_factory=lambda: stepper.loop) as runner:  # noqa: B023
-            work = cancelled_at(stepper, turn, how, kind, fault, folder / str(turn))
-            point = runner.run(work)
-        if not point.reached:
-            return points, left
-        points += 1
-        if point.open or (point.written and kind is SafeRetry.LOOKUP):
-            left.append((turn, point))
+            work = cancel_at(stepper, turn, kind, safe_retry, fault, folder / str(turn))
+            result = runner.run(work)
+        if not result.reached:
+            return count, leaks
+        count += 1
+        if result.open or (result.in_ledger and safe_retry is SafeRetry.LOOKUP):
+            leaks.append((turn, result))
         turn += stride
 
 
 def main() -> int:
-    """Every point of every case; the exit code is 1 if something was left open."""
+    """Run every case; return 1 if a session was left open."""
     logging.disable(logging.CRITICAL)
-    points = broken = 0
-    for how in HOWS:
-        for kind in SafeRetry:
+    total = total_leaks = 0
+    for kind in KINDS:
+        for safe_retry in SafeRetry:
             for fault in CASES:
                 with tempfile.TemporaryDirectory() as folder:
-                    count, left = every_point(how, kind, fault, Path(folder))
-                points, broken = points + count, broken + len(left)
-                print(f"{how}, {kind.value}, {fault or 'no fault'}: {count} points")
-                for turn, point in left:
-                    print(f"  turn {turn}: {point}")
-    print(f"{points} points, {broken} left something open")
-    return int(broken > 0)
+                    count, leaks = cancel_at_every_turn(kind, safe_retry, fault, Path(folder))
+                total, total_leaks = total + count, total_leaks + len(leaks)
+                print(f"{kind}, {safe_retry.value}, {fault or 'no fault'}: {count} turns")
+                for turn, result in leaks:
+                    print(f"  turn {turn}: {result}")
+    print(f"{total} turns, {total_leaks} left a session open")
+    return int(total_leaks > 0)
 
 
 if __name__ == "__main__":

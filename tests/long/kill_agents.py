@@ -1,8 +1,9 @@
-"""`kill -9` of real agents at random moments, then `avatar reap`: nothing stays open.
+"""Kills real agents with SIGKILL at random moments, then runs `avatar reap`.
 
     python -m tests.long.kill_agents 50
 
-Two agents of another process live on meanwhile; theirs stays open.
+No session of a killed agent may stay open. Two agents of another process stay alive meanwhile,
+and keep their sessions.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from avatar_core.contracts.link import RoomEvent
 from avatar_core.rtc.join import join
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.http_server import served
+from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from avatar_core.worker import in_process
@@ -34,54 +35,54 @@ from tests.support.plugins import FakeSite
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 3
-LATEST_S = 1.5
-"""After an agent has begun to start its avatar."""
-ANSWER_S, JOIN_S = 0.4, 0.3
+MAX_DELAY_S = 1.5
+"""Longest time from the start of an avatar to the kill of its agent."""
+CREATE_S, JOIN_S = 0.4, 0.3
 KINDS = ("lookup", "key")
 
 
 @dataclass
-class Toll:
-    """What came of it.
+class Result:
+    """The result of one run.
 
     Attributes:
-        killed: Agents.
-        sold: Sessions.
-        open_before: Of the dead, before the reaper came.
-        verdicts: The reaper's.
-        open: Of the dead, afterwards.
-        living: Of the living, afterwards.
-        ends: Why sessions ended.
+        killed: Agents that were killed.
+        created: Sessions that the vendor created.
+        open_before: Open sessions of killed agents before the reaper ran.
+        reap_results: Statuses that the reaper reported, with their counts.
+        open: Open sessions of killed agents after the reaper ran.
+        living: Open sessions of living agents after the reaper ran.
+        end_reasons: Why sessions ended, with their counts.
     """
 
     killed: int
-    sold: int = 0
+    created: int = 0
     open_before: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
+    reap_results: Counter[str] = field(default_factory=Counter)
     open: int = 0
     living: int = 0
-    ends: Counter[str] = field(default_factory=Counter)
+    end_reasons: Counter[str] = field(default_factory=Counter)
 
 
-async def bring(session: VendorSession, _: Scenario) -> Mapping[str, Any]:
-    """A worker that is in its real room and does nothing, until it is put out."""
+async def launch_silent_worker(session: VendorSession, _: Scenario) -> Mapping[str, Any]:
+    """Launch a worker that stays silent in its real room until it is removed."""
     try:
         link = await join(session.livekit_url, session.token)
     except RoomError:
         return {}
-    out = asyncio.Event()
+    removed = asyncio.Event()
 
     async def stay() -> None:
-        await out.wait()
+        await removed.wait()
         await link.aclose()
 
-    link.watch(lambda event, _: out.set() if event is RoomEvent.DISCONNECTED else None)
-    task = asyncio.create_task(stay(), name="worker that is silent")
-    return in_process.keep(task, out.set)
+    link.watch(lambda event, _: removed.set() if event is RoomEvent.DISCONNECTED else None)
+    task = asyncio.create_task(stay(), name="silent worker")
+    return in_process.keep(task, removed.set)
 
 
-def installed(folder: Path, **variables: str) -> dict[str, str]:
-    """An environment in which the provider `acme` is installed."""
+def make_environment(folder: Path, **variables: str) -> dict[str, str]:
+    """Return environment variables in which the provider `acme` is installed and chosen."""
     folder.mkdir()
     FakeSite(folder).install(
         "avatar-provider-acme", {"acme": "avatar_core.testing.rest_harness:Acme"}
@@ -90,17 +91,17 @@ def installed(folder: Path, **variables: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "AVATAR_PROVIDER": "acme", **variables}
 
 
-class Zygote:
-    """Forks agents."""
+class Prefork:
+    """A process that forks agents."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._asking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, environment: Mapping[str, str]) -> AsyncIterator[Zygote]:
-        """Everything is imported when the block begins; its agents die with it."""
+    async def start(cls, environment: Mapping[str, str]) -> AsyncIterator[Prefork]:
+        """Run the process while the block runs, and kill it with its agents afterwards."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.long.prefork"),
             env=environment,
@@ -110,77 +111,79 @@ class Zygote:
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
-        zygote = cls(process)
+        prefork = cls(process)
         try:
-            await zygote._line()
-            yield zygote
+            await prefork._read_line()
+            yield prefork
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
-    async def agent(self, room: str) -> int:
-        """An agent in that room; its pid."""
+    async def start_agent(self, room: str) -> int:
+        """Start an agent in a room, and return its pid."""
         assert self._process.stdin is not None
-        async with self._asking:
+        async with self._lock:
             self._process.stdin.write(f"{room}\n".encode())
             await self._process.stdin.drain()
-            return int(await self._line())
+            return int(await self._read_line())
 
-    async def _line(self) -> str:
+    async def _read_line(self) -> str:
         assert self._process.stdout is not None
         return (await self._process.stdout.readline()).decode().strip()
 
 
-async def kill(times: int, server: DevServer, folder: Path, kind: str = "lookup") -> Toll:
-    """Kill so many agents, and reap.
+async def kill_agents(times: int, server: DevServer, folder: Path, kind: str = "lookup") -> Result:
+    """Kill agents, then run the reaper.
 
     Args:
-        times: How many.
-        server: Where their rooms are.
-        folder: For the ledger.
-        kind: Of the vendor.
+        times: Number of agents to kill.
+        server: The LiveKit server of their rooms.
+        folder: Folder for the ledger.
+        kind: How the vendor's create can be repeated: "lookup" or "key".
     """
-    # Where a create's answer is lost for good, its worker is put out, and the vendor must see that.
-    left_s = 3600.0 if kind == "lookup" else 0.0
-    account = VendorAccount(bring, join_s=JOIN_S, absent_s=3600.0, left_s=left_s)
-    vendor = FakeVendor(account, answer_s=ANSWER_S, takes_keys=kind == "key")
-    dice, toll, began = random.Random(times), Toll(times), os.getpid()
-    async with served(vendor) as address:
-        environment = installed(
+    # If the response to a create is lost, the reaper removes the worker, which ends the session.
+    left_timeout_s = 3600.0 if kind == "lookup" else 0.0
+    account = VendorAccount(
+        launch_silent_worker, join_s=JOIN_S, absent_timeout_s=3600.0, left_timeout_s=left_timeout_s
+    )
+    vendor = FakeVendor(account, create_s=CREATE_S, idempotent=kind == "key")
+    dice, result, own_pid = random.Random(times), Result(times), os.getpid()
+    async with serve_http(vendor) as address:
+        environment = make_environment(
             folder / "site",
             ACME_API_URL=address,
             ACME_KIND=kind,
-            BEGUN=str(folder),
+            STARTED_FOLDER=str(folder),
             AVATAR_LEDGER=str(folder / "ledger"),
             LIVEKIT_URL=server.url,
             LIVEKIT_API_KEY=server.api_key,
             LIVEKIT_API_SECRET=server.api_secret,
         )
-        async with Zygote.started(environment) as living, Zygote.started(environment) as dying:
-            rooms = [f"living-{began}-{number}" for number in range(2)]
+        async with Prefork.start(environment) as living, Prefork.start(environment) as dying:
+            rooms = [f"living-{own_pid}-{number}" for number in range(2)]
             for room in rooms:
-                await living.agent(room)
-            await _until(lambda: sum(one.seen for one in account.sessions) == 2)
+                await living.start_agent(room)
+            await _until(lambda: sum(one.worker_joined for one in account.sessions) == 2)
 
             async def one(number: int) -> None:
-                room = f"dying-{began}-{number}"
-                pid = await dying.agent(room)
+                room = f"dying-{own_pid}-{number}"
+                pid = await dying.start_agent(room)
                 await _until((folder / room).exists)
-                await asyncio.sleep(dice.uniform(0.0, LATEST_S))
+                await asyncio.sleep(dice.uniform(0.0, MAX_DELAY_S))
                 os.kill(pid, signal.SIGKILL)
 
             for first in range(0, times, AT_ONCE):
                 await asyncio.gather(*map(one, range(first, min(times, first + AT_ONCE))))
-            await asyncio.sleep(ANSWER_S + JOIN_S + 0.5)  # creates that were on their way
+            await asyncio.sleep(CREATE_S + JOIN_S + 0.5)  # for creates that are in progress
             dead = [one for one in account.sessions if not one.name.startswith("living")]
-            toll.open_before = sum(one.ended is None for one in dead)
-            toll.verdicts.update(await _reap(environment))
-            toll.sold = len(account.sessions)
-            toll.open = sum(one.ended is None for one in dead)
-            toll.living = len(account.alive) - toll.open
-            toll.ends.update(one.why for one in account.sessions)
+            result.open_before = sum(one.ended_at is None for one in dead)
+            result.reap_results.update(await _reap(environment))
+            result.created = len(account.sessions)
+            result.open = sum(one.ended_at is None for one in dead)
+            result.living = len(account.active) - result.open
+            result.end_reasons.update(one.end_reason for one in account.sessions)
     await vendor.aclose()
-    return toll
+    return result
 
 
 async def _reap(environment: Mapping[str, str]) -> list[str]:
@@ -189,25 +192,25 @@ async def _reap(environment: Mapping[str, str]) -> list[str]:
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
-    told, _ = await reaper.communicate()
-    return [result["status"] for result in json.loads(told)]
+    output, _ = await reaper.communicate()
+    return [reaped["status"] for reaped in json.loads(output)]
 
 
-async def _until(is_so: Any) -> None:
+async def _until(condition: Any) -> None:
     async with asyncio.timeout(60.0):
-        while not is_so():  # noqa: ASYNC110 - what a process does is no event here
+        while not condition():  # noqa: ASYNC110 - another process causes it
             await asyncio.sleep(0.05)
 
 
 async def main(times: int) -> int:
-    """Print what came of it; the exit code is 1 if something stayed open."""
+    """Print the results; return 1 if a session stayed open."""
     async with DevServer.from_environment() as server:
         bad = 0
         for kind in KINDS:
             with tempfile.TemporaryDirectory() as folder:
-                toll = await kill(times, server, Path(folder), kind)
-            print(kind, toll)
-            bad += toll.open + (toll.living != 2)
+                result = await kill_agents(times, server, Path(folder), kind)
+            print(kind, result)
+            bad += result.open + (result.living != 2)
     return int(bad > 0)
 
 

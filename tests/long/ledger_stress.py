@@ -1,8 +1,9 @@
-"""Many processes on one ledger, some of them killed as they write: no record is lost or broken.
+"""Writes one ledger from many processes, and kills some of them while they write.
 
     python -m tests.long.ledger_stress 20 60
 
-runs twenty for a minute. Each keeps a journal of what it is about to do and of what it has done.
+runs 20 processes for 60 s. No record may be lost or broken. Each process keeps a journal of the
+steps that it begins and of those that it has completed.
 """
 
 from __future__ import annotations
@@ -22,57 +23,63 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 
-MOST_OPEN = 20
-KILL_EVERY_S, LOOK_EVERY_S = 0.2, 0.02
+MAX_OPEN = 20
+KILL_INTERVAL_S, READ_INTERVAL_S = 0.2, 0.02
 
 
-def work(folder: Path, journal: Path) -> None:
-    """Buy and end, for ever."""
+def write_forever(folder: Path, journal: Path) -> None:
+    """Write and remove ledger entries until the process is killed."""
     ledger, dice = Ledger(folder), random.Random(os.getpid())
     held: list[LedgerEntry] = []
     number = 0
     with journal.open("a", buffering=1) as note:
         while True:
-            if len(held) < MOST_OPEN and dice.random() < 0.6:
+            if len(held) < MAX_OPEN and dice.random() < 0.6:
                 number += 1
                 key = f"{os.getpid()}-{number}"
-                asked = LedgerEntry.pending("acme", key, "room", f"avatar-{key}")
-                bought = asked.with_session(
-                    ProvisionedAvatar(session_id=f"s-{key}", identity=asked.identity)
+                pending = LedgerEntry.pending("acme", key, "room", f"avatar-{key}")
+                provisioned = pending.with_session(
+                    ProvisionedAvatar(session_id=f"s-{key}", identity=pending.identity)
                 )
-                note.write(f"writing {bought.file_name}\n")
-                ledger.write(asked)
-                ledger.write(bought)
-                note.write(f"written {bought.file_name}\n")
-                ledger.remove(asked)
-                held.append(bought)
+                note.write(f"writing {provisioned.file_name}\n")
+                ledger.write(pending)
+                ledger.write(provisioned)
+                note.write(f"written {provisioned.file_name}\n")
+                ledger.remove(pending)
+                held.append(provisioned)
             elif held:
-                entry = held.pop(dice.randrange(len(held)))
-                note.write(f"removing {entry.file_name}\n")
-                ledger.remove(entry)
-                note.write(f"removed {entry.file_name}\n")
+                ledger_entry = held.pop(dice.randrange(len(held)))
+                note.write(f"removing {ledger_entry.file_name}\n")
+                ledger.remove(ledger_entry)
+                note.write(f"removed {ledger_entry.file_name}\n")
 
 
 @dataclass
-class Outcome:
-    """What came of it.
+class Result:
+    """The result of one run.
 
     Attributes:
-        kills: Processes killed.
-        records: Written in all.
-        looks: How often the whole ledger was read meanwhile.
-        faults: What was wrong, and how often.
+        kills: Processes that were killed.
+        records: Records that were written.
+        reads: Reads of the whole ledger meanwhile.
+        faults: Faults that were found, with their counts.
     """
 
     kills: int = 0
     records: int = 0
-    looks: int = 0
+    reads: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def crowd(processes: int, seconds: float, folder: Path) -> Outcome:
-    """Run so many for so long, forks of this process; who is killed is replaced."""
-    ledger, outcome, dice = Ledger(folder / "ledger"), Outcome(), random.Random(processes)
+def stress(processes: int, seconds: float, folder: Path) -> Result:
+    """Run forks of this process, and replace each that is killed.
+
+    Args:
+        processes: Number of processes at once.
+        seconds: Duration in seconds.
+        folder: Folder for the ledger and the journals.
+    """
+    ledger, result, dice = Ledger(folder / "ledger"), Result(), random.Random(processes)
     journals = folder / "journals"
     journals.mkdir()
 
@@ -81,7 +88,7 @@ def crowd(processes: int, seconds: float, folder: Path) -> Outcome:
         pid = os.fork()
         if pid == 0:
             try:
-                work(folder / "ledger", journal)
+                write_forever(folder / "ledger", journal)
             finally:
                 os._exit(1)
         return pid
@@ -90,52 +97,52 @@ def crowd(processes: int, seconds: float, folder: Path) -> Outcome:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
-    crew = [begin() for _ in range(processes)]
+    pids = [begin() for _ in range(processes)]
     until, kill_at = time.monotonic() + seconds, time.monotonic() + seconds / 4
     while time.monotonic() < until:
-        for entry in ledger.read_all():
-            outcome.faults["broken as it was read"] += entry.provider != "acme"
-        outcome.looks += 1
-        time.sleep(LOOK_EVERY_S)
+        for ledger_entry in ledger.read_all():
+            result.faults["broken when read"] += ledger_entry.provider != "acme"
+        result.reads += 1
+        time.sleep(READ_INTERVAL_S)
         if time.monotonic() > kill_at:
-            kill_at += KILL_EVERY_S
-            end(crew.pop(dice.randrange(len(crew))))
-            outcome.kills += 1
-            crew.append(begin())
-    for pid in crew:
+            kill_at += KILL_INTERVAL_S
+            end(pids.pop(dice.randrange(len(pids))))
+            result.kills += 1
+            pids.append(begin())
+    for pid in pids:
         end(pid)
-    _audit(ledger, list(journals.iterdir()), outcome)
-    return outcome
+    _audit(ledger, list(journals.iterdir()), result)
+    return result
 
 
-def _audit(ledger: Ledger, journals: list[Path], outcome: Outcome) -> None:
-    """What every process said it had done is so; its last step may be half done."""
+def _audit(ledger: Ledger, journals: list[Path], result: Result) -> None:
+    """Compare the ledger with the journals; the last step of a process may be incomplete."""
     assert ledger.folder is not None
-    there = {path.name for path in ledger.folder.glob("*.json")}
-    readable = {entry.file_name for entry in ledger.read_all()}
-    outcome.faults["broken"] += len(there - readable)
+    existing = {path.name for path in ledger.folder.glob("*.json")}
+    readable = {ledger_entry.file_name for ledger_entry in ledger.read_all()}
+    result.faults["broken"] += len(existing - readable)
     known: set[str] = set()
     for journal in journals:
-        said = dict(line.split()[::-1] for line in journal.read_text().splitlines())
-        known |= said.keys()
-        outcome.records += len(said)
-        for name, last in said.items():
-            outcome.faults["lost"] += last == "written" and name not in there
-            outcome.faults["not removed"] += last == "removed" and name in there
-    by_key = Counter(entry.key for entry in ledger.read_all())
-    unasked = [one for one in ledger.read_all() if one.session_id and one.file_name not in known]
-    outcome.faults["nobody's"] += len(unasked)
-    # One that was killed between a claim and the end of its intent holds both: no other.
-    outcome.faults["doubled"] += sum(count > 2 for count in by_key.values())
-    outcome.faults += Counter()
+        steps = dict(line.split()[::-1] for line in journal.read_text().splitlines())
+        known |= steps.keys()
+        result.records += len(steps)
+        for name, last in steps.items():
+            result.faults["lost"] += last == "written" and name not in existing
+            result.faults["not removed"] += last == "removed" and name in existing
+    by_key = Counter(ledger_entry.key for ledger_entry in ledger.read_all())
+    unknown = [one for one in ledger.read_all() if one.session_id and one.file_name not in known]
+    result.faults["not in a journal"] += len(unknown)
+    # A process that was killed between the two writes leaves a pending entry beside its session.
+    result.faults["doubled"] += sum(count > 2 for count in by_key.values())
+    result.faults += Counter()
 
 
 def main() -> int:
-    """The exit code is 1 if something was wrong."""
+    """Print the result; return 1 if there was a fault."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = crowd(int(sys.argv[1]), float(sys.argv[2]), Path(folder))
-    print(json.dumps({**vars(outcome), "faults": dict(outcome.faults)}))
-    return int(bool(outcome.faults))
+        result = stress(int(sys.argv[1]), float(sys.argv[2]), Path(folder))
+    print(json.dumps({**vars(result), "faults": dict(result.faults)}))
+    return int(bool(result.faults))
 
 
 if __name__ == "__main__":

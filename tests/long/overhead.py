@@ -1,4 +1,4 @@
-"""What a start costs beyond its vendor's own create, over TCP, in real time.
+"""Measures the time of a start beyond the vendor's own create, over TCP, in real time.
 
 python -m tests.long.overhead 40
 """
@@ -14,27 +14,27 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from avatar_core.contracts.capabilities import SafeRetry
-from avatar_core.http.memory import Served
+from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.http_server import served
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.fake_vendor.http_server import serve_http
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
-ANSWER_S = 0.05
-BETWEEN_S = 1.0
-"""An application makes its avatar a moment before it starts it."""
+CREATE_S = 0.05
+SETUP_S = 1.0
+"""Seconds between the creation and the start of the first avatar, as in an application."""
 
 
-class Timed(FakeVendor):
-    """Notes how long it took over each call."""
+class TimedVendor(FakeVendor):
+    """Measures the duration of its last call, in seconds."""
 
     took_s = 0.0
 
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> Served:
+    ) -> FakeResponse:
         began = time.perf_counter()
         try:
             return await super().serve(method, path, headers, body)
@@ -42,30 +42,30 @@ class Timed(FakeVendor):
             self.took_s = time.perf_counter() - began
 
 
-async def overheads(times: int, folder: Path) -> list[float]:
-    """Milliseconds of each start beyond its create."""
-    found = []
+async def measure_overheads(times: int, folder: Path) -> list[float]:
+    """Return the milliseconds of each start beyond its create."""
+    overheads_ms = []
     for number in range(times):
         room = MemoryRoom()
-        vendor = Timed(VendorAccount(silent_workers(room)), answer_s=ANSWER_S)
-        async with served(vendor) as address:
-            provider = acme(SafeRetry.LOOKUP, api_url=address)
-            scene = FailoverHarness(room, provider, ledger=folder / str(number))
-            await asyncio.sleep(0.0 if number else BETWEEN_S)
+        vendor = TimedVendor(VendorAccount(silent_workers(room)), create_s=CREATE_S)
+        async with serve_http(vendor) as address:
+            provider = make_acme(SafeRetry.LOOKUP, api_url=address)
+            harness = FailoverHarness(room, provider, ledger=folder / str(number))
+            await asyncio.sleep(0.0 if number else SETUP_S)
             began = time.perf_counter()
-            await scene.controller.start()
+            await harness.controller.start()
             took_s = time.perf_counter() - began
-            found.append(1000 * (took_s - vendor.took_s))
-            await scene.controller.wait_until_settled()
-            await scene.close()
+            overheads_ms.append(1000 * (took_s - vendor.took_s))
+            await harness.controller.wait_until_settled()
+            await harness.close()
         await vendor.aclose()
-    return found
+    return overheads_ms
 
 
 def main(times: int) -> None:
-    """Print the first, the median and p95 of the others."""
+    """Print the first overhead, and the median and the 95th percentile of the others."""
     with tempfile.TemporaryDirectory() as folder:
-        first, *others = asyncio.run(overheads(times, Path(folder)))
+        first, *others = asyncio.run(measure_overheads(times, Path(folder)))
     p95 = statistics.quantiles(others, n=20)[-1]
     print(f"first {first:.1f} ms, then median {statistics.median(others):.1f}, p95 {p95:.1f} ms")
 

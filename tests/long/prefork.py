@@ -1,6 +1,6 @@
-"""Agents as processes that are there at once: everything imported, then a fork for each.
+"""Starts agent processes quickly: imports everything once, then forks for each agent.
 
-Reads the name of a room from each line of stdin, and prints the pid of the agent in it.
+Reads the name of a room from each line of stdin, and prints the pid of its agent.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.settings import LiveKitSettings
 
 
-async def converse(room_name: str) -> None:
-    """An agent in a real room, with an avatar, until it is killed."""
+async def run_agent(room_name: str) -> None:
+    """Run an agent with an avatar in a real room, until it is killed."""
     livekit = LiveKitSettings.load()
     room = rtc.Room()
     token = TokenMint(livekit, room_name).mint(TokenSpec(identity="agent"))
     await room.connect(livekit.url, token)
     avatar = create_avatar()
     session: AgentSession[None] = AgentSession()
-    (Path(os.environ["BEGUN"]) / room_name).touch()
+    (Path(os.environ["STARTED_FOLDER"]) / room_name).touch()
     await avatar.start(session, room=room)
     await avatar.wait_for_join()
     await asyncio.Event().wait()
 
 
 def main() -> None:
-    """Fork for each line."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead need no grave
+    """Fork an agent for each line of stdin."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # reap children automatically
     print("READY", flush=True)
     for line in sys.stdin:
         pid = os.fork()
@@ -45,7 +45,7 @@ def main() -> None:
             os.close(0)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
-                asyncio.run(converse(line.strip()))
+                asyncio.run(run_agent(line.strip()))
             finally:
                 os._exit(1)
         print(pid, flush=True)

@@ -1,4 +1,4 @@
-"""Runs a test in both kinds of room."""
+"""A fixture that runs a test in a room in memory and in a room of a real server."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ from tests.room_link.rooms import Body, in_memory, on_the_server
     params=[in_memory, pytest.param(on_the_server, marks=pytest.mark.livekit)],
     ids=["memory", "livekit"],
 )
-def both(request: pytest.FixtureRequest, server: DevServer) -> Callable[[Body], None]:
+def in_both_rooms(request: pytest.FixtureRequest, server: DevServer) -> Callable[[Body], None]:
     return lambda body: request.param(body, server)

@@ -1,4 +1,4 @@
-"""The two kinds of room behind one face, so that one suite can ask both the same."""
+"""Rooms in memory and on a real server behind one interface, for tests that run in both."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ FORMAT = AudioFormat(48_000)
 
 
 class Rooms(Protocol):
-    """One room, and what can be done to those in it."""
+    """One room, and operations on its participants."""
 
     async def join(
         self, identity: str, *, is_agent: bool = False, attributes: Mapping[str, str] | None = None
     ) -> RoomLink:
-        """A participant enters."""
+        """Join a participant, and return its link."""
 
-    async def kick(self, identity: str) -> None:
-        """The server removes a participant."""
+    async def remove(self, identity: str) -> None:
+        """Remove a participant from the room, as the server does."""
 
     async def reconnect(self, link: RoomLink) -> None:
-        """A participant reconnects in full."""
+        """Make a participant reconnect completely."""
 
     async def aclose(self) -> None:
-        """Everybody leaves."""
+        """Let all participants leave."""
 
 
 class MemoryRooms:
+    """A room in memory."""
+
     def __init__(self) -> None:
         self._room = MemoryRoom()
 
@@ -48,7 +50,7 @@ class MemoryRooms:
     ) -> RoomLink:
         return self._room.join(identity, is_agent=is_agent, attributes=attributes)
 
-    async def kick(self, identity: str) -> None:
+    async def remove(self, identity: str) -> None:
         self._room.remove(identity)
 
     async def reconnect(self, link: RoomLink) -> None:
@@ -61,6 +63,8 @@ class MemoryRooms:
 
 
 class RealRooms:
+    """A room of a real server."""
+
     def __init__(self, server: DevServer) -> None:
         self._server = server
         self._name = f"link-{secrets.token_hex(4)}"
@@ -81,7 +85,7 @@ class RealRooms:
         self._links.append(link)
         return link
 
-    async def kick(self, identity: str) -> None:
+    async def remove(self, identity: str) -> None:
         server = self._server
         async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
             await client.room.remove_participant(
@@ -118,32 +122,41 @@ async def _bounded(body: Body, make: Callable[[], Rooms]) -> None:
         await rooms.aclose()
 
 
-class Watch:
-    """What a link says of others and of itself, and waiting for it."""
+class EventLog:
+    """Records the room events of a link.
+
+    Attributes:
+        events: Each event with its participant, in order.
+    """
 
     def __init__(self, link: RoomLink) -> None:
         self._link = link
         self._news = asyncio.Event()
-        self.changes: list[tuple[RoomEvent, RemoteParticipant | None]] = []
-        self._leave = link.watch(self._note)
+        self.events: list[tuple[RoomEvent, RemoteParticipant | None]] = []
+        link.watch(self._record)
 
-    def _note(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
-        self.changes.append((event, participant))
-        self._news.set()
+    @property
+    def kinds(self) -> list[RoomEvent]:
+        """The events without their participants."""
+        return [event for event, _ in self.events]
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until it holds; looked at after each event."""
+    def participants_of(self, event: RoomEvent) -> list[RemoteParticipant]:
+        """Return the participants of one kind of event, in order."""
+        return [participant for kind, participant in self.events if kind is event and participant]
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition holds; it is checked after each event."""
         while not condition():
             await self._news.wait()
             self._news.clear()
 
-    def told(self, event: RoomEvent) -> list[RemoteParticipant | None]:
-        """The participants of one kind of event."""
-        return [participant for told, participant in self.changes if told is event]
+    async def wait_for(self, event: RoomEvent) -> None:
+        """Wait until an event of this kind was recorded."""
+        await self.wait_until(lambda: event in self.kinds)
 
-    async def sees(self, identity: str, *tracks: str) -> RemoteParticipant:
-        """Wait until a participant is there with these tracks."""
-        await self.until(
+    async def wait_for_participant(self, identity: str, *tracks: str) -> RemoteParticipant:
+        """Wait until a participant is in the room with these tracks, and return it."""
+        await self.wait_until(
             lambda: (
                 identity in self._link.remote_participants()
                 and set(tracks) <= self._link.remote_participants()[identity].tracks
@@ -151,14 +164,32 @@ class Watch:
         )
         return self._link.remote_participants()[identity]
 
+    def _record(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        self.events.append((event, participant))
+        self._news.set()
 
-async def two(rooms: Rooms) -> tuple[RoomLink, RoomLink]:
-    """Two participants that see one another: both publish."""
+
+async def join_publishing(rooms: Rooms, *identities: str) -> list[RoomLink]:
+    """Join participants that publish audio and know one another."""
+    links = [await rooms.join(identity) for identity in identities]
+    await publish_and_wait(links)
+    return links
+
+
+async def join_pair(rooms: Rooms) -> tuple[RoomLink, RoomLink]:
+    """Join an agent `here` and a participant `there` that publish audio and know one another."""
     here = await rooms.join("here", is_agent=True)
     there = await rooms.join("there", attributes={"colour": "blue"})
-    watch, back = Watch(here), Watch(there)
-    await here.publish_audio(FORMAT, name="voice")
-    await there.publish_audio(FORMAT, name="voice")
-    await watch.sees("there", "audio")
-    await back.sees("here", "audio")
+    await publish_and_wait([here, there])
     return here, there
+
+
+async def publish_and_wait(links: list[RoomLink]) -> None:
+    """Publish audio from each link, and wait until each of them knows the tracks of all others."""
+    logs = [EventLog(link) for link in links]
+    for link in links:
+        await link.publish_audio(FORMAT, name="voice")
+    for link, log in zip(links, logs, strict=True):
+        for other in links:
+            if other is not link:
+                await log.wait_for_participant(other.identity, "audio")

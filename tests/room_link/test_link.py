@@ -1,4 +1,4 @@
-"""One behaviour for both links: what the real server does decides."""
+"""The behaviour of a link in a room in memory and on a real server, which must be equal."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import QUEUE_S, RoomEvent
-from tests.room_link.rooms import FORMAT, Body, Rooms, Watch, two
+from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms, join_pair
 
 FRAME = b"\1\0" * 480
 
 
-def test_peers_have_sids_attributes_kinds_and_tracks(both: Callable[[Body], None]) -> None:
+def test_participants_have_sids_attributes_and_kinds(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         blue = here.remote_participants()["there"]
         agent = there.remote_participants()["here"]
         assert (blue.identity, blue.attributes["colour"], blue.is_agent) == ("there", "blue", False)
@@ -28,78 +28,80 @@ def test_peers_have_sids_attributes_kinds_and_tracks(both: Callable[[Body], None
         assert (here.identity, here.connected) == ("here", True)
         assert here.room_name == there.room_name
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_who_was_there_is_seen_at_once(both: Callable[[Body], None]) -> None:
+def test_earlier_participant_is_known_at_once(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
         await rooms.join("early")
         late = await rooms.join("late")
         assert "early" in late.remote_participants()
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_who_publishes_nothing_is_seen_within_seconds(both: Callable[[Body], None]) -> None:
+def test_participant_without_tracks_is_known_within_seconds(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
         here = await rooms.join("here")
-        watch = Watch(here)
+        events = EventLog(here)
         await rooms.join("quiet")
-        await watch.sees("quiet")
+        await events.wait_for_participant("quiet")
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_who_leaves_is_gone_and_may_come_back_as_somebody_new(both: Callable[[Body], None]) -> None:
+def test_participant_that_rejoins_has_a_new_sid(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
-        watch = Watch(here)
-        former = here.remote_participants()["there"]
+        here, there = await join_pair(rooms)
+        events = EventLog(here)
+        before = here.remote_participants()["there"]
         await there.aclose()
-        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
+        await events.wait_for(RoomEvent.LEFT)
         assert "there" not in here.remote_participants()
         assert not there.connected
         again = await rooms.join("there")
         await again.publish_audio(FORMAT, name="voice")
-        assert (await watch.sees("there")).sid != former.sid
+        assert (await events.wait_for_participant("there")).sid != before.sid
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_who_is_removed_is_told_and_can_do_nothing_more(both: Callable[[Body], None]) -> None:
+def test_removed_participant_is_disconnected(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
-        watch, back = Watch(here), Watch(there)
-        await rooms.kick("there")
-        await back.until(lambda: bool(back.told(RoomEvent.DISCONNECTED)))
-        await watch.until(lambda: bool(watch.told(RoomEvent.LEFT)))
+        here, there = await join_pair(rooms)
+        events, back_events = EventLog(here), EventLog(there)
+        await rooms.remove("there")
+        await back_events.wait_for(RoomEvent.DISCONNECTED)
+        await events.wait_for(RoomEvent.LEFT)
         assert [
-            participant.left_for_good for participant in watch.told(RoomEvent.LEFT) if participant
+            participant.left_for_good for participant in events.participants_of(RoomEvent.LEFT)
         ] == [True]
         with pytest.raises(RoomError):
             await there.send("topic", b"x", to=["here"])
         with pytest.raises(RoomError):
             await there.open_stream("topic", to=["here"], attributes={})
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_tracks_come_and_go(both: Callable[[Body], None]) -> None:
+def test_unpublished_track_disappears(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
-        watch = Watch(here)
+        here, there = await join_pair(rooms)
+        events = EventLog(here)
         video = await there.publish_video(64, 64, 25, name="face")
-        await watch.sees("there", "audio", "video")
+        await events.wait_for_participant("there", "audio", "video")
         await video.unpublish()
-        await watch.until(lambda: "video" not in here.remote_participants()["there"].tracks)
+        await events.wait_until(lambda: "video" not in here.remote_participants()["there"].tracks)
         await video.unpublish()
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_call_is_answered(both: Callable[[Body], None]) -> None:
+def test_call_returns_the_response(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
 
         async def later(caller: str, payload: str) -> str:
             await asyncio.sleep(0.01)
@@ -110,30 +112,36 @@ def test_a_call_is_answered(both: Callable[[Body], None]) -> None:
         assert await here.call("there", "now", "x", timeout_s=5) == "here:x"
         assert await here.call("there", "later", "y", timeout_s=5) == "here y"
 
-    both(body)
+    in_both_rooms(body)
 
 
-@pytest.mark.parametrize(("method", "code"), [("unknown", 1400), ("broken", 1500), ("gone", 1400)])
-def test_a_call_that_fails_says_how(both: Callable[[Body], None], method: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "code"), [("unknown", 1400), ("broken", 1500), ("removed", 1400)]
+)
+def test_failed_call_raises_its_rpc_code(
+    in_both_rooms: Callable[[Body], None], method: str, code: int
+) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
 
         def broken(_: str, __: str) -> str:
             raise KeyError("inside")
 
         there.serve("broken", broken)
-        there.serve("gone", lambda _, __: "")()
+        there.serve("removed", lambda _, __: "")()
         with pytest.raises(RoomError) as failure:
             await here.call("there", method, "", timeout_s=5)
         assert failure.value.rpc_code == code
         assert "inside" not in str(failure.value)
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_call_to_nobody_costs_what_the_caller_allows(both: Callable[[Body], None]) -> None:
+def test_call_to_an_absent_participant_ends_at_its_timeout(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
-        here, _ = await two(rooms)
+        here, _ = await join_pair(rooms)
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(RoomError) as failure:
@@ -141,13 +149,15 @@ def test_a_call_to_nobody_costs_what_the_caller_allows(both: Callable[[Body], No
         assert loop.time() - began == pytest.approx(0.4, abs=0.3)
         assert failure.value.rpc_code is None
 
-    both(body)
+    in_both_rooms(body)
 
 
 @pytest.mark.parametrize("reliable", [False, True])
-def test_data_reaches_whom_it_names(both: Callable[[Body], None], reliable: bool) -> None:
+def test_data_reaches_only_its_receivers(
+    in_both_rooms: Callable[[Body], None], reliable: bool
+) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         other = await rooms.join("other")
         got: asyncio.Queue[Any] = asyncio.Queue()
         there.on_data("topic", lambda sender, payload: got.put_nowait((sender, payload)))
@@ -157,33 +167,35 @@ def test_data_reaches_whom_it_names(both: Callable[[Body], None], reliable: bool
         assert await got.get() == ("here", b"\x00yes")
         assert got.empty()
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_the_dispatcher_keeps_callers_apart(both: Callable[[Body], None]) -> None:
+def test_router_calls_the_handler_of_each_caller(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         other = await rooms.join("other")
-        await Watch(there).sees("here")
-        leave = there.router.rpc("ask", "here", lambda *_: "for here")
-        leave_other = there.router.rpc("ask", "other", lambda *_: "for other")
+        await EventLog(there).wait_for_participant("here")
+        unsubscribe = there.router.rpc("ask", "here", lambda *_: "for here")
+        unsubscribe_other = there.router.rpc("ask", "other", lambda *_: "for other")
         assert await here.call("there", "ask", "", timeout_s=5) == "for here"
         assert await other.call("there", "ask", "", timeout_s=5) == "for other"
-        leave()
-        leave()
+        unsubscribe()
+        unsubscribe()
         assert await here.call("there", "ask", "", timeout_s=5) == "reject"
         assert await other.call("there", "ask", "", timeout_s=5) == "for other"
-        leave_other()
+        unsubscribe_other()
         with pytest.raises(RoomError) as failure:
             await other.call("there", "ask", "", timeout_s=5)
         assert failure.value.rpc_code == 1400
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_queue_plays_in_real_time_and_can_be_dropped(both: Callable[[Body], None]) -> None:
+def test_audio_queue_plays_in_real_time_and_can_be_cleared(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
-        here, _ = await two(rooms)
+        here, _ = await join_pair(rooms)
         audio = await here.publish_audio(FORMAT, name="more")
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -196,4 +208,4 @@ def test_a_queue_plays_in_real_time_and_can_be_dropped(both: Callable[[Body], No
         await audio.unpublish()
         await audio.unpublish()
 
-    both(body)
+    in_both_rooms(body)

@@ -1,4 +1,4 @@
-"""Byte streams, which both links treat alike: what the real server does decides."""
+"""Byte streams in a room in memory and on a real server, which must behave equally."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomEvent, RoomLink, StreamReader
-from tests.room_link.rooms import Body, Rooms, Watch, two
+from tests.room_link.rooms import Body, EventLog, Rooms, join_pair
 
 
 class Inbox:
@@ -17,7 +17,7 @@ class Inbox:
 
     def __init__(self, link: RoomLink, topic: str = "topic") -> None:
         self.streams: asyncio.Queue[tuple[str, StreamReader]] = asyncio.Queue()
-        self.leave = link.on_stream(
+        self.unsubscribe = link.on_stream(
             topic, lambda sender, reader: self.streams.put_nowait((sender, reader))
         )
 
@@ -25,9 +25,9 @@ class Inbox:
         return await self.streams.get()
 
 
-def test_a_stream_arrives_in_order_with_its_attributes(both: Callable[[Body], None]) -> None:
+def test_stream_arrives_in_order_with_its_attributes(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         inbox = Inbox(there)
         writer = await here.open_stream("topic", to=["there"], attributes={"rate": "24000"})
         sent = [bytes([number]) * 960 for number in range(50)]
@@ -40,12 +40,12 @@ def test_a_stream_arrives_in_order_with_its_attributes(both: Callable[[Body], No
         assert reader.attributes == {"rate": "24000"}
         assert b"".join([piece async for piece in reader]) == b"".join(sent)
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_stream_reaches_nobody_else(both: Callable[[Body], None]) -> None:
+def test_stream_reaches_only_its_receivers(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         other = await rooms.join("other")
         inbox, foreign = Inbox(there), Inbox(other)
         writer = await here.open_stream("topic", to=["there"], attributes={})
@@ -55,26 +55,28 @@ def test_a_stream_reaches_nobody_else(both: Callable[[Body], None]) -> None:
         assert [piece async for piece in reader] == [b"secret"]
         assert foreign.streams.empty()
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_stream_with_a_reason_breaks_off(both: Callable[[Body], None]) -> None:
+def test_stream_that_ends_with_a_reason_raises_in_its_reader(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         inbox = Inbox(there)
         writer = await here.open_stream("topic", to=["there"], attributes={})
-        await writer.write(b"begun")
+        await writer.write(b"first")
         await writer.aclose("no more")
         _, reader = await inbox.next()
         with pytest.raises(RoomError):
             assert [piece async for piece in reader] == []
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_reader_that_is_closed_reads_no_more(both: Callable[[Body], None]) -> None:
+def test_closed_reader_stops_reading(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         inbox = Inbox(there)
         writer = await here.open_stream("topic", to=["there"], attributes={})
         await writer.write(b"one")
@@ -85,45 +87,47 @@ def test_a_reader_that_is_closed_reads_no_more(both: Callable[[Body], None]) -> 
         assert [piece async for piece in pieces] == []
         await writer.aclose()
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_topic_has_one_handler_and_one_without_is_ignored(both: Callable[[Body], None]) -> None:
+def test_topic_has_one_handler_and_may_have_none(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         inbox = Inbox(there)
         with pytest.raises(ValueError, match="already set"):
             Inbox(there)
-        inbox.leave()
+        inbox.unsubscribe()
         writer = await here.open_stream("topic", to=["there"], attributes={})
         await writer.write(b"to nobody")
         await writer.aclose()
         Inbox(there)
 
-    both(body)
+    in_both_rooms(body)
 
 
-def test_a_full_reconnect_keeps_sids_and_breaks_streams(both: Callable[[Body], None]) -> None:
+def test_full_reconnect_keeps_sids_and_breaks_streams(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
-        here, there = await two(rooms)
+        here, there = await join_pair(rooms)
         inbox = Inbox(there)
         there.serve("still", lambda *_: "there")
         writer = await here.open_stream("topic", to=["there"], attributes={})
-        await writer.write(b"begun")
+        await writer.write(b"first")
         _, reader = await inbox.next()
-        watch, sid = Watch(here), here.remote_participants()["there"].sid
+        events, sid = EventLog(here), here.remote_participants()["there"].sid
         await rooms.reconnect(here)
-        await watch.until(lambda: bool(watch.told(RoomEvent.RECONNECTED)))
-        assert (await watch.sees("there")).sid == sid
-        changes = [event for event, _ in watch.changes]
-        assert changes.index(RoomEvent.RECONNECTING) < changes.index(RoomEvent.RECONNECTED)
+        await events.wait_for(RoomEvent.RECONNECTED)
+        assert (await events.wait_for_participant("there")).sid == sid
+        kinds = events.kinds
+        assert kinds.index(RoomEvent.RECONNECTING) < kinds.index(RoomEvent.RECONNECTED)
         with pytest.raises(RoomError):
             assert [piece async for piece in reader] == []
         assert await here.call("there", "still", "", timeout_s=5) == "there"
         again = await here.open_stream("topic", to=["there"], attributes={})
-        await again.write(b"anew")
+        await again.write(b"again")
         await again.aclose()
         _, reader = await inbox.next()
-        assert [piece async for piece in reader] == [b"anew"]
+        assert [piece async for piece in reader] == [b"again"]
 
-    both(body)
+    in_both_rooms(body)

@@ -9,15 +9,15 @@ from avatar_core.testing import (
     FAULTS,
     IN_MEMORY,
     Conversation,
+    FakeResponse,
     FakeVendor,
     MemoryRoom,
     Scenario,
-    Served,
     Turn,
     VendorAccount,
     VendorFault,
     VendorSession,
-    reply,
+    json_response,
     run,
 )
 
@@ -51,16 +51,16 @@ class Shop(FakeVendor):
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = Scenario(),  # noqa: B008
-    ) -> Served:
-        return reply(200, {"method": method})
+    ) -> FakeResponse:
+        return json_response(200, {"method": method})
 
 
 def shop() -> FakeVendor:
     account = VendorAccount(bring, slots=2, credits_s=60.0)
-    vendor = Shop(account, key="key", answer_s=0.2)
+    vendor = Shop(account, key="key", create_s=0.2)
     fault: VendorFault = FAULTS["reset after create"]
     vendor.fail("reset after create")
-    alive: list[VendorSession] = account.alive
+    alive: list[VendorSession] = account.active
     assert fault is not None
     assert not alive
     return vendor

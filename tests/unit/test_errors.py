@@ -1,4 +1,4 @@
-"""The error tree is what its drawing says, and its codes never change."""
+"""The tree of errors in the module's docstring, and the stable codes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def all_errors() -> list[type[AvatarError]]:
     return [getattr(errors, name) for _, name, _ in tree(AvatarError)]
 
 
-def test_the_drawing_is_the_tree() -> None:
+def test_docstring_draws_the_tree_of_errors() -> None:
     drawn = [
         (round(len(indent) / 4 + 0.25) if indent else 0, name, code)
         for indent, name, code in DRAWN.findall(errors.__doc__ or "")
@@ -64,20 +64,20 @@ def test_codes_are_unique_and_stable() -> None:
 
 
 @pytest.mark.parametrize("cls", all_errors())
-def test_str_says_code_whom_what_and_what_next(cls: type[AvatarError]) -> None:
+def test_str_has_code_provider_message_and_hint(cls: type[AvatarError]) -> None:
     assert str(cls("it broke.")) == f"[{cls.code}] it broke."
-    error = cls("it broke.", hint="Mend it.")
+    error = cls("it broke.", hint="Try again.")
     error.provider = "acme"
-    assert str(error) == f"[{cls.code}] acme: it broke. Mend it."
+    assert str(error) == f"[{cls.code}] acme: it broke. Try again."
 
 
-def test_they_are_the_built_in_errors_that_one_would_catch() -> None:
+def test_errors_extend_the_matching_built_in_errors() -> None:
     assert issubclass(ProviderNotFoundError, LookupError)
     assert issubclass(errors.ConfigError, ValueError)
     assert issubclass(errors.JoinTimeoutError, TimeoutError)
 
 
-def test_a_provision_error_fears_the_worst_by_default() -> None:
+def test_provision_error_outcome_defaults_to_unknown() -> None:
     error = ProvisionError("it broke.")
     assert error.outcome is errors.Outcome.UNKNOWN
     assert not error.retryable

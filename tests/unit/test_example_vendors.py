@@ -1,4 +1,4 @@
-"""The documented vendors of examples/providers, on the REST base, against FakeVendor."""
+"""The example providers of examples/providers, with fakes of their vendors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 
 from avatar_core.contracts.errors import SettingsError
 from avatar_core.contracts.events import AvatarJoined
+from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
-from avatar_core.testing.fake_vendor.fake import FakeVendor, Served, reply
+from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
 from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.rest_harness import silent_workers
@@ -28,21 +29,21 @@ import avatar_provider_anam as anam  # noqa: E402
 import avatar_provider_lemonslice as lemonslice  # noqa: E402
 
 pytestmark = pytest.mark.virtual_time
-MOST_LINES = 40
+MAX_LINES = 40
 
 
-class Documented(FakeVendor):
-    """FakeVendor with another vendor's routes.
+class DocumentedVendor(FakeVendor):
+    """A fake vendor with the routes of another vendor.
 
     Attributes:
-        bodies: What was sent, with its authorization.
+        calls: Route, credential and JSON body of each call.
     """
 
-    header = ""
+    credential_header = ""
 
     def __init__(self, account: VendorAccount) -> None:
         super().__init__(account)
-        self.bodies: list[tuple[str, str, Any]] = []
+        self.calls: list[tuple[str, str, Any]] = []
 
     async def handle(
         self,
@@ -51,62 +52,63 @@ class Documented(FakeVendor):
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = QUIET,
-    ) -> Served:
-        asked = json.loads(body)
-        self.bodies.append((f"{method} {path}", headers[self.header], asked))
-        return self.answer(path, asked, worker)
+    ) -> FakeResponse:
+        payload = json.loads(body)
+        self.calls.append((f"{method} {path}", headers[self.credential_header], payload))
+        return self.respond(path, payload, worker)
 
-    def answer(self, path: str, asked: Any, worker: Scenario) -> Served:
+    def respond(self, path: str, payload: Any, worker: Scenario) -> FakeResponse:
         raise NotImplementedError
 
-    def sold(self, url: str, token: str, worker: Scenario) -> str:
-        return self.account.sell(name="", key="", token=token, livekit_url=url, scenario=worker).id
-
-
-class Anam(Documented):
-    header = "authorization"
-
-    def answer(self, path: str, asked: Any, worker: Scenario) -> Served:
-        room = asked["environment"]
-        return reply(
-            200, {"sessionId": self.sold(room["livekitUrl"], room["livekitToken"], worker)}
+    def create_session(self, url: str, token: str, worker: Scenario) -> str:
+        session = self.account.create_session(
+            name="", key="", token=token, livekit_url=url, scenario=worker
         )
+        return session.id
 
 
-class LemonSlice(Documented):
-    header = "x-api-key"
+class Anam(DocumentedVendor):
+    credential_header = "authorization"
 
-    def answer(self, path: str, asked: Any, worker: Scenario) -> Served:
+    def respond(self, path: str, payload: Any, worker: Scenario) -> FakeResponse:
+        room = payload["environment"]
+        id = self.create_session(room["livekitUrl"], room["livekitToken"], worker)
+        return json_response(200, {"sessionId": id})
+
+
+class LemonSlice(DocumentedVendor):
+    credential_header = "x-api-key"
+
+    def respond(self, path: str, payload: Any, worker: Scenario) -> FakeResponse:
         if path.endswith("/control"):
             session = self.account.find(path.split("/")[-2])
             assert session is not None
-            self.account.end(session, asked["event"])
-            return reply(200, {})
-        room = asked["properties"]
-        return reply(
-            201, {"session_id": self.sold(room["livekit_url"], room["livekit_token"], worker)}
-        )
+            self.account.end(session, payload["event"])
+            return json_response(200, {})
+        room = payload["properties"]
+        id = self.create_session(room["livekit_url"], room["livekit_token"], worker)
+        return json_response(201, {"session_id": id})
 
 
-def test_they_are_short() -> None:
+def test_example_providers_have_at_most_40_lines() -> None:
     for name in ("anam", "lemonslice"):
         (module,) = (ROOT / name).rglob("__init__.py")
-        assert len(module.read_text().splitlines()) <= MOST_LINES
+        assert len(module.read_text().splitlines()) <= MAX_LINES
 
 
-def test_a_key_that_cannot_be_sent_is_named() -> None:
+def test_key_that_cannot_be_sent_is_named() -> None:
     with pytest.raises(SettingsError, match="ANAM_API_KEY: has white space"):
         anam.AnamSettings.load(api_key="sk-abc\n", avatar_id="x")
 
 
-def test_what_is_missing_is_named() -> None:
+def test_missing_settings_are_named() -> None:
     with pytest.raises(SettingsError, match="ANAM_API_KEY: is not set; ANAM_AVATAR_ID: is not set"):
         anam.AnamSettings.load()
     with pytest.raises(SettingsError, match="LEMONSLICE_AGENT_ID"):
         lemonslice.LemonSliceSettings.load(api_key="k")
 
 
-async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
+async def test_anam_session_ends_by_removing_its_worker() -> None:
     room = MemoryRoom()
     vendor = Anam(VendorAccount(silent_workers(room)))
     settings = anam.AnamSettings.load(api_key="key-1", avatar_id="face-1")
@@ -116,7 +118,7 @@ async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
     lease = await scene.controller.wait_until_settled()
     assert lease is not None
     (session,) = vendor.account.sessions
-    assert vendor.bodies == [
+    assert vendor.calls == [
         (
             "POST /v1/engine/session",
             "Bearer key-1",
@@ -137,12 +139,12 @@ async def test_anam_has_no_end_and_its_worker_is_put_out() -> None:
     assert lease.avatar.identity in room.members
     await scene.close()
     assert lease.avatar.identity not in room.members
-    assert not vendor.account.alive
-    assert session.why == "its worker left"
+    assert not vendor.account.active
+    assert session.end_reason == "its worker left"
     await vendor.aclose()
 
 
-async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
+async def test_slow_lemonslice_is_awaited_and_terminated() -> None:
     room = MemoryRoom()
     vendor = LemonSlice(VendorAccount(silent_workers(room)))
     vendor.fail(VendorFault(worker=Scenario(join_delay_s=120.0)))
@@ -152,14 +154,14 @@ async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
     )
     scene = FailoverHarness(room, provider)
     await scene.controller.start()
-    assert await scene.say(1.0) == (pytest.approx(1.0), False)  # by voice, 8 s later
+    assert await scene.say(1.0) == (pytest.approx(1.0), False)  # the agent's voice, after 8 s
     lease = await scene.controller.wait_until_settled()
     assert lease is not None
     (joined,) = scene.events_of(AvatarJoined)
     assert joined.join_s == pytest.approx(120.0, abs=0.5)
     await scene.close()
     (session,) = vendor.account.sessions
-    create, end = vendor.bodies
+    create, end = vendor.calls
     assert create[:2] == ("POST /api/liveai/sessions", "key-2")
     assert create[2] == {
         "transport_type": "livekit",
@@ -172,5 +174,5 @@ async def test_a_cold_lemonslice_is_waited_for_and_terminated() -> None:
         "key-2",
         {"event": "terminate"},
     )
-    assert session.why == "terminate"
+    assert session.end_reason == "terminate"
     await vendor.aclose()

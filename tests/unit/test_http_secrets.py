@@ -1,4 +1,4 @@
-"""Whatever fails, neither a key nor a token comes out: messages, chains, tracebacks, logs."""
+"""No key and no token appears in messages, chains of causes, tracebacks or logs of a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from avatar_core.contracts.errors import ProvisionError
 from avatar_core.http.client import RestClient
 from avatar_core.testing.server.ports import find_free_ports
 from tests.support.error_texts import error_texts
-from tests.unit.wire_server import Caller, Talk, vendor
+from tests.unit.wire_server import Connection, Script, wire_server
 
 KEY, TOKEN, HEADER = "canary+key/1", "canary-token-2", "canary header 3"
 JWT = ".".join(base64.urlsafe_b64encode(part).decode() for part in (b"a" * 30, b"b" * 60, b"c" * 9))
@@ -26,102 +26,104 @@ def leaks(*texts: str) -> set[str]:
 
 
 async def provoke(url: str, payload: object = None) -> BaseException:
-    """The error of a call that carries every secret."""
+    """Return the error of a call that carries every secret."""
     client = RestClient(url, key=SecretStr(KEY), provider="acme", timeout_s=0.3)
     try:
-        answer = await client.call(
+        response = await client.call(
             "POST",
             "/sessions",
             payload or {"a": [SecretStr(TOKEN)], "jwt": SecretStr(JWT)},
             headers={"X-Other": SecretStr(HEADER)},
         )
-        answer.text("id")
+        response.text("id")
     except (ProvisionError, asyncio.CancelledError) as error:
         return error
-    raise AssertionError("it should have failed")
+    raise AssertionError("the call should have failed")
 
 
-async def echo(caller: Caller) -> None:
-    """All that was sent comes back as the vendor's words."""
-    head, body = await caller.request()
-    said = json.dumps({"error": f"{body.decode()} {head}"})
-    await caller.answer("400 Bad Request", said.encode())
+async def echo(connection: Connection) -> None:
+    """Send the request back as the vendor's error message."""
+    head, body = await connection.request()
+    text = json.dumps({"error": f"{body.decode()} {head}"})
+    await connection.respond("400 Bad Request", text.encode())
 
 
-async def echo_in_an_answer(caller: Caller) -> None:
-    head, body = await caller.request()
-    said = json.dumps({"token": body.decode(), "id": {"head": head}})
-    await caller.answer("201 Created", said.encode())
+async def echo_in_a_response(connection: Connection) -> None:
+    head, body = await connection.request()
+    text = json.dumps({"token": body.decode(), "id": {"head": head}})
+    await connection.respond("201 Created", text.encode())
 
 
-async def silence(caller: Caller) -> None:
-    await caller.request()
-    await caller.gone()
+async def stay_silent(connection: Connection) -> None:
+    await connection.request()
+    await connection.wait_closed()
 
 
-async def reset(caller: Caller) -> None:
-    await caller.request()
-    caller.reset()
+async def reset(connection: Connection) -> None:
+    await connection.request()
+    connection.reset()
 
 
-async def page(caller: Caller) -> None:
-    head, body = await caller.request()
-    await caller.answer("200 OK", b"<html>" + head.encode() + body)
+async def html(connection: Connection) -> None:
+    head, body = await connection.request()
+    await connection.respond("200 OK", b"<html>" + head.encode() + body)
 
 
-async def babble(caller: Caller) -> None:
-    head, body = await caller.request()
-    await caller.say(head.encode() + body)
+async def malformed(connection: Connection) -> None:
+    head, body = await connection.request()
+    await connection.send(head.encode() + body)
 
 
-@pytest.mark.parametrize("talk", [echo, echo_in_an_answer, silence, reset, page, babble])
-async def test_a_failing_call_shows_no_secret(talk: Talk, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("script", [echo, echo_in_a_response, stay_silent, reset, html, malformed])
+async def test_failed_call_shows_no_secret(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    async with vendor(talk) as acme:
+    async with wire_server(script) as acme:
         error = await provoke(acme.url)
     assert not leaks(*error_texts(error), caplog.text)
 
 
-async def test_nor_does_one_that_was_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+async def test_call_that_is_not_sent_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     port, _ = find_free_ports()
     refused = await provoke(f"http://127.0.0.1:{port}")
-    unwritable = await provoke(f"http://127.0.0.1:{port}", {"a": SecretStr(TOKEN), "b": object()})
-    assert not leaks(*error_texts(refused), *error_texts(unwritable), caplog.text)
+    unencodable = await provoke(f"http://127.0.0.1:{port}", {"a": SecretStr(TOKEN), "b": object()})
+    assert not leaks(*error_texts(refused), *error_texts(unencodable), caplog.text)
 
 
-async def test_nor_does_one_that_was_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+async def test_cancelled_call_shows_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    asked = asyncio.Event()
+    received = asyncio.Event()
 
-    async def talk(caller: Caller) -> None:
-        await caller.request()
-        asked.set()
-        await caller.gone()
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        received.set()
+        await connection.wait_closed()
 
-    async with vendor(talk) as acme:
-        calling = asyncio.create_task(provoke(acme.url))
-        await asyncio.wait_for(asked.wait(), 5)
-        calling.cancel()
-        error = await calling
+    async with wire_server(script) as acme:
+        call = asyncio.create_task(provoke(acme.url))
+        await asyncio.wait_for(received.wait(), 5)
+        call.cancel()
+        error = await call
     assert isinstance(error, asyncio.CancelledError)
     assert not leaks(*error_texts(error), caplog.text)
 
 
-async def test_nor_does_a_client_or_an_answer() -> None:
-    async def talk(caller: Caller) -> None:
-        await caller.request()
-        await caller.answer("200 OK", json.dumps({"id": TOKEN}).encode())
+async def test_client_and_response_show_no_secret() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.respond("200 OK", json.dumps({"id": TOKEN}).encode())
 
-    async with vendor(talk) as acme:
+    async with wire_server(script) as acme:
         client = RestClient(acme.url, key=SecretStr(KEY))
-        answer = await client.call("POST", "/", {})
-    assert not leaks(repr(client), str(vars(client)), repr(answer))
+        response = await client.call("POST", "/", {})
+    assert not leaks(repr(client), str(vars(client)), repr(response))
 
 
 @pytest.mark.parametrize("secret", PLANTED)
 @pytest.mark.parametrize("chained", [True, False], ids=["chained", "local"])
-def test_a_leak_would_be_seen(secret: str, chained: bool) -> None:
+def test_leak_is_detected(secret: str, chained: bool) -> None:
     def fail(inner: Exception) -> None:
         try:
             raise inner
@@ -129,8 +131,8 @@ def test_a_leak_would_be_seen(secret: str, chained: bool) -> None:
             raise ProvisionError("it broke.") from None
 
     def fail_with_a_local() -> None:
-        held = [secret]
-        raise ProvisionError(f"it broke {len(held)} times.")
+        local = [secret]
+        raise ProvisionError(f"it broke {len(local)} times.")
 
     with pytest.raises(ProvisionError) as caught:
         fail(KeyError(PLANTED.index(secret), secret)) if chained else fail_with_a_local()

@@ -14,14 +14,14 @@ from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.controller import REAP_AGAIN_S
-from avatar_core.http.memory import Served
+from avatar_core.http.memory import FakeResponse
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
-from avatar_core.testing.fake_vendor.fake import FakeVendor, reply
-from avatar_core.testing.rest_harness import acme, silent_workers
+from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.scripted_provider import ScriptedProvider
 
@@ -151,28 +151,28 @@ async def test_participant_of_a_session_that_cannot_be_ended_is_removed(
 class LateList(FakeVendor):
     """A vendor whose list shows a session only after `LIST_S` seconds."""
 
-    async def handle(self, method: str, path: str, *rest: Any) -> Served:
-        response = await super().handle(method, path, *rest)
-        listed = any(now() - one.began > LIST_S for one in self.account.alive)
-        return response if method != "GET" or listed else reply(200, {"data": []})
+    async def handle(self, method: str, path: str, *rest: Any) -> FakeResponse:
+        answer = await super().handle(method, path, *rest)
+        listed = any(now() - one.started_at > LIST_S for one in self.account.active)
+        return answer if method != "GET" or listed else json_response(200, {"data": []})
 
 
 @pytest.mark.parametrize("faults", [("html",), ("reset after create", "402")])
 async def test_session_that_the_vendor_lists_late_is_ended(
     faults: tuple[str, ...], room: MemoryRoom, tmp_path: Path
 ) -> None:
-    account = VendorAccount(silent_workers(room), absent_s=120.0, join_s=JOIN_S)
+    account = VendorAccount(silent_workers(room), absent_timeout_s=120.0, join_s=JOIN_S)
     vendor = LateList(account)
     for fault in faults:
         vendor.fail(fault)
-    harness = FailoverHarness(room, acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
-    await harness.controller.start()
-    assert await harness.controller.wait_until_settled() is None
+    scene = FailoverHarness(room, make_acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
+    await scene.controller.start()
+    assert await scene.controller.wait_until_settled() is None
     (session,) = account.sessions
     assert [one.key for one in Ledger(tmp_path).read_all()] == [session.name]
     await asyncio.sleep(JOIN_S + 1.0)
-    assert session.why == "it was ended"
+    assert session.end_reason == "it was ended"
     assert Ledger(tmp_path).read_all() == []
-    await harness.close()
-    await harness.agent.aclose()
+    await scene.close()
+    await scene.agent.aclose()
     await vendor.aclose()

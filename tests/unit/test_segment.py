@@ -167,7 +167,7 @@ async def test_empty_frames_are_ignored() -> None:
 
 def test_heard_audio_is_dropped_from_memory() -> None:
     segment = Segment(1, TARGET)
-    take = Take(1, TARGET, changed=segment.update_position)
+    take = Take(1, TARGET, on_update=segment.update_position)
     feed, second = Feed(segment, take), speech(1.0)
     ahead, most = 0, 0
     for _ in range(3600):
@@ -217,7 +217,7 @@ def test_next_take_starts_at_or_just_before_the_position(
 ) -> None:
     segment = Segment(1, TARGET)
     segment.append(speech(3.0), TARGET)
-    take = Take(1, TARGET, changed=segment.update_position)
+    take = Take(1, TARGET, on_update=segment.update_position)
     take.pushed_s = 3.0
     take.report(heard_s, state)
     at_s = segment.resume_offset_s(take)
@@ -234,11 +234,11 @@ def test_next_take_never_starts_at_an_old_pause() -> None:
     segment = Segment(1, TARGET)
     segment.append(bytes(TARGET.size(0.5)), TARGET)
     segment.append(tone(2.0, TARGET), TARGET)
-    take = Take(1, TARGET, changed=segment.update_position)
+    take = Take(1, TARGET, on_update=segment.update_position)
     take.pushed_s = 2.5
     take.report(1.5, TakeState.LOST)
     assert 0.9 <= segment.resume_offset_s(take) <= 1.5
-    take = Take(1, TARGET, offset_s=0.9, changed=segment.update_position)
+    take = Take(1, TARGET, offset_s=0.9, on_update=segment.update_position)
     take.pushed_s = 1.0
     take.report(0.1, TakeState.LOST)
     assert 0.9 <= segment.resume_offset_s(take) <= 1.5, "the second loss went further back"

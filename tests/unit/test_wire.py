@@ -1,4 +1,4 @@
-"""What a participant sends is read, or refused with one error, whatever it is."""
+"""Decoding of payloads: each is read or raises WireError, whatever a participant sends."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ FORMATS = st.builds(
 )
 
 
-def read_or_refuse(decode: Any, payload: Any) -> Any:
+def decode_or_none(decode: Any, payload: Any) -> Any:
+    """Return the decoded payload, or None where `decode` raises WireError."""
     try:
         return decode(payload)
     except WireError:
@@ -58,8 +59,8 @@ def read_or_refuse(decode: Any, payload: Any) -> Any:
 @example("[1, 2, NaN, 4]")
 @example('[1, "x", ' + "9" * 5000 + ', "done"]')
 @example(b"\xff\xfe[\x00")
-def test_any_payload_is_a_report_or_a_wire_error(payload: bytes | str) -> None:
-    report = read_or_refuse(Report.decode, payload)
+def test_report_decodes_or_raises_wire_error(payload: bytes | str) -> None:
+    report = decode_or_none(Report.decode, payload)
     if report is not None:
         assert isinstance(report.sequence, int)
         assert isinstance(report.take_id, str)
@@ -71,8 +72,8 @@ def test_any_payload_is_a_report_or_a_wire_error(payload: bytes | str) -> None:
 @example("[" * 100_000)
 @example('{"playback_position": ' + "9" * 400 + "}")
 @example('{"playback_position": Infinity}')
-def test_any_payload_is_a_finish_or_a_wire_error(payload: str | bytes) -> None:
-    finished = read_or_refuse(Finished.decode, payload)
+def test_finish_decodes_or_raises_wire_error(payload: str | bytes) -> None:
+    finished = decode_or_none(Finished.decode, payload)
     if finished is not None:
         assert math.isfinite(finished.position_s)
         assert isinstance(finished.interrupted, bool)
@@ -85,8 +86,8 @@ def test_any_payload_is_a_finish_or_a_wire_error(payload: str | bytes) -> None:
     )
 )
 @example({"sample_rate": "9" * 5000, "num_channels": "1"})
-def test_any_attributes_are_a_format_or_a_wire_error(attributes: dict[str, str]) -> None:
-    read = read_or_refuse(read_stream_attributes, attributes)
+def test_stream_attributes_decode_or_raise_wire_error(attributes: dict[str, str]) -> None:
+    read = decode_or_none(read_stream_attributes, attributes)
     if read is not None:
         format, take_id = read
         assert MIN_RATE_HZ <= format.rate_hz <= MAX_RATE_HZ
@@ -96,7 +97,7 @@ def test_any_attributes_are_a_format_or_a_wire_error(attributes: dict[str, str])
 @given(
     st.integers(0, 2**53), TAKE_IDS | st.just(""), st.floats(0, 86_400), st.sampled_from(TakeState)
 )
-def test_a_report_survives_the_wire(
+def test_report_survives_encoding(
     sequence: int, take_id: str, position_s: float, state: TakeState
 ) -> None:
     sent = Report(sequence, take_id, position_s, state)
@@ -107,7 +108,7 @@ def test_a_report_survives_the_wire(
 
 
 @given(st.floats(0, 86_400), st.booleans())
-def test_a_finish_survives_the_wire_with_exactly_the_stock_keys(
+def test_finish_survives_encoding_with_exactly_the_stock_keys(
     position_s: float, interrupted: bool
 ) -> None:
     sent = Finished(position_s, interrupted)
@@ -119,7 +120,7 @@ def test_a_finish_survives_the_wire_with_exactly_the_stock_keys(
     }
 
 
-def test_a_stock_agent_accepts_our_finish() -> None:
+def test_stock_agent_accepts_our_finish() -> None:
     from livekit.agents.voice.io import PlaybackFinishedEvent
 
     event = PlaybackFinishedEvent(**json.loads(Finished(1.5, True).encode()))
@@ -133,18 +134,18 @@ def test_a_stock_agent_accepts_our_finish() -> None:
         '{"playback_position": "1.5", "interrupted": 1, "x": 0}',
     ],
 )
-def test_a_finish_is_read_leniently(payload: str) -> None:
+def test_finish_accepts_missing_extra_and_camel_case_keys(payload: str) -> None:
     assert Finished.decode(payload) == Finished(1.5, True)
 
 
 @given(FORMATS, TAKE_IDS)
-def test_stream_attributes_survive_the_wire(format: AudioFormat, take_id: str) -> None:
+def test_stream_attributes_survive_encoding(format: AudioFormat, take_id: str) -> None:
     attributes = stream_attributes(format, take_id)
     assert all(isinstance(value, str) for value in attributes.values())
     assert read_stream_attributes(attributes) == (format, take_id)
 
 
-def test_a_stock_agents_stream_has_no_take() -> None:
+def test_stream_of_a_stock_agent_has_no_take_id() -> None:
     assert read_stream_attributes({"sample_rate": "24000", "num_channels": "1"}) == (
         AudioFormat(24_000),
         "",

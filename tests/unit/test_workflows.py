@@ -197,7 +197,7 @@ def test_required_check_waits_for_every_job() -> None:
 
 def test_modules_of_the_long_runs_exist() -> None:
     modules = re.findall(r"-m ((?:tests|benchmarks)\.[\w.]+)", (ROOT / "Makefile").read_text())
-    assert {"tests.long.purchases", "benchmarks.bench.soak"} <= {*modules}
+    assert {"tests.long.provisioning", "benchmarks.bench.soak"} <= {*modules}
     assert [problem for module in modules for problem in module_problems(module)] == []
 
 

@@ -1,4 +1,4 @@
-"""A vendor over real TCP that answers with whatever bytes a test wants."""
+"""A TCP server that sends whatever bytes a test needs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-Talk = Callable[["Caller"], Awaitable[None]]
+Script = Callable[["Connection"], Awaitable[None]]
+"""What the server does with one connection."""
 
 
-class Caller:
-    """One connection of a client, as the server sees it."""
+class Connection:
+    """The server's end of one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def request(self) -> tuple[str, bytes]:
-        """The head and the body of what is asked."""
+        """Receive a request; return its head and its body."""
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         lengths = [
             line.split(":")[1]
@@ -28,65 +29,67 @@ class Caller:
         ]
         return head, await self._reader.readexactly(int(lengths[0]) if lengths else 0)
 
-    async def say(self, data: bytes) -> None:
-        """Send some bytes."""
+    async def send(self, data: bytes) -> None:
+        """Send bytes."""
         self._writer.write(data)
         await self._writer.drain()
 
-    async def answer(self, status: str, body: bytes = b"", *headers: str) -> None:
-        """Send a whole answer."""
+    async def respond(self, status: str, body: bytes = b"", *headers: str) -> None:
+        """Send a complete response."""
         lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "", ""]
-        await self.say("\r\n".join(lines).encode() + body)
+        await self.send("\r\n".join(lines).encode() + body)
 
     def reset(self) -> None:
-        """Break off with RST instead of an orderly end."""
-        plain = self._writer.get_extra_info("socket")
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        """Close the connection with RST instead of FIN."""
+        sock = self._writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
-    async def gone(self) -> None:
-        """Wait until the client has closed."""
+    async def wait_closed(self) -> None:
+        """Wait until the client closes the connection."""
         with contextlib.suppress(ConnectionError):
             await self._reader.read()
 
 
-class Vendor:
+class WireServer:
     """A listening server.
 
     Attributes:
-        url: Its plain address.
-        calls: Connections that were made to it.
+        url: Its base URL.
+        connections: Number of connections that were made to it.
     """
 
-    def __init__(self, talk: Talk) -> None:
-        self._talk = talk
-        self._talks: set[asyncio.Task[None]] = set()
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
-        self.calls = 0
+        self.connections = 0
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.calls += 1
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         task = asyncio.current_task()
         assert task is not None
-        self._talks.add(task)
+        self._tasks.add(task)
         try:
-            await self._talk(Caller(reader, writer))
+            await self._script(Connection(reader, writer))
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
 
     async def aclose(self) -> None:
-        for task in self._talks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
-async def vendor(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[Vendor]:
-    """A server on a free port of loopback, for as long as it is entered."""
-    running = Vendor(talk)
-    server = await asyncio.start_server(running._meet, "127.0.0.1", 0, ssl=tls)
+async def wire_server(
+    script: Script, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[WireServer]:
+    """Run a server on a free port of 127.0.0.1 while the block runs."""
+    running = WireServer(script)
+    server = await asyncio.start_server(running._accept, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     running.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     async with server:

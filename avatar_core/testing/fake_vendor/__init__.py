@@ -1,1 +1,1 @@
-"""A vendor's REST interface in memory, with its account and its faults."""
+"""A fake vendor: its REST API in memory or over TCP, its accounts and its faults."""

@@ -1,4 +1,4 @@
-"""A vendor's books: keys, sessions, slots, credits, timers, and a meter that runs by the second."""
+"""One customer's account at a fake vendor: sessions, limits, timers and billing by the second."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.worker.process import stop_worker, worker_exited
 
-Bring = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
-"""Brings a session's worker into its room; its record is for `stop_worker`."""
+LaunchWorker = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
+"""Brings a session's worker into its room, and returns the worker's record for `stop_worker`."""
 
 
 @dataclass(eq=False, kw_only=True)
 class VendorSession:
-    """What was sold.
+    """A session at the fake vendor.
 
     Attributes:
-        id: The vendor's name for it.
-        name: The buyer's.
-        key: Its idempotency key, if it came with one.
-        token: What its worker joins with.
-        livekit_url: Where.
-        absent_s, left_s, max_session_s: Its timers, as `VendorAccount` has them.
-        began: When billing began.
-        ended: When it ended, None while the meter runs.
-        why: Of its end.
-        seen: Its worker has been in the room.
+        id: The vendor's id of the session.
+        name: The name that the customer gave it.
+        key: The idempotency key of its create; empty without one.
+        token: The room token that its worker joins with.
+        livekit_url: URL of the LiveKit server that its worker joins.
+        absent_timeout_s: Seconds after which a session ends whose worker does not join.
+        left_timeout_s: Seconds after which a session ends whose worker has left.
+        max_session_s: Longest duration in seconds.
+        started_at: Clock time in seconds at which billing started.
+        ended_at: Clock time in seconds at which the session ended; None while it is active.
+        end_reason: Why it ended; empty while it is active.
+        worker_joined: Whether its worker has joined the room.
     """
 
     id: str
@@ -41,87 +43,102 @@ class VendorSession:
     key: str
     token: str = field(repr=False)
     livekit_url: str
-    absent_s: float
-    left_s: float
+    absent_timeout_s: float
+    left_timeout_s: float
     max_session_s: float
-    began: float
-    ended: float | None = None
-    why: str = ""
-    seen: bool = False
+    started_at: float
+    ended_at: float | None = None
+    end_reason: str = ""
+    worker_joined: bool = False
 
 
 class CapacityReachedError(Exception):
-    """No slot is free."""
+    """The account has as many active sessions as it may have."""
 
 
 class OutOfCreditError(Exception):
-    """No credit is left."""
+    """The account has no credit left."""
 
 
 class VendorAccount:
-    """One customer at the vendor.
+    """The account of one customer at the fake vendor.
 
     Args:
-        bring: Brings workers into their rooms.
-        slots: Sessions at once.
-        credits_s: Seconds that are paid for.
-        max_session_s: No session lives longer.
-        absent_s: One whose worker nobody sees ends after this.
-        left_s: One whose worker has left its room ends after this.
-        join_s: From a create to its worker's joining.
-        clock: Seconds.
-        prefix: Of the ids of its sessions.
+        launch_worker: Brings the worker of a session into its room.
+        slots: Number of sessions that may be active at once.
+        credits_s: Seconds of sessions that are paid for.
+        max_session_s: Longest duration of a session in seconds.
+        absent_timeout_s: Seconds after which a session ends whose worker does not join.
+        left_timeout_s: Seconds after which a session ends whose worker has left.
+        join_s: Seconds from the create of a session to the launch of its worker.
+        clock: Returns seconds, for billing.
+        prefix: Prefix of session ids.
 
     Attributes:
-        sessions: All that were ever sold, oldest first.
-        most_alive: At once.
-        on_end: Told of each end.
+        slots: Number of sessions that may be active at once.
+        max_session_s: Longest duration of a session in seconds.
+        absent_timeout_s: Seconds after which a session ends whose worker does not join.
+        left_timeout_s: Seconds after which a session ends whose worker has left.
+        join_s: Seconds from the create of a session to the launch of its worker.
+        sessions: All sessions of the account, oldest first.
+        peak_active: The most sessions that were active at once.
+        on_end: Called with each session that ends.
     """
 
     def __init__(
         self,
-        bring: Bring,
+        launch_worker: LaunchWorker,
         *,
         slots: int = 1000,
         credits_s: float = math.inf,
         max_session_s: float = 3600.0,
-        absent_s: float = 300.0,
-        left_s: float = 0.0,
+        absent_timeout_s: float = 300.0,
+        left_timeout_s: float = 0.0,
         join_s: float = 0.0,
         clock: Clock = loop_time,
         prefix: str = "s",
     ) -> None:
-        self._bring = bring
+        self._launch_worker = launch_worker
         self._prefix = prefix
         self._credits_s = credits_s
         self._clock = clock
-        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self.slots = slots
         self.max_session_s = max_session_s
-        self.absent_s, self.left_s, self.join_s = absent_s, left_s, join_s
+        self.absent_timeout_s, self.left_timeout_s = absent_timeout_s, left_timeout_s
+        self.join_s = join_s
         self.sessions: list[VendorSession] = []
-        self.most_alive = 0
+        self.peak_active = 0
         self.on_end: Callable[[VendorSession], None] = lambda _: None
 
     @property
-    def alive(self) -> list[VendorSession]:
-        """Those whose meter runs."""
-        return [session for session in self.sessions if session.ended is None]
+    def active(self) -> list[VendorSession]:
+        """The sessions that have not ended, oldest first."""
+        return [session for session in self.sessions if session.ended_at is None]
 
     def billed_s(self, session: VendorSession) -> float:
-        """What a session cost so far."""
-        return (self._clock() if session.ended is None else session.ended) - session.began
+        """Return the seconds that a session was billed so far.
+
+        Args:
+            session: A session of this account.
+        """
+        until = self._clock() if session.ended_at is None else session.ended_at
+        return until - session.started_at
 
     @property
     def credits_s(self) -> float:
-        """What is left of what was paid for."""
+        """Seconds of credit that are left; negative if the account is overdrawn."""
         return self._credits_s - sum(map(self.billed_s, self.sessions))
 
     def find(self, id: str) -> VendorSession | None:
-        """A session by the vendor's name."""
+        """Return the session with this id, or None.
+
+        Args:
+            id: The vendor's id of the session.
+        """
         return next((session for session in self.sessions if session.id == id), None)
 
-    def sell(
+    def create_session(
         self,
         *,
         name: str,
@@ -129,17 +146,30 @@ class VendorAccount:
         livekit_url: str,
         key: str = "",
         scenario: Scenario = QUIET,
-        absent_s: float | None = None,
-        left_s: float | None = None,
+        absent_timeout_s: float | None = None,
+        left_timeout_s: float | None = None,
         max_session_s: float | None = None,
     ) -> VendorSession:
-        """Begin a session, and its meter; timers that are not given are the account's.
+        """Start a session and its billing, and launch its worker in the background.
+
+        Args:
+            name: The name that the customer gives it.
+            token: The room token that its worker joins with.
+            livekit_url: URL of the LiveKit server that its worker joins.
+            key: The idempotency key of the create, or empty.
+            scenario: Faults of its worker.
+            absent_timeout_s: As in `VendorSession`; None uses the account's.
+            left_timeout_s: As in `VendorSession`; None uses the account's.
+            max_session_s: As in `VendorSession`; None uses the account's.
+
+        Returns:
+            The new session.
 
         Raises:
-            CapacityReachedError: As many are alive as may be.
-            OutOfCreditError: Nothing is left of the credit.
+            CapacityReachedError: The account has `slots` active sessions.
+            OutOfCreditError: The account has no credit left.
         """
-        if len(self.alive) >= self.slots:
+        if len(self.active) >= self.slots:
             raise CapacityReachedError
         if self.credits_s <= 0:
             raise OutOfCreditError
@@ -149,54 +179,63 @@ class VendorAccount:
             key=key,
             token=token,
             livekit_url=livekit_url,
-            absent_s=self.absent_s if absent_s is None else absent_s,
-            left_s=self.left_s if left_s is None else left_s,
-            max_session_s=self.max_session_s if max_session_s is None else max_session_s,
-            began=self._clock(),
+            absent_timeout_s=_or_default(absent_timeout_s, self.absent_timeout_s),
+            left_timeout_s=_or_default(left_timeout_s, self.left_timeout_s),
+            max_session_s=_or_default(max_session_s, self.max_session_s),
+            started_at=self._clock(),
         )
         self.sessions.append(session)
-        self.most_alive = max(self.most_alive, len(self.alive))
-        life = asyncio.create_task(self._live(session, scenario), name=f"worker of {session.id}")
-        self._lives[session.id] = life
+        self.peak_active = max(self.peak_active, len(self.active))
+        task = asyncio.create_task(self._run(session, scenario), name=f"worker of {session.id}")
+        self._tasks[session.id] = task
         return session
 
-    def end(self, session: VendorSession, why: str) -> None:
-        """Stop the meter, and let the worker leave; idempotent."""
-        if session.ended is None:
-            session.ended, session.why = self._clock(), why
+    def end(self, session: VendorSession, reason: str) -> None:
+        """End a session and stop its worker; idempotent.
+
+        Args:
+            session: A session of this account.
+            reason: Why it ends.
+        """
+        if session.ended_at is None:
+            session.ended_at, session.end_reason = self._clock(), reason
             self.on_end(session)
-            life = self._lives.get(session.id)
-            if life is not None and life is not asyncio.current_task():
-                life.cancel()
+            task = self._tasks.get(session.id)
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
 
     async def aclose(self) -> None:
-        """Close down: everything ends."""
-        for session in self.alive:
-            self.end(session, "the vendor closed down")
-        lives = list(self._lives.values())
-        await asyncio.gather(*lives, return_exceptions=True)
-        self._lives.clear()
+        """End all sessions, and wait until their workers have stopped."""
+        for session in self.active:
+            self.end(session, "the vendor was closed")
+        tasks = list(self._tasks.values())
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
 
-    async def _live(self, session: VendorSession, scenario: Scenario) -> None:
-        why, worker = "max duration", {}
+    async def _run(self, session: VendorSession, scenario: Scenario) -> None:
+        reason, worker = "max duration", {}
         try:
             async with asyncio.timeout(session.max_session_s):
                 await asyncio.sleep(self.join_s + scenario.join_delay_s)
                 if scenario.never_joins:
-                    await asyncio.sleep(session.absent_s - self.join_s)
-                    why = "its worker never came"
+                    await asyncio.sleep(session.absent_timeout_s - self.join_s)
+                    reason = "its worker did not join"
                 else:
-                    worker = dict(await self._bring(session, scenario))
-                    session.seen = True
+                    worker = dict(await self._launch_worker(session, scenario))
+                    session.worker_joined = True
                     await worker_exited(worker)
-                    await asyncio.sleep(session.left_s)
-                    why = "its worker left"
+                    await asyncio.sleep(session.left_timeout_s)
+                    reason = "its worker left"
         except TimeoutError:
             pass
         except AvatarError as error:
-            why = f"its worker failed: {error}"
+            reason = f"its worker failed: {error}"
         finally:
-            self.end(session, why)
+            self.end(session, reason)
             with suppress(AvatarError):
                 await stop_worker(worker)
-            self._lives.pop(session.id, None)
+            self._tasks.pop(session.id, None)
+
+
+def _or_default(value: float | None, default: float) -> float:
+    return default if value is None else value

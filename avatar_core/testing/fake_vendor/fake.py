@@ -1,8 +1,8 @@
-"""FakeVendor: the REST API of a vendor that does not exist, and its faults by name.
+"""The fake vendor: a REST API with faults by name.
 
-    POST /v1/sessions              {"name", "livekit_url", "token"}   201 {"id", "status"}
-    GET  /v1/sessions?name=NAME    the active ones of that name       200 {"data": [{"id", ...}]}
-    POST /v1/sessions/{id}/end     idempotent                         200 {}
+    POST /v1/sessions              {"name", "livekit_url", "token"}    201 {"id", "name", "status"}
+    GET  /v1/sessions?name=NAME    the active sessions of that name    200 {"data": [{"id", ...}]}
+    POST /v1/sessions/{id}/end     ends a session; idempotent          200 {}
 
 Every call carries `Authorization: Bearer KEY`; a create may carry an `Idempotency-Key`.
 """
@@ -17,7 +17,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from avatar_core.http.memory import MemoryTransport, Served
+from avatar_core.http.memory import FakeResponse, MemoryTransport
 from avatar_core.testing.fake_vendor.account import (
     CapacityReachedError,
     OutOfCreditError,
@@ -28,22 +28,25 @@ from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 
 TRICKLE_S = 1.0
-HUGE = 64 * 1024
-PAGE = b"<html><body>Please log in.</body></html>"
+HUGE_PIECE_BYTES = 64 * 1024
+LOGIN_PAGE = b"<html><body>Please log in.</body></html>"
 
 
 class FakeVendor:
-    """A vendor's server. Other vendors' are this one with another `handle` and `call_of`.
+    """The server of a fake vendor.
+
+    To imitate another vendor's API, override `handle` and `operation_of`.
 
     Args:
-        account: The customer's books.
-        key: What its calls must carry; `keys` may hold more.
-        answer_s: What a create takes.
-        takes_keys: Whether it heeds idempotency keys.
+        account: The account of the only customer.
+        key: An API key that the server accepts; more can be added to `keys`.
+        create_s: Seconds that a create takes.
+        idempotent: Whether the server honours idempotency keys.
 
     Attributes:
-        asked: Every call that arrived: method and path.
-        keys: Those that are let in.
+        account: The account of the only customer.
+        requests: Method and path, without the query, of every request that arrived.
+        keys: The API keys that the server accepts.
     """
 
     def __init__(
@@ -51,37 +54,58 @@ class FakeVendor:
         account: VendorAccount,
         *,
         key: str = "vendor-key",
-        answer_s: float = 0.0,
-        takes_keys: bool = True,
+        create_s: float = 0.0,
+        idempotent: bool = True,
     ) -> None:
         self.account = account
-        account.on_end = self.ended
-        self.asked: list[tuple[str, str]] = []
+        account.on_end = self.on_session_end
+        self.requests: list[tuple[str, str]] = []
         self.keys = {key}
-        self._answer_s = answer_s
-        self._takes_keys = takes_keys
+        self._create_s = create_s
+        self._idempotent = idempotent
         self._faults: list[list[Any]] = []
-        self._serving: set[asyncio.Task[Served]] = set()
+        self._serving: set[asyncio.Task[FakeResponse]] = set()
 
     @property
     def transport(self) -> MemoryTransport:
-        """For `RestClient`: no network."""
+        """A transport for `RestClient` that calls this server without a network."""
         return MemoryTransport(self.serve)
 
     def fail(self, fault: str | VendorFault) -> None:
-        """From now on, let calls fail so."""
+        """Add a fault; it applies to calls from now on.
+
+        Args:
+            fault: A name in `FAULTS`, or a fault.
+
+        Raises:
+            KeyError: The name is unknown.
+        """
         fault = FAULTS[fault] if isinstance(fault, str) else fault
         self._faults.append([fault, fault.times or -1])
 
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> Served:
-        """Response a call. What was taken in is carried out, though its caller may have left."""
-        self.asked.append((method, path.partition("?")[0]))
-        fault = self.fault_of(self.call_of(method, path), headers)
-        if fault is not None and fault.manner == "refuse":
+    ) -> FakeResponse:
+        """Respond to a request; it is carried out even if the client disconnects.
+
+        Args:
+            method: HTTP method.
+            path: Path with its query.
+            headers: Header values by lower-case name.
+            body: The body.
+
+        Returns:
+            The response.
+
+        Raises:
+            ConnectionRefusedError: A fault refuses the connection.
+            ConnectionResetError: A fault resets the connection.
+        """
+        self.requests.append((method, path.partition("?")[0]))
+        fault = self.next_fault(self.operation_of(method, path), headers)
+        if fault is not None and fault.mode == "refuse":
             raise ConnectionRefusedError
-        work = self._answer(fault, method, path, headers, body)
+        work = self._respond(fault, method, path, headers, body)
         task = asyncio.create_task(work, name="vendor's call")
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
@@ -89,20 +113,30 @@ class FakeVendor:
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
-        """Close down."""
+        """Cancel the calls in progress, and close the account."""
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
         await self.account.aclose()
 
-    def ended(self, session: VendorSession) -> None:
-        """A session is over; for vendors that tell somebody."""
+    def on_session_end(self, session: VendorSession) -> None:
+        """Handle the end of a session; override it for a vendor that notifies its customers.
+
+        Args:
+            session: The session that has ended.
+        """
         return
 
-    # The API.
+    def operation_of(self, method: str, path: str) -> str:
+        """Return the operation of a call, which decides about its faults.
 
-    def call_of(self, method: str, path: str) -> str:
-        """What a call is, for faults."""
+        Args:
+            method: HTTP method.
+            path: Path with its query.
+
+        Returns:
+            "create", "end" or "find"; a subclass may return other names.
+        """
         route = urlsplit(path).path
         return "find" if method == "GET" else "end" if route.endswith("/end") else "create"
 
@@ -113,107 +147,130 @@ class FakeVendor:
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = QUIET,
-    ) -> Served:
-        """Carry out a call; `worker` says how a worker that it brings misbehaves."""
+    ) -> FakeResponse:
+        """Carry out a call.
+
+        Args:
+            method: HTTP method.
+            path: Path with its query.
+            headers: Header values by lower-case name.
+            body: The body.
+            worker: Faults of the worker of a session that the call creates.
+
+        Returns:
+            The response.
+        """
         url = urlsplit(path)
         parts = url.path.strip("/").split("/")
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
-            return _error(401, "Invalid access token.")
+            return _error_response(401, "Invalid access token.")
         match method, parts:
             case "POST", ["v1", "sessions"]:
                 return self._create(headers, body, worker)
             case "GET", ["v1", "sessions"]:
                 names = parse_qs(url.query).get("name", [""])
-                found = [one for one in self.account.alive if one.name in names]
-                return reply(200, {"data": [_shown(one) for one in found]})
+                found = [one for one in self.account.active if one.name in names]
+                return json_response(200, {"data": [_session_body(one) for one in found]})
             case "POST", ["v1", "sessions", id, "end"]:
                 session = self.account.find(id)
                 if session is None:
-                    return _error(404, "There is no such session.")
+                    return _error_response(404, "There is no such session.")
                 self.account.end(session, "it was ended")
-                return reply(200, {})
-        return _error(404, "There is no such route.")
+                return json_response(200, {})
+        return _error_response(404, "There is no such route.")
 
-    def _create(self, headers: Mapping[str, str], body: bytes, worker: Scenario) -> Served:
+    def _create(self, headers: Mapping[str, str], body: bytes, worker: Scenario) -> FakeResponse:
         try:
-            asked = json.loads(body)
-            name, url, token = asked["name"], asked["livekit_url"], asked["token"]
+            fields = json.loads(body)
+            name, url, token = fields["name"], fields["livekit_url"], fields["token"]
         except (ValueError, KeyError, TypeError):
-            return _error(400, "name, livekit_url and token are needed.")
-        key = headers.get("idempotency-key", "") if self._takes_keys else ""
+            return _error_response(400, "name, livekit_url and token are needed.")
+        key = headers.get("idempotency-key", "") if self._idempotent else ""
         known = next((one for one in self.account.sessions if key and one.key == key), None)
         try:
-            session = known or self.account.sell(
+            session = known or self.account.create_session(
                 name=name, key=key, token=token, livekit_url=url, scenario=worker
             )
         except CapacityReachedError:
-            return _error(429, "Too many sessions at once.")
+            return _error_response(429, "Too many sessions at once.")
         except OutOfCreditError:
-            return _error(402, "The account is out of credits.")
-        return reply(201, _shown(session))
+            return _error_response(402, "The account is out of credits.")
+        return json_response(201, _session_body(session))
 
-    # What goes wrong.
+    def next_fault(self, operation: str, headers: Mapping[str, str]) -> VendorFault | None:
+        """Return the fault of the next call, and count it as used.
 
-    def fault_of(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
-        """How a call of that kind fails, by what was told to `fail`."""
+        Args:
+            operation: The operation of the call, as `operation_of` returns it.
+            headers: Header values by lower-case name, for subclasses.
+
+        Returns:
+            The first fault of `fail` that applies and is not used up, or None.
+        """
         for pending in self._faults:
             fault: VendorFault = pending[0]
-            if fault.fits(call) and pending[1] != 0:
+            if fault.applies_to(operation) and pending[1] != 0:
                 pending[1] -= 1
                 return fault
         return None
 
-    async def _answer(
+    async def _respond(
         self,
         fault: VendorFault | None,
         method: str,
         path: str,
         headers: Mapping[str, str],
         body: bytes,
-    ) -> Served:
-        if self.call_of(method, path) == "create":
-            await asyncio.sleep(self._answer_s)
+    ) -> FakeResponse:
+        if self.operation_of(method, path) == "create":
+            await asyncio.sleep(self._create_s)
         if fault is None:
             return await self.handle(method, path, headers, body)
-        fails = fault.manner != "answer" or fault.status != 0
-        answer = Served(204)
-        if fault.carried_out or not fails or fault.manner == "twice":
-            answer = await self.handle(method, path, headers, body, fault.worker)
-        match fault.manner:
+        fails = fault.mode != "status" or fault.status != 0
+        response = FakeResponse(204)
+        if fault.carried_out or not fails or fault.mode == "twice":
+            response = await self.handle(method, path, headers, body, fault.worker)
+        match fault.mode:
             case "reset":
                 raise ConnectionResetError
             case "silence":
                 await asyncio.Event().wait()
             case "trickle":
-                return Served(200, _JSON, _trickle())
+                return FakeResponse(200, _JSON, _trickle())
             case "html":
-                return Served(200, {"Content-Type": "text/html"}, PAGE)
+                return FakeResponse(200, {"Content-Type": "text/html"}, LOGIN_PAGE)
             case "empty":
-                return Served(200, _JSON)
+                return FakeResponse(200, _JSON)
             case "huge":
-                return Served(200, _JSON, _endless())
+                return FakeResponse(200, _JSON, _endless())
             case "twice":
                 return await self.handle(method, path, headers, body, fault.worker)
         if fails:
-            return reply(fault.status, {"error": fault.message}, **fault.all_headers())
-        return answer
+            return json_response(fault.status, {"error": fault.message}, **fault.response_headers())
+        return response
 
 
 _JSON = {"Content-Type": "application/json"}
 
 
-def reply(status: int, body: Any, **headers: str) -> Served:
-    """An answer of JSON."""
+def json_response(status: int, body: Any, **headers: str) -> FakeResponse:
+    """Return a response with a JSON body and the current date.
+
+    Args:
+        status: HTTP status code.
+        body: JSON value of the body.
+        headers: More headers, by name.
+    """
     date = format_datetime(datetime.now(UTC), usegmt=True)
-    return Served(status, {**_JSON, "Date": date, **headers}, json.dumps(body).encode())
+    return FakeResponse(status, {**_JSON, "Date": date, **headers}, json.dumps(body).encode())
 
 
-def _error(status: int, message: str) -> Served:
-    return reply(status, {"error": message})
+def _error_response(status: int, message: str) -> FakeResponse:
+    return json_response(status, {"error": message})
 
 
-def _shown(session: VendorSession) -> dict[str, str]:
-    status = "active" if session.ended is None else "ended"
+def _session_body(session: VendorSession) -> dict[str, str]:
+    status = "active" if session.ended_at is None else "ended"
     return {"id": session.id, "name": session.name, "status": status}
 
 
@@ -227,4 +284,4 @@ async def _trickle() -> AsyncIterator[bytes]:
 async def _endless() -> AsyncIterator[bytes]:
     yield b'{"id": "'
     while True:
-        yield b"s" * HUGE
+        yield b"s" * HUGE_PIECE_BYTES

@@ -1,4 +1,4 @@
-"""A vendor over TCP: on loopback, with everything that a socket can do to a call."""
+"""Serves a fake vendor over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -10,44 +10,50 @@ from aiohttp import web
 
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 
-STOP_S = 0.5
+SHUTDOWN_S = 0.5
 
 
 @asynccontextmanager
-async def served(
+async def serve_http(
     vendor: FakeVendor, *, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
-    """Serve while the block runs; yields its address.
+    """Serve a vendor over HTTP on 127.0.0.1 while the block runs.
 
     Args:
-        vendor: Who answers; it is not closed with the block.
-        port: Any free one where 0.
-        tls: A certificate; one that nobody trusts is a fault of its own.
+        vendor: The vendor; it stays open after the block.
+        port: TCP port; 0 chooses a free one.
+        tls: Context with the server's certificate, for https; a certificate that the client
+            does not trust is a fault of its own.
+
+    Yields:
+        The base URL of the server.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port is in use.
     """
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            reply = await vendor.serve(request.method, request.raw_path, headers, body)
+            fake = await vendor.serve(request.method, request.raw_path, headers, body)
         except (ConnectionRefusedError, ConnectionResetError):
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
-        if isinstance(reply.body, bytes):
-            return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
-        response = web.StreamResponse(status=reply.status, headers=reply.headers)
+        if isinstance(fake.body, bytes):
+            return web.Response(status=fake.status, headers=fake.headers, body=fake.body)
+        response = web.StreamResponse(status=fake.status, headers=fake.headers)
         await response.prepare(request)
-        async for piece in reply.body:
+        async for piece in fake.body:
             await response.write(piece)
         return response
 
     app = web.Application(client_max_size=1024 * 1024)
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=STOP_S)
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)

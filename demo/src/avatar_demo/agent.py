@@ -19,7 +19,7 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarEvent, AvatarFailed, AvatarJoined, StateChanged
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.processes import ProcessRecord, die_with_parent
-from avatar_core.rtc.admin import remove
+from avatar_core.rtc.admin import remove_participant
 from avatar_core.rtc.join import link_for
 from avatar_core.rtc.link import RtcLink
 from avatar_core.settings import LiveKitSettings
@@ -123,7 +123,7 @@ async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
     """Kill the avatar's worker, or remove it from the room if it runs at its vendor."""
     record = ProcessRecord.read(avatar.state)
     if record is None:
-        await remove(LiveKitSettings.load(), room, avatar.identity)
+        await remove_participant(LiveKitSettings.load(), room, avatar.identity)
         return "Removed the avatar's worker from the room"
     os.kill(record.pid, signal.SIGKILL)
     return f"Sent SIGKILL to the avatar's worker (pid {record.pid})"

@@ -173,7 +173,7 @@ class DemoUser:
     @property
     def video_frames(self) -> int:
         """The number of video frames that the user has received."""
-        return self._listener.pictures if self._listener is not None else 0
+        return self._listener.video_frames if self._listener is not None else 0
 
     async def data_bytes(self) -> int:
         """Return the bytes of data packets that the user has received."""

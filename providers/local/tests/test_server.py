@@ -66,7 +66,7 @@ async def test_a_token_that_the_room_refuses(server: DevServer) -> None:
     async with desk(flash) as local:
         refused = await local.create(wanted)
         assert (refused.status, refused.code) == (424, "worker_failed")
-        assert "did not let us into the room" in refused.message
+        assert "could not join the room" in refused.message
         assert wanted["token"] not in refused.message
         assert (local.sessions.alive, workers()) == (0, [])
 

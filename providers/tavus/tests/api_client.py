@@ -31,19 +31,19 @@ class Caller:
     async def __call__(
         self, method: str, path: str, body: Any = None, *, key: str = KEY, **headers: str
     ) -> tuple[int, Any]:
-        served = await self._simulator.serve(
+        response = await self._simulator.serve(
             method,
             f"/v2{path}",
             {"x-api-key": key, **{name.replace("_", "-"): it for name, it in headers.items()}},
             b"" if body is None else json.dumps(body).encode(),
         )
-        assert isinstance(served.body, bytes)
-        return served.status, json.loads(served.body) if served.body else None
+        assert isinstance(response.body, bytes)
+        return response.status, json.loads(response.body) if response.body else None
 
 
 @asynccontextmanager
 async def tavus(**options: Any) -> AsyncIterator[tuple[Simulator, Caller]]:
-    simulator = Quiet(answer_s=0.0, **options)
+    simulator = Quiet(create_s=0.0, **options)
     try:
         yield simulator, Caller(simulator)
     finally:

@@ -128,11 +128,11 @@ async def ended(account: VendorAccount, within_s: float) -> None:
 
     def look(session: VendorSession) -> None:
         tell(session)
-        if not account.alive:
+        if not account.active:
             over.set()
 
     account.on_end = look
-    if not account.alive:
+    if not account.active:
         return
     with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
@@ -164,7 +164,7 @@ async def bill(
     after_s: float = AFTER_S,
 ) -> Bill:
     """One conversation of one kind under one fault."""
-    simulator = Simulator(face=FLASH, answer_s=0.3, join_s=0.5)
+    simulator = Simulator(face=FLASH, create_s=0.3, join_s=0.5)
     if fault:
         simulator.fail(fault)
     async with (
@@ -176,7 +176,7 @@ async def bill(
         return Bill(
             heard,
             len(account.sessions),
-            sum(one.why == ENDED for one in account.sessions),
+            sum(one.end_reason == ENDED for one in account.sessions),
             round(sum(map(account.billed_s, account.sessions)), 1),
             by_avatar,
         )

@@ -14,7 +14,7 @@ from avatar_provider_tavus import TavusProvider, TavusSettings
 from avatar_provider_tavus.simulator.api import QUIET, TavusApi
 
 from avatar_core import ProvisionedAvatar, ProvisionRequest
-from avatar_core.testing import Scenario, Served, VendorAccount
+from avatar_core.testing import FakeResponse, Scenario, VendorAccount
 
 KEY = "tavus-key"
 TOKEN = jwt.encode(
@@ -46,7 +46,7 @@ class Listening(TavusApi):
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = QUIET,
-    ) -> Served:
+    ) -> FakeResponse:
         self.bodies.append((method, path, json.loads(body) if body else None))
         return await super().handle(method, path, headers, body, worker)
 

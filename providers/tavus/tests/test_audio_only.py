@@ -42,5 +42,5 @@ async def test_it_goes_live(
     assert room.members[lease.avatar.identity].tracks == tracks
     assert await scene.say(1.0) == (pytest.approx(1.0, abs=0.05), False)
     await scene.close()
-    assert not tavus.account.alive
+    assert not tavus.account.active
     await tavus.aclose()

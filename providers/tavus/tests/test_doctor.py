@@ -20,7 +20,7 @@ from avatar_core.cli.checks import Answer
 from avatar_core.cli.doctor import run
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
-from avatar_core.testing import VendorAccount, served
+from avatar_core.testing import VendorAccount, serve_http
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import find_free_ports
 from providers.tavus.tests.server_harness import nobody
@@ -37,7 +37,7 @@ async def tavus(
 ) -> AsyncIterator[TavusApi]:
     """A machine on which all is well, and its Tavus."""
     api = TavusApi(VendorAccount(nobody), key=KEY)
-    async with served(api) as address:
+    async with serve_http(api) as address:
         for name, value in {
             "AVATAR_PROVIDER": "tavus",
             "AVATAR_LEDGER": str(tmp_path / "ledger"),
@@ -141,7 +141,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "Tavus out of reach": (
         closed("TAVUS_API_URL", "http://127.0.0.1:{port}/v2"),
-        *("tavus probe", "AV205", "cannot be reached", "Check its address"),
+        *("tavus probe", "AV205", "could not connect to", "Check the URL"),
     ),
     "no LIVEKIT_URL": (
         variable("LIVEKIT_URL", None),
@@ -153,7 +153,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "LiveKit down": (
         closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
-        *("LiveKit", "AV303", "does not answer", "Check LIVEKIT_URL"),
+        *("LiveKit", "AV303", "does not respond", "Check LIVEKIT_URL"),
     ),
     "a wrong secret": (
         variable("LIVEKIT_API_SECRET", "x" * 40),
@@ -186,7 +186,7 @@ async def test_a_room_that_a_cloud_cannot_reach(
     monkeypatch.delenv("TAVUS_API_URL")
     answer = (await examined(only="reach"))["tavus reach"]  # nobody is asked anything
     assert (answer.verdict, answer.code) == ("fault", "AV205")
-    assert "cannot reach 127.0.0.1" in answer.said
+    assert "cannot connect to 127.0.0.1" in answer.said
     assert "public address" in answer.hint
 
 

@@ -21,7 +21,7 @@ from avatar_core import (
     UnavailableError,
     UnsupportedCommandError,
 )
-from avatar_core.testing import Served, VendorFault, reply
+from avatar_core.testing import FakeResponse, VendorFault, json_response
 from providers.tavus.tests.server_harness import shop
 
 
@@ -50,7 +50,7 @@ async def test_an_end_is_idempotent_and_an_unknown_id_is_over() -> None:
             await provider.release(avatar, "over")
         await provider.release(ProvisionedAvatar(session_id="cnever", identity="x"), "over")
         (session,) = at.tavus.account.sessions
-        assert session.why == "end_conversation_endpoint_hit"
+        assert session.end_reason == "end_conversation_endpoint_hit"
         at.tavus.fail("end fails once")
         with pytest.raises(UnavailableError):
             await provider.release(avatar, "over")
@@ -65,7 +65,7 @@ async def test_a_refused_end_is_judged_by_the_conversations_own_state() -> None:
         with pytest.raises(UnavailableError, match=r"goes on.*There was an error") as caught:
             await provider.release(avatar, "over")
         assert caught.value.retryable
-        (session,) = at.tavus.account.alive
+        (session,) = at.tavus.account.active
         at.tavus.account.end(session, "by its own page")
         await provider.release(avatar, "over")
 
@@ -102,7 +102,7 @@ async def test_a_refusal_is_told_by_what_it_says(
 async def test_a_room_that_a_cloud_cannot_reach_is_refused_before_it_is_asked(url: str) -> None:
     async with shop() as at:
         request = replace(at.request(), livekit_url=url)
-        with pytest.raises(UnavailableError, match="cannot reach") as caught:
+        with pytest.raises(UnavailableError, match="cannot connect to") as caught:
             await at.provider().provision(request)
         assert caught.value.outcome is Outcome.NOT_SENT
         assert not at.tavus.bodies
@@ -145,8 +145,8 @@ async def test_an_empty_list_for_a_pal_is_not_to_be_read(monkeypatch: pytest.Mon
             await at.provider().probe()
 
 
-async def empty(*_: object) -> Served:
-    return reply(200, {"data": []})
+async def empty(*_: object) -> FakeResponse:
+    return json_response(200, {"data": []})
 
 
 class Link:

@@ -59,9 +59,9 @@ async def test_to_delete_is_not_to_end() -> None:
         id = (await call("POST", "/conversations", asked()))[1]["conversation_id"]
         assert (await call("DELETE", f"/conversations/{id}"))[0] == 204
         assert (await call("GET", "/conversations"))[1]["total_count"] == 0
-        assert len(simulator.account.alive) == 1
+        assert len(simulator.account.active) == 1
         assert await call("POST", f"/conversations/{id}/end") == (200, None)
-        assert not simulator.account.alive
+        assert not simulator.account.active
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ async def test_a_conversation_ends_by_itself(
         await call("POST", "/conversations", asked(properties=properties))
         (session,) = simulator.account.sessions
         await asyncio.sleep(ends_s - 1)
-        assert session.ended is None
+        assert session.ended_at is None
         await asyncio.sleep(2)
-        assert session.why == why
+        assert session.end_reason == why
         shown = (await call("GET", f"/conversations/{session.id}?verbose=true"))[1]
         assert shown["shutdown_reason"] == "max_call_duration reached"
         assert simulator.account.billed_s(session) == pytest.approx(ends_s)

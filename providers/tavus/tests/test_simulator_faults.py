@@ -15,9 +15,9 @@ async def test_a_fault_by_header_and_by_name() -> None:
     async with tavus() as (simulator, call):
         told = await call("POST", "/conversations", asked(), x_sim_fault="500 after create")
         assert told[0] == 500
-        assert len(simulator.account.alive) == 1
+        assert len(simulator.account.active) == 1
         odd = '{"on": "end", "status": 418}'
-        id = simulator.account.alive[0].id
+        id = simulator.account.active[0].id
         assert (await call("POST", f"/conversations/{id}/end", x_sim_fault=odd))[0] == 418
         assert (await call("GET", "/conversations", x_sim_fault="no such"))[0] == 400
         assert (await call("GET", "/conversations"))[0] == 200

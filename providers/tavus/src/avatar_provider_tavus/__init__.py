@@ -66,13 +66,13 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         properties = {**body["properties"], **room}
         return {**body, "conversation_name": request.key, "properties": properties}
 
-    def provisioned(
-        self, answer: avatar_core.Response, request: ProvisionRequest
+    def read_avatar(
+        self, response: avatar_core.Response, request: ProvisionRequest
     ) -> ProvisionedAvatar:
         """A conversation in test mode ends as it begins: nobody would join."""
-        if answer.text("status", "") == "ended":
+        if response.text("status", "") == "ended":
             raise self.invalid_config(*IN_TEST)
-        return super().provisioned(answer, request)
+        return super().read_avatar(response, request)
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         """Find an active conversation by its name, on as many pages as there are."""

@@ -110,7 +110,7 @@ def simulate(
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, stopped.set)
             await stopped.wait()
-        leaked = sum(one.why == "the vendor closed down" for one in made.account.sessions)
+        leaked = sum(one.end_reason == "the vendor was closed" for one in made.account.sessions)
         typer.echo(f"{len(made.account.sessions)} sold, {leaked} were never ended.")
 
     with contextlib.suppress(KeyboardInterrupt):

@@ -13,12 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.testing import (
     CapacityReachedError,
+    FakeResponse,
     FakeVendor,
     OutOfCreditError,
     Scenario,
-    Served,
     VendorSession,
-    reply,
+    json_response,
 )
 from avatar_provider_tavus.simulator.catalogue import Catalogue, in_old_words, now
 from avatar_provider_tavus.simulator.request_schema import RefusedError, body_of, check, room_of
@@ -33,7 +33,7 @@ REASONS = {
     ENDED: ENDED,
     "max duration": "max_call_duration reached",
     "its worker left": "participant_left_timeout reached",
-    "its worker never came": "participant_absent_timeout reached",
+    "its worker did not join": "participant_absent_timeout reached",
 }
 """Why a conversation is over, in Tavus's words."""
 
@@ -69,12 +69,12 @@ class TavusApi(FakeVendor):
         self._events.setdefault(session.id, []).append(said)
         return said
 
-    def ended(self, session: VendorSession) -> None:
+    def on_session_end(self, session: VendorSession) -> None:
         """Say why."""
-        reason = REASONS.get(session.why, "internal error")
+        reason = REASONS.get(session.end_reason, "internal error")
         self.tell(session, "system.shutdown", shutdown_reason=reason)
 
-    def call_of(self, method: str, path: str) -> str:
+    def operation_of(self, method: str, path: str) -> str:
         """What a call is, for faults."""
         route = urlsplit(path).path.rstrip("/")
         if not route.startswith("/v2/conversations"):
@@ -90,7 +90,7 @@ class TavusApi(FakeVendor):
         headers: Mapping[str, str],
         body: bytes,
         worker: Scenario = QUIET,
-    ) -> Served:
+    ) -> FakeResponse:
         """Carry out a call."""
         url = urlsplit(path)
         route = tuple(url.path.strip("/").split("/"))
@@ -102,7 +102,7 @@ class TavusApi(FakeVendor):
         except RefusedError as refused:
             return refused.answer
         except ValueError:
-            return reply(400, {"message": "Bad request"})
+            return json_response(400, {"message": "Bad request"})
 
     def _routed(
         self,
@@ -111,7 +111,7 @@ class TavusApi(FakeVendor):
         query: Mapping[str, str],
         body: bytes,
         worker: Scenario,
-    ) -> Served:
+    ) -> FakeResponse:
         match method, route:
             case "POST", ("v2", "conversations"):
                 return self._begin(body_of(body), worker)
@@ -120,32 +120,34 @@ class TavusApi(FakeVendor):
             case "GET", ("v2", "conversations", id):
                 session = self._session(id)
                 verbose = query.get("verbose") == "true"
-                return reply(200, self._shown(session) | (self._more(session) if verbose else {}))
+                return json_response(
+                    200, self._shown(session) | (self._more(session) if verbose else {})
+                )
             case "POST", ("v2", "conversations", id, "end"):
                 self.account.end(self._session(id), ENDED)
-                return Served(200)
+                return FakeResponse(200)
             case "DELETE", ("v2", "conversations", id):
                 self._deleted.add(self._session(id).id)
-                return Served(204)
+                return FakeResponse(204)
             case "POST", ("v2", "pals" | "personas" as kind):
                 return self._pal_made(body_of(body), old=kind in OLD)
             case "GET", ("v2", "pals" | "personas" | "faces" | "replicas" as kind):
                 found = list(self._things(kind).values())
                 told = [in_old_words(one) if kind in OLD else one for one in found]
-                return reply(200, {"data": told, "total_count": len(found)})
+                return json_response(200, {"data": told, "total_count": len(found)})
             case "GET", ("v2", "pals" | "personas" | "faces" | "replicas" as kind, id):
                 thing = self._things(kind).get(id)
                 if thing is None:
                     one = "persona_id" if kind in ("pals", "personas") else "replica_uuid"
                     raise RefusedError(400, f"Invalid {one}")
-                return reply(200, in_old_words(thing) if kind in OLD else thing)
+                return json_response(200, in_old_words(thing) if kind in OLD else thing)
         raise RefusedError(404, "Not found", key="message")
 
     def _things(self, kind: str) -> dict[str, dict[str, Any]]:
         pals = kind in ("pals", "personas")
         return self.catalogue.pals if pals else self.catalogue.faces
 
-    def _begin(self, asked: Mapping[str, Any], worker: Scenario) -> Served:
+    def _begin(self, asked: Mapping[str, Any], worker: Scenario) -> FakeResponse:
         check(asked)
         try:
             pal_id, face_id = self.catalogue.face_of(asked)
@@ -155,16 +157,16 @@ class TavusApi(FakeVendor):
         url, token = room_of(properties)
         asked = {**asked, "pal_id": pal_id, "face_id": face_id, "created_at": now()}
         if asked.get("test_mode"):
-            return reply(200, self._told("ctest", asked, "ended"))
+            return json_response(200, self._told("ctest", asked, "ended"))
         try:
-            session = self.account.sell(
+            session = self.account.create_session(
                 name=str(asked.get("conversation_name", "")),
                 key="",
                 token=token,
                 livekit_url=url,
                 scenario=worker,
-                left_s=properties.get("participant_left_timeout", 0),
-                absent_s=properties.get("participant_absent_timeout", 300),
+                left_timeout_s=properties.get("participant_left_timeout", 0),
+                absent_timeout_s=properties.get("participant_absent_timeout", 300),
                 max_session_s=properties.get("max_call_duration", 3600),
             )
         except CapacityReachedError:
@@ -172,29 +174,29 @@ class TavusApi(FakeVendor):
         except OutOfCreditError:
             raise RefusedError(402, BROKE, key="message") from None
         self._asked_for[session.id] = asked
-        return reply(200, self._shown(session))
+        return json_response(200, self._shown(session))
 
-    def _listed(self, query: Mapping[str, str]) -> Served:
+    def _listed(self, query: Mapping[str, str]) -> FakeResponse:
         wanted = query.get("status", "")
         found = [
             one
             for one in reversed(self.account.sessions)
-            if wanted in ("", "active" if one.ended is None else "ended")
+            if wanted in ("", "active" if one.ended_at is None else "ended")
             and one.id not in self._deleted
         ]
         size, page = int(query.get("limit", PAGE)), int(query.get("page", 1))
         if size < 1 or page < 1:
             raise ValueError
         shown = [self._shown(one) for one in found[(page - 1) * size : page * size]]
-        return reply(200, {"data": shown, "total_count": len(found)})
+        return json_response(200, {"data": shown, "total_count": len(found)})
 
-    def _pal_made(self, asked: Mapping[str, Any], *, old: bool) -> Served:
+    def _pal_made(self, asked: Mapping[str, Any], *, old: bool) -> FakeResponse:
         if not old and "default_face_id" not in asked:
             raise RefusedError(400, "default_face_id is required", key="message")
         pal = self.catalogue.add_pal(asked)
         shown = ("pal_id", "pal_name", "created_at")
         told = {name: value for name, value in pal.items() if name in shown}
-        return reply(200, in_old_words(told) if old else told)
+        return json_response(200, in_old_words(told) if old else told)
 
     def _session(self, id: str) -> VendorSession:
         session = self.account.find(id)
@@ -204,7 +206,7 @@ class TavusApi(FakeVendor):
 
     def _shown(self, session: VendorSession) -> dict[str, Any]:
         asked = self.asked_for(session)
-        status = "active" if session.ended is None else "ended"
+        status = "active" if session.ended_at is None else "ended"
         return self._told(session.id, asked, status)
 
     def _more(self, session: VendorSession) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from avatar_core.testing import reply
+from avatar_core.testing import json_response
 
 TEXTS = (
     *("pal_id", "persona_id", "face_id", "replica_id", "callback_url", "conversation_name"),
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, said: str, *, key: str = "error") -> None:
         super().__init__(said)
-        self.answer = reply(status, {key: said})
+        self.answer = json_response(status, {key: said})
 
 
 def check(asked: Mapping[str, Any]) -> None:

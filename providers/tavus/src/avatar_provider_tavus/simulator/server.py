@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 from avatar_core import AvatarError, RestClient
 from avatar_core.testing import (
     FAULTS,
+    FakeResponse,
     Scenario,
-    Served,
     VendorAccount,
     VendorFault,
     VendorSession,
-    reply,
-    served,
+    json_response,
+    serve_http,
     start_faulty_process,
 )
 from avatar_provider_tavus.simulator.api import TavusApi
@@ -51,7 +51,7 @@ class Simulator(TavusApi):
         key: What calls carry.
         slots: Conversations at once.
         credits_s: Seconds that are paid for.
-        answer_s: What a create takes.
+        create_s: What a create takes.
         join_s: From a create to its worker's joining.
         face: The renderer of its workers.
         start: Starts its workers.
@@ -66,7 +66,7 @@ class Simulator(TavusApi):
         key: str = KEY,
         slots: int = 3,
         credits_s: float = math.inf,
-        answer_s: float = 0.4,
+        create_s: float = 0.4,
         join_s: float = 1.0,
         face: str = "",
         start: Start = start_faulty_process,
@@ -77,7 +77,7 @@ class Simulator(TavusApi):
         account = VendorAccount(
             self._bring, slots=slots, credits_s=credits_s, join_s=join_s, prefix="c"
         )
-        super().__init__(account, key=key, answer_s=answer_s)
+        super().__init__(account, key=key, create_s=create_s)
         self._face, self._start = face or renderer(), start
         self._chaos, self._dice = chaos, random.Random(seed)  # noqa: S311
         self._calling: set[asyncio.Task[None]] = set()
@@ -86,29 +86,29 @@ class Simulator(TavusApi):
 
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> Served:
+    ) -> FakeResponse:
         """Response a call; the page and its figures need no key."""
         route = urlsplit(path).path
         if method == "GET" and route == "/":
             page = files("avatar_provider_tavus.simulator").joinpath("status.html").read_bytes()
-            return Served(200, {"Content-Type": "text/html; charset=utf-8"}, page)
+            return FakeResponse(200, {"Content-Type": "text/html; charset=utf-8"}, page)
         if method == "GET" and route == "/status.json":
-            return reply(200, self.status())
+            return json_response(200, self.status())
         return await super().serve(method, path, headers, body)
 
-    def fault_of(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
+    def next_fault(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
         """Of this call alone, by its header or by the dice; else as it was told to fail."""
-        if (named := headers.get(FAULT_HEADER)) and (fault := _fault(named)).fits(call):
+        if (named := headers.get(FAULT_HEADER)) and (fault := _fault(named)).applies_to(call):
             return fault
         if self._dice.random() < self._chaos:
-            return self._dice.choice([fault for fault in FAULTS.values() if fault.fits(call)])
-        return super().fault_of(call, headers)
+            return self._dice.choice([fault for fault in FAULTS.values() if fault.applies_to(call)])
+        return super().next_fault(call, headers)
 
     def status(self) -> dict[str, Any]:
         """What the page shows."""
         account = self.account
         return {
-            "active": len(account.alive),
+            "active": len(account.active),
             "slots": account.slots,
             "sold": len(account.sessions),
             "billed_s": round(sum(map(account.billed_s, account.sessions)), 1),
@@ -117,14 +117,14 @@ class Simulator(TavusApi):
                 {
                     "id": one.id,
                     "name": one.name,
-                    "status": "active" if one.ended is None else "ended",
-                    "joined": one.seen,
+                    "status": "active" if one.ended_at is None else "ended",
+                    "joined": one.worker_joined,
                     "billed_s": round(account.billed_s(one), 1),
-                    "why": one.why,
+                    "why": one.end_reason,
                 }
                 for one in reversed(account.sessions[-50:])
             ],
-            "calls": [f"{method} {path}" for method, path in self.asked[-30:]][::-1],
+            "calls": [f"{method} {path}" for method, path in self.requests[-30:]][::-1],
         }
 
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
@@ -175,7 +175,7 @@ async def serving(
     simulator: Simulator, *, port: int = 0, say: Callable[[str], None] = print
 ) -> AsyncIterator[str]:
     """Serve while the block runs; yields the API's address, as `TAVUS_API_URL` takes it."""
-    async with served(simulator, port=port) as address:
+    async with serve_http(simulator, port=port) as address:
         say(f"Tavus, simulated, at {address} (its meter is on that page)")
         try:
             yield f"{address}/v2"

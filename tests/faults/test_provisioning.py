@@ -1,4 +1,4 @@
-"""Bought once, always ended: every fault of a vendor, at every kind of vendor."""
+"""Promise 4: at most one session per attempt, ended at least once, under every vendor fault."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning import provision, release
 from avatar_core.testing.clock import run
 from avatar_core.testing.fake_vendor.faults import FAULTS
-from tests.long.purchases import broken_laws, plans, start_and_end
+from tests.long.provisioning import broken_laws, plans, start_and_end
 
 SEEDS = 3
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_one_avatar_is_bought_and_ended(name: str, tmp_path: Path) -> None:
+def test_start_creates_one_session_and_ends_it(name: str, tmp_path: Path) -> None:
     for number, (kind, faults, seed) in enumerate(plans(SEEDS, only=name)):
         result = run(start_and_end(kind, faults, seed, tmp_path / str(number)))
         assert not broken_laws(kind, faults, result), (kind, faults, seed, result)
 
 
-def broken(kinds: tuple[SafeRetry, ...] = tuple(SafeRetry), *, folder: Path) -> set[str]:
-    """The laws that some start breaks."""
+def all_broken_laws(kinds: tuple[SafeRetry, ...] = tuple(SafeRetry), *, folder: Path) -> set[str]:
+    """Return the laws that any start breaks, without their counts."""
     found = set()
     for number, (kind, faults, seed) in enumerate(plans(SEEDS)):
         if kind in kinds:
@@ -33,18 +33,16 @@ def broken(kinds: tuple[SafeRetry, ...] = tuple(SafeRetry), *, folder: Path) -> 
     return found
 
 
-def test_a_retry_after_doubt_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unsafe_retry_is_detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def always(_: object, error: BaseException) -> bool:
         return getattr(error, "retryable", False)
 
     monkeypatch.setattr(provision.Provisioning, "_may_try_again", always)
     monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
-    assert "sold" in broken((SafeRetry.NEVER,), folder=tmp_path)
+    assert "created" in all_broken_laws((SafeRetry.NEVER,), folder=tmp_path)
 
 
-def test_an_end_that_is_not_tried_again_would_be_seen(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_end_without_retries_is_detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(release, "_is_retryable", lambda _: False)
     monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
-    assert "left in the ledger" in broken((SafeRetry.LOOKUP,), folder=tmp_path)
+    assert "left in the ledger" in all_broken_laws((SafeRetry.LOOKUP,), folder=tmp_path)
