@@ -142,16 +142,17 @@ def heir_of(said: str) -> ProcessHandle:
 
 
 class Heard(io.StringIO):
-    """A stderr with an event for the first line."""
+    """A stderr with an event for the first whole line."""
 
     def __init__(self) -> None:
         super().__init__()
         self.line = asyncio.Event()
 
     def write(self, text: str) -> int:
-        if text.strip():
+        written = super().write(text)
+        if self.getvalue().lstrip().endswith("\n"):
             self.line.set()
-        return super().write(text)
+        return written
 
 
 async def test_stop_ends_though_a_process_of_the_worker_holds_its_pipes(
