@@ -240,7 +240,7 @@ async def test_a_record_whose_key_is_gone_says_so() -> None:
         ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
         (
             {"AVATAR_LOCAL_URL": "http://faces.example"},
-            "AVATAR_LOCAL_URL: plain http to faces.example",
+            "plain http to faces.example",
         ),
         ({"AVATAR_LOCAL_URL": "faces.example"}, "AVATAR_LOCAL_URL: the URL is invalid"),
         (
