@@ -43,16 +43,7 @@ if TYPE_CHECKING:
         StateChanged,
         TakeFinished,
     )
-    from avatar_core.contracts.link import (
-        AudioTrack,
-        RemoteParticipant,
-        RoomEvent,
-        RoomLink,
-        Router,
-        StreamReader,
-        StreamWriter,
-        VideoTrack,
-    )
+    from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, Router
     from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
     from avatar_core.contracts.provider import AvatarProvider, SinkContext
     from avatar_core.contracts.provisioning import (
@@ -63,6 +54,8 @@ if TYPE_CHECKING:
     )
     from avatar_core.contracts.renderer import Renderer, VideoFrame
     from avatar_core.contracts.sink import AudioSink
+    from avatar_core.contracts.streams import StreamReader, StreamWriter
+    from avatar_core.contracts.tracks import AudioTrack, VideoTrack
     from avatar_core.http.client import RestClient
     from avatar_core.http.response import Response
     from avatar_core.registry.discovery import ProviderRegistry
@@ -160,15 +153,14 @@ _HOMES = {
     "contracts.events": (
         "AvatarEvent AvatarFailed AvatarJoined AvatarState StateChanged TakeFinished"
     ),
-    "contracts.link": (
-        "AudioTrack RemoteParticipant RoomEvent RoomLink Router StreamReader StreamWriter "
-        "VideoTrack"
-    ),
+    "contracts.link": "RemoteParticipant RoomEvent RoomLink Router",
     "contracts.playback": "PlaybackTracker Take TakeState",
     "contracts.provider": "AvatarProvider SinkContext",
     "contracts.provisioning": "ProvisionedAvatar ProvisionRequest StartWorker TokenSpec",
     "contracts.renderer": "Renderer VideoFrame",
     "contracts.sink": "AudioSink",
+    "contracts.streams": "StreamReader StreamWriter",
+    "contracts.tracks": "AudioTrack VideoTrack",
     "http.client": "RestClient",
     "http.response": "Response",
     "registry.discovery": "ProviderRegistry",

@@ -1,4 +1,4 @@
-"""The interface to a room: one participant's connection, its streams, RPCs, data and tracks.
+"""The interface to a room: one participant's connection, its events, RPCs and data packets.
 
 `avatar_core.rtc` implements it over LiveKit, and `avatar_core.testing.room` in memory.
 """
@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.contracts.streams import StreamHandler, StreamWriter
+from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 
 Unsubscribe = Callable[[], None]
 """Ends a subscription; may be called more than once."""
@@ -68,114 +69,6 @@ class RoomEvent(Enum):
 
 RoomEventHandler = Callable[[RoomEvent, RemoteParticipant | None], None]
 """(event, the remote participant; None for events of our own connection)"""
-
-
-class StreamWriter(ABC):
-    """An outgoing byte stream."""
-
-    @abstractmethod
-    async def write(self, data: bytes) -> None:
-        """Send one message; return when the local LiveKit client has accepted it.
-
-        Args:
-            data: The message, at most 15 kB.
-
-        Raises:
-            RoomError: The room is disconnected, or did not accept the message.
-        """
-
-    @abstractmethod
-    async def aclose(self, reason: str = "") -> None:
-        """End the stream; idempotent.
-
-        Args:
-            reason: Where not empty, the reader gets an error instead of a normal end.
-
-        Raises:
-            RoomError: The room is disconnected.
-        """
-
-
-class StreamReader(ABC):
-    """An incoming byte stream, to iterate or to close.
-
-    Attributes:
-        attributes: Attributes of the stream, as its sender set them.
-    """
-
-    attributes: Mapping[str, str]
-
-    @abstractmethod
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over the messages in their order.
-
-        Raises:
-            RoomError: The stream ended abnormally.
-        """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Stop reading and drop the messages that have not been read."""
-
-
-StreamHandler = Callable[[str, StreamReader], None]
-"""(identity of the sender, reader)"""
-
-
-QUEUE_S = 0.16
-"""Seconds of audio that the queue of a published track holds. An empty queue makes the audio
-stutter. Its length does not delay an interruption, because a cut clears it."""
-
-
-class AudioTrack(ABC):
-    """A published audio track and the queue in front of it, which holds `QUEUE_S` of audio.
-
-    Attributes:
-        format: The format that `capture` takes.
-    """
-
-    format: AudioFormat
-
-    @abstractmethod
-    async def capture(self, pcm: bytes) -> None:
-        """Queue audio; wait while the queue is full.
-
-        Args:
-            pcm: PCM in `format`, a multiple of 10 ms.
-        """
-
-    @property
-    @abstractmethod
-    def queued_s(self) -> float:
-        """Seconds of captured audio that are still in the queue."""
-
-    @abstractmethod
-    def clear(self) -> None:
-        """Drop the audio in the queue."""
-
-    @abstractmethod
-    async def wait_for_subscription(self) -> None:
-        """Wait until a participant has subscribed to the track."""
-
-    @abstractmethod
-    async def unpublish(self) -> None:
-        """Unpublish the track; idempotent."""
-
-
-class VideoTrack(ABC):
-    """A published video track."""
-
-    @abstractmethod
-    def capture(self, frame: VideoFrame) -> None:
-        """Show a frame now.
-
-        Args:
-            frame: An RGBA frame of the size that the track was published with.
-        """
-
-    @abstractmethod
-    async def unpublish(self) -> None:
-        """Unpublish the track; idempotent."""
 
 
 class Router(Protocol):

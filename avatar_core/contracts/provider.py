@@ -46,25 +46,30 @@ class SinkContext:
 
 
 class AvatarProvider(ABC, Generic[S]):
-    """One vendor. Stateless: all about a session is in its `ProvisionedAvatar`.
+    """Base class of providers, which bring the avatars of one vendor into rooms.
 
     Write `class Acme(AvatarProvider[AcmeSettings])` with a `name`, an `api_version`, `provision`
-    and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core owns
-    order, deadlines and retries. A base for several providers lists `ABC` among its bases.
+    and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core decides
+    about order, deadlines and retries. A provider keeps no state about a session: all of it is in
+    the `ProvisionedAvatar`. A base class of several providers lists `ABC` among its bases.
+
+    Args:
+        settings: The settings of the provider, an instance of `settings_cls`.
 
     Attributes:
-        name: Selects the provider; equal to the name of its entry point.
-        api_version: The provider API that the class was written for; write it as a literal.
+        name: Name of the provider in a chain; equal to the name of its entry point.
+        api_version: The version of the provider API that the class was written for, as a literal.
         settings_cls: The class of `settings`; by default the type argument.
-        capabilities: What the vendor can do; `setup` may narrow it from the settings.
-        endpoint: The address of the vendor, which must reach the room; empty where the worker
-            runs beside the agent.
-        account: Identifies whose sessions the provider can end, without a secret; empty where
-            there are no accounts.
+        settings: The settings of the provider.
+        capabilities: Capabilities of the vendor; `setup` may narrow them from the settings.
+        endpoint: URL of the vendor, whose servers must be able to connect to the room; empty
+            where the worker runs beside the agent.
+        account: Id of the account whose sessions the provider can end, without a secret; empty
+            where the vendor has no accounts.
 
     Raises:
-        TypeError: At class creation: an attribute is missing or misspelt, or `settings_cls`
-            contradicts the type argument. The message holds the line to write.
+        TypeError: At class creation, if an attribute is missing or misspelt, or if
+            `settings_cls` contradicts the type argument. The message contains the line to write.
     """
 
     name: ClassVar[str]
@@ -78,7 +83,7 @@ class AvatarProvider(ABC, Generic[S]):
         "name": 'name = "<vendor>"',
         "api_version": f"api_version = {PROVIDER_API_VERSION}",
     }
-    """The attributes that a provider must set, and for each the line to write."""
+    """The line to write for each attribute that a provider must set."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -89,12 +94,12 @@ class AvatarProvider(ABC, Generic[S]):
         self.setup()
 
     def setup(self) -> None:
-        """Check `self.settings`, and narrow `capabilities` from them; without I/O.
+        """Check the settings, and narrow `capabilities` from them; must not do any I/O.
 
-        Override this method and not `__init__`.
+        The constructor calls this method; override it instead of `__init__`.
 
         Raises:
-            ConfigError: The settings cannot work.
+            ConfigError: The settings are invalid.
         """
         return
 
@@ -105,57 +110,65 @@ class AvatarProvider(ABC, Generic[S]):
         Send one request and do not retry: avatar-core retries where that is safe.
 
         Args:
-            request: The room, the identity and the token of the avatar. Call `request.claim` as
-                soon as a session exists.
+            request: The room to join, the identity to join as, and functions for the room token
+                and for the ledger. Call `request.claim` as soon as a session exists.
 
         Returns:
-            The session.
+            The record of the session.
 
         Raises:
-            ProvisionError: There is no session, or nobody knows; `outcome` says which.
+            ProvisionError: The session could not be created; `outcome` says whether it may exist
+                all the same.
         """
 
     @abstractmethod
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End a session; idempotent.
+        """End a session at the vendor; idempotent.
 
         Args:
             avatar: The record of the session. Another process may call this method, so the
-                record must hold all that the method needs.
-            reason: Why, for logs.
+                record must contain all that the method needs.
+            reason: Why the session ends, for logs.
 
         Raises:
-            ProvisionError: The vendor did not confirm the end. avatar-core tries again.
+            ProvisionError: The vendor did not confirm the end; avatar-core tries again.
         """
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         """Find the session that an earlier `provision` with this key may have created.
 
         Args:
-            key: The `key` of its request.
+            key: The `key` of the earlier request.
 
         Returns:
-            The session, whose `identity` may be empty; None if there is none.
+            The record of the session, with an empty `identity` if the vendor does not name it;
+            None if no session was created.
 
         Raises:
-            ProvisionError: The vendor did not answer.
+            ProvisionError: The call to the vendor failed.
         """
         return None
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Wait until the vendor reports that the session has ended; by default without an end.
+        """Wait until the vendor reports that a session has ended; the default waits forever.
+
+        Args:
+            avatar: The record of the session.
 
         Returns:
             The reason, for logs.
+
+        Raises:
+            ProvisionError: The call to the vendor failed.
         """
-        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        return await gone
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await ended
 
     def create_sink(self, ctx: SinkContext) -> AudioSink | None:
         """Return the sink that carries takes to the worker. Provisional.
 
         Args:
-            ctx: The room link, the session, and other parts for the sink.
+            ctx: The room link, the record of the session, and other parts of the lease.
 
         Returns:
             A sink, or None for LiveKit's byte stream, which most vendors use.
@@ -163,13 +176,13 @@ class AvatarProvider(ABC, Generic[S]):
         return None
 
     def create_tracker(self, ctx: SinkContext) -> PlaybackTracker | None:
-        """Return the tracker that learns what was heard. Provisional.
+        """Return the tracker that reports how much was heard. Provisional.
 
         Args:
-            ctx: The room link, the session, and other parts for the tracker.
+            ctx: The room link, the record of the session, and other parts of the lease.
 
         Returns:
-            A tracker, or None for the reports and RPCs of LiveKit's byte-stream wire.
+            A tracker, or None for position reports and LiveKit's playback RPCs.
         """
         return None
 
@@ -177,29 +190,29 @@ class AvatarProvider(ABC, Generic[S]):
         """Send a command to a live avatar, such as an emotion. Provisional.
 
         Args:
-            ctx: The room link, the session, and other parts of the live avatar.
-            command: The name of the command under `name`, and its arguments.
+            ctx: The room link, the record of the session, and other parts of the lease.
+            command: The name of the command under the key `name`, and its arguments.
 
         Raises:
-            UnsupportedCommandError: The provider has no such command.
+            UnsupportedCommandError: The provider does not know the command.
         """
         known = ", ".join(sorted(self.capabilities.commands)) or "none"
         raise UnsupportedCommandError(
-            f"there is no command {command.get('name')!r}.",
+            f"the command {command.get('name')!r} is unknown.",
             provider=self.name,
-            hint=f"Its commands: {known}.",
+            hint=f"Use one of its commands: {known}.",
         )
 
     async def probe(self) -> None:
-        """Check the key and the choices without a paid session; by default nothing.
+        """Check the key and the settings at the vendor, without a paid session.
 
-        `avatar doctor` calls this method.
+        `avatar doctor` calls this method; the default checks nothing.
 
         Raises:
-            ProvisionError: They do not work.
+            ProvisionError: The vendor does not accept the key or a setting, or the call failed.
         """
         return
 
     async def aclose(self) -> None:
-        """Close the connections that the provider keeps open."""
+        """Close the connections that the provider keeps open; the default has none."""
         return

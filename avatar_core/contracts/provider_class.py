@@ -1,4 +1,4 @@
-"""Checks of a provider class, made as Python creates it."""
+"""Checks a provider class when Python creates it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
-ALIKE = 0.88
-"""A name that is more alike than this to one that avatar-core reads is a misspelling of it."""
-ALIKE_IF_ABSENT = 0.7
-"""The same where the name that avatar-core reads is required, and absent."""
+MISSPELT_RATIO = 0.88
+"""A name at least this similar to one that avatar-core reads counts as its misspelling."""
+MISSPELT_REQUIRED_RATIO = 0.7
+"""The same for a required name that the class lacks."""
 
 
 def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str, str]) -> None:
-    """Refuse a provider class that lacks something or misspells it; set its `settings_cls`.
+    """Check that a provider class is complete and spelt correctly, and set its `settings_cls`.
 
-    A base for other providers may be incomplete: a class that is still generic, that lists
+    Base classes of other providers may be incomplete: a class that is still generic, that lists
     `ABC` among its bases, or that has neither a name nor all methods.
 
     Args:
         cls: The new class.
         root: The generic class whose type argument is the settings class.
-        required: The class attributes that it must have, and the line that sets each.
+        required: The line to write for each attribute that the class must have.
 
     Raises:
-        TypeError: The message holds the line to write.
+        TypeError: An attribute or a method is missing or misspelt, or `settings_cls` contradicts
+            the type argument. The message contains the line to write.
     """
     _set_settings_class(cls, root)
     _refuse_misspellings(cls, required)
@@ -50,10 +51,14 @@ def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str,
 
 
 def type_argument(cls: type[Any], root: type[Any]) -> Any:
-    """Find the argument of `cls` for the one type parameter of `root`.
+    """Return the argument of a class for the one type parameter of its root.
+
+    Args:
+        cls: A subclass of `root`.
+        root: A generic class with one type parameter.
 
     Returns:
-        A class, or a type variable where `cls` is generic itself; None where it states nothing.
+        A class; a type variable where `cls` is generic itself; None where it has no argument.
     """
     for base in vars(cls).get("__orig_bases__", cls.__bases__):
         origin, arguments = get_origin(base) or base, get_args(base)
@@ -69,23 +74,23 @@ def type_argument(cls: type[Any], root: type[Any]) -> Any:
 
 
 def _set_settings_class(cls: type[Any], root: type[Any]) -> None:
-    """Take the settings class from the type argument, or compare it with that."""
-    stated = type_argument(cls, root)
-    if not isinstance(stated, type) or stated is Any:
+    """Set the settings class from the type argument, or compare the two."""
+    argument = type_argument(cls, root)
+    if not isinstance(argument, type) or argument is Any:
         return
     if not hasattr(cls, "settings_cls"):
-        cls.settings_cls = stated
+        cls.settings_cls = argument
     declared = cls.settings_cls
-    if not (isinstance(declared, type) and issubclass(declared, stated)):
-        named = getattr(declared, "__name__", repr(declared))
+    if not (isinstance(declared, type) and issubclass(declared, argument)):
+        name = getattr(declared, "__name__", repr(declared))
         raise TypeError(
-            f"{cls.__name__} is a provider of {stated.__name__}, but its settings_cls is {named}. "
-            f"Write in the class: settings_cls = {stated.__name__}"
+            f"{cls.__name__} is a provider of {argument.__name__}, but settings_cls is {name}. "
+            f"Write in the class: settings_cls = {argument.__name__}"
         )
 
 
 def _refuse_misspellings(cls: type[Any], required: Mapping[str, str]) -> None:
-    """Find names of the class that its bases do not have, but nearly have."""
+    """Raise for names of the class that are similar to names of its bases."""
     own = vars(cls)
     inherited = {name for base in cls.__mro__[1:] for name in vars(base)} | set(required)
     inherited = {name for name in inherited if not name.startswith("_")}
@@ -98,7 +103,7 @@ def _refuse_misspellings(cls: type[Any], required: Mapping[str, str]) -> None:
             for other in inherited - own.keys()
             if _is_method(getattr(cls, other, None)) == is_method and other + "s" != name
         ]
-        if near := difflib.get_close_matches(name, candidates, n=1, cutoff=ALIKE):
+        if near := difflib.get_close_matches(name, candidates, n=1, cutoff=MISSPELT_RATIO):
             line = _head_of(cls, near[0]) if is_method else f"{near[0]} = {value!r:.80}"
             raise TypeError(
                 f"{cls.__name__} defines {name}; avatar-core reads {near[0]}. "
@@ -111,7 +116,7 @@ def _is_method(value: object) -> bool:
 
 
 def _abstract_methods(cls: type[Any]) -> list[str]:
-    """The abstract methods that are left; `ABCMeta` knows them only after the class exists."""
+    """Return the remaining abstract methods, which `ABCMeta` sets only after class creation."""
     names = {
         *(name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())),
         *(name for name, value in vars(cls).items() if _is_abstract(value)),
@@ -124,20 +129,20 @@ def _is_abstract(value: object) -> bool:
 
 
 def _head_of(cls: type[Any], method: str) -> str:
-    """The line that begins the definition of an inherited method."""
+    """Return the first line of the definition of an inherited method."""
     function = getattr(cls, method)
     keyword = "async def" if inspect.iscoroutinefunction(function) else "def"
     return f"{keyword} {method}{inspect.signature(function)}: ...".replace("'", "")
 
 
 def _line_of(cls: type[Any], name: str, example: str) -> str:
-    """The line that sets a required attribute, with the value of a misspelt one if there is one."""
+    """Return the line that sets a required attribute, with the value of a misspelt one."""
     values = {
         own: value
         for own, value in vars(cls).items()
         if not own.startswith("_") and not _is_method(value)
     }
-    if near := difflib.get_close_matches(name, values, n=1, cutoff=ALIKE_IF_ABSENT):
+    if near := difflib.get_close_matches(name, values, n=1, cutoff=MISSPELT_REQUIRED_RATIO):
         return f"{name} = {values[near[0]]!r:.80} (not {near[0]})"
     vendor = cls.__name__.removesuffix("Provider").lower() or "vendor"
     return example.replace("<vendor>", vendor)

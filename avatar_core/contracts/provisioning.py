@@ -57,7 +57,7 @@ class ProvisionedAvatar:
 
 
 class StartWorker(Protocol):
-    """Starts a worker of our own, the way the room has it: a child process, or a task."""
+    """Starts one of our own workers: a child process, or a task for a room in memory."""
 
     async def __call__(
         self,
@@ -66,15 +66,18 @@ class StartWorker(Protocol):
         token: str,
         options: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
-        """Start a worker, wait until it is in the room, and return its record.
+        """Start a worker, and wait until it is in the room.
 
         Args:
             renderer: `package.module:Class` of a `Renderer`.
-            token: The token it joins with.
+            token: The room token that the worker joins with.
             options: Keyword arguments of the renderer, JSON-safe.
 
+        Returns:
+            The record of the worker, JSON-safe, for `stop_worker` and `worker_exited`.
+
         Raises:
-            WorkerError: It cannot be started, or died before it was ready.
+            WorkerError: The worker cannot be started, or ended before it was ready.
         """
 
 

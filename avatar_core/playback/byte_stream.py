@@ -7,10 +7,11 @@ import logging
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError, WireError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, StreamWriter
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.contracts.streams import StreamWriter
 from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker, PositionEstimate
 from avatar_core.playback.reports import ReportsTracker
 from avatar_core.playback.send_loop import CUT_DEADLINE_S

@@ -6,9 +6,10 @@ import asyncio
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError, TransportError
-from avatar_core.contracts.link import AudioTrack, RoomLink
+from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playback.clock_tracker import ClockTracker
 from avatar_core.playback.transport import Transport
 from avatar_core.playout import PLAYOUT_TAIL_S

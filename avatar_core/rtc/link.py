@@ -11,17 +11,15 @@ from livekit import rtc
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
-    AudioTrack,
     DataHandler,
     RemoteParticipant,
     RoomEventHandler,
     RoomLink,
     RpcHandler,
-    StreamHandler,
-    StreamWriter,
     Unsubscribe,
-    VideoTrack,
 )
+from avatar_core.contracts.streams import StreamHandler, StreamWriter
+from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
 from avatar_core.rtc.media import TrackPublisher
 from avatar_core.rtc.participant import read_participant

@@ -10,8 +10,8 @@ from livekit import rtc
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.playout import PlayoutClock
 
 UNPUBLISH_S = 1.0

@@ -21,7 +21,7 @@ from livekit.rtc._ffi_client import FfiClient
 from livekit.rtc._proto import ffi_pb2, room_pb2
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import StreamReader, StreamWriter
+from avatar_core.contracts.streams import StreamReader, StreamWriter
 
 log = logging.getLogger("avatar_core.rtc")
 

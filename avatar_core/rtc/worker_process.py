@@ -1,4 +1,4 @@
-"""Worker processes in rooms of a LiveKit server: the parent's side and the process's side.
+"""The worker process: how its parent starts it, and how it runs.
 
     python -m avatar_core.rtc.worker_process NONCE
 
@@ -53,7 +53,16 @@ async def start_worker(
 
 
 async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
-    """Run a worker until its agent has left for good, or the room has ended."""
+    """Run a worker until its agent has left for good, or the room has ended.
+
+    Args:
+        config: The arguments of `start_worker`.
+        ready: Set once the worker serves its agent.
+
+    Raises:
+        AvatarError: The renderer cannot be loaded, the room cannot be joined, or the worker
+            failed.
+    """
     from avatar_core.rtc.join import join
     from avatar_core.worker.renderers import load_renderer
     from avatar_core.worker.worker import AvatarWorker
@@ -70,7 +79,7 @@ def run(work: Work) -> None:
     """Run a worker process until its work ends, its parent ends, or SIGTERM arrives.
 
     Args:
-        work: Serves until it is cancelled, then leaves its room.
+        work: Gets the configuration of stdin; serves until it is cancelled, then leaves its room.
     """
     die_with_parent()
     # Job processes of livekit-agents ignore these, and children inherit that.
@@ -86,25 +95,27 @@ def run(work: Work) -> None:
 async def _until_stopped(work: Work, config: Mapping[str, Any]) -> None:
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     working = loop.create_task(work(config, ready), name="avatar-worker")
-    telling = loop.create_task(_tell(ready), name="avatar-worker-ready")
+    reporting = loop.create_task(_report_ready(ready), name="avatar-worker-ready")
 
     def stop() -> None:
         loop.remove_reader(sys.stdin)
-        if not working.cancelling():  # a second cancel would interrupt the leaving
+        if not working.cancelling():  # a second cancel would interrupt its clean-up
             working.cancel()
 
     loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_reader(sys.stdin, stop)  # readable means its end: the parent writes one line
+    loop.add_reader(sys.stdin, stop)  # stdin becomes readable when the parent closes it
     try:
         with suppress(asyncio.CancelledError):
             await working
     finally:
-        telling.cancel()
+        reporting.cancel()
 
 
-async def _tell(ready: asyncio.Event) -> None:
+async def _report_ready(ready: asyncio.Event) -> None:
     await ready.wait()
-    sys.stdout.write("\nREADY\n")  # a line of its own, also after an unfinished one
+    sys.stdout.write(
+        "\nREADY\n"
+    )  # begins with a line break, because a library may have left a line open
     sys.stdout.flush()
 
 

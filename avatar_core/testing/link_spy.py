@@ -12,10 +12,11 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import AudioTrack, StreamReader, StreamWriter, VideoTrack
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.contracts.streams import StreamReader, StreamWriter
+from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.testing.clock import now
 from avatar_core.testing.room.link import MemoryLink
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import StreamWriter
 from avatar_core.contracts.renderer import Renderer, VideoFrame
+from avatar_core.contracts.streams import StreamWriter
 from avatar_core.contracts.wire import Report
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech

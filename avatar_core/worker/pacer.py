@@ -6,8 +6,8 @@ import asyncio
 from collections import deque
 
 from avatar_core.contracts.clock import Clock, loop_time
-from avatar_core.contracts.link import AudioTrack
 from avatar_core.contracts.playback import TakeState
+from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playout import PLAYOUT_TAIL_S
 from avatar_core.worker.incoming_take import Speech
 from avatar_core.worker.reporter import Reporter

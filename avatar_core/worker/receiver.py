@@ -10,7 +10,8 @@ from collections.abc import Callable
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError, WireError
-from avatar_core.contracts.link import RoomLink, StreamReader
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.streams import StreamReader
 from avatar_core.worker.incoming_take import Speech
 
 log = logging.getLogger("avatar_core.worker")

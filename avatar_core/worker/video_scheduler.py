@@ -12,8 +12,8 @@ from functools import partial
 from itertools import islice
 
 from avatar_core.contracts.clock import Clock, loop_time
-from avatar_core.contracts.link import VideoTrack
 from avatar_core.contracts.renderer import Renderer, VideoFrame
+from avatar_core.contracts.tracks import VideoTrack
 from avatar_core.worker.executors import Executor
 
 log = logging.getLogger("avatar_core.worker")

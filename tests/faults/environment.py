@@ -19,7 +19,7 @@ from tests.faults.case import Environment, Message
 
 SPOKEN_WORDS = VOCABULARY[:8]
 AT_WORD = 3
-LATER_WORDS = 13
+LATER_COUNT = 13
 FRAME_S = 0.02
 GIVE_UP_S = 3.0
 
@@ -159,7 +159,7 @@ def _provoke(play: Callable[[TurnHarness], Awaitable[None]]) -> Callable[[Enviro
             await play(harness)
             message = log.message()
             assert harness.finishes == 1, f"{harness.finishes} finishes"
-            await conversation.over(conversation.say(LATER_WORDS))
+            await conversation.over(conversation.say(LATER_COUNT))
             assert harness.finishes == 2, f"{harness.finishes} finishes"
             assert conversation.faults() == []
             assert conversation.avatar.state is AvatarState.LIVE

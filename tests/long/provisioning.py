@@ -20,7 +20,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.testing.clock import run
-from avatar_core.testing.failover_harness import Scene
+from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
@@ -68,13 +68,13 @@ async def start_and_end(
     vendor = FakeVendor(account, create_s=dice.uniform(0.0, 1.5), idempotent=kind is SafeRetry.KEY)
     for fault in faults:
         vendor.fail(fault)
-    harness = Scene(room, make_acme(kind, vendor.transport), ledger=folder)
+    harness = FailoverHarness(room, make_acme(kind, vendor.transport), ledger=folder)
     starting = asyncio.create_task(harness.controller.start())
     if dice.random() < 0.3:
         await asyncio.sleep(dice.uniform(0.0, 3.0))  # closed while it starts
     else:
         await starting
-        lease = await harness.controller.settled()
+        lease = await harness.controller.wait_until_settled()
         await asyncio.sleep(dice.uniform(0.0, 10.0) if lease else MAX_S + 5.0)
     live = harness.controller.lease is not None
     await harness.close()
@@ -86,7 +86,7 @@ async def start_and_end(
         peak_active=account.peak_active,
         end_reasons=tuple(session.end_reason for session in account.sessions),
         open=len(account.active),
-        in_ledger=sum(bool(ledger_entry.session_id) for ledger_entry in Ledger(folder).entries()),
+        in_ledger=sum(bool(ledger_entry.session_id) for ledger_entry in Ledger(folder).read_all()),
         live=live,
         error=harness.controller.last_error,
     )

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import QUEUE_S, RoomEvent
+from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.tracks import QUEUE_S
 from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms, join_pair
 
 FRAME = b"\1\0" * 480

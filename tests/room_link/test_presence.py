@@ -93,7 +93,7 @@ def test_reconnect_is_a_leave_and_a_join_for_the_others(
 
 @pytest.mark.livekit
 def test_server_gives_a_new_sid_after_a_reconnect(server: DevServer) -> None:
-    """A room in memory does so with `MemoryRoom.reconnect(anew=True)`."""
+    """A room in memory does so only on request."""
 
     async def body(rooms: Rooms) -> None:
         here, there = await join_publishing(rooms, "here", "there")

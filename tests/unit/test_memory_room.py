@@ -9,8 +9,9 @@ import pytest
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import QUEUE_S, AudioTrack, RoomEvent, VideoTrack
+from avatar_core.contracts.link import RoomEvent
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.testing.clock import now
 from avatar_core.testing.room.room import CRASH_S, MemoryRoom
 

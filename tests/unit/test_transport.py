@@ -15,6 +15,7 @@ from avatar_core.playback.transport import Transport
 from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_transport import FakeTransport, lost_error, speech
+from avatar_core.testing.faults.stock_wire import StockWireLink
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.scripted_provider import (
@@ -36,7 +37,8 @@ class StockProvider(ScriptedProvider):
 
     async def _work(self, identity: str) -> None:
         link = self._room.join(identity, is_agent=True, attributes={PUBLISH_ON_BEHALF: AGENT})
-        await AvatarWorker(link, FlashRenderer(64, 64), executor=InlineExecutor(), stock=True).run()
+        stock = StockWireLink(link)
+        await AvatarWorker(stock, FlashRenderer(64, 64), executor=InlineExecutor()).run()
 
 
 @pytest.mark.parametrize("call", ["begin", "push", "end", "cut"])
@@ -70,6 +72,7 @@ async def test_run_ahead_covers_the_latency(latency_s: float, run_ahead_s: float
     assert await harness.say(5.0) == (pytest.approx(5.0), False)
     assert now() - began < 5.5
     assert len(room.recording.runs) == 1
+    assert harness.takes[-1] == (provider.name, "done")
     await harness.close()
 
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import VideoTrack
 from avatar_core.contracts.renderer import Renderer, VideoFrame
+from avatar_core.contracts.tracks import VideoTrack
 from avatar_core.worker import video_scheduler as module
 from avatar_core.worker.executors import ThreadExecutor
 from avatar_core.worker.video_scheduler import Stretch, VideoScheduler

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from avatar_core.contracts.link import AudioTrack, RoomEvent
+from avatar_core.contracts.link import RoomEvent
 from avatar_core.contracts.playback import TakeState
+from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playback.clock_tracker import ClockTracker
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport

@@ -13,16 +13,12 @@ import pytest
 import avatar_core
 from avatar_core.contracts import link as link_contract
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import (
-    AudioTrack,
-    RoomLink,
-    StreamReader,
-    StreamWriter,
-    VideoTrack,
-)
+from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.contracts.streams import StreamReader, StreamWriter
+from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
 from avatar_core.testing.faults.intruder import OverheardLink
 from avatar_core.testing.faults.link import FaultyLink

@@ -8,15 +8,9 @@ from collections.abc import Sequence
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import (
-    DataHandler,
-    RoomLink,
-    RpcHandler,
-    StreamHandler,
-    StreamReader,
-    Unsubscribe,
-    VideoTrack,
-)
+from avatar_core.contracts.link import DataHandler, RoomLink, RpcHandler, Unsubscribe
+from avatar_core.contracts.streams import StreamHandler, StreamReader
+from avatar_core.contracts.tracks import VideoTrack
 from avatar_core.testing.faults.link_wrapper import LinkWrapper
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.media import Unseen

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import (
-    AudioTrack,
     DataHandler,
     RemoteParticipant,
     RoomEventHandler,
     RoomLink,
     RpcHandler,
-    StreamHandler,
-    StreamWriter,
     Unsubscribe,
-    VideoTrack,
 )
+from avatar_core.contracts.streams import StreamHandler, StreamWriter
+from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
 
 

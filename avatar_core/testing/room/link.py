@@ -10,18 +10,16 @@ from functools import partial
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import (
-    AudioTrack,
     DataHandler,
     RemoteParticipant,
     RoomEvent,
     RoomEventHandler,
     RoomLink,
     RpcHandler,
-    StreamHandler,
-    StreamWriter,
     Unsubscribe,
-    VideoTrack,
 )
+from avatar_core.contracts.streams import StreamHandler, StreamWriter
+from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.router import SenderRouter
 from avatar_core.settings import AvatarSettings

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.clock import loop_time
-from avatar_core.contracts.link import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.playout import PlayoutClock
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import StreamReader, StreamWriter
+from avatar_core.contracts.streams import StreamReader, StreamWriter
 
 
 class MemoryReader(StreamReader):

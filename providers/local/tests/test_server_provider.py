@@ -238,7 +238,10 @@ async def test_a_record_whose_key_is_gone_says_so() -> None:
     [
         ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
         ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
-        ({"AVATAR_LOCAL_URL": "http://faces.example"}, "AVATAR_LOCAL_URL: http to faces.example"),
+        (
+            {"AVATAR_LOCAL_URL": "http://faces.example"},
+            "plain http to faces.example",
+        ),
         ({"AVATAR_LOCAL_URL": "faces.example"}, "AVATAR_LOCAL_URL: the URL is invalid"),
         (
             {"AVATAR_LOCAL_URL": "https://u:canary@x.example"},

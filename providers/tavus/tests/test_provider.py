@@ -62,7 +62,7 @@ async def test_a_refused_end_is_judged_by_the_conversations_own_state() -> None:
         provider = at.provider()
         avatar = await provider.provision(at.request())
         at.tavus.fail(refused)
-        with pytest.raises(UnavailableError, match=r"goes on.*There was an error") as caught:
+        with pytest.raises(UnavailableError, match=r"session: .*There was an error") as caught:
             await provider.release(avatar, "over")
         assert caught.value.retryable
         (session,) = at.tavus.account.active
@@ -141,7 +141,7 @@ async def test_probe_checks_key_pal_and_face() -> None:
 async def test_an_empty_list_for_a_pal_is_not_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     async with shop() as at:
         monkeypatch.setattr(at.tavus, "handle", empty)
-        with pytest.raises(ProtocolError, match="without anything in data"):
+        with pytest.raises(ProtocolError, match="does not contain an element in data"):
             await at.provider().probe()
 
 
