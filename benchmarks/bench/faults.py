@@ -9,7 +9,7 @@ import signal
 import psutil
 
 from benchmarks.bench.results import Samples
-from benchmarks.bench.stimulus import RATE_HZ, speak_words
+from benchmarks.bench.stimulus import RATE_HZ, make_speech
 from benchmarks.bench.systems import Session
 from benchmarks.bench.turns import Measurement
 
@@ -38,7 +38,7 @@ async def measure_fault(
         rng: Selects the word.
     """
     driver, samples = measurement.driver, measurement.samples
-    names, pcm = speak_words(WORD_COUNT)
+    names, pcm = make_speech(WORD_COUNT)
     driver.say(pcm)
     word_number = rng.randrange(4, 9)
     await asyncio.sleep(word_number * WORD_S + MID_WORD_S + LATENCY_S)
@@ -64,7 +64,7 @@ async def measure_loaded_clear(
         row: The row of the samples.
     """
     driver, samples = measurement.driver, measurement.samples
-    _, pcm = speak_words(round(LONG_S / WORD_S))
+    _, pcm = make_speech(round(LONG_S / WORD_S))
     driver.say(pcm, frame_s=LONG_S)
     await asyncio.sleep(rng.uniform(*CLEAR_AT_S))
     interrupted_at = await driver.interrupt()
@@ -86,7 +86,7 @@ async def measure_cpu(measurement: Measurement, session: Session, samples: Sampl
     def used_s() -> float:
         return sum(sum(process.cpu_times()[:2]) for process in processes)
 
-    _, pcm = speak_words(round(LONG_S / WORD_S))
+    _, pcm = make_speech(round(LONG_S / WORD_S))
     before_s = used_s()
     measurement.driver.say(pcm, frame_s=0.1)
     await measurement.driver.wait_for_end(LONG_S + TIMEOUT_S)

@@ -23,7 +23,7 @@ POLL_S = 0.1
 
 @dataclass(slots=True)
 class Received:
-    """What a listener received in a period; times are in seconds on the monotonic clock.
+    """The audio and video of a listener in a period; times are seconds on the monotonic clock.
 
     Attributes:
         sounds: Start and end of each sound, by audio track.

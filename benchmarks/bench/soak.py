@@ -28,7 +28,7 @@ from avatar_core.testing.server import DevServer
 from benchmarks.bench.faults import LEAST_SHARE
 from benchmarks.bench.results import Samples
 from benchmarks.bench.run import open_session
-from benchmarks.bench.stimulus import speak_words
+from benchmarks.bench.stimulus import make_speech
 from benchmarks.bench.systems import Ours, Session
 from benchmarks.bench.turns import Measurement
 
@@ -115,7 +115,7 @@ class Soak:
                 await asyncio.sleep(self._rng.choice((0.1, 0.3, 1.0, 3.0)))
 
     async def _speak(self, measurement: Measurement, kill: Session | None) -> None:
-        names, pcm = speak_words(self._rng.randrange(4, 20))
+        names, pcm = make_speech(self._rng.randrange(4, 20))
         at_s = self._rng.uniform(0.3, 0.3 * len(names))
         interrupt = kill is None and self._rng.random() < 0.4
         self.speeches += 1

@@ -42,7 +42,7 @@ def beeps() -> bytes:
     return b"".join(tone(BEEP_S) + silence(gap_s) for gap_s in GAPS_S) + tone(BEEP_S)
 
 
-def speak_words(count: int) -> tuple[list[str], bytes]:
+def make_speech(count: int) -> tuple[list[str], bytes]:
     """Return words of the vocabulary, 0.3 s each, and their tones as PCM.
 
     Args:

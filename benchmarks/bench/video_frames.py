@@ -24,7 +24,7 @@ from livekit import rtc
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from benchmarks.bench.driver import SpeechDriver
-from benchmarks.bench.stimulus import RATE_HZ, speak_words
+from benchmarks.bench.stimulus import RATE_HZ, make_speech
 from benchmarks.bench.systems import Ours
 
 WORD_COUNT = 60
@@ -67,7 +67,7 @@ async def measure(provider: str, minutes: float) -> Rows:
         provider: The provider.
         minutes: Length of the measurement.
     """
-    _, pcm = speak_words(WORD_COUNT)
+    _, pcm = make_speech(WORD_COUNT)
     frames: list[FrameTimes] = []
     size = [0, 0]
 

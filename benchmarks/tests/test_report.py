@@ -16,7 +16,7 @@ from benchmarks.bench import report
 from benchmarks.bench.listening import Received
 from benchmarks.bench.page import render_page
 from benchmarks.bench.results import ROWS, Samples
-from benchmarks.bench.stimulus import FRAME_PERIOD_S, GAPS_S, RATE_HZ, beeps, speak_words, tone
+from benchmarks.bench.stimulus import FRAME_PERIOD_S, GAPS_S, RATE_HZ, beeps, make_speech, tone
 from benchmarks.bench.turns import skews
 
 
@@ -69,7 +69,7 @@ def test_stimulus_is_measured_where_it_was_placed() -> None:
     grid = np.array(edges) / FRAME_PERIOD_S
     assert grid == pytest.approx(np.rint(grid), abs=0.06), "beeps between two frames"
     assert len(tone(1.0)) == 2 * RATE_HZ
-    names, spoken = speak_words(5)
+    names, spoken = make_speech(5)
     assert [word.word for word in decode_tones(spoken, RATE_HZ)] == names
 
 
