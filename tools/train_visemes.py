@@ -1,10 +1,10 @@
-"""Train the local avatar's lip reader, from speech whose sounds are known to the millisecond.
+"""Trains the network with which the local avatar recognises visemes in audio.
 
     .venv/bin/python -m pip install scikit-learn
     .venv/bin/python tools/train_visemes.py
 
-espeak-ng speaks made-up sentences in many voices and says when each sound begins; the net
-learns to tell those sounds apart. Voices and sentences of the last lines are never trained on.
+espeak-ng speaks random sentences in many voices and reports the time of each phoneme, from which
+the network learns. The test at the end uses voices and sentences that were not in the training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import soxr
 from avatar_demo.speech import SpokenText, Synthesiser
 from avatar_provider_local.face.features import BANDS, HOP, RATE_HZ, WINDOW, Features, log_mel
 from avatar_provider_local.face.visemes import FUTURE, PAST, VISEMES, Net, Tracker
-from phonemes import segments
+from phonemes import viseme_spans
 
 OUT = Path("providers/local/src/avatar_provider_local/face/visemes.npz")
 VOICES = """
@@ -30,8 +30,8 @@ en-us+belinda en-us+edward en-us+max en-us+linda en-us+Michael en+m3 en+f2 en
 OTHER_VOICES = ("es+m2", "es+f3", "de+m4", "de+f1", "fr+m1", "fr+f2")
 UNSEEN = ("en-us+f5", "en-us+m8", "en-us+klatt3", "en-us+Annie", "en-us+zac")
 TRACT = (0.82, 1.32)
-"""A longer or shorter vocal tract than the voice's own, as a change of speed."""
-WORDS = """
+"""Factors of the length of the vocal tract, which are applied by resampling."""
+TRAINING_WORDS = """
 time people water morning baby paper market window yellow orange purple number happy system
 thousand question answer moment button bottle father mother brother weather thing nothing
 bathroom birthday chicken church judge orange measure vision television pleasure machine
@@ -49,27 +49,27 @@ RHYMES = "a e i o u ee oo ay ow oy am ap ab of ath ash ing ong urn all air ow ee
 
 
 def main() -> int:
-    """Speak, learn, test, write."""
+    """Train and test the network, and write it to `OUT`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sentences", type=int, default=14, help="for each voice")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--sentences", type=int, default=14, help="sentences for each voice")
+    parser.add_argument("--seed", type=int, default=7, help="seed of all random numbers")
     options = parser.parse_args()
     from sklearn.neural_network import MLPClassifier
 
-    chance = Random(options.seed)
+    rng = Random(options.seed)
     spoken = [
-        (voice, sentence(chance))
+        (voice, make_sentence(rng))
         for voice in (*VOICES, *OTHER_VOICES)
         for _ in range(options.sentences)
     ]
-    sounds = [labelled(speak(voice, text, chance), chance) for voice, text in spoken]
-    mean = np.concatenate([peaked(samples) for samples, _ in sounds]).mean(axis=0)
-    rows = [contexts(samples, labels, mean) for samples, labels in sounds]
+    sounds = [add_labels(speak(voice, text, rng), rng) for voice, text in spoken]
+    mean = np.concatenate([speech_energies(samples) for samples, _ in sounds]).mean(axis=0)
+    rows = [make_examples(samples, labels, mean) for samples, labels in sounds]
     inputs = np.concatenate([row for row, _ in rows])
-    wanted = np.concatenate([row for _, row in rows])
-    print(f"{len(wanted) / 6000:.0f} minutes of speech")
+    targets = np.concatenate([row for _, row in rows])
+    print(f"{len(targets) / 6000:.0f} minutes of speech")
     learner = MLPClassifier((128, 64), early_stopping=True, random_state=options.seed, max_iter=40)
-    learner.fit(inputs, wanted)
+    learner.fit(inputs, targets)
     net = Net(
         mean.astype(np.float32),
         tuple(
@@ -78,9 +78,9 @@ def main() -> int:
         ),
     )
     for name, voices in (("trained voices", VOICES[:6]), ("unseen voices", UNSEEN)):
-        tested = Random(options.seed + 1)
-        shares = [score(net, speak(voice, sentence(tested), None), tested) for voice in voices]
-        print(f"{name}: {np.mean(shares):.3f} of the frames are right")
+        test_rng = Random(options.seed + 1)
+        shares = [score(net, speak(voice, make_sentence(test_rng), None)) for voice in voices]
+        print(f"{name}: {np.mean(shares):.3f} of the frames are correct")
     arrays = {f"matrix{at}": matrix for at, (matrix, _) in enumerate(net.layers)}
     arrays |= {f"bias{at}": bias for at, (_, bias) in enumerate(net.layers)}
     with OUT.open("wb") as file:
@@ -91,73 +91,107 @@ def main() -> int:
     return 0
 
 
-def sentence(chance: Random) -> str:
-    """Real words and made-up ones, so that every sound meets every other."""
-    words = []
-    for _ in range(chance.randint(6, 14)):
-        made_up = "".join(chance.choice(ONSETS) + chance.choice(RHYMES) for _ in range(2))
-        words.append(chance.choice(WORDS) if chance.random() < 0.6 else made_up)
-        if chance.random() < 0.12:
-            words[-1] += ","
-    return " ".join(words) + "."
+def make_sentence(rng: Random) -> str:
+    """Return a sentence of real and invented words, so that all pairs of phonemes occur.
+
+    Args:
+        rng: Selects the words.
+    """
+    sentence = []
+    for _ in range(rng.randint(6, 14)):
+        invented = "".join(rng.choice(ONSETS) + rng.choice(RHYMES) for _ in range(2))
+        sentence.append(rng.choice(TRAINING_WORDS) if rng.random() < 0.6 else invented)
+        if rng.random() < 0.12:
+            sentence[-1] += ","
+    return " ".join(sentence) + "."
 
 
-def speak(voice: str, text: str, chance: Random | None) -> SpokenText:
-    """At the pace of a voice agent, or near it."""
-    return Synthesiser(voice, chance.randint(140, 190) if chance else 165).speak(text)
+def speak(voice: str, text: str, rng: Random | None) -> SpokenText:
+    """Synthesise a text at about the rate of a voice agent.
+
+    Args:
+        voice: Voice of espeak-ng.
+        text: The text.
+        rng: Selects 140 to 190 words per minute; None gives 165.
+    """
+    return Synthesiser(voice, rng.randint(140, 190) if rng else 165).speak(text)
 
 
-def labelled(spoken: SpokenText, chance: Random | None) -> tuple[np.ndarray, np.ndarray]:
-    """Samples at `RATE_HZ`, and the number of a viseme for each frame of them."""
-    tract = chance.uniform(*TRACT) if chance else 1.0
-    level = chance.uniform(0.15, 1.0) if chance else 1.0
+def add_labels(spoken: SpokenText, rng: Random | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return int16 samples at `RATE_HZ`, and the index of the viseme of each frame.
+
+    Args:
+        spoken: The synthesised speech.
+        rng: Varies vocal tract, level and noise; None leaves the speech as it is.
+    """
+    tract = rng.uniform(*TRACT) if rng else 1.0
+    level = rng.uniform(0.15, 1.0) if rng else 1.0
     raw = np.frombuffer(spoken.pcm, "<i2").astype(np.float32)
     samples = soxr.resample(raw, spoken.rate_hz, RATE_HZ / tract) * level
-    if chance:
-        hiss = np.random.default_rng(chance.randint(0, 1 << 30)).standard_normal(samples.size)
-        samples = samples + hiss.astype(np.float32) * 10 ** chance.uniform(-0.5, 1.2)
+    if rng:
+        hiss = np.random.default_rng(rng.randint(0, 1 << 30)).standard_normal(samples.size)
+        samples = samples + hiss.astype(np.float32) * 10 ** rng.uniform(-0.5, 1.2)
     count = max(0, (samples.size - WINDOW) // HOP + 1)
     centres = (np.arange(count) * HOP + WINDOW / 2) / RATE_HZ * tract
     labels = np.zeros(count, np.int64)
-    for viseme, start_s, end_s in segments(spoken):
+    for viseme, start_s, end_s in viseme_spans(spoken):
         labels[(centres >= start_s) & (centres < end_s)] = VISEMES.index(viseme)
     return np.clip(samples, -32768, 32767).astype(np.int16), labels
 
 
-def peaked(samples: np.ndarray) -> np.ndarray:
-    """Energies under the loudest band, of frames that are speech."""
+def speech_energies(samples: np.ndarray) -> np.ndarray:
+    """Return the band energies (dB below the loudest band) of the frames that contain speech.
+
+    Args:
+        samples: int16 samples at `RATE_HZ`.
+    """
     view = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float32) / 32768, WINDOW)
     energies = log_mel(view[::HOP])
     levels = energies.max(axis=1)
     return energies[levels > levels.max() - 28.0] - levels.max()
 
 
-def contexts(
+def make_examples(
     samples: np.ndarray, labels: np.ndarray, mean: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the net sees of each frame, and what it is to say."""
+    """Return the inputs of the network, `(frames, features)`, and the index of each viseme.
+
+    Args:
+        samples: int16 samples at `RATE_HZ`.
+        labels: The index of the viseme of each frame.
+        mean: The mean energy of each band.
+    """
     frames, _ = Features(mean.astype(np.float32)).feed(samples)
     at = np.arange(len(frames))[:, None] + np.arange(-PAST, FUTURE + 1)
-    seen = frames[np.clip(at, 0, len(frames) - 1)].reshape(len(frames), -1)
-    assert seen.shape[1] == (PAST + 1 + FUTURE) * BANDS
-    return seen, labels[: len(frames)]
+    inputs = frames[np.clip(at, 0, len(frames) - 1)].reshape(len(frames), -1)
+    assert inputs.shape[1] == (PAST + 1 + FUTURE) * BANDS
+    return inputs, labels[: len(frames)]
 
 
-def score(net: Net, spoken: SpokenText, chance: Random) -> float:
-    """The share of frames whose viseme the tracker tells."""
-    samples, labels = labelled(spoken, None)
-    tracker, right = Tracker(net), 0
+def score(net: Net, spoken: SpokenText) -> float:
+    """Return the share of frames whose viseme the tracker recognises.
+
+    Args:
+        net: The network.
+        spoken: The synthesised speech.
+    """
+    samples, labels = add_labels(spoken, None)
+    tracker = Tracker(net)
     for start in range(0, len(samples), RATE_HZ // 2):
-        piece = samples[start : start + RATE_HZ // 2]
-        tracker.feed(piece.tobytes())
+        tracker.feed(samples[start : start + RATE_HZ // 2].tobytes())
     times = ((np.arange(len(labels)) * HOP + WINDOW / 2) / RATE_HZ).astype(np.float32)
     kept = slice(-150, -FUTURE)
-    right = net_says(tracker, times[kept]) == labels[kept]
-    return float(right.mean())
+    correct = most_likely_visemes(tracker, times[kept]) == labels[kept]
+    return float(correct.mean())
 
 
-def net_says(tracker: Tracker, times: np.ndarray) -> np.ndarray:
-    """The likeliest viseme at each moment."""
+def most_likely_visemes(tracker: Tracker, times: np.ndarray) -> np.ndarray:
+    """Return the index of the most likely viseme at each time.
+
+    Args:
+        tracker: A tracker that has received the speech.
+        times: float32 seconds.
+    """
     return tracker.at(times)[0].argmax(axis=1)
 
 

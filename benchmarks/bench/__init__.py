@@ -1,1 +1,1 @@
-"""The bench: what a listener in the room hears and sees, ours beside what users have today."""
+"""Measures what a listener hears and sees of avatar-core and of the stock LiveKit avatar stack."""

@@ -1,10 +1,11 @@
-"""A listener in a process of its own, so that measuring costs the measured nothing."""
+"""A listener in a process of its own, so that its CPU time does not affect the measurement."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
@@ -17,112 +18,137 @@ from avatar_core.testing.children import ChildProcess, run_as_child
 from avatar_core.testing.flash_renderer import LOUD_RMS
 from avatar_core.testing.listener import Listener
 
-LOOK_S = 0.1
+POLL_S = 0.1
 
 
 @dataclass(slots=True)
-class Heard:
-    """What came to the listener in a stretch of time; all times on the machine's monotonic clock.
+class Received:
+    """The audio and video of a listener in a period; times are seconds on the monotonic clock.
 
     Attributes:
-        sounds: For each audio track, start and end of what was loud.
-        lights: When the picture turned from dark to light.
-        words: Words heard, by track: word, start, share of it.
-        first_picture: When the first picture of all came, 0 while there was none.
-        data_bytes: Of data packets that reached this bystander, since it joined.
+        sounds: Start and end of each sound, by audio track.
+        flashes: Times at which the video changed from dark to bright.
+        spoken_words: The words that were heard, by track: word, start, share of the word.
+        first_frame_at: When the first video frame of all arrived; 0 before that.
+        data_bytes: Bytes of data packets that this bystander received since it joined.
     """
 
     sounds: dict[str, list[Span]] = field(default_factory=dict)
-    lights: list[float] = field(default_factory=list)
-    words: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
-    first_picture: float = 0.0
+    flashes: list[float] = field(default_factory=list)
+    spoken_words: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
+    first_frame_at: float = 0.0
     data_bytes: int = 0
 
     @property
     def first(self) -> float | None:
-        """The first sound of any track."""
+        """The time of the first sound on any track; None without sounds."""
         return min((spans[0][0] for spans in self.sounds.values() if spans), default=None)
 
     @property
     def last(self) -> float | None:
-        """The last sound of any track."""
+        """The end of the last sound on any track; None without sounds."""
         return max((spans[-1][1] for spans in self.sounds.values() if spans), default=None)
 
     @property
     def onsets(self) -> list[float]:
-        """When silence turned into sound, on any track."""
+        """The start times of all sounds, on all tracks, in order."""
         return sorted(start for spans in self.sounds.values() for start, _ in spans)
 
+    def shares(self) -> dict[str, float]:
+        """Return which share of each word was heard, summed over all tracks."""
+        shares: dict[str, float] = defaultdict(float)
+        for track in self.spoken_words.values():
+            for word, _, share in track:
+                shares[word] += share
+        return shares
 
-class Listening:
-    """The other end of the pipe."""
+
+class RemoteListener:
+    """Controls a listener in another process.
+
+    Args:
+        child: The process.
+    """
 
     def __init__(self, child: ChildProcess) -> None:
         self._child = child
 
     @classmethod
     async def start(cls, url: str, token: str) -> Self:
-        """Join a room with a token that may subscribe."""
+        """Start a process that joins a room.
+
+        Args:
+            url: WebSocket URL of the livekit-server.
+            token: An access token that may subscribe.
+
+        Raises:
+            WorkerError: The process exited before it had joined.
+        """
         return cls(await ChildProcess.start("benchmarks.bench.listening", url=url, token=token))
 
-    async def heard(self, since: float) -> Heard:
-        """What was heard since that time."""
-        self._child.send_line(since)
-        return Heard(**json.loads(await self._child.read_line()))
+    async def received(self, since: float) -> Received:
+        """Return what the listener has received since a time.
 
-    async def first_picture(self) -> float:
-        """Wait for the first picture of all; returns when it came."""
-        while not (seen := (await self.heard(loop_time())).first_picture):  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_S)
-        return seen
+        Args:
+            since: The time in seconds on the monotonic clock.
+        """
+        self._child.send_line(since)
+        return Received(**json.loads(await self._child.read_line()))
+
+    async def wait_for_video(self) -> float:
+        """Wait for the first video frame of all; return the time of its arrival."""
+        while not (at := (await self.received(loop_time())).first_frame_at):  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+        return at
 
     async def stop(self) -> None:
-        """Leave."""
+        """Leave the room, and end the process."""
         await self._child.stop()
 
 
-class _Senses:
-    """What the child has heard and seen so far."""
+class _Meters:
+    """The meters in the listener's process."""
 
     def __init__(self) -> None:
-        self.ears: dict[str, AudioMeter] = {}
-        self.eye = LightMeter()
-        self.first_picture = 0.0
+        self.audio: dict[str, AudioMeter] = {}
+        self.light = LightMeter()
+        self.first_frame_at = 0.0
 
-    def hear(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
-        self.ears.setdefault(track, AudioMeter(LOUD_RMS)).add(track, at_s, pcm, rate_hz)
+    def add_audio(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
+        self.audio.setdefault(track, AudioMeter(LOUD_RMS)).add(track, at_s, pcm, rate_hz)
 
-    def see(self, _: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
-        self.first_picture = self.first_picture or at_s
+    def add_video(self, _: str, at_s: float, stamp_s: float, frame: rtc.VideoFrame) -> None:
+        self.first_frame_at = self.first_frame_at or at_s
         luma = np.frombuffer(frame.data, np.uint8, frame.width * frame.height)
-        self.eye.add(at_s, brightness_of(luma[::16]), stamp_s)
+        self.light.add(at_s, brightness_of(luma[::16]), stamp_s)
 
-    def tell(self, since: float) -> Heard:
-        heard = Heard(first_picture=self.first_picture)
-        heard.lights = [start for start, _ in self.eye.flashes(since)]
-        for track, ear in self.ears.items():
-            if spans := ear.sounds(since):
-                heard.sounds[track] = spans
-                words = ear.decode(since)
-                heard.words[track] = [(word.word, word.start_s, word.share) for word in words]
-        return heard
+    def read(self, since: float) -> Received:
+        received = Received(first_frame_at=self.first_frame_at)
+        received.flashes = [start for start, _ in self.light.flashes(since)]
+        for track, meter in self.audio.items():
+            if spans := meter.sounds(since):
+                received.sounds[track] = spans
+                received.spoken_words[track] = [
+                    (word.word, word.start_s, word.share) for word in meter.decode(since)
+                ]
+        return received
 
 
 async def _serve(url: str, token: str) -> None:
-    senses = _Senses()
-    listener = await Listener.join(url, token, senses.hear, senses.see)
-    loop, asked = asyncio.get_running_loop(), asyncio.Queue[str]()
-    loop.add_reader(sys.stdin, lambda: asked.put_nowait(sys.stdin.readline()))
-    _say("READY")
-    while question := await asked.get():
-        heard = senses.tell(json.loads(question))
-        heard.data_bytes = await listener.data_bytes()
-        _say(json.dumps(asdict(heard)))
+    meters = _Meters()
+    listener = await Listener.join(url, token, meters.add_audio, meters.add_video)
+    loop, requests = asyncio.get_running_loop(), asyncio.Queue[str]()
+    loop.add_reader(sys.stdin, lambda: requests.put_nowait(sys.stdin.readline()))
+    _write_line("READY")
+    while request := await requests.get():
+        received = meters.read(json.loads(request))
+        received.data_bytes = await listener.data_bytes()
+        _write_line(json.dumps(asdict(received)))
     await listener.aclose()
 
 
-def _say(what: str) -> None:
-    sys.stdout.write(what + "\n")
+def _write_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 

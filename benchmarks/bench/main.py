@@ -1,4 +1,4 @@
-"""`avatar bench`: measure, print, keep."""
+"""Runs the whole benchmark, prints its results, and writes them to files."""
 
 from __future__ import annotations
 
@@ -17,72 +17,81 @@ from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.simulators import run_simulators
-from benchmarks.bench import low_bandwidth as narrow
-from benchmarks.bench import report
+from benchmarks.bench import low_bandwidth, report
 from benchmarks.bench.results import Samples
 from benchmarks.bench.run import QUICK, Plan, run
-from benchmarks.bench.systems import SYSTEMS, systems_of
+from benchmarks.bench.systems import SYSTEMS, select_systems
 
-NARROW_TIMES = 5
+LOW_BANDWIDTH_TIMES = 5
 
 
 def main(
-    provider: str, *, quick: bool, only: Sequence[str], beside: Sequence[str], out: Path
+    provider: str, *, quick: bool, only: Sequence[str], compare_with: Sequence[str], out: Path
 ) -> int:
-    """Run the whole bench on a livekit-server of its own; returns the exit code.
+    """Run the benchmark with a livekit-server on loopback.
 
     Args:
-        provider: What `ours` speaks through; our own worker where empty.
-        quick: A few turns, and no line of 5 Mbit/s.
-        only: Names of systems; all where empty.
-        beside: Installed providers that are measured too.
-        out: Where the figures go, and beside them the plot.
+        provider: Provider of the system `ours`; our own worker if empty.
+        quick: Measure a few turns, and nothing over 5 Mbit/s.
+        only: Names of the systems to measure; all if empty.
+        compare_with: Names of installed providers to measure too.
+        out: File for the results; the plot is written beside it.
+
+    Returns:
+        The exit code.
     """
     console = Console()
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
-    systems = (*SYSTEMS, *beside)
-    if strange := [name for name in only if name not in systems]:
-        console.print(f"No system is called {strange[0]!r}: there are {', '.join(systems)}.")
+    systems = (*SYSTEMS, *compare_with)
+    if unknown := [name for name in only if name not in systems]:
+        console.print(f"There is no system {unknown[0]!r}. The systems are {', '.join(systems)}.")
         return 2
     try:
-        results = asyncio.run(_measure(console, provider, quick=quick, only=only, beside=beside))
+        results = asyncio.run(
+            _measure(console, provider, quick=quick, only=only, compare_with=compare_with)
+        )
     except AvatarError as error:
         console.print(str(error), style="red")
         return 1
     except KeyboardInterrupt:
         return 130
-    figures = report.figures_of(results)
-    report.write(figures, out)
-    report.show(figures["systems"], console)
-    console.print(f"Figures: {os.path.relpath(out)}")
+    figures = report.summarise(results)
+    report.write_figures(figures, out)
+    report.print_table(figures["systems"], console)
+    console.print(f"Results: {os.path.relpath(out)}")
     if find_spec("matplotlib") is None:
-        console.print("No plot: pip install 'avatar-core[bench]' brings what draws it.")
+        console.print("The plot was not drawn. To draw it, run `pip install matplotlib` and retry.")
     else:
-        report.draw(results, out.with_suffix(".svg"))
+        report.draw_plot(results, out.with_suffix(".svg"))
         console.print(f"Plot: {os.path.relpath(out.with_suffix('.svg'))}")
     return 0
 
 
 async def _measure(
-    console: Console, provider: str, *, quick: bool, only: Sequence[str], beside: Sequence[str]
+    console: Console,
+    provider: str,
+    *,
+    quick: bool,
+    only: Sequence[str],
+    compare_with: Sequence[str],
 ) -> dict[str, Samples]:
     logging.getLogger("avatar_core").setLevel(logging.CRITICAL)
     async with run_simulators() as notices, DevServer.from_environment() as server:
-        for name in filter(None, (provider, *beside)):
+        for name in filter(None, (provider, *compare_with)):
             resolve(name, ProviderRegistry(), AvatarSettings.load())
             if notice := notices.get(name):
                 console.print(notice, style="dim")
-        systems = systems_of(server, provider, only, beside)
+        systems = select_systems(server, provider, only, compare_with)
         plan = QUICK if quick else Plan()
-        results = await run(systems, plan, lambda what: console.print(what, style="dim"))
+        results = await run(systems, plan, lambda step: console.print(step, style="dim"))
     if quick:
         return results
     console.print("over 5 Mbit/s", style="dim")
-    names = [one.name for one in systems if one.has_worker and one.name in SYSTEMS]
-    slow = await narrow.measure(names, provider, NARROW_TIMES)
+    names = [system.name for system in systems if system.has_worker and system.name in SYSTEMS]
+    slow = await low_bandwidth.measure(names, provider, LOW_BANDWIDTH_TIMES)
     if isinstance(slow, str):
-        console.print(f"Not measured over 5 Mbit/s: {slow}.")
+        console.print(f"Nothing was measured over 5 Mbit/s: {slow}.")
     else:
         for name, samples in slow.items():
-            results[name].join(samples)
+            results[name].merge(samples)
     return results

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.bench.page`: writes docs/performance.md from the figures of a run."""
+"""Writes docs/performance.md from the results of a run: `python -m benchmarks.bench.page`."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench.report import cell
+from benchmarks.bench.report import format_cell
 from benchmarks.bench.results import ROWS
 from benchmarks.bench.stress import CASES
 
 FIGURES = Path("benchmarks/results/room.json")
-STRAIN = Path("benchmarks/results/strain.json")
+STRESS = Path("benchmarks/results/strain.json")
 SOAK = Path("benchmarks/results/soak.json")
 PAGE = Path("docs/performance.md")
 
 HEAD = """\
 # What a listener hears and sees
 
-Measured by `make bench` at the listener's end: an agent, an avatar's worker in a process of its
-own, and a listener in a third, in one room of a real livekit-server on the loopback of one
-machine. This page is written from `{figures}` by `python -m benchmarks.bench.page`.
+`make bench` measures at the listener's end. An agent, the worker of its avatar and a listener run
+in three processes and share a room of a real livekit-server on the loopback interface of one
+machine. `python -m benchmarks.bench.page` writes this page from `{figures}`.
 
-- **voice** is the floor: the agent's own track, published by livekit-agents, and no avatar.
-- **stock** is what livekit-agents ships: `DataStreamAudioOutput`, and in the worker
+- **voice** is the reference: the agent's own track, as livekit-agents publishes it, and no avatar.
+- **stock** is what livekit-agents contains: `DataStreamAudioOutput` in the agent, and in the worker
   `DataStreamAudioReceiver` and `AvatarRunner` with their defaults, and a generator that makes one
-  picture and one frame of sound each 40 ms.
-- **ours** is avatar-core with its worker; **ours-stock** is our agent with the stock
-  worker, as with a vendor who uses LiveKit's classes.
+  video frame and one audio frame each 40 ms.
+- **ours** is avatar-core with its worker; **ours-stock** is our agent with the stock worker, as
+  with a vendor that uses LiveKit's classes.
 
-All draw the same pictures, 256 pixels square, 25 a second (20 where CPU is measured, as a
-stock publication encodes no more), and are given the same sound in
-frames of 20 ms, five times faster than it is spoken. Systems take turns in rounds, each time in
-a new room; the first two utterances of each visit are left out. Figures are `median / p95 (n)`,
-where p95 is the value farthest from nothing but for one in twenty. A listener's jitter buffer
-wanders between 20 and 60 ms by itself: compare within one run, never across.
+All workers draw the same frames of 256 x 256 pixels, 25 per second (20 where CPU time is measured,
+because a stock publication encodes no more). All systems get the same audio in frames of 20 ms,
+five times faster than it plays. The systems take turns in rounds, each time in a new room. The
+first two speeches in each room are not counted. Figures are `median / p95 (n)`; 5 % of the values
+are farther from zero than p95. The delay of a listener's jitter buffer varies between 20 and 60 ms
+by itself, so compare figures of one run only.
 """
 
 TAIL = """
-## How to read it
+## How to read the table
 
 {rows}
 
@@ -49,32 +49,45 @@ Measured with {machine}.
 """
 
 
-def page(figures: Mapping[str, Any], source: str) -> str:
-    """The page in Markdown."""
+def render_page(figures: Mapping[str, Any], source: str) -> str:
+    """Return the page in Markdown.
+
+    Args:
+        figures: The results, from `report.summarise`.
+        source: Path of the file with the results.
+    """
     systems = figures["systems"]
     lines = [HEAD.format(figures=source), "| | " + " | ".join(systems) + " |"]
     lines.append("| --- |" + " ---: |" * len(systems))
     for row in ROWS:
-        if any(row in of_one for of_one in systems.values()):
-            cells = [cell(of_one.get(row)) for of_one in systems.values()]
+        if any(row in rows for rows in systems.values()):
+            cells = [format_cell(rows.get(row)) for rows in systems.values()]
             lines.append(f"| `{row}` | " + " | ".join(cells) + " |")
     meanings = "\n".join(f"- `{row}`: {meaning}." for row, meaning in ROWS.items())
-    facts = ", ".join(f"{name} {value}" for name, value in figures["machine"].items())
-    return "\n".join(lines) + "\n" + TAIL.format(rows=meanings, machine=facts)
+    machine = ", ".join(f"{name} {value}" for name, value in figures["machine"].items())
+    return "\n".join(lines) + "\n" + TAIL.format(rows=meanings, machine=machine)
 
 
-def strained(cases: Mapping[str, Mapping[str, float | None]]) -> str:
-    """What `make strain` found, as a section."""
-    lines = ["", "## Under strain", "", f"Measured by `make strain`, kept in `{STRAIN}`.", ""]
+def render_stress(cases: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Return the results of `make strain` as a section in Markdown.
+
+    Args:
+        cases: Rows and values of each case.
+    """
+    lines = ["", "## Under stress", "", f"`make strain` writes these results to `{STRESS}`.", ""]
     for name, rows in cases.items():
         _, case = CASES[name]
         figures = ", ".join(f"`{row}` {value}" for row, value in rows.items())
-        lines.append(f"- **{name}**. {inspect.getdoc(case)} {figures}.")
+        lines.append(f"- **{name}**. {inspect.getdoc(case)} Results: {figures}.")
     return "\n".join(lines) + "\n"
 
 
-def soaked(samples: Sequence[Mapping[str, float]]) -> str:
-    """What `make soak` left behind between its sessions, as a section."""
+def render_soak(samples: Sequence[Mapping[str, float]]) -> str:
+    """Return the resources between the sessions of `make soak` as a section in Markdown.
+
+    Args:
+        samples: The samples of the run.
+    """
     between = [sample for sample in samples if sample["between"]]
     ranges = [
         f"{name.replace('_mb', '')} {min(values):g} to {max(values):g}"
@@ -83,22 +96,23 @@ def soaked(samples: Sequence[Mapping[str, float]]) -> str:
         if name not in ("at_s", "between")
         for values in [[sample[name] for sample in between]]
     ]
+    minutes = samples[-1]["at_s"] / 60
     return f"""
 ## Over time
 
-{samples[-1]["at_s"] / 60:.0f} minutes of conversation by `make soak`, with random interruptions and
-a kill each two minutes. Between its {len(between)} sessions: {", ".join(ranges)}.
+`make soak` talked for {minutes:.0f} minutes, with random interruptions and a kill every two
+minutes. Between its {len(between)} sessions the agent's process held: {", ".join(ranges)}.
 """
 
 
 def main() -> None:
-    """Write the page, and show where."""
+    """Write the page, and print its path."""
     figures = json.loads(FIGURES.read_text())
-    sections = [page(figures, FIGURES.as_posix())]
-    if STRAIN.exists():
-        sections.append(strained(json.loads(STRAIN.read_text())))
+    sections = [render_page(figures, FIGURES.as_posix())]
+    if STRESS.exists():
+        sections.append(render_stress(json.loads(STRESS.read_text())))
     if SOAK.exists():
-        sections.append(soaked(json.loads(SOAK.read_text())))
+        sections.append(render_soak(json.loads(SOAK.read_text())))
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text("".join(sections))
     sys.stdout.write(f"Page: {PAGE}\n")

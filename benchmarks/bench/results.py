@@ -1,4 +1,4 @@
-"""Rows of the bench: what each means, and its samples as median, p95 and n."""
+"""The rows of the benchmark's results, and their samples."""
 
 from __future__ import annotations
 
@@ -13,38 +13,46 @@ import numpy as np
 import psutil
 
 ROWS = {
-    "heard_ms": "from the first push to the first sound",
-    "stop_ms": "from an interruption to the last sound",
-    "skew_ms": "picture after sound, at onsets after pauses of 0.1 to 30 s",
-    "finish_lag_ms": "told of the end after the last sound",
-    "position_error_ms": "told position less what was heard, at an interruption",
-    "release_ms": "from an interruption until the agent is told",
-    "clear_loaded_ms": "the same, with 20 s pushed at once",
+    "heard_ms": "time from the first push to the first sound",
+    "stop_ms": "time from an interruption to the last sound",
+    "skew_ms": "video later than audio, at the first sound after pauses of 0.1 to 30 s",
+    "finish_lag_ms": "time from the last sound to `playback_finished`",
+    "position_error_ms": "reported position minus the audio that was heard, at an interruption",
+    "release_ms": "time from an interruption to `playback_finished`",
+    "clear_loaded_ms": "the same, with 20 s of audio pushed at once",
     "clear_loaded_narrow_ms": "the same, over 5 Mbit/s",
-    "kill_to_voice_ms": "from SIGKILL of the worker to the agent's voice",
-    "freeze_to_voice_ms": "from SIGSTOP of the worker to the agent's voice",
-    "words_lost": "words never heard, of an utterance under such a fault",
-    "join_ms": "from the start to the first picture",
-    "bystander_bytes": "raw speech that reached another listener, each minute of speech",
-    "cpu_s_per_min": "CPU seconds of agent and worker, each minute of speech; 20 pictures a second",
+    "kill_to_voice_ms": "time from SIGKILL of the worker to the agent's voice",
+    "freeze_to_voice_ms": "time from SIGSTOP of the worker to the agent's voice",
+    "words_lost": "words of a speech that were never heard after such a signal",
+    "join_ms": "time from the start to the first video frame",
+    "bystander_bytes": "bytes of raw speech that another listener received, per minute of speech",
+    "cpu_s_per_min": "CPU seconds of agent and worker per minute of speech at 20 frames per second",
 }
-"""Every row and what it says; in milliseconds where its name says so."""
+"""The meaning of each row. The unit of a row whose name ends in `_ms` is milliseconds."""
 
 
 @dataclass(slots=True)
 class Samples:
-    """What was measured, row by row.
+    """The samples of one system.
 
     Attributes:
-        values: Of each row.
-        never: How often a row's event did not come at all.
+        values: The values of each row.
+        never: How often the event of a row did not happen.
     """
 
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     never: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, row: str, value: float | None) -> None:
-        """One sample; None where what was waited for never came."""
+        """Add a sample.
+
+        Args:
+            row: Name of the row.
+            value: The value; None if the event did not happen.
+
+        Raises:
+            KeyError: `ROWS` does not contain the row.
+        """
         if row not in ROWS:
             raise KeyError(row)
         if value is None:
@@ -53,24 +61,36 @@ class Samples:
             self.values[row].append(value)
 
     def add_s(self, row: str, seconds: float | None) -> None:
-        """One sample of a row in milliseconds."""
+        """Add a sample to a row in milliseconds.
+
+        Args:
+            row: Name of the row.
+            seconds: The value in seconds; None if the event did not happen.
+
+        Raises:
+            KeyError: `ROWS` does not contain the row.
+        """
         self.add(row, None if seconds is None else seconds * 1000)
 
-    def join(self, other: Samples) -> None:
-        """Take another's samples in."""
+    def merge(self, other: Samples) -> None:
+        """Add all samples of another object.
+
+        Args:
+            other: The other samples.
+        """
         for row, values in other.values.items():
             self.values[row] += values
         for row, count in other.never.items():
             self.never[row] += count
 
     def summary(self) -> dict[str, dict[str, float | int | None]]:
-        """Median, p95, smallest, largest and n of each row."""
+        """Return median, p95, min, max, n and never (if it is not 0) of each row with samples."""
         rows: dict[str, dict[str, float | int | None]] = {}
         for row in ROWS:
             values, never = self.values.get(row, []), self.never.get(row, 0)
             if not values and not never:
                 continue
-            # Where lost, as far from right as it goes: a skew of -30 is worse than one of 10.
+            # p95 is sorted by distance from zero, because a skew of -30 is worse than one of 10.
             by_size = sorted(values, key=abs)
             rows[row] = {
                 "median": _round(np.median(values)) if values else None,
@@ -84,8 +104,8 @@ class Samples:
         return rows
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on; nothing that tells whose it is."""
+def describe_machine() -> dict[str, Any]:
+    """Return facts about the machine and the versions, without anything that identifies it."""
     return {
         "system": platform.system(),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""A run of the bench: systems take turns in rounds, so that what drifts hits all alike."""
+"""Runs the benchmark in rounds, so that slow changes of the machine affect all systems alike."""
 
 from __future__ import annotations
 
@@ -10,128 +10,150 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from benchmarks.bench.driver import Speaker
-from benchmarks.bench.faults import cpu, fall, loaded_clear
-from benchmarks.bench.listening import Listening
+from benchmarks.bench.driver import SpeechDriver
+from benchmarks.bench.faults import measure_cpu, measure_fault, measure_loaded_clear
+from benchmarks.bench.listening import RemoteListener
 from benchmarks.bench.results import Samples
-from benchmarks.bench.systems import FPS, Seat, System
-from benchmarks.bench.turns import Place, cut_turn, whole_turn
+from benchmarks.bench.systems import FPS, Session, System
+from benchmarks.bench.turns import Measurement, measure_interrupted_turn, measure_whole_turn
 
-PICTURE_S = 10.0
+VIDEO_TIMEOUT_S = 10.0
 PAUSES_S = (0.1, 0.3, 1.0, 3.0)
 LONG_PAUSE_S = 30.0
 CPU_FPS = 20
-"""The stock worker's publication encodes no more: so both encode as many."""
-VISIT_S = 240.0
+"""Frame rate while CPU time is measured; the stock worker's publication encodes no more."""
+STEP_TIMEOUT_S = 240.0
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
+"""Receives one line of text for each step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured.
+    """The number of measurements.
 
     Attributes:
-        rounds: Every system is visited once a round.
-        turns: Of each visit that count; each is one utterance heard out and one interrupted.
-        falls: Kills, and as many freezes, of a visit.
-        stock_falls: The same where the worker is the stock one; each waits long, or in vain.
-        loaded: Interruptions with 20 s pushed, of a visit.
+        rounds: Number of rounds; each round opens one session for every system.
+        turns: Turns in a session that count: pairs of a whole speech and an interrupted one.
+        faults: Kills of our worker in a round, and the same number of stops.
+        stock_faults: The same for other workers, where each takes long or never recovers.
+        loaded_clears: Interruptions in a session while 20 s of audio are queued.
         long_pause: Whether one turn follows a pause of 30 s.
-        cpu: Whether CPU is measured, in a visit of its own.
+        cpu: Whether CPU time is measured, in a session of its own.
     """
 
     rounds: int = 3
     turns: int = 5
-    falls: int = 5
-    stock_falls: int = 1
-    loaded: int = 3
+    faults: int = 5
+    stock_faults: int = 1
+    loaded_clears: int = 3
     long_pause: bool = True
     cpu: bool = True
 
 
-QUICK = Plan(rounds=1, turns=3, falls=1, loaded=1, long_pause=False)
+QUICK = Plan(rounds=1, turns=3, faults=1, loaded_clears=1, long_pause=False)
 
 
 async def run(
-    systems: Sequence[System], plan: Plan, tell: Tell, *, seed: int = 1
+    systems: Sequence[System], plan: Plan, progress: Progress, *, seed: int = 1
 ) -> dict[str, Samples]:
-    """Measure each system; samples by its name.
+    """Measure each system.
 
     Args:
-        systems: In the order of a round.
-        plan: How much.
-        tell: Told what is going on.
-        seed: Of every random moment.
+        systems: The systems in the order of a round.
+        plan: The number of measurements.
+        progress: Called with one line of text for each step.
+        seed: Seed of all random numbers.
+
+    Returns:
+        Samples by system.
+
+    Raises:
+        TimeoutError: A step took longer than 240 s, or a video did not arrive within 10 s.
+        AvatarError: An avatar could not be provisioned or did not join.
     """
     results = {system.name: Samples() for system in systems}
     for number in range(plan.rounds):
         for system in systems:
-            chance = random.Random(f"{seed} {number} {system.name}")  # noqa: S311
+            rng = random.Random(f"{seed} {number} {system.name}")  # noqa: S311
             samples = results[system.name]
-            tell(f"round {number + 1} of {plan.rounds}: {system.name}")
-            async with asyncio.timeout(VISIT_S):
-                await _visit(system, plan, number, samples, chance)
+            progress(f"round {number + 1} of {plan.rounds}: {system.name}")
+            async with asyncio.timeout(STEP_TIMEOUT_S):
+                await _measure_turns(system, plan, number, samples, rng)
             if not system.has_worker:
                 continue
-            for _ in range(plan.falls if system.name == "ours" else plan.stock_falls):
+            for _ in range(plan.faults if system.name == "ours" else plan.stock_faults):
                 for kind in (signal.SIGKILL, signal.SIGSTOP):
-                    tell(f"round {number + 1} of {plan.rounds}: {system.name}, {kind.name}")
-                    async with asyncio.timeout(VISIT_S):
-                        await _fall(system, kind, samples, chance)
+                    progress(f"round {number + 1} of {plan.rounds}: {system.name}, {kind.name}")
+                    async with asyncio.timeout(STEP_TIMEOUT_S):
+                        await _measure_fault(system, kind, samples, rng)
     return results
 
 
-async def _visit(
-    system: System, plan: Plan, number: int, samples: Samples, chance: random.Random
+async def _measure_turns(
+    system: System, plan: Plan, number: int, samples: Samples, rng: random.Random
 ) -> None:
-    async with seated(system, samples) as (place, _):
-        await _warm_up(place, chance)
-        place.samples = samples
+    async with open_session(system, samples) as (measurement, _):
+        await _warm_up(measurement, rng)
+        measurement.samples = samples
         for turn in range(plan.turns):
             late = plan.long_pause and turn == plan.turns - 1 and number == 0
             await asyncio.sleep(LONG_PAUSE_S if late else PAUSES_S[turn % len(PAUSES_S)])
-            await whole_turn(place)
-            await cut_turn(place, chance)
-        for _ in range(plan.loaded):
-            await loaded_clear(place, chance)
+            await measure_whole_turn(measurement)
+            await measure_interrupted_turn(measurement, rng)
+        for _ in range(plan.loaded_clears):
+            await measure_loaded_clear(measurement, rng)
     if not plan.cpu:
         return
     system.fps = CPU_FPS
-    async with seated(system, Samples()) as (place, seat):
-        await _warm_up(place, chance)
-        await cpu(place, seat, samples)
+    async with open_session(system, Samples()) as (measurement, session):
+        await _warm_up(measurement, rng)
+        await measure_cpu(measurement, session, samples)
     system.fps = FPS
 
 
-async def _fall(
-    system: System, kind: signal.Signals, samples: Samples, chance: random.Random
+async def _measure_fault(
+    system: System, kind: signal.Signals, samples: Samples, rng: random.Random
 ) -> None:
-    async with seated(system, Samples()) as (place, seat):
-        await _warm_up(place, chance)
-        place.samples = samples
-        await fall(place, seat, kind, chance)
+    async with open_session(system, Samples()) as (measurement, session):
+        await _warm_up(measurement, rng)
+        measurement.samples = samples
+        await measure_fault(measurement, session, kind, rng)
 
 
 @asynccontextmanager
-async def seated(system: System, samples: Samples) -> AsyncIterator[tuple[Place, Seat]]:
-    """A system in a new room with a listener who sees it; `join_ms` is its first sample."""
+async def open_session(
+    system: System, samples: Samples
+) -> AsyncIterator[tuple[Measurement, Session]]:
+    """Start a system and a listener in a new room while the block runs.
+
+    Args:
+        system: The system.
+        samples: Receives one sample of `join_ms`.
+
+    Yields:
+        A measurement with empty samples, and the session.
+
+    Raises:
+        TimeoutError: The first video frame did not arrive within 10 s.
+    """
     room_name = f"bench-{secrets.token_hex(4)}"
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
-        listening = await Listening.start(system.server.url, system.token(room_name, "listener"))
-        stack.push_async_callback(listening.stop)
-        seat = await system.enter(stack, room_name)
-        speaker = Speaker(seat.output)
-        speaker.pushed_at = loop.time()
+        token = system.token(room_name, "listener")
+        listener = await RemoteListener.start(system.server.url, token)
+        stack.push_async_callback(listener.stop)
+        session = await system.enter(stack, room_name)
+        driver = SpeechDriver(session.output)
+        driver.pushed_at = loop.time()
         if system.has_worker:
-            async with asyncio.timeout(PICTURE_S):
-                seen = await listening.first_picture()
-            samples.add_s("join_ms", seen - seat.began)
-        yield Place(speaker, listening, Samples()), seat
+            async with asyncio.timeout(VIDEO_TIMEOUT_S):
+                first_frame_at = await listener.wait_for_video()
+            samples.add_s("join_ms", first_frame_at - session.started_at)
+        yield Measurement(driver, listener, Samples()), session
 
 
-async def _warm_up(place: Place, chance: random.Random) -> None:
-    """The first two utterances of a visit, which count for nothing."""
-    await whole_turn(place)
-    await cut_turn(place, chance)
+async def _warm_up(measurement: Measurement, rng: random.Random) -> None:
+    """Play the first two speeches of a session, which do not count."""
+    await measure_whole_turn(measurement)
+    await measure_interrupted_turn(measurement, rng)

@@ -1,7 +1,8 @@
-"""`make soak`: sessions follow one another for long, each with interruptions, pauses and a kill.
+"""`make soak`: a long series of sessions, each with interruptions, pauses and a kill.
 
-SOAK_MINUTES (20) of it; what is held between two sessions must not grow, and every word that
-was not interrupted must be heard. Figures and a plot go to `benchmarks/results/soak.*`.
+It takes SOAK_MINUTES (20). The resources that the agent's process holds between two sessions
+must not grow, and every word that was not interrupted must be heard. The results and a plot go
+to `benchmarks/results/soak.*`.
 """
 
 from __future__ import annotations
@@ -26,28 +27,32 @@ from avatar_core.contracts.clock import loop_time
 from avatar_core.testing.server import DevServer
 from benchmarks.bench.faults import LEAST_SHARE
 from benchmarks.bench.results import Samples
-from benchmarks.bench.run import seated
-from benchmarks.bench.stimulus import words
-from benchmarks.bench.systems import Ours, Seat
-from benchmarks.bench.turns import Place
+from benchmarks.bench.run import open_session
+from benchmarks.bench.stimulus import make_speech
+from benchmarks.bench.systems import Ours, Session
+from benchmarks.bench.turns import Measurement
 
 OUT = Path(os.environ.get("BENCH_RESULTS") or "benchmarks/results") / "soak.json"
-EPISODE_S = 120.0
+SESSION_S = 120.0
 SAMPLE_S = 5.0
-TOLD_S = 8.0
+TIMEOUT_S = 8.0
 GROWTH_MB = 15.0
-"""A process may grow by so much after its first sessions: arenas fill, caches warm."""
+"""Memory that the process may gain after its first sessions, for allocator pools and caches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the agent's process holds.
+    """The resources of the agent's process at one moment.
 
     Attributes:
-        at_s: Since the start.
-        between: Taken between two sessions, where nothing of either may be left.
-        memory_mb: Resident.
-        tasks, threads, descriptors, handles, children: How many; handles are LiveKit's.
+        at_s: Seconds since the start.
+        between: Whether the sample was taken between two sessions.
+        memory_mb: Resident memory in MB.
+        tasks: Number of asyncio tasks.
+        threads: Number of threads.
+        descriptors: Number of open file descriptors.
+        handles: Number of LiveKit's FFI handles.
+        children: Number of descendant processes.
     """
 
     at_s: float
@@ -61,24 +66,37 @@ class Sample:
 
 
 class Soak:
-    """The course of a soak, and what went wrong."""
+    """Runs the sessions, and collects samples and faults.
+
+    Args:
+        server: The livekit-server.
+        seconds: Length of the run.
+        seed: Seed of all random numbers.
+
+    Attributes:
+        samples: The samples of the agent's process.
+        faults: What went wrong, one phrase each.
+        speeches: Number of speeches.
+        interruptions: Number of interrupted speeches.
+        kills: Number of killed workers.
+    """
 
     def __init__(self, server: DevServer, seconds: float, seed: int = 1) -> None:
         self._system = Ours(server, os.environ.get("AVATAR_PROVIDER", ""))
-        self._began = loop_time()
-        self._until = self._began + seconds
-        self._chance = random.Random(seed)  # noqa: S311
-        self._me = psutil.Process()
+        self._started_at = loop_time()
+        self._until = self._started_at + seconds
+        self._rng = random.Random(seed)  # noqa: S311
+        self._process = psutil.Process()
         self.samples: list[Sample] = []
         self.faults: list[str] = []
-        self.utterances = self.interruptions = self.kills = 0
+        self.speeches = self.interruptions = self.kills = 0
 
     async def run(self) -> None:
-        """One session after another, until the time is over."""
-        sampling = asyncio.create_task(self._sample_now_and_then())
+        """Run one session after another until the time is over."""
+        sampling = asyncio.create_task(self._sample_repeatedly())
         try:
             while loop_time() < self._until:
-                await self._episode(min(self._until, loop_time() + EPISODE_S))
+                await self._run_session(min(self._until, loop_time() + SESSION_S))
                 gc.collect()
                 self._sample(between=True)
         finally:
@@ -86,81 +104,82 @@ class Soak:
             with suppress(asyncio.CancelledError):
                 await sampling
 
-    async def _episode(self, until: float) -> None:
-        async with seated(self._system, Samples()) as (place, seat):
+    async def _run_session(self, until: float) -> None:
+        async with open_session(self._system, Samples()) as (measurement, session):
             killed = False
             while loop_time() < until:
-                last = until - loop_time() < EPISODE_S / 4
-                hit = seat if last and not killed else None
+                last = until - loop_time() < SESSION_S / 4
+                target = session if last and not killed else None
                 killed = killed or last
-                await self._utterance(place, hit)
-                await asyncio.sleep(self._chance.choice((0.1, 0.3, 1.0, 3.0)))
+                await self._speak(measurement, target)
+                await asyncio.sleep(self._rng.choice((0.1, 0.3, 1.0, 3.0)))
 
-    async def _utterance(self, place: Place, hit: Seat | None) -> None:
-        names, pcm = words(self._chance.randrange(4, 20))
-        at_s = self._chance.uniform(0.3, 0.3 * len(names))
-        cut = hit is None and self._chance.random() < 0.4
-        self.utterances += 1
-        place.speaker.say(pcm)
-        if hit is not None or cut:
+    async def _speak(self, measurement: Measurement, kill: Session | None) -> None:
+        names, pcm = make_speech(self._rng.randrange(4, 20))
+        at_s = self._rng.uniform(0.3, 0.3 * len(names))
+        interrupt = kill is None and self._rng.random() < 0.4
+        self.speeches += 1
+        measurement.driver.say(pcm)
+        if kill is not None or interrupt:
             await asyncio.sleep(at_s)
-        if hit is not None:
+        if kill is not None:
             self.kills += 1
-            hit.signal(signal.SIGKILL)
-        if cut:
+            kill.signal(signal.SIGKILL)
+        if interrupt:
             self.interruptions += 1
-            await place.speaker.clear()
-        told = await place.speaker.told(0.3 * len(names) + TOLD_S)
-        if told is None:
-            self._wrong("hung: nobody told of the end of an utterance")
-        heard = await place.settle()
-        shares: dict[str, float] = {}
-        for track in heard.words.values():
-            for word, _, share in track:
-                shares[word] = shares.get(word, 0.0) + share
+            await measurement.driver.interrupt()
+        end = await measurement.driver.wait_for_end(0.3 * len(names) + TIMEOUT_S)
+        if end is None:
+            self._add_fault("a speech hung: there was no playback_finished")
+        shares = (await measurement.settle()).shares()
         lost = [name for name in names if shares.get(name, 0.0) < LEAST_SHARE]
-        if lost and not cut:
-            self._wrong(f"lost {', '.join(lost)}" + (" at a kill" if hit else ""))
+        if lost and not interrupt:
+            self._add_fault(f"lost {', '.join(lost)}" + (" at a kill" if kill else ""))
 
-    def _wrong(self, what: str) -> None:
-        self.faults.append(f"at {loop_time() - self._began:.0f} s: {what}")
+    def _add_fault(self, text: str) -> None:
+        self.faults.append(f"at {loop_time() - self._started_at:.0f} s: {text}")
 
-    async def _sample_now_and_then(self) -> None:
+    async def _sample_repeatedly(self) -> None:
         while True:
             await asyncio.sleep(SAMPLE_S)
             self._sample(between=False)
 
     def _sample(self, *, between: bool) -> None:
-        handles = sum(isinstance(held, FfiHandle) for held in gc.get_objects())
+        handles = sum(isinstance(item, FfiHandle) for item in gc.get_objects())
         self.samples.append(
             Sample(
-                at_s=round(loop_time() - self._began, 1),
+                at_s=round(loop_time() - self._started_at, 1),
                 between=between,
-                memory_mb=round(self._me.memory_info().rss / 1e6, 1),
+                memory_mb=round(self._process.memory_info().rss / 1e6, 1),
                 tasks=len(asyncio.all_tasks()),
-                threads=self._me.num_threads(),
-                descriptors=self._me.num_fds(),
+                threads=self._process.num_threads(),
+                descriptors=self._process.num_fds(),
                 handles=handles,
-                children=len(self._me.children(recursive=True)),
+                children=len(self._process.children(recursive=True)),
             )
         )
 
-    def growth(self) -> list[str]:
-        """What is held between two sessions and grew, from the second third of them on."""
-        rests = [sample for sample in self.samples if sample.between]
-        if len(rests) < 3:
+    def find_growth(self) -> list[str]:
+        """Describe the resources that grew between the first third and the last session."""
+        idle = [sample for sample in self.samples if sample.between]
+        if len(idle) < 3:
             return []
-        first, last = rests[len(rests) // 3], rests[-1]
-        grew = []
+        first, last = idle[len(idle) // 3], idle[-1]
+        growth = []
         for field in fields(Sample)[2:]:
             before, after = getattr(first, field.name), getattr(last, field.name)
             if after - before > (GROWTH_MB if field.name == "memory_mb" else 0):
-                grew.append(f"{field.name} grew from {before} to {after}")
-        return grew
+                growth.append(f"{field.name} grew from {before} to {after}")
+        return growth
 
 
-def draw(samples: list[Sample], path: Path) -> None:
-    """All samples over time; those between two sessions as dots."""
+def draw_plot(samples: list[Sample], path: Path) -> None:
+    """Draw an SVG file with all samples over time; those between two sessions are dots.
+
+    Args:
+        samples: The samples.
+        path: The file.
+    """
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -168,10 +187,10 @@ def draw(samples: list[Sample], path: Path) -> None:
 
     names = [field.name for field in fields(Sample)[2:]]
     figure, axes = pyplot.subplots(len(names), 1, figsize=(8, 1.4 * len(names)), sharex=True)
-    rests = [sample for sample in samples if sample.between]
+    idle = [sample for sample in samples if sample.between]
     for axis, name in zip(axes, names, strict=True):
         axis.plot([s.at_s / 60 for s in samples], [getattr(s, name) for s in samples], lw=0.9)
-        axis.plot([s.at_s / 60 for s in rests], [getattr(s, name) for s in rests], "o", ms=4)
+        axis.plot([s.at_s / 60 for s in idle], [getattr(s, name) for s in idle], "o", ms=4)
         axis.set_title(name, fontsize=9, loc="left")
         axis.set_ylim(bottom=0)
     axes[-1].set_xlabel("minutes")
@@ -188,24 +207,24 @@ async def _run(seconds: float) -> Soak:
 
 
 def main() -> int:
-    """Run it; the exit code is 0 where all stayed flat and no word was lost."""
+    """Run the soak test; return 0 if no resource grew and no word was lost, otherwise 1."""
     for name in ("livekit", "avatar_core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     console = Console()
     minutes = float(os.environ.get("SOAK_MINUTES") or 20)
-    console.print(f"Talking for {minutes:g} minutes; stop it with Ctrl-C.")
+    console.print(f"Talking for {minutes:g} minutes. Press Ctrl-C to stop.")
     soak = asyncio.run(_run(minutes * 60))
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps([asdict(sample) for sample in soak.samples]) + "\n")
-    draw(soak.samples, OUT.with_suffix(".svg"))
-    wrong = soak.faults + soak.growth()
+    draw_plot(soak.samples, OUT.with_suffix(".svg"))
+    faults = soak.faults + soak.find_growth()
     console.print(
-        f"{soak.utterances} utterances, {soak.interruptions} interrupted, {soak.kills} kills; "
-        f"{len(wrong)} faults. Plot: {OUT.with_suffix('.svg')}"
+        f"{soak.speeches} speeches, {soak.interruptions} interrupted, {soak.kills} kills, "
+        f"{len(faults)} faults. Plot: {OUT.with_suffix('.svg')}"
     )
-    for line in wrong:
+    for line in faults:
         console.print(line, style="red")
-    return 1 if wrong else 0
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`make strain`: what a conversation is put through, and whether sync and truth come back.
+"""`make strain`: measures synchronisation and reported positions under difficult conditions.
 
-A host that hiccups, pauses of 30 s, a renderer that is too slow or stalls, and minutes of
-unbroken speech (STRAIN_MINUTES, 10). Figures go to `benchmarks/results/strain.json`.
+The cases are a host or worker that stops for 200 ms, pauses of 30 s, a renderer that is too slow
+or stalls, and a speech of STRAIN_MINUTES (10). The results go to `benchmarks/results/strain.json`.
 """
 
 from __future__ import annotations
@@ -23,134 +23,137 @@ from rich.console import Console
 
 from avatar_core.contracts.clock import loop_time
 from avatar_core.testing.server import DevServer
-from benchmarks.bench.listening import Heard
+from benchmarks.bench.listening import Received
 from benchmarks.bench.results import Samples
-from benchmarks.bench.run import seated
-from benchmarks.bench.stimulus import BEEP_S, GAPS_S, PICTURE_S, beeps, silence
-from benchmarks.bench.systems import Ours, Seat
-from benchmarks.bench.turns import Place, cut_turn, skews, whole_turn
+from benchmarks.bench.run import open_session
+from benchmarks.bench.stimulus import BEEP_S, FRAME_PERIOD_S, GAPS_S, beeps, silence
+from benchmarks.bench.systems import Ours, Session
+from benchmarks.bench.turns import (
+    Measurement,
+    measure_interrupted_turn,
+    measure_whole_turn,
+    skews,
+)
 
 OUT = Path(os.environ.get("BENCH_RESULTS") or "benchmarks/results") / "strain.json"
 BREAK_S = 0.4
 BEEPS = len(GAPS_S) + 1
 LAST_BEEP_S = len(GAPS_S) * BEEP_S + sum(GAPS_S)
-"""When the last of them begins."""
+"""Start of the last beep of a round."""
 ROUND_S = LAST_BEEP_S + BEEP_S + BREAK_S
-HICCUP_S = 0.2
+STOP_S = 0.2
 PAUSE_S = 30.0
-HICCUPS, ROUNDS = 4, 4
-TOLD_S = 10.0
+STOPS, ROUNDS = 4, 4
+TIMEOUT_S = 10.0
 SLOW_S = 0.06
-"""A picture's time with a renderer that makes 17 a second of 25."""
+"""Time for one frame of a renderer that reaches 17 of 25 frames per second."""
 
 Rows = dict[str, float | int | None]
-Case = Callable[[Place, Seat], Awaitable[Rows]]
+Case = Callable[[Measurement, Session], Awaitable[Rows]]
 
 
-async def unbroken(place: Place, seat: Seat) -> Rows:
-    """Minutes of speech in one utterance: nothing drifts, nothing is missing."""
+async def long_speech(measurement: Measurement, session: Session) -> Rows:
+    """One speech of several minutes: audio and video must not drift, and no beep may be missing."""
     minutes = float(os.environ.get("STRAIN_MINUTES") or 10)
     rounds = round(minutes * 60 / ROUND_S)
-    worker = psutil.Process(seat.workers[0])
-    place.speaker.say((beeps() + silence(BREAK_S)) * rounds)
+    worker = psutil.Process(session.workers[0])
+    driver, listener = measurement.driver, measurement.listener
+    driver.say((beeps() + silence(BREAK_S)) * rounds)
     await asyncio.sleep(min(60.0, minutes * 30))
-    before_mb, first = worker.memory_info().rss / 1e6, await _heard(place, 0.0)
-    told = await place.speaker.told(rounds * ROUND_S + TOLD_S)
+    before_mb = worker.memory_info().rss / 1e6
+    first = await listener.received(driver.pushed_at)
+    end = await driver.wait_for_end(rounds * ROUND_S + TIMEOUT_S)
     after_mb = worker.memory_info().rss / 1e6
-    whole = await place.settle()
-    last = await place.listening.heard(loop_time() - 60.0)
+    whole = await measurement.settle()
+    last = await listener.received(loop_time() - 60.0)
     spoken_s = (rounds - 1) * ROUND_S + LAST_BEEP_S
     return {
         **_skew("first", first),
         **_skew("last", last),
         "onsets_missing": rounds * BEEPS - len(whole.onsets),
         "drift_ms": _ms(whole.onsets[-1] - whole.onsets[0] - spoken_s),
-        "position_error_ms": _ms(told.position_s - rounds * ROUND_S) if told else None,
+        "position_error_ms": _ms(end.position_s - rounds * ROUND_S) if end else None,
         "worker_grew_mb": round(after_mb - before_mb, 1),
     }
 
 
-async def hiccup(place: Place, seat: Seat) -> Rows:
-    """The whole host stands still for 200 ms: agent and worker, in mid-speech."""
-    return await _hiccups(place, seat, agent_too=True)
+async def stop_host(measurement: Measurement, session: Session) -> Rows:
+    """Agent and worker stop for 200 ms during a speech, as on a host that is suspended."""
+    return await _measure_stops(measurement, session, agent_too=True)
 
 
-async def worker_hiccup(place: Place, seat: Seat) -> Rows:
-    """The worker's process alone stands still for 200 ms."""
-    return await _hiccups(place, seat, agent_too=False)
+async def stop_worker(measurement: Measurement, session: Session) -> Rows:
+    """Only the worker's process stops for 200 ms."""
+    return await _measure_stops(measurement, session, agent_too=False)
 
 
-async def long_pause(place: Place, seat: Seat) -> Rows:
-    """After 30 s of nothing the first words are in time and in sync."""
-    place.samples = Samples()
+async def long_pause(measurement: Measurement, session: Session) -> Rows:
+    """After 30 s of silence the first words must be on time and synchronous."""
+    measurement.samples = Samples()
     for _ in range(2):
         await asyncio.sleep(PAUSE_S)
-        await whole_turn(place)
-        await cut_turn(place, random.Random(1))  # noqa: S311
-    return {name: row["median"] for name, row in place.samples.summary().items()}
+        await measure_whole_turn(measurement)
+        await measure_interrupted_turn(measurement, random.Random(1))  # noqa: S311
+    return {name: row["median"] for name, row in measurement.samples.summary().items()}
 
 
-async def whole_turns(place: Place, seat: Seat) -> Rows:
-    """Five turns with whatever the renderer does: sound and truth must not know of it."""
-    place.samples = Samples()
+async def five_turns(measurement: Measurement, session: Session) -> Rows:
+    """Five turns: the renderer must not affect the audio and the reported positions."""
+    measurement.samples = Samples()
     for _ in range(5):
-        await whole_turn(place)
-        await cut_turn(place, random.Random(1))  # noqa: S311
-    return {name: row["median"] for name, row in place.samples.summary().items()}
+        await measure_whole_turn(measurement)
+        await measure_interrupted_turn(measurement, random.Random(1))  # noqa: S311
+    return {name: row["median"] for name, row in measurement.samples.summary().items()}
 
 
 CASES: Mapping[str, tuple[str, Case]] = {
-    "hiccup of the host": ("", hiccup),
-    "hiccup of the worker": ("", worker_hiccup),
+    "stopped host": ("", stop_host),
+    "stopped worker": ("", stop_worker),
     "pauses of 30 s": ("", long_pause),
-    "a slow renderer": (f"renderer_slow_s={SLOW_S}", whole_turns),
-    "a renderer that stalls": ("stall_at_s=12,stall_s=0.5", whole_turns),
-    "unbroken speech": ("", unbroken),
+    "slow renderer": (f"renderer_slow_s={SLOW_S}", five_turns),
+    "stalling renderer": ("stall_at_s=12,stall_s=0.5", five_turns),
+    "long speech": ("", long_speech),
 }
-"""By name: what the mock's scenario is, and what is done."""
+"""The scenario of the mock provider (or none) and the measurement of each case, by name."""
 
 
-async def _hiccups(place: Place, seat: Seat, *, agent_too: bool) -> Rows:
+async def _measure_stops(measurement: Measurement, session: Session, *, agent_too: bool) -> Rows:
     settled: list[float] = []
     positions: list[float] = []
-    again_s, tracks = 0.0, set[str]()
-    for number in range(HICCUPS):
-        place.speaker.say((beeps() + silence(BREAK_S)) * ROUNDS)
+    recovered_s, tracks = 0.0, set[str]()
+    for number in range(STOPS):
+        measurement.driver.say((beeps() + silence(BREAK_S)) * ROUNDS)
         await asyncio.sleep(1.0 + 0.37 * number)
-        seat.signal(signal.SIGSTOP)
+        session.signal(signal.SIGSTOP)
         if agent_too:
-            time.sleep(HICCUP_S)  # noqa: ASYNC251
+            time.sleep(STOP_S)  # noqa: ASYNC251
         else:
-            await asyncio.sleep(HICCUP_S)
-        seat.signal(signal.SIGCONT)
-        over_at = loop_time()
-        told = await place.speaker.told(ROUNDS * ROUND_S + TOLD_S)
-        heard = await place.settle()
-        tracks |= set(heard.sounds)
-        positions.append(abs(told.position_s - ROUNDS * ROUND_S) if told else TOLD_S)
-        # From their ends, for a gap in a beep makes two of it; the nearest may be its neighbour.
+            await asyncio.sleep(STOP_S)
+        session.signal(signal.SIGCONT)
+        resumed_at = loop_time()
+        end = await measurement.driver.wait_for_end(ROUNDS * ROUND_S + TIMEOUT_S)
+        received = await measurement.settle()
+        tracks |= set(received.sounds)
+        positions.append(abs(end.position_s - ROUNDS * ROUND_S) if end else TIMEOUT_S)
+        # Pairs sounds and flashes from the end, because a gap splits a beep into two sounds.
         pairs = [
-            (on, light - on)
-            for on, light in zip(heard.onsets[::-1], heard.lights[::-1], strict=False)
+            (onset, flash - onset)
+            for onset, flash in zip(received.onsets[::-1], received.flashes[::-1], strict=False)
         ]
         settled += [skew_s for _, skew_s in pairs[:BEEPS]]
-        wrong = [on - over_at for on, skew_s in pairs if abs(skew_s) > PICTURE_S]
-        again_s = max(again_s, *wrong, 0.0)
+        late = [onset - resumed_at for onset, skew_s in pairs if abs(skew_s) > FRAME_PERIOD_S]
+        recovered_s = max(recovered_s, *late, 0.0)
     return {
         "skew_settled_ms": _ms(statistics.median(settled)),
         "skew_settled_worst_ms": _ms(max(settled, key=abs)),
-        "in_sync_again_s": round(again_s, 1),
+        "in_sync_again_s": round(recovered_s, 1),
         "position_error_ms": _ms(max(positions)),
         "avatar_lost": len(tracks) - 1,
     }
 
 
-async def _heard(place: Place, after_s: float) -> Heard:
-    return await place.listening.heard(place.speaker.pushed_at + after_s)
-
-
-def _skew(name: str, heard: Heard) -> Rows:
-    found = skews(heard)
+def _skew(name: str, received: Received) -> Rows:
+    found = skews(received)
     return {
         f"skew_{name}_ms": _ms(statistics.median(found)) if found else None,
         f"skew_{name}_worst_ms": _ms(max(found, key=abs)) if found else None,
@@ -166,9 +169,10 @@ async def _run(console: Console) -> dict[str, Rows]:
     async with DevServer.from_environment() as server:
         for name, (scenario, case) in CASES.items():
             os.environ["AVATAR_MOCK_SCENARIO"] = scenario
-            async with seated(Ours(server, "mock" if scenario else ""), Samples()) as (place, seat):
-                await whole_turn(place)
-                results[name] = await case(place, seat)
+            system = Ours(server, "mock" if scenario else "")
+            async with open_session(system, Samples()) as (measurement, session):
+                await measure_whole_turn(measurement)
+                results[name] = await case(measurement, session)
             console.print(name, style="bold")
             for row, value in results[name].items():
                 console.print(f"  {row:22} {value}")
@@ -176,7 +180,7 @@ async def _run(console: Console) -> dict[str, Rows]:
 
 
 def main() -> int:
-    """Run every case, print what came of it, and keep it."""
+    """Run every case, print its results, and write them to a file."""
     for name in ("livekit", "avatar_core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     results = asyncio.run(_run(Console()))

@@ -1,4 +1,4 @@
-"""The systems of the bench: each an AudioOutput of livekit-agents, and what is behind it."""
+"""The systems that the benchmark compares: AudioOutputs of livekit-agents with their workers."""
 
 from __future__ import annotations
 
@@ -29,39 +29,56 @@ from benchmarks.bench.stimulus import RATE_HZ
 from benchmarks.bench.workers import (
     SIZE,
     STOCK_WORKER,
+    FrameSettings,
     OwnWorkerProvider,
-    PictureSettings,
     StockWorkerProvider,
 )
 
 AGENT, AVATAR = "agent", "stock-avatar"
 JOIN_S = 30.0
 FPS = 25
-"""Pictures a second."""
+"""Video frames per second."""
 
 
 @dataclass
-class Seat:
-    """A system in its room, ready to speak.
+class Session:
+    """A system in a room, ready to speak.
 
     Attributes:
-        output: Where the agent's speech goes.
-        began: Loop time at which it was started.
-        workers: Process ids of what was started for it.
+        output: The agent's audio output.
+        started_at: Loop time in seconds when the system was started.
+        workers: Ids of the processes that it has started.
     """
 
     output: io.AudioOutput
-    began: float
+    started_at: float
     workers: list[int]
 
     def signal(self, number: signal.Signals) -> None:
-        """Send its workers a signal."""
+        """Send a signal to all workers.
+
+        Args:
+            number: The signal.
+
+        Raises:
+            ProcessLookupError: A worker has ended.
+        """
         for pid in self.workers:
             os.kill(pid, number)
 
 
 class System(ABC):
-    """One way to speak."""
+    """A way to play an agent's speech in a room.
+
+    Args:
+        server: The livekit-server.
+
+    Attributes:
+        name: Name in the results.
+        has_worker: Whether the system has a worker process.
+        server: The livekit-server.
+        fps: Video frames per second.
+    """
 
     name: ClassVar[str]
     has_worker: ClassVar[bool] = True
@@ -70,21 +87,37 @@ class System(ABC):
         self.server = server
         self.fps = FPS
 
-    async def enter(self, stack: AsyncExitStack, room_name: str) -> Seat:
-        """Start it in a room; the stack ends it."""
+    async def enter(self, stack: AsyncExitStack, room_name: str) -> Session:
+        """Start the system in a room.
+
+        Args:
+            stack: Stops the system when it is closed.
+            room_name: Name of the room.
+        """
         room = rtc.Room()
         await room.connect(self.server.url, self.token(room_name, AGENT))
         stack.push_async_callback(room.disconnect)
-        before, began = _children(), asyncio.get_running_loop().time()
+        before, started_at = _child_pids(), asyncio.get_running_loop().time()
         output = await self.open(stack, room)
-        return Seat(output, began, [pid for pid in _children() if pid not in before])
+        return Session(output, started_at, [pid for pid in _child_pids() if pid not in before])
 
     @abstractmethod
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
-        """Bring in what speaks; returns once it would be heard."""
+        """Start what plays the speech; return its audio output once it can be heard.
+
+        Args:
+            stack: Stops everything when it is closed.
+            room: The agent's room.
+        """
 
     def token(self, room_name: str, identity: str, on_behalf_of: str = "") -> str:
-        """A token of the server: for a person, the agent, or its avatar."""
+        """Return an access token for a user, the agent, or its avatar.
+
+        Args:
+            room_name: Name of the room.
+            identity: Identity of the participant.
+            on_behalf_of: Identity of the agent, for the token of an avatar.
+        """
         token = api.AccessToken(self.server.api_key, self.server.api_secret)
         token = token.with_identity(identity)
         if identity == AGENT or on_behalf_of:
@@ -95,13 +128,18 @@ class System(ABC):
 
 
 class Voice(System):
-    """The floor: the agent's own voice track, as livekit-agents publishes it."""
+    """The reference: the agent's own audio track, as livekit-agents publishes it."""
 
     name = "voice"
     has_worker = False
 
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
-        """Publish a microphone track."""
+        """Publish the track.
+
+        Args:
+            stack: Removes the track when it is closed.
+            room: The agent's room.
+        """
         output = _ParticipantAudioOutput(
             room,
             sample_rate=RATE_HZ,
@@ -114,12 +152,17 @@ class Voice(System):
 
 
 class Stock(System):
-    """What users have today: DataStreamAudioOutput, and AvatarRunner in a process."""
+    """The avatar stack of livekit-agents: DataStreamAudioOutput, and AvatarRunner in a process."""
 
     name = "stock"
 
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
-        """Start the worker."""
+        """Start the worker process.
+
+        Args:
+            stack: Stops the worker when it is closed.
+            room: The agent's room.
+        """
         token = self.token(room.name, AVATAR, on_behalf_of=AGENT)
         worker = await ChildProcess.start(
             STOCK_WORKER, url=self.server.url, token=token, size=SIZE, fps=self.fps
@@ -134,21 +177,37 @@ class Stock(System):
 
 
 class Ours(System):
-    """Our agent, with our worker in a process, or any provider that is installed."""
+    """Our agent with our worker in a process, or with an installed provider.
+
+    Args:
+        server: The livekit-server.
+        provider: Name of an installed provider; our own worker if empty.
+
+    Attributes:
+        worker: The provider of our own worker.
+    """
 
     name = "ours"
-    worker: ClassVar[type[AvatarProvider[PictureSettings]]] = OwnWorkerProvider
+    worker: ClassVar[type[AvatarProvider[FrameSettings]]] = OwnWorkerProvider
 
     def __init__(self, server: DevServer, provider: str = "") -> None:
         super().__init__(server)
         self._provider = provider
 
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
-        """Start the avatar."""
+        """Start the avatar.
+
+        Args:
+            stack: Closes the avatar when it is closed.
+            room: The agent's room.
+
+        Raises:
+            AvatarError: The avatar could not be provisioned, or did not join within 30 s.
+        """
         session: AgentSession[Any] = AgentSession()
         server = self.server
         avatar = create_avatar(
-            self._provider or self.worker(PictureSettings(fps=self.fps)),
+            self._provider or self.worker(FrameSettings(fps=self.fps)),
             livekit=LiveKitSettings.model_construct(
                 url=server.url,
                 api_key=SecretStr(server.api_key),
@@ -165,31 +224,43 @@ class Ours(System):
 
 
 class OursStock(Ours):
-    """Our agent with the stock worker, as a foreign vendor's."""
+    """Our agent with the worker of livekit-agents, as a vendor might run it."""
 
     name = "ours-stock"
     worker = StockWorkerProvider
 
 
-class Beside(Ours):
-    """Our agent with an installed provider, under the provider's name."""
+class InstalledProvider(Ours):
+    """Our agent with an installed provider; the system has the provider's name.
+
+    Args:
+        server: The livekit-server.
+        provider: Name of the provider.
+    """
 
     def __init__(self, server: DevServer, provider: str) -> None:
         super().__init__(server, provider)
         self.name = provider  # type: ignore[misc]
 
 
-def _children() -> list[int]:
+def _child_pids() -> list[int]:
     return [child.pid for child in psutil.Process().children(recursive=True)]
 
 
 SYSTEMS = (Voice.name, Stock.name, Ours.name, OursStock.name)
 
 
-def systems_of(
-    server: DevServer, provider: str, names: Sequence[str] = (), beside: Sequence[str] = ()
+def select_systems(
+    server: DevServer, provider: str, names: Sequence[str] = (), compare_with: Sequence[str] = ()
 ) -> list[System]:
-    """The systems of those names, or all, in the order of a round; providers `beside` come last."""
+    """Return systems in the order of a round.
+
+    Args:
+        server: The livekit-server.
+        provider: Provider of the system `ours`; our own worker if empty.
+        names: Names of the systems; all if empty.
+        compare_with: Installed providers, which become the last systems.
+    """
     every = [Voice(server), Stock(server), Ours(server, provider), OursStock(server)]
-    every += [Beside(server, name) for name in beside]
+    every += [InstalledProvider(server, name) for name in compare_with]
     return [system for system in every if not names or system.name in names]

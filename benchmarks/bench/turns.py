@@ -1,4 +1,4 @@
-"""Turns of a healthy system: what each gives in samples."""
+"""Measures the turns of a system without faults."""
 
 from __future__ import annotations
 
@@ -7,72 +7,92 @@ import random
 from dataclasses import dataclass
 
 from avatar_core.contracts.clock import loop_time
-from benchmarks.bench.driver import Speaker
-from benchmarks.bench.listening import Heard, Listening
+from benchmarks.bench.driver import SpeechDriver
+from benchmarks.bench.listening import Received, RemoteListener
 from benchmarks.bench.results import Samples
 from benchmarks.bench.stimulus import RATE_HZ, beeps, tone
 
-TOLD_S = 10.0
-SETTLED_S = 0.5
-"""What is under way to the listener has arrived after this."""
-PAIRED_S = 0.3
-STEADY_S = 4.0
+TIMEOUT_S = 10.0
+SETTLE_S = 0.5
+"""Audio and video in transit have reached the listener after this time."""
+MAX_SKEW_S = 0.3
+"""A sound and a flash belong together if they are at most this far apart."""
+TONE_S = 4.0
 
 
 @dataclass
-class Place:
-    """Where turns are taken: who speaks, who listens, and what they give."""
+class Measurement:
+    """A session under measurement.
 
-    speaker: Speaker
-    listening: Listening
+    Attributes:
+        driver: Speaks.
+        listener: Listens in the same room.
+        samples: Receives the samples.
+    """
+
+    driver: SpeechDriver
+    listener: RemoteListener
     samples: Samples
 
-    async def settle(self) -> Heard:
-        """What was heard of the latest utterance, once all of it has arrived."""
-        await asyncio.sleep(SETTLED_S)
-        return await self.listening.heard(self.speaker.pushed_at)
+    async def settle(self) -> Received:
+        """Wait until the whole latest speech has arrived; return what the listener received."""
+        await asyncio.sleep(SETTLE_S)
+        return await self.listener.received(self.driver.pushed_at)
 
 
-async def whole_turn(place: Place) -> None:
-    """Beeps, spoken to their end: heard, skew and finish."""
-    speaker, samples = place.speaker, place.samples
+async def measure_whole_turn(measurement: Measurement) -> None:
+    """Play beeps to their end; measure first sound, skew, `playback_finished` and stray bytes.
+
+    Args:
+        measurement: Receives the samples.
+    """
+    driver, samples = measurement.driver, measurement.samples
     pcm = beeps()
-    before = await place.listening.heard(loop_time())
-    speaker.say(pcm)
-    told = await speaker.told(len(pcm) / 2 / RATE_HZ + TOLD_S)
-    heard = await place.settle()
-    samples.add_s("heard_ms", _after(heard.first, speaker.pushed_at))
-    samples.add_s("finish_lag_ms", _after(told.at if told else None, heard.last))
-    for skew_s in skews(heard):
+    before = await measurement.listener.received(loop_time())
+    driver.say(pcm)
+    end = await driver.wait_for_end(len(pcm) / 2 / RATE_HZ + TIMEOUT_S)
+    received = await measurement.settle()
+    samples.add_s("heard_ms", _difference(received.first, driver.pushed_at))
+    samples.add_s("finish_lag_ms", _difference(end.at if end else None, received.last))
+    for skew_s in skews(received):
         samples.add_s("skew_ms", skew_s)
     minutes = len(pcm) / 2 / RATE_HZ / 60
-    samples.add("bystander_bytes", (heard.data_bytes - before.data_bytes) / minutes)
+    samples.add("bystander_bytes", (received.data_bytes - before.data_bytes) / minutes)
 
 
-async def cut_turn(place: Place, chance: random.Random) -> None:
-    """A steady tone, interrupted: stop, release and position."""
-    speaker, samples = place.speaker, place.samples
-    speaker.say(tone(STEADY_S))
-    await asyncio.sleep(chance.uniform(1.0, 1.6))
-    cut_at = await speaker.clear()
-    told = await speaker.told(TOLD_S)
-    heard = await place.settle()
-    samples.add_s("stop_ms", _after(heard.last, cut_at))
-    samples.add_s("release_ms", _after(told.at if told else None, cut_at))
-    if told is not None and heard.first is not None and heard.last is not None:
-        sounding_s = heard.last - heard.first
-        samples.add_s("position_error_ms", told.position_s - sounding_s)
+async def measure_interrupted_turn(measurement: Measurement, rng: random.Random) -> None:
+    """Interrupt a tone; measure its last sound, `playback_finished` and the reported position.
+
+    Args:
+        measurement: Receives the samples.
+        rng: Selects the moment of the interruption.
+    """
+    driver, samples = measurement.driver, measurement.samples
+    driver.say(tone(TONE_S))
+    await asyncio.sleep(rng.uniform(1.0, 1.6))
+    interrupted_at = await driver.interrupt()
+    end = await driver.wait_for_end(TIMEOUT_S)
+    received = await measurement.settle()
+    samples.add_s("stop_ms", _difference(received.last, interrupted_at))
+    samples.add_s("release_ms", _difference(end.at if end else None, interrupted_at))
+    if end is not None and received.first is not None and received.last is not None:
+        heard_s = received.last - received.first
+        samples.add_s("position_error_ms", end.position_s - heard_s)
 
 
-def skews(heard: Heard) -> list[float]:
-    """Light less sound, seconds, at each onset that has both."""
+def skews(received: Received) -> list[float]:
+    """Return how much later than each sound its flash was, in seconds.
+
+    Args:
+        received: Sounds and flashes; a sound without a flash is left out.
+    """
     found = []
-    for onset in heard.onsets:
-        nearest = min(heard.lights, key=lambda at: abs(at - onset), default=None)
-        if nearest is not None and abs(nearest - onset) < PAIRED_S:
+    for onset in received.onsets:
+        nearest = min(received.flashes, key=lambda at: abs(at - onset), default=None)
+        if nearest is not None and abs(nearest - onset) < MAX_SKEW_S:
             found.append(nearest - onset)
     return found
 
 
-def _after(at: float | None, since: float | None) -> float | None:
+def _difference(at: float | None, since: float | None) -> float | None:
     return None if at is None or since is None else at - since

@@ -1,4 +1,4 @@
-"""The providers behind `ours` and `ours-stock`: our worker, and the stock one, each a process."""
+"""The providers of the systems `ours` and `ours-stock`: our worker and the stock worker."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ from benchmarks.bench.stimulus import RATE_HZ
 
 STOCK_WORKER = "avatar_core.testing.stock_worker"
 SIZE = 256
-"""Of the pictures, both edges."""
+"""Width and height of the video frames in pixels."""
 
 
-class PictureSettings(ProviderSettings):
-    """What both are told of their pictures."""
+class FrameSettings(ProviderSettings):
+    """The settings of both providers.
+
+    Attributes:
+        fps: Video frames per second.
+    """
 
     fps: int = 25
 
 
-class OwnWorkerProvider(RendererProvider[PictureSettings]):
-    """Our worker with flash-and-beep pictures."""
+class OwnWorkerProvider(RendererProvider[FrameSettings]):
+    """Our worker with the flash renderer."""
 
     name = "own-worker"
     api_version = (1, 0)
-    settings_cls = PictureSettings
+    settings_cls = FrameSettings
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
@@ -38,19 +42,30 @@ class OwnWorkerProvider(RendererProvider[PictureSettings]):
         return {"width": SIZE, "height": SIZE, "fps": self.settings.fps}
 
 
-class StockWorkerProvider(AvatarProvider[PictureSettings]):
-    """The stock worker, declared as a vendor declares his."""
+class StockWorkerProvider(AvatarProvider[FrameSettings]):
+    """The worker of livekit-agents, as a vendor would offer it.
+
+    Attributes:
+        running: The running workers, by identity.
+    """
 
     name = "stock-worker"
     api_version = (1, 0)
-    settings_cls = PictureSettings
+    settings_cls = FrameSettings
     capabilities = Capabilities(
         audio=AudioFormat(RATE_HZ), reports_started=True, playout_latency_s=0.2
     )
     running: ClassVar[dict[str, ChildProcess]] = {}
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start it."""
+        """Start a worker process.
+
+        Args:
+            request: The request.
+
+        Raises:
+            WorkerError: The process exited while it was starting.
+        """
         avatar = ProvisionedAvatar(session_id=request.identity, identity=request.identity)
         request.claim(avatar)
         self.running[request.identity] = await ChildProcess.start(
@@ -63,6 +78,11 @@ class StockWorkerProvider(AvatarProvider[PictureSettings]):
         return avatar
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End it."""
+        """Stop the worker process, if it runs.
+
+        Args:
+            avatar: The provisioned avatar.
+            reason: Not used.
+        """
         if child := self.running.pop(avatar.session_id, None):
             await child.stop()

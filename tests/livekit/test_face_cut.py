@@ -26,7 +26,7 @@ from avatar_core import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.clock import loop_time
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
-from benchmarks.bench.driver import Speaker
+from benchmarks.bench.driver import SpeechDriver
 from benchmarks.bench.stimulus import RATE_HZ
 from benchmarks.bench.systems import Ours
 from benchmarks.bench.workers import OwnWorkerProvider
@@ -92,15 +92,15 @@ async def measure_cuts(server: DevServer, count: int) -> list[Cut]:
         token = system.token(room_name, "listener")
         listener = await Listener.join(server.url, token, lambda *_: None, see)
         stack.push_async_callback(listener.aclose)
-        speaker = Speaker((await system.enter(stack, room_name)).output)
+        driver = SpeechDriver((await system.enter(stack, room_name)).output)
         pcm, chance = at_rate(Synthesiser().speak(TEXT), RATE_HZ), random.Random(3)
         found = []
         for _ in range(count):
             frames.clear()
-            speaker.say(pcm)
+            driver.say(pcm)
             await asyncio.sleep(chance.uniform(1.2, 2.4))
-            cut_at = await speaker.clear()
-            await speaker.told(5.0)
+            cut_at = await driver.interrupt()
+            await driver.wait_for_end(5.0)
             await asyncio.sleep(cut_at + AFTER_S - loop_time())
             found.append(_cut(frames, cut_at))
         return found

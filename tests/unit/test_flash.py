@@ -53,7 +53,7 @@ def test_short_last_chunk_gives_one_frame_and_empty_chunk_none() -> None:
     renderer.close()
 
 
-def test_returned_frames_do_not_change_later() -> None:
+def test_returned_frames_stay_the_same() -> None:
     renderer = FlashRenderer(64, 64)
     first = renderer.idle()
     before = bytes(first.rgba)

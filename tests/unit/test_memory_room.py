@@ -62,12 +62,12 @@ async def test_who_is_not_there_is_neither_heard_nor_seen(
     await asyncio.sleep(1.003)
     assert room.recording.seconds("speaker") == pytest.approx(1.0, abs=0.011)
     heard_s, frames = room.recording.seconds(), speaker.frames
-    seen = room.recording.pictures["speaker"]
+    seen = room.recording.video_frames["speaker"]
     happen(room)
     await asyncio.sleep(2.0)
     more_s = room.recording.seconds() - heard_s
     assert 0 <= more_s <= 0.01 + QUEUE_S * (happen is frozen) + 1e-6
-    assert room.recording.pictures["speaker"] <= seen + 1
+    assert room.recording.video_frames["speaker"] <= seen + 1
     if happen is not frozen:
         again_s = (speaker.frames - frames) * 0.01
         assert 2.0 <= again_s <= 2.0 + QUEUE_S + 0.01, "its queue plays on"
@@ -78,11 +78,11 @@ async def test_pictures_are_counted_and_kept_by_nobody_but_a_watch() -> None:
     room = MemoryRoom()
     speaker = Speaker(room)
     await asyncio.sleep(1.0)
-    unwatched = room.recording.pictures["speaker"]
+    unwatched = room.recording.video_frames["speaker"]
     seen: list[tuple[float, str, VideoFrame]] = []
     room.recording.watch = lambda who, picture: seen.append((now(), who, picture))
     await asyncio.sleep(1.0)
-    assert len(seen) == room.recording.pictures["speaker"] - unwatched
+    assert len(seen) == room.recording.video_frames["speaker"] - unwatched
     assert {(who, picture) for _, who, picture in seen} == {("speaker", PICTURE)}
     assert 1.0 <= seen[0][0] <= seen[-1][0] <= 2.0
     speaker.task.cancel()

@@ -89,7 +89,7 @@ def test_meter_without_audio_reports_nothing() -> None:
 
 
 @pytest.mark.parametrize("jitter_s", [0.0, 0.01, 0.19])
-def test_arrival_jitter_does_not_change_the_mix(jitter_s: float) -> None:
+def test_arrival_jitter_does_not_affect_the_mix(jitter_s: float) -> None:
     meter, sent = AudioMeter(), WordTones().speak(SENTENCE)
     arrive(meter, "a", sent, 10.0, jitter_s=jitter_s)
     arrive(meter, "a", silence(1.0), 10.0 + 0.3 * len(SENTENCE))

@@ -45,12 +45,12 @@ class Recording:
 
     Attributes:
         runs: The sound, in order.
-        pictures: How many, by identity; an hour of them would not fit here.
+        video_frames: The number of video frames received, by identity. The frames are not kept.
         watch: Shown each picture, with the identity of whose it is.
     """
 
     runs: list[Run] = field(default_factory=list)
-    pictures: dict[str, int] = field(default_factory=dict)
+    video_frames: dict[str, int] = field(default_factory=dict)
     watch: Callable[[str, VideoFrame], None] | None = None
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
@@ -65,7 +65,7 @@ class Recording:
 
     def seen(self, identity: str, picture: VideoFrame) -> None:
         """A picture was shown."""
-        self.pictures[identity] = self.pictures.get(identity, 0) + 1
+        self.video_frames[identity] = self.video_frames.get(identity, 0) + 1
         if self.watch is not None:
             self.watch(identity, picture)
 

@@ -153,6 +153,6 @@ async def _go_install(go: Path, build_dir: Path) -> None:
         output = "\n".join(tail)
         raise ServerError(
             f"`go install {MODULE}` failed with exit code {process.returncode}:\n{output}\n",
-            hint="Check that Go is 1.26 or newer and can reach a Go module proxy, "
+            hint="Check that Go is 1.26 or newer and can connect to a Go module proxy, "
             "or put a livekit-server on PATH.",
         )

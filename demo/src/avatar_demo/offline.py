@@ -93,7 +93,7 @@ class _InProcessUser(DemoUser):
 
     @property
     def video_frames(self) -> int:
-        return sum(self._room.recording.pictures.values())
+        return sum(self._room.recording.video_frames.values())
 
     async def kill_avatar(self) -> str | None:
         avatar = self._avatar.avatar

@@ -14,7 +14,7 @@ from avatar_provider_local.face.mouth import NAMES, SHAPES
 from avatar_provider_local.face.renderer import FaceRenderer
 
 from providers.local.tests.drawing import Seen, at_rate, seen, shown
-from tools.phonemes import segments
+from tools.phonemes import viseme_spans
 
 TEXT = (
     "My brother bought a big brown map, and Bob's papa made a lamp of bamboo. Pam, my mama has "
@@ -64,7 +64,7 @@ class Watched:
         Lips that are `closed` are pressed, as silence is not; `shut` asks for less.
         """
         right: dict[str, list[bool]] = {"open": [], "closed": [], "shut": [], "silent": []}
-        for viseme, start_s, end_s in segments(self.spoken):
+        for viseme, start_s, end_s in viseme_spans(self.spoken):
             if viseme == "sil" and end_s - start_s >= PAUSE_S:
                 here = self.between(start_s + SETTLE_S, end_s - SETTLE_S)
                 right["silent"] += [m.open < OPEN and m.lips >= PRESSED for m in here]
@@ -92,7 +92,7 @@ class Watched:
     def _jaw(self) -> npt.NDArray[np.float64]:
         """How far the jaw is to be open, each ms, spread as lips do who cannot jump."""
         jaw = np.zeros(int(self.spoken.duration_s * 1000) + 1)
-        for viseme, start_s, end_s in segments(self.spoken):
+        for viseme, start_s, end_s in viseme_spans(self.spoken):
             jaw[int(start_s * 1000) : int(end_s * 1000)] = SHAPES[viseme].jaw
         return np.convolve(jaw, np.hanning(81) / np.hanning(81).sum(), mode="same")
 
