@@ -30,7 +30,6 @@ class OwnWorkerProvider(RendererProvider[PictureSettings]):
 
     name = "own-worker"
     api_version = (1, 0)
-    settings_cls = PictureSettings
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
@@ -43,7 +42,6 @@ class StockWorkerProvider(AvatarProvider[PictureSettings]):
 
     name = "stock-worker"
     api_version = (1, 0)
-    settings_cls = PictureSettings
     capabilities = Capabilities(
         audio=AudioFormat(RATE_HZ), reports_started=True, playout_latency_s=0.2
     )
