@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # type checkers know this name; importing `typing` takes 8 of 11 ms
 if TYPE_CHECKING:
     from avatar_core.agents.create import create_avatar
     from avatar_core.agents.session import AvatarSession

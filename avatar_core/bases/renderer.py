@@ -32,6 +32,11 @@ class RendererProvider(AvatarProvider[S]):
         expected_join_s=2.0,
     )
 
+    _required: ClassVar[Mapping[str, str]] = {
+        **AvatarProvider._required,
+        "renderer": 'renderer = "my_package.drawing:MyRenderer"',
+    }
+
     def options(self) -> Mapping[str, Any]:
         """Return the keyword arguments of the renderer, JSON-safe; by default none."""
         return {}

@@ -53,7 +53,6 @@ class Acme(RestAvatarProvider[AcmeSettings]):
 
     name = "acme"
     api_version = (1, 0)
-    settings_cls = AcmeSettings
     capabilities = Capabilities(ready_on="join", expected_join_s=1.0, max_session_s=3600.0)
 
     url = "http://127.0.0.1:1"

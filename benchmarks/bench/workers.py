@@ -34,7 +34,6 @@ class OwnWorkerProvider(RendererProvider[FrameSettings]):
 
     name = "own-worker"
     api_version = (1, 0)
-    settings_cls = FrameSettings
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
@@ -51,7 +50,6 @@ class StockWorkerProvider(AvatarProvider[FrameSettings]):
 
     name = "stock-worker"
     api_version = (1, 0)
-    settings_cls = FrameSettings
     capabilities = Capabilities(
         audio=AudioFormat(RATE_HZ), reports_started=True, playout_latency_s=0.2
     )

@@ -63,7 +63,6 @@ class InProcessProvider(AvatarProvider[NoSettings]):
 
     name = "ours"
     api_version = (1, 0)
-    settings_cls = NoSettings
     capabilities = Capabilities(audio=AudioFormat(RATE_HZ), run_ahead_s=0.5)
     workers: ClassVar[dict[str, InProcessWorker]] = {}
 

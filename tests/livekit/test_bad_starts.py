@@ -66,7 +66,6 @@ class BrokenProvider(AvatarProvider[NoSettings]):
 
     name = "broken"
     api_version = (1, 0)
-    settings_cls = NoSettings
     capabilities = Capabilities(expected_join_s=1.0)
     renderer = "no_such_package.faces:Face"
     options: dict[str, object] = {}  # noqa: RUF012

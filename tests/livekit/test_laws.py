@@ -50,7 +50,6 @@ class NeverProvider(AvatarProvider[NeverSettings]):
 
     name = "never"
     api_version = (1, 0)
-    settings_cls = NeverSettings
     capabilities = Capabilities(expected_join_s=0.5)
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:

@@ -23,6 +23,7 @@ from avatar_core import (
     ProvisionError,
     ProvisionRequest,
     Renderer,
+    RendererProvider,
     Response,
     RestAvatarProvider,
     RestClient,
@@ -77,25 +78,14 @@ class WorkerSettings(ProviderSettings):
     size: int = 64
 
 
-class Drawn(AvatarProvider[WorkerSettings], ABC):
-    """A base for two providers: it lists `ABC`, so it needs no name."""
-
-    settings_cls = WorkerSettings
-    renderer: ClassVar[str]
+class Drawn(RendererProvider[WorkerSettings], ABC):
+    """A base for several providers: it lists `ABC`, so it needs no name."""
 
     @abstractmethod
-    def options(self) -> Mapping[str, Any]: ...
+    def edge(self) -> int: ...
 
-    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        state = await request.start_worker(
-            self.renderer, token=request.avatar_token(), options=self.options()
-        )
-        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity, state=state)
-        request.claim(avatar)
-        return avatar
-
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        return
+    def options(self) -> Mapping[str, Any]:
+        return {"size": self.settings.size, "edge": self.edge()}
 
 
 class Square(Drawn):
@@ -107,8 +97,24 @@ class Square(Drawn):
         size: int = self.settings.size
         self.capabilities = Capabilities(expected_join_s=size / 32)
 
-    def options(self) -> Mapping[str, Any]:
-        return {"size": self.settings.size}
+    def edge(self) -> int:
+        return 1
+
+
+class PacketProvider(AvatarProvider[WorkerSettings]):
+    """A worker elsewhere, with a transport of its own."""
+
+    name = "packet"
+    api_version = (1, 0)
+    settings_cls = WorkerSettings
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity)
+        request.claim(avatar)
+        return avatar
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        return
 
     def create_sink(self, ctx: SinkContext) -> AudioSink | None:
         return PacketSink(ctx)

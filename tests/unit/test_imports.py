@@ -28,9 +28,9 @@ INTERNAL = {
 
 PROBE = """
 import json, sys, time
-before = time.perf_counter()
+before = time.process_time()
 {statement}
-took_s = time.perf_counter() - before
+took_s = time.process_time() - before
 try:
     status = open("/proc/self/status").read()
     peak_mb = int(status.split("VmHWM:")[1].split()[0]) / 1024
@@ -57,23 +57,32 @@ def probe(statement: str) -> dict[str, Any]:
     return seen
 
 
-def best_of_five(statement: str) -> dict[str, Any]:
-    return min((probe(statement) for _ in range(5)), key=lambda seen: seen["took_s"])
+def best_of(count: int, statement: str) -> dict[str, Any]:
+    """The process that took the least CPU time; the machine may be busy."""
+    return min((probe(statement) for _ in range(count)), key=lambda seen: seen["took_s"])
 
 
 def test_the_bare_import_is_light() -> None:
-    seen = best_of_five("import avatar_core")
+    seen = best_of(5, "import avatar_core")
     assert not HEAVY & set(seen["loaded"])
-    assert seen["took_s"] < 0.15
+    assert "typing" not in {*seen["loaded"]} - {*probe("pass")["loaded"]}
+    assert seen["took_s"] < 0.02
     assert seen["peak_mb"] is None or seen["peak_mb"] < 40
 
 
 def test_a_provider_author_needs_no_livekit() -> None:
-    seen = best_of_five("from avatar_core import AvatarProvider, ProviderSettings")
+    seen = best_of(5, "from avatar_core import AvatarProvider, ProviderSettings")
     assert not {"livekit", "httpx", "stevedore"} & set(seen["loaded"])
-    bare = best_of_five("from avatar_core import AvatarProvider")
+    bare = best_of(5, "from avatar_core import AvatarProvider")
     assert not HEAVY & set(bare["loaded"])
-    assert bare["took_s"] < 0.5
+    assert bare["took_s"] < 0.3
+
+
+def test_an_application_waits_for_little_more_than_livekit_agents() -> None:
+    theirs = best_of(2, "import livekit.agents")
+    seen = best_of(2, "from avatar_core import create_avatar")
+    assert not {"typer", "rich", "skia", "pytest"} & set(seen["loaded"]) - set(theirs["loaded"])
+    assert seen["took_s"] < max(1.3, 1.6 * theirs["took_s"])
 
 
 def test_the_contracts_load_the_standard_library_alone() -> None:
@@ -90,7 +99,7 @@ def test_the_engine_needs_neither_livekit_nor_httpx() -> None:
 
 
 def test_testing_needs_no_pytest() -> None:
-    seen = best_of_five("import avatar_core.testing")
+    seen = best_of(5, "import avatar_core.testing")
     assert not (HEAVY | {"pytest"}) & set(seen["loaded"])
     names = ", ".join(avatar_core.testing.__all__)
     block = "sys.modules.update(dict.fromkeys(['pytest', '_pytest', 'hypothesis']))"

@@ -15,6 +15,7 @@ from avatar_core import (
     ProviderSettings,
     ProvisionedAvatar,
     ProvisionRequest,
+    RendererProvider,
     RestAvatarProvider,
 )
 
@@ -211,6 +212,12 @@ def test_a_base_states_what_its_providers_must_set() -> None:
 
     with pytest.raises(TypeError, match='renderer = "module:Class"'):
         create(Drawn[OtherSettings], payload=False, **without("create"))
+
+
+def test_a_renderer_provider_must_set_its_renderer() -> None:
+    with pytest.raises(TypeError, match="lacks renderer") as caught:
+        create(RendererProvider[OtherSettings], payload=False, **without("create"))
+    assert 'renderer = "my_package.drawing:MyRenderer"' in str(caught.value)
 
 
 def test_a_rest_provider_needs_a_key_in_its_settings() -> None:

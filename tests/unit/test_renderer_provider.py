@@ -37,7 +37,6 @@ class Drawn(RendererProvider[FrameSettings]):
 
     name = "drawn"
     api_version = (1, 0)
-    settings_cls = FrameSettings
     renderer = FLASH
 
     def options(self) -> Mapping[str, Any]:

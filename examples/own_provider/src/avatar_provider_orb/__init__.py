@@ -29,7 +29,6 @@ class OrbProvider(RendererProvider[OrbSettings]):
 
     name = "orb"
     api_version = (1, 0)
-    settings_cls = OrbSettings
     renderer = "avatar_provider_orb.drawing:OrbRenderer"
 
     def options(self) -> Mapping[str, Any]:

@@ -46,7 +46,6 @@ class LocalProvider(RendererProvider[LocalSettings]):
 
     name = "local"
     api_version = (1, 0)
-    settings_cls = LocalSettings
     renderer = RENDERER
     capabilities = replace(RendererProvider.capabilities, expected_join_s=3.0)
 

@@ -37,7 +37,6 @@ class MockProvider(RendererProvider[MockSettings]):
 
     name = "mock"
     api_version = (1, 0)
-    settings_cls = MockSettings
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
