@@ -80,7 +80,9 @@ def block(duration_s: float) -> None:
     """
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
-        raise RuntimeError(f"{loop!r} has no virtual clock: use avatar_core.testing.clock.run.")
+        raise RuntimeError(
+            "The clock of this loop is true: mark the test with @pytest.mark.virtual_time."
+        )
     loop.advance(duration_s)
 
 

@@ -31,7 +31,7 @@ MARKER = "virtual_time"
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
     config.addinivalue_line(
-        "markers", f"{MARKER}: run the test in virtual time (avatar_core.testing.clock)"
+        "markers", f"{MARKER}: run the test in virtual time, in which timers need no waiting"
     )
 
 

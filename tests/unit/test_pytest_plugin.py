@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import subprocess
 import sys
 import textwrap
@@ -15,6 +14,7 @@ import pytest
 from avatar_core.testing.clock import VirtualLoop, now
 
 HOUR_S = 3600.0
+TEST_S = 100.0
 TRUE_MONOTONIC = time.monotonic
 
 
@@ -42,15 +42,25 @@ async def test_an_unmarked_test_keeps_the_true_time() -> None:
     assert time.monotonic is TRUE_MONOTONIC
 
 
+LOOPTIME = ("looptime_plugin", "looptime_chronometers", "looptime_timeproxies")
+"""Its plugins, should it be installed: they need pytest-asyncio, and warn on Python 3.12."""
+
+
+def block_plugins(*names: str) -> list[str]:
+    """Options of pytest that keep plugins out, installed or not."""
+    return [option for name in names for option in ("-p", f"no:{name}")]
+
+
 def outside(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a test file with pytest in a process of its own, where a warning is an error."""
     (folder / "test_it.py").write_text(textwrap.dedent(test))
+    options = (*block_plugins("cacheprovider", *LOOPTIME), *options)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", "-q", *options],
+        [sys.executable, "-m", "pytest", "-W", "error", "-q", *options],
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=TEST_S,
     )
 
 
@@ -147,6 +157,6 @@ def test_a_run_without_the_marker_imports_nothing_heavy(tmp_path: Path) -> None:
             assert "avatar_core.testing.pytest_plugin" in sys.modules
             assert [name for name in heavy if name in sys.modules] == []
     """
-    blocked = [("-p", f"no:{plugin}") for plugin in ("asyncio", "anyio", "timeout", "xdist")]
-    done = outside(tmp_path, test, *itertools.chain(*blocked), "-p", "no:hypothesispytest")
+    others = block_plugins("asyncio", "anyio", "timeout", "xdist", "hypothesispytest")
+    done = outside(tmp_path, test, *others)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
