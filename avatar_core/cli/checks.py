@@ -1,4 +1,4 @@
-"""What `avatar doctor` looks at: each check is one question, with one answer and a next step."""
+"""What `avatar doctor` looks at: each check is one question, with one result and a next step."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from avatar_core.registry.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.tasks import describe_error, format_trace
 
-Verdict = Literal["ok", "warning", "fault", "skipped"]
+Status = Literal["ok", "warning", "fault", "skipped"]
 PROBE_S = 10.0
 FITS = ("livekit-agents", "httpx", "pydantic-settings", "stevedore", "tenacity")
 
 
-class Answer(NamedTuple):
-    """Of a check.
+class CheckResult(NamedTuple):
+    """The result of a check.
 
     Attributes:
-        verdict: How it stands.
-        said: One line.
-        hint: The next step, where there is one.
-        code: Of the error, where there was one.
+        status: Whether the check passed.
+        message: One line for the user.
+        hint: The next step; may be empty.
+        code: The code of the error; empty without an error.
         trace: The traceback of the error's cause, without the values that it may quote.
     """
 
-    verdict: Verdict
-    said: str
+    status: Status
+    message: str
     hint: str = ""
     code: str = ""
     trace: str = ""
@@ -47,37 +47,37 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """A question.
+    """A check that `avatar doctor` runs.
 
     Attributes:
-        name: Two words.
-        ask: Answers it, or raises an `AvatarError`.
-        whose: The package that answers for anything else that it raises.
+        name: Short name for the user.
+        ask: Runs the check; it may raise an `AvatarError`.
+        whose: The distribution that is at fault if the check raises anything else.
     """
 
     name: str
-    ask: Callable[[], Awaitable[Answer]]
+    ask: Callable[[], Awaitable[CheckResult]]
     whose: str = "avatar-core"
 
-    async def answer(self) -> Answer:
-        """The answer, whatever happens."""
+    async def run(self) -> CheckResult:
+        """Run the check within `PROBE_S` seconds and return its result; never raises."""
         try:
             async with asyncio.timeout(PROBE_S):
                 return await self.ask()
         except AvatarError as error:
             who = f"{error.provider}: " if error.provider else ""
             trace = format_trace(error.__cause__) if error.__cause__ is not None else ""
-            return Answer("fault", f"{who}{error.message}", error.hint, error.code, trace)
+            return CheckResult("fault", f"{who}{error.message}", error.hint, error.code, trace)
         except TimeoutError:
-            return Answer("fault", f"no answer within {PROBE_S:g} s", "Check the network.")
+            return CheckResult("fault", f"no result within {PROBE_S:g} s", "Check the network.")
         except Exception as error:
             hint = f"This is a bug of {self.whose}. Report it to its author."
-            said = f"the check raised {describe_error(error)}"
-            return Answer("fault", said, hint, trace=format_trace(error))
+            message = f"the check raised {describe_error(error)}"
+            return CheckResult("fault", message, hint, trace=format_trace(error))
 
 
-def checks() -> list[Check]:
-    """All of them, for the environment as it is; those of providers come last."""
+def list_checks() -> list[Check]:
+    """Return all checks for the current environment; those of providers come last."""
     found = [
         Check("versions", _versions),
         Check("ledger", _ledger),
@@ -86,92 +86,101 @@ def checks() -> list[Check]:
     try:
         chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
     except ConfigError as error:
-        said = error
+        message = error
 
-        async def fault() -> Answer:
-            raise said
+        async def fault() -> CheckResult:
+            raise message
 
         return [Check("provider", fault), *found]
     for candidate in chain:
         if candidate.provider is not None:
             found += [
-                Check(f"{candidate.name} reach", _reach_of(candidate)),
+                Check(f"{candidate.name} reachability", _reachability_of(candidate)),
                 Check(f"{candidate.name} probe", _probe_of(candidate), _package_of(candidate)),
             ]
     names = ", ".join(candidate.name for candidate in chain)
 
-    async def chosen() -> Answer:
-        return Answer("ok", f"{names}")
+    async def chosen() -> CheckResult:
+        return CheckResult("ok", f"{names}")
 
     return [Check("provider", chosen), *found]
 
 
-async def _versions() -> Answer:
-    """What avatar-core needs, it has: pip does not hold to it later."""
+async def _versions() -> CheckResult:
+    """Compare the installed versions with the requirements, which later installs may break."""
     for line in requires("avatar-core") or ():
         needed = Requirement(line)
         if needed.name in FITS and not needed.specifier.contains(version(needed.name)):
-            return Answer(
+            return CheckResult(
                 "fault",
                 f"{needed.name} {version(needed.name)} is installed, and {needed} is needed",
                 f"pip install '{needed}'",
             )
-    told = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
-    return Answer("ok", ", ".join(told))
+    versions = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
+    return CheckResult("ok", ", ".join(versions))
 
 
-async def _ledger() -> Answer:
+async def _ledger() -> CheckResult:
     folder = AvatarSettings.load().ledger or default_folder()
     if folder is None:
-        return Answer("warning", "none is kept", "Set AVATAR_LEDGER to a folder of yours.")
+        return CheckResult(
+            "warning", "sessions are not recorded", "Set AVATAR_LEDGER to a folder that you own."
+        )
     ledger, trial = Ledger(folder), LedgerEntry.pending("doctor", "trial", "", "")
     ledger.write(trial)
     written = trial in ledger.read_all()
     ledger.remove(trial)
     if not written:
-        return Answer(
-            "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder of yours."
+        return CheckResult(
+            "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder that you own."
         )
     files = list(folder.glob(f"*{SUFFIX}"))
-    known = {entry.file_name for entry in ledger.read_all()}
+    known = {ledger_entry.file_name for ledger_entry in ledger.read_all()}
     if broken := [file for file in files if file.name not in known and file.exists()]:
-        what = f"{len(broken)} of {folder} cannot be read: what it bought may be open"
-        return Answer("warning", what, "Look at the vendor's own page, then delete it.")
-    left = [entry for entry in ledger.read_all() if entry.is_orphan()]
+        what = f"{len(broken)} files in {folder} cannot be read; their sessions may be open"
+        return CheckResult("warning", what, "Check the vendor's dashboard, then delete the files.")
+    left = [ledger_entry for ledger_entry in ledger.read_all() if ledger_entry.is_orphan()]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
-        return Answer("warning", what, "End them: avatar reap")
-    return Answer("ok", "nothing is left open")
+        return CheckResult("warning", what, "End them: avatar reap")
+    return CheckResult("ok", "no session of a dead process is open")
 
 
-async def _livekit() -> Answer:
+async def _livekit() -> CheckResult:
     from avatar_core.rtc.admin import SKEW_S, check_server
 
     livekit = LiveKitSettings.load()
     ahead_s = await check_server(livekit)
     if abs(ahead_s) > SKEW_S:
-        return Answer("warning", f"this machine's clock is {ahead_s:+.0f} s off", "Set the clock.")
-    return Answer("ok", f"{livekit.url} takes our key")
+        return CheckResult(
+            "warning", f"the clock of this machine is {ahead_s:+.0f} s off", "Set the clock."
+        )
+    return CheckResult("ok", f"{livekit.url} accepts the API key")
 
 
-def _reach_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
-    async def reach() -> Answer:
+def _reachability_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
+    async def check_reachability() -> CheckResult:
         provider = candidate.provider
         if provider is None or not provider.endpoint:
-            return Answer("ok", "its worker runs where your agent runs")
+            return CheckResult("ok", "the worker runs on the same machine as the agent")
         try:
             livekit = LiveKitSettings.load()
         except ConfigError:
-            return Answer("skipped", "there is no LiveKit server to reach")
+            return CheckResult("skipped", "LIVEKIT_URL is not set")
         vendor, server = (urlsplit(url).hostname or "" for url in (provider.endpoint, livekit.url))
         if is_loopback(vendor):
-            return Answer("ok", f"{vendor} reaches what your agent reaches")
+            return CheckResult(
+                "ok",
+                f"{vendor} is this machine, so it can connect to the same servers as the agent",
+            )
         if isinstance(provider, RestAvatarProvider) or is_loopback(server):
             ensure_reachable(provider.endpoint, livekit.url, provider.name)
-            return Answer("ok", f"{server} looks public")
-        return Answer("ok", f"{server} is not this machine; {vendor} must reach it")
+            return CheckResult("ok", f"{server} is a public address")
+        return CheckResult(
+            "ok", f"{server} is not this machine; {vendor} must be able to connect to it"
+        )
 
-    return reach
+    return check_reachability
 
 
 def _package_of(candidate: Candidate) -> str:
@@ -179,11 +188,13 @@ def _package_of(candidate: Candidate) -> str:
     return next(iter(packages_distributions().get(module, ())), module)
 
 
-def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[Answer]]:
-    async def probe() -> Answer:
+def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
+    async def probe() -> CheckResult:
         assert candidate.provider is not None
         await candidate.provider.probe()
         asks = type(candidate.provider).probe is not AvatarProvider.probe
-        return Answer("ok", "its key and its choices work" if asks else "it has nothing to ask")
+        return CheckResult(
+            "ok", "the key and the settings work" if asks else "the provider has no probe"
+        )
 
     return probe

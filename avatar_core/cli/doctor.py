@@ -1,4 +1,4 @@
-"""`avatar doctor`: what a person gets wrong, one line each, with the next step."""
+"""`avatar doctor`: runs all checks and prints one line and a next step for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 from rich.console import Console
 from rich.markup import escape
 
-from avatar_core.cli.checks import Answer, Check, checks
+from avatar_core.cli.checks import Check, CheckResult, list_checks
 
 MARKS = {
     "ok": "[green]✓[/]",
@@ -19,35 +19,38 @@ MARKS = {
 
 
 def run(*, as_json: bool, verbose: bool = False) -> int:
-    """Ask everything at once and print; the exit code is 1 if there is a fault.
+    """Run all checks at once and print their results.
 
     Args:
         as_json: Print JSON, which always holds the tracebacks.
         verbose: Print the traceback below each fault that has one.
+
+    Returns:
+        The exit code: 1 if a check found a fault, or else 0.
     """
-    asked = checks()
-    answers = asyncio.run(_answers(asked))
+    checks = list_checks()
+    results = asyncio.run(_run_checks(checks))
     if as_json:
-        told = [
-            {"check": check.name, **answer._asdict()}
-            for check, answer in zip(asked, answers, strict=True)
+        report = [
+            {"check": check.name, **result._asdict()}
+            for check, result in zip(checks, results, strict=True)
         ]
-        print(json.dumps(told, indent=2))
+        print(json.dumps(report, indent=2))
     else:
         console = Console(highlight=False)
-        for check, answer in zip(asked, answers, strict=True):
-            console.print(_line(check, answer), soft_wrap=True)
-            if verbose and answer.trace:
-                console.print(escape(answer.trace), soft_wrap=True)
-    return int(any(answer.verdict == "fault" for answer in answers))
+        for check, result in zip(checks, results, strict=True):
+            console.print(_line(check, result), soft_wrap=True)
+            if verbose and result.trace:
+                console.print(escape(result.trace), soft_wrap=True)
+    return int(any(result.status == "fault" for result in results))
 
 
-async def _answers(asked: list[Check]) -> list[Answer]:
-    return await asyncio.gather(*(check.answer() for check in asked))
+async def _run_checks(checks: list[Check]) -> list[CheckResult]:
+    return await asyncio.gather(*(check.run() for check in checks))
 
 
-def _line(check: Check, answer: Answer) -> str:
-    code = f"[{answer.code}] " if answer.code else ""
-    hint = f"  [dim]→ {escape(answer.hint)}[/]" if answer.hint else ""
-    said = escape(f"{code}{answer.said}")
-    return f"{MARKS[answer.verdict]} {escape(check.name)}: {said}{hint}"
+def _line(check: Check, result: CheckResult) -> str:
+    code = f"[{result.code}] " if result.code else ""
+    hint = f"  [dim]→ {escape(result.hint)}[/]" if result.hint else ""
+    message = escape(f"{code}{result.message}")
+    return f"{MARKS[result.status]} {escape(check.name)}: {message}{hint}"

@@ -20,7 +20,15 @@ from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 
 def run(*, dry_run: bool, as_json: bool) -> int:
-    """Reap and print; the exit code is 1 if something is left to end."""
+    """End the sessions of dead processes and print what happened.
+
+    Args:
+        dry_run: Print only, and end nothing.
+        as_json: Print JSON.
+
+    Returns:
+        The exit code: 1 if a session is left to end, 2 if the ledger cannot be read, or else 0.
+    """
     try:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
         provider_of = cache(ProviderRegistry().create)
@@ -33,7 +41,7 @@ def run(*, dry_run: bool, as_json: bool) -> int:
     if ledger.folder is None or (ledger.problem and not results):
         return _refused(ledger.problem or "There is no ledger.")
     if as_json:
-        print(json.dumps([_told(result) for result in results], indent=2))
+        print(json.dumps([_as_json(result) for result in results], indent=2))
     else:
         _show(results)
     return int(any(result.status in ("failed", "waiting", "would_end") for result in results))
@@ -52,29 +60,29 @@ def _server() -> str:
 
 
 async def _remove_participant(room: str, identity: str) -> bool:
-    """Put a worker out of a room whose agent is dead."""
+    """Remove a worker from a room whose agent is dead."""
     from avatar_core.rtc.admin import remove_participant
 
     try:
         livekit = LiveKitSettings.load()
     except SettingsError as error:
         raise RoomError(
-            f"{identity} can only be put out of its room: its vendor has no end, or what was "
-            "bought is not known.",
-            hint=f"For that: {error.message}",
+            f"{identity} can only be removed from its room: its vendor has no end request, or the "
+            "session id is not known.",
+            hint=f"To remove it, set LIVEKIT_*: {error.message}",
         ) from None
     return await remove_participant(livekit, room, identity)
 
 
-def _told(result: ReapResult) -> dict[str, object]:
-    entry = result.ledger_entry
+def _as_json(result: ReapResult) -> dict[str, object]:
+    ledger_entry = result.ledger_entry
     return {
-        "provider": entry.provider,
-        "session": entry.session_id or None,
-        "room": entry.room,
-        "identity": entry.identity,
-        "asked_at": entry.at,
-        "pid": entry.pid,
+        "provider": ledger_entry.provider,
+        "session": ledger_entry.session_id or None,
+        "room": ledger_entry.room,
+        "identity": ledger_entry.identity,
+        "requested_at": ledger_entry.at,
+        "pid": ledger_entry.pid,
         "status": result.status,
         "why": result.why,
     }
@@ -83,14 +91,14 @@ def _told(result: ReapResult) -> dict[str, object]:
 def _show(results: Sequence[ReapResult]) -> None:
     console = Console(highlight=False)
     if not results:
-        console.print("Nothing is open: the ledger is empty.")
+        console.print("The ledger is empty: no session is open.")
         return
     table = Table("provider", "session", "room", "age", "status")
     for result in results:
-        entry = result.ledger_entry
-        age = f"{(time.time() - entry.at) / 60:.0f} min"
-        session = entry.session_id or "(not known)"
-        row = (entry.provider, session, entry.room, age, result.status)
+        ledger_entry = result.ledger_entry
+        age = f"{(time.time() - ledger_entry.at) / 60:.0f} min"
+        session = ledger_entry.session_id or "(not known)"
+        row = (ledger_entry.provider, session, ledger_entry.room, age, result.status)
         table.add_row(*map(escape, row))
     console.print(table)
     for result in results:

@@ -26,8 +26,8 @@ RATE = AudioFormat(24_000)
 IDLE, TALK = VideoFrame(2, 2, bytes(16)), VideoFrame(2, 2, bytes(range(16)))
 
 
-class Pictures(Renderer):
-    """Says what it is told to, once for each chunk."""
+class ScriptedRenderer(Renderer):
+    """Says what it is reported to, once for each chunk."""
 
     width, height, fps, audio = 2, 2, 25.0, RATE
 
@@ -69,8 +69,8 @@ class SlowExecutor(InlineExecutor):
         return work()
 
 
-class Stage:
-    """An agent that hears all it is told, and what a listener heard and saw of the worker.
+class WorkerHarness:
+    """An agent that hears all it is reported, and what a listener heard and saw of the worker.
 
     Args:
         agent: Whether the agent is in the room.
@@ -85,8 +85,8 @@ class Stage:
         self.link = self.room.join("avatar", attributes={wire.PUBLISH_ON_BEHALF: "agent"})
         self.tap = LinkSpy(self.link)
         self.shown: list[tuple[float, VideoFrame]] = []
-        self.room.recording.watch = lambda _, picture: self.shown.append((now(), picture))
-        self.renderer = Pictures()
+        self.room.recording.watch = lambda _, frame: self.shown.append((now(), frame))
+        self.renderer = ScriptedRenderer()
         self.executor = SlowExecutor()
         link = StockWireLink(self.link) if stock_wire else self.link
         self.worker = AvatarWorker(link, self.renderer, executor=self.executor)
@@ -97,7 +97,7 @@ class Stage:
         self.running = asyncio.create_task(self.worker.run())
 
     def listen(self) -> None:
-        """Note what the agent is told."""
+        """Note what the agent is reported."""
         router = self.agent.router
         router.data(
             wire.REPORT_TOPIC,
@@ -109,7 +109,7 @@ class Stage:
             self.turns.append((now(), Report.decode(payload)))
             return wire.OK
 
-        def told(method: str) -> Any:
+        def reported(method: str) -> Any:
             def handler(_: str, payload: str) -> str:
                 self.stock.append((now(), method, json.loads(payload) if payload else None))
                 return wire.OK
@@ -118,7 +118,7 @@ class Stage:
 
         router.rpc(wire.TAKE_RPC, "avatar", turned)
         for method in (wire.PLAYBACK_STARTED, wire.PLAYBACK_FINISHED):
-            router.rpc(method, "avatar", told(method))
+            router.rpc(method, "avatar", reported(method))
 
     async def say(self, pcm: bytes, id: str = "a", format: AudioFormat = RATE) -> StreamWriter:
         """Open a stream and send all of it."""
@@ -159,7 +159,7 @@ class Stage:
     def states(self) -> list[tuple[str, str]]:
         return [(report.take_id, report.state.value) for _, report in self.turns]
 
-    def is_gone(self) -> None:
+    def check_stopped(self) -> None:
         """Nothing is left of the worker."""
         assert self.renderer.closed == 1
         assert self.link.subscriptions == set()
@@ -169,21 +169,21 @@ class Stage:
     async def aclose(self) -> None:
         self.worker.stop()
         await asyncio.wait_for(self.running, 5.0)
-        self.is_gone()
+        self.check_stopped()
 
 
-def staged(test: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a test a stage whose worker is ready; fixtures live outside virtual time.
+def with_worker(test: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a test a harness whose worker is ready; fixtures live outside virtual time.
 
-    The stage gets the test's parameter `stock_wire`, if it has one.
+    The harness gets the test's parameter `stock_wire`, if it has one.
     """
 
     async def within(**params: Any) -> None:
-        stage = Stage(stock_wire=params.get("stock_wire", False))
-        await stage.worker.ready.wait()
+        harness = WorkerHarness(stock_wire=params.get("stock_wire", False))
+        await harness.worker.ready.wait()
         await asyncio.sleep(0.02)
-        await test(stage, **params)
-        await stage.aclose()
+        await test(harness, **params)
+        await harness.aclose()
 
     within.__name__ = test.__name__
     signature = inspect.signature(test)

@@ -10,9 +10,9 @@ from avatar_core.cli import checks
 from tests.support.plugins import FakeSite, provider_source
 
 
-async def answer(name: str) -> checks.Answer:
-    (found,) = [check for check in checks.checks() if check.name == name]
-    return await found.answer()
+async def run_check(name: str) -> checks.CheckResult:
+    (found,) = [check for check in checks.list_checks() if check.name == name]
+    return await found.run()
 
 
 def plug(site: FakeSite, patch: pytest.MonkeyPatch, body: str) -> None:
@@ -24,26 +24,26 @@ def plug(site: FakeSite, patch: pytest.MonkeyPatch, body: str) -> None:
     patch.setenv("AVATAR_PROVIDER", "sick")
 
 
-async def test_a_check_that_breaks_is_a_fault_of_its_package(
+async def test_check_that_raises_is_a_fault_of_its_package(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "async def probe(self): raise KeyError('sk-canary')")
-    told = await answer("sick probe")
-    assert told.verdict == "fault"
-    assert told.said == "the check raised KeyError (plugin_sick.py, line 11)"
-    assert told.hint == "This is a bug of plugin_sick. Report it to its author."
-    assert "in probe" in told.trace
-    assert told.trace.endswith("KeyError (plugin_sick.py, line 11)")
+    result = await run_check("sick probe")
+    assert result.status == "fault"
+    assert result.message == "the check raised KeyError (plugin_sick.py, line 11)"
+    assert result.hint == "This is a bug of plugin_sick. Report it to its author."
+    assert "in probe" in result.trace
+    assert result.trace.endswith("KeyError (plugin_sick.py, line 11)")
 
 
-async def test_only_who_has_no_probe_has_nothing_to_ask(
+async def test_provider_without_a_probe_says_so(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "")
-    assert (await answer("sick probe")).said == "it has nothing to ask"
+    assert (await run_check("sick probe")).message == "the provider has no probe"
 
 
-async def test_an_inherited_probe_is_one(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_inherited_probe_is_called(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.install(
         "avatar-provider-sick",
         {"sick": "plugin_heir:Provider"},
@@ -53,26 +53,26 @@ async def test_an_inherited_probe_is_one(site: FakeSite, monkeypatch: pytest.Mon
         },
     )
     monkeypatch.setenv("AVATAR_PROVIDER", "sick")
-    assert (await answer("sick probe")).said == "its key and its choices work"
+    assert (await run_check("sick probe")).message == "the key and the settings work"
 
 
-async def test_a_ledger_file_that_cannot_be_read_is_told(
+async def test_unreadable_ledger_file_gives_a_warning(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path))
-    assert (await answer("ledger")).verdict == "ok"
+    assert (await run_check("ledger")).status == "ok"
     (tmp_path / "broken.json").write_text("{half")
-    told = await answer("ledger")
-    assert told.verdict == "warning"
-    assert "1 of " in told.said
-    assert "cannot be read" in told.said
+    result = await run_check("ledger")
+    assert result.status == "warning"
+    assert "1 files in " in result.message
+    assert "cannot be read" in result.message
 
 
 @pytest.mark.parametrize(
-    ("provider", "at", "room", "verdict", "said"),
+    ("provider", "at", "room", "status", "message"),
     [
-        ("local", "", "ws://127.0.0.1:7880", "ok", "its worker runs where your agent runs"),
-        ("local", "http://127.0.0.1:1", "ws://127.0.0.1:7880", "ok", "127.0.0.1 reaches what"),
+        ("local", "", "ws://127.0.0.1:7880", "ok", "the worker runs on the same machine"),
+        ("local", "http://127.0.0.1:1", "ws://127.0.0.1:7880", "ok", "127.0.0.1 is this machine"),
         (
             "local",
             "https://faces.acme.io",
@@ -80,8 +80,14 @@ async def test_a_ledger_file_that_cannot_be_read_is_told(
             "fault",
             "cannot connect to 127.0.0.1",
         ),
-        ("local", "https://faces.acme.io", "ws://10.0.0.5", "ok", "faces.acme.io must reach it"),
-        ("tavus", "https://tavusapi.com/v2", "wss://x.livekit.cloud", "ok", "looks public"),
+        (
+            "local",
+            "https://faces.acme.io",
+            "ws://10.0.0.5",
+            "ok",
+            "faces.acme.io must be able to connect",
+        ),
+        ("tavus", "https://tavusapi.com/v2", "wss://x.livekit.cloud", "ok", "is a public address"),
         (
             "tavus",
             "https://tavusapi.com/v2",
@@ -89,11 +95,17 @@ async def test_a_ledger_file_that_cannot_be_read_is_told(
             "fault",
             "cannot connect to livekit",
         ),
-        ("tavus", "http://127.0.0.1:8787", "ws://127.0.0.1:7880", "ok", "127.0.0.1 reaches what"),
+        (
+            "tavus",
+            "http://127.0.0.1:8787",
+            "ws://127.0.0.1:7880",
+            "ok",
+            "127.0.0.1 is this machine",
+        ),
     ],
 )
-async def test_where_a_room_must_be_reached_from(
-    provider: str, at: str, room: str, verdict: str, said: str, monkeypatch: pytest.MonkeyPatch
+async def test_reachability_depends_on_vendor_and_server(
+    provider: str, at: str, room: str, status: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"local": "AVATAR_LOCAL", "tavus": "TAVUS"}[provider]
     for name, value in {
@@ -105,6 +117,6 @@ async def test_where_a_room_must_be_reached_from(
         f"{own}_API_KEY": "k" if at else "",
     }.items():
         monkeypatch.setenv(name, value)
-    told = await answer(f"{provider} reach")
-    assert told.verdict == verdict
-    assert said in told.said
+    result = await run_check(f"{provider} reachability")
+    assert result.status == status
+    assert message in result.message

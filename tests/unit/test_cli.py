@@ -88,7 +88,7 @@ def left_behind(ledger: Ledger, provider: str, *, dead: bool = True) -> LedgerEn
 
 
 def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
-    assert avatar("reap") == (0, "Nothing is open: the ledger is empty.\n")
+    assert avatar("reap") == (0, "The ledger is empty: no session is open.\n")
     left_behind(ledger, "mock")
     alive = left_behind(ledger, "local", dead=False)
     code, said = avatar("reap", "--dry-run")

@@ -16,11 +16,11 @@ from avatar_core.worker import video_scheduler as module
 from avatar_core.worker.executors import ThreadExecutor
 from avatar_core.worker.video_scheduler import Stretch, VideoScheduler
 
-PICTURE = VideoFrame(1, 1, bytes(4))
+FRAME = VideoFrame(1, 1, bytes(4))
 
 
 class Painter(Renderer):
-    """Waits for a gate with every picture, and notes what it was asked, and where."""
+    """Waits for a gate with every frame, and notes what it was asked, and where."""
 
     width, height, fps, audio = 1, 1, 25.0, AudioFormat(24_000)
     lookahead_s = 0.1
@@ -45,11 +45,11 @@ class Painter(Renderer):
         self.asked.append(chunk.decode())
         self._loop.call_soon_threadsafe(self.begun.set)
         self.gate.wait(20.0)
-        return [PICTURE]
+        return [FRAME]
 
     def idle(self) -> VideoFrame:
         self.asked.append("idle")
-        return PICTURE
+        return FRAME
 
     def reset(self) -> None:
         self.asked.append("reset")
@@ -64,7 +64,7 @@ class Screen(VideoTrack):
     def __init__(self) -> None:
         self.seen = asyncio.Semaphore(0)
 
-    def capture(self, picture: VideoFrame) -> None:
+    def capture(self, frame: VideoFrame) -> None:
         self.seen.release()
 
     async def unpublish(self) -> None:

@@ -15,8 +15,8 @@ import pytest_asyncio
 from aiohttp import web
 from avatar_provider_tavus.simulator.api import TavusApi
 
-from avatar_core.cli import checks as looked_at
-from avatar_core.cli.checks import Answer
+from avatar_core.cli import checks
+from avatar_core.cli.checks import CheckResult
 from avatar_core.cli.doctor import run
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
@@ -52,17 +52,17 @@ async def tavus(
     await api.aclose()
 
 
-async def examined(only: str = "") -> dict[str, Answer]:
-    return {check.name: await check.answer() for check in looked_at.checks() if only in check.name}
+async def examined(only: str = "") -> dict[str, CheckResult]:
+    return {check.name: await check.run() for check in checks.list_checks() if only in check.name}
 
 
 async def test_a_healthy_machine_is_all_green_and_quick(tavus: TavusApi) -> None:
     began = time.monotonic()
     answers = await examined()
-    assert {answer.verdict for answer in answers.values()} == {"ok"}, answers
+    assert {result.status for result in answers.values()} == {"ok"}, answers
     assert time.monotonic() - began < HEALTHY_S
     assert set(answers) == {
-        *("provider", "versions", "ledger", "LiveKit", "tavus reach", "tavus probe")
+        *("provider", "versions", "ledger", "LiveKit", "tavus reachability", "tavus probe")
     }
 
 
@@ -94,7 +94,7 @@ def both_names(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 
 def leftovers(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
-    ledger = Ledger(Path(str(looked_at.AvatarSettings.load().ledger)))
+    ledger = Ledger(Path(str(checks.AvatarSettings.load().ledger)))
     entry = LedgerEntry.pending("tavus", "room-1", "room", "tavus-avatar-1")
     ledger.write(replace(entry, started=entry.started - 60))
 
@@ -104,9 +104,9 @@ def unwritable(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 
 def old_agents(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
-    known = looked_at.version
+    known = checks.version
     patch.setattr(
-        looked_at, "version", lambda name: "2.1.0" if name == "livekit-agents" else known(name)
+        checks, "version", lambda name: "2.1.0" if name == "livekit-agents" else known(name)
     )
 
 
@@ -132,7 +132,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "a key of another vendor": (
         variable("TAVUS_API_KEY", "sk-another"),
-        *("tavus probe", "AV201", "Invalid access token", "Check its API key"),
+        *("tavus probe", "AV201", "Invalid access token", "Check the API key"),
     ),
     "a PAL with a mind": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
     "no such face": (
@@ -172,33 +172,33 @@ async def test_a_mistake_is_found(
 ) -> None:
     plant, check, code, said, hint = MISTAKES[name]
     plant(monkeypatch, tavus)
-    answer = (await examined())[check]
-    assert answer.verdict in ("fault", "warning")
-    assert answer.code == code
-    assert said in answer.said
-    assert hint in answer.hint
-    assert "\n" not in answer.said + answer.hint
+    result = (await examined())[check]
+    assert result.status in ("fault", "warning")
+    assert result.code == code
+    assert said in result.message
+    assert hint in result.hint
+    assert "\n" not in result.message + result.hint
 
 
 async def test_a_room_that_a_cloud_cannot_reach(
     tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAVUS_API_URL")
-    answer = (await examined(only="reach"))["tavus reach"]  # nobody is asked anything
-    assert (answer.verdict, answer.code) == ("fault", "AV205")
-    assert "cannot connect to 127.0.0.1" in answer.said
-    assert "public address" in answer.hint
+    result = (await examined(only="reach"))["tavus reachability"]  # nobody is asked anything
+    assert (result.status, result.code) == ("fault", "AV205")
+    assert "cannot connect to 127.0.0.1" in result.message
+    assert "public address" in result.hint
 
 
 async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def answer(request: web.Request) -> web.Response:
+    async def result(request: web.Request) -> web.Response:
         told = {"Date": formatdate(time.time() - 86_400, usegmt=True)}
         status = 401 if request.method == "POST" else 200
         body = {"code": "unauthenticated", "msg": "token is expired"}
         return web.json_response(body, status=status, headers=told)
 
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", result)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -208,8 +208,8 @@ async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatc
         told = (await examined())["LiveKit"]
     finally:
         await runner.cleanup()
-    assert (told.verdict, told.code) == ("fault", "AV303")
-    assert "clock is +8640" in told.said
+    assert (told.status, told.code) == ("fault", "AV303")
+    assert "clock is +8640" in told.message
     assert "timedatectl" in told.hint
 
 
