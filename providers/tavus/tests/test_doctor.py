@@ -187,7 +187,7 @@ async def test_a_room_that_a_cloud_cannot_reach(
     result = (await examined(only="reach"))["tavus reachability"]  # nobody is asked anything
     assert (result.status, result.code) == ("fault", "AV205")
     assert "cannot connect to 127.0.0.1" in result.message
-    assert "public address" in result.hint
+    assert "public URL" in result.hint
 
 
 async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatch) -> None:
