@@ -171,7 +171,7 @@ class Player:
             segment.id,
             transport.format or segment.format,
             offset_s=offset_s,
-            on_update=self._on_take_changed,
+            on_update=self._on_take_update,
         )
         feed = Feed(segment, take)
         self.take = transport.take = take
@@ -226,7 +226,7 @@ class Player:
         if transport.lost is None:
             take.report(state=TakeState.CUT)
 
-    def _on_take_changed(self, take: Take) -> None:
+    def _on_take_update(self, take: Take) -> None:
         segment = self.segment
         if segment is None or segment.id != take.segment_id:
             return

@@ -66,15 +66,12 @@ class FakeTransport(AudioSink, PlaybackTracker):
         timeline: Records what happens.
         format: The format that the sink needs; None for the segment's own.
         run_ahead_s: Seconds that may be sent beyond what was heard.
-        latency_s: See the attribute.
-        report_s: See the attribute.
-        cut_s: See the attribute.
-
-    Attributes:
-        name: The name of the provider.
         latency_s: Seconds from a push to its sound.
         report_s: Seconds between two reports of the position.
         cut_s: Seconds until a cut is confirmed; None: it never is.
+
+    Attributes:
+        name, latency_s, report_s, cut_s: The arguments; a test may change them.
         push_s: Seconds that each push and end takes.
         begin_s: Seconds that each begin takes.
         cut_silences: Whether a cut stops the sound.

@@ -83,7 +83,7 @@ async def test_malformed_report_is_a_warning_once_for_each_reason(
     assert len(dropped) == 200
     assert len(warned) == 4
     for number, reason in enumerate(
-        ("not a playback report", "not a finite number", "cannot be", "finished")
+        ("not a playback report", "not a finite number", "is impossible", "finished")
     ):
         assert "of avatar" in warned[number]
         assert reason in warned[number]

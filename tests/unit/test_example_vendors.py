@@ -113,9 +113,9 @@ async def test_anam_session_ends_by_removing_its_worker() -> None:
     vendor = Anam(VendorAccount(silent_workers(room)))
     settings = anam.AnamSettings.load(api_key="key-1", avatar_id="face-1")
     provider = type("P", (anam.AnamProvider,), {"transport": vendor.transport})(settings)
-    scene = FailoverHarness(room, provider)
-    await scene.controller.start()
-    lease = await scene.controller.wait_until_settled()
+    harness = FailoverHarness(room, provider)
+    await harness.controller.start()
+    lease = await harness.controller.wait_until_settled()
     assert lease is not None
     (session,) = vendor.account.sessions
     assert vendor.calls == [
@@ -137,7 +137,7 @@ async def test_anam_session_ends_by_removing_its_worker() -> None:
         )
     ]
     assert lease.avatar.identity in room.members
-    await scene.close()
+    await harness.close()
     assert lease.avatar.identity not in room.members
     assert not vendor.account.active
     assert session.end_reason == "its worker left"
@@ -152,14 +152,14 @@ async def test_slow_lemonslice_is_awaited_and_terminated() -> None:
     provider = type("P", (lemonslice.LemonSliceProvider,), {"transport": vendor.transport})(
         settings
     )
-    scene = FailoverHarness(room, provider)
-    await scene.controller.start()
-    assert await scene.say(1.0) == (pytest.approx(1.0), False)  # the agent's voice, after 8 s
-    lease = await scene.controller.wait_until_settled()
+    harness = FailoverHarness(room, provider)
+    await harness.controller.start()
+    assert await harness.say(1.0) == (pytest.approx(1.0), False)  # the agent's voice, after 8 s
+    lease = await harness.controller.wait_until_settled()
     assert lease is not None
-    (joined,) = scene.events_of(AvatarJoined)
+    (joined,) = harness.events_of(AvatarJoined)
     assert joined.join_s == pytest.approx(120.0, abs=0.5)
-    await scene.close()
+    await harness.close()
     (session,) = vendor.account.sessions
     create, end = vendor.calls
     assert create[:2] == ("POST /api/liveai/sessions", "key-2")

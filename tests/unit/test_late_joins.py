@@ -152,9 +152,9 @@ class LateList(FakeVendor):
     """A vendor whose list shows a session only after `LIST_S` seconds."""
 
     async def handle(self, method: str, path: str, *rest: Any) -> FakeResponse:
-        answer = await super().handle(method, path, *rest)
+        response = await super().handle(method, path, *rest)
         listed = any(now() - one.started_at > LIST_S for one in self.account.active)
-        return answer if method != "GET" or listed else json_response(200, {"data": []})
+        return response if method != "GET" or listed else json_response(200, {"data": []})
 
 
 @pytest.mark.parametrize("faults", [("html",), ("reset after create", "402")])
@@ -165,14 +165,14 @@ async def test_session_that_the_vendor_lists_late_is_ended(
     vendor = LateList(account)
     for fault in faults:
         vendor.fail(fault)
-    scene = FailoverHarness(room, make_acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
-    await scene.controller.start()
-    assert await scene.controller.wait_until_settled() is None
+    harness = FailoverHarness(room, make_acme(SafeRetry.LOOKUP, vendor.transport), ledger=tmp_path)
+    await harness.controller.start()
+    assert await harness.controller.wait_until_settled() is None
     (session,) = account.sessions
     assert [one.key for one in Ledger(tmp_path).read_all()] == [session.name]
     await asyncio.sleep(JOIN_S + 1.0)
     assert session.end_reason == "it was ended"
     assert Ledger(tmp_path).read_all() == []
-    await scene.close()
-    await scene.agent.aclose()
+    await harness.close()
+    await harness.agent.aclose()
     await vendor.aclose()

@@ -215,7 +215,7 @@ def test_ledger_survives_processes_that_are_killed() -> None:
     assert outcome["faults"] == {}, done.stderr
     assert outcome["kills"] >= 5
     assert outcome["records"] > 100
-    assert outcome["looks"] > 10
+    assert outcome["reads"] > 10
     assert "not a ledger entry" not in done.stderr
 
 

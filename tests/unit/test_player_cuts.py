@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from avatar_core.testing.clock import now
-from avatar_core.testing.player_harness import PlayerHarness, at_every_phase
+from avatar_core.testing.player_harness import PlayerHarness
+from tests.unit.phases import at_every_phase
 
 pytestmark = pytest.mark.virtual_time
 

@@ -35,12 +35,12 @@ async def test_it_goes_live(
     tavus = server.Simulator(face=server.FLASH, start=start)
     cls = type("TavusProvider", (TavusProvider,), {"transport": tavus.transport})
     load = partial(TavusSettings.load, api_key=server.KEY, api_url="http://127.0.0.1:1/v2")
-    scene = FailoverHarness(room, cls(load(audio_only=audio_only)))
-    await scene.controller.start()
-    lease = await scene.controller.wait_until_settled()
-    assert lease is not None, scene.controller.last_error
+    harness = FailoverHarness(room, cls(load(audio_only=audio_only)))
+    await harness.controller.start()
+    lease = await harness.controller.wait_until_settled()
+    assert lease is not None, harness.controller.last_error
     assert room.members[lease.avatar.identity].tracks == tracks
-    assert await scene.say(1.0) == (pytest.approx(1.0, abs=0.05), False)
-    await scene.close()
+    assert await harness.say(1.0) == (pytest.approx(1.0, abs=0.05), False)
+    await harness.close()
     assert not tavus.account.active
     await tavus.aclose()
