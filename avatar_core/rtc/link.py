@@ -240,7 +240,7 @@ class RtcLink(RoomLink):
         return self._events.on_data(topic, handler)
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Publish a microphone track, and return it.
+        """Return a newly published microphone track.
 
         Args:
             format: Format of the audio that the track takes.
@@ -253,7 +253,7 @@ class RtcLink(RoomLink):
         return await self._tracks.publish_audio(format, name)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a camera track, and return it.
+        """Return a newly published camera track.
 
         Args:
             width: Width of a frame in pixels.

@@ -35,6 +35,7 @@ class AcmeSettings(ProviderSettings):
     """Settings of `Acme`, from the variables `ACME_*`.
 
     Attributes:
+        provider: Name of the provider.
         api_key: The API key.
         api_url: Base URL of the vendor; None uses the provider's.
         kind: How a create can be repeated safely.
@@ -152,7 +153,7 @@ def silent_workers(room: MemoryRoom) -> LaunchWorker:
                         await stopping.wait()
             await link.aclose()
 
-        task = asyncio.create_task(stay(), name="worker that is silent")
+        task = asyncio.create_task(stay(), name="silent worker")
         room.published(link.identity, "video")
         return in_process.keep(task, stopping.set)
 

@@ -79,15 +79,15 @@ async def test_trickling_response_ends_at_the_deadline(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"HTTP/1.1 20", b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{"]
+    "partial", [b"", b"HTTP/1.1 20", b"HTTP/1.1 201 Created\r\nContent-Length: 90\r\n\r\n{"]
 )
 @pytest.mark.parametrize("orderly", [True, False], ids=["closed", "reset"])
 async def test_connection_lost_after_a_create_has_an_unknown_outcome(
-    said: bytes, orderly: bool
+    partial: bytes, orderly: bool
 ) -> None:
     async def script(connection: Connection) -> None:
         await connection.request()
-        await connection.send(said)
+        await connection.send(partial)
         if not orderly:
             connection.reset()
 
@@ -183,22 +183,22 @@ async def test_unusable_response_raises_an_error_with_its_outcome(
 
 @pytest.mark.parametrize("compressed", [True, False], ids=["gzip", "plain"])
 async def test_huge_response_is_not_read_to_its_end(compressed: bool) -> None:
-    said = 0
+    sent_bytes = 0
 
     async def script(connection: Connection) -> None:
-        nonlocal said
+        nonlocal sent_bytes
         await connection.request()
         coding = "gzip" if compressed else "identity"
         await connection.send(f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\n\r\n".encode())
         piece = zlib.compress(bytes(10_000_000)) if compressed else bytes(100_000)
         while True:
             await connection.send(piece)
-            said += len(piece)
+            sent_bytes += len(piece)
 
     async with wire_server(script) as acme:
         error = await failure(client(acme.url, max_response_bytes=1_000_000))
     assert (type(error), error.outcome) == (ProtocolError, Outcome.UNKNOWN)
-    assert said < 20_000_000
+    assert sent_bytes < 20_000_000
 
 
 @pytest.mark.parametrize("value", ["schlüssel", "two\nlines"])

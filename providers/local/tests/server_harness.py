@@ -151,11 +151,11 @@ class Hanging:
     """
 
     def __init__(self) -> None:
-        self.partly_heard = self.broken_off = 0
+        self.begun = self.broken_off = 0
         self.at_work = asyncio.Event()
 
     async def __call__(self, wanted: CreateSession) -> Mapping[str, Any]:
-        self.partly_heard += 1
+        self.begun += 1
         self.at_work.set()
         try:
             await asyncio.get_running_loop().create_future()
