@@ -21,7 +21,7 @@ from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from tests.livekit.agent_job import CRASH
-from tests.long.kill_agents import bring, installed
+from tests.long.kill_agents import launch_silent_worker, make_environment
 from tests.support.agent_server import run_agent_server
 from tests.support.processes import ProcessHandle, open_process_tree
 
@@ -39,15 +39,15 @@ class TimedAccount(VendorAccount):
     """
 
     def __init__(self) -> None:
-        super().__init__(self._launch_worker, absent_timeout_s=3600.0, left_timeout_s=3600.0)
+        super().__init__(self._launch, absent_timeout_s=3600.0, left_timeout_s=3600.0)
         self.ended_at: dict[str, float] = {}
 
     @staticmethod
-    async def _bring(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
-        return await bring(session, scenario)
+    async def _launch(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+        return await launch_silent_worker(session, scenario)
 
-    def end(self, session: VendorSession, why: str) -> None:
-        super().end(session, why)
+    def end(self, session: VendorSession, reason: str) -> None:
+        super().end(session, reason)
         self.ended_at.setdefault(session.id, time.time())
 
 
@@ -110,7 +110,7 @@ async def run_jobs(server: DevServer, folder: Path) -> AsyncIterator[Jobs]:
     events.touch()
     vendor = FakeVendor(account, create_s=0.2)
     async with serve_http(vendor) as address:
-        environment = installed(
+        environment = make_environment(
             folder / "site",
             ACME_API_URL=address,
             ACME_KIND="lookup",

@@ -12,7 +12,7 @@ from tests.long.kill_agents import kill_agents
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(180)]
 
 
-async def test_kill_9_and_reap(server: DevServer, tmp_path: Path) -> None:
+async def test_reaper_ends_the_sessions_of_killed_agents(server: DevServer, tmp_path: Path) -> None:
     result = await kill_agents(6, server, tmp_path)
     assert result.created > 2, "the killed agents had created no session"
     assert (result.open, result.living) == (0, 2)
