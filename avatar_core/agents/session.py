@@ -17,7 +17,7 @@ from livekit.agents.voice.events import (
     MetricsCollectedEvent,
 )
 
-from avatar_core.agents import previous_output as former
+from avatar_core.agents import previous_output
 from avatar_core.agents.audio_tail import AudioTail
 from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
 from avatar_core.agents.metrics import of_item, of_join
@@ -116,14 +116,14 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
         self._output = AudioTail(agent_session, self._tell, self._close_soon)
-        replaced = former.tail(agent_session)
+        replaced = previous_output.tail(agent_session)
         agent_session.output.replace_audio_tail(self._output)
         if isinstance(room, rtc.Room):
             if not room.isconnected():
                 log.debug("The avatar starts once the room is connected.")
                 self._begin = asyncio.create_task(self._when_connected(room, job))
                 return
-            await former.unpublish(room, replaced)
+            await previous_output.unpublish(room, replaced)
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
@@ -178,7 +178,11 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
         An agent session that is still running continues with its own voice.
         """
-        if self._closing is None and self._session is not None and former.runs(self._session):
+        if (
+            self._closing is None
+            and self._session is not None
+            and previous_output.runs(self._session)
+        ):
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
             await asyncio.shield(self._dismissing)
         else:

@@ -51,11 +51,12 @@ class Settings(BaseSettings):
                 field = re.search(r'field "(\w+)"', str(error))
                 name = self.variable_of(field[1]) if field else type(self).__name__
                 faults = [f"{name}: must be JSON"]
-            told = " ".join(faults)
+            found_text = " ".join(faults)
             faults = [
                 f"{wrong}: there is no such setting. Did you mean {right}?"
                 for wrong, right in misspelt.items()
-                if f"there is {wrong})" not in told and self._must_refuse(wrong, right, values)
+                if f"there is {wrong})" not in found_text
+                and self._must_refuse(wrong, right, values)
             ] + faults
             if faults:  # outside the handlers, so that no exception chain leads to a value
                 raise self._error(faults, missing=missing)

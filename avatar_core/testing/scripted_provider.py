@@ -46,7 +46,6 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
 
     name = "vendor"
     api_version = (1, 0)
-    settings_cls = NoSettings
     capabilities = Capabilities(audio=FORMAT, run_ahead_s=0.5, expected_join_s=1.0)
 
     def __init__(self, room: MemoryRoom, name: str = "vendor") -> None:

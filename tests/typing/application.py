@@ -87,7 +87,7 @@ def watch(avatar: AvatarSession) -> None:
     avatar.off("state_changed", is_live)
     avatar.on("avatar_joined", log_any)
     called: float = log_join(AvatarJoined(provider="mock", identity="avatar", join_s=1.0))
-    log_error(AvatarFailed(provider="mock", error=RoomError("The room is gone.")))
+    log_error(AvatarFailed(provider="mock", error=RoomError("The room is closed.")))
     log.info("%.1f", called)
 
 

@@ -60,9 +60,9 @@ class AcmeProvider(RestAvatarProvider[AcmeSettings]):
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
         return {"face": self.settings.face, "token": SecretStr(request.avatar_token())}
 
-    def provisioned(self, answer: Response, request: ProvisionRequest) -> ProvisionedAvatar:
-        made = super().provisioned(answer, request)
-        if answer.text("status", "") == "failed":
+    def read_avatar(self, response: Response, request: ProvisionRequest) -> ProvisionedAvatar:
+        made = super().read_avatar(response, request)
+        if response.text("status", "") == "failed":
             raise ProvisionError("the session failed.", outcome=Outcome.REJECTED)
         return made
 
@@ -140,7 +140,7 @@ class PacketSink(AudioSink):
 
     async def push(self, chunk: bytes) -> None:
         if not self._link.connected:
-            raise AvatarLostError("The room is gone.")
+            raise AvatarLostError("The room is closed.")
         await self._link.send("audio", chunk, to=[self._to], reliable=True)
 
     async def end(self, take: Take) -> None:

@@ -28,9 +28,9 @@ async def talk() -> list[str]:
         turn: Turn = await conversation.over(conversation.say(5))
         await conversation.interrupt_at(conversation.say(["alfa", "bravo"]), word=1)
         await conversation.over(await conversation.ask("hello", answer=3))
-        words: str = turn.history
+        history: str = turn.history
         assert avatar.state is AvatarState.LIVE
-        return [*conversation.faults(), words]
+        return [*conversation.faults(), history]
 
 
 def test_conversation() -> None:

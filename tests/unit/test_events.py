@@ -18,7 +18,7 @@ from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
 from avatar_core.testing.fake_transport import lost_error
 from avatar_core.testing.player_harness import PlayerHarness
 
-LEAF_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
+TAIL_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
 errors = pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])
 
 
@@ -48,14 +48,14 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
         async with Conversation(avatar) as talk:
             talk.session.on("metrics_collected", broken.hears)
             assert avatar._output is not None
-            for leaf_event in LEAF_EVENTS:
-                avatar._output.on(leaf_event, broken.hears)  # type: ignore[arg-type]
+            for tail_event in TAIL_EVENTS:
+                avatar._output.on(tail_event, broken.hears)  # type: ignore[arg-type]
             for _ in range(3):
                 await talk.over(talk.say(13))
             assert talk.faults() == []
             assert avatar.state is AvatarState.VOICE
-            told = {type(event).__name__ for _, event in talk.events}
-            assert told == {"StateChanged", "AvatarJoined", "AvatarFailed", "TakeFinished"}
+            received = {type(event).__name__ for _, event in talk.events}
+            assert received == {"StateChanged", "AvatarJoined", "AvatarFailed", "TakeFinished"}
             assert broken.called > 10
 
     run(main())
@@ -81,11 +81,11 @@ async def test_a_player_goes_on_whatever_it_is_answered(
     harness = PlayerHarness(has_voice=name != "on_unplayable")
     tell = getattr(harness.observer, name)
 
-    def told(*args: Any) -> None:
+    def received(*args: Any) -> None:
         tell(*args)
         raise error("a mistake above")
 
-    setattr(harness.observer, name, told)
+    setattr(harness.observer, name, received)
     harness.say(1.0)
     harness.say(1.0)
     await asyncio.sleep(0.3)
@@ -202,7 +202,7 @@ class TestNames:
 
 
 @pytest.fixture(autouse=True)
-def _small_pictures(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def _small_frames(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
     monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")

@@ -69,14 +69,14 @@ def test_the_type_argument_is_found_through_generic_bases() -> None:
     class Middle(Whole[T], Generic[T, S]):
         pass
 
-    class Leaf(Middle[OtherSettings, int]):
-        name = "leaf"
+    class Concrete(Middle[OtherSettings, int]):
+        name = "concrete"
         api_version = (1, 0)
 
-    class Heir(Leaf):
+    class Heir(Concrete):
         pass
 
-    assert Leaf.settings_cls is OtherSettings
+    assert Concrete.settings_cls is OtherSettings
     assert Heir.settings_cls is OtherSettings
 
 

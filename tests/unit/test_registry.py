@@ -51,7 +51,7 @@ def test_lists_and_describes_without_importing(site: FakeSite) -> None:
     assert not {"zeta_m", "alpha_m"} & sys.modules.keys()
 
 
-def test_loads_exactly_the_one_asked_for(site: FakeSite) -> None:
+def test_load_imports_only_the_named_provider(site: FakeSite) -> None:
     site.install(
         "avatar-provider-one", {"one": "one_m:Provider"}, {"one_m": provider_source("one")}
     )

@@ -180,6 +180,6 @@ def test_a_ledger_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         AvatarSettings.load(ledger="~nobody-of-that-name/x")
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         AvatarSettings.load().provider = "x"
