@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version
 
 import pytest
 from livekit import rtc
 from livekit.agents.voice.avatar import DataStreamAudioOutput
+from packaging.version import Version
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.registry.discovery import ProviderRegistry
@@ -31,6 +33,8 @@ STOCK_SILENCE_S = 0.6
 """At a clear, a stock worker empties its generator, but not its synchronizer or audio queue."""
 SUBSCRIBED_S = 0.2
 AVATAR = "our-avatar"
+STOCK_IS_ADDRESSED = Version(version("livekit")) >= Version("1.2")
+"""From 1.2 on livekit sends the chunks of an addressed byte stream only to its destination."""
 
 
 class StockAgentConversation(LiveConversation):
@@ -101,6 +105,7 @@ async def test_stock_agent_speaks_through_our_worker(server: DevServer) -> None:
         # A stock agent's text follows the clock, so `check_history` does not hold for it.
         conversation.check_finishes()
         conversation.check_speech(cut=MORE_SPOKEN_WORDS[2:])
-        # A stock agent sends its audio to everybody, so `check_addressed` could fail.
-        assert await conversation.listener.data_bytes() > 0.5 * conversation.speech_bytes
+        # Where a stock agent sends its audio to everybody, `check_addressed` could fail.
+        received_bytes = await conversation.listener.data_bytes()
+        assert (received_bytes > 0.5 * conversation.speech_bytes) != STOCK_IS_ADDRESSED
         assert [event.interrupted for event in conversation.counts.finished] == [False, True, False]
