@@ -1,6 +1,6 @@
 """Reports words of the old vocabulary: python tools/check_vocabulary.py [ROOT].
 
-The words were private names of this project. They may not return as an identifier, as the name
+The terms were private names of this project. They may not return as an identifier, as the name
 of a file, or in an error or a log message. `tools/allowed_phrases.txt` lists the phrases in which
 such a word has another, common meaning.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from source_text import read_prose, tracked_files
 
-OLD_WORDS = frozenset(
+OLD_TERMS = frozenset(
     """
     road roads leaf leafs governor studio hand hands picture pictures foresee withdraw peer peers
     change changes gone lifecycle purchase purchases buy buys buying bought entry entries asked
@@ -30,7 +30,7 @@ PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def read_allowed(root: Path) -> list[tuple[str, ...]]:
-    """Return the allowed phrases as tuples of words.
+    """Return the allowed phrases as tuples of terms.
 
     Raises:
         ValueError: There are more than `MOST_PHRASES`.
@@ -42,8 +42,8 @@ def read_allowed(root: Path) -> list[tuple[str, ...]]:
     return phrases
 
 
-def old_words(text: str, allowed: list[tuple[str, ...]]) -> list[str]:
-    """Return the old words in an identifier or a message, outside the allowed phrases."""
+def old_terms(text: str, allowed: list[tuple[str, ...]]) -> list[str]:
+    """Return the old terms in an identifier or a message, outside the allowed phrases."""
     parts = [part.lower() for part in PART.findall(text)]
     for phrase in allowed:
         size = len(phrase)
@@ -51,23 +51,23 @@ def old_words(text: str, allowed: list[tuple[str, ...]]) -> list[str]:
             if tuple(parts[start : start + size]) == phrase:
                 parts[start : start + size] = [""] * size
     pairs = [" ".join(pair) for pair in pairwise(parts) if pair in OLD_PAIRS]
-    return [part for part in parts if part in OLD_WORDS] + pairs
+    return [part for part in parts if part in OLD_TERMS] + pairs
 
 
-def find_old_words(root: Path) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield the place, the identifier or message, and the old words in it."""
+def find_old_terms(root: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield the place, the identifier or message, and the old terms in it."""
     allowed = read_allowed(root)
     for path in tracked_files(root):
         where = str(path.relative_to(root))
-        if found := old_words(where, allowed):
+        if found := old_terms(where, allowed):
             yield where, "file name", found
     for path in tracked_files(root, "*.py"):
         where = str(path.relative_to(root))
         for line, name in _identifiers(ast.parse(path.read_text(encoding="utf-8"), where)):
-            if found := old_words(name, allowed):
+            if found := old_terms(name, allowed):
                 yield f"{where}:{line}", name, found
     for text in read_prose(root):
-        if text.kind in ("error", "log") and (found := old_words(text.text, allowed)):
+        if text.kind in ("error", "log") and (found := old_terms(text.text, allowed)):
             yield text.place, text.text, found
 
 
@@ -88,9 +88,9 @@ def _identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def main() -> int:
     """Print the findings; return 1 if there are any."""
-    found = list(find_old_words(Path(*sys.argv[1:2])))
-    for place, text, words in found:
-        print(f"{place}: {text!r}: {', '.join(words)}")
+    found = list(find_old_terms(Path(*sys.argv[1:2])))
+    for place, text, terms in found:
+        print(f"{place}: {text!r}: {', '.join(terms)}")
     return int(bool(found))
 
 

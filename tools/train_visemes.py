@@ -31,7 +31,7 @@ OTHER_VOICES = ("es+m2", "es+f3", "de+m4", "de+f1", "fr+m1", "fr+f2")
 UNSEEN = ("en-us+f5", "en-us+m8", "en-us+klatt3", "en-us+Annie", "en-us+zac")
 TRACT = (0.82, 1.32)
 """Factors of the length of the vocal tract, which are applied by resampling."""
-TRAINING_WORDS = """
+TRAINING_SPOKEN_WORDS = """
 time people water morning baby paper market window yellow orange purple number happy system
 thousand question answer moment button bottle father mother brother weather thing nothing
 bathroom birthday chicken church judge orange measure vision television pleasure machine
@@ -100,7 +100,7 @@ def make_sentence(rng: Random) -> str:
     sentence = []
     for _ in range(rng.randint(6, 14)):
         invented = "".join(rng.choice(ONSETS) + rng.choice(RHYMES) for _ in range(2))
-        sentence.append(rng.choice(TRAINING_WORDS) if rng.random() < 0.6 else invented)
+        sentence.append(rng.choice(TRAINING_SPOKEN_WORDS) if rng.random() < 0.6 else invented)
         if rng.random() < 0.12:
             sentence[-1] += ","
     return " ".join(sentence) + "."

@@ -36,4 +36,4 @@ async def unpublish(room: rtc.Room, replaced: object | None) -> None:
             try:
                 await room.local_participant.unpublish_track(publication.sid)
             except UnpublishTrackError:
-                log.warning("A track of the agent's former output could not be removed.")
+                log.warning("A track of the previous audio output could not be removed.")

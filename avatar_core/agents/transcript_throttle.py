@@ -29,7 +29,7 @@ class TranscriptThrottle:
     def __init__(self, session: AgentSession[Any]) -> None:
         self._session = session
         self._task: asyncio.Task[None] | None = None
-        self._calling = False
+        self._toggling = False
         self._holding = False
         self._paused_at: float | None = None
         self._paused_s = 0.0
@@ -54,18 +54,18 @@ class TranscriptThrottle:
         """The chain was paused; True if it was not by us."""
         if self._paused_at is None:
             self._paused_at = time.time()
-        if not self._calling:
+        if not self._toggling:
             self._holding = False
-        return not self._calling
+        return not self._toggling
 
     def heard_resume(self) -> bool:
         """The chain was resumed; True if it was not by us."""
         if self._paused_at is not None:
             self._paused_s += max(0.0, time.time() - max(self._paused_at, self._started_at))
             self._paused_at = None
-        if not self._calling:
+        if not self._toggling:
             self._holding = False
-        return not self._calling
+        return not self._toggling
 
     async def _hold_back(self, segment: Segment) -> None:
         seen_s, seen_at = segment.position_s, time.time()
@@ -85,16 +85,16 @@ class TranscriptThrottle:
     def _hold(self) -> None:
         if self._session.output.audio is not None:
             self._holding = True
-            self._call(self._session.output.audio.pause)
+            self._toggle(self._session.output.audio.pause)
 
     def _release(self) -> None:
         if self._holding and self._session.output.audio is not None:
             self._holding = False
-            self._call(self._session.output.audio.resume)
+            self._toggle(self._session.output.audio.resume)
 
-    def _call(self, change: Callable[[], None]) -> None:
-        self._calling = True
+    def _toggle(self, toggle: Callable[[], None]) -> None:
+        self._toggling = True
         try:
-            change()
+            toggle()
         finally:
-            self._calling = False
+            self._toggling = False

@@ -1,4 +1,4 @@
-"""A conversation with a real AgentSession in a room in memory, scripted and judged in words."""
+"""A scripted conversation of a real AgentSession in memory, and what a listener heard of it."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class Turn:
         words: What it was to say.
         handle: AgentSession's.
         said_at: Loop time.
-        asked: What a person wrote that this answers, empty if nobody did.
+        user_text: What a person wrote that this responses, empty if nobody did.
         until_at: Loop time from which all that is heard belongs to another turn.
         cut: Whether the test interrupted it.
         heard: What a listener heard, filled in once the turn is over.
         history: What was committed of it.
     """
 
-    words: Sequence[str]
+    spoken_words: Sequence[str]
     handle: SpeechHandle
     said_at: float
-    asked: str = ""
+    user_text: str = ""
     until_at: float = math.inf
     cut: bool = False
     heard: list[HeardWord] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Turn:
 
 
 class Conversation:
-    """Enter it, let the agent speak or answer, interrupt, and look at what was heard.
+    """Enter it, let the agent speak or response, interrupt, and look at what was heard.
 
     Each turn says words of `VOCABULARY`, from its start where only their number is given.
 
@@ -112,10 +112,10 @@ class Conversation:
         for name in EVENTS:
             self.avatar.on(name, self._note)
         await self.avatar.start(self.session, self.room.agent(self.identity))
-        leaf = self.session.output.audio
-        assert leaf is not None
+        tail = self.session.output.audio
+        assert tail is not None
         self._synchronizer = TranscriptSynchronizer(
-            next_in_chain_audio=leaf, next_in_chain_text=None
+            next_in_chain_audio=tail, next_in_chain_text=None
         )
         self.session.output.audio = self._synchronizer.audio_output
         self.session.output.transcription = self._synchronizer.text_output
@@ -129,34 +129,34 @@ class Conversation:
         await self.avatar.aclose()
         await self._synchronizer.aclose()
 
-    def say(self, words: int | Sequence[str]) -> Turn:
+    def say(self, spoken_words: int | Sequence[str]) -> Turn:
         """Say these words of the vocabulary, or so many from its start."""
-        words = _words(words)
-        audio = frames(self._tones.speak(words))
-        handle = self.session.say(" ".join(words), audio=audio)
-        return self._begin(Turn(words, handle, self._now))
+        spoken_words = _spoken_words(spoken_words)
+        audio = frames(self._tones.speak(spoken_words))
+        handle = self.session.say(" ".join(spoken_words), audio=audio)
+        return self._begin(Turn(spoken_words, handle, self._now))
 
     async def ask(
-        self, text: str, answer: int | Sequence[str], *, calls: ToolCalls | None = None
+        self, text: str, response: int | Sequence[str], *, calls: ToolCalls | None = None
     ) -> Turn:
-        """A person writes `text`, and the model answers in these words.
+        """A person writes `text`, and the model responses in these spoken_words.
 
         What the agent is saying is interrupted, as AgentSession does for text from the room
         (livekit-agents 1.8.9, `voice/room_io/types.py`).
 
         Args:
             text: What the person writes.
-            answer: The words, or how many of the vocabulary's.
-            calls: Tools that the model calls before it answers.
+            response: The words, or how many of the vocabulary's.
+            calls: Tools that the model calls before it responses.
         """
-        self.model.answers[text] = words = _words(answer)
+        self.model.responses[text] = spoken_words = _spoken_words(response)
         self.model.calls[text] = calls or {}
         cut = [turn for turn in self.turns if not turn.handle.done()]
         await self.session.interrupt()
         for turn in cut:
             turn.cut, turn.until_at = True, self._now + THINK_S / 2
         handle = self.session.generate_reply(user_input=text)
-        return self._begin(Turn(words, handle, self._now, asked=text))
+        return self._begin(Turn(spoken_words, handle, self._now, user_text=text))
 
     def history(self) -> Said:
         """What the session remembers of both, in order."""
@@ -179,7 +179,7 @@ class Conversation:
 
     async def until_heard(self, turn: Turn, word: int) -> None:
         """Wait until a word of the turn is being heard."""
-        start_s, end_s = self._tones.spans(turn.words)[word]
+        start_s, end_s = self._tones.spans(turn.spoken_words)[word]
         # Virtual time costs nothing, and a recording tells nobody.
         while self._sound_s(turn.said_at) < (start_s + end_s) / 2 and not turn.handle.done():  # noqa: ASYNC110
             await asyncio.sleep(TICK_S)
@@ -195,16 +195,21 @@ class Conversation:
     def _faults_of(self, turn: Turn) -> list[str]:
         shares = turn.shares()
         said = turn.history.split()
-        last = max((turn.words.index(word) for word in shares if word in turn.words), default=-1)
-        expected = turn.words[: max(last, 0)] if turn.cut else turn.words
+        last = max(
+            (turn.spoken_words.index(word) for word in shares if word in turn.spoken_words),
+            default=-1,
+        )
+        expected = turn.spoken_words[: max(last, 0)] if turn.cut else turn.spoken_words
         faults = [f"{word} was not heard" for word in expected if shares.get(word, 0) < LEAST_SHARE]
         twice = [word for word, share in shares.items() if share > TWICE_SHARE]
         if len(twice) > MOST_TWICE:
             faults.append(f"{', '.join(twice)} were heard twice")
         if len(said) > last + 1:
-            faults.append(f"history says {said[-1]}, and {turn.words[last]} was the last heard")
-        if turn.asked:
-            dialogue = [("user", turn.asked), ("assistant", turn.history)]
+            faults.append(
+                f"history says {said[-1]}, and {turn.spoken_words[last]} was the last heard"
+            )
+        if turn.user_text:
+            dialogue = [("user", turn.user_text), ("assistant", turn.history)]
             dialogue = dialogue if turn.history else dialogue[:1]
             history = self.history()
             at = history.index(dialogue[0]) if dialogue[0] in history else 0
@@ -243,5 +248,5 @@ class Conversation:
         return asyncio.get_running_loop().time()
 
 
-def _words(words: int | Sequence[str]) -> Sequence[str]:
-    return VOCABULARY[:words] if isinstance(words, int) else words
+def _spoken_words(spoken_words: int | Sequence[str]) -> Sequence[str]:
+    return VOCABULARY[:spoken_words] if isinstance(spoken_words, int) else spoken_words

@@ -28,7 +28,7 @@ class Listener:
 
     Attributes:
         link: Its connection to the room.
-        video_frames: Number of video frames received so far.
+        frames: Number of video frames received so far.
     """
 
     def __init__(

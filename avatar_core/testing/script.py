@@ -1,4 +1,4 @@
-"""A model and a voice without a vendor: scripted answers, said in word tones."""
+"""A model and a voice without a vendor: scripted responses, said in word tones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE_HZ = 24_000
 FRAME_S = 0.02
 TTS_SPEED = 5
 THINK_S = 0.3
-"""From what a person wrote to the first word of the answer."""
+"""From what a person wrote to the first word of the response."""
 TOKEN_S = 0.02
 
 Said = list[tuple[str, str]]
@@ -40,14 +40,14 @@ class ScriptedLLM(llm.LLM[Any]):
     """Answers the last thing a person wrote, a word at a time, after it has called tools.
 
     Attributes:
-        answers: What it says to each text.
+        responses: What it says to each text.
         calls: What it calls for each text first; nothing where there is no entry.
         shown: The dialogue it was given with each request.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: dict[str, Sequence[str]] = {}
+        self.responses: dict[str, Sequence[str]] = {}
         self.calls: dict[str, ToolCalls] = {}
         self.shown: list[Said] = []
         self._call_ids = itertools.count(1)
@@ -60,22 +60,24 @@ class ScriptedLLM(llm.LLM[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
         **_: Any,
     ) -> llm.LLMStream:
-        """Begin to answer."""
+        """Begin to response."""
         self.shown.append(said(chat_ctx))
-        return _Answer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+        return _ScriptedResponse(
+            self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options
+        )
 
     def next_step(self, context: llm.ChatContext) -> list[llm.ChoiceDelta]:
         """What it says next, a word in each piece, or the tools that it calls."""
-        asked, has_output = "", False
+        user_text, has_output = "", False
         for item in context.items:
             if item.type == "message" and item.role == "user":
-                asked, has_output = item.text_content or "", False
+                user_text, has_output = item.text_content or "", False
             has_output |= item.type == "function_call_output"
-        if (calls := self.calls.get(asked)) and not has_output:
+        if (calls := self.calls.get(user_text)) and not has_output:
             return [llm.ChoiceDelta(role="assistant", tool_calls=self._tool_calls(calls))]
         return [
             llm.ChoiceDelta(role="assistant", content=f" {word}" if number else word)
-            for number, word in enumerate(self.answers[asked])
+            for number, word in enumerate(self.responses[user_text])
         ]
 
     def _tool_calls(self, calls: ToolCalls) -> list[llm.FunctionToolCall]:
@@ -87,12 +89,12 @@ class ScriptedLLM(llm.LLM[Any]):
         ]
 
 
-class _Answer(llm.LLMStream):
+class _ScriptedResponse(llm.LLMStream):
     async def _run(self) -> None:
         assert isinstance(self._llm, ScriptedLLM)
         await asyncio.sleep(THINK_S)
         for delta in self._llm.next_step(self._chat_ctx):
-            self._event_ch.send_nowait(llm.ChatChunk(id="answer", delta=delta))
+            self._event_ch.send_nowait(llm.ChatChunk(id="response", delta=delta))
             await asyncio.sleep(TOKEN_S)
 
 
@@ -113,8 +115,8 @@ class ToneAgent(Agent):
         """Each word once it is whole."""
         rest = ""
         async for piece in text:
-            *words, rest = (rest + piece).split(" ")
-            async for frame in frames(self._tones.speak([word for word in words if word])):
+            *spoken_words, rest = (rest + piece).split(" ")
+            async for frame in frames(self._tones.speak([word for word in spoken_words if word])):
                 yield frame
         async for frame in frames(self._tones.speak([rest] if rest else [])):
             yield frame

@@ -1,8 +1,8 @@
 """The worker that livekit-agents ships, in a process: the worker of `stock` and `ours-stock`.
 
 Configured by a line of JSON on stdin; READY on stdout once it publishes; ends with stdin.
-All its parameters are the defaults of livekit-agents, except the size of its pictures and
-that its generator makes one picture with each audio frame.
+All its parameters are the defaults of livekit-agents, except the size of its frames and
+that its generator makes one frame with each audio frame.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RATE_HZ = 24_000
 
 
 class FlashGenerator(VideoGenerator):
-    """The pictures of `FlashRenderer`, in the words of livekit-agents."""
+    """The frames of `FlashRenderer`, in the words of livekit-agents."""
 
     def __init__(self, size: int, fps: float) -> None:
         self._renderer = FlashRenderer(size, size, fps, RATE_HZ)
@@ -45,7 +45,7 @@ class FlashGenerator(VideoGenerator):
     async def __aiter__(
         self,
     ) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
-        """A picture with each frame of sound, and at its pace while there is none."""
+        """A frame with each frame of sound, and at its pace while there is none."""
         while True:
             try:
                 item = await asyncio.wait_for(self._queue.get(), 1 / self._renderer.fps)
@@ -57,10 +57,10 @@ class FlashGenerator(VideoGenerator):
             yield item
 
     def _frame(self, pcm: bytes) -> rtc.VideoFrame:
-        pictures = self._renderer.render(pcm, False) if pcm else ()
-        picture = pictures[0] if pictures else self._renderer.idle()
+        video_frames = self._renderer.render(pcm, False) if pcm else ()
+        video_frame = video_frames[0] if video_frames else self._renderer.idle()
         return rtc.VideoFrame(
-            picture.width, picture.height, rtc.VideoBufferType.RGBA, bytes(picture.rgba)
+            video_frame.width, video_frame.height, rtc.VideoBufferType.RGBA, bytes(video_frame.rgba)
         )
 
 

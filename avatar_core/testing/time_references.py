@@ -23,24 +23,24 @@ class Reference:
     Attributes:
         owner: Whose.
         name: The attribute's.
-        former: What it holds.
+        previous: What it holds.
         replacement: What it is to hold.
     """
 
     owner: object
     name: str
-    former: object
+    previous: object
     replacement: object
 
     def replace(self) -> None:
         """Put the replacement in, unless somebody else has changed the attribute."""
-        if self._value() is self.former:
+        if self._value() is self.previous:
             setattr(self.owner, self.name, self.replacement)
 
     def restore(self) -> None:
         """Put back what was there, unless somebody else has changed the attribute."""
         if self._value() is self.replacement:
-            setattr(self.owner, self.name, self.former)
+            setattr(self.owner, self.name, self.previous)
 
     def _value(self) -> object:
         if isinstance(self.owner, type):

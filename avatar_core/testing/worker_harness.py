@@ -32,7 +32,7 @@ class ScriptedRenderer(Renderer):
     width, height, fps, audio = 2, 2, 25.0, RATE
 
     def __init__(self) -> None:
-        self.answer: Any = (TALK,)
+        self.response: Any = (TALK,)
         self.sizes: list[int] = []
         self.withdrawn: list[int] = []
         self.lasts = self.resets = self.closed = 0
@@ -40,11 +40,11 @@ class ScriptedRenderer(Renderer):
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         self.sizes.append(len(chunk))
         self.lasts += last
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        if callable(self.answer):
-            return self.answer(chunk)  # type: ignore[no-any-return]
-        return self.answer  # type: ignore[no-any-return]
+        if isinstance(self.response, Exception):
+            raise self.response
+        if callable(self.response):
+            return self.response(chunk)  # type: ignore[no-any-return]
+        return self.response  # type: ignore[no-any-return]
 
     def idle(self) -> VideoFrame:
         return IDLE

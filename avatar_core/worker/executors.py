@@ -26,7 +26,7 @@ class ThreadExecutor:
     """Runs work on a daemon thread, so that a hung renderer cannot keep the process alive."""
 
     def __init__(self) -> None:
-        self._asked: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._open = True
         threading.Thread(target=self._work, name="avatar-renderer", daemon=True).start()
 
@@ -41,16 +41,16 @@ class ThreadExecutor:
                 except BaseException as error:
                     done.set_exception(error)
 
-        self._asked.put(do)
+        self._jobs.put(do)
         return await asyncio.wrap_future(done)
 
     def close(self) -> None:
         """End the thread once it has done what was asked."""
-        self._asked.put(lambda: setattr(self, "_open", False))
+        self._jobs.put(lambda: setattr(self, "_open", False))
 
     def _work(self) -> None:
         while self._open:
-            self._asked.get()()
+            self._jobs.get()()
 
 
 class InlineExecutor:

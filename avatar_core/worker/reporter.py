@@ -83,8 +83,8 @@ class Reporter:
     async def _call(self, method: str, payload: str) -> None:
         for last in (False, True):
             try:
-                reply = await self._link.call(self._agent, method, payload, timeout_s=CALL_S)
-                if reply == wire.REJECT:
+                response = await self._link.call(self._agent, method, payload, timeout_s=CALL_S)
+                if response == wire.REJECT:
                     log.warning("The agent %s rejected %s.", self._agent, method)
                 return
             except RoomError as error:

@@ -1,4 +1,4 @@
-"""Runs a renderer beside the loop, so that a slow picture never delays the sound."""
+"""Runs a renderer beside the loop, so that a slow frame never delays the sound."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ log = logging.getLogger("avatar_core.worker")
 HUNG_S = 1.0
 CLOSE_S = 1.0
 LEAST_GAP = 0.5
-"""Of a period, between an idle picture and the first one of speech, which keeps its own time."""
+"""Share of a frame period between an idle frame and the first frame of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Sound for one picture.
+    """Sound for one video_frame.
 
     Attributes:
         chunk: As `Renderer.render` takes it.
@@ -43,17 +43,17 @@ class Stretch:
 class _Order:
     work: Callable[[], Sequence[VideoFrame]]
     due: float = 0.0
-    """Clock time at which its picture is to be seen."""
+    """Clock time at which its frame is to be seen."""
     wanted: Callable[[], bool] = lambda: True
     if_late: Callable[[], None] | None = None
     """What is done in its place, once that time is over and a newer one waits."""
 
 
 class VideoScheduler:
-    """Orders pictures of a renderer and shows each when it is due.
+    """Orders frames of a renderer and shows each when it is due.
 
-    A renderer too slow for real time costs pictures: one that is due already is skipped
-    where a newer one waits. An error costs its picture.
+    A renderer too slow for real time costs frames: one that is due already is skipped
+    where a newer one waits. An error costs its video_frame.
 
     Args:
         renderer: Draws; closed with the scheduler.
@@ -71,7 +71,7 @@ class VideoScheduler:
         self._ordered = asyncio.Event()
         self._busy_since: float | None = None
         self._next_idle, self._spoken = 0.0, math.inf
-        """When the first picture of speech is due, of those that are not seen yet."""
+        """When the first frame of speech is due, of those that are not seen yet."""
         self._drawn = self._seen = 0
 
     @property
@@ -81,12 +81,12 @@ class VideoScheduler:
         return since is not None and self._clock() - since > HUNG_S
 
     def speak(self, stretch: Stretch, due: float, wanted: Callable[[], bool]) -> None:
-        """Order the picture of a stretch of sound.
+        """Order the frame of a stretch of sound.
 
         Args:
             stretch: The sound.
             due: Clock time at which it is heard.
-            wanted: Asked before the picture is shown; a cut makes it False.
+            wanted: Asked before the frame is shown; a cut makes it False.
         """
 
         def draw() -> Sequence[VideoFrame]:
@@ -103,7 +103,7 @@ class VideoScheduler:
         self._order(_Order(draw, due, wanted, None if stretch.last else skip))
 
     def idle(self) -> None:
-        """Order a picture of nobody speaking, if one is due soon; ask as often as you like.
+        """Order a frame of nobody speaking, if one is due soon; ask as often as you like.
 
         It is drawn a period ahead, so that speech which begins meanwhile waits for its own alone.
         """
@@ -121,7 +121,7 @@ class VideoScheduler:
         return (self._renderer.idle(),)
 
     def _fits(self, due: float) -> bool:
-        """Speech that began meanwhile leaves an idle picture its time."""
+        """Speech that began meanwhile leaves an idle frame its time."""
         return due <= self._spoken - LEAST_GAP * self._period_s
 
     def reset(self) -> None:
@@ -139,16 +139,16 @@ class VideoScheduler:
             order, passed = self._next()
             try:
                 self._busy_since = self._clock()
-                pictures = await self._executor(partial(_do, order, passed))
+                video_frames = await self._executor(partial(_do, order, passed))
             except Exception:
-                log.exception("The renderer failed; a picture is missing.")
-                pictures = ()
+                log.exception("The renderer failed; a frame is missing.")
+                video_frames = ()
             finally:
                 self._busy_since = None
-            for picture in islice(pictures, 1):
+            for video_frame in islice(video_frames, 1):
                 self._drawn += 1
                 ahead_s = max(0.0, order.due - self._clock())
-                loop.call_later(ahead_s, self._show, video, picture, self._drawn, order.wanted)
+                loop.call_later(ahead_s, self._show, video, video_frame, self._drawn, order.wanted)
 
     async def aclose(self) -> None:
         """Close the renderer; one that hangs is left to its thread."""
@@ -181,18 +181,18 @@ class VideoScheduler:
         return ()
 
     def _show(
-        self, video: VideoTrack, picture: VideoFrame, number: int, wanted: Callable[[], bool]
+        self, video: VideoTrack, video_frame: VideoFrame, number: int, wanted: Callable[[], bool]
     ) -> None:
         if not wanted():
             return
         self._seen = number
-        if len(picture.rgba) != picture.width * picture.height * 4:
-            log.warning("A picture of %d bytes was dropped.", len(picture.rgba))
+        if len(video_frame.rgba) != video_frame.width * video_frame.height * 4:
+            log.warning("A frame of %d bytes was dropped.", len(video_frame.rgba))
             return
         try:
-            video.capture(picture)
+            video.capture(video_frame)
         except Exception:
-            log.exception("A picture could not be shown.")
+            log.exception("A frame could not be shown.")
 
 
 def _do(order: _Order, passed: Sequence[_Order]) -> Sequence[VideoFrame]:

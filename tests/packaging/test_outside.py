@@ -23,7 +23,7 @@ from tests.packaging.wheels import ROOT, Build
 pytestmark = pytest.mark.timeout(INSTALL_S)
 
 PROGRAMS = Path(__file__).with_name("outside")
-WORDS = VOCABULARY[:12]
+SPOKEN_WORDS = VOCABULARY[:12]
 TEST_S = 60.0
 SIZE = 128
 """Of the orb, pixels: not its default."""
@@ -80,8 +80,8 @@ def test_provider_speaks_in_memory(clean: CleanEnvironment) -> None:
     output = json.loads(clean.run(PROGRAMS / "in_memory.py", AVATAR_PROVIDER="orb"))
     assert output["provider"] == "orb"
     assert output["faults"] == []
-    assert output["heard"] == list(WORDS)
-    assert output["cut"] == list(WORDS[: len(output["cut"])])
+    assert output["heard"] == list(SPOKEN_WORDS)
+    assert output["cut"] == list(SPOKEN_WORDS[: len(output["cut"])])
     assert 4 <= len(output["cut"]) <= 6
 
 
@@ -115,7 +115,7 @@ async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: D
         server.url, create_token(server, room, "user"), hearing.add, sight.see
     )
     agent = await asyncio.create_subprocess_exec(
-        *clean.command(PROGRAMS / "in_room.py", room, *WORDS),
+        *clean.command(PROGRAMS / "in_room.py", room, *SPOKEN_WORDS),
         cwd=clean.home,
         env=clean.variables(
             AVATAR_PROVIDER="orb",
@@ -138,7 +138,7 @@ async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: D
             await sight.seen.wait()
             at_rest = sight.rim[-1]
             agent.stdin.write(b"speak\n")
-            await hearing.wait_for_word(WORDS[-1])
+            await hearing.wait_for_word(SPOKEN_WORDS[-1])
             said = json.loads(await agent.stdout.readline())
             await agent.stdout.read()
             assert await agent.wait() == 0
@@ -147,8 +147,8 @@ async def test_provider_speaks_in_a_real_room(clean: CleanEnvironment, server: D
             agent.kill()
             await agent.wait()
         await listener.aclose()
-    assert [word.word for word in hearing.decode()] == list(WORDS)
+    assert [word.word for word in hearing.decode()] == list(SPOKEN_WORDS)
     assert len({word.track for word in hearing.decode()}) == 1
-    assert said["history"] == [" ".join(WORDS)]
+    assert said["history"] == [" ".join(SPOKEN_WORDS)]
     assert sight.width == SIZE
     assert at_rest < DIM < LIT < max(sight.rim)

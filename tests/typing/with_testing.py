@@ -27,7 +27,7 @@ async def talk() -> list[str]:
     async with Conversation(avatar, MemoryRoom()) as conversation:
         turn: Turn = await conversation.over(conversation.say(5))
         await conversation.interrupt_at(conversation.say(["alfa", "bravo"]), word=1)
-        await conversation.over(await conversation.ask("hello", answer=3))
+        await conversation.over(await conversation.ask("hello", response=3))
         history: str = turn.history
         assert avatar.state is AvatarState.LIVE
         return [*conversation.faults(), history]

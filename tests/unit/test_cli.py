@@ -28,8 +28,8 @@ def test_list_tells_where_providers_come_from() -> None:
     assert code == 0
     assert "avatar-provider-mock" in said
     assert "found" in said
-    told = json.loads(avatar("list", "--json", "--load")[1])
-    states = {row["name"]: row["state"] for row in told}
+    reported = json.loads(avatar("list", "--json", "--load")[1])
+    states = {row["name"]: row["state"] for row in reported}
     assert states["mock"] == "ready"
 
 
@@ -50,7 +50,7 @@ def test_list_tells_what_cannot_be_used(site: FakeSite) -> None:
     assert rows["twin"]["state"] == "duplicate"
     assert "pip uninstall" in rows["twin"]["error"]
     assert "AV104" in avatar("list", "--load")[1]
-    assert avatar("list")[0] == 1  # the twins are told without an import
+    assert avatar("list")[0] == 1  # the twins are reported without an import
 
 
 def test_list_and_doctor_show_the_cause_of_an_error_on_request(
@@ -68,8 +68,8 @@ def test_list_and_doctor_show_the_cause_of_an_error_on_request(
         assert "Provider lacks release" in said
         assert 'plugin_half.py"' not in said
         assert 'plugin_half.py", line 6' in avatar(*command, "-v")[1]
-        told = json.loads(avatar(*command, "--json")[1])
-        assert [row["trace"] for row in told if row["trace"]]
+        reported = json.loads(avatar(*command, "--json")[1])
+        assert [row["trace"] for row in reported if row["trace"]]
 
 
 @pytest.fixture
@@ -79,12 +79,16 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 
 def left_behind(ledger: Ledger, provider: str, *, dead: bool = True) -> LedgerEntry:
-    entry = LedgerEntry.pending(provider, f"key of {provider}", "a room", f"{provider}-avatar-1")
+    ledger_entry = LedgerEntry.pending(
+        provider, f"key of {provider}", "a room", f"{provider}-avatar-1"
+    )
     state = {"process": {"pid": 1, "started": 0.0, "nonce": "no such worker"}}
-    entry = replace(entry, session_id=f"{provider}-1", state=state)
-    entry = replace(entry, started=entry.started - 60) if dead else entry
-    ledger.write(entry)
-    return entry
+    ledger_entry = replace(ledger_entry, session_id=f"{provider}-1", state=state)
+    ledger_entry = (
+        replace(ledger_entry, started=ledger_entry.started - 60) if dead else ledger_entry
+    )
+    ledger.write(ledger_entry)
+    return ledger_entry
 
 
 def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
@@ -105,26 +109,26 @@ def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
 
 
 def test_reap_keeps_what_it_cannot_end(ledger: Ledger) -> None:
-    entry = left_behind(ledger, "uninstalled")
+    ledger_entry = left_behind(ledger, "uninstalled")
     code, said = avatar("reap")
     assert code == 1
     assert "failed" in said
     assert "no provider 'uninstalled' is installed" in said
-    assert ledger.read_all() == [entry]
+    assert ledger.read_all() == [ledger_entry]
 
 
 def test_reap_asks_for_the_room_only_where_it_needs_it(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIVEKIT_URL", raising=False)
-    entry = replace(left_behind(ledger, "mock"), session_id="")
-    ledger.write(entry)
-    told = json.loads(avatar("reap", "--json")[1])
-    assert {result["session"]: result["status"] for result in told} == {
+    ledger_entry = replace(left_behind(ledger, "mock"), session_id="")
+    ledger.write(ledger_entry)
+    reported = json.loads(avatar("reap", "--json")[1])
+    assert {result["session"]: result["status"] for result in reported} == {
         "mock-1": "ended",
         None: "failed",
     }
-    (kept,) = [result for result in told if result["status"] == "failed"]
+    (kept,) = [result for result in reported if result["status"] == "failed"]
     assert "LIVEKIT_URL" in kept["why"]
 
 
@@ -166,8 +170,8 @@ def test_version_prints_the_installed_version() -> None:
 
 def complete(line: str) -> list[str]:
     """Return what bash offers after a command line."""
-    asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
-    env = {"_AVATAR_COMPLETE": "complete_bash", **asked}
+    requested = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    env = {"_AVATAR_COMPLETE": "complete_bash", **requested}
     return CliRunner().invoke(app, env=env, prog_name="avatar").output.split()
 
 

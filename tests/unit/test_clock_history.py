@@ -51,10 +51,10 @@ def step(item: Any) -> Step:
             return kind, ""
 
 
-ASKED = "What is the weather like?"
+USER_TEXT = "What is the weather like?"
 CALLS = {"forecast": {"city": "Oslo"}, "temperature": {"city": "Oslo"}}
 AFTER_GREETING: list[Step] = [
-    ("user", ASKED),
+    ("user", USER_TEXT),
     ("call", "forecast"),
     ("call", "temperature"),
     ("output", "sun in Oslo"),
@@ -67,23 +67,27 @@ async def talk_with_tools() -> tuple[list[Step], list[Step], list[tuple[str, flo
     avatar = create_avatar("mock", livekit=IN_MEMORY)
     async with Conversation(avatar, tools=[forecast, temperature]) as talk:
         greeting = await talk.over(talk.say(3))
-        turn = await talk.over(await talk.ask(ASKED, 4, calls=CALLS))
+        turn = await talk.over(await talk.ask(USER_TEXT, 4, calls=CALLS))
         assert talk.faults() == []
         history = [step(item) for item in talk.session.history.items]
-        words = [" ".join(turn.words) for turn in (greeting, turn)]
-        assert history[-7:] == [("assistant", words[0]), *AFTER_GREETING, ("assistant", words[1])]
-        result = await talk.session.run(user_input=ASKED)
+        spoken_words = [" ".join(turn.spoken_words) for turn in (greeting, turn)]
+        assert history[-7:] == [
+            ("assistant", spoken_words[0]),
+            *AFTER_GREETING,
+            ("assistant", spoken_words[1]),
+        ]
+        result = await talk.session.run(user_input=USER_TEXT)
         stamps = [(step(item)[0], item.created_at) for item in talk.session.history.items]
         return history, [step(event.item) for event in result.events], stamps
 
 
 @pytest.fixture
-def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
     monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
 
 
-@pytest.mark.usefixtures("small_pictures")
+@pytest.mark.usefixtures("small_frames")
 def test_tool_calls_are_in_the_history_and_in_results_in_the_order_of_true_time() -> None:
     _, events, stamps = run(talk_with_tools())
     assert events[:-1] == AFTER_GREETING[1:]
@@ -93,13 +97,13 @@ def test_tool_calls_are_in_the_history_and_in_results_in_the_order_of_true_time(
     assert EPOCH_S <= times[0] < times[-1] < EPOCH_S + 60.0
 
 
-@pytest.mark.usefixtures("small_pictures")
+@pytest.mark.usefixtures("small_frames")
 def test_two_runs_have_the_same_times() -> None:
     assert run(talk_with_tools()) == run(talk_with_tools())
 
 
 class AtOnce(ScriptedLLM):
-    """A model that says a word, calls a tool and answers, and needs no time for any of it."""
+    """A model that says a word, calls a tool and responses, and needs no time for any of it."""
 
     def chat(self, *, chat_ctx: llm.ChatContext, **arguments: Any) -> llm.LLMStream:
         return AtOnceStream(
@@ -117,17 +121,17 @@ class AtOnceStream(llm.LLMStream):
         if deltas[0].tool_calls:
             deltas.insert(0, llm.ChoiceDelta(role="assistant", content="wait"))
         for delta in deltas:
-            self._event_ch.send_nowait(llm.ChatChunk(id="answer", delta=delta))
+            self._event_ch.send_nowait(llm.ChatChunk(id="response", delta=delta))
 
 
 async def text_without_delays() -> tuple[list[Step], list[Step]]:
     """A history and the result of `session.run`, of a session that has only text."""
     model = AtOnce()
-    model.answers[ASKED], model.calls[ASKED] = ["sunny"], {"forecast": {"city": "Oslo"}}
+    model.responses[USER_TEXT], model.calls[USER_TEXT] = ["sunny"], {"forecast": {"city": "Oslo"}}
     session: AgentSession[None] = AgentSession(llm=model)
     await session.start(Agent(instructions="", tools=[forecast]))
     await session.say("hello")
-    result: voice.RunResult[None] = await session.run(user_input=ASKED)
+    result: voice.RunResult[None] = await session.run(user_input=USER_TEXT)
     steps = [step(item) for item in session.history.items]
     await session.aclose()
     return steps, [step(event.item) for event in result.events]
@@ -142,4 +146,4 @@ def test_what_happens_at_one_instant_keeps_the_order_of_true_time() -> None:
         ("output", "sun in Oslo"),
         ("assistant", "sunny"),
     ]
-    assert steps[-6:] == [("assistant", "hello"), ("user", ASKED), *events]
+    assert steps[-6:] == [("assistant", "hello"), ("user", USER_TEXT), *events]

@@ -1,4 +1,4 @@
-"""A real AgentSession in a room in memory, in virtual time: the laws in words."""
+"""A real AgentSession in a room in memory, in virtual time: the laws in spoken_words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from avatar_core.contracts.events import AvatarState, TakeFinished
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
 
-TURN_WORDS = 13
+SPOKEN_WORDS = 13
 """3.9 s."""
 
 
@@ -23,7 +23,7 @@ def mock() -> AvatarSession:
 
 
 @pytest.fixture(autouse=True)
-def _small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def _small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
     monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
 
@@ -42,9 +42,9 @@ def outline(conversation: Conversation) -> list[Any]:
 def test_a_turn_is_heard_and_committed() -> None:
     async def main() -> None:
         async with Conversation(mock()) as talk:
-            turn = await talk.over(talk.say(TURN_WORDS))
-            assert [word.word for word in turn.heard] == list(turn.words)
-            assert turn.history == " ".join(turn.words)
+            turn = await talk.over(talk.say(SPOKEN_WORDS))
+            assert [word.word for word in turn.heard] == list(turn.spoken_words)
+            assert turn.history == " ".join(turn.spoken_words)
             assert talk.faults() == []
 
     run(main())
@@ -54,12 +54,12 @@ def test_a_turn_is_heard_and_committed() -> None:
 def test_an_interruption_at_a_word_keeps_that_and_no_more(word: int) -> None:
     async def main() -> Turn:
         async with Conversation(mock()) as talk:
-            turn = talk.say(TURN_WORDS)
+            turn = talk.say(SPOKEN_WORDS)
             await talk.interrupt_at(turn, word)
             await talk.over(turn)
-            again = await talk.over(talk.say(TURN_WORDS))
+            again = await talk.over(talk.say(SPOKEN_WORDS))
             assert talk.faults() == []
-            assert again.history == " ".join(again.words)
+            assert again.history == " ".join(again.spoken_words)
             return turn
 
     turn = run(main())
@@ -99,11 +99,11 @@ def test_no_word_is_lost_whatever_fails(
     async def main() -> None:
         async with Conversation(mock()) as talk:
             for _ in range(2):
-                await talk.over(talk.say(TURN_WORDS))
-            turn = talk.say(TURN_WORDS)
+                await talk.over(talk.say(SPOKEN_WORDS))
+            turn = talk.say(SPOKEN_WORDS)
             await talk.interrupt_at(turn, 5)
             await talk.over(turn)
-            await talk.over(talk.say(TURN_WORDS))
+            await talk.over(talk.say(SPOKEN_WORDS))
             assert talk.faults() == []
 
     run(main())
@@ -112,16 +112,16 @@ def test_no_word_is_lost_whatever_fails(
 def test_an_avatar_that_is_dismissed_leaves_a_voice() -> None:
     async def main() -> None:
         async with Conversation(mock()) as talk:
-            await talk.over(talk.say(TURN_WORDS))
-            torn = talk.say(TURN_WORDS)
+            await talk.over(talk.say(SPOKEN_WORDS))
+            torn = talk.say(SPOKEN_WORDS)
             await talk.until_heard(torn, 5)
             await talk.avatar.aclose()
             assert talk.avatar.state is AvatarState.CLOSED
             assert talk.room.members.keys() == {"agent"}
             await talk.over(torn)
-            after = await talk.over(talk.say(TURN_WORDS))
+            after = await talk.over(talk.say(SPOKEN_WORDS))
             assert talk.faults() == []
-            assert after.history == " ".join(after.words)
+            assert after.history == " ".join(after.spoken_words)
             assert talk.avatar.provider == "voice"
 
     run(main())
@@ -135,9 +135,9 @@ def test_what_a_foreigner_says_arrives_and_is_rejected(
 
     async def main() -> None:
         async with Conversation(mock()) as talk:
-            turn = await talk.over(talk.say(TURN_WORDS))
+            turn = await talk.over(talk.say(SPOKEN_WORDS))
             assert talk.faults() == []
-            assert turn.history == " ".join(turn.words)
+            assert turn.history == " ".join(turn.spoken_words)
             assert talk.avatar.state is AvatarState.LIVE
             takes = [event for _, event in talk.events if isinstance(event, TakeFinished)]
             assert [(take.state, take.heard_s) for take in takes] == [("done", pytest.approx(3.9))]
@@ -158,7 +158,7 @@ FAULTS = {11: "agent", 23: "avatar", 35: "agent", 47: "avatar", 56: "crash"}
 async def sixty_turns() -> list[Any]:
     async with Conversation(mock()) as talk:
         for number in range(60):
-            turn = talk.say(TURN_WORDS)
+            turn = talk.say(SPOKEN_WORDS)
             if number in FAULTS:
                 await talk.until_heard(turn, 6)
                 hit(talk, FAULTS[number])

@@ -50,7 +50,7 @@ def in_code(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def told_defaults(page: Path) -> Iterator[tuple[str, str]]:
+def documented_defaults(page: Path) -> Iterator[tuple[str, str]]:
     """Variable and default of each row of a table that ends in defaults."""
     for row in re.findall(r"^\| (`AVATAR_.*) \|$", page.read_text(), re.MULTILINE):
         first, *_, last = row.split(" | ")
@@ -98,7 +98,7 @@ def test_variables_are_settings(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_defaults_are_those_of_the_settings(page: Path) -> None:
-    for name, default in told_defaults(page):
+    for name, default in documented_defaults(page):
         assert defaults()[name] == default, f"{page.name} says {name} is {default}"
 
 
@@ -124,4 +124,4 @@ def test_a_provider_that_is_shown_is_let_in() -> None:
 
 def test_the_pages_hold_something_to_test() -> None:
     assert sum(len(list(blocks(page))) for page in PAGES) >= 3
-    assert sum(len(list(told_defaults(page))) for page in PAGES) >= 15
+    assert sum(len(list(documented_defaults(page))) for page in PAGES) >= 15

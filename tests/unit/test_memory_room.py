@@ -1,4 +1,4 @@
-"""A room in memory: who is out of it, or frozen in it, is neither heard nor seen nor told."""
+"""A room in memory: who is out of it, or frozen in it, is neither heard nor seen nor reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from avatar_core.testing.room.room import CRASH_S, MemoryRoom
 pytestmark = pytest.mark.virtual_time
 FORMAT = AudioFormat(24_000)
 FRAME = b"\1\0" * 240
-PICTURE = VideoFrame(1, 1, bytes(4))
+FRAME = VideoFrame(1, 1, bytes(4))
 
 
 class Speaker:
@@ -37,7 +37,7 @@ class Speaker:
 
     async def _frame(self, audio: AudioTrack, video: VideoTrack) -> None:
         await audio.capture(FRAME)
-        video.capture(PICTURE)
+        video.capture(FRAME)
         self.frames += 1
 
 
@@ -74,29 +74,29 @@ async def test_who_is_not_there_is_neither_heard_nor_seen(
     speaker.task.cancel()
 
 
-async def test_pictures_are_counted_and_kept_by_nobody_but_a_watch() -> None:
+async def test_recording_counts_frames_and_keeps_none() -> None:
     room = MemoryRoom()
     speaker = Speaker(room)
     await asyncio.sleep(1.0)
     unwatched = room.recording.video_frames["speaker"]
     seen: list[tuple[float, str, VideoFrame]] = []
-    room.recording.watch = lambda who, picture: seen.append((now(), who, picture))
+    room.recording.watch = lambda who, video_frame: seen.append((now(), who, video_frame))
     await asyncio.sleep(1.0)
     assert len(seen) == room.recording.video_frames["speaker"] - unwatched
-    assert {(who, picture) for _, who, picture in seen} == {("speaker", PICTURE)}
+    assert {(who, video_frame) for _, who, video_frame in seen} == {("speaker", FRAME)}
     assert 1.0 <= seen[0][0] <= seen[-1][0] <= 2.0
     speaker.task.cancel()
 
 
-async def test_news_under_way_do_not_reach_who_has_left() -> None:
+async def test_events_in_flight_do_not_arrive_after_leaving() -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
-    told: list[RoomEvent] = []
-    there.watch(lambda event, _: told.append(event))
+    reported: list[RoomEvent] = []
+    there.watch(lambda event, _: reported.append(event))
     await here.publish_audio(FORMAT, name="a")
     room.remove("there")
     await asyncio.sleep(1.0)
-    assert told == [RoomEvent.DISCONNECTED]
+    assert reported == [RoomEvent.DISCONNECTED]
     with pytest.raises(RoomError):
         await there.send("topic", b"", to=["here"])
 
@@ -107,17 +107,17 @@ async def test_who_crashed_is_missed_only_later() -> None:
     there = room.join("there")
     await there.publish_audio(FORMAT, name="a")
     await asyncio.sleep(0.1)
-    told: list[tuple[float, RoomEvent]] = []
-    here.watch(lambda event, _: told.append((now(), event)))
+    reported: list[tuple[float, RoomEvent]] = []
+    here.watch(lambda event, _: reported.append((now(), event)))
     room.crash("there")
     assert "there" in here.remote_participants()
     await asyncio.sleep(CRASH_S + 1.0)
-    assert told == [(pytest.approx(0.1 + CRASH_S, abs=0.01), RoomEvent.LEFT)]
+    assert reported == [(pytest.approx(0.1 + CRASH_S, abs=0.01), RoomEvent.LEFT)]
     assert here.remote_participants() == {}
 
 
 @pytest.mark.parametrize("become", [MemoryRoom.remove, MemoryRoom.crash])
-async def test_who_is_gone_while_it_reconnects_does_not_come_back(
+async def test_participant_removed_during_a_reconnect_stays_away(
     become: Callable[[MemoryRoom, str], None],
 ) -> None:
     room = MemoryRoom()
@@ -125,14 +125,14 @@ async def test_who_is_gone_while_it_reconnects_does_not_come_back(
     there = room.join("there")
     await there.publish_audio(FORMAT, name="a")
     await asyncio.sleep(0.1)
-    told: list[RoomEvent] = []
-    here.watch(lambda event, _: told.append(event))
+    reported: list[RoomEvent] = []
+    here.watch(lambda event, _: reported.append(event))
     room.reconnect("there", away_s=0.5)
     await asyncio.sleep(0.1)
     assert here.remote_participants() == {}
     become(room, "there")
     await asyncio.sleep(CRASH_S + 1.0)
-    assert told == [RoomEvent.LEFT], "once"
+    assert reported == [RoomEvent.LEFT], "once"
     assert here.remote_participants() == {}
 
 

@@ -149,7 +149,7 @@ def test_code_mixes_settings_providers_and_names(registry: ProviderRegistry) -> 
     assert chain[1].provider is provider
 
 
-def test_every_fault_shows_before_anything_is_bought(
+def test_configuration_errors_raise_before_provisioning(
     registry: ProviderRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SELECTION_TWO_KEY", raising=False)
@@ -186,12 +186,12 @@ def test_a_list_is_held_to_the_same_rules(
 
 def test_the_bridge_builds_stock_plugins(registry: ProviderRegistry) -> None:
     provider = One(OneSettings())
-    asked: list[str] = []
+    requested: list[str] = []
 
     def bridge(plugin: str) -> AvatarProvider[Any]:
-        asked.append(plugin)
+        requested.append(plugin)
         return provider
 
     chain = resolve("livekit:bey,one", registry, UNSET, bridge=bridge)
-    assert asked == ["bey"]
+    assert requested == ["bey"]
     assert chain[0] == Candidate("livekit", "bey", provider)

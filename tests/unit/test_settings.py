@@ -23,7 +23,7 @@ class Vendor(ProviderSettings):
     key: SecretStr
     size: int = 1
     mode: Literal["fast", "good"] = "fast"
-    words: list[str] = Field(default_factory=list)
+    terms: list[str] = Field(default_factory=list)
     face: str = Field(default="", validation_alias=AliasChoices("VENDOR_FACE", "VENDOR_REPLICA"))
 
 

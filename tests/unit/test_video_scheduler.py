@@ -20,13 +20,13 @@ FRAME = VideoFrame(1, 1, bytes(4))
 
 
 class Painter(Renderer):
-    """Waits for a gate with every frame, and notes what it was asked, and where."""
+    """Waits for a gate with every frame, and notes what it was requested, and where."""
 
     width, height, fps, audio = 1, 1, 25.0, AudioFormat(24_000)
     lookahead_s = 0.1
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.threads: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
@@ -35,27 +35,27 @@ class Painter(Renderer):
 
     def lookahead(self, sound: bytes) -> None:
         if sound.endswith(b"+"):
-            self.asked.append(sound.decode())
+            self.requested.append(sound.decode())
 
     def skip(self, chunk: bytes, last: bool) -> None:
-        self.asked.append(f"-{chunk.decode()}")
+        self.requested.append(f"-{chunk.decode()}")
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         self.threads.add(threading.current_thread().name)
-        self.asked.append(chunk.decode())
+        self.requested.append(chunk.decode())
         self._loop.call_soon_threadsafe(self.begun.set)
         self.gate.wait(20.0)
         return [FRAME]
 
     def idle(self) -> VideoFrame:
-        self.asked.append("idle")
+        self.requested.append("idle")
         return FRAME
 
     def reset(self) -> None:
-        self.asked.append("reset")
+        self.requested.append("reset")
 
     def close(self) -> None:
-        self.asked.append("close")
+        self.requested.append("close")
 
 
 class Screen(VideoTrack):
@@ -84,7 +84,7 @@ async def test_it_draws_in_one_thread_of_its_own_in_order() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await scheduler.aclose()
-    assert painter.asked == ["a", "b", "c", "close"]
+    assert painter.requested == ["a", "b", "c", "close"]
     assert painter.threads == {"avatar-renderer"}
 
 
@@ -102,7 +102,7 @@ async def test_the_loop_goes_on_while_it_draws_and_what_is_late_is_skipped() -> 
     painter.gate.set()
     for _ in range(2):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
-    assert painter.asked == ["0", "-1", "-2", "-3", "4+", "4"], "the last is never skipped"
+    assert painter.requested == ["0", "-1", "-2", "-3", "4+", "4"], "the last is never skipped"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await scheduler.aclose()
@@ -124,11 +124,11 @@ async def test_one_that_hangs_is_known_and_left_behind(monkeypatch: pytest.Monke
     began = time.monotonic()
     await scheduler.aclose()
     assert time.monotonic() - began < 1.0
-    assert "close" not in painter.asked
+    assert "close" not in painter.requested
     painter.gate.set()  # the daemon thread ends by itself; the leftovers fixture sees to it
 
 
-async def test_an_error_is_raised_where_it_was_asked() -> None:
+async def test_executor_raises_the_error_in_its_caller() -> None:
     thread = ThreadExecutor()
     with pytest.raises(ZeroDivisionError):
         await thread(lambda: 1 // 0)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.virtual_time
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         ValueError("a defect"),
         (),
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.virtual_time
     ids=["raises", "none", "no list", "many", "a size", "no frame", "small", "text"],
 )
 @with_worker
-async def test_a_renderer_costs_pictures_and_never_sound(
-    harness: WorkerHarness, answer: Any
+async def test_failing_renderer_loses_frames_and_no_audio(
+    harness: WorkerHarness, response: Any
 ) -> None:
-    harness.renderer.answer = answer
+    harness.renderer.response = response
     pcm = await harness.whole(0.5)
     assert harness.heard == pcm
     assert harness.states == [("a", "playing"), ("a", "done")]
@@ -47,14 +47,14 @@ async def test_a_renderer_costs_pictures_and_never_sound(
     idle = harness.shown[shown:]
     assert len(idle) == pytest.approx(25, abs=2)
     assert all(frame is IDLE for _, frame in idle), "nothing stale is shown"
-    harness.renderer.answer = (TALK,)
+    harness.renderer.response = (TALK,)
     before = len(harness.heard)
     assert await harness.whole(0.5, "b") == harness.heard[before:]
 
 
 @pytest.mark.parametrize("each_s", [0.03, 0.05, 0.06, 0.15])
 @with_worker
-async def test_a_slow_renderer_costs_pictures_and_never_sound(
+async def test_slow_renderer_loses_frames_and_no_audio(
     harness: WorkerHarness, each_s: float
 ) -> None:
     harness.executor.each_s = each_s
@@ -69,11 +69,11 @@ async def test_a_slow_renderer_costs_pictures_and_never_sound(
 
 @pytest.mark.parametrize("stall_s", [0.3, 0.6])
 @with_worker
-async def test_pictures_are_in_time_again_after_a_stall(
+async def test_frames_are_on_time_again_after_a_stall(
     harness: WorkerHarness, stall_s: float
 ) -> None:
     """A chunk's sound is its number, and so is its frame; it is due when that is heard."""
-    harness.renderer.answer = lambda chunk: [VideoFrame(1, 1, chunk[:2] * 2)]
+    harness.renderer.response = lambda chunk: [VideoFrame(1, 1, chunk[:2] * 2)]
     await harness.say(b"".join(struct.pack("<h", chunk) * 960 for chunk in range(75)))
     await asyncio.sleep(0.5)
     harness.executor.each_s = stall_s
@@ -106,7 +106,7 @@ async def test_a_face_that_stands_still_gives_no_pulse(harness: WorkerHarness) -
 
 @pytest.mark.parametrize("phase_ms", range(0, 40, 5))
 @with_worker
-async def test_pictures_keep_their_pace(harness: WorkerHarness, phase_ms: int) -> None:
+async def test_frames_keep_their_rate(harness: WorkerHarness, phase_ms: int) -> None:
     harness.executor.each_s = 0.006
     await asyncio.sleep(1.0 + phase_ms / 1000)
     await harness.whole(2.0)
@@ -142,7 +142,7 @@ async def test_a_cut_face_listens_at_once(harness: WorkerHarness, cut_ms: int) -
 
 
 @with_worker
-async def test_a_renderer_learns_which_of_its_pictures_were_never_seen(
+async def test_renderer_is_notified_of_discarded_frames(
     harness: WorkerHarness,
 ) -> None:
     await harness.say(speech(2.0))

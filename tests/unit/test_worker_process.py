@@ -83,7 +83,7 @@ async def test_a_warning_is_seen_at_once(child: Child, monkeypatch: pytest.Monke
         await host.stop_worker(state)
 
 
-async def test_the_last_words_of_one_that_dies_hold_no_token_and_no_end_of_words(
+async def test_error_of_a_dead_worker_is_short_and_holds_no_token(
     child: Child,
 ) -> None:
     child(f'import sys\nsys.exit("x" * {MUCH} + " t0ken\\nits model is missing")')

@@ -32,7 +32,7 @@ def reported(harness: WorkerHarness) -> list[str]:
 
 
 @with_worker
-async def test_a_stock_agent_is_told_once_a_segment(
+async def test_stock_agent_gets_one_message_a_segment(
     harness: WorkerHarness, stock_wire: bool
 ) -> None:
     for _ in range(3):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.virtual_time
 
 
 @with_worker
-async def test_a_take_is_played_whole_and_told(harness: WorkerHarness) -> None:
+async def test_take_is_played_and_reported_completely(harness: WorkerHarness) -> None:
     pcm = await harness.whole(1.23)
     assert harness.heard == pcm.ljust(len(harness.heard), b"\0"), "its last frame is filled up"
     assert len(harness.heard) - len(pcm) < RATE.size(0.02)
@@ -28,7 +28,7 @@ async def test_a_take_is_played_whole_and_told(harness: WorkerHarness) -> None:
 
 
 @with_worker
-async def test_done_is_told_80_ms_after_the_queue_ran_empty(harness: WorkerHarness) -> None:
+async def test_done_is_reported_80_ms_after_the_queue_ran_empty(harness: WorkerHarness) -> None:
     await harness.whole(0.5)
     last = harness.runs[-1].end_s
     assert harness.turns[-1][0] - last == pytest.approx(0.08 + 0.002, abs=0.011)

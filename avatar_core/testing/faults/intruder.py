@@ -67,5 +67,5 @@ class OverheardLink(FaultyLink):
         finished = wire.Finished(report.position_s, choose((False, True))).encode()
         await other.send(wire.REPORT_TOPIC, forged, to=[agent])
         for method, word in ((wire.TAKE_RPC, forged.decode()), (wire.PLAYBACK_FINISHED, finished)):
-            answer = await other.call(agent, method, word, timeout_s=CALL_S)
-            log.debug("%s calls %s with %s: %s", other.identity, method, word, answer)
+            response = await other.call(agent, method, word, timeout_s=CALL_S)
+            log.debug("%s calls %s with %s: %s", other.identity, method, word, response)

@@ -48,7 +48,7 @@ class FaultyLink(LinkWrapper):
             await asyncio.sleep(scenario.report_late_s)
         if self._parted(scenario.mute_at_s) or self._chance.random() < scenario.report_loss:
             await asyncio.sleep(timeout_s)
-            raise RoomError(f"{method} to {to} had no answer (scenario).")
+            raise RoomError(f"{method} to {to} got no response (scenario).")
         if self._chance.random() < scenario.absurd:
             payload = self._chance.choice(ABSURD).decode("latin-1")
         if self._chance.random() < scenario.report_double:
@@ -58,14 +58,14 @@ class FaultyLink(LinkWrapper):
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Unless deaf."""
 
-        async def answer(caller: str, payload: str) -> str:
+        async def response(caller: str, payload: str) -> str:
             if self._parted(self._scenario.deaf_at_s):
                 await asyncio.sleep(self._scenario.parted_s)
                 raise RoomError("nobody hears (scenario).")
-            reply = handler(caller, payload)
-            return reply if isinstance(reply, str) else await reply
+            response = handler(caller, payload)
+            return response if isinstance(response, str) else await response
 
-        return self._link.serve(method, answer)
+        return self._link.serve(method, response)
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False

@@ -30,7 +30,7 @@ from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
 
 ACK_S = 7.0
 """A call to nobody is given up after this, with 1501."""
-UNSUPPORTED, APPLICATION, NO_ANSWER = 1400, 1500, 1501
+UNSUPPORTED, APPLICATION, NO_RESPONSE = 1400, 1500, 1501
 
 
 class MemoryLink(RoomLink):
@@ -49,7 +49,7 @@ class MemoryLink(RoomLink):
         self._readers: list[MemoryReader] = []
         self._writers: list[MemoryWriter] = []
         self._tracks: list[MemoryAudioTrack | MemoryVideoTrack] = []
-        self._answering: set[asyncio.Task[str]] = set()
+        self._responding: set[asyncio.Task[str]] = set()
 
     @property
     def identity(self) -> str:
@@ -121,15 +121,15 @@ class MemoryLink(RoomLink):
                 member = self.room.member(to)
                 if member is None:
                     await asyncio.sleep(ACK_S)
-                    raise RoomError(f"{method} to {to} failed (no one).", rpc_code=NO_ANSWER)
-                answer = asyncio.create_task(member.link.answer(self._identity, method, payload))
-                self._answering.add(answer)
-                answer.add_done_callback(self._answering.discard)
-                reply = await asyncio.shield(answer)
+                    raise RoomError(f"{method} to {to} failed (no one).", rpc_code=NO_RESPONSE)
+                task = asyncio.create_task(member.link.respond(self._identity, method, payload))
+                self._responding.add(task)
+                task.add_done_callback(self._responding.discard)
+                response = await asyncio.shield(task)
                 await asyncio.sleep(self.room.latency_s)
-                return reply
+                return response
         except TimeoutError as error:
-            raise RoomError(f"{method} to {to} had no answer in {timeout_s:g} s.") from error
+            raise RoomError(f"{method} to {to} got no response within {timeout_s:g} s.") from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Answer an RPC method."""
@@ -157,8 +157,8 @@ class MemoryLink(RoomLink):
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         """Publish a microphone track."""
         await self.use()
-        gone = partial(self.room.published, self._identity, "audio", gone=True)
-        audio = MemoryAudioTrack(self._identity, format, self.room.recording, gone)
+        unpublish = partial(self.room.published, self._identity, "audio", unpublished=True)
+        audio = MemoryAudioTrack(self._identity, format, self.room.recording, unpublish)
         self._tracks.append(audio)
         self.room.published(self._identity, "audio")
         return audio
@@ -166,8 +166,8 @@ class MemoryLink(RoomLink):
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a camera track."""
         await self.use()
-        gone = partial(self.room.published, self._identity, "video", gone=True)
-        video = MemoryVideoTrack(self._identity, self.room.recording, gone)
+        unpublish = partial(self.room.published, self._identity, "video", unpublished=True)
+        video = MemoryVideoTrack(self._identity, self.room.recording, unpublish)
         self._tracks.append(video)
         self.room.published(self._identity, "video")
         return video
@@ -204,15 +204,15 @@ class MemoryLink(RoomLink):
         if handler is not None and not self._frozen:
             handler(sender, payload)
 
-    async def answer(self, caller: str, method: str, payload: str) -> str:
+    async def respond(self, caller: str, method: str, payload: str) -> str:
         """Run the handler of a call."""
         handler = self._rpc.get(method)
         await self.use()
         if handler is None:
             raise RoomError(f"{method} is not known.", rpc_code=UNSUPPORTED)
         try:
-            reply = handler(caller, payload)
-            return await reply if inspect.isawaitable(reply) else reply
+            response = handler(caller, payload)
+            return await response if inspect.isawaitable(response) else response
         except Exception as error:
             raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
 

@@ -45,8 +45,8 @@ class Recording:
 
     Attributes:
         runs: The sound, in order.
-        video_frames: The number of video frames received, by identity. The frames are not kept.
-        watch: Shown each picture, with the identity of whose it is.
+        frames: The number of video frames received, by identity. The frames are not kept.
+        watch: Shown each frame, with the identity of whose it is.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -63,11 +63,11 @@ class Recording:
                 break
         self.runs.append(Run(identity, at_s, format, bytearray(pcm)))
 
-    def seen(self, identity: str, picture: VideoFrame) -> None:
-        """A picture was shown."""
+    def seen(self, identity: str, video_frame: VideoFrame) -> None:
+        """A frame was shown."""
         self.video_frames[identity] = self.video_frames.get(identity, 0) + 1
         if self.watch is not None:
-            self.watch(identity, picture)
+            self.watch(identity, video_frame)
 
     def seconds(self, identity: str | None = None) -> float:
         """How long sound was heard."""
@@ -78,12 +78,16 @@ class MemoryAudioTrack(AudioTrack):
     """A queue of frames that leave one after another; a clear takes back what has not left."""
 
     def __init__(
-        self, identity: str, format: AudioFormat, recording: Recording, gone: Callable[[], None]
+        self,
+        identity: str,
+        format: AudioFormat,
+        recording: Recording,
+        on_unpublish: Callable[[], None],
     ) -> None:
         self.format = format
         self._identity = identity
         self._recording = recording
-        self._gone = gone
+        self._unpublished = on_unpublish
         self._playout = PlayoutClock()
         self._waiting: list[tuple[float, bytes, asyncio.TimerHandle]] = []
         self._removed = False
@@ -136,7 +140,7 @@ class MemoryAudioTrack(AudioTrack):
         if not self._removed:
             self._removed = True
             self.clear()
-            self._gone()
+            self._unpublished()
 
     def _leave(self) -> None:
         at_s, pcm, _ = self._waiting.pop(0)
@@ -150,17 +154,19 @@ class MemoryAudioTrack(AudioTrack):
 class MemoryVideoTrack(VideoTrack):
     """Pictures, seen as soon as they are captured."""
 
-    def __init__(self, identity: str, recording: Recording, gone: Callable[[], None]) -> None:
+    def __init__(
+        self, identity: str, recording: Recording, on_unpublish: Callable[[], None]
+    ) -> None:
         self._identity = identity
         self._recording = recording
-        self._gone = gone
+        self._unpublished = on_unpublish
         self._removed = False
         self._still = False
 
-    def capture(self, picture: VideoFrame) -> None:
-        """Show a picture."""
+    def capture(self, video_frame: VideoFrame) -> None:
+        """Show a video_frame."""
         if not (self._removed or self._still):
-            self._recording.seen(self._identity, picture)
+            self._recording.seen(self._identity, video_frame)
 
     def freeze(self) -> None:
         """Nothing more is seen of it."""
@@ -174,13 +180,13 @@ class MemoryVideoTrack(VideoTrack):
         """Unpublish; idempotent."""
         if not self._removed:
             self._removed = True
-            self._gone()
+            self._unpublished()
 
 
 class Unseen(VideoTrack):
     """A track that was never published."""
 
-    def capture(self, picture: VideoFrame) -> None:
+    def capture(self, video_frame: VideoFrame) -> None:
         """Nobody sees it."""
 
     async def unpublish(self) -> None:

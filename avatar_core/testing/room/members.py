@@ -30,7 +30,7 @@ class MemberLink(Protocol):
     def take_in(self, topic: str, sender: str, payload: bytes) -> None:
         """Receive a data packet."""
 
-    async def answer(self, caller: str, method: str, payload: str) -> str:
+    async def respond(self, caller: str, method: str, payload: str) -> str:
         """Run the handler of a call."""
 
     def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
@@ -102,8 +102,8 @@ class Hub(Protocol):
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
         """Return the other participants, as this one sees them."""
 
-    def published(self, identity: str, kind: str, *, gone: bool = False) -> None:
-        """Announce a track that was published or, if `gone`, unpublished."""
+    def published(self, identity: str, kind: str, *, unpublished: bool = False) -> None:
+        """Announce a track that was published or, if `unpublished`, unpublished."""
 
     def later(self, arrive: Callable[[], object]) -> None:
         """Call `arrive` after the latency, in the order of the calls."""

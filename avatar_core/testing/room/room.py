@@ -96,13 +96,13 @@ class MemoryRoom:
         member = self.members.get(identity)
         return member if member is not None and member.link.connected else None
 
-    def published(self, identity: str, kind: str, *, gone: bool = False) -> None:
+    def published(self, identity: str, kind: str, *, unpublished: bool = False) -> None:
         """A track came or went."""
         member = self.members.get(identity)
         if member is None:
             return
         self._announce(identity, member.sid)
-        (member.tracks.discard if gone else member.tracks.add)(kind)
+        (member.tracks.discard if unpublished else member.tracks.add)(kind)
         self._tell_others(member, RoomEvent.TRACKS)
 
     def later(self, arrive: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""What is seen of a mouth, measured in the picture itself."""
+"""What is seen of a mouth, measured in the frame itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOUTH = (slice(0.56, 0.8), slice(0.405, 0.595))
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A mouth, in shares of the picture's area.
+    """A mouth, in shares of the frame's area.
 
     Attributes:
         open: Of what shows between the lips: teeth, and the dark behind them.
@@ -30,17 +30,19 @@ class Seen:
     lips: float
 
 
-def pixels(picture: VideoFrame) -> Pixels:
+def pixels(video_frame: VideoFrame) -> Pixels:
     """Height by width by RGBA."""
-    return np.frombuffer(picture.rgba, np.uint8).reshape(picture.height, picture.width, 4)
+    return np.frombuffer(video_frame.rgba, np.uint8).reshape(
+        video_frame.height, video_frame.width, 4
+    )
 
 
-def seen(picture: VideoFrame) -> Seen:
+def seen(video_frame: VideoFrame) -> Seen:
     """Measure the mouth of `ada`, whose colours these are."""
-    height, width = picture.height, picture.width
+    height, width = video_frame.height, video_frame.width
     rows = slice(round(MOUTH[0].start * height), round(MOUTH[0].stop * height))
     columns = slice(round(MOUTH[1].start * width), round(MOUTH[1].stop * width))
-    region = pixels(picture)[rows, columns, :3].astype(int)
+    region = pixels(video_frame)[rows, columns, :3].astype(int)
     red, green, blue = region[..., 0], region[..., 1], region[..., 2]
     dark = (red < 110) & (green < 60)
     teeth = (red > 215) & (green > 205) & (blue > 190)
@@ -60,9 +62,9 @@ def shown(renderer: Renderer, pcm: bytes) -> list[VideoFrame]:
     """Pictures of a speech, drawn as the worker has them drawn."""
     size = renderer.audio.size(1 / renderer.fps)
     ahead = renderer.audio.size(renderer.lookahead_s)
-    pictures: list[VideoFrame] = []
+    video_frames: list[VideoFrame] = []
     for at in range(0, len(pcm), size):
         chunk = pcm[at : at + size]
         renderer.lookahead(pcm[at : at + size + ahead])
-        pictures += renderer.render(chunk, at + size >= len(pcm))
-    return pictures
+        video_frames += renderer.render(chunk, at + size >= len(pcm))
+    return video_frames

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import psutil
 
 from avatar_core.testing.server import DevServer
-from providers.local.tests import server_harness as stage
+from providers.local.tests import server_harness as harness
 from providers.local.tests.server_harness import Desk, desk, flash, invitation, workers
 
 LIMIT = 6
@@ -33,7 +33,7 @@ class Figures:
     """What became of the sessions.
 
     Attributes:
-        told: How often each end was seen: `ended` by its caller, `killed` while it ran,
+        reported: How often each end was seen: `ended` by its caller, `killed` while it ran,
             `died` as it began, `abandoned` by its caller before it ran, `full`.
         kills: Workers that were sent SIGKILL.
         most: Sessions alive at once.
@@ -41,17 +41,17 @@ class Figures:
         took_s: In all.
     """
 
-    told: Counter[str]
+    reported: Counter[str]
     kills: int = 0
     most: int = 0
     left: int = 0
     took_s: float = 0.0
 
     def __str__(self) -> str:
-        told = ", ".join(f"{count} {what}" for what, count in sorted(self.told.items()))
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(self.reported.items()))
         return (
-            f"{told}; {self.kills} kills, at most {self.most} at once, {self.left} workers left, "
-            f"{self.took_s:.0f} s"
+            f"{counts}; {self.kills} kills, at most {self.most} at once, "
+            f"{self.left} workers left, {self.took_s:.0f} s"
         )
 
 
@@ -79,7 +79,7 @@ async def _caller(
         what = "full"
         while what == "full":
             what = await _session(local, server, figures, chance)
-            figures.told[what] += 1
+            figures.reported[what] += 1
             if what == "full":
                 await asyncio.sleep(AGAIN_S)
 
@@ -121,7 +121,7 @@ async def _kill(figures: Figures, chance: random.Random) -> None:
 
 async def main(count: int) -> int:
     """Print the figures."""
-    stage.TEST_S = 3600.0
+    harness.TEST_S = 3600.0
     async with DevServer.from_environment() as server:
         figures = await load(server, count)
     print(figures)

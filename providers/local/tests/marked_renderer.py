@@ -1,4 +1,4 @@
-"""A face that says in a corner of its pictures whether they belong to speech."""
+"""A face that says in a corner of its frames whether they belong to speech."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class MarkedFace(FaceRenderer):
     """White where it speaks, black where it listens."""
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        return [_marked(picture, 255) for picture in super().render(chunk, last)]
+        return [_marked(video_frame, 255) for video_frame in super().render(chunk, last)]
 
     def idle(self) -> VideoFrame:
         return _marked(super().idle(), 0)
 
 
-def _marked(picture: VideoFrame, level: int) -> VideoFrame:
-    shape = (picture.height, picture.width, 4)
-    pixels = np.frombuffer(picture.rgba, np.uint8).reshape(shape).copy()
+def _marked(video_frame: VideoFrame, level: int) -> VideoFrame:
+    shape = (video_frame.height, video_frame.width, 4)
+    pixels = np.frombuffer(video_frame.rgba, np.uint8).reshape(shape).copy()
     pixels[:SIDE, :SIDE, :3] = level
-    return VideoFrame(picture.width, picture.height, pixels.tobytes())
+    return VideoFrame(video_frame.width, video_frame.height, pixels.tobytes())

@@ -39,13 +39,13 @@ WORKER_MODULES = {worker_process.__name__, faulty_worker_process.__name__}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerResponse:
     """What the server said.
 
     Attributes:
         status: Of HTTP.
         json: The body; empty where it has none.
-        headers: Of the answer.
+        headers: Of the response.
     """
 
     status: int
@@ -76,20 +76,22 @@ class Desk:
 
     async def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = KEY, **headers: str
-    ) -> Answer:
+    ) -> ServerResponse:
         """Ask; a body that is no bytes goes as JSON. `Idempotency_Key=` is a header."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent |= {"X-Api-Key": key} if key is not None else {}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        async with self._http.request(method, self.url + path, data=data, headers=sent) as reply:
-            text = await reply.text()
-            return Answer(reply.status, json.loads(text) if text else {}, reply.headers)
+        async with self._http.request(method, self.url + path, data=data, headers=sent) as response:
+            text = await response.text()
+            return ServerResponse(
+                response.status, json.loads(text) if text else {}, response.headers
+            )
 
     async def all_ended(self) -> None:
         """Wait until no session is alive."""
         await asyncio.gather(*(session.ended() for session in self.sessions._known.values()))
 
-    async def create(self, body: Mapping[str, Any] = NOWHERE, **headers: str) -> Answer:
+    async def create(self, body: Mapping[str, Any] = NOWHERE, **headers: str) -> ServerResponse:
         return await self.call("POST", "/v1/sessions", dict(body), **headers)
 
 
@@ -122,7 +124,7 @@ async def _reaped() -> None:
 
 
 async def flash(wanted: CreateSession) -> Mapping[str, Any]:
-    """A worker in the room of its token, whose pictures cost next to nothing."""
+    """A worker in the room of its token, whose frames cost next to nothing."""
     return await start_worker(
         FLASH,
         livekit_url=wanted.livekit_url,

@@ -28,8 +28,8 @@ def face(**options: object) -> FaceRenderer:
     return FaceRenderer(**{"width": SIDE, "height": SIDE, **options})  # type: ignore[arg-type]
 
 
-def change(one: VideoFrame, other: VideoFrame) -> float:
-    """Mean difference of two pictures, 0 to 255."""
+def difference(one: VideoFrame, other: VideoFrame) -> float:
+    """Mean difference of two frames, 0 to 255."""
     return float(np.abs(pixels(one).astype(int) - pixels(other)).mean())
 
 
@@ -37,7 +37,7 @@ def same(ones: list[VideoFrame], others: list[VideoFrame]) -> bool:
     return [bytes(one.rgba) for one in ones] == [bytes(other.rgba) for other in others]
 
 
-def test_the_same_seed_and_sound_give_the_same_pictures() -> None:
+def test_same_seed_and_audio_give_the_same_frames() -> None:
     once, again = (shown(face(seed=3), speech()) for _ in range(2))
     assert same(once, again)
     assert not same(once, shown(face(seed=4), speech()))
@@ -47,15 +47,15 @@ def test_the_same_seed_and_sound_give_the_same_pictures() -> None:
 def test_each_character_is_somebody_else(who: Character) -> None:
     others = [other for other in Character if other is not who]
     mine = face(character=who).idle()
-    assert min(change(mine, face(character=other).idle()) for other in others) > 10
+    assert min(difference(mine, face(character=other).idle()) for other in others) > 10
 
 
 @pytest.mark.parametrize(("width", "height"), [(128, 128), (256, 512), (640, 360)])
-def test_any_shape_of_picture_is_filled(width: int, height: int) -> None:
-    picture = face(width=width, height=height).idle()
-    assert (picture.width, picture.height) == (width, height)
-    assert pixels(picture)[..., 3].min() == 255
-    assert pixels(picture)[..., :3].std() > 20
+def test_face_fills_frames_of_any_aspect(width: int, height: int) -> None:
+    video_frame = face(width=width, height=height).idle()
+    assert (video_frame.width, video_frame.height) == (width, height)
+    assert pixels(video_frame)[..., 3].min() == 255
+    assert pixels(video_frame)[..., :3].std() > 20
 
 
 def test_features_do_not_depend_on_the_pieces_sound_comes_in() -> None:
@@ -68,7 +68,7 @@ def test_features_do_not_depend_on_the_pieces_sound_comes_in() -> None:
     assert np.allclose(np.concatenate([levels for _, levels in parts]), level, atol=1e-4)
 
 
-def test_a_picture_that_is_skipped_moves_the_lips_as_one_that_is_drawn() -> None:
+def test_skipped_frame_moves_the_lips_like_a_drawn_one() -> None:
     drawn, skipping = face(), face()
     size = drawn.audio.size(1 / drawn.fps)
     chunks = [speech()[at : at + size] for at in range(0, 30 * size, size)]
@@ -80,9 +80,9 @@ def test_a_picture_that_is_skipped_moves_the_lips_as_one_that_is_drawn() -> None
 
 def test_a_listener_breathes_blinks_and_looks_around() -> None:
     listening = face()
-    pictures = [listening.idle() for _ in range(150)]
-    eyes = [pixels(picture)[95:125, 80:176].astype(int) for picture in pictures]
-    assert all(change(one, other) > 0 for one, other in pairwise(pictures))
+    video_frames = [listening.idle() for _ in range(150)]
+    eyes = [pixels(video_frame)[95:125, 80:176].astype(int) for video_frame in video_frames]
+    assert all(difference(one, other) > 0 for one, other in pairwise(video_frames))
     assert max(np.abs(one - other).mean() for one, other in pairwise(eyes)) > 6  # a blink
 
 
@@ -97,21 +97,23 @@ def test_a_cut_closes_the_mouth_within_100_ms_and_without_a_jump(cut_at: int) ->
         spoken += speaking.render(speech()[at : at + size], False)
     speaking.reset()
     after = [speaking.idle() for _ in range(10)]
-    usual = max(change(one, other) for one, other in pairwise(spoken))
-    assert max(change(one, other) for one, other in pairwise([spoken[-1], *after])) <= 1.2 * usual
+    usual = max(difference(one, other) for one, other in pairwise(spoken))
+    assert (
+        max(difference(one, other) for one, other in pairwise([spoken[-1], *after])) <= 1.2 * usual
+    )
     was = seen(spoken[-1]).open
     assert seen(after[2]).open <= max(OPEN, 0.35 * was)
     assert seen(after[4]).open <= OPEN
 
 
-def test_a_cut_goes_on_from_the_picture_that_was_seen() -> None:
+def test_motion_continues_after_a_cut_from_the_last_shown_frame() -> None:
     drawn_ahead = 4
     speaking = face()
-    pictures = shown(speaking, speech()[: speaking.audio.size(1.2)] + b"\0\0")[:-1]
-    usual = max(change(one, other) for one, other in pairwise(pictures))
+    video_frames = shown(speaking, speech()[: speaking.audio.size(1.2)] + b"\0\0")[:-1]
+    usual = max(difference(one, other) for one, other in pairwise(video_frames))
     speaking.discard(drawn_ahead)
     speaking.reset()
-    assert change(pictures[-1 - drawn_ahead], speaking.idle()) <= usual
+    assert difference(video_frames[-1 - drawn_ahead], speaking.idle()) <= usual
 
 
 def test_speech_resumes_without_a_jump() -> None:
@@ -119,5 +121,5 @@ def test_speech_resumes_without_a_jump() -> None:
     shown(speaking, speech())
     quiet = [speaking.idle() for _ in range(20)]
     again = shown(speaking, speech())
-    usual = max(change(one, other) for one, other in pairwise(again))
-    assert change(quiet[-1], again[0]) <= usual
+    usual = max(difference(one, other) for one, other in pairwise(again))
+    assert difference(quiet[-1], again[0]) <= usual

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from avatar_demo.speech import SpokenText, Synthesiser
 from avatar_provider_local.face.motion import Pose
-from avatar_provider_local.face.mouth import NAMES, SHAPES
+from avatar_provider_local.face.mouth import MOUTHS, NAMES
 from avatar_provider_local.face.renderer import FaceRenderer
 
 from providers.local.tests.drawing import Seen, at_rate, seen, shown
@@ -23,7 +23,7 @@ TEXT = (
 VOICES = ("en-us+f5", "en-us+m8", "en-us+klatt3")
 """None of them was trained on."""
 OPEN = 4e-4
-"""Share of the picture from which a mouth counts as open: 105 pixels of 512 by 512."""
+"""Share of the frame from which a mouth counts as open: 105 pixels of 512 by 512."""
 PRESSED = 31e-4
 """Lips of which less is seen are pressed; at rest they show 36e-4."""
 FRAME_S = 0.04
@@ -45,7 +45,7 @@ class LoudnessMouth(FaceRenderer):
 
 @dataclass(frozen=True)
 class Watched:
-    """A speech, and the mouth of each of its pictures."""
+    """A speech, and the mouth of each of its video_frames."""
 
     spoken: SpokenText
     mouths: list[Seen]
@@ -84,8 +84,8 @@ class Watched:
         at_ms = ((np.arange(len(seen_now)) + 0.5) * FRAME_S * 1000).astype(int)
 
         def likeness(lag_ms: int) -> float:
-            asked = wanted[np.clip(at_ms - lag_ms, 0, len(wanted) - 1)]
-            return float(np.corrcoef(seen_now, asked)[0, 1])
+            requested = wanted[np.clip(at_ms - lag_ms, 0, len(wanted) - 1)]
+            return float(np.corrcoef(seen_now, requested)[0, 1])
 
         return max(range(-150, 151, 5), key=likeness) / 1000
 
@@ -93,19 +93,19 @@ class Watched:
         """How far the jaw is to be open, each ms, spread as lips do who cannot jump."""
         jaw = np.zeros(int(self.spoken.duration_s * 1000) + 1)
         for viseme, start_s, end_s in viseme_spans(self.spoken):
-            jaw[int(start_s * 1000) : int(end_s * 1000)] = SHAPES[viseme].jaw
+            jaw[int(start_s * 1000) : int(end_s * 1000)] = MOUTHS[viseme].jaw
         return np.convolve(jaw, np.hanning(81) / np.hanning(81).sum(), mode="same")
 
 
 @cache
 def watch(voice: str, renderer: type[FaceRenderer]) -> Watched:
     spoken = Synthesiser(voice, 165).speak(TEXT)
-    pictures = shown(renderer(SIDE, SIDE), at_rate(spoken, 24_000))
-    return Watched(spoken, [seen(picture) for picture in pictures])
+    video_frames = shown(renderer(SIDE, SIDE), at_rate(spoken, 24_000))
+    return Watched(spoken, [seen(video_frame) for video_frame in video_frames])
 
 
 @pytest.mark.parametrize("voice", VOICES)
-def test_open_vowels_closed_lips_and_silence_are_told_apart(voice: str) -> None:
+def test_mouth_distinguishes_open_vowels_closed_lips_and_silence(voice: str) -> None:
     found = watch(voice, FaceRenderer).agreement()
     assert min(found.values()) >= 0.7
     assert np.mean(list(found.values())) >= 0.85

@@ -200,8 +200,8 @@ async def test_a_defect_of_a_start_is_one_message() -> None:
 async def test_a_full_server_says_when_to_come_back() -> None:
     async with desk(roomless, limit=2) as local:
         created = [await local.create() for _ in range(2)]
-        assert [answer.status for answer in created] == [201, 201]
-        assert len({answer.json["id"] for answer in created}) == 2
+        assert [response.status for response in created] == [201, 201]
+        assert len({response.json["id"] for response in created}) == 2
         full = await local.create()
         assert (full.status, full.code) == (429, "too_many_sessions")
         assert int(full.headers["Retry-After"]) > 0
@@ -229,9 +229,9 @@ async def test_a_killed_worker_ends_its_session() -> None:
 async def test_waiting_for_an_end_is_bounded(wait: str, status: int) -> None:
     async with desk(roomless) as local:
         created = (await local.create()).json
-        answer = await local.call("GET", f"/v1/sessions/{created['id']}?wait={wait}")
-        assert answer.status == status
-        assert answer.json == created if status == 200 else answer.code == "invalid_request"
+        response = await local.call("GET", f"/v1/sessions/{created['id']}?wait={wait}")
+        assert response.status == status
+        assert response.json == created if status == 200 else response.code == "invalid_request"
 
 
 async def test_a_server_that_stops_ends_what_it_runs() -> None:

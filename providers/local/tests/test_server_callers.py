@@ -1,4 +1,4 @@
-"""The REST API's callers: some ask twice, and some do not wait for the answer."""
+"""The REST API's callers: some ask twice, and some do not wait for the response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from providers.local.tests.server_harness import Hanging, desk, roomless, worker
 
 
 class TestTheSameKey:
-    """`Idempotency-Key`: one session, however often it is asked for."""
+    """`Idempotency-Key`: one session, however often it is requested for."""
 
     async def test_gives_the_same_session(self) -> None:
         async with desk(roomless) as local:
@@ -25,7 +25,7 @@ class TestTheSameKey:
                 await local.create(Idempotency_Key="room-1"),
                 await local.create(Idempotency_Key="room-2"),
             )
-            assert [answer.status for answer in (once, again, later, other)] == [201] * 4
+            assert [response.status for response in (once, again, later, other)] == [201] * 4
             assert once.json["id"] == again.json["id"] == later.json["id"] != other.json["id"]
             assert len(workers()) == 2
 
@@ -46,7 +46,7 @@ class TestTheSameKey:
 
 
 class TestACallerThatLeaves:
-    """A create whose answer nobody will read buys nothing."""
+    """A create whose response nobody will read buys nothing."""
 
     async def test_ends_what_it_began(self) -> None:
         start = Hanging()
@@ -57,7 +57,7 @@ class TestACallerThatLeaves:
             await local.all_ended()
             assert (start.begun, start.broken_off, local.sessions.alive) == (1, 1, 0)
 
-    async def test_leaves_it_to_another_who_asked_with_the_same_key(
+    async def test_disconnect_keeps_a_session_that_another_client_with_the_same_key_waits_for(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         go, left, waiting = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)

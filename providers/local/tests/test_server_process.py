@@ -27,7 +27,7 @@ START_S, END_S = 20.0, 8.0
 LINE = re.compile(r"(http://127\.0\.0\.1:\d+) offers up to (\d+) faces at once\.")
 
 
-class Served:
+class RunningServer:
     """A server process.
 
     Attributes:
@@ -52,11 +52,11 @@ class Served:
         headers = {"X-Api-Key": self.key}
         async with (
             aiohttp.ClientSession(headers=headers) as http,
-            http.post(f"{self.url}/v1/sessions", json=body) as reply,
+            http.post(f"{self.url}/v1/sessions", json=body) as response,
         ):
-            answer = await reply.json()
-            assert reply.status == 201, answer
-            return str(answer["id"])
+            response = await response.json()
+            assert response.status == 201, response
+            return str(response["id"])
 
     def workers(self) -> list[ProcessHandle]:
         return [ProcessHandle(worker.pid) for worker in workers(psutil.Process(self._process.pid))]
@@ -83,9 +83,9 @@ async def begin(*options: str, key: str = "") -> asyncio.subprocess.Process:
 
 
 @asynccontextmanager
-async def served(*options: str, key: str = "") -> AsyncIterator[Served]:
+async def running(*options: str, key: str = "") -> AsyncIterator[RunningServer]:
     process = await begin("--provider", "local", "--serve", *options, key=key)
-    server = Served(process)
+    server = RunningServer(process)
     try:
         match = LINE.fullmatch(await server.line())
         assert match, server.said
@@ -104,7 +104,7 @@ async def served(*options: str, key: str = "") -> AsyncIterator[Served]:
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
 async def test_no_face_outlives_its_server(server: DevServer, number: int, code: int) -> None:
-    async with served() as local:
+    async with running() as local:
         for _ in range(2 if number == signal.SIGTERM else 1):
             await local.create(invitation(server))
         deaths = local.workers()
@@ -118,13 +118,13 @@ async def test_no_face_outlives_its_server(server: DevServer, number: int, code:
 
 
 async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
-    async with served("--limit", "7") as one, served() as other:
+    async with running("--limit", "7") as one, running() as other:
         assert len(one.key) >= 32
         assert one.key != other.key
         assert "up to 7 faces" in one.said[0]
         _, rest = await one.end(signal.SIGTERM)
         assert one.key not in rest
-    async with served(key=KEY) as given:
+    async with running(key=KEY) as given:
         _, rest = await given.end(signal.SIGTERM)
         assert KEY not in "".join(given.said) + rest
         assert rest == "Stopped.\n"
@@ -140,7 +140,7 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
         (["--provider", "local"], "", "say --serve"),
     ],
 )
-async def test_what_cannot_be_served_is_one_message(
+async def test_server_that_cannot_start_gives_one_message(
     options: list[str], key: str, said: str
 ) -> None:
     process = await begin(*options, key=key)

@@ -1,4 +1,4 @@
-"""LocalProvider at a server elsewhere: bought there, watched there, ended there."""
+"""LocalProvider at a server elsewhere: provisioned there, watched there, ended there."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REMOTE = {"AVATAR_LOCAL_URL": "https://faces.example", "AVATAR_LOCAL_API_KEY": "
 
 
 def at(url: str, key: str = KEY) -> LocalProvider:
-    """The provider, told of a server."""
+    """The provider, reported of a server."""
     return LocalProvider(LocalSettings(url=url, api_key=SecretStr(key)))
 
 
@@ -49,7 +49,7 @@ async def never(*_: object, **__: object) -> Any:
 
 @pytest.fixture
 def request_() -> ProvisionRequest:
-    """What the engine asks for, in a room that is not there; `claims` holds what it was told."""
+    """A request for a room that does not exist; `claims` holds what the provider claimed."""
     suffix = secrets.token_hex(4)
     return ProvisionRequest(
         key=f"room-{suffix}",
@@ -92,7 +92,9 @@ async def test_an_agent_speaks_through_a_face_of_another_process(server: DevServ
         assert local.sessions.alive == len(workers()) == 0
 
 
-async def test_it_is_bought_watched_and_ended_there(request_: ProvisionRequest) -> None:
+async def test_provider_creates_watches_and_ends_a_session_on_the_server(
+    request_: ProvisionRequest,
+) -> None:
     async with desk(roomless) as local:
         provider = at(local.url)
         avatar = await provider.provision(request_)
@@ -139,11 +141,11 @@ async def test_a_session_that_a_server_forgot_has_ended(request_: ProvisionReque
 async def test_a_server_that_is_down_is_watched_until_it_is_back(
     request_: ProvisionRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = asyncio.Event()
+    requested = asyncio.Event()
     sleep = asyncio.sleep
 
     async def at_once(_: float) -> None:
-        asked.set()
+        requested.set()
         await sleep(0)
 
     async with desk(roomless) as local:
@@ -154,21 +156,21 @@ async def test_a_server_that_is_down_is_watched_until_it_is_back(
     down = replace(avatar, state={"url": f"http://127.0.0.1:{port}"})
     watching = asyncio.create_task(provider.watch(down))
     async with asyncio.timeout(5):
-        await asked.wait()
+        await requested.wait()
     assert not watching.done()
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watching
 
 
-async def test_a_start_that_is_cancelled_buys_nothing(request_: ProvisionRequest) -> None:
+async def test_cancelled_start_leaves_no_session(request_: ProvisionRequest) -> None:
     start = Hanging()
     async with desk(start) as local:
-        buying = asyncio.create_task(at(local.url).provision(request_))
+        starting = asyncio.create_task(at(local.url).provision(request_))
         await start.at_work.wait()
-        buying.cancel()
+        starting.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await buying
+            await starting
         await local.all_ended()
         assert (start.broken_off, local.sessions.alive) == (1, 0)
 
@@ -227,14 +229,14 @@ async def test_a_room_in_memory_cannot_be_reached(request_: ProvisionRequest) ->
         assert "Unset AVATAR_LOCAL_URL" in str(error)
 
 
-async def test_a_record_whose_key_is_gone_says_so() -> None:
+async def test_release_without_a_key_raises_an_error() -> None:
     avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": "https://a.example"})
     with pytest.raises(ProvisionError, match=r"is at https://a\.example, whose key is unset"):
         await LocalProvider(LocalSettings()).release(avatar, "over")
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("updates", "said"),
     [
         ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
         ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
@@ -249,10 +251,10 @@ async def test_a_record_whose_key_is_gone_says_so() -> None:
         ),
     ],
 )
-def test_settings_that_cannot_work_are_told_before_anything_is_bought(
-    changes: dict[str, str | None], said: str, monkeypatch: pytest.MonkeyPatch
+def test_invalid_settings_raise_before_provisioning(
+    updates: dict[str, str | None], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {**REMOTE, **changes}.items():
+    for name, value in {**REMOTE, **updates}.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError, match=said) as caught:
         create_avatar("local")

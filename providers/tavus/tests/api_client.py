@@ -50,6 +50,6 @@ async def tavus(**options: Any) -> AsyncIterator[tuple[Simulator, Caller]]:
         await simulator.aclose()
 
 
-def asked(**more: Any) -> dict[str, Any]:
+def requested(**more: Any) -> dict[str, Any]:
     properties = {**ROOM, **more.pop("properties", {})}
     return {"pal_id": "pb87e71797da", "properties": properties, **more}

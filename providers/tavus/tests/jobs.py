@@ -24,7 +24,7 @@ from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 RATE_HZ, FRAME = 24_000, 480
 SPEAK, HOLD_S = "speak", 10.0
 """The topic of the word by which its listener lets it speak, and for how long that is awaited."""
-WORDS = VOCABULARY[:6]
+SPOKEN_WORDS = VOCABULARY[:6]
 server = AgentServer(load_fnc=lambda _: 0.0)  # dispatched to, however busy the machine
 
 
@@ -36,7 +36,7 @@ def note(room: str, what: str) -> None:
 
 async def frames() -> AsyncIterator[rtc.AudioFrame]:
     """The words, as tones."""
-    pcm = WordTones(RATE_HZ).speak(WORDS)
+    pcm = WordTones(RATE_HZ).speak(SPOKEN_WORDS)
     for start in range(0, len(pcm), 2 * FRAME):
         piece = pcm[start : start + 2 * FRAME]
         yield rtc.AudioFrame(piece, RATE_HZ, 1, len(piece) // 2)
@@ -61,11 +61,11 @@ async def entrypoint(ctx: JobContext) -> None:
         note(room, f"failed: {type(error).__name__}")
         ctx.shutdown()
         return
-    await session.start(Agent(instructions="You speak when told to."), room=ctx.room)
+    await session.start(Agent(instructions="You speak when reported to."), room=ctx.room)
     await avatar.wait_for_join()
     note(room, "joined")
     with suppress(TimeoutError):
         async with asyncio.timeout(HOLD_S):
             await may_speak.wait()
-    await session.say(" ".join(WORDS), audio=frames())
+    await session.say(" ".join(SPOKEN_WORDS), audio=frames())
     note(room, "said")

@@ -3,7 +3,7 @@
     python -m providers.tavus.tests.meters
 
 Each agent is brought into a room of its own, speaks, and is left after a while, with the same
-faults of Tavus; then: bought, ended, billed.
+faults of Tavus; then: provisioned, ended, billed.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Bill:
 
     Attributes:
         heard: Words that a listener heard; one that stumbled is there twice.
-        bought: Conversations at Tavus.
+        provisioned: Conversations at Tavus.
         ended: Those that were ended by a call; the others waited for Tavus's timers.
         billed_s: Seconds until the last look, of all of them.
         by_avatar: Whether the words came from the avatar.
     """
 
     heard: tuple[str, ...]
-    bought: int
+    provisioned: int
     ended: int
     billed_s: float
     by_avatar: bool
@@ -67,9 +67,9 @@ class Agents:
         async with asyncio.timeout(STEP_S):
             while True:
                 for line in self._notes.read_text().splitlines():
-                    told = json.loads(line)
-                    if told["room"] == room and told["what"].startswith(whats):
-                        return str(told["what"])
+                    reported = json.loads(line)
+                    if reported["room"] == room and reported["what"].startswith(whats):
+                        return str(reported["what"])
                 await asyncio.sleep(0.05)
 
     async def converse(
@@ -97,9 +97,9 @@ class Agents:
                 if PUBLISH_ON_BEHALF in participant.attributes
                 for sid in participant.track_publications
             }
-            words = hearing.decode()
-            by_avatar = bool(words) and {word.track for word in words} <= tracks
-            return tuple(word.word for word in words), by_avatar
+            spoken_words = hearing.decode()
+            by_avatar = bool(spoken_words) and {word.track for word in spoken_words} <= tracks
+            return tuple(word.word for word in spoken_words), by_avatar
         finally:
             await listener.aclose()
             await ended(account, after_s)
@@ -188,10 +188,11 @@ async def main() -> None:
         for fault in FAULTS:
             for kind in ("stock", "ours"):
                 with tempfile.TemporaryDirectory() as folder:
-                    told = await bill(kind, fault, server, Path(folder))
+                    reported = await bill(kind, fault, server, Path(folder))
                 print(
-                    f"{fault or 'no fault':20} {kind:6} {len(told.heard)} words heard, "
-                    f"{told.bought} bought, {told.ended} ended, {told.billed_s} s billed",
+                    f"{fault or 'no fault':20} {kind:6} {len(reported.heard)} words heard, "
+                    f"{reported.provisioned} created, {reported.ended} ended, "
+                    f"{reported.billed_s} s billed",
                     flush=True,
                 )
 

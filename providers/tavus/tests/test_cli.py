@@ -32,10 +32,10 @@ def simulate(*options: str) -> tuple[int, str]:
     ],
 )
 def test_nonsense_is_refused(option: str, value: str, said: str) -> None:
-    code, told = simulate(option, value)
+    code, reported = simulate(option, value)
     assert code == 2
-    assert option in told or option == "--fault"
-    assert said in told
+    assert option in reported or option == "--fault"
+    assert said in reported
 
 
 def test_only_a_port_that_is_taken_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +52,6 @@ def test_only_a_port_that_is_taken_is_taken(monkeypatch: pytest.MonkeyPatch) -> 
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(server, "serving", refuse)
-    code, told = simulate("--port", "80")
-    assert (code, "is taken" in told) == (2, False)
-    assert "cannot be had (Permission denied)" in told
+    code, reported = simulate("--port", "80")
+    assert (code, "is taken" in reported) == (2, False)
+    assert "cannot be had (Permission denied)" in reported

@@ -1,4 +1,4 @@
-"""`avatar doctor`: planted mistakes, each found and told in one line with its next step."""
+"""`avatar doctor`: planted mistakes, each found and reported in one line with its next step."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ async def examined(only: str = "") -> dict[str, CheckResult]:
 
 async def test_a_healthy_machine_is_all_green_and_quick(tavus: TavusApi) -> None:
     began = time.monotonic()
-    answers = await examined()
-    assert {result.status for result in answers.values()} == {"ok"}, answers
+    results = await examined()
+    assert {result.status for result in results.values()} == {"ok"}, results
     assert time.monotonic() - began < HEALTHY_S
-    assert set(answers) == {
+    assert set(results) == {
         *("provider", "versions", "ledger", "LiveKit", "tavus reachability", "tavus probe")
     }
 
@@ -95,8 +95,8 @@ def both_names(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 def leftovers(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
     ledger = Ledger(Path(str(checks.AvatarSettings.load().ledger)))
-    entry = LedgerEntry.pending("tavus", "room-1", "room", "tavus-avatar-1")
-    ledger.write(replace(entry, started=entry.started - 60))
+    ledger_entry = LedgerEntry.pending("tavus", "room-1", "room", "tavus-avatar-1")
+    ledger.write(replace(ledger_entry, started=ledger_entry.started - 60))
 
 
 def unwritable(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
@@ -180,11 +180,11 @@ async def test_a_mistake_is_found(
     assert "\n" not in result.message + result.hint
 
 
-async def test_a_room_that_a_cloud_cannot_reach(
+async def test_doctor_reports_a_server_that_tavus_cannot_connect_to(
     tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAVUS_API_URL")
-    result = (await examined(only="reach"))["tavus reachability"]  # nobody is asked anything
+    result = (await examined(only="reach"))["tavus reachability"]  # nobody is requested anything
     assert (result.status, result.code) == ("fault", "AV205")
     assert "cannot connect to 127.0.0.1" in result.message
     assert "public URL" in result.hint
@@ -192,10 +192,10 @@ async def test_a_room_that_a_cloud_cannot_reach(
 
 async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatch) -> None:
     async def result(request: web.Request) -> web.Response:
-        told = {"Date": formatdate(time.time() - 86_400, usegmt=True)}
+        reported = {"Date": formatdate(time.time() - 86_400, usegmt=True)}
         status = 401 if request.method == "POST" else 200
         body = {"code": "unauthenticated", "msg": "token is expired"}
-        return web.json_response(body, status=status, headers=told)
+        return web.json_response(body, status=status, headers=reported)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", result)
@@ -205,20 +205,20 @@ async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatc
     await site.start()
     try:
         monkeypatch.setenv("LIVEKIT_URL", f"ws://127.0.0.1:{runner.addresses[0][1]}")
-        told = (await examined())["LiveKit"]
+        reported = (await examined())["LiveKit"]
     finally:
         await runner.cleanup()
-    assert (told.status, told.code) == ("fault", "AV303")
-    assert "clock is +8640" in told.message
-    assert "timedatectl" in told.hint
+    assert (reported.status, reported.code) == ("fault", "AV303")
+    assert "clock is +8640" in reported.message
+    assert "timedatectl" in reported.hint
 
 
 def test_for_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("AVATAR_PROVIDER", "nobody")
     monkeypatch.delenv("LIVEKIT_URL", raising=False)
     assert run(as_json=True) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told[0]["check"] == "provider"
-    assert told[0]["code"] == "AV101"
+    reported = json.loads(capsys.readouterr().out)
+    assert reported[0]["check"] == "provider"
+    assert reported[0]["code"] == "AV101"
     assert run(as_json=False) == 1
     assert "✗ provider: [AV101]" in capsys.readouterr().out

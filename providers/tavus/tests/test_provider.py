@@ -81,7 +81,7 @@ async def test_a_refused_end_is_judged_by_the_conversations_own_state() -> None:
         ({"test_mode": True}, {}, RejectedError, "test mode"),
     ],
 )
-async def test_a_refusal_is_told_by_what_it_says(
+async def test_error_phrase_selects_the_error_class(
     settings: dict[str, Any], account: dict[str, Any], kind: type[ProvisionError], said: str
 ) -> None:
     async with shop(**account) as at:
@@ -99,7 +99,7 @@ async def test_a_refusal_is_told_by_what_it_says(
 @pytest.mark.parametrize(
     "url", ["ws://127.0.0.1:7880", "ws://localhost:7880", "ws://10.0.0.5:7880", ""]
 )
-async def test_a_room_that_a_cloud_cannot_reach_is_refused_before_it_is_asked(url: str) -> None:
+async def test_private_server_is_refused_before_the_first_request(url: str) -> None:
     async with shop() as at:
         request = replace(at.request(), livekit_url=url)
         with pytest.raises(UnavailableError, match="cannot connect to") as caught:

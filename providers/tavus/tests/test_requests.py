@@ -1,4 +1,4 @@
-"""What is asked of Tavus, letter by letter: golden files after its documented API."""
+"""What is requested of Tavus, letter by letter: golden files after its documented API."""
 
 from __future__ import annotations
 
@@ -77,10 +77,12 @@ async def test_everything_documented_can_be_set() -> None:
 
 
 def test_old_names_are_taken_and_warned_of_once() -> None:
-    with pytest.warns(FutureWarning, match="TAVUS_PERSONA_ID is now called TAVUS_PAL_ID") as told:
+    with pytest.warns(
+        FutureWarning, match="TAVUS_PERSONA_ID is now called TAVUS_PAL_ID"
+    ) as reported:
         settings = TavusSettings.load(api_key="k", persona_id="p1", replica_id="r1")
     assert (settings.pal, settings.face) == ("p1", "r1")
-    assert len(told) == 2
+    assert len(reported) == 2
 
 
 def test_an_empty_greeting_can_be_sent_from_code() -> None:
@@ -96,7 +98,7 @@ def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ({"api_key": "two\nlines"}, "TAVUS_API_KEY: has white space, a line break"),
         ({"api_key": ""}, "TAVUS_API_KEY"),
@@ -114,9 +116,9 @@ def test_old_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ({"callback_url": "http://["}, "TAVUS_CALLBACK_URL"),
     ],
 )
-def test_what_cannot_work_is_told_before_anything_is_bought(
-    settings: dict[str, Any], told: str
+def test_invalid_settings_raise_before_provisioning(
+    settings: dict[str, Any], reported: str
 ) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=reported) as caught:
         TavusSettings.load(**{"api_key": "secret-key", **settings})
     assert "secret-key" not in str(caught.value)

@@ -9,13 +9,13 @@ import pytest
 from aiohttp import ClientSession, web
 from avatar_provider_tavus.simulator.server import serving
 
-from providers.tavus.tests.api_client import ROOM, Quiet, asked, tavus
+from providers.tavus.tests.api_client import ROOM, Quiet, requested, tavus
 from providers.tavus.tests.server_harness import TOKEN
 
 
 async def test_a_conversation_is_created_shown_listed_and_ended() -> None:
     async with tavus() as (simulator, call):
-        status, made = await call("POST", "/conversations", asked(conversation_name="one"))
+        status, made = await call("POST", "/conversations", requested(conversation_name="one"))
         assert status == 200
         id = made["conversation_id"]
         assert id.startswith("c")
@@ -35,7 +35,7 @@ async def test_a_conversation_is_created_shown_listed_and_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "told"),
+    ("method", "path", "body", "status", "reported"),
     [
         ("POST", "/conversations", {"face_id": "r-none"}, 400, {"error": "Invalid replica_id"}),
         ("POST", "/conversations", {"pal_id": "p-none"}, 400, {"error": "Invalid persona_id"}),
@@ -48,15 +48,15 @@ async def test_a_conversation_is_created_shown_listed_and_ended() -> None:
     ],
 )
 async def test_an_unknown_id_is_a_400(
-    method: str, path: str, body: Any, status: int, told: Any
+    method: str, path: str, body: Any, status: int, reported: Any
 ) -> None:
     async with tavus() as (_, call):
-        assert await call(method, path, body) == (status, told)
+        assert await call(method, path, body) == (status, reported)
 
 
 async def test_to_delete_is_not_to_end() -> None:
     async with tavus() as (simulator, call):
-        id = (await call("POST", "/conversations", asked()))[1]["conversation_id"]
+        id = (await call("POST", "/conversations", requested()))[1]["conversation_id"]
         assert (await call("DELETE", f"/conversations/{id}"))[0] == 204
         assert (await call("GET", "/conversations"))[1]["total_count"] == 0
         assert len(simulator.account.active) == 1
@@ -77,9 +77,9 @@ async def test_to_delete_is_not_to_end() -> None:
         *(("livekit_ws_url", 1), ("livekit_room_token", 7), ("memory_stores", "anna")),
     ],
 )
-async def test_what_cannot_be_asked_for_is_a_400(field: str, value: Any) -> None:
+async def test_invalid_request_gets_status_400(field: str, value: Any) -> None:
     async with tavus() as (simulator, call):
-        body = asked()
+        body = requested()
         inside = field.startswith(("livekit", "language")) or field.endswith(
             ("timeout", "duration")
         )
@@ -90,8 +90,8 @@ async def test_what_cannot_be_asked_for_is_a_400(field: str, value: Any) -> None
 
 async def test_a_key_goes_first() -> None:
     async with tavus() as (_, call):
-        told = await call("POST", "/conversations", {"face_id": "r-none"}, key="another")
-        assert told == (401, {"message": "Invalid access token"})
+        reported = await call("POST", "/conversations", {"face_id": "r-none"}, key="another")
+        assert reported == (401, {"message": "Invalid access token"})
 
 
 @pytest.mark.parametrize(
@@ -105,32 +105,38 @@ async def test_a_key_goes_first() -> None:
 async def test_a_room_that_nobody_can_join_is_refused(room: dict[str, str]) -> None:
     async with tavus() as (simulator, call):
         body = {"pal_id": "pb87e71797da", "properties": room}
-        status, told = await call("POST", "/conversations", body)
+        status, reported = await call("POST", "/conversations", body)
         assert status == 400
-        assert told["error"].startswith("There was an error creating the conversation")
+        assert reported["error"].startswith("There was an error creating the conversation")
         assert simulator.account.sessions == []
 
 
-async def test_slots_and_credits_have_their_own_words() -> None:
+async def test_slots_and_credits_have_messages_of_their_own() -> None:
     async with tavus(slots=1) as (_, call):
-        await call("POST", "/conversations", asked())
-        assert await call("POST", "/conversations", asked()) == (
+        await call("POST", "/conversations", requested())
+        assert await call("POST", "/conversations", requested()) == (
             400,
             {"message": "User has reached maximum concurrent conversations"},
         )
     async with tavus(credits_s=0.0) as (_, call):
-        status, told = await call("POST", "/conversations", asked())
+        status, reported = await call("POST", "/conversations", requested())
         assert status == 402
-        assert "out of conversational credits" in told["message"]
+        assert "out of conversational credits" in reported["message"]
 
 
 async def test_pages_of_ten_and_any_other_size() -> None:
     async with tavus(slots=100) as (_, call):
         for number in range(25):
-            await call("POST", "/conversations", asked(conversation_name=f"n{number}"))
-        told = (await call("GET", "/conversations?page=3"))[1]
-        assert [one["conversation_name"] for one in told["data"]] == ["n4", "n3", "n2", "n1", "n0"]
-        assert told["total_count"] == 25
+            await call("POST", "/conversations", requested(conversation_name=f"n{number}"))
+        reported = (await call("GET", "/conversations?page=3"))[1]
+        assert [one["conversation_name"] for one in reported["data"]] == [
+            "n4",
+            "n3",
+            "n2",
+            "n1",
+            "n0",
+        ]
+        assert reported["total_count"] == 25
         assert len((await call("GET", "/conversations?limit=20"))[1]["data"]) == 20
         assert (await call("GET", "/conversations?limit=-1"))[0] == 400
         assert (await call("GET", "/conversations?limit=many"))[0] == 400
@@ -144,16 +150,16 @@ async def test_both_vocabularies_share_one_store() -> None:
         assert (status, made["persona_name"]) == (200, "old")
         pal = (await call("GET", f"/pals/{made['persona_id']}"))[1]
         assert (pal["pal_name"], pal["pipeline_mode"]) == ("old", "echo")
-        told = (await call("GET", "/replicas"))[1]
-        assert {one["replica_id"] for one in told["data"]} >= {"r4067604db72"}
+        reported = (await call("GET", "/replicas"))[1]
+        assert {one["replica_id"] for one in reported["data"]} >= {"r4067604db72"}
         body = {"persona_id": "pb87e71797da", "replica_id": "r0d1a2b3c4e5", "properties": ROOM}
         assert (await call("POST", "/conversations", body))[1]["face_id"] == "r0d1a2b3c4e5"
 
 
 async def test_a_test_costs_nothing() -> None:
     async with tavus(slots=0) as (simulator, call):
-        told = (await call("POST", "/conversations", asked(test_mode=True)))[1]
-        assert told["status"] == "ended"
+        reported = (await call("POST", "/conversations", requested(test_mode=True)))[1]
+        assert reported["status"] == "ended"
         assert simulator.status()["billed_s"] == 0
 
 
@@ -166,7 +172,7 @@ async def test_a_conversation_ends_by_itself(
     properties: dict[str, int], ends_s: float, why: str
 ) -> None:
     async with tavus() as (simulator, call):
-        await call("POST", "/conversations", asked(properties=properties))
+        await call("POST", "/conversations", requested(properties=properties))
         (session,) = simulator.account.sessions
         await asyncio.sleep(ends_s - 1)
         assert session.ended_at is None
@@ -178,11 +184,11 @@ async def test_a_conversation_ends_by_itself(
 
 
 async def test_the_customer_is_called_back() -> None:
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     heard = asyncio.Event()
 
     async def hook(request: web.Request) -> web.Response:
-        told.append({**await request.json(), "query": request.query_string})
+        reported.append({**await request.json(), "query": request.query_string})
         heard.set()
         return web.Response()
 
@@ -195,12 +201,12 @@ async def test_the_customer_is_called_back() -> None:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook?of=mine"
     try:
         async with tavus() as (_, call):
-            made = (await call("POST", "/conversations", asked(callback_url=url)))[1]
+            made = (await call("POST", "/conversations", requested(callback_url=url)))[1]
             await call("POST", f"/conversations/{made['conversation_id']}/end")
             await asyncio.wait_for(heard.wait(), 5.0)
     finally:
         await runner.cleanup()
-    (said,) = told
+    (said,) = reported
     assert (said["event_type"], said["message_type"]) == ("system.shutdown", "system")
     assert said["query"] == "of=mine"
     assert said["properties"] == {"shutdown_reason": "end_conversation_endpoint_hit"}

@@ -6,15 +6,15 @@ import asyncio
 
 import pytest
 
-from providers.tavus.tests.api_client import asked, tavus
+from providers.tavus.tests.api_client import requested, tavus
 
 
 async def test_a_fault_by_header_and_by_name() -> None:
     async with tavus(faults=("402",)) as (simulator, call):
-        assert (await call("POST", "/conversations", asked()))[0] == 402
+        assert (await call("POST", "/conversations", requested()))[0] == 402
     async with tavus() as (simulator, call):
-        told = await call("POST", "/conversations", asked(), x_sim_fault="500 after create")
-        assert told[0] == 500
+        reported = await call("POST", "/conversations", requested(), x_sim_fault="500 after create")
+        assert reported[0] == 500
         assert len(simulator.account.active) == 1
         odd = '{"on": "end", "status": 418}'
         id = simulator.account.active[0].id
@@ -25,8 +25,8 @@ async def test_a_fault_by_header_and_by_name() -> None:
 
 async def test_a_fault_by_header_is_of_its_call_alone() -> None:
     async with tavus(slots=9) as (_, call):
-        assert (await call("POST", "/conversations", asked(), x_sim_fault="402"))[0] == 402
-        status, made = await call("POST", "/conversations", asked())
+        assert (await call("POST", "/conversations", requested(), x_sim_fault="402"))[0] == 402
+        status, made = await call("POST", "/conversations", requested())
         assert status == 200
         end = f"/conversations/{made['conversation_id']}/end"
         assert (await call("GET", "/conversations", x_sim_fault="end fails once"))[0] == 200
@@ -40,7 +40,7 @@ async def chaos(share: float, seed: int, calls: int) -> list[str]:
         for _ in range(calls):
             try:
                 async with asyncio.timeout(0.2):
-                    row.append(str((await call("POST", "/conversations", asked()))[0]))
+                    row.append(str((await call("POST", "/conversations", requested()))[0]))
             except (TimeoutError, ConnectionError, AssertionError, ValueError) as error:
                 row.append(type(error).__name__)
     return row
@@ -51,7 +51,7 @@ async def test_chaos_fails_its_share_of_all_calls_the_same_at_every_run() -> Non
     rows = [await chaos(0.2, seed, 300) for seed in (3, 3, 4)]
     assert rows[0] == rows[1] != rows[2]
     for row in rows:
-        failed = [index for index, told in enumerate(row) if told != "200"]
+        failed = [index for index, reported in enumerate(row) if reported != "200"]
         assert 0.1 < len(failed) / len(row) < 0.2  # some faults let the call pass
         assert failed[-1] > 250
         assert row[-50:].count("200") > 25

@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from avatar_core.testing.server import DevServer
-from providers.tavus.tests.jobs import WORDS
+from providers.tavus.tests.jobs import SPOKEN_WORDS
 from providers.tavus.tests.meters import bill
 
-STAY_S, TOLD_S = 4.0, 5.0
+STAY_S, REPORT_S = 4.0, 5.0
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone, pytest.mark.timeout(180)]
 
 
 async def test_the_stock_plugin_speaks_and_never_ends(server: DevServer, tmp_path: Path) -> None:
-    told = await bill("stock", "", server, tmp_path, STAY_S, TOLD_S)
-    assert (set(told.heard), told.by_avatar) == (set(WORDS), True)
-    assert (told.bought, told.ended) == (1, 0)
+    reported = await bill("stock", "", server, tmp_path, STAY_S, REPORT_S)
+    assert (set(reported.heard), reported.by_avatar) == (set(SPOKEN_WORDS), True)
+    assert (reported.provisioned, reported.ended) == (1, 0)
 
 
 async def test_ours_speaks_and_is_ended(server: DevServer, tmp_path: Path) -> None:
-    told = await bill("ours", "reset after create", server, tmp_path, STAY_S)
-    assert (told.heard, told.by_avatar) == (tuple(WORDS), True)
-    assert (told.bought, told.ended) == (1, 1)
+    reported = await bill("ours", "reset after create", server, tmp_path, STAY_S)
+    assert (reported.heard, reported.by_avatar) == (tuple(SPOKEN_WORDS), True)
+    assert (reported.provisioned, reported.ended) == (1, 1)

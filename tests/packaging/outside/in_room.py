@@ -27,7 +27,7 @@ async def frames(pcm: bytes) -> AsyncIterator[rtc.AudioFrame]:
         yield rtc.AudioFrame(piece, 24_000, 1, len(piece) // 2)
 
 
-async def main(room_name: str, words: list[str]) -> None:
+async def main(room_name: str, spoken_words: list[str]) -> None:
     """Join, bring the avatar, speak when told to, leave."""
     loop = asyncio.get_running_loop()
     grants = api.VideoGrants(room_join=True, room=room_name)
@@ -41,7 +41,7 @@ async def main(room_name: str, words: list[str]) -> None:
     await avatar.wait_for_join()
     print(json.dumps({"provider": avatar.provider, "identity": avatar.avatar_identity}), flush=True)
     await loop.run_in_executor(None, sys.stdin.readline)
-    await session.say(" ".join(words), audio=frames(WordTones().speak(words)))
+    await session.say(" ".join(spoken_words), audio=frames(WordTones().speak(spoken_words)))
     said = [item.text_content for item in session.history.items if item.type == "message"]
     print(json.dumps({"history": said}), flush=True)
     await session.aclose()

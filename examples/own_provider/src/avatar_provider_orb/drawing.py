@@ -39,16 +39,16 @@ class OrbRenderer(Renderer):
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
         """One picture for the stretch, none for an empty one."""
-        return [self._picture(_rms(chunk) / LOUD_RMS)] if chunk else []
+        return [self._draw(_rms(chunk) / LOUD_RMS)] if chunk else []
 
     def idle(self) -> VideoFrame:
         """The orb shrinks to its rest, and breathes."""
-        return self._picture(0.0)
+        return self._draw(0.0)
 
     def reset(self) -> None:
         """The sound was cut: what is loud shrinks by itself."""
 
-    def _picture(self, energy: float) -> VideoFrame:
+    def _draw(self, energy: float) -> VideoFrame:
         step = RISES if energy > self._energy else FALLS
         self._energy += step * (min(1.0, energy) - self._energy)
         breath = math.sin(2 * math.pi * self._count / FPS / BREATH_S)

@@ -106,7 +106,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
     async def watch(self, avatar: ProvisionedAvatar) -> str:
         """Return when the worker has exited, or its server has ended it."""
         if "url" in avatar.state:
-            return await self._server_of(avatar).gone(avatar.session_id)
+            return await self._server_of(avatar).wait_for_end(avatar.session_id)
         return await super().watch(avatar)
 
     @classmethod

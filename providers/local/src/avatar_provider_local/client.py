@@ -34,7 +34,7 @@ class LocalServer:
 
         Asked again with the same request, the server answers with the same session.
         """
-        answer = await self._rest.call(
+        response = await self._rest.call(
             "POST",
             "/v1/sessions",
             {
@@ -46,7 +46,7 @@ class LocalServer:
             timeout_s=request.deadline_s,
         )
         avatar = ProvisionedAvatar(
-            session_id=answer.text("id"),
+            session_id=response.text("id"),
             identity=request.identity,
             state={"url": self._rest.url},
         )
@@ -61,21 +61,21 @@ class LocalServer:
         """Ask for a session that cannot be: only who has the key is told so."""
         await self._rest.call("GET", _path("none"), accept={404})
 
-    async def gone(self, session_id: str) -> str:
+    async def wait_for_end(self, session_id: str) -> str:
         """Return why, once a session has ended; a server that is down is asked again."""
         path = f"{_path(session_id)}?wait={WAIT_S:g}"
         while True:
             try:
-                answer = await self._rest.call("GET", path, accept={404}, timeout_s=2 * WAIT_S)
+                response = await self._rest.call("GET", path, accept={404}, timeout_s=2 * WAIT_S)
             except ProvisionError as error:
                 if not error.retryable:
                     raise
                 await asyncio.sleep(error.retry_after_s or DOWN_S)
                 continue
-            if answer.status == 404:
+            if response.status == 404:
                 return "its server does not know it any more"
-            if answer.text("state") == "ended":
-                return answer.text("reason", "its server ended it")
+            if response.text("state") == "ended":
+                return response.text("reason", "its server ended it")
             await asyncio.sleep(PAUSE_S)
 
 

@@ -62,7 +62,7 @@ def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.
         limit: Sessions at once.
         start: Starts the worker of a session.
     """
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_told, _guard(key)])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_report, _guard(key)])
     app[SESSIONS] = sessions = Sessions(limit)
     api = _Api(sessions, start)
     app.router.add_post("/v1/sessions", api.create)
@@ -173,7 +173,7 @@ def _read(body: bytes) -> CreateSession:
 
 
 @web.middleware
-async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error has the same shape, aiohttp's own and our defects too."""
     try:
         return await handler(request)
@@ -185,8 +185,8 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("A call of %s broke.", request.path)
         error = RefusedError(500, "internal", "This is a defect of the server; its log says more.")
-    told = {"code": error.code, "message": str(error)[:LONGEST_MESSAGE]}
-    return web.json_response({"error": told}, status=error.status, headers=error.headers)
+    reported = {"code": error.code, "message": str(error)[:LONGEST_MESSAGE]}
+    return web.json_response({"error": reported}, status=error.status, headers=error.headers)
 
 
 def _guard(key: SecretStr) -> Middleware:

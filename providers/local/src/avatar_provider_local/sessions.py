@@ -111,9 +111,9 @@ class Session:
 
 
 def _shortly(message: str) -> str:
-    """A worker's last words are many; its error has a code, its libraries' have none."""
-    what, *words = [line.strip() for line in message.strip().splitlines()]
-    last = next((line for line in words if line.startswith("[AV")), words[-1] if words else "")
+    """A worker's last lines are many; its error has a code, its libraries' have none."""
+    what, *lines = [line.strip() for line in message.strip().splitlines()]
+    last = next((line for line in lines if line.startswith("[AV")), lines[-1] if lines else "")
     return f"{what.removesuffix(' It said:').rstrip('.')}: {last}" if last else what
 
 

@@ -125,5 +125,5 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
             raise self.invalid_config(f"the face {face} is not ready ({state}).", "Choose another.")
 
     async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Response:
-        answer = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
-        return answer.first("data") if "data" in answer else answer
+        response = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)
+        return response.first("data") if "data" in response else response

@@ -126,10 +126,10 @@ def simulate(
 async def _create_pal(settings: TavusSettings, name: str, face: str) -> str:
     key = SecretStr(settings.api_key.get_secret_value())
     rest = RestClient(settings.api_url, key=key, auth="x-api-key", provider="tavus")
-    asked = {
+    options = {
         "pal_name": name,
         "pipeline_mode": "echo",
         "default_face_id": face,
         "layers": {"transport": {"transport_type": "livekit"}},
     }
-    return (await rest.call("POST", "/pals", asked)).text("pal_id")
+    return (await rest.call("POST", "/pals", options)).text("pal_id")

@@ -139,14 +139,14 @@ def skin(canvas: Any, character: Character) -> None:
     for side in (-1, 1):
         canvas.save()
         canvas.scale(side, 1)
-        ear = outline(
+        lobe = outline(
             (80, -12),
             (94, -30, 106, -16, 102, 8),
             (99, 30, 92, 44, 82, 40),
             (76, 24, 76, 6, 80, -12),
         )
         canvas.drawPath(
-            ear, fade((76, 0), (106, 10), (0, shade, 1), (1, mix(base, shade, 0.35), 1))
+            lobe, fade((76, 0), (106, 10), (0, shade, 1), (1, mix(base, shade, 0.35), 1))
         )
         canvas.drawPath(
             outline((90, -8), (98, -8, 98, 14, 90, 26), closed=False), line(deep, 1.6, 0.4)

@@ -52,11 +52,11 @@ class Features:
         frames = np.lib.stride_tricks.sliding_window_view(self._rest, WINDOW)[: count * HOP : HOP]
         energies = log_mel(frames)
         self._rest = self._rest[count * HOP :]
-        shapes = np.empty_like(energies)
+        spectra = np.empty_like(energies)
         under = np.empty(count, np.float32)
         for at, frame in enumerate(energies):
-            shapes[at], under[at] = self._normalised(frame)
-        return shapes, under
+            spectra[at], under[at] = self._normalised(frame)
+        return spectra, under
 
     def _normalised(self, energies: Floats) -> tuple[Floats, float]:
         level_db = float(energies.max())

@@ -183,10 +183,10 @@ class Motion:
     def _glance(self, mood: Mood) -> tuple[float, float]:
         if self._time_s >= self._look_at_s:
             away = self._chance.random() < mood.away
-            reach = 0.75 if away else 0.1
+            extent = 0.75 if away else 0.1
             self._look = (
-                self._chance.uniform(-reach, reach),
-                self._chance.uniform(-0.5, 0.35) * reach,
+                self._chance.uniform(-extent, extent),
+                self._chance.uniform(-0.5, 0.35) * extent,
             )
             self._look_at_s = self._time_s + self._chance.uniform(0.5, 1.1 if away else 2.4)
         share = 1.0 - math.exp(-self._period_s / SACCADE_S)

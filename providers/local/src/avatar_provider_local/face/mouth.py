@@ -15,7 +15,7 @@ AROUND_S = 0.025
 CLOSED = (VISEMES.index("PP"), VISEMES.index("FF"))
 SURE = 0.5
 """A closure as likely as this is shown in full: averaged, it would not close."""
-REACH_S = AHEAD_S + AROUND_S
+CONTEXT_S = AHEAD_S + AROUND_S
 """How much more of the sound than its own is needed to shape a picture."""
 
 
@@ -51,7 +51,7 @@ class Mouth:
 
 NAMES = tuple(field.name for field in fields(Mouth))
 
-SHAPES: dict[str, Mouth] = {
+MOUTHS: dict[str, Mouth] = {
     "sil": Mouth(),
     "PP": Mouth(press=0.85, width=-0.05),
     "FF": Mouth(tuck=1.0, teeth=0.9, upper=0.35, jaw=0.1, width=0.1),
@@ -70,7 +70,7 @@ SHAPES: dict[str, Mouth] = {
 }
 
 _ROWS = np.array(
-    [[getattr(SHAPES[viseme], name) for name in NAMES] for viseme in VISEMES], np.float32
+    [[getattr(MOUTHS[viseme], name) for name in NAMES] for viseme in VISEMES], np.float32
 )
 _JAW, _LOWER = NAMES.index("jaw"), NAMES.index("lower")
 _SPOKEN_S = {"jaw": 0.042, "press": 0.035, "tuck": 0.035, "smile": 0.25}

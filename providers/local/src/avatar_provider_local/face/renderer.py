@@ -14,7 +14,7 @@ from avatar_provider_local.face import bake, hair, live
 from avatar_provider_local.face.characters import CHARACTERS
 from avatar_provider_local.face.features import RATE_HZ
 from avatar_provider_local.face.motion import Motion, Pose, between
-from avatar_provider_local.face.mouth import REACH_S, Lips, Mouth, shape
+from avatar_provider_local.face.mouth import CONTEXT_S, Lips, Mouth, shape
 from avatar_provider_local.face.pen import skia
 from avatar_provider_local.face.view import Image, View, at_depth, before_face, of_face
 from avatar_provider_local.face.visemes import LOOKAHEAD_S, Tracker
@@ -31,8 +31,8 @@ class FaceRenderer(Renderer):
     The same arguments and the same sound give the same pictures.
 
     Args:
-        width: Of a picture, pixels.
-        height: Of a picture, pixels.
+        width: Of a frame, pixels.
+        height: Of a frame, pixels.
         fps: Pictures per second of sound.
         character: One of `CHARACTERS`.
         seed: Of blinks, glances and movements.
@@ -48,7 +48,7 @@ class FaceRenderer(Renderer):
     ) -> None:
         self.width, self.height, self.fps = width, height, fps
         self.audio = AudioFormat(RATE_HZ)
-        self.lookahead_s = LOOKAHEAD_S + REACH_S
+        self.lookahead_s = LOOKAHEAD_S + CONTEXT_S
         self._tracker = Tracker()
         self._lips = Lips(1 / fps)
         self._motion = Motion(seed, 1 / fps)
@@ -65,9 +65,9 @@ class FaceRenderer(Renderer):
         self._heard = max(self._heard, self._shown + len(ahead))
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """One picture for the stretch, none for an empty one."""
+        """One frame for the stretch, none for an empty one."""
         pose = self._spoken(chunk, last)
-        return [] if pose is None else [self._picture(pose)]
+        return [] if pose is None else [self._video_frame(pose)]
 
     def skip(self, chunk: bytes, last: bool) -> None:
         """Move on without drawing."""
@@ -75,10 +75,10 @@ class FaceRenderer(Renderer):
 
     def idle(self) -> VideoFrame:
         """A face that listens."""
-        return self._picture(self._motion.step(self._lips.rest(), None))
+        return self._video_frame(self._motion.step(self._lips.rest(), None))
 
     def discard(self, count: int) -> None:
-        """Go on from the picture that was seen, not from those drawn ahead of it."""
+        """Go on from the frame that was seen, not from those drawn ahead of it."""
         if 0 < count < len(self._poses):
             self._left, self._apart = self._poses[-1 - count], 1.0
 
@@ -103,7 +103,7 @@ class FaceRenderer(Renderer):
         self._tracker.reset()
         self._heard = self._shown = 0
 
-    def _picture(self, pose: Pose) -> VideoFrame:
+    def _video_frame(self, pose: Pose) -> VideoFrame:
         if self._left is not None:
             self._apart *= self._ease
             pose = between(pose, self._left, self._apart)
@@ -117,8 +117,8 @@ class Drawing:
     """One character in one size.
 
     Args:
-        width: Of the picture, pixels.
-        height: Of the picture, pixels.
+        width: Of the frame, pixels.
+        height: Of the frame, pixels.
         character: One of `CHARACTERS`.
     """
 
@@ -141,7 +141,7 @@ class Drawing:
         self._worn = bake.texture(bake.glasses, scale, before_face(14.0)) if who.glasses else None
 
     def draw(self, pose: Pose) -> Image:
-        """The picture of a pose; the pixels are overwritten by the next."""
+        """The frame of a pose; the pixels are overwritten by the next."""
         view, who = View(self._width, self._height, pose), self._character
         np.copyto(self._pixels, self._wall)
         canvas = self._surface.getCanvas()

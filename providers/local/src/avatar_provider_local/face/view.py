@@ -102,12 +102,12 @@ class View:
 
     def patch(self, x: float, y: float) -> tuple[float, float, float, float, float, float]:
         """The face around a point as an affine map: scale x, skew x, x, skew y, scale y, y."""
-        reach = 12.0
-        xs = np.array([x - reach, x + reach, x, x, x], np.float32)
-        ys = np.array([y, y, y - reach, y + reach, y], np.float32)
+        radius = 12.0
+        xs = np.array([x - radius, x + radius, x, x, x], np.float32)
+        ys = np.array([y, y, y - radius, y + radius, y], np.float32)
         px, py = self.project(xs, ys, of_face(xs, ys))
-        across = ((px[1] - px[0]) / (2 * reach), (py[1] - py[0]) / (2 * reach))
-        down = ((px[3] - px[2]) / (2 * reach), (py[3] - py[2]) / (2 * reach))
+        across = ((px[1] - px[0]) / (2 * radius), (py[1] - py[0]) / (2 * radius))
+        down = ((px[3] - px[2]) / (2 * radius), (py[3] - py[2]) / (2 * radius))
         values = (across[0], down[0], px[4], across[1], down[1], py[4])
         a, b, c, d, e, f = (float(value) for value in values)
         return a, b, c, d, e, f

@@ -20,7 +20,7 @@ from avatar_core.testing import (
     VendorSession,
     json_response,
 )
-from avatar_provider_tavus.simulator.catalogue import Catalogue, in_old_words, now
+from avatar_provider_tavus.simulator.catalogue import Catalogue, now, with_old_names
 from avatar_provider_tavus.simulator.request_schema import RefusedError, body_of, check, room_of
 
 PAGE = 10
@@ -48,19 +48,19 @@ class TavusApi(FakeVendor):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.catalogue = Catalogue()
-        self._asked_for: dict[str, dict[str, Any]] = {}
+        self._request_bodies: dict[str, dict[str, Any]] = {}
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._deleted: set[str] = set()
 
-    def asked_for(self, session: VendorSession) -> Mapping[str, Any]:
+    def request_body(self, session: VendorSession) -> Mapping[str, Any]:
         """The body that a conversation was created with."""
-        return self._asked_for.get(session.id, {})
+        return self._request_bodies.get(session.id, {})
 
     def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
         """Something happened in a conversation."""
         said = {
             "conversation_id": session.id,
-            "webhook_url": str(self.asked_for(session).get("callback_url") or ""),
+            "webhook_url": str(self.request_body(session).get("callback_url") or ""),
             "message_type": "system",
             "event_type": event,
             "timestamp": now(),
@@ -100,7 +100,7 @@ class TavusApi(FakeVendor):
                 raise RefusedError(401, "Invalid access token", key="message")
             return self._routed(method, route, query, body, worker)
         except RefusedError as refused:
-            return refused.answer
+            return refused.response
         except ValueError:
             return json_response(400, {"message": "Bad request"})
 
@@ -133,34 +133,34 @@ class TavusApi(FakeVendor):
                 return self._pal_made(body_of(body), old=kind in OLD)
             case "GET", ("v2", "pals" | "personas" | "faces" | "replicas" as kind):
                 found = list(self._things(kind).values())
-                told = [in_old_words(one) if kind in OLD else one for one in found]
-                return json_response(200, {"data": told, "total_count": len(found)})
+                described = [with_old_names(one) if kind in OLD else one for one in found]
+                return json_response(200, {"data": described, "total_count": len(found)})
             case "GET", ("v2", "pals" | "personas" | "faces" | "replicas" as kind, id):
                 thing = self._things(kind).get(id)
                 if thing is None:
                     one = "persona_id" if kind in ("pals", "personas") else "replica_uuid"
                     raise RefusedError(400, f"Invalid {one}")
-                return json_response(200, in_old_words(thing) if kind in OLD else thing)
+                return json_response(200, with_old_names(thing) if kind in OLD else thing)
         raise RefusedError(404, "Not found", key="message")
 
     def _things(self, kind: str) -> dict[str, dict[str, Any]]:
         pals = kind in ("pals", "personas")
         return self.catalogue.pals if pals else self.catalogue.faces
 
-    def _begin(self, asked: Mapping[str, Any], worker: Scenario) -> FakeResponse:
-        check(asked)
+    def _begin(self, body: Mapping[str, Any], worker: Scenario) -> FakeResponse:
+        check(body)
         try:
-            pal_id, face_id = self.catalogue.face_of(asked)
+            pal_id, face_id = self.catalogue.face_of(body)
         except LookupError as error:
             raise RefusedError(400, str(error.args[0])) from None
-        properties = asked.get("properties", {})
+        properties = body.get("properties", {})
         url, token = room_of(properties)
-        asked = {**asked, "pal_id": pal_id, "face_id": face_id, "created_at": now()}
-        if asked.get("test_mode"):
-            return json_response(200, self._told("ctest", asked, "ended"))
+        body = {**body, "pal_id": pal_id, "face_id": face_id, "created_at": now()}
+        if body.get("test_mode"):
+            return json_response(200, self._describe("ctest", body, "ended"))
         try:
             session = self.account.create_session(
-                name=str(asked.get("conversation_name", "")),
+                name=str(body.get("conversation_name", "")),
                 key="",
                 token=token,
                 livekit_url=url,
@@ -173,7 +173,7 @@ class TavusApi(FakeVendor):
             raise RefusedError(400, FULL, key="message") from None
         except OutOfCreditError:
             raise RefusedError(402, BROKE, key="message") from None
-        self._asked_for[session.id] = asked
+        self._request_bodies[session.id] = body
         return json_response(200, self._shown(session))
 
     def _listed(self, query: Mapping[str, str]) -> FakeResponse:
@@ -190,13 +190,13 @@ class TavusApi(FakeVendor):
         shown = [self._shown(one) for one in found[(page - 1) * size : page * size]]
         return json_response(200, {"data": shown, "total_count": len(found)})
 
-    def _pal_made(self, asked: Mapping[str, Any], *, old: bool) -> FakeResponse:
-        if not old and "default_face_id" not in asked:
+    def _pal_made(self, body: Mapping[str, Any], *, old: bool) -> FakeResponse:
+        if not old and "default_face_id" not in body:
             raise RefusedError(400, "default_face_id is required", key="message")
-        pal = self.catalogue.add_pal(asked)
+        pal = self.catalogue.add_pal(body)
         shown = ("pal_id", "pal_name", "created_at")
-        told = {name: value for name, value in pal.items() if name in shown}
-        return json_response(200, in_old_words(told) if old else told)
+        described = {name: value for name, value in pal.items() if name in shown}
+        return json_response(200, with_old_names(described) if old else described)
 
     def _session(self, id: str) -> VendorSession:
         session = self.account.find(id)
@@ -205,9 +205,9 @@ class TavusApi(FakeVendor):
         return session
 
     def _shown(self, session: VendorSession) -> dict[str, Any]:
-        asked = self.asked_for(session)
+        body = self.request_body(session)
         status = "active" if session.ended_at is None else "ended"
-        return self._told(session.id, asked, status)
+        return self._describe(session.id, body, status)
 
     def _more(self, session: VendorSession) -> dict[str, Any]:
         """What `?verbose=true` adds."""
@@ -215,14 +215,14 @@ class TavusApi(FakeVendor):
         reasons = [one["properties"] for one in events if one["event_type"] == "system.shutdown"]
         return {"events": events, **(reasons[0] if reasons else {})}
 
-    def _told(self, id: str, asked: Mapping[str, Any], status: str) -> dict[str, Any]:
+    def _describe(self, id: str, body: Mapping[str, Any], status: str) -> dict[str, Any]:
         return {
             "conversation_id": id,
-            "conversation_name": asked.get("conversation_name", ""),
+            "conversation_name": body.get("conversation_name", ""),
             "conversation_url": f"https://tavus.daily.co/{id}",
             "status": status,
-            "callback_url": asked.get("callback_url", ""),
-            "pal_id": asked["pal_id"],
-            "face_id": asked["face_id"],
-            "created_at": asked["created_at"],
+            "callback_url": body.get("callback_url", ""),
+            "pal_id": body["pal_id"],
+            "face_id": body["face_id"],
+            "created_at": body["created_at"],
         }

@@ -38,23 +38,23 @@ class Catalogue:
             STOCK_PAL,
         )
 
-    def add_pal(self, asked: Mapping[str, Any], id: str = "") -> dict[str, Any]:
-        """Make a PAL; `asked` is the body of a create, in either vocabulary."""
-        pal = {_new_name(name): value for name, value in asked.items()}
+    def add_pal(self, body: Mapping[str, Any], id: str = "") -> dict[str, Any]:
+        """Make a PAL; `body` is the body of a create, in either vocabulary."""
+        pal = {_new_name(name): value for name, value in body.items()}
         pal = {"pipeline_mode": "full", **pal}
         pal["pal_id"] = id or f"p{secrets.token_hex(6)}"
         pal["created_at"] = now()
         self.pals[pal["pal_id"]] = pal
         return pal
 
-    def face_of(self, asked: Mapping[str, Any]) -> tuple[str, str]:
+    def face_of(self, body: Mapping[str, Any]) -> tuple[str, str]:
         """PAL and face of a conversation.
 
         Raises:
             LookupError: With what Tavus says of an id that it does not know.
         """
-        pal_id = asked.get("pal_id") or asked.get("persona_id") or ""
-        face_id = asked.get("face_id") or asked.get("replica_id") or ""
+        pal_id = body.get("pal_id") or body.get("persona_id") or ""
+        face_id = body.get("face_id") or body.get("replica_id") or ""
         if pal_id and pal_id not in self.pals:
             raise LookupError("Invalid persona_id")
         face_id = face_id or self.pals.get(pal_id, {}).get("default_face_id", "")
@@ -68,7 +68,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def in_old_words(thing: Mapping[str, Any]) -> dict[str, Any]:
+def with_old_names(thing: Mapping[str, Any]) -> dict[str, Any]:
     """The same for whoever asks by the old routes."""
     return {OLD_NAMES.get(name, name): value for name, value in thing.items()}
 

@@ -35,19 +35,19 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, said: str, *, key: str = "error") -> None:
         super().__init__(said)
-        self.answer = json_response(status, {key: said})
+        self.response = json_response(status, {key: said})
 
 
-def check(asked: Mapping[str, Any]) -> None:
+def check(body: Mapping[str, Any]) -> None:
     """Every documented field is of its type, and within its range.
 
     Raises:
         RefusedError: One is not.
     """
-    properties = asked.get("properties", {})
+    properties = body.get("properties", {})
     if not isinstance(properties, dict):
         raise RefusedError(400, "Invalid properties")
-    for name, value in (*asked.items(), *properties.items()):
+    for name, value in (*body.items(), *properties.items()):
         if not _fits(name, value):
             raise RefusedError(400, f"Invalid {name}")
 
@@ -62,19 +62,19 @@ def _fits(name: str, value: Any) -> bool:
     return all(isinstance(value, kind) for names, kind in kinds if name in names)
 
 
-def body_of(body: bytes) -> dict[str, Any]:
+def body_of(content: bytes) -> dict[str, Any]:
     """The JSON object that was sent.
 
     Raises:
         RefusedError: It is none.
     """
     try:
-        asked = json.loads(body or b"{}")
+        body = json.loads(content or b"{}")
     except ValueError:
-        asked = None
-    if not isinstance(asked, dict):
+        body = None
+    if not isinstance(body, dict):
         raise RefusedError(400, "The request body must be JSON.", key="message")
-    return asked
+    return body
 
 
 def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:

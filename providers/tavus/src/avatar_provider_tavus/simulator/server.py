@@ -80,7 +80,7 @@ class Simulator(TavusApi):
         super().__init__(account, key=key, create_s=create_s)
         self._face, self._start = face or renderer(), start
         self._chaos, self._dice = chaos, random.Random(seed)  # noqa: S311
-        self._calling: set[asyncio.Task[None]] = set()
+        self._callbacks: set[asyncio.Task[None]] = set()
         for fault in faults:
             self.fail(fault)
 
@@ -97,7 +97,7 @@ class Simulator(TavusApi):
         return await super().serve(method, path, headers, body)
 
     def next_fault(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
-        """Of this call alone, by its header or by the dice; else as it was told to fail."""
+        """Of this call alone, by its header or by the dice; else as it was described to fail."""
         if (named := headers.get(FAULT_HEADER)) and (fault := _fault(named)).applies_to(call):
             return fault
         if self._dice.random() < self._chaos:
@@ -129,7 +129,7 @@ class Simulator(TavusApi):
 
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         """A worker as Tavus's is: it knows nothing of avatar-core."""
-        unseen = bool(self.asked_for(session).get("audio_only"))
+        unseen = bool(self.request_body(session).get("audio_only"))
         worker = await self._start(
             self._face,
             livekit_url=session.livekit_url,
@@ -145,8 +145,8 @@ class Simulator(TavusApi):
         said = super().tell(session, event, **properties)
         if said["webhook_url"]:
             task = asyncio.create_task(_post(said["webhook_url"], said), name="tavus-callback")
-            self._calling.add(task)
-            task.add_done_callback(self._calling.discard)
+            self._callbacks.add(task)
+            task.add_done_callback(self._callbacks.discard)
         return said
 
 
