@@ -18,13 +18,15 @@ test: check ## Check, then run all tests
 	$(BIN)/pytest -n 2 --dist worksteal -m "not alone and not benchmark"
 	$(BIN)/pytest -m alone
 
-check: ## Lint, types, layers
+check: ## Lint, types, layers, prose
 	@tools/setup.sh test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_module_strings.py
+	$(BIN)/python tools/check_vocabulary.py
+	$(BIN)/python tools/check_prose.py
 	$(BIN)/python tools/check_typing.py
 
 bench: ## Measure beside livekit-agents' own avatar stack (half an hour): make bench [QUICK=1]

@@ -65,7 +65,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             format, pcm = AudioFormat(frame.sample_rate, frame.num_channels), bytes(frame.data)
             if len(pcm) % format.frame_bytes:
                 raise AudioError(
-                    f"{len(pcm)} bytes are no whole samples of {format.channels} channels.",
+                    f"{len(pcm)} bytes do not hold whole samples of {format.channels} channels.",
                     hint=f"Use multiples of {format.frame_bytes} bytes.",
                 )
         except AudioError as error:

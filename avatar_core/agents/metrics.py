@@ -1,4 +1,4 @@
-"""What is measured of an avatar, in livekit-agents' own records."""
+"""Metrics of an avatar, as records of livekit-agents."""
 
 from __future__ import annotations
 

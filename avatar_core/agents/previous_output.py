@@ -1,4 +1,4 @@
-"""What an agent session had before an avatar's output took its place."""
+"""The audio output that an agent session had before the avatar's output replaced it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class TranscriptThrottle:
         self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
 
     def finished(self) -> None:
-        """Let go, before the finish is told."""
+        """Release the transcript before the segment finishes."""
         if self._task is not None:
             self._task.cancel()
             self._task = None

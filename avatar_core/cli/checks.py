@@ -1,4 +1,4 @@
-"""What `avatar doctor` looks at: each check is one question, with one result and a next step."""
+"""The checks of `avatar doctor`: each has one result and a next step."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
         hint = f"Bring them together: pip install --upgrade avatar-core {info.distribution}"
     elif absent and f"{own}.".startswith(f"{absent}."):
         what = f"{info.origin} promises {info.target}, and there is no module {absent}."
-        hint = f"Install it anew: pip install --force-reinstall {info.distribution}"
+        hint = f"Reinstall it: pip install --force-reinstall {info.distribution}"
     elif absent:
         what = f"{info.origin} needs the module {absent}, which is not installed."
         hint = f"Install it: pip install {_requirement(info.distribution, absent)}"

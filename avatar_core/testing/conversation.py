@@ -159,7 +159,7 @@ class Conversation:
         return self._begin(Turn(spoken_words, handle, self._now, user_text=text))
 
     def history(self) -> Said:
-        """What the session remembers of both, in order."""
+        """Return the messages of user and agent in the chat history, in order."""
         return said(self.session.history)
 
     async def over(self, turn: Turn) -> Turn:
@@ -185,7 +185,7 @@ class Conversation:
             await asyncio.sleep(TICK_S)
 
     def faults(self) -> list[str]:
-        """What is wrong with the turns so far, in words; empty if nothing is."""
+        """Return the faults of the turns so far, one sentence each."""
         return [
             f"turn {number}: {fault}"
             for number, turn in enumerate(self.turns, 1)
@@ -230,7 +230,7 @@ class Conversation:
         return sum(min(run.end_s, self._now) - run.at_s for run in runs)
 
     def _runs(self) -> list[Run]:
-        """What was heard of this agent, by its own voice or an avatar's."""
+        """Return the recorded audio of this agent, from its own voice or an avatar."""
         speaks_for = self.room.speaks_for
         return [
             run for run in self.room.recording.runs if speaks_for[run.identity] == self.identity

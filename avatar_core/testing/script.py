@@ -67,7 +67,7 @@ class ScriptedLLM(llm.LLM[Any]):
         )
 
     def next_step(self, context: llm.ChatContext) -> list[llm.ChoiceDelta]:
-        """What it says next, a word in each piece, or the tools that it calls."""
+        """Stream the next response, one word in each piece, or the tool calls."""
         user_text, has_output = "", False
         for item in context.items:
             if item.type == "message" and item.role == "user":

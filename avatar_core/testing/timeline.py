@@ -1,4 +1,4 @@
-"""What happened in a test and when, as text."""
+"""A log of the events of a test, with their times."""
 
 from __future__ import annotations
 

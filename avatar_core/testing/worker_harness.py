@@ -147,7 +147,7 @@ class WorkerHarness:
 
     @property
     def runs(self) -> list[Run]:
-        """What a listener heard, each without a gap."""
+        """The audio that a listener heard, one recording for each stretch without a gap."""
         assert {run.identity for run in self.room.recording.runs} <= {"avatar"}
         return self.room.recording.runs
 

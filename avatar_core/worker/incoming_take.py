@@ -61,7 +61,7 @@ class Speech:
         return chunk, last
 
     def ahead(self, duration_s: float) -> bytes:
-        """What follows the last piece taken, as far as it is here; it is not taken."""
+        """Return the audio after the last piece, without removing it."""
         return bytes(self._pcm[: self._format.size(duration_s)])
 
     def played(self, queued_s: float) -> float:

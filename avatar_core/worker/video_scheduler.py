@@ -166,7 +166,7 @@ class VideoScheduler:
         self._ordered.set()
 
     def _next(self) -> tuple[_Order, list[_Order]]:
-        """What is drawn now, and what is passed over for it."""
+        """Return the job to run now, and the late jobs that it replaces."""
         order, passed = self._orders.popleft(), []
         while self._orders and order.if_late and order.due < self._clock():
             passed.append(order)

@@ -143,7 +143,7 @@ class AvatarWorker:
 
 
 async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it for ever: a defect of ours costs a frame, not the worker."""
+    """Run `work` again whenever it fails: a bug costs a frame, not the worker."""
     while True:
         try:
             await work()

@@ -1,4 +1,4 @@
-"""What `avatar doctor` says where no server is needed to ask."""
+"""The checks of `avatar doctor` that need no server."""
 
 from __future__ import annotations
 

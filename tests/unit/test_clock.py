@@ -113,7 +113,7 @@ def test_defaults_follow_the_clock_while_it_runs(made_at: Callable[[], float]) -
 
 
 def held() -> list[object]:
-    """What the tests above look at from inside, as it is held."""
+    """Holders of clocks, which the tests above inspect."""
     return [
         *(getattr(time, name) for name in CLOCKS),
         *(
@@ -180,7 +180,7 @@ def test_names_imported_from_time_follow_it_too(monkeypatch: pytest.MonkeyPatch)
     assert app.clock is TRUE["monotonic"]  # type: ignore[attr-defined]
 
 
-def test_what_keeps_a_clock_of_a_run_reads_the_true_time_afterwards() -> None:
+def test_kept_clock_reads_the_true_time_after_a_run() -> None:
     async def main() -> tuple[Callable[[], float], type[BaseModel]]:
         class Late(BaseModel):
             at: float = Field(default_factory=time.time)
@@ -193,7 +193,7 @@ def test_what_keeps_a_clock_of_a_run_reads_the_true_time_afterwards() -> None:
     assert abs(late().at - time.time()) < 60.0  # type: ignore[attr-defined]
 
 
-def test_what_a_test_patches_stays_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patches_of_a_test_stay_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     run(asyncio.sleep(1))
     monkeypatch.setattr(time, "time", lambda: 7.0)
 

@@ -39,7 +39,7 @@ Step = tuple[str, str]
 
 
 def step(item: Any) -> Step:
-    """What kind of chat item, and what it says."""
+    """The kind and the text of a chat item."""
     match item.type:
         case "message":
             return item.role, item.text_content or ""
@@ -137,7 +137,7 @@ async def text_without_delays() -> tuple[list[Step], list[Step]]:
     return steps, [step(event.item) for event in result.events]
 
 
-def test_what_happens_at_one_instant_keeps_the_order_of_true_time() -> None:
+def test_items_of_one_instant_keep_their_order() -> None:
     steps, events = run(text_without_delays())
     assert (steps, events) == asyncio.run(text_without_delays())
     assert events == [

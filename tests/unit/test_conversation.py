@@ -127,7 +127,7 @@ def test_an_avatar_that_is_dismissed_leaves_a_voice() -> None:
     run(main())
 
 
-def test_what_a_foreigner_says_arrives_and_is_rejected(
+def test_messages_of_an_intruder_arrive_and_are_rejected(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "foreign=1")

@@ -1,4 +1,4 @@
-"""What the documentation says exists."""
+"""Checks names, links, defaults and code of the documentation."""
 
 from __future__ import annotations
 

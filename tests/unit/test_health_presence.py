@@ -88,7 +88,7 @@ async def test_same_sid_after_a_second_is_a_loss() -> None:
 async def test_another_sid_is_a_loss(away_s: float) -> None:
     """On a real server a full reconnect looks to the others like a new participant."""
     harness = await HealthHarness.start()
-    harness.room.reconnect("avatar", away_s, anew=True)
+    harness.room.reconnect("avatar", away_s, new_sid=True)
     await asyncio.sleep(away_s + DELIVERY_S)
     assert len(harness.losses) == 1
     assert "a new sid" in harness.losses[0][1]

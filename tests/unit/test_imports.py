@@ -1,4 +1,4 @@
-"""What `import avatar_core` costs, and what it must not load."""
+"""The cost of `import avatar_core`, and the modules that it must not load."""
 
 from __future__ import annotations
 

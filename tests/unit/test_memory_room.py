@@ -54,7 +54,7 @@ def removed(room: MemoryRoom) -> None:
 
 
 @pytest.mark.parametrize("happen", [frozen, crashed, removed])
-async def test_who_is_not_there_is_neither_heard_nor_seen(
+async def test_absent_participant_is_neither_heard_nor_seen(
     happen: Callable[[MemoryRoom], None],
 ) -> None:
     room = MemoryRoom()
@@ -101,7 +101,7 @@ async def test_events_in_flight_do_not_arrive_after_leaving() -> None:
         await there.send("topic", b"", to=["here"])
 
 
-async def test_who_crashed_is_missed_only_later() -> None:
+async def test_crashed_participant_leaves_after_a_delay() -> None:
     room = MemoryRoom()
     here = room.join("here")
     there = room.join("there")
@@ -136,14 +136,14 @@ async def test_participant_removed_during_a_reconnect_stays_away(
     assert here.remote_participants() == {}
 
 
-@pytest.mark.parametrize(("anew", "same"), [(False, True), (True, False)])
-async def test_a_reconnect_keeps_a_sid_or_not_for_the_others(anew: bool, same: bool) -> None:
+@pytest.mark.parametrize(("new_sid", "same"), [(False, True), (True, False)])
+async def test_a_reconnect_keeps_a_sid_or_not_for_the_others(new_sid: bool, same: bool) -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
     for link in (here, there):
         await link.publish_audio(FORMAT, name="a")
     sids = here.remote_participants()["there"].sid, there.remote_participants()["here"].sid
-    room.reconnect("there", anew=anew)
+    room.reconnect("there", new_sid=new_sid)
     await asyncio.sleep(0.2)
     assert (here.remote_participants()["there"].sid == sids[0]) is same
     assert there.remote_participants()["here"].sid == sids[1]

@@ -133,7 +133,7 @@ def test_a_reserved_name_is_an_error_for_that_name_only(site: FakeSite, name: st
     assert registry.load("fair").name == "fair"
 
 
-def test_a_reserved_name_is_no_package_to_install() -> None:
+def test_reserved_name_suggests_no_package() -> None:
     with pytest.raises(ProviderNotFoundError) as caught:
         ProviderRegistry().load("voice")
     assert "pip" not in str(caught.value)
@@ -218,7 +218,7 @@ def test_a_variant_needs_a_field(keyed: ProviderRegistry) -> None:
         keyed.create("plain", variant="tall")
 
 
-def test_what_setup_raises_is_a_config_error(keyed: ProviderRegistry) -> None:
+def test_error_of_setup_becomes_a_config_error(keyed: ProviderRegistry) -> None:
     with pytest.raises(ConfigError, match="keyed: that token is refused"):
         keyed.create("keyed", KeyedSettings(token="refused"))
     with pytest.raises(ConfigError, match="keyed: it cannot be set up: KeyError") as caught:

@@ -1,4 +1,4 @@
-"""What the registry says of plugins that are broken, or made for another core."""
+"""Errors of the registry for broken plugins and for plugins of another version."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_undeclared_dependency_is_never_guessed(site: FakeSite) -> None:
     assert "pip install --force-reinstall avatar-provider-bad" in str(fault)
 
 
-def test_it_was_written_for_another_core(site: FakeSite) -> None:
+def test_plugin_for_another_core_is_refused(site: FakeSite) -> None:
     fault = fault_of(site, "from avatar_core import NotYetThere")
     assert "does not fit avatar-core" in str(fault)
     assert "pip install --upgrade avatar-core avatar-provider-bad" in str(fault)
@@ -58,7 +58,9 @@ def test_it_was_written_for_another_core(site: FakeSite) -> None:
         ("raise ModuleNotFoundError('by hand')", ModuleNotFoundError),
     ],
 )
-def test_it_raised_at_import(site: FakeSite, source: str, kind: type[BaseException]) -> None:
+def test_plugin_that_raises_at_import_is_refused(
+    site: FakeSite, source: str, kind: type[BaseException]
+) -> None:
     fault = fault_of(site, source)
     assert f"raised {kind.__name__}" in str(fault)
     assert "avatar-provider-bad 1.2" in str(fault)
@@ -93,7 +95,7 @@ def test_an_interrupt_is_not_swallowed(site: FakeSite) -> None:
         ),
     ],
 )
-def test_what_is_no_provider_is_refused(site: FakeSite, source: str, said: str) -> None:
+def test_object_that_is_not_a_provider_is_refused(site: FakeSite, source: str, said: str) -> None:
     fault = fault_of(site, source)
     assert said in str(fault)
     assert "bad_m:Provider of avatar-provider-bad" in str(fault)

@@ -71,7 +71,7 @@ class Screen(VideoTrack):
         raise AssertionError
 
 
-async def test_it_draws_in_one_thread_of_its_own_in_order() -> None:
+async def test_thread_executor_runs_jobs_in_order_on_its_own_thread() -> None:
     painter, screen = Painter(), Screen()
     scheduler = VideoScheduler(painter, ThreadExecutor())
     running = asyncio.create_task(scheduler.run(screen))

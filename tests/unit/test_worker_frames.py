@@ -1,4 +1,4 @@
-"""What an AvatarWorker shows: in time, and never at the cost of sound."""
+"""The video frames of an AvatarWorker: on time, and never at the cost of audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker process says: its host reads on, passes it on at once, and tells why it died."""
+"""The output of a worker process: its parent forwards it at once, and reports why it died."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def closed() -> io.TextIOBase:
 
 
 @pytest.mark.parametrize("stderr", [None, closed(), io.StringIO()], ids=["none", "closed", "text"])
-async def test_it_is_read_on_whatever_becomes_of_what_it_says(
+async def test_output_is_read_even_if_it_cannot_be_forwarded(
     child: Child, monkeypatch: pytest.MonkeyPatch, stderr: Any
 ) -> None:
     child(READY + f'sys.stderr.write("x" * {MUCH} + "ä")')
@@ -95,7 +95,7 @@ async def test_error_of_a_dead_worker_is_short_and_holds_no_token(
     assert len(str(raised.value)) < 1200
 
 
-async def test_it_is_ready_after_a_line_that_never_ended(child: Child) -> None:
+async def test_ready_is_recognised_after_an_unfinished_line(child: Child) -> None:
     bar = f'sys.stderr.write("x" * {MUCH})\nsys.stderr.flush()\n'
     child(READY.replace("print", bar + "print") + "sys.stdin.read()")
     async with asyncio.timeout(PATIENCE_S):

@@ -1,4 +1,4 @@
-"""What an AvatarWorker plays of our own agent, and what it tells of it."""
+"""The takes that an AvatarWorker plays for our own agent, and its reports."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class OverheardLink(FaultyLink):
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """As the link; then the other has a word on it."""
+        """Call the method, then let the intruder call it too."""
         await super().send(topic, payload, to=to, reliable=reliable)
         if topic == wire.REPORT_TOPIC and self._dice.random() < self._share:
             try:

@@ -125,7 +125,7 @@ class Scenario:
         return cls(**read)
 
     def as_dict(self) -> dict[str, Any]:
-        """What differs from all quiet; `read` takes it back."""
+        """Return the fields that differ from the defaults; `read` accepts the result."""
         quiet = type(self)()
         return {
             name: value for name, value in asdict(self).items() if value != getattr(quiet, name)

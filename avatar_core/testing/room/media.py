@@ -35,13 +35,13 @@ class Run:
         return self.at_s + self.format.duration_s(len(self.pcm))
 
     def since(self, at_s: float) -> bytes:
-        """What was heard from a time on."""
+        """Return the samples that were heard from a time on."""
         return bytes(self.pcm[self.format.size(max(0.0, at_s - self.at_s)) :])
 
 
 @dataclass
 class Recording:
-    """What a listener in the room heard, to the sample, and how many pictures it saw.
+    """A recording of all audio in the room, exact to the sample, and a count of video frames.
 
     Attributes:
         runs: The sound, in order.

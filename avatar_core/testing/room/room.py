@@ -57,7 +57,7 @@ class MemoryRoom:
         is_agent: bool = False,
         attributes: Mapping[str, str] | None = None,
     ) -> MemoryLink:
-        """Enter the room; whoever was there under this identity is put out."""
+        """Join the room; a participant of the same identity is removed."""
         refuse_other_clocks()
         if identity in self.members:
             self.remove(identity)
@@ -92,7 +92,7 @@ class MemoryRoom:
         }
 
     def member(self, identity: str) -> Member | None:
-        """Who is connected under this identity."""
+        """Return the connected participant of an identity, or None."""
         member = self.members.get(identity)
         return member if member is not None and member.link.connected else None
 
@@ -128,7 +128,7 @@ class MemoryRoom:
             member.link.drop(None)
             asyncio.get_running_loop().call_later(CRASH_S, self._forget, identity, member.sid)
 
-    def reconnect(self, identity: str, away_s: float = 0.08, *, anew: bool = False) -> None:
+    def reconnect(self, identity: str, away_s: float = 0.08, *, new_sid: bool = False) -> None:
         """A full reconnect of one participant: its streams break.
 
         It sees all others leave, then `reconnecting`, then them back with their sids, then
@@ -137,7 +137,7 @@ class MemoryRoom:
         Args:
             identity: Who reconnects.
             away_s: How long the others do not see it.
-            anew: It comes back under a new sid, as it does to the others on a real server.
+            new_sid: Come back under a new sid, as other participants see it on a real server.
         """
         member = self.members[identity]
         loop = asyncio.get_running_loop()
@@ -153,7 +153,7 @@ class MemoryRoom:
             if self.member(identity) is not member:
                 return
             member.away, member.announced = False, True
-            member.sid = _new_sid() if anew else member.sid
+            member.sid = _new_sid() if new_sid else member.sid
             _tell(self._pairs(member), RoomEvent.JOINED)
             loop.call_later(0.06, member.link.changed, RoomEvent.RECONNECTED, None)
 

@@ -1,4 +1,4 @@
-"""What is seen of a mouth, measured in the frame itself."""
+"""Measures the mouth in a drawn frame."""
 
 from __future__ import annotations
 

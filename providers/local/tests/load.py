@@ -30,7 +30,7 @@ OVER_S = 10.0
 
 @dataclass
 class Figures:
-    """What became of the sessions.
+    """Counts of how the sessions ended.
 
     Attributes:
         reported: How often each end was seen: `ended` by its caller, `killed` while it ran,

@@ -40,7 +40,7 @@ WORKER_MODULES = {worker_process.__name__, faulty_worker_process.__name__}
 
 @dataclass(frozen=True)
 class ServerResponse:
-    """What the server said.
+    """A response of the server.
 
     Attributes:
         status: Of HTTP.
@@ -77,7 +77,10 @@ class Desk:
     async def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = KEY, **headers: str
     ) -> ServerResponse:
-        """Ask; a body that is no bytes goes as JSON. `Idempotency_Key=` is a header."""
+        """Send a request; encode a body that is not bytes as JSON.
+
+        Keyword arguments are headers: `Idempotency_Key="k"`.
+        """
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent |= {"X-Api-Key": key} if key is not None else {}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()

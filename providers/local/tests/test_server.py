@@ -28,7 +28,7 @@ from providers.local.tests.server_harness import (
 
 
 async def people(server: DevServer, room: str) -> list[str]:
-    """Who is in a room."""
+    """Return the identities in a room."""
     http = server.url.replace("ws", "http", 1)
     async with api.LiveKitAPI(http, server.api_key, server.api_secret) as livekit:
         found = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))

@@ -46,7 +46,7 @@ class TestTheSameKey:
 
 
 class TestACallerThatLeaves:
-    """A create whose response nobody will read buys nothing."""
+    """A create request whose client disconnects leaves no session."""
 
     async def test_ends_what_it_began(self) -> None:
         start = Hanging()

@@ -62,7 +62,7 @@ class RunningServer:
         return [ProcessHandle(worker.pid) for worker in workers(psutil.Process(self._process.pid))]
 
     async def end(self, number: int) -> tuple[int, str]:
-        """Send a signal; the exit code and what was said last."""
+        """Send a signal; return the exit code and the last output."""
         self._process.send_signal(number)
         async with asyncio.timeout(END_S):
             rest, _ = await self._process.communicate()

@@ -29,7 +29,7 @@ server = AgentServer(load_fnc=lambda _: 0.0)  # dispatched to, however busy the 
 
 
 def note(room: str, what: str) -> None:
-    """What happened in a room, and when."""
+    """Record an event of a room, with its time."""
     with Path(os.environ["JOB_NOTES"]).open("a") as file:
         file.write(json.dumps({"room": room, "what": what, "at": time.time()}) + "\n")
 

@@ -38,7 +38,7 @@ ENDED = "end_conversation_endpoint_hit"
 
 @dataclass(frozen=True)
 class Bill:
-    """What one conversation came to.
+    """The result of one conversation.
 
     Attributes:
         heard: Words that a listener heard; one that stumbled is there twice.
@@ -123,7 +123,7 @@ def subscribed(room: rtc.Room) -> asyncio.Future[None]:
 
 
 async def ended(account: VendorAccount, within_s: float) -> None:
-    """Wait until all that was sold is ended, or the time is over."""
+    """Wait until all sessions have ended, or the time is over."""
     over, tell = asyncio.Event(), account.on_end
 
     def look(session: VendorSession) -> None:

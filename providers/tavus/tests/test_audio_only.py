@@ -18,12 +18,12 @@ pytestmark = pytest.mark.virtual_time
 
 
 def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:
-    """As the simulator reads it; tokens of a room in memory are no JWT."""
+    """Read the room from the token as the simulator does; a room in memory has no JWT."""
     return properties["livekit_ws_url"], properties["livekit_room_token"].strip()
 
 
 @pytest.mark.parametrize(("audio_only", "tracks"), [(True, {"audio"}), (None, {"audio", "video"})])
-async def test_it_goes_live(
+async def test_audio_only_avatar_goes_live(
     audio_only: bool | None, tracks: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = MemoryRoom()

@@ -186,7 +186,7 @@ async def test_an_emotion_goes_over_the_data_channel() -> None:
         assert len(ctx.link.sent) == 1
 
 
-async def test_what_it_can_do_follows_its_settings() -> None:
+async def test_capabilities_follow_the_settings() -> None:
     async with shop() as at:
         assert at.provider(max_call_duration=120).capabilities.max_session_s == 120.0
         assert TavusProvider.capabilities.max_session_s is None

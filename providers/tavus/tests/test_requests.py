@@ -1,4 +1,4 @@
-"""What is requested of Tavus, letter by letter: golden files after its documented API."""
+"""The exact requests to Tavus, compared with golden files after its documented API."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class LocalServer:
         await self._rest.call("DELETE", _path(session_id), accept={404}, timeout_s=END_S)
 
     async def check_key(self) -> None:
-        """Ask for a session that cannot be: only who has the key is told so."""
+        """Request an unknown session: only a client with the right key gets status 404."""
         await self._rest.call("GET", _path("none"), accept={404})
 
     async def wait_for_end(self, session_id: str) -> str:

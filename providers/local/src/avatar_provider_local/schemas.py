@@ -1,4 +1,4 @@
-"""What goes over the REST API of a local avatar server."""
+"""Requests and responses of the REST API of a local avatar server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CreateSession(BaseModel):
 
 
 class SessionView(BaseModel):
-    """What is told of a session.
+    """The public view of a session.
 
     Attributes:
         id: For the other calls.
@@ -54,5 +54,5 @@ class SessionView(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionView:
-        """As it is now."""
+        """Return the view of a session as of now."""
         return cls(id=session.id, state=session.state, reason=session.reason)

@@ -73,7 +73,7 @@ class TavusSettings(ProviderSettings):
 
     @property
     def face(self) -> str | None:
-        """What is seen; the PAL's own where None."""
+        """The face to show; None for the PAL's own."""
         chosen = self.variant or self.face_id or self.replica_id
         return chosen or (STOCK_FACE if self.pal == STOCK_PAL else None)
 

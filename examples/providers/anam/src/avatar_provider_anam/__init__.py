@@ -1,4 +1,4 @@
-"""Anam. Facts of livekit-plugins-anam 1.8.9; no route ends a session: its worker is put out."""
+"""Anam. Facts of livekit-plugins-anam 1.8.9; no request ends a session."""
 
 from typing import Any, ClassVar
 

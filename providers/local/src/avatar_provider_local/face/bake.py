@@ -1,4 +1,4 @@
-"""What of a character stays the same, drawn once: wall, body, skin and hair."""
+"""Draws the parts of a character that do not move, once: wall, body, skin and hair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who can be seen: colours, and the shapes that make one face another."""
+"""The characters: colours and outlines of each face."""
 
 from __future__ import annotations
 

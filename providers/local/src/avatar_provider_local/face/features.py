@@ -1,4 +1,4 @@
-"""What a mouth can be read from: the shape of the spectrum, a hundred times a second."""
+"""Audio features for the mouth: the shape of the spectrum, a hundred times a second."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ CUTS = {
 
 
 def back_hair(canvas: Any, character: Character) -> None:
-    """What hangs or stands behind the head."""
+    """Draw the hair behind the head."""
     hair, cut = character.hair, CUTS[character.cut]
     stops = ((0, mix(hair, LIGHT, 0.12), 1), (0.4, hair, 1), (1, mix(hair, "#000000", 0.45), 1))
     paint = fade((-120, -120), (120, 120), *stops)
@@ -121,7 +121,7 @@ def back_hair(canvas: Any, character: Character) -> None:
 
 
 def front_hair(canvas: Any, character: Character) -> None:
-    """What frames the forehead."""
+    """Draw the hair around the forehead."""
     hair, cut = character.hair, CUTS[character.cut]
     bright, dark = mix(hair, LIGHT, 0.28), mix(hair, "#000000", 0.4)
     paint = fade((-70, -160), (90, 20), (0, bright, 1), (0.3, hair, 1), (1, dark, 1))

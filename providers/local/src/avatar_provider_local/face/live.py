@@ -1,4 +1,4 @@
-"""What moves in a face, drawn anew for each picture: neck, eyes, brows and mouth."""
+"""Draws the moving parts of a face in each frame: neck, eyes, brows and mouth."""
 
 from __future__ import annotations
 

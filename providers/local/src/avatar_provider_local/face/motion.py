@@ -120,7 +120,7 @@ class Motion:
         """The next picture.
 
         Args:
-            mouth: What is said.
+            mouth: The shape of the mouth.
             loudness: 0 to 1 in speech, None where nobody speaks.
         """
         self._time_s += self._period_s

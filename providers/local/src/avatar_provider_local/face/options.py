@@ -1,4 +1,4 @@
-"""What can be chosen of a face."""
+"""The options of the drawn face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Character(StrEnum):
-    """Who is seen."""
+    """The characters."""
 
     ADA = "ada"
     BEN = "ben"
@@ -20,7 +20,7 @@ class FaceOptions(BaseModel):
     """Arguments of the renderer.
 
     Attributes:
-        character: Who is seen.
+        character: The characters.
         width, height: Of a picture, pixels.
         fps: Pictures a second.
         seed: Of blinks, glances and movements: the same seed moves the same.

@@ -1,4 +1,4 @@
-"""What Skia is asked for, in a few words: colours, soft spots, smooth outlines."""
+"""Short helpers for Skia: colours, soft spots, smooth outlines."""
 
 from __future__ import annotations
 

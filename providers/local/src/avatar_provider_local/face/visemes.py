@@ -87,7 +87,7 @@ class Tracker:
     def at(self, times_s: Floats) -> tuple[Floats, float]:
         """Probabilities at moments of the speech, `(n, 15)`, and how loud it is there, 0 to 1.
 
-        What has not arrived is taken to go on as the last of what has.
+        Audio that has not arrived yet counts as a repetition of the last features.
         """
         if not len(self._frames):
             silence = np.zeros((len(times_s), len(VISEMES)), np.float32)

@@ -75,7 +75,7 @@ class TavusApi(FakeVendor):
         self.tell(session, "system.shutdown", shutdown_reason=reason)
 
     def operation_of(self, method: str, path: str) -> str:
-        """What a call is, for faults."""
+        """Return the kind of a request, which faults refer to."""
         route = urlsplit(path).path.rstrip("/")
         if not route.startswith("/v2/conversations"):
             return "other"
@@ -210,7 +210,7 @@ class TavusApi(FakeVendor):
         return self._describe(session.id, body, status)
 
     def _more(self, session: VendorSession) -> dict[str, Any]:
-        """What `?verbose=true` adds."""
+        """Return the fields that `?verbose=true` adds."""
         events = self._events.get(session.id, [])
         reasons = [one["properties"] for one in events if one["event_type"] == "system.shutdown"]
         return {"events": events, **(reasons[0] if reasons else {})}

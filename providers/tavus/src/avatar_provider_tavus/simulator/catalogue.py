@@ -20,7 +20,7 @@ FACES = (STOCK_FACE, "r0d1a2b3c4e5", "r9f8e7d6c5b4")
 
 
 class Catalogue:
-    """What a customer may choose from."""
+    """The PALs and faces that a customer can choose."""
 
     def __init__(self) -> None:
         self.faces: dict[str, dict[str, Any]] = {

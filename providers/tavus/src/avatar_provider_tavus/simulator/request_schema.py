@@ -1,4 +1,4 @@
-"""What a create may ask for, by type and range, as far as Tavus documents them."""
+"""The fields of a create request, with types and ranges as Tavus documents them."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Simulator(TavusApi):
         return super().next_fault(call, headers)
 
     def status(self) -> dict[str, Any]:
-        """What the page shows."""
+        """Return the data of the page."""
         account = self.account
         return {
             "active": len(account.active),
