@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 
@@ -46,6 +47,22 @@ def session_context(
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,
     )
+
+
+async def wait_until_connected(room: rtc.Room) -> None:
+    """Return as soon as the room is connected."""
+    changed = asyncio.Event()
+
+    def notice(_: object) -> None:
+        changed.set()
+
+    room.on("connection_state_changed", notice)
+    try:
+        while not room.isconnected():
+            await changed.wait()
+            changed.clear()
+    finally:
+        room.off("connection_state_changed", notice)
 
 
 def mint_for(livekit: LiveKitSettings, link: RoomLink) -> Callable[[TokenSpec], str]:

@@ -11,17 +11,13 @@ from livekit import rtc
 from livekit.agents import AgentSession, JobContext, get_job_context
 from livekit.agents.metrics.base import AvatarMetrics
 from livekit.agents.voice import avatar as upstream
-from livekit.agents.voice.events import (
-    CloseEvent,
-    ConversationItemAddedEvent,
-    MetricsCollectedEvent,
-)
+from livekit.agents.voice import events
 
-from avatar_core.agents import previous_output
+from avatar_core.agents import previous_output as previous
 from avatar_core.agents.audio_tail import AudioTail
 from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
 from avatar_core.agents.metrics import of_item, of_join
-from avatar_core.agents.rooms import AnyRoom, session_context
+from avatar_core.agents.rooms import AnyRoom, session_context, wait_until_connected
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
 from avatar_core.contracts.events import AvatarEvent, AvatarJoined, AvatarState
 from avatar_core.contracts.provisioning import ProvisionedAvatar
@@ -116,14 +112,14 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
         self._output = AudioTail(agent_session, self._tell, self._close_soon)
-        replaced = previous_output.tail(agent_session)
+        replaced = previous.tail(agent_session)
         agent_session.output.replace_audio_tail(self._output)
         if isinstance(room, rtc.Room):
             if not room.isconnected():
                 log.debug("The avatar starts once the room is connected.")
                 self._begin = asyncio.create_task(self._when_connected(room, job))
                 return
-            await previous_output.unpublish(room, replaced)
+            await previous.unpublish(room, replaced)
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
@@ -178,11 +174,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
         An agent session that is still running continues with its own voice.
         """
-        if (
-            self._closing is None
-            and self._session is not None
-            and previous_output.runs(self._session)
-        ):
+        if self._closing is None and self._session is not None and previous.runs(self._session):
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
             await asyncio.shield(self._dismissing)
         else:
@@ -190,16 +182,12 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             assert self._closing is not None
             await asyncio.shield(self._closing)
 
-    # The engine.
+    # Start and end.
 
     async def _when_connected(self, room: rtc.Room, job: JobContext | None) -> None:
-        connected = asyncio.Event()
         if job is not None:
             await job.connect()
-        room.on("connection_state_changed", lambda _: connected.set())
-        while not room.isconnected():
-            await connected.wait()
-            connected.clear()
+        await wait_until_connected(room)
         await self._start_engine(room)
 
     async def _start_engine(self, room: AnyRoom) -> None:
@@ -210,8 +198,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         self._controller = FailoverController(context, self._chain, self._output.player, self._tell)
         await self._controller.start()
         if self._settings.required and await self._controller.wait_until_settled() is None:
-            error = self._controller.last_error
-            if error is not None:
+            if (error := self._controller.last_error) is not None:
                 raise error
 
     async def _dismiss(self) -> None:
@@ -242,7 +229,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
     # Events.
 
-    def _session_closed(self, _: CloseEvent) -> None:
+    def _session_closed(self, _: events.CloseEvent) -> None:
         # The room is still connected now; at the job's shutdown callbacks it is not.
         self._close_soon()
 
@@ -251,7 +238,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         if isinstance(event, AvatarJoined):
             self._measured(of_join(event))
 
-    def _item_added(self, event: ConversationItemAddedEvent) -> None:
+    def _item_added(self, event: events.ConversationItemAddedEvent) -> None:
         self._measured(of_item(event, self.provider))
 
     def _measured(self, metrics: AvatarMetrics | None) -> None:
@@ -259,5 +246,5 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             return
         self.emit("metrics_collected", metrics)
         if self._session is not None:
-            collected = MetricsCollectedEvent(metrics=metrics)
+            collected = events.MetricsCollectedEvent(metrics=metrics)
             notify(self._session.emit, "metrics_collected", collected)
