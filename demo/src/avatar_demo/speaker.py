@@ -120,7 +120,7 @@ class Speaker:
         """
         started_at = time.monotonic()
         await self._start_turn()
-        self._measure("interrupt to silence", started_at)
+        self._measure("interruption to silence", started_at)
         return {}
 
     async def respond(self, _: AgentSession[None], event: TextInputEvent) -> None:
