@@ -137,7 +137,7 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
         (["--provider", "nope", "--serve"], "", "[AV101] nope: no provider 'nope' is installed"),
         (["--provider", "local", "--serve", "--host", "192.0.2.1"], "", "cannot be listened on"),
         (["--provider", "local", "--serve"], "short", "AVATAR_LOCAL_API_KEY: must be 16 printable"),
-        (["--provider", "local"], "", "say --serve"),
+        (["--provider", "local"], "", "the option --serve is missing"),
     ],
 )
 async def test_server_that_cannot_start_gives_one_message(
