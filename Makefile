@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-purchases long-cancellations long-ledger long-overhead long-kills
+.PHONY: long-provisioning long-cancellations long-ledger long-overhead long-kills
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -56,7 +56,7 @@ LONG_STARTS ?= 20
 LONG_PROCESSES ?= 8
 LONG_LEDGER_S ?= 20
 LONG_KILLS ?= 5
-LONG_RUNS := long-purchases long-cancellations long-ledger long-overhead long-kills soak strain
+LONG_RUNS := long-provisioning long-cancellations long-ledger long-overhead long-kills soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -64,7 +64,7 @@ long: ## Run every long test, soak and strain, and report each failure: make lon
 	@BENCH_RESULTS=build/long SOAK_MINUTES=$(or $(SOAK_MINUTES),6) STRAIN_MINUTES=$(or $(STRAIN_MINUTES),1) \
 		$(MAKE) -j1 --no-print-directory --keep-going $(LONG_RUNS)
 
-long-purchases:
+long-provisioning:
 	$(BIN)/python -m tests.long.provisioning $(LONG_SEEDS)
 
 long-cancellations:
