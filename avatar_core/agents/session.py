@@ -198,7 +198,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         self._controller = FailoverController(context, self._chain, self._output.player, self._tell)
         await self._controller.start()
         if self._settings.required and await self._controller.wait_until_settled() is None:
-            if (error := self._controller.last_error) is not None:
+            error = self._controller.last_error
+            if error is not None:
                 raise error
 
     async def _dismiss(self) -> None:
