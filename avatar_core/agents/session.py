@@ -182,8 +182,6 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             assert self._closing is not None
             await asyncio.shield(self._closing)
 
-    # Start and end.
-
     async def _when_connected(self, room: rtc.Room, job: JobContext | None) -> None:
         if job is not None:
             await job.connect()
