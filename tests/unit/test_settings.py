@@ -68,7 +68,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("variable", ["VENDOR_SIZE", "VENDOR_MODE", "VENDOR_WORDS"])
+@pytest.mark.parametrize("variable", ["VENDOR_SIZE", "VENDOR_MODE", "VENDOR_TERMS"])
 def test_no_value_reaches_a_message_or_its_chain(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
