@@ -86,7 +86,7 @@ class RemoteListener:
         """
         return cls(await ChildProcess.start("benchmarks.bench.listening", url=url, token=token))
 
-    async def received(self, since: float) -> Received:
+    async def read(self, since: float) -> Received:
         """Return what the listener has received since a time.
 
         Args:
@@ -97,7 +97,7 @@ class RemoteListener:
 
     async def wait_for_video(self) -> float:
         """Wait for the first video frame of all; return the time of its arrival."""
-        while not (at := (await self.received(loop_time())).first_frame_at):  # noqa: ASYNC110
+        while not (at := (await self.read(loop_time())).first_frame_at):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         return at
 

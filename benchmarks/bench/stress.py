@@ -61,11 +61,11 @@ async def long_speech(measurement: Measurement, session: Session) -> Rows:
     driver.say((beeps() + silence(BREAK_S)) * rounds)
     await asyncio.sleep(min(60.0, minutes * 30))
     before_mb = worker.memory_info().rss / 1e6
-    first = await listener.received(driver.pushed_at)
+    first = await listener.read(driver.pushed_at)
     end = await driver.wait_for_end(rounds * ROUND_S + TIMEOUT_S)
     after_mb = worker.memory_info().rss / 1e6
     whole = await measurement.settle()
-    last = await listener.received(loop_time() - 60.0)
+    last = await listener.read(loop_time() - 60.0)
     spoken_s = (rounds - 1) * ROUND_S + LAST_BEEP_S
     return {
         **_skew("first", first),

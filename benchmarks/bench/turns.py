@@ -37,7 +37,7 @@ class Measurement:
     async def settle(self) -> Received:
         """Wait until the whole latest speech has arrived; return what the listener received."""
         await asyncio.sleep(SETTLE_S)
-        return await self.listener.received(self.driver.pushed_at)
+        return await self.listener.read(self.driver.pushed_at)
 
 
 async def measure_whole_turn(measurement: Measurement) -> None:
@@ -48,7 +48,7 @@ async def measure_whole_turn(measurement: Measurement) -> None:
     """
     driver, samples = measurement.driver, measurement.samples
     pcm = beeps()
-    before = await measurement.listener.received(loop_time())
+    before = await measurement.listener.read(loop_time())
     driver.say(pcm)
     end = await driver.wait_for_end(len(pcm) / 2 / RATE_HZ + TIMEOUT_S)
     received = await measurement.settle()

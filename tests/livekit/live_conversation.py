@@ -59,8 +59,6 @@ class LiveConversation:
         agent: The agent; by default one without instructions.
 
     Attributes:
-        server: The livekit-server.
-        room_name: Name of the room.
         room: The agent's room.
         meter: Measures what the listener hears.
         avatar: The avatar session under test.
@@ -196,11 +194,7 @@ class LiveConversation:
         return turn
 
     async def say_all(self, spoken_words: Sequence[str]) -> Turn:
-        """Say words as tones, and wait until they have been played and the listener hears silence.
-
-        Args:
-            spoken_words: Words of `VOCABULARY`.
-        """
+        """Say words as tones, and wait until the listener hears silence after them."""
         turn = self.say(spoken_words)
         await turn.handle
         await self.wait_for_silence()

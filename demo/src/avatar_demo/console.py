@@ -46,11 +46,19 @@ class DemoConsole:
         self._table.add_row(name, escape(result), f"{at_s:.1f} s")
 
     def line(self, text: str) -> None:
-        """Print a line of text."""
+        """Print a line of text.
+
+        Args:
+            text: The text, without markup.
+        """
         self._console.print(escape(text))
 
     def error(self, error: AvatarError) -> None:
-        """Print the error that ends the demo."""
+        """Print the error that ends the demo.
+
+        Args:
+            error: The error.
+        """
         self._console.print(f"[red]{escape(str(error))}[/]")
 
     def event(self, event: Payload) -> None:
@@ -67,7 +75,11 @@ class DemoConsole:
             self._console.print(f"[yellow]error[/]  {escape(event['error'])}")
 
     def says(self, text: str) -> None:
-        """Print a text that the agent starts to say."""
+        """Print a text that the agent starts to say.
+
+        Args:
+            text: The text.
+        """
         self._console.print(f"[cyan]says[/]   {escape(text)}")
 
     def heard(self, heard: HeardSpeech) -> None:
@@ -100,7 +112,12 @@ class DemoConsole:
         self._table.add_row(name, "", f"{1000 * seconds:.0f} ms")
 
     def add_row(self, name: str, result: str) -> None:
-        """Add a row without a time to the table."""
+        """Add a row without a time to the table.
+
+        Args:
+            name: Name of the row.
+            result: Its value.
+        """
         self._table.add_row(name, result, "")
 
     def summary(self, first: HeardSpeech, second: HeardSpeech, faults: list[str]) -> None:
