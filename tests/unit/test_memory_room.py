@@ -17,8 +17,8 @@ from avatar_core.testing.room.room import CRASH_S, MemoryRoom
 
 pytestmark = pytest.mark.virtual_time
 FORMAT = AudioFormat(24_000)
-FRAME = b"\1\0" * 240
-FRAME = VideoFrame(1, 1, bytes(4))
+AUDIO_FRAME = b"\1\0" * 240
+VIDEO_FRAME = VideoFrame(1, 1, bytes(4))
 
 
 class Speaker:
@@ -36,8 +36,8 @@ class Speaker:
             await self._frame(audio, video)
 
     async def _frame(self, audio: AudioTrack, video: VideoTrack) -> None:
-        await audio.capture(FRAME)
-        video.capture(FRAME)
+        await audio.capture(AUDIO_FRAME)
+        video.capture(VIDEO_FRAME)
         self.frames += 1
 
 
@@ -83,7 +83,7 @@ async def test_recording_counts_frames_and_keeps_none() -> None:
     room.recording.watch = lambda who, video_frame: seen.append((now(), who, video_frame))
     await asyncio.sleep(1.0)
     assert len(seen) == room.recording.video_frames["speaker"] - unwatched
-    assert {(who, video_frame) for _, who, video_frame in seen} == {("speaker", FRAME)}
+    assert {(who, video_frame) for _, who, video_frame in seen} == {("speaker", VIDEO_FRAME)}
     assert 1.0 <= seen[0][0] <= seen[-1][0] <= 2.0
     speaker.task.cancel()
 
