@@ -35,13 +35,13 @@ def test_list_prints_the_installed_providers(runs: Runs) -> None:
     assert (row["state"], row["error"]) == ("ready", "")
 
 
-def test_doctor_reports_a_result_for_each_check(runs: Runs) -> None:
-    alone = judge(runs[ALONE, "doctor"])
+def test_doctor_reports_a_status_for_each_check(runs: Runs) -> None:
+    alone = read_statuses(runs[ALONE, "doctor"])
     assert alone == {"provider": "fault", "versions": "ok", "ledger": "ok", "LiveKit": "fault"}
-    parts = {"mock reach": "ok", "mock probe": "ok"}
-    assert judge(runs[WITH_MOCK, "doctor"]) == {**alone, "provider": "ok", **parts}
+    parts = {"mock reachability": "ok", "mock probe": "ok"}
+    assert read_statuses(runs[WITH_MOCK, "doctor"]) == {**alone, "provider": "ok", **parts}
 
 
-def judge(doctor: Ended) -> dict[str, str]:
-    """Return the result of each check by its name."""
-    return {check["check"]: check["verdict"] for check in json.loads(doctor.output)}
+def read_statuses(doctor: Ended) -> dict[str, str]:
+    """Return the status of each check by its name."""
+    return {check["check"]: check["status"] for check in json.loads(doctor.output)}
