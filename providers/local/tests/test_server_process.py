@@ -54,9 +54,9 @@ class RunningServer:
             aiohttp.ClientSession(headers=headers) as http,
             http.post(f"{self.url}/v1/sessions", json=body) as response,
         ):
-            response = await response.json()
-            assert response.status == 201, response
-            return str(response["id"])
+            session = await response.json()
+            assert response.status == 201, session
+            return str(session["id"])
 
     def workers(self) -> list[ProcessHandle]:
         return [ProcessHandle(worker.pid) for worker in workers(psutil.Process(self._process.pid))]
