@@ -280,7 +280,7 @@ class RtcLink(RoomLink):
                 async with asyncio.timeout(LEAVE_S):
                     await self.room.disconnect()
             except TimeoutError:
-                log.debug("The room %s was not left within %g s.", self.room.name, LEAVE_S)
+                log.debug("Leaving the room %s took longer than %g s.", self.room.name, LEAVE_S)
 
     def _require_connection(self) -> None:
         if not self.connected:

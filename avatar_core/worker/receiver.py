@@ -79,7 +79,7 @@ class Receiver:
                 )
             format, take_id = wire.read_stream_attributes(reader.attributes)
         except WireError as error:
-            log.warning("An audio stream of %s was dropped: %s", sender, error)
+            log.warning("An audio stream from %s was dropped: %s", sender, error)
             reader.close()
             return
         for earlier in self._reading.values():

@@ -97,7 +97,7 @@ class Session:
         except TimeoutError:
             self.reason = f"its worker was not in the room within {START_S:g} s"
         except AvatarError as error:
-            log.warning("The session %s did not begin: %s", self.id, error.message.rstrip())
+            log.warning("The session %s failed to start: %s", self.id, error.message.rstrip())
             self.reason = _shortly(error.message)
         except Exception as error:
             log.exception("The session %s broke.", self.id)
