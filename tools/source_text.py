@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SENTENCE = re.compile(r"[^.!?|]*(?:`[^`]*`[^.!?|]*)*[.!?](?=\s|$)|[^.!?|]+$")
+CODE = re.compile(r"`[^`]*`")
+END = re.compile(r"(?<=[.!?|])\s+")
 LOG = re.compile(r"\blog(ger)?\.(debug|info|warning|error|exception)$")
 
 
@@ -101,6 +102,10 @@ def literal(node: ast.expr) -> str:
 def sentences(text: str) -> Iterator[str]:
     """Yield the sentences of a paragraph, each on one line."""
     for block in re.split(r"\n\s*\n", text):
-        for sentence in SENTENCE.findall(" ".join(block.split())):
+        line = " ".join(block.split())
+        codes = CODE.findall(line)
+        for sentence in END.split(CODE.sub("\0", line)):
+            while "\0" in sentence:
+                sentence = sentence.replace("\0", codes.pop(0), 1)
             if sentence.strip():
                 yield sentence.strip()

@@ -141,7 +141,7 @@ class Conversation:
     ) -> Turn:
         """A person writes `text`, and the model responses in these spoken_words.
 
-        What the agent is saying is interrupted, as AgentSession does for text from the room
+        The agent is interrupted, as AgentSession does for text from the room
         (livekit-agents 1.8.9, `voice/room_io/types.py`).
 
         Args:
