@@ -1,6 +1,6 @@
-"""The smallest agent with a face. Its models are those of LiveKit Inference; take your own.
+"""A minimal agent with an avatar. It uses the models of LiveKit Inference; choose your own.
 
-LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET name the project, AVATAR_PROVIDER the face:
+Set LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, and AVATAR_PROVIDER (the avatar's provider):
 
     AVATAR_PROVIDER=local python -m livekit.agents start --dev examples/agent.py
 """
@@ -14,7 +14,7 @@ server = AgentServer()
 
 @server.rtc_session()
 async def entrypoint(ctx: JobContext) -> None:
-    """One conversation: a job that LiveKit sends here."""
+    """Run one conversation: the job that the LiveKit server assigned to this agent server."""
     await ctx.connect()
     session: AgentSession[None] = AgentSession(
         stt="deepgram/nova-3", llm="openai/gpt-4.1-mini", tts="cartesia/sonic-3"

@@ -1,4 +1,4 @@
-"""A glowing orb for avatar-core: the smallest provider with a renderer of its own."""
+"""A glowing orb for avatar-core: a minimal provider with its own renderer."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ __all__ = ["OrbProvider", "OrbSettings"]
 
 
 class OrbSettings(ProviderSettings):
-    """`AVATAR_ORB_*`."""
+    """The settings of the orb, read from `AVATAR_ORB_*`.
+
+    Attributes:
+        size: Width and height of a video frame, in pixels.
+        colour: Colour of the orb as `#rrggbb`.
+    """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_ORB_")
     provider: ClassVar[str] = "orb"
 
     size: int = Field(default=256, ge=64, le=1080, multiple_of=2)
-    """Width and height, pixels."""
     colour: str = Field(default="#5fb3ff", pattern="^#[0-9a-fA-F]{6}$")
 
 
 class OrbProvider(RendererProvider[OrbSettings]):
-    """An avatar without a vendor: a child process of the agent draws an orb."""
+    """A provider without a vendor: a child process of the agent draws an orb."""
 
     name = "orb"
     api_version = (1, 0)
     renderer = "avatar_provider_orb.drawing:OrbRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Return the arguments of `OrbRenderer`."""
+        """Return the keyword arguments of `OrbRenderer`."""
         return {"size": self.settings.size, "colour": self.settings.colour}

@@ -1,4 +1,7 @@
-"""The orb: as large and as bright as the sound is loud, breathing while nobody speaks."""
+"""The renderer of the orb: size and brightness follow the level of the speech.
+
+While nobody speaks, the radius changes slowly, as in breathing.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,24 @@ from avatar_core import AudioFormat, Renderer, VideoFrame
 
 FPS = 25.0
 LOUD_RMS = 0.2
-"""Of full scale: from here the orb grows no more."""
+"""RMS level, as a share of full scale, at which the orb has its largest size."""
 RISES, FALLS = 0.7, 0.25
-"""How much of the way to the new size it goes in one picture."""
+"""Share of the distance to the new size that the orb covers in one frame, up and down."""
 BREATH_S = 4.0
+"""Seconds from one breath to the next."""
 GROUND = np.array((13, 17, 23), np.float32)
+"""Background colour: red, green and blue, each 0 to 255."""
 
 
 class OrbRenderer(Renderer):
-    """Draws with numpy alone.
+    """A renderer that draws an orb with numpy only.
 
     Args:
-        size: Width and height of a picture, pixels.
-        colour: Of the orb, `#rrggbb`.
+        size: Width and height of a frame, in pixels.
+        colour: Colour of the orb as `#rrggbb`.
+
+    Attributes:
+        audio: int16, mono, at 24000 Hz.
     """
 
     def __init__(self, size: int, colour: str) -> None:
@@ -38,15 +46,23 @@ class OrbRenderer(Renderer):
         self._count = 0
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """One picture for the stretch, none for an empty one."""
+        """Draw the orb at the loudness of a chunk of speech.
+
+        Args:
+            chunk: PCM, int16, mono, at 24000 Hz: 1/fps seconds, or less at the end of a speech.
+            last: Whether the speech ends with this chunk; not used.
+
+        Returns:
+            One frame; none if the chunk is empty.
+        """
         return [self._draw(_rms(chunk) / LOUD_RMS)] if chunk else []
 
     def idle(self) -> VideoFrame:
-        """The orb shrinks to its rest, and breathes."""
+        """Draw the next frame of silence: the orb shrinks to its rest size, and breathes."""
         return self._draw(0.0)
 
     def reset(self) -> None:
-        """The sound was cut: what is loud shrinks by itself."""
+        """Do nothing: the following `idle` frames shrink the orb to its rest size."""
 
     def _draw(self, energy: float) -> VideoFrame:
         step = RISES if energy > self._energy else FALLS

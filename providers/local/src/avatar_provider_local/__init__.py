@@ -1,4 +1,4 @@
-"""A drawn, lip-synced face for avatar-core: on your own CPU, without an account."""
+"""A drawn, lip-synced face for avatar-core that runs on your own CPU, without an account."""
 
 from __future__ import annotations
 
@@ -30,19 +30,23 @@ RENDERER = "avatar_provider_local.face.renderer:FaceRenderer"
 
 
 class LocalSettings(ProviderSettings, FaceOptions):
-    """`AVATAR_LOCAL_*`: what can be chosen of the face, and where it is drawn."""
+    """The settings of the local provider, read from `AVATAR_LOCAL_*`, including those of the face.
+
+    Attributes:
+        url: URL of a remote avatar server that `avatar worker --provider local --serve` runs;
+            None draws the face in a child process.
+        api_key: Key of that server; required with `url`, and not allowed without it.
+    """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
     provider: ClassVar[str] = "local"
 
     url: str | None = None
-    """A server elsewhere, run by `avatar worker --provider local --serve`; else here."""
     api_key: SecretStr | None = None
-    """Of that server."""
 
 
 class LocalProvider(RendererProvider[LocalSettings]):
-    """A worker of our own that draws a face: a child process, or at a server elsewhere."""
+    """A provider whose worker draws a face, in a child process or on a remote avatar server."""
 
     name = "local"
     api_version = (1, 0)
@@ -50,7 +54,11 @@ class LocalProvider(RendererProvider[LocalSettings]):
     capabilities = replace(RendererProvider.capabilities, expected_join_s=3.0)
 
     def setup(self) -> None:
-        """Url and key go together, and the key goes nowhere in the clear."""
+        """Check the settings of the remote server, and create its client.
+
+        Raises:
+            ConfigError: Only one of `url` and `api_key` is set, or the URL is invalid.
+        """
         url, key = self.settings.url, self.settings.api_key
         self._server: LocalServer | None = None
         if url and key:
@@ -69,11 +77,23 @@ class LocalProvider(RendererProvider[LocalSettings]):
             )
 
     def options(self) -> Mapping[str, Any]:
-        """Return the settings of the face."""
+        """Return the keyword arguments of `FaceRenderer`."""
         return self.settings.face()
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start the worker; it is in the room when this returns."""
+        """Start the worker here or on the remote server, and wait until it is in the room.
+
+        Args:
+            request: The room to join, the identity to join as, and the deadline.
+
+        Returns:
+            The record of the worker or of the remote session.
+
+        Raises:
+            ProvisionError: The room is in memory and the server is remote, or the call to the
+                server failed; `outcome` says whether a session may exist.
+            WorkerError: The worker cannot be started here, or ended before it was ready.
+        """
         if self._server is None:
             return await super().provision(request)
         if not request.livekit_url:
@@ -85,17 +105,25 @@ class LocalProvider(RendererProvider[LocalSettings]):
         return await self._server.create(request, self.settings.face())
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the worker, from the record alone."""
+        """End the worker or the remote session; the record and the settings are sufficient.
+
+        Args:
+            avatar: The record that `provision` returned, possibly in another process.
+            reason: Why it ends; not used.
+
+        Raises:
+            ProvisionError: The session is remote, and its key is not set or the call failed.
+        """
         if "url" in avatar.state:
             await self._server_of(avatar).end(avatar.session_id)
         else:
             await super().release(avatar, reason)
 
     async def probe(self) -> None:
-        """Check that the server elsewhere takes the key, or that the face can be drawn here.
+        """Check that the remote server accepts the key, or that the face can be drawn here.
 
         Raises:
-            ProvisionError: The server cannot be asked, or refuses the key.
+            ProvisionError: The server cannot be reached, or it refused the key.
             ConfigError: A system library is missing.
         """
         if self._server is not None:
@@ -104,14 +132,35 @@ class LocalProvider(RendererProvider[LocalSettings]):
             await asyncio.to_thread(import_module, RENDERER.partition(":")[0])
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return when the worker has exited, or its server has ended it."""
+        """Wait until the worker has exited, or the remote session has ended.
+
+        Args:
+            avatar: The record that `provision` returned.
+
+        Returns:
+            The reason, as a clause for the log.
+
+        Raises:
+            ProvisionError: The session is remote, and its key is not set or the server refused the
+                call.
+        """
         if "url" in avatar.state:
             return await self._server_of(avatar).wait_for_end(avatar.session_id)
         return await super().watch(avatar)
 
     @classmethod
     async def serve(cls, *, host: str, port: int, limit: int, say: Callable[[str], None]) -> None:
-        """Offer faces over REST, for `avatar worker --provider local --serve`."""
+        """Run an avatar server with a REST API, for `avatar worker --provider local --serve`.
+
+        Args:
+            host: Host name or address to listen on.
+            port: Port to listen on; 0 selects a free one.
+            limit: Maximum number of sessions at the same time.
+            say: Called with each line that the user should read.
+
+        Raises:
+            ConfigError: The server cannot listen there, or AVATAR_LOCAL_API_KEY is invalid.
+        """
         from avatar_provider_local.serving import serve
 
         await serve(host=host, port=port, limit=limit, say=say)

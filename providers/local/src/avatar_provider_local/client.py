@@ -1,4 +1,4 @@
-"""A session at a local avatar server elsewhere."""
+"""The client of a remote local-avatar server."""
 
 from __future__ import annotations
 
@@ -13,26 +13,44 @@ from pydantic import SecretStr
 from avatar_core import ProvisionedAvatar, ProvisionError, ProvisionRequest, RestClient
 
 WAIT_S = 25.0
+"""Seconds that the server holds one request for the end of a session."""
 PAUSE_S = 0.5
-"""Between two questions where a session stands, whatever answers them."""
+"""Seconds between two requests for the state of a session."""
 DOWN_S = 3.0
+"""Seconds before the next request after a retryable error that names no delay."""
 END_S = 3.5
+"""Timeout of the request that ends a session, in seconds."""
 
 
 class LocalServer:
-    """The server behind `AVATAR_LOCAL_URL`.
+    """The REST client of the server at `AVATAR_LOCAL_URL`.
+
+    Args:
+        url: Base URL of the server.
+        key: API key of the server.
 
     Raises:
-        ConfigError: The address will not do.
+        ConfigError: The URL is invalid.
     """
 
     def __init__(self, url: str, key: SecretStr) -> None:
         self._rest = RestClient(url, key=key, auth="X-Api-Key", provider="local")
 
     async def create(self, request: ProvisionRequest, face: Mapping[str, Any]) -> ProvisionedAvatar:
-        """Begin a session; its avatar is in the room when this returns.
+        """Create a session, and wait until its avatar is in the room.
 
-        Asked again with the same request, the server answers with the same session.
+        The idempotency key depends only on `request.key`: a repeated request gets the same
+        session while that session is alive.
+
+        Args:
+            request: The room to join, the identity to join as, and the deadline.
+            face: Arguments of `FaceRenderer`, JSON-safe.
+
+        Returns:
+            The record of the session, with the URL of the server in `state`.
+
+        Raises:
+            ProvisionError: The call failed; `outcome` says whether a session may exist.
         """
         response = await self._rest.call(
             "POST",
@@ -54,15 +72,36 @@ class LocalServer:
         return avatar
 
     async def end(self, session_id: str) -> None:
-        """End a session; one that the server does not know has ended."""
+        """End a session; a session that the server does not know counts as ended.
+
+        Args:
+            session_id: Id of the session at the server.
+
+        Raises:
+            ProvisionError: The call failed.
+        """
         await self._rest.call("DELETE", _path(session_id), accept={404}, timeout_s=END_S)
 
     async def check_key(self) -> None:
-        """Request an unknown session: only a client with the right key gets status 404."""
+        """Request an unknown session: only a client with the right key gets status 404.
+
+        Raises:
+            ProvisionError: The server cannot be reached, or it refused the key.
+        """
         await self._rest.call("GET", _path("none"), accept={404})
 
     async def wait_for_end(self, session_id: str) -> str:
-        """Return why, once a session has ended; a server that is down is asked again."""
+        """Wait until a session has ended, and repeat the request after each retryable error.
+
+        Args:
+            session_id: Id of the session at the server.
+
+        Returns:
+            The reason why the session ended.
+
+        Raises:
+            ProvisionError: The call failed with an error that is not retryable.
+        """
         path = f"{_path(session_id)}?wait={WAIT_S:g}"
         while True:
             try:

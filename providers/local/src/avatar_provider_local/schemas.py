@@ -11,12 +11,12 @@ from avatar_provider_local.sessions import Session, State
 
 
 class CreateSession(BaseModel):
-    """The body of a create.
+    """The body of a create request.
 
     Attributes:
-        livekit_url: Where the worker joins.
-        token: What it joins with; names the room, the avatar and its agent.
-        face: What is seen.
+        livekit_url: URL of the LiveKit server that the worker connects to: ws, wss, http or https.
+        token: Room token of the worker; it names the room, the avatar and its agent.
+        face: Options of the face.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -43,9 +43,9 @@ class SessionView(BaseModel):
     """The public view of a session.
 
     Attributes:
-        id: For the other calls.
-        state: `running` or `ended`; `starting` only while another create of it waits.
-        reason: Why it ended.
+        id: Id of the session, for the other calls.
+        state: `running` or `ended`; `starting` only while a create request waits for the session.
+        reason: Why the session ended; empty until then.
     """
 
     id: str
@@ -54,5 +54,5 @@ class SessionView(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionView:
-        """Return the view of a session as of now."""
+        """Return the view of a session in its current state."""
         return cls(id=session.id, state=session.state, reason=session.reason)

@@ -1,11 +1,11 @@
-"""The REST API of a local avatar server, as docs/local-server.md tells it.
+"""The REST API of a local avatar server, as docs/local-server.md describes it.
 
-    POST   /v1/sessions              begin one: {"livekit_url", "token", "face"}   201
-    GET    /v1/sessions/{id}?wait=s  where it stands; waits for its end            200
-    DELETE /v1/sessions/{id}         end it                                        204
-    GET    /v1/health                how full the server is                        200
+    POST   /v1/sessions              create one: {"livekit_url", "token", "face"}   201
+    GET    /v1/sessions/{id}?wait=s  return its state; wait up to s for its end     200
+    DELETE /v1/sessions/{id}         end it                                         204
+    GET    /v1/health                return the number of sessions and the limit    200
 
-Every call but the last carries the server's key in the header `X-Api-Key`. An error is
+All calls except the last carry the server's key in the header `X-Api-Key`. An error is
 `{"error": {"code": ..., "message": ...}}`.
 """
 
@@ -31,21 +31,37 @@ log = logging.getLogger("avatar_provider_local")
 KEY_HEADER = "X-Api-Key"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 200
+"""Maximum length of an idempotency key, in characters."""
 LONGEST_MESSAGE = 600
+"""Maximum length of an error message, in characters; the rest is cut."""
 MAX_BODY = 64 * 1024
+"""Maximum size of a request body, in bytes."""
 BODY_S = 10.0
+"""Seconds that a client has to send its body."""
 MAX_WAIT_S = 60.0
+"""Maximum of the query parameter `wait`, in seconds."""
 RETRY_AFTER_S = 5
+"""Value of the header `Retry-After` if all sessions are in use, in seconds."""
 
 SESSIONS = web.AppKey("sessions", Sessions)
 
 
 Starter = Callable[[CreateSession], Awaitable[Mapping[str, Any]]]
-"""Starts the worker of a session; returns its record once it is in the room."""
+"""A function that starts a worker, and returns its record once it is in the room."""
 
 
 async def start_face(wanted: CreateSession) -> Mapping[str, Any]:
-    """A worker process that draws the face."""
+    """Start a worker process that draws the face, and wait until it is in the room.
+
+    Args:
+        wanted: The create request.
+
+    Returns:
+        The worker's record, for `stop_worker` and `worker_exited`.
+
+    Raises:
+        WorkerError: The process cannot be started, or ended before it was ready.
+    """
     return await start_worker(
         RENDERER,
         livekit_url=wanted.livekit_url,
@@ -55,11 +71,11 @@ async def start_face(wanted: CreateSession) -> Mapping[str, Any]:
 
 
 def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.Application:
-    """The server, to be run by aiohttp with `handler_cancellation`.
+    """Return the server's application, to be run by aiohttp with `handler_cancellation`.
 
     Args:
-        key: What callers must know.
-        limit: Sessions at once.
+        key: Key that clients must send in `X-Api-Key`.
+        limit: Maximum number of sessions at the same time.
         start: Starts the worker of a session.
     """
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_report, _guard(key)])
@@ -78,7 +94,19 @@ def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.
 
 
 class RefusedError(Exception):
-    """A call that is answered with an error."""
+    """An error that the API returns to its client.
+
+    Args:
+        status: HTTP status of the response.
+        code: Code in the body, for programs.
+        message: Sentence in the body, for people.
+        **headers: Headers of the response.
+
+    Attributes:
+        status: HTTP status of the response.
+        code: Code in the body.
+        headers: Headers of the response.
+    """
 
     def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -86,12 +114,32 @@ class RefusedError(Exception):
 
 
 class _Api:
+    """The handlers of the routes.
+
+    Args:
+        sessions: The sessions of the server.
+        start: Starts the worker of a session.
+    """
+
     def __init__(self, sessions: Sessions, start: Starter) -> None:
         self._sessions = sessions
         self._start = start
 
     async def create(self, request: web.Request) -> web.Response:
-        """Answers once the avatar is in the room; a caller that leaves before ends it."""
+        """Create a session, and respond once its avatar is in the room.
+
+        If all clients that wait for a session disconnect before that, the session ends.
+
+        Args:
+            request: The request, with a `CreateSession` as its body.
+
+        Returns:
+            Status 201 with a `SessionView`.
+
+        Raises:
+            RefusedError: The request is invalid, the server is full or stopping, or the worker
+                failed.
+        """
         key = request.headers.get(IDEMPOTENCY_HEADER, "")
         if len(key) > LONGEST_KEY:
             what = f"{IDEMPOTENCY_HEADER} is longer than {LONGEST_KEY} letters."
@@ -112,6 +160,17 @@ class _Api:
         return _shown(SessionView.of(session), 201)
 
     async def show(self, request: web.Request) -> web.Response:
+        """Return the state of a session; with `?wait=s`, wait up to `s` seconds for its end.
+
+        Args:
+            request: The request, with the id in its path.
+
+        Returns:
+            Status 200 with a `SessionView`.
+
+        Raises:
+            RefusedError: The id is unknown, or `wait` is not between 0 and 60 seconds.
+        """
         session = self._named(request)
         try:
             wait_s = float(request.query.get("wait", "0"))
@@ -129,13 +188,24 @@ class _Api:
         return _shown(SessionView.of(session), 200)
 
     async def end(self, request: web.Request) -> web.Response:
-        """Answers once its worker is gone; an ended session ends again without an error."""
+        """End a session, and respond once its worker has exited; idempotent.
+
+        Args:
+            request: The request, with the id in its path.
+
+        Returns:
+            Status 204.
+
+        Raises:
+            RefusedError: The id is unknown.
+        """
         session = self._named(request)
         session.end("it was ended")
         await session.ended()
         return web.Response(status=204)
 
     async def health(self, request: web.Request) -> web.Response:
+        """Return the number of sessions that have not ended, and the limit."""
         sessions = self._sessions
         return web.json_response({"sessions": sessions.alive, "limit": sessions.limit})
 
@@ -174,7 +244,7 @@ def _read(body: bytes) -> CreateSession:
 
 @web.middleware
 async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error has the same shape, aiohttp's own and our defects too."""
+    """Convert every error to the same JSON shape, also those of aiohttp and unexpected ones."""
     try:
         return await handler(request)
     except RefusedError as refused:

@@ -1,4 +1,4 @@
-"""A local avatar server as a process: its key, its port, its end."""
+"""The process of a local avatar server: it reads the key, binds the port, and cleans up."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ from avatar_core import ConfigError, ProviderSettings
 from avatar_provider_local.server import application
 
 STOP_S = 5.0
+"""Seconds that open requests have to complete when the server stops."""
 KEY = re.compile(r"[!-~]{16,}")
 
 
 class ServerSettings(ProviderSettings):
-    """`AVATAR_LOCAL_*` of a server."""
+    """The settings of a server, read from `AVATAR_LOCAL_*`.
+
+    Attributes:
+        api_key: Key that clients must send: 16 or more printable ASCII characters without spaces.
+            If it is not set, `serve` generates one for this run and reports it once.
+    """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
     provider: ClassVar[str] = "local"
 
     api_key: SecretStr | None = None
-    """What callers must know; made for this run and told once where it is unset."""
 
     @field_validator("api_key")
     @classmethod
@@ -39,16 +44,16 @@ class ServerSettings(ProviderSettings):
 
 
 async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None]) -> None:
-    """Offer faces to whoever knows the key, until cancelled.
+    """Run an avatar server until the task is cancelled.
 
     Args:
-        host: Where to listen.
-        port: Any free one where 0.
-        limit: Sessions at once.
-        say: Told the address, and the key if it was made.
+        host: Host name or address to listen on.
+        port: Port to listen on; 0 selects a free one.
+        limit: Maximum number of sessions at the same time.
+        say: Called with the server's address, and with the key if it was generated.
 
     Raises:
-        ConfigError: It cannot listen there, or the key is too short.
+        ConfigError: The server cannot listen there, or the key is invalid.
     """
     given = ServerSettings.load().api_key
     key = given or SecretStr(secrets.token_urlsafe(24))

@@ -1,4 +1,4 @@
-"""The sessions of a server: each a worker process, none of which outlives it."""
+"""The sessions of a server; each one has a worker process, which ends with the server."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from avatar_core import AvatarError, stop_worker, worker_exited
 log = logging.getLogger("avatar_provider_local")
 
 START_S = 30.0
-"""A worker that is not in its room by then is ended."""
+"""Seconds that a worker has to join its room; after that its session ends."""
 REMEMBERED = 1000
-"""So many ended sessions are still known by their id."""
+"""Number of ended sessions that the server keeps; older ones become unknown."""
 
 Start = Callable[[], Awaitable[Mapping[str, Any]]]
-"""Starts a worker, and returns its record once it is in its room."""
+"""A function that starts a worker, and returns its record once it is in its room."""
 
 
 class State(StrEnum):
-    """Of a session; it moves down this list and never up."""
+    """The states of a session, in their only possible order."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -31,20 +31,25 @@ class State(StrEnum):
 
 
 class FullError(Exception):
-    """As many sessions are alive as may be."""
+    """The error for a server that has reached its limit of sessions."""
 
 
 class StoppingError(Exception):
-    """The server takes no more sessions."""
+    """The error for a server that is stopping, and accepts no more sessions."""
 
 
 class Session:
     """One avatar in one room.
 
+    Args:
+        start: Starts its worker.
+        key: Idempotency key of its create request; empty for none.
+
     Attributes:
-        id: Cannot be guessed.
-        state: Where it is.
-        reason: Why it ended.
+        id: Id that cannot be guessed.
+        key: Idempotency key of its create request; empty for none.
+        state: Current state.
+        reason: Why it ended or is ending; empty until then.
     """
 
     def __init__(self, start: Start, key: str = "") -> None:
@@ -61,17 +66,24 @@ class Session:
 
     @property
     def ending(self) -> bool:
-        """Its end has begun, or is over."""
+        """Whether the session is ending or has ended."""
         return bool(self.reason) or self.state is State.ENDED
 
     def end(self, reason: str) -> None:
-        """Begin its end; idempotent."""
+        """Start to end the session; does nothing if it is ending already.
+
+        Args:
+            reason: Why it ends.
+        """
         if not self.ending:
             self.reason = reason
             self._life.cancel()
 
     async def ready(self) -> None:
-        """Wait until it runs or has ended; where all who wait go away first, it ends."""
+        """Wait until the session runs or has ended.
+
+        If all tasks that wait here are cancelled before that, the session ends.
+        """
         self._waiting += 1
         try:
             await self._settled.wait()
@@ -82,11 +94,11 @@ class Session:
                 self.end("who asked for it went away before it ran")
 
     async def ended(self) -> None:
-        """Wait until its worker is gone."""
+        """Wait until the worker has exited."""
         await asyncio.wait([self._life])
 
     async def _live(self) -> None:
-        """From the start of its worker to the end of it, whatever ends it."""
+        """Start the worker, wait for its exit, and stop it however this ends."""
         worker: Mapping[str, Any] = {}
         try:
             async with asyncio.timeout(START_S):
@@ -111,7 +123,10 @@ class Session:
 
 
 def _shortly(message: str) -> str:
-    """A worker's last lines are many; its error has a code, its libraries' have none."""
+    """Return the first line of a worker's error, with the most useful of the following lines.
+
+    That is the first line with a code of avatar-core (`[AV...]`), or else the last line.
+    """
     what, *lines = [line.strip() for line in message.strip().splitlines()]
     last = next((line for line in lines if line.startswith("[AV")), lines[-1] if lines else "")
     return f"{what.removesuffix(' It said:').rstrip('.')}: {last}" if last else what
@@ -121,7 +136,10 @@ class Sessions:
     """All sessions of a server.
 
     Args:
-        limit: At once.
+        limit: Maximum number of sessions at the same time.
+
+    Attributes:
+        limit: Maximum number of sessions at the same time.
     """
 
     def __init__(self, limit: int) -> None:
@@ -131,23 +149,35 @@ class Sessions:
 
     @property
     def alive(self) -> int:
-        """Sessions whose worker may still be there."""
+        """Number of sessions that have not ended; their workers may still run."""
         return sum(session.state is not State.ENDED for session in self._known.values())
 
     def get(self, id: str) -> Session | None:
-        """A session that is, or was lately."""
+        """Return a session by its id.
+
+        Args:
+            id: Id of the session.
+
+        Returns:
+            The session, running or ended; None if it is unknown or was forgotten.
+        """
         return self._known.get(id)
 
     async def create(self, start: Start, key: str = "") -> Session:
-        """Begin a session, or find the one that was begun with the same key.
+        """Create a session, or return the one that was created with the same key.
+
+        A session with the same key that is ending is awaited first.
 
         Args:
-            start: Starts its worker.
-            key: The same for every attempt to create the same session; empty for none.
+            start: Starts the worker of a new session.
+            key: The same for each attempt to create the same session; empty for none.
+
+        Returns:
+            The session; its worker may still be starting.
 
         Raises:
             FullError: The limit is reached.
-            StoppingError: The server is about to end.
+            StoppingError: The server is stopping.
         """
         while key and (known := self._begun_with(key)) is not None:
             if not known.ending:
@@ -163,7 +193,7 @@ class Sessions:
         return session
 
     async def aclose(self) -> None:
-        """End them all, and begin no more."""
+        """End all sessions, wait until their workers have exited, and refuse new ones."""
         self._stopping = True
         for session in self._known.values():
             session.end("the server stopped")

@@ -1,4 +1,7 @@
-"""A flash-and-beep avatar for avatar-core: no account, no vendor, no network beyond the room."""
+"""A flash-and-beep avatar for avatar-core that needs no account and no vendor.
+
+It uses no network except for the room.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,14 @@ __all__ = ["MockProvider", "MockSettings"]
 
 
 class MockSettings(ProviderSettings):
-    """`AVATAR_MOCK_*`."""
+    """The settings of the mock provider, read from `AVATAR_MOCK_*`.
+
+    Attributes:
+        width: Width of a video frame in pixels.
+        height: Height of a video frame in pixels.
+        fps: Frames per second.
+        scenario: Faults of the worker, as a `Scenario` or as text: `join_delay_s=2,crash_at_s=9`.
+    """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_MOCK_")
     provider: ClassVar[str] = "mock"
@@ -24,7 +34,6 @@ class MockSettings(ProviderSettings):
     height: int = Field(default=512, ge=64, le=1920, multiple_of=2)
     fps: float = Field(default=25.0, ge=5, le=60)
     scenario: Annotated[Scenario, NoDecode] = Scenario()
-    """How the worker misbehaves, like `join_delay_s=2,crash_at_s=9`."""
 
     @field_validator("scenario", mode="before")
     @classmethod
@@ -33,18 +42,28 @@ class MockSettings(ProviderSettings):
 
 
 class MockProvider(RendererProvider[MockSettings]):
-    """A worker of our own that flashes while it beeps."""
+    """A provider whose worker is our own, and flashes while its audio beeps."""
 
     name = "mock"
     api_version = (1, 0)
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Return the frame size and rate."""
+        """Return the keyword arguments of `FlashRenderer`: width, height and fps."""
         return self.settings.model_dump(include={"width", "height", "fps"})
 
     async def start_worker(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Start the worker, with faults if a scenario is set."""
+        """Start the worker, with faults if a scenario is set.
+
+        Args:
+            request: The request of the core.
+
+        Returns:
+            The worker's record, for `ProvisionedAvatar.state`.
+
+        Raises:
+            WorkerError: The worker cannot be started, or ended before it was ready.
+        """
         scenario = self.settings.scenario
         if scenario == Scenario():
             return await super().start_worker(request)

@@ -1,4 +1,4 @@
-"""LemonSlice. Facts of livekit-plugins-lemonslice 1.8.9 and its docs; cold starts take minutes."""
+"""A provider for LemonSlice, after livekit-plugins-lemonslice 1.8.9; cold starts take minutes."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ import avatar_core
 
 
 class LemonSliceSettings(avatar_core.ProviderSettings):
-    """`LEMONSLICE_*`."""
+    """The settings of LemonSlice, read from `LEMONSLICE_*`; `idle_timeout` is in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="LEMONSLICE_")
     provider: ClassVar[str] = "lemonslice"
@@ -19,7 +19,7 @@ class LemonSliceSettings(avatar_core.ProviderSettings):
 
 
 class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
-    """One POST to begin; another to its control route ends it."""
+    """A provider that creates a session with one POST and ends it with another."""
 
     name = "lemonslice"
     api_version = (1, 0)
@@ -31,7 +31,7 @@ class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
     end, end_payload = "POST /liveai/sessions/{id}/control", {"event": "terminate"}
 
     def payload(self, request: avatar_core.ProvisionRequest) -> dict[str, Any]:
-        """The agent's face, and the room."""
+        """Return the body of the create request: the agent, its idle timeout, and the room."""
         token = SecretStr(request.avatar_token())
         room = {"livekit_url": request.livekit_url, "livekit_token": token}
         chosen = {"agent_id": self.settings.agent_id, "idle_timeout": self.settings.idle_timeout}
