@@ -1,4 +1,4 @@
-"""Records of processes, by which any process of the machine finds and ends them later."""
+"""Records of processes, with which any process of the same machine can find and end them later."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATE, START_TICKS = 0, 19
 
 @cache
 def place() -> str:
-    """Return the name of the pid space: this machine, and the container on it."""
+    """Return the name of the pid space: the host name, and on Linux the pid namespace."""
     space = ""
     with suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
@@ -38,7 +38,7 @@ def place() -> str:
 
 @cache
 def boot() -> str:
-    """Return the id of this boot of the machine; empty where the system has none."""
+    """Return the id of this boot of the machine; empty if the system has no such id."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
@@ -47,9 +47,12 @@ def boot() -> str:
 def started(pid: int) -> float | None:
     """Return the start time of a process.
 
+    Args:
+        pid: The process id.
+
     Returns:
         Seconds since the boot on Linux, where a change of the wall clock does not move them, and
-        Unix seconds elsewhere; None if no such process runs.
+        Unix seconds elsewhere; None if the process does not run or is a zombie.
     """
     if sys.platform == "linux":
         try:
@@ -96,7 +99,17 @@ def find(
 
 
 def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
-    """Return whether a process still runs; None if it is in another pid space."""
+    """Return whether a recorded process still runs.
+
+    Args:
+        place_: The value that `place` returned in the process that wrote the record.
+        boot_: The value that `boot` returned there.
+        pid: The process id.
+        started_s: The value that `started` returned for the process.
+
+    Returns:
+        True or False; None if the process is in another pid space, where it cannot be found.
+    """
     if place_ != place():
         return None
     return boot_ == boot() and find(pid, started_s) is not None
@@ -108,7 +121,7 @@ class ProcessRecord:
 
     Attributes:
         pid: The process id.
-        started: The value of `started` for it, seconds.
+        started: The value that the function `started` returned for it, in seconds.
         nonce: A random word on its command line.
     """
 
@@ -118,12 +131,24 @@ class ProcessRecord:
 
     @classmethod
     def of(cls, pid: int, nonce: str) -> ProcessRecord:
-        """Return the record of a child that was started just now."""
+        """Return the record of a child process that was started just now.
+
+        Args:
+            pid: The process id.
+            nonce: A random word on the command line of the process.
+        """
         return cls(pid, started(pid) or 0.0, nonce)
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> ProcessRecord | None:
-        """Return the record in a `ProvisionedAvatar.state`, if there is one."""
+        """Read the record from a `ProvisionedAvatar.state`.
+
+        Args:
+            state: The state of the avatar, JSON-safe.
+
+        Returns:
+            The record; None if the state has no record or a malformed one.
+        """
         try:
             fields = state["process"]
             return cls(int(fields["pid"]), float(fields["started"]), str(fields["nonce"]))
@@ -132,7 +157,7 @@ class ProcessRecord:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Value for a `ProvisionedAvatar.state`."""
+        """The record as a `ProvisionedAvatar.state`, JSON-safe."""
         return {"process": asdict(self)}
 
     def process(self) -> psutil.Process | None:
@@ -140,7 +165,10 @@ class ProcessRecord:
         return find(self.pid, self.started, self.nonce)
 
     async def exited(self) -> None:
-        """Wait until the process has ended; Linux signals it, other systems are polled."""
+        """Wait until the process has ended.
+
+        Linux reports the end through a pidfd. Other systems are polled every 0.2 s.
+        """
         if sys.platform == "linux" and self.process() is not None:
             try:
                 fd = os.pidfd_open(self.pid)
@@ -157,7 +185,13 @@ class ProcessRecord:
             await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
-        """End the process: SIGTERM, and SIGKILL after a second. Idempotent, from any process."""
+        """End the process with SIGTERM, and with SIGKILL if it still runs after 1 s; idempotent.
+
+        Any process of the machine can call it, not only the parent.
+
+        Raises:
+            psutil.AccessDenied: The process belongs to another user.
+        """
         process = self.process()
         if process is None:
             return
@@ -172,6 +206,6 @@ class ProcessRecord:
 
 
 def die_with_parent() -> None:
-    """Let the kernel end this process when its parent dies, even by SIGKILL (Linux)."""
+    """Ask the kernel to kill this process when its parent dies (Linux; elsewhere no effect)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Converts a stream of audio from one format to another."""
+"""Conversion of an audio stream from one format to another."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 class Resampler:
-    """Converts the sample rate and the channel count of a stream of int16 PCM.
+    """A converter for the sample rate and the channel count of a stream of int16 PCM.
 
-    Audio whose formats are equal passes unchanged. Where the channel counts differ, the channels
-    of the source are averaged, and the average goes to each channel of the target.
+    Audio passes unchanged if both formats are equal. If the channel counts differ, each channel of
+    the target receives the average of the channels of the source.
 
     Args:
         source: The format of the audio that `feed` takes.
@@ -34,7 +34,8 @@ class Resampler:
 
         Args:
             pcm: Whole samples in the source format: int16, little-endian, interleaved.
-            last: The stream ends with this piece. Until then the filter holds audio back.
+            last: Whether the stream ends with this piece. Until then the filter may hold audio
+                back.
 
         Returns:
             The audio that is ready, in the target format. It may be empty.

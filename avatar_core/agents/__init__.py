@@ -1,1 +1,1 @@
-"""Our place in a livekit-agents session. With the tools above, all that imports livekit.agents."""
+"""The integration with livekit-agents: audio output, events, metrics and sessions."""

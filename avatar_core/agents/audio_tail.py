@@ -1,4 +1,4 @@
-"""The leaf of AgentSession's audio chain: takes audio at once, tells what was heard."""
+"""The audio tail: receives the audio of an `AgentSession` and reports its playback."""
 
 from __future__ import annotations
 
@@ -29,15 +29,19 @@ Playback = Literal["playback_finished", "playback_started", "playback_progressed
 
 
 class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
-    """One leaf for the life of a session; providers come and go beneath it.
+    """The last audio output of an `AgentSession`; it stays while the transports beneath it change.
 
-    `capture_frame` never waits: the transcript synchronizer above learns the rate of
-    speech only once it has all the audio.
+    `capture_frame` does not wait for playback, because the transcript synchronizer above it learns
+    the rate of speech only when it has all the audio.
 
     Args:
-        session: Whose output it becomes.
-        tell: Told of each take that ended.
-        replaced: Called when somebody put another output in its place.
+        session: The session whose last audio output this object becomes.
+        tell: Called with a `TakeFinished` event when a take has ended.
+        replaced: Called when another output has taken the place of this one.
+
+    Attributes:
+        player: Plays the audio on the current transport.
+        throttle: Holds the transcript back to the audio that was heard.
     """
 
     def __init__(
@@ -59,7 +63,14 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     # From AgentSession.
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        """Take a frame in; those that cannot be played are dropped with one error a segment."""
+        """Add a frame to the open segment without waiting for its playback.
+
+        A frame that cannot be played is replaced by silence of length 0. The first such frame of a
+        segment logs an error.
+
+        Args:
+            frame: Interleaved int16 PCM; the rate and the channel count come from the frame.
+        """
         await super().capture_frame(frame)
         try:
             format, pcm = AudioFormat(frame.sample_rate, frame.num_channels), bytes(frame.data)
@@ -76,27 +87,27 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         self.player.push(pcm, format)
 
     def flush(self) -> None:
-        """The segment is complete."""
+        """Mark the current segment as complete."""
         super().flush()
         self._dropped = False
         self.player.end()
 
     def clear_buffer(self) -> None:
-        """The segment is interrupted."""
+        """Interrupt all segments that were begun."""
         self.player.clear()
 
     def pause(self) -> None:
-        """Fall silent; the throttle's own pause stops the transcript alone."""
+        """Stop the sound, unless the transcript throttle made the call to hold the text back."""
         if self.throttle.heard_pause():
             self.player.pause()
 
     def resume(self) -> None:
-        """Go on where the listener was left."""
+        """Continue the sound where it stopped, unless the transcript throttle made the call."""
         if self.throttle.heard_resume():
             self.player.resume()
 
     def on_detached(self) -> None:
-        """Disabled, or replaced by another output."""
+        """Interrupt all segments, then check whether another output replaced this one."""
         super().on_detached()
         self.player.clear()
         # AgentSession also detaches a leaf to put its wrappers above it: look afterwards.
@@ -112,7 +123,12 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     # From the player.
 
     def on_segment_started(self, segment: Segment, ago_s: float) -> None:
-        """The agent speaks."""
+        """Emit `playback_started`, and start the transcript throttle.
+
+        Args:
+            segment: The segment that started.
+            ago_s: Seconds since its first sound was heard.
+        """
         created_at = time.time() - ago_s
         self.on_playback_started(created_at=created_at)
         self.throttle.started(segment, created_at)
@@ -120,24 +136,47 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     def on_segment_progressed(
         self, segment: Segment, ago_s: float, offset_s: float, played_s: float
     ) -> None:
-        """A stretch has played."""
+        """Emit `playback_progressed` for a part of a segment.
+
+        Args:
+            segment: The segment.
+            ago_s: Seconds since the part began to be heard.
+            offset_s: Seconds from the start of the segment to the part.
+            played_s: Duration of the part in seconds.
+        """
         self.on_playback_progressed(
             started_at=time.time() - ago_s, offset=offset_s, duration=played_s
         )
 
     def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
-        """The segment is over."""
+        """Stop the transcript throttle, and emit `playback_finished`.
+
+        Args:
+            segment: The segment; its `position_s` becomes the playback position.
+            interrupted: Whether the segment ended before all of it was heard.
+        """
         self.throttle.finished()
         self.on_playback_finished(playback_position=segment.position_s, interrupted=interrupted)
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
-        """Nobody can say the rest: the speech ends here, and history with it."""
+        """Interrupt the current speech, because no transport can play the rest of it.
+
+        Args:
+            segment: The segment that cannot be played.
+            error: The reason why the last transport cannot be used.
+        """
         speech = self._session.current_speech
         if speech is not None:
             speech.interrupt(force=True)
 
     def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
-        """A take ended."""
+        """Report a take that reached its final state as a `TakeFinished` event.
+
+        Args:
+            segment: The segment that the take played.
+            take: The take.
+            transport: The transport that played it.
+        """
         self._tell(
             TakeFinished(
                 provider=transport.provider,

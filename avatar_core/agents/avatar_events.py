@@ -1,4 +1,4 @@
-"""The events of an avatar session: their names, and the record that a handler of each gets."""
+"""The events of an avatar session: their names, and the record that each handler receives."""
 
 from __future__ import annotations
 
@@ -35,10 +35,17 @@ NAMES: tuple[EventName, ...] = (*EVENT_NAMES.values(), "metrics_collected")
 
 
 class Decorator(Protocol[Record]):
-    """Registers the function below it, and returns it."""
+    """A decorator that registers a function as a handler and returns the function."""
 
     def __call__(self, handler: Callable[[Record], Result], /) -> Callable[[Record], Result]:
-        """Register `handler`."""
+        """Register a handler.
+
+        Args:
+            handler: A function that is not async.
+
+        Returns:
+            The handler, unchanged.
+        """
 
 
 class AvatarEvents(SafeEventEmitter[EventName]):
@@ -86,14 +93,17 @@ class AvatarEvents(SafeEventEmitter[EventName]):
     @overload
     def on(self, event: Literal["metrics_collected"]) -> Decorator[AvatarMetrics]: ...
     def on(self, event: Any, callback: Callback | None = None) -> Any:
-        """Call `callback` with the record of each event; without one, return a decorator.
+        """Register `callback` for every later event; without a callback, return a decorator.
 
         Args:
-            event: One of the names above.
-            callback: A function that is not async. It may have no parameter.
+            event: One of the names in the table of `AvatarEvents`.
+            callback: A function that is not async. It receives the record, or has no parameter.
+
+        Returns:
+            The callback, or a decorator if no callback was passed.
 
         Raises:
-            ValueError: There is no such event, or the callback is async.
+            ValueError: The event does not exist, or the callback is async.
         """
         _check(event)
         return super().on(event, callback)
@@ -131,19 +141,31 @@ class AvatarEvents(SafeEventEmitter[EventName]):
     @overload
     def once(self, event: Literal["metrics_collected"]) -> Decorator[AvatarMetrics]: ...
     def once(self, event: Any, callback: Callback | None = None) -> Any:
-        """Call `callback` with the record of the next event; otherwise the same as `on`.
+        """Register `callback` for the next event only; without a callback, return a decorator.
+
+        Args:
+            event: One of the names in the table of `AvatarEvents`.
+            callback: A function that is not async. It receives the record.
+
+        Returns:
+            The function that `off` takes to remove the callback, or a decorator if no callback was
+            passed.
 
         Raises:
-            ValueError: There is no such event.
+            ValueError: The event does not exist.
         """
         _check(event)
         return super().once(event, callback)
 
     def off(self, event: EventName, callback: Callback) -> None:
-        """Do not call `callback` any more.
+        """Remove a callback; do nothing if it is not registered.
+
+        Args:
+            event: One of the names in the table of `AvatarEvents`.
+            callback: The function that was passed to `on`, or that `once` returned.
 
         Raises:
-            ValueError: There is no such event.
+            ValueError: The event does not exist.
         """
         _check(event)
         super().off(event, callback)

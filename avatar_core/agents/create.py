@@ -1,4 +1,4 @@
-"""`create_avatar`: from a chain of provider names to an `AvatarSession`."""
+"""The function `create_avatar`, which builds an `AvatarSession` from a chain of providers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ def create_avatar(
     """Create the avatar of one agent session.
 
     Args:
-        chain: `"tavus"`, `"tavus,local"`, `"voice"`, a provider's settings, a provider, or a
-            list of these; by default the value of `AVATAR_PROVIDER`.
+        chain: `"tavus"`, `"tavus,local"`, `"voice"`, a provider's settings, a provider, or a list
+            of these; by default the value of `AVATAR_PROVIDER`.
         settings: The settings of avatar-core; by default from `AVATAR_*`.
-        livekit: The LiveKit server and its key; by default from `LIVEKIT_*`.
+        livekit: The LiveKit server and its key; by default from `LIVEKIT_*`, which is read only if
+            the chain has a provider.
         registry: Finds providers by name; by default among the installed packages.
 
     Returns:
-        A session to `start`. No paid session exists before that.
+        A session that has not started. A paid session exists only after its `start`.
 
     Raises:
-        ConfigError: A provider is unknown, or its settings or those of avatar-core are wrong.
+        ConfigError: A provider is unknown, or the settings of a provider, of avatar-core or of
+            LiveKit are wrong.
     """
     settings = settings or AvatarSettings.load()
     candidates = resolve(chain, registry or ProviderRegistry(), settings)

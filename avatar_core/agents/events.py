@@ -1,4 +1,4 @@
-"""An event emitter whose handlers may raise."""
+"""An event emitter that logs the exceptions of its handlers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Name = TypeVar("Name")
 
 @dataclass(frozen=True)
 class _Guarded:
-    """Calls a handler and logs what it raises.
+    """A wrapper that calls a handler and logs the exception that it raises.
 
-    Two of the same handler are equal, so that `off` finds the one that `on` stored.
+    Two wrappers of the same handler are equal, so that `off` finds the one that `on` stored.
 
     Attributes:
         __wrapped__: The handler. `inspect.signature` looks here for the number of arguments.
@@ -31,14 +31,21 @@ class _Guarded:
 
 
 class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
-    """An emitter that logs whatever a handler raises, under the handler's name.
+    """An event emitter that logs each exception of a handler, with the handler's name.
 
-    Upstream's emitter (livekit 1.1.21, `rtc/event_emitter.py`) lets a `TypeError` of a handler
-    through to the code that emits, where it would end a player or a controller.
+    The base class (livekit 1.1.21, `rtc/event_emitter.py`) does not catch a `TypeError` of a
+    handler. The error would end the task that emits, such as a player or a controller.
     """
 
     def on(self, event: Name, callback: Callback | None = None) -> Callback:
-        """Call `callback` at each event.
+        """Register `callback` for every later event; without a callback, return a decorator.
+
+        Args:
+            event: The name of the event.
+            callback: A function that is not async.
+
+        Returns:
+            The callback, or a decorator if no callback was passed.
 
         Raises:
             ValueError: The callback is async.
@@ -51,9 +58,23 @@ class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
         return callback
 
     def once(self, event: Name, callback: Callback | None = None) -> Callback:
-        """Call `callback` at the next event."""
+        """Register `callback` for the next event only; without a callback, return a decorator.
+
+        Args:
+            event: The name of the event.
+            callback: A function that is not async.
+
+        Returns:
+            The function that `off` takes to remove the callback, or a decorator if no callback was
+            passed.
+        """
         return super().once(event, callback and _Guarded(callback))
 
     def off(self, event: Name, callback: Callback) -> None:
-        """Do not call `callback` any more."""
+        """Remove a callback; do nothing if it is not registered.
+
+        Args:
+            event: The name of the event.
+            callback: The function that was passed to `on`, or that `once` returned.
+        """
         super().off(event, _Guarded(callback))

@@ -13,7 +13,11 @@ from avatar_core.registry.discovery import VOICE
 
 
 def of_join(event: AvatarJoined) -> AvatarMetrics:
-    """How long an avatar took to join, told as it has."""
+    """Return the metrics of an avatar that joined just now.
+
+    Args:
+        event: The event; its `join_s` is the time that the avatar took to join.
+    """
     now = time.time()
     return AvatarMetrics(
         timestamp=now,
@@ -24,7 +28,16 @@ def of_join(event: AvatarJoined) -> AvatarMetrics:
 
 
 def of_item(event: ConversationItemAddedEvent, provider: str) -> AvatarMetrics | None:
-    """How late an answer was heard; None where no avatar said it."""
+    """Return the playback latency of an answer that an avatar spoke.
+
+    Args:
+        event: The item that was added to the conversation.
+        provider: The name of the provider that is in use, or `voice`.
+
+    Returns:
+        The metrics. None if the item is not a message of the assistant, the agent's own voice is in
+        use, or the item has no latency.
+    """
     item: Any = event.item
     if item.type != "message" or item.role != "assistant" or provider == VOICE:
         return None

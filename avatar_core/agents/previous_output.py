@@ -13,7 +13,11 @@ log = logging.getLogger("avatar_core")
 
 
 def runs(session: AgentSession[Any]) -> bool:
-    """Whether somebody speaks in it."""
+    """Return whether the session has a current agent, so that it is running.
+
+    Args:
+        session: The agent session.
+    """
     try:
         return session.current_agent is not None
     except RuntimeError:
@@ -21,7 +25,14 @@ def runs(session: AgentSession[Any]) -> bool:
 
 
 def tail(session: AgentSession[Any]) -> object | None:
-    """The output at the end of its chain."""
+    """Return the last output in the audio chain of a session.
+
+    Args:
+        session: The agent session.
+
+    Returns:
+        The output; None if the session has no audio output.
+    """
     last = session.output.audio
     while last is not None and last.next_in_chain is not None:
         last = last.next_in_chain
@@ -29,7 +40,14 @@ def tail(session: AgentSession[Any]) -> object | None:
 
 
 async def unpublish(room: rtc.Room, replaced: object | None) -> None:
-    """Remove the track of the output we replaced: silent, it would shadow the avatar."""
+    """Unpublish the track of a replaced output; listeners could use it instead of the avatar's.
+
+    A track that cannot be removed is logged.
+
+    Args:
+        room: The room of the agent, connected.
+        replaced: The output that was replaced; None if the session had no output.
+    """
     held = [id(value) for value in vars(replaced).values()] if replaced is not None else []
     for publication in list(room.local_participant.track_publications.values()):
         if id(publication) in held:

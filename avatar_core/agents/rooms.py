@@ -1,4 +1,4 @@
-"""The session context of a room: the kind of room decides how avatars come into it."""
+"""The session context of a room, which depends on the kind of room."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ AnyRoom = rtc.Room | RoomLike
 def session_context(
     room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None
 ) -> SessionContext:
-    """Return the context for avatars in a room."""
+    """Return the parts that are needed to provision avatars into a room.
+
+    Args:
+        room: A LiveKit room, or an object that makes its own context.
+        settings: The settings of avatar-core.
+        livekit: The LiveKit server and its key. With None the context cannot mint tokens.
+    """
     if isinstance(room, RoomLike):
         return room.session_context(settings)
     link = link_for(room)
@@ -50,7 +56,11 @@ def session_context(
 
 
 async def wait_until_connected(room: rtc.Room) -> None:
-    """Return as soon as the room is connected."""
+    """Wait until a room is connected, without a limit.
+
+    Args:
+        room: The LiveKit room.
+    """
     changed = asyncio.Event()
 
     def notice(_: object) -> None:
@@ -66,12 +76,19 @@ async def wait_until_connected(room: rtc.Room) -> None:
 
 
 def mint_for(livekit: LiveKitSettings, link: RoomLink) -> Callable[[TokenSpec], str]:
-    """Makes tokens of the room that the agent is in by then: it may be moved."""
+    """Return a function that mints tokens for the current room of the agent.
+
+    The function reads the room name at each call, because the server may move the agent.
+
+    Args:
+        livekit: The LiveKit server and the key that signs the tokens.
+        link: The link of the agent to its room.
+    """
     return lambda spec: TokenMint(livekit, link.room_name).mint(spec)
 
 
 async def _nothing_to_remove(room: str, identity: str) -> bool:
-    """Report success: without an API key no avatar was provisioned."""
+    """Return True, because no avatar can be provisioned without an API key."""
     return True
 
 

@@ -1,4 +1,4 @@
-"""`AvatarSession`: the object that an application holds, with the calls of a LiveKit avatar."""
+"""The class `AvatarSession`: the object that applications use, with the API of a LiveKit avatar."""
 
 from __future__ import annotations
 
@@ -31,9 +31,14 @@ log = logging.getLogger("avatar_core")
 
 
 class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
-    """The avatar of one agent session, and the agent's own voice whenever there is no avatar.
+    """The avatar of one agent session. Without an avatar, the agent's own voice speaks.
 
     `create_avatar` makes it. `AvatarEvents` lists its events.
+
+    Args:
+        chain: The providers in the order in which they are tried; the last item is the voice.
+        settings: The settings of avatar-core.
+        livekit: The LiveKit server and its key; None if the chain has no provider.
     """
 
     def __init__(
@@ -69,26 +74,28 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
     @property
     def avatar(self) -> ProvisionedAvatar | None:
-        """The session at the vendor that is in use; None while the agent's own voice speaks."""
+        """The provisioned avatar that is in use; None while the agent's own voice speaks."""
         lease = self._controller.lease if self._controller is not None else None
         return lease.avatar if lease is not None else None
 
     @property
     def state(self) -> AvatarState:
-        """The current state."""
+        """The current state; `NEW` before `start`."""
         return self._controller.state if self._controller is not None else AvatarState.NEW
 
     @property
     def last_error(self) -> AvatarError | None:
-        """The last error that made the session use the next provider of its chain."""
+        """The last error that made the session use the next provider of its chain, or None."""
         return self._controller.last_error if self._controller is not None else None
 
     async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
         """Provision an avatar and bring it into the room.
 
-        Returns when the first attempt has ended or its deadline has passed. If a provider
-        fails, the next of the chain is tried, and `avatar_error` reports the error; the agent
-        speaks with its own voice meanwhile.
+        Returns when the first attempt has ended or its deadline has passed. If the room is not
+        connected yet, it returns at once, and the avatar starts after the connection.
+
+        If a provider fails, the next of the chain is tried, and `avatar_error` reports the error.
+        The agent speaks with its own voice meanwhile.
 
         Args:
             agent_session: The session whose audio the avatar speaks.
@@ -157,7 +164,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             arguments: The arguments that the provider documents.
 
         Raises:
-            UnsupportedCommandError: No avatar is live, or it has no such command.
+            UnsupportedCommandError: No avatar is live, or its provider does not know the command.
             RoomError: The command could not be sent.
         """
         lease = self._controller.lease if self._controller is not None else None
@@ -170,9 +177,10 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         await lease.provider.control(lease.ctx, {"name": name, **arguments})
 
     async def aclose(self) -> None:
-        """Release the avatar, paid sessions first, within 4 s; idempotent, never raises.
+        """Release the avatar, paid sessions first; idempotent, never raises.
 
-        An agent session that is still running continues with its own voice.
+        The release takes at most 4 s, and the rest 1 s more. An agent session that is still running
+        continues with its own voice.
         """
         if self._closing is None and self._session is not None and previous.runs(self._session):
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())

@@ -1,9 +1,10 @@
-"""The transcript throttle: text never runs ahead of what was heard.
+"""The transcript throttle: holds the transcript back to the audio that was heard.
 
-AgentSession's synchronizer paces text by the wall clock since playback started, and reads
-no position (livekit-agents 1.8.9, `voice/transcription/synchronizer.py`). When that clock
-leads what was heard, this pauses the chain from its top, so that the text waits, and lets
-the leaf ignore its own call. History then ends a word short at most, never a word ahead.
+AgentSession's synchronizer paces text by the wall clock since playback started, and reads no
+position (livekit-agents 1.8.9, `voice/transcription/synchronizer.py`). When that clock is ahead of
+the audio that was heard, the throttle pauses the output chain from its first element. The text then
+waits, and the audio tail ignores the call. After an interruption the history contains no word that
+was not heard; at most the last word is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ FRESH_S = 0.2
 
 
 class TranscriptThrottle:
-    """Holds the transcript of one segment at a time back to the listener's pace."""
+    """Holds the transcript back to the listener's position, one segment at a time.
+
+    Args:
+        session: The agent session whose output chain is paused and resumed.
+    """
 
     def __init__(self, session: AgentSession[Any]) -> None:
         self._session = session
@@ -36,7 +41,12 @@ class TranscriptThrottle:
         self._started_at = 0.0
 
     def started(self, segment: Segment, created_at: float) -> None:
-        """The synchronizer's clock for this segment runs from `created_at`, Unix seconds."""
+        """Start to compare the clock of the synchronizer with the position of a segment.
+
+        Args:
+            segment: The segment that started to play.
+            created_at: Start of the synchronizer's clock for the segment, in Unix seconds.
+        """
         self._started_at = created_at
         self._paused_s = 0.0
         if self._paused_at is not None:
@@ -44,14 +54,18 @@ class TranscriptThrottle:
         self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
 
     def finished(self) -> None:
-        """Release the transcript before the segment finishes."""
+        """Stop the comparison, and resume the transcript before the segment finishes."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
         self._release()
 
     def heard_pause(self) -> bool:
-        """The chain was paused; True if it was not by us."""
+        """Note that the output chain was paused.
+
+        Returns:
+            True if another object than this throttle paused it, so that the sound must stop too.
+        """
         if self._paused_at is None:
             self._paused_at = time.time()
         if not self._toggling:
@@ -59,7 +73,11 @@ class TranscriptThrottle:
         return not self._toggling
 
     def heard_resume(self) -> bool:
-        """The chain was resumed; True if it was not by us."""
+        """Note that the output chain was resumed.
+
+        Returns:
+            True if another object than this throttle resumed it, so that the sound must continue.
+        """
         if self._paused_at is not None:
             self._paused_s += max(0.0, time.time() - max(self._paused_at, self._started_at))
             self._paused_at = None
