@@ -1,4 +1,4 @@
-"""Tavus for avatar-core: a face from Tavus's servers, always ended, and all that it documents."""
+"""A provider for Tavus, which creates conversations in LiveKit rooms and ends them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,24 @@ IN_TEST = (
     "a conversation in test mode ends as it begins: no avatar joins.",
     "Unset TAVUS_TEST_MODE to see a face.",
 )
+"""Message and hint of the error for a conversation in test mode."""
 
 
 async def set_emotion(avatar: avatar_core.AvatarSession, emotion: Emotion) -> None:
-    """Let the face show an emotion from now on.
+    """Set the emotion that the face shows from now on.
+
+    Args:
+        avatar: The running session of avatar-core.
+        emotion: The emotion.
 
     Raises:
-        UnsupportedCommandError: The avatar in use is not of Tavus, or it has no such emotion.
+        UnsupportedCommandError: The current avatar is not of Tavus, or the emotion is unknown.
     """
     await avatar.control("set_emotion", emotion=emotion)
 
 
 class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
-    """A conversation at Tavus, found again by its unique name."""
+    """A provider that creates a conversation at Tavus, and can find it again by its unique name."""
 
     name = "tavus"
     api_version = (1, 0)
@@ -53,14 +58,25 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     error_phrases: ClassVar = {"maximum concurrent": avatar_core.CapacityError}
 
     def setup(self) -> None:
-        """A conversation may last as long as it was asked for, and may have no picture."""
+        """Create the REST client, and adapt the capabilities to the settings.
+
+        `max_session_s` follows `max_call_duration`; with `audio_only`, the avatar is ready
+        without video.
+
+        Raises:
+            ConfigError: The URL is invalid, or the key cannot be sent in a header.
+        """
         super().setup()
         cap_s = float(self.settings.max_call_duration)
         ready: Literal["audio", "video"] = "audio" if self.settings.audio_only else "video"
         self.capabilities = replace(self.capabilities, max_session_s=cap_s, ready_on=ready)
 
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """PAL, face, options, and the room."""
+        """Return the body of a create request: PAL, face, options, name and room.
+
+        Args:
+            request: The room to join, and the key that names the conversation.
+        """
         body, token = self.settings.payload(), SecretStr(request.avatar_token())
         room = {"livekit_ws_url": request.livekit_url, "livekit_room_token": token}
         properties = {**body["properties"], **room}
@@ -69,25 +85,65 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     def read_avatar(
         self, response: avatar_core.Response, request: ProvisionRequest
     ) -> ProvisionedAvatar:
-        """A conversation in test mode ends as it begins: nobody would join."""
+        """Return the record of a created conversation, unless it ended at once.
+
+        A conversation in test mode ends when it is created, so no avatar would join.
+
+        Args:
+            response: Response of Tavus to the create request.
+            request: The request that `provision` received.
+
+        Raises:
+            RejectedError: The conversation has ended already.
+            ProtocolError: The response has no conversation id.
+        """
         if response.text("status", "") == "ended":
             raise self.invalid_config(*IN_TEST)
         return super().read_avatar(response, request)
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
-        """Find an active conversation by its name, on as many pages as there are."""
+        """Find an active conversation by its name, in all pages of the list.
+
+        Args:
+            key: The unique name: `key` of the request that created the conversation.
+
+        Returns:
+            A record with the id of the conversation and without an identity; None if no active
+            conversation has this name.
+
+        Raises:
+            ProvisionError: A call failed, or the response is malformed.
+        """
         path = "/conversations?status=active&limit=100&page={page}"
         found = await self.rest.find(path, "conversation_name", key)
         id = found.text(self.session_key) if found else ""
         return ProvisionedAvatar(session_id=id, identity="") if id else None
 
     async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
-        """Tavus refuses what is unknown, over, or impossible right now with the same 400."""
+        """Return whether a conversation is not active any more, or unknown.
+
+        Tavus refuses to end a conversation with the same status 400 whether it is unknown, ended,
+        or cannot be ended now; so this method reads the status of the conversation.
+
+        Args:
+            avatar: The record of the conversation.
+
+        Raises:
+            ProvisionError: The call failed.
+        """
         shown = await self._read("conversations", avatar.session_id, accept=(400, 404))
         return shown.text("status", "") != "active"
 
     async def control(self, ctx: avatar_core.SinkContext, command: Mapping[str, Any]) -> None:
-        """`set_emotion`, over the room's data channel."""
+        """Send `set_emotion` to the avatar over the data channel of the room.
+
+        Args:
+            ctx: The room link and the record of the conversation.
+            command: `set_emotion` under the key `name`, and one of `EMOTIONS` under `emotion`.
+
+        Raises:
+            UnsupportedCommandError: The command or the emotion is unknown.
+        """
         if command.get("name") != "set_emotion":
             await super().control(ctx, command)
         if (emotion := command.get("emotion")) not in EMOTIONS:
@@ -101,10 +157,12 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         await ctx.link.send("app_messages", payload, to=[ctx.avatar.identity], reliable=True)
 
     async def probe(self) -> None:
-        """Check the key, that the PAL leaves thinking to us and speaks LiveKit, and the face.
+        """Check the key, the PAL and the face, without a paid conversation.
+
+        The PAL must be in echo mode and use the LiveKit transport; the face must be ready.
 
         Raises:
-            ProvisionError: One of them will not do.
+            ProvisionError: A setting does not work, or a call failed.
         """
         if self.settings.test_mode:
             raise self.invalid_config(*IN_TEST)

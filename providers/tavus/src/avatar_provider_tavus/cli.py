@@ -1,4 +1,4 @@
-"""`avatar tavus create-pal` and `avatar tavus-sim`."""
+"""The commands `avatar tavus create-pal` and `avatar tavus-sim`."""
 
 from __future__ import annotations
 
@@ -95,6 +95,7 @@ def simulate(
         raise typer.BadParameter(f"there is no fault {unknown[0]!r}; see --help.")
 
     async def run() -> None:
+        """Run the simulator until SIGINT or SIGTERM, and print the number of conversations."""
         made = Simulator(
             slots=slots,
             credits_s=60 * credits or math.inf,

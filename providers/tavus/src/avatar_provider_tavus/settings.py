@@ -1,4 +1,4 @@
-"""`TAVUS_*`: everything that Tavus documents of a conversation in a LiveKit room."""
+"""The settings `TAVUS_*`: the documented options of a Tavus conversation in a LiveKit room."""
 
 from __future__ import annotations
 
@@ -10,21 +10,41 @@ from pydantic_settings import SettingsConfigDict
 from avatar_core import ProviderSettings
 
 STOCK_PAL, STOCK_FACE = "pb87e71797da", "r4067604db72"
-"""Tavus's own, for whoever has none; the face goes with that PAL (livekit-plugins-tavus 1.8.9)."""
+"""A PAL and a face of Tavus, for accounts without their own (livekit-plugins-tavus 1.8.9).
+
+The face is the one that belongs to this PAL.
+"""
 RENAMED = {"persona_id": "pal_id", "replica_id": "face_id"}
+"""Old names of settings, and their new names."""
 OURS = {"api_key", "api_url", "variant", *RENAMED, *RENAMED.values()}
-"""The other settings go to Tavus under their own names: these at the top, the rest below."""
+"""Settings that do not go to Tavus under their own names."""
 AT_TOP = {
     *("audio_only", "callback_url", "conversational_context", "custom_greeting"),
     *("document_ids", "document_retrieval_strategy", "document_tags", "max_participants"),
     *("memory_stores", "test_mode"),
 }
+"""Settings that go to the top level of the request body; the others go into `properties`."""
 
 Id = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]+$")]
 
 
 class TavusSettings(ProviderSettings):
-    """A PAL, a face, and what may be asked for; what is unset is Tavus's own default."""
+    """The settings of a conversation; Tavus applies its own default to each option that is None.
+
+    Attributes:
+        variant: Id of a face, as in `AVATAR_PROVIDER=tavus:r4067604db72`; overrides `face_id`.
+        pal_id: Id of the PAL; `STOCK_PAL` if it is not set.
+        face_id: Id of the face.
+        persona_id: The old name of `pal_id`.
+        replica_id: The old name of `face_id`.
+        max_call_duration: Maximum duration of a conversation, in seconds.
+        participant_left_timeout: Seconds from the last participant's departure to the end of the
+            conversation; the default of Tavus is 0.
+        participant_absent_timeout: Seconds that a conversation waits for its first participant.
+        audio_only: Whether the avatar publishes no video.
+        test_mode: Whether conversations cost nothing: they end when they are created, and no
+            avatar joins.
+    """
 
     model_config = SettingsConfigDict(env_prefix="TAVUS_")
     provider: ClassVar[str] = "tavus"
@@ -33,25 +53,19 @@ class TavusSettings(ProviderSettings):
     api_key: SecretStr
     api_url: str = "https://tavusapi.com/v2"
     variant: str = Field(default="", pattern="^[A-Za-z0-9_-]*$")
-    """A face, as in `AVATAR_PROVIDER=tavus:r4067604db72`."""
     pal_id: Id | None = None
     face_id: Id | None = None
     persona_id: Id | None = None
-    """The old name of `pal_id`."""
     replica_id: Id | None = None
-    """The old name of `face_id`."""
 
     max_call_duration: int = Field(default=3600, ge=60, le=3600)
-    """Seconds, as the other timers."""
     participant_left_timeout: int = Field(default=30, ge=0, le=3600)
-    """How long a conversation outlives its people; Tavus's own default is 0."""
     participant_absent_timeout: int | None = Field(default=None, ge=1, le=3600)
     language: str | None = None
     custom_greeting: str | None = None
     conversational_context: str | None = None
     audio_only: bool | None = None
     test_mode: bool | None = None
-    """A conversation that costs nothing: it is created, ended, and never joins."""
     callback_url: HttpUrl | None = None
     max_participants: int | None = Field(default=None, ge=2)
     memory_stores: list[str] | None = None
@@ -68,17 +82,17 @@ class TavusSettings(ProviderSettings):
 
     @property
     def pal(self) -> str:
-        """Whose conversation it is."""
+        """Id of the PAL."""
         return self.pal_id or self.persona_id or STOCK_PAL
 
     @property
     def face(self) -> str | None:
-        """The face to show; None for the PAL's own."""
+        """Id of the face; None for the default face of the PAL."""
         chosen = self.variant or self.face_id or self.replica_id
         return chosen or (STOCK_FACE if self.pal == STOCK_PAL else None)
 
     def payload(self) -> dict[str, Any]:
-        """The body of a create, without its room."""
+        """Return the body of a create request, JSON-safe, without the room and the name."""
         options = self.model_dump(mode="json", exclude=OURS, exclude_none=True)
         body = {name: options.pop(name) for name in AT_TOP & options.keys()}
         ids = {"pal_id": self.pal} | ({"face_id": self.face} if self.face else {})

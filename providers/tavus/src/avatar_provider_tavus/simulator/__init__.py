@@ -1,4 +1,4 @@
-"""A Tavus without an account: what a LiveKit agent needs of its API, and a face that joins."""
+"""A simulator of Tavus: the part of its API that a LiveKit agent needs, and avatars that join."""
 
 from avatar_core.testing import FAULTS
 

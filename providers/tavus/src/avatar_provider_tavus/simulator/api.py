@@ -1,8 +1,11 @@
-"""The part of Tavus's REST API that a LiveKit agent needs, over the books of FakeVendor.
+"""The part of Tavus's REST API that a LiveKit agent needs, on the base of `FakeVendor`.
 
-Kept quirks: an unknown id is answered 400, never 404; errors speak now in `error`, now in
-`message`; a conversation counts and costs from its create, whether or not its worker joins; to
-delete one takes it out of the lists, and does not end it.
+It imitates these properties of Tavus:
+
+- The status for an unknown id is 400, not 404.
+- Errors have their message in `error` or in `message`, depending on the call.
+- A conversation counts and costs from its create request, whether or not its worker joins.
+- DELETE removes a conversation from the lists, and does not end it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from avatar_provider_tavus.simulator.catalogue import Catalogue, now, with_old_n
 from avatar_provider_tavus.simulator.request_schema import RefusedError, body_of, check, room_of
 
 PAGE = 10
+"""Number of conversations in a page of the list, if the request does not give a limit."""
 ENDED = "end_conversation_endpoint_hit"
 QUIET = Scenario()
 FULL = "User has reached maximum concurrent conversations"
@@ -35,14 +39,18 @@ REASONS = {
     "its worker left": "participant_left_timeout reached",
     "its worker did not join": "participant_absent_timeout reached",
 }
-"""Why a conversation is over, in Tavus's words."""
+"""Tavus's names for the reasons of an end, by the names of `VendorAccount`."""
 
 
 class TavusApi(FakeVendor):
-    """The routes below `/v2`.
+    """A fake vendor with the routes below `/v2`.
+
+    Args:
+        *args: Positional arguments of `FakeVendor`.
+        **options: Keyword arguments of `FakeVendor`.
 
     Attributes:
-        catalogue: PALs and faces.
+        catalogue: The PALs and the faces.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -53,11 +61,27 @@ class TavusApi(FakeVendor):
         self._deleted: set[str] = set()
 
     def request_body(self, session: VendorSession) -> Mapping[str, Any]:
-        """The body that a conversation was created with."""
+        """Return the body of the request that created a conversation.
+
+        Args:
+            session: The conversation.
+
+        Returns:
+            The body with the ids of PAL and face and the time of creation; empty if it is unknown.
+        """
         return self._request_bodies.get(session.id, {})
 
     def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
-        """Something happened in a conversation."""
+        """Record an event of a conversation.
+
+        Args:
+            session: The conversation.
+            event: Type of the event, such as `system.shutdown`.
+            **properties: Properties of the event.
+
+        Returns:
+            The body of the webhook call; `webhook_url` is empty if the customer gave no URL.
+        """
         said = {
             "conversation_id": session.id,
             "webhook_url": str(self.request_body(session).get("callback_url") or ""),
@@ -70,12 +94,25 @@ class TavusApi(FakeVendor):
         return said
 
     def on_session_end(self, session: VendorSession) -> None:
-        """Say why."""
+        """Record the event `system.shutdown` with Tavus's name for the reason.
+
+        Args:
+            session: The conversation that has ended.
+        """
         reason = REASONS.get(session.end_reason, "internal error")
         self.tell(session, "system.shutdown", shutdown_reason=reason)
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the kind of a request, which faults refer to."""
+        """Return the operation of a call, which decides about its faults.
+
+        Args:
+            method: HTTP method.
+            path: Path with its query.
+
+        Returns:
+            "create", "end", "find", or "other" for calls that do not concern conversations and for
+            DELETE.
+        """
         route = urlsplit(path).path.rstrip("/")
         if not route.startswith("/v2/conversations"):
             return "other"
@@ -91,7 +128,18 @@ class TavusApi(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Carry out a call."""
+        """Carry out a call.
+
+        Args:
+            method: HTTP method.
+            path: Path with its query.
+            headers: Header values by lower-case name.
+            body: The body.
+            worker: Faults of the worker of a conversation that the call creates.
+
+        Returns:
+            The response; a refused call gets an error status.
+        """
         url = urlsplit(path)
         route = tuple(url.path.strip("/").split("/"))
         query = {name: values[0] for name, values in parse_qs(url.query).items()}

@@ -1,4 +1,4 @@
-"""The simulator's PALs and faces, under their new names and their old ones."""
+"""The PALs and faces of the simulator, with their new field names and their old ones."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ OLD_NAMES = {
     "face_id": "replica_id",
     "face_name": "replica_name",
 }
+"""Old field names by their new names."""
 FACES = (STOCK_FACE, "r0d1a2b3c4e5", "r9f8e7d6c5b4")
 
 
 class Catalogue:
-    """The PALs and faces that a customer can choose."""
+    """The PALs and faces that a customer can choose.
+
+    Attributes:
+        faces: Faces by their ids, with new field names.
+        pals: PALs by their ids, with new field names.
+    """
 
     def __init__(self) -> None:
         self.faces: dict[str, dict[str, Any]] = {
@@ -39,7 +45,15 @@ class Catalogue:
         )
 
     def add_pal(self, body: Mapping[str, Any], id: str = "") -> dict[str, Any]:
-        """Make a PAL; `body` is the body of a create, in either vocabulary."""
+        """Add a PAL.
+
+        Args:
+            body: Body of the create request, with new or old field names.
+            id: Id of the PAL; empty for a random one.
+
+        Returns:
+            The PAL, with new field names.
+        """
         pal = {_new_name(name): value for name, value in body.items()}
         pal = {"pipeline_mode": "full", **pal}
         pal["pal_id"] = id or f"p{secrets.token_hex(6)}"
@@ -48,10 +62,17 @@ class Catalogue:
         return pal
 
     def face_of(self, body: Mapping[str, Any]) -> tuple[str, str]:
-        """PAL and face of a conversation.
+        """Return the ids of the PAL and the face of a conversation.
+
+        Args:
+            body: Body of the create request, with new or old field names.
+
+        Returns:
+            The id of the PAL, empty if the body has none, and the id of the face: the requested one
+            or the default of the PAL.
 
         Raises:
-            LookupError: With what Tavus says of an id that it does not know.
+            LookupError: An id is unknown; the message is the one of Tavus.
         """
         pal_id = body.get("pal_id") or body.get("persona_id") or ""
         face_id = body.get("face_id") or body.get("replica_id") or ""
@@ -64,12 +85,16 @@ class Catalogue:
 
 
 def now() -> str:
-    """A moment, as Tavus writes it."""
+    """Return the current time in Tavus's format: ISO 8601 in UTC, with milliseconds and `Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def with_old_names(thing: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for whoever asks by the old routes."""
+    """Return a PAL or a face with old field names, for the old routes.
+
+    Args:
+        thing: The PAL or the face, with new field names.
+    """
     return {OLD_NAMES.get(name, name): value for name, value in thing.items()}
 
 

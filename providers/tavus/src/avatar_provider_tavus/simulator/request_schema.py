@@ -27,11 +27,21 @@ RANGES = {
     "participant_left_timeout": (0, 3600),
     "participant_absent_timeout": (0, 3600),
 }
+"""Smallest and largest value of each integer field; durations are in seconds."""
 STRATEGIES = ("speed", "quality", "balanced")
 
 
 class RefusedError(Exception):
-    """A call that is answered so."""
+    """An error that the API returns to its client.
+
+    Args:
+        status: HTTP status of the response.
+        said: Message of the response.
+        key: Key of the message in the body: `error` or `message`.
+
+    Attributes:
+        response: The response to send.
+    """
 
     def __init__(self, status: int, said: str, *, key: str = "error") -> None:
         super().__init__(said)
@@ -39,10 +49,13 @@ class RefusedError(Exception):
 
 
 def check(body: Mapping[str, Any]) -> None:
-    """Every documented field is of its type, and within its range.
+    """Check the types and ranges of all documented fields.
+
+    Args:
+        body: Body of a create request; the fields in its `properties` are checked too.
 
     Raises:
-        RefusedError: One is not.
+        RefusedError: A field has the wrong type or is out of its range.
     """
     properties = body.get("properties", {})
     if not isinstance(properties, dict):
@@ -63,10 +76,13 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def body_of(content: bytes) -> dict[str, Any]:
-    """The JSON object that was sent.
+    """Return the JSON object in a request body; an empty body is an empty object.
+
+    Args:
+        content: The body as it was received.
 
     Raises:
-        RefusedError: It is none.
+        RefusedError: The body is not a JSON object.
     """
     try:
         body = json.loads(content or b"{}")
@@ -78,7 +94,20 @@ def body_of(content: bytes) -> dict[str, Any]:
 
 
 def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:
-    """Where the worker joins, and with what; the token is read, not verified."""
+    """Return the URL of the LiveKit server and the room token of the worker.
+
+    The expiry of the token is checked; its signature is not.
+
+    Args:
+        properties: `properties` of a create request.
+
+    Returns:
+        The URL and the token.
+
+    Raises:
+        RefusedError: The URL has no known scheme, or the token is invalid, has expired, or does
+            not allow its holder to join a room.
+    """
     url, token = str(properties.get("livekit_ws_url", "")), properties.get("livekit_room_token", "")
     if urlsplit(url).scheme not in ("ws", "wss", "http", "https"):
         raise RefusedError(400, "There was an error creating the conversation: livekit_ws_url")

@@ -1,4 +1,4 @@
-"""The simulator as a server: the API over TCP, a face for each conversation, a status page."""
+"""The simulator as a server: the API over TCP, a worker per conversation, and a status page."""
 
 from __future__ import annotations
 
@@ -32,32 +32,38 @@ from avatar_provider_tavus.simulator.api import TavusApi
 FACE = "avatar_provider_local.face.renderer:FaceRenderer"
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 FAULT_HEADER = "x-sim-fault"
+"""Request header that names the fault of that request."""
 CALLBACK_S = 5.0
+"""Timeout of a webhook call, in seconds."""
 KEY = "tavus-sim-key"
+"""API key that the simulator accepts by default."""
 
 Start = Callable[..., Awaitable[Mapping[str, Any]]]
-"""Starts a worker and returns its record, like `start_faulty_process`."""
+"""A function that starts a worker and returns its record, like `start_faulty_process`."""
 
 
 def renderer() -> str:
-    """The drawn face where it is installed, else flash and beep."""
+    """Return the path of `FaceRenderer` if its package is installed, else of `FlashRenderer`."""
     return FACE if find_spec("avatar_provider_local") else FLASH
 
 
 class Simulator(TavusApi):
-    """Tavus, for one customer.
+    """A simulator of Tavus for one customer.
 
     Args:
-        key: What calls carry.
-        slots: Conversations at once.
-        credits_s: Seconds that are paid for.
-        create_s: What a create takes.
-        join_s: From a create to its worker's joining.
-        face: The renderer of its workers.
-        start: Starts its workers.
-        faults: By name, from the start.
-        chaos: Share of calls that fail at random.
-        seed: Of that.
+        key: API key that calls must carry.
+        slots: Maximum number of conversations at the same time.
+        credits_s: Seconds of conversation that the customer has paid for.
+        create_s: Seconds that a create request takes.
+        join_s: Seconds from a create request until the worker joins.
+        face: `package.module:Class` of the workers' renderer; empty for the result of `renderer`.
+        start: Starts the workers.
+        faults: Names of faults in `FAULTS` that apply from the start.
+        chaos: Share of calls that fail at random, 0 to 1.
+        seed: Seed of the random failures.
+
+    Raises:
+        KeyError: The name of a fault is unknown.
     """
 
     def __init__(
@@ -87,7 +93,21 @@ class Simulator(TavusApi):
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> FakeResponse:
-        """Response a call; the page and its figures need no key."""
+        """Respond to a request; the status page and its data need no key.
+
+        Args:
+            method: HTTP method.
+            path: Path with its query.
+            headers: Header values by lower-case name.
+            body: The body.
+
+        Returns:
+            The response.
+
+        Raises:
+            ConnectionRefusedError: A fault refuses the connection.
+            ConnectionResetError: A fault resets the connection.
+        """
         route = urlsplit(path).path
         if method == "GET" and route == "/":
             page = files("avatar_provider_tavus.simulator").joinpath("status.html").read_bytes()
@@ -97,7 +117,17 @@ class Simulator(TavusApi):
         return await super().serve(method, path, headers, body)
 
     def next_fault(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
-        """Of this call alone, by its header or by the dice; else as it was described to fail."""
+        """Return the fault of a call.
+
+        A fault in the header of the call comes first, then a random one, then those of `fail`.
+
+        Args:
+            call: The operation of the call, as `operation_of` returns it.
+            headers: Header values by lower-case name.
+
+        Returns:
+            The fault; None if the call succeeds.
+        """
         if (named := headers.get(FAULT_HEADER)) and (fault := _fault(named)).applies_to(call):
             return fault
         if self._dice.random() < self._chaos:
@@ -105,7 +135,7 @@ class Simulator(TavusApi):
         return super().next_fault(call, headers)
 
     def status(self) -> dict[str, Any]:
-        """Return the data of the page."""
+        """Return the data of the status page, JSON-safe."""
         account = self.account
         return {
             "active": len(account.active),
@@ -128,7 +158,7 @@ class Simulator(TavusApi):
         }
 
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
-        """A worker as Tavus's is: it knows nothing of avatar-core."""
+        """Start a worker that behaves like those of Tavus: it has no features of avatar-core."""
         unseen = bool(self.request_body(session).get("audio_only"))
         worker = await self._start(
             self._face,
@@ -141,7 +171,16 @@ class Simulator(TavusApi):
         return worker
 
     def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
-        """Call the customer back, too."""
+        """Record an event of a conversation, and send it to the customer's webhook, if one is set.
+
+        Args:
+            session: The conversation.
+            event: Type of the event, such as `system.shutdown`.
+            **properties: Properties of the event.
+
+        Returns:
+            The body of the webhook call.
+        """
         said = super().tell(session, event, **properties)
         if said["webhook_url"]:
             task = asyncio.create_task(_post(said["webhook_url"], said), name="tavus-callback")
@@ -161,7 +200,10 @@ async def _post(url: str, said: Mapping[str, Any]) -> None:
 
 
 def _fault(named: str) -> VendorFault:
-    """A fault by name, or as JSON: {"on": "end", "status": 500}."""
+    """Return a fault by its name, or from JSON such as {"on": "end", "status": 500}.
+
+    If the value is invalid, the result is a fault with status 400 that reports it.
+    """
     if named in FAULTS:
         return FAULTS[named]
     try:
@@ -174,7 +216,19 @@ def _fault(named: str) -> VendorFault:
 async def serving(
     simulator: Simulator, *, port: int = 0, say: Callable[[str], None] = print
 ) -> AsyncIterator[str]:
-    """Serve while the block runs; yields the API's address, as `TAVUS_API_URL` takes it."""
+    """Run a simulator on a TCP port while the block runs.
+
+    Args:
+        simulator: The simulator; it is closed at the end of the block.
+        port: Port to listen on; 0 selects a free one.
+        say: Called with one line that contains the address.
+
+    Yields:
+        The base URL of the API, for `TAVUS_API_URL`.
+
+    Raises:
+        OSError: The server cannot listen on the port.
+    """
     async with serve_http(simulator, port=port) as address:
         say(f"Tavus, simulated, at {address} (its meter is on that page)")
         try:
