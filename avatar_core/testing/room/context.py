@@ -15,9 +15,12 @@ def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> Sessi
     """Make the context for avatars in a room in memory, without a ledger.
 
     Args:
-        link: The agent's link.
+        link: The agent's connection to the room.
         room: The room.
-        settings: The timeouts.
+        settings: The settings that hold the timeouts.
+
+    Returns:
+        The context. Its workers are tasks in the room.
     """
 
     async def remove(_: str, identity: str) -> bool:

@@ -1,4 +1,4 @@
-"""RoomLink over a MemoryRoom."""
+"""An implementation of `RoomLink` for a room in memory."""
 
 from __future__ import annotations
 
@@ -29,12 +29,24 @@ from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
 
 ACK_S = 7.0
-"""A call to nobody is given up after this, with 1501."""
+"""Seconds after which a call to an absent participant fails with the code 1501."""
 UNSUPPORTED, APPLICATION, NO_RESPONSE = 1400, 1500, 1501
 
 
 class MemoryLink(RoomLink):
-    """A participant's place in a MemoryRoom."""
+    """The connection of one participant to a `MemoryRoom`.
+
+    Create it with `MemoryRoom.join`.
+
+    Args:
+        room: The room in memory.
+        identity: The participant's identity.
+        attributes: The participant's attributes.
+
+    Attributes:
+        room: The room in memory.
+        router: Passes RPCs and data packets to their handlers, by sender.
+    """
 
     def __init__(self, room: Hub, identity: str, attributes: Mapping[str, str]) -> None:
         self.room = room
@@ -53,46 +65,69 @@ class MemoryLink(RoomLink):
 
     @property
     def identity(self) -> str:
-        """Our own identity."""
+        """The identity of this participant."""
         return self._identity
 
     @property
     def room_name(self) -> str:
-        """The room's name."""
+        """The name of the room."""
         return self.room.name
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """Our own attributes."""
+        """The attributes of this participant."""
         return self._attributes
 
     @property
     def connected(self) -> bool:
-        """Whether the room can be used now."""
+        """Whether this participant is in the room now."""
         return self._connected
 
     @property
     def subscriptions(self) -> set[str]:
-        """Topics and methods that have a handler, and `presence` where somebody watches."""
+        """The topics and RPC methods with a handler, and `presence` if `watch` has one."""
         return {*self._streams, *self._rpc, *self._data, *(["presence"] * bool(self._watchers))}
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """The other participants by identity."""
+        """Return the other participants that this one sees, by identity."""
         return self.room.participants_for(self._identity)
 
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """Call `handler` at each event from now on."""
+        """Call a handler at each room event from now on.
+
+        Args:
+            handler: Called with the event and its participant, or None for an event of this link.
+
+        Returns:
+            A function that removes the handler; idempotent.
+        """
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Return the context for avatars of this participant."""
+        """Return the context for avatars of this participant, without a ledger.
+
+        Args:
+            settings: The settings that hold the timeouts.
+        """
         return memory_context(self, self.room, settings)
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream for `to` alone."""
+        """Open a byte stream that only the given participants receive.
+
+        Args:
+            topic: The topic of the stream.
+            to: The identities of the receivers.
+            attributes: The attributes of the stream.
+
+        Returns:
+            The writer of the stream. The receivers get the stream after the room's latency.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
         writer = MemoryWriter(self.use, self.room.later)
         self._writers.append(writer)
@@ -106,14 +141,42 @@ class MemoryLink(RoomLink):
         return writer
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Receive byte streams of a topic."""
+        """Call a handler with each byte stream of a topic.
+
+        Args:
+            topic: The topic of the streams.
+            handler: Called with the identity of the sender and the reader of the stream.
+
+        Returns:
+            A function that removes the handler; idempotent.
+
+        Raises:
+            ValueError: The topic has a handler already.
+        """
         if topic in self._streams:
             raise ValueError(f"byte stream handler for topic '{topic}' already set")
         self._streams[topic] = handler
         return lambda: self._streams.pop(topic, None) and None
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call a participant's RPC method; calls of one moment have no order, as on a server."""
+        """Call an RPC method of a participant.
+
+        Calls that start at the same time arrive in no guaranteed order, as on a LiveKit server.
+
+        Args:
+            to: The identity of the participant.
+            method: The name of the method.
+            payload: The payload.
+            timeout_s: Seconds to wait for the response.
+
+        Returns:
+            The response of the participant's handler.
+
+        Raises:
+            RoomError: This participant is not in the room, the receiver is absent (code 1501) or
+                does not serve the method (1400), its handler failed (1500), or no response arrived
+                within `timeout_s`.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 await self.use()
@@ -132,14 +195,32 @@ class MemoryLink(RoomLink):
             raise RoomError(f"{method} to {to} got no response within {timeout_s:g} s.") from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Answer an RPC method."""
+        """Serve an RPC method; a later handler of the same method replaces this one.
+
+        Args:
+            method: The name of the method.
+            handler: Called with the identity of the caller and the payload; returns the response.
+
+        Returns:
+            A function that removes the handler of the method; idempotent.
+        """
         self._rpc[method] = handler
         return lambda: self._rpc.pop(method, None) and None
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet."""
+        """Send a data packet, which arrives after the room's latency.
+
+        Args:
+            topic: The topic of the packet.
+            payload: The payload.
+            to: The identities of the receivers.
+            reliable: Has no effect here, because a room in memory loses no packets.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
 
         def arrive() -> None:
@@ -150,12 +231,31 @@ class MemoryLink(RoomLink):
         self.room.later(arrive)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive data packets of a topic."""
+        """Call a handler with each data packet of a topic; it replaces the topic's earlier handler.
+
+        Args:
+            topic: The topic of the packets.
+            handler: Called with the identity of the sender and the payload.
+
+        Returns:
+            A function that removes the handler of the topic; idempotent.
+        """
         self._data[topic] = handler
         return lambda: self._data.pop(topic, None) and None
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Publish a microphone track."""
+        """Publish an audio track, whose audio goes into the room's recording.
+
+        Args:
+            format: The format of the int16 PCM that the track accepts.
+            name: The name of the track; ignored in memory.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
         unpublish = partial(self.room.published, self._identity, "audio", unpublished=True)
         audio = MemoryAudioTrack(self._identity, format, self.room.recording, unpublish)
@@ -164,7 +264,20 @@ class MemoryLink(RoomLink):
         return audio
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a camera track."""
+        """Publish a video track, whose frames the room's recording counts.
+
+        Args:
+            width: The width of a frame in pixels; ignored in memory.
+            height: The height of a frame in pixels; ignored in memory.
+            fps: Frames per second; ignored in memory.
+            name: The name of the track; ignored in memory.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
         unpublish = partial(self.room.published, self._identity, "video", unpublished=True)
         video = MemoryVideoTrack(self._identity, self.room.recording, unpublish)
@@ -173,7 +286,7 @@ class MemoryLink(RoomLink):
         return video
 
     async def aclose(self) -> None:
-        """Leave the room; who leaves by itself is not told so."""
+        """Leave the room without a `DISCONNECTED` event for this link; idempotent."""
         self._watchers.clear()
         if self._connected:
             self.room.remove(self._identity)
@@ -181,7 +294,11 @@ class MemoryLink(RoomLink):
     # What the room does with a link.
 
     async def use(self) -> None:
-        """Go through the link: raises where the room is gone, and never ends while frozen."""
+        """Check that this link works; a frozen link never returns.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await asyncio.sleep(0)
         if self._frozen:
             await asyncio.get_running_loop().create_future()
@@ -189,7 +306,16 @@ class MemoryLink(RoomLink):
             raise RoomError(f"the room {self.room.name!r} is not connected.")
 
     def receive(self, topic: str, sender: str, attributes: Mapping[str, str]) -> list[MemoryReader]:
-        """A stream was opened to us; without a handler for its topic nobody reads it."""
+        """Pass a stream that another participant opened to the handler of its topic.
+
+        Args:
+            topic: The topic of the stream.
+            sender: The identity of the sender.
+            attributes: The attributes of the stream.
+
+        Returns:
+            A list of the one reader; empty if the topic has no handler or the link is frozen.
+        """
         handler = self._streams.get(topic)
         if handler is None or self._frozen:
             return []
@@ -199,13 +325,32 @@ class MemoryLink(RoomLink):
         return [reader]
 
     def take_in(self, topic: str, sender: str, payload: bytes) -> None:
-        """A data packet has arrived."""
+        """Pass a data packet to the handler of its topic; drop it without one or while frozen.
+
+        Args:
+            topic: The topic of the packet.
+            sender: The identity of the sender.
+            payload: The payload.
+        """
         handler = self._data.get(topic)
         if handler is not None and not self._frozen:
             handler(sender, payload)
 
     async def respond(self, caller: str, method: str, payload: str) -> str:
-        """Run the handler of a call."""
+        """Run the handler of an RPC that another participant called.
+
+        Args:
+            caller: The identity of the caller.
+            method: The name of the method.
+            payload: The payload.
+
+        Returns:
+            The handler's response.
+
+        Raises:
+            RoomError: The participant has left, it does not serve the method (code 1400),
+                or the handler raised an exception (1500).
+        """
         handler = self._rpc.get(method)
         await self.use()
         if handler is None:
@@ -217,14 +362,26 @@ class MemoryLink(RoomLink):
             raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
 
     def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
-        """Tell who watches; out of the room nothing is heard of it but that."""
+        """Pass a room event to the handlers of `watch`.
+
+        A frozen link drops all events. A link outside the room passes `DISCONNECTED` only.
+
+        Args:
+            event: The event.
+            participant: The participant that the event is about; None for this link itself.
+        """
         if self._frozen or not (self._connected or event is RoomEvent.DISCONNECTED):
             return
         for handler in list(self._watchers):
             handler(event, participant)
 
     def break_streams(self, sender: str | None = None) -> None:
-        """Incoming streams end abnormally, all or one sender's; outgoing ones lead nowhere."""
+        """End incoming streams abnormally, as a full reconnect does.
+
+        Args:
+            sender: Break the streams of this identity only; None breaks all incoming streams, and
+                drops everything that outgoing streams write later.
+        """
         for reader in self._readers:
             if sender in (None, reader.sender):
                 reader.put(RoomError("an incoming stream broke off (reconnected)."))
@@ -233,13 +390,17 @@ class MemoryLink(RoomLink):
                 writer.broken = True
 
     def freeze(self) -> None:
-        """Stop doing anything, and stay: nothing comes out of us, and nothing gets in."""
+        """Stop sending and receiving, but stay in the room."""
         self._frozen = True
         for track in self._tracks:
             track.freeze()
 
     def drop(self, event: RoomEvent | None) -> None:
-        """We are out of the room; told unless it came without a word."""
+        """Disconnect this link: break its streams and drop its tracks.
+
+        Args:
+            event: The event for the handlers of `watch`; None sends none.
+        """
         self._connected = False
         self.break_streams()
         for track in self._tracks:

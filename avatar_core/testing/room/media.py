@@ -1,4 +1,4 @@
-"""Tracks in memory: a queue that plays on loop time, and what a listener got of it."""
+"""Tracks in memory, which play on loop time into a recording of the room."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from avatar_core.playout import PlayoutClock
 
 @dataclass(slots=True)
 class Run:
-    """Sound of one participant without a gap.
+    """Audio of one participant without a gap.
 
     Attributes:
-        identity: Whose track.
-        at_s: Loop time of its first sample.
-        format: Of `pcm`.
-        pcm: What was heard.
+        identity: The identity of the participant that published the track.
+        at_s: Loop time of the first sample, in seconds.
+        format: The format of `pcm`.
+        pcm: The audio that was heard, interleaved int16.
     """
 
     identity: str
@@ -31,11 +31,18 @@ class Run:
 
     @property
     def end_s(self) -> float:
-        """Loop time after its last sample."""
+        """The loop time of the end of the last sample, in seconds."""
         return self.at_s + self.format.duration_s(len(self.pcm))
 
     def since(self, at_s: float) -> bytes:
-        """Return the samples that were heard from a time on."""
+        """Return the audio that was heard from a time on.
+
+        Args:
+            at_s: Loop time in seconds; a time before the run returns all of it.
+
+        Returns:
+            Interleaved int16 PCM in `format`.
+        """
         return bytes(self.pcm[self.format.size(max(0.0, at_s - self.at_s)) :])
 
 
@@ -44,9 +51,9 @@ class Recording:
     """A recording of all audio in the room, exact to the sample, and a count of video frames.
 
     Attributes:
-        runs: The sound, in order.
-        frames: The number of video frames received, by identity. The frames are not kept.
-        watch: Shown each frame, with the identity of whose it is.
+        runs: The audio, in the order in which the runs began.
+        video_frames: The number of video frames received, by identity. The frames are not kept.
+        watch: Called with the identity of the sender and each video frame; None for no call.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -54,7 +61,14 @@ class Recording:
     watch: Callable[[str, VideoFrame], None] | None = None
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
-        """A piece left a queue."""
+        """Add a piece of audio, and extend the participant's last run if there is no gap.
+
+        Args:
+            identity: The identity of the participant that published the track.
+            at_s: Loop time of the first sample, in seconds.
+            format: The format of `pcm`.
+            pcm: Interleaved int16 PCM, whole samples.
+        """
         for run in reversed(self.runs):
             if run.identity == identity:
                 if abs(run.end_s - at_s) < 1e-6 and run.format == format:
@@ -64,18 +78,37 @@ class Recording:
         self.runs.append(Run(identity, at_s, format, bytearray(pcm)))
 
     def seen(self, identity: str, video_frame: VideoFrame) -> None:
-        """A frame was shown."""
+        """Count a video frame, and pass it to `watch`.
+
+        Args:
+            identity: The identity of the participant that published the track.
+            video_frame: The video frame.
+        """
         self.video_frames[identity] = self.video_frames.get(identity, 0) + 1
         if self.watch is not None:
             self.watch(identity, video_frame)
 
     def seconds(self, identity: str | None = None) -> float:
-        """How long sound was heard."""
+        """Return the seconds of audio that were heard.
+
+        Args:
+            identity: The identity of one participant; None adds up all of them.
+        """
         return sum(run.end_s - run.at_s for run in self.runs if identity in (None, run.identity))
 
 
 class MemoryAudioTrack(AudioTrack):
-    """A queue of frames that leave one after another; a clear takes back what has not left."""
+    """A queue of audio frames that are heard one after another.
+
+    Args:
+        identity: The identity of the participant that publishes the track.
+        format: The format of the audio.
+        recording: The recording that receives the audio that was heard.
+        on_unpublish: Called once when the track is unpublished.
+
+    Attributes:
+        format: The format of the audio.
+    """
 
     def __init__(
         self,
@@ -95,7 +128,13 @@ class MemoryAudioTrack(AudioTrack):
         self._lost = False
 
     async def capture(self, pcm: bytes) -> None:
-        """Queue a frame; waits while the queue is full."""
+        """Queue an audio frame; wait while the queue is full.
+
+        A frozen track never returns. An unpublished track drops the frame.
+
+        Args:
+            pcm: Interleaved int16 PCM in `format`, whole samples.
+        """
         if self._frozen:
             await asyncio.get_running_loop().create_future()
         surplus_s = self._playout.queued_s + self.format.duration_s(len(pcm)) - QUEUE_S
@@ -110,11 +149,11 @@ class MemoryAudioTrack(AudioTrack):
 
     @property
     def queued_s(self) -> float:
-        """Seconds captured that have not left the queue."""
+        """The seconds of audio that were captured and have not been heard."""
         return self._playout.queued_s
 
     def clear(self) -> None:
-        """Drop what is queued; of the frame that is leaving, what has left was heard."""
+        """Drop the queued audio; the recording keeps the part that was heard."""
         now = loop_time()
         for at_s, pcm, timer in self._waiting:
             timer.cancel()
@@ -124,19 +163,19 @@ class MemoryAudioTrack(AudioTrack):
         self._playout.clear()
 
     def freeze(self) -> None:
-        """Take nothing more in; what is queued plays out."""
+        """Make each later capture wait forever; the queued audio is still heard."""
         self._frozen = True
 
     def drop(self) -> None:
-        """Out of the room: the queue plays on, and nobody hears it."""
+        """Drop the queued audio, and keep later audio out of the recording."""
         self.clear()
         self._lost = True
 
     async def wait_for_subscription(self) -> None:
-        """Somebody always listens here."""
+        """Return at once: a room in memory always has a listener."""
 
     async def unpublish(self) -> None:
-        """Unpublish; idempotent."""
+        """Clear the queue and unpublish the track; idempotent."""
         if not self._removed:
             self._removed = True
             self.clear()
@@ -152,7 +191,13 @@ class MemoryAudioTrack(AudioTrack):
 
 
 class MemoryVideoTrack(VideoTrack):
-    """Pictures, seen as soon as they are captured."""
+    """A video track whose frames are seen as soon as they are captured.
+
+    Args:
+        identity: The identity of the participant that publishes the track.
+        recording: The recording that counts the frames.
+        on_unpublish: Called once when the track is unpublished.
+    """
 
     def __init__(
         self, identity: str, recording: Recording, on_unpublish: Callable[[], None]
@@ -164,30 +209,38 @@ class MemoryVideoTrack(VideoTrack):
         self._still = False
 
     def capture(self, video_frame: VideoFrame) -> None:
-        """Show a video_frame."""
+        """Pass a video frame to the recording, unless the track is unpublished, frozen or dropped.
+
+        Args:
+            video_frame: The video frame.
+        """
         if not (self._removed or self._still):
             self._recording.seen(self._identity, video_frame)
 
     def freeze(self) -> None:
-        """Nothing more is seen of it."""
+        """Ignore all later frames."""
         self._still = True
 
     def drop(self) -> None:
-        """Out of the room: the same."""
+        """Ignore all later frames, because the participant left the room."""
         self.freeze()
 
     async def unpublish(self) -> None:
-        """Unpublish; idempotent."""
+        """Unpublish the track; idempotent."""
         if not self._removed:
             self._removed = True
             self._unpublished()
 
 
 class Unseen(VideoTrack):
-    """A track that was never published."""
+    """A video track that is never published."""
 
     def capture(self, video_frame: VideoFrame) -> None:
-        """Nobody sees it."""
+        """Ignore a video frame.
+
+        Args:
+            video_frame: The video frame.
+        """
 
     async def unpublish(self) -> None:
-        """There is nothing to remove."""
+        """Do nothing: the track was never published."""

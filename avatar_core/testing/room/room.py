@@ -1,7 +1,6 @@
-"""A LiveKit room in memory, on loop time: what the real one does, and any fault on demand.
+"""A LiveKit room in memory, on loop time, with faults on demand.
 
-Where the two could differ, the real server decides (1.13.5): the behaviour suites in
-`tests/conformance/` run against both.
+Its behaviour follows livekit-server 1.13.5: the suites in `tests/conformance/` run against both.
 """
 
 from __future__ import annotations
@@ -24,21 +23,25 @@ from avatar_core.testing.room.members import Member
 
 LATENCY_S = 0.002
 UNANNOUNCED_S = 3.0
-"""A participant that publishes nothing is announced to its participants up to this late."""
+"""Seconds after which the others see a participant that publishes nothing."""
 CRASH_S = 20.0
-"""A participant that falls silent is told as gone after this."""
+"""Seconds after which the others see a crashed participant leave."""
 
 
 class MemoryRoom:
-    """A room without a network.
+    """A room in memory, without a network.
 
     Args:
-        name: As LiveKit's rooms have one.
-        latency_s: One way, for everything that is sent.
+        name: The name of the room.
+        latency_s: One-way latency of everything that is sent, in seconds.
 
     Attributes:
-        recording: Everything a listener in the room heard and saw.
-        speaks_for: On whose behalf everybody speaks who was ever here: mostly their own.
+        name: The name of the room.
+        latency_s: One-way latency of everything that is sent, in seconds.
+        recording: The audio and the number of video frames that a listener in the room received.
+        members: The participants by identity.
+        speaks_for: For each participant that ever joined, by identity, the identity on whose
+            behalf it speaks; its own without the attribute for that.
     """
 
     def __init__(self, name: str = "memory", *, latency_s: float = LATENCY_S) -> None:
@@ -57,7 +60,19 @@ class MemoryRoom:
         is_agent: bool = False,
         attributes: Mapping[str, str] | None = None,
     ) -> MemoryLink:
-        """Join the room; a participant of the same identity is removed."""
+        """Join the room; a participant of the same identity is removed.
+
+        Args:
+            identity: The identity of the new participant.
+            is_agent: Whether the others see it as an agent.
+            attributes: The attributes of the participant; None for none.
+
+        Returns:
+            The participant's connection to the room.
+
+        Raises:
+            RuntimeError: looptime, which does not move `time.time`, controls the running loop.
+        """
         refuse_other_clocks()
         if identity in self.members:
             self.remove(identity)
@@ -71,7 +86,17 @@ class MemoryRoom:
         return link
 
     def agent(self, identity: str = "agent") -> MemoryLink:
-        """The place of an agent in the room: it joins where it has not."""
+        """Return the link of an agent, which joins the room first if it is not connected.
+
+        Args:
+            identity: The identity of the agent.
+
+        Returns:
+            The agent's connection to the room.
+
+        Raises:
+            RuntimeError: looptime, which does not move `time.time`, controls the running loop.
+        """
         member = self.member(identity)
         if member is None:
             return self.join(identity, is_agent=True)
@@ -79,11 +104,24 @@ class MemoryRoom:
         return member.link
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Return the context for avatars of this room's agent."""
+        """Return the context for avatars of the participant `agent`, without a ledger.
+
+        Args:
+            settings: The settings that hold the timeouts.
+        """
         return self.agent().session_context(settings)
 
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
-        """The others: who was here before, and who was announced since."""
+        """Return the participants that another one sees.
+
+        These are the participants that joined before it, and those that were announced since.
+
+        Args:
+            identity: The identity of the participant that looks.
+
+        Returns:
+            The participants by identity; empty if `identity` is not in the room.
+        """
         me = self.members.get(identity)
         return {
             other: member.participant()
@@ -92,12 +130,22 @@ class MemoryRoom:
         }
 
     def member(self, identity: str) -> Member | None:
-        """Return the connected participant of an identity, or None."""
+        """Return the connected participant of an identity, or None.
+
+        Args:
+            identity: The identity of the participant.
+        """
         member = self.members.get(identity)
         return member if member is not None and member.link.connected else None
 
     def published(self, identity: str, kind: str, *, unpublished: bool = False) -> None:
-        """A track came or went."""
+        """Announce to the others that a participant published or unpublished a track.
+
+        Args:
+            identity: The identity of the participant; nothing happens if it is not in the room.
+            kind: The kind of the track: "audio" or "video".
+            unpublished: Whether the track was unpublished.
+        """
         member = self.members.get(identity)
         if member is None:
             return
@@ -106,9 +154,12 @@ class MemoryRoom:
         self._tell_others(member, RoomEvent.TRACKS)
 
     def later(self, arrive: Callable[[], object]) -> None:
-        """Let something arrive at the other side, after all that was sent before it.
+        """Call a function after the room's latency, in the order of the calls of this method.
 
-        Timers of one moment have no order among them: each brings whatever is next.
+        Timers that are due at the same time run in any order: each calls the oldest function.
+
+        Args:
+            arrive: Called without arguments when the item arrives.
         """
         self._on_the_way.append(arrive)
         loop = asyncio.get_running_loop()
@@ -117,27 +168,38 @@ class MemoryRoom:
     # What can happen to a participant.
 
     def remove(self, identity: str) -> None:
-        """Put a participant out: kicked, or evicted by its double."""
+        """Remove a participant, which gets a `DISCONNECTED` event.
+
+        Args:
+            identity: The identity of the participant; nothing happens if it is not in the room.
+        """
         if member := self.members.pop(identity, None):
             member.link.drop(RoomEvent.DISCONNECTED)
             self._left(member)
 
     def crash(self, identity: str) -> None:
-        """Its process is gone without a word; its participants hear so only later."""
+        """Drop a participant as if its process was killed; the others see it leave 20 s later.
+
+        Args:
+            identity: The identity of the participant; nothing happens if it is not in the room.
+        """
         if member := self.members.get(identity):
             member.link.drop(None)
             asyncio.get_running_loop().call_later(CRASH_S, self._forget, identity, member.sid)
 
     def reconnect(self, identity: str, away_s: float = 0.08, *, new_sid: bool = False) -> None:
-        """A full reconnect of one participant: its streams break.
+        """Let a participant reconnect in full, which breaks its streams.
 
-        It sees all others leave, then `reconnecting`, then them back with their sids, then
-        `reconnected`. They see it leave and join.
+        It sees all others leave, then `reconnecting`, then the others join with their sids, then
+        `reconnected`. The others see it leave and join.
 
         Args:
-            identity: Who reconnects.
-            away_s: How long the others do not see it.
-            new_sid: Come back under a new sid, as other participants see it on a real server.
+            identity: The identity of the participant.
+            away_s: Seconds during which the others do not see it.
+            new_sid: Whether it returns with a new sid, as on a real server.
+
+        Raises:
+            KeyError: The participant is not in the room.
         """
         member = self.members[identity]
         loop = asyncio.get_running_loop()
@@ -160,13 +222,13 @@ class MemoryRoom:
         loop.call_later(away_s, back)
 
     def _pairs(self, member: Member) -> list[tuple[Member, Member]]:
-        """A participant and the others: who sees whom."""
+        """Return each pair of a participant and another one of which the first sees the second."""
         others = list(self.members.values())
         pairs = [pair for other in others for pair in ((member, other), (other, member))]
         return [pair for pair in pairs if _sees(*pair)]
 
     def _announce(self, identity: str, sid: str) -> None:
-        """Let those see it who do not see it yet."""
+        """Send a `JOINED` event to each participant that does not see this one yet."""
         member = self.members.get(identity)
         if member is None or member.sid != sid or member.announced or member.away:
             return

@@ -1,4 +1,4 @@
-"""Byte streams in memory: what is written on one link is read on others, in order."""
+"""Byte streams in memory: messages arrive at each reader in the order of the writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from avatar_core.contracts.streams import StreamReader, StreamWriter
 
 
 class MemoryReader(StreamReader):
-    """The reading end of a stream."""
+    """The reading end of a byte stream.
+
+    Args:
+        sender: The identity of the sender.
+        attributes: The attributes of the stream.
+
+    Attributes:
+        sender: The identity of the sender.
+        attributes: The attributes of the stream.
+    """
 
     def __init__(self, sender: str, attributes: Mapping[str, str]) -> None:
         self.sender = sender
@@ -19,12 +28,20 @@ class MemoryReader(StreamReader):
         self._closed = False
 
     def put(self, item: bytes | RoomError | None) -> None:
-        """A chunk, an abnormal end, or the end."""
+        """Add an item for the reader; a closed reader ignores it.
+
+        Args:
+            item: A message, an error that ends the stream abnormally, or None for its normal end.
+        """
         if not self._closed:
             self._queue.put_nowait(item)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Messages in order."""
+        """Yield the messages in order.
+
+        Raises:
+            RoomError: The stream ended abnormally.
+        """
         while not self._closed:
             item = await self._queue.get()
             if item is None:
@@ -34,13 +51,13 @@ class MemoryReader(StreamReader):
             yield item
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading, and ignore later messages."""
         self.put(None)
         self._closed = True
 
 
 class MemoryWriter(StreamWriter):
-    """The writing end of a stream.
+    """The writing end of a byte stream.
 
     Args:
         use: `MemoryLink.use` of the sender.
@@ -63,13 +80,27 @@ class MemoryWriter(StreamWriter):
         self.broken = False
 
     async def write(self, data: bytes) -> None:
-        """Send one message."""
+        """Send one message, which arrives after the room's latency.
+
+        Args:
+            data: The message.
+
+        Raises:
+            RoomError: The sender is not in the room.
+        """
         await self._use()
         if not self.broken:
             self._later(lambda: self._bring(bytes(data)))
 
     async def aclose(self, reason: str = "") -> None:
-        """End the stream; idempotent."""
+        """End the stream; idempotent.
+
+        Args:
+            reason: The reason of an abnormal end; empty for a normal end.
+
+        Raises:
+            RoomError: The sender is not in the room.
+        """
         if self._closed:
             return
         self._closed = True

@@ -17,17 +17,36 @@ from avatar_core.worker.worker import AvatarWorker
 
 
 def mint(spec: TokenSpec) -> str:
-    """Make a token for a room in memory: identity and attributes as JSON."""
+    """Make a token for a room in memory.
+
+    Args:
+        spec: The identity and the attributes of the participant.
+
+    Returns:
+        The identity and the attributes as JSON.
+    """
     return json.dumps({"identity": spec.identity, "attributes": dict(spec.attributes)})
 
 
 def identity_of(token: str) -> str:
-    """Return the identity in a token of `mint`."""
+    """Return the identity in a token.
+
+    Args:
+        token: A token from `mint`.
+    """
     return str(json.loads(token)["identity"])
 
 
 def admit(room: Hub, token: str) -> RoomLink:
-    """Join a room with a token of `mint`."""
+    """Join a room as an agent participant, with the identity and attributes of a token.
+
+    Args:
+        room: The room.
+        token: A token from `mint`.
+
+    Returns:
+        The participant's connection to the room.
+    """
     claims = json.loads(token)
     return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"])
 
@@ -49,6 +68,14 @@ class MemoryWorkers:
         self, renderer: str, *, token: str, options: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
         """Start a worker and wait until both its tracks are published.
+
+        Args:
+            renderer: `package.module:Class` of a `Renderer`.
+            token: Room token of the worker, from `mint`.
+            options: Keyword arguments of the renderer.
+
+        Returns:
+            The worker's record, for `stop_worker` and `worker_exited`.
 
         Raises:
             WorkerError: The renderer cannot be made, or the worker ended before it was ready.
