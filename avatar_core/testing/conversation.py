@@ -1,4 +1,4 @@
-"""A scripted conversation of a real AgentSession in memory, and what a listener heard of it."""
+"""A scripted conversation of a real AgentSession in memory, with a recording of its audio."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Turn:
     history: str = ""
 
     def shares(self) -> dict[str, float]:
-        """How much of each word was heard; 1.0 is once."""
+        """Return how often each word was heard: 0.5 for half of it, 2.0 if it was heard twice."""
         shares: Counter[str] = Counter()
         for word in self.heard:
             shares[word.word] += word.share  # type: ignore[assignment]
@@ -130,7 +130,17 @@ class Conversation:
         await self._synchronizer.aclose()
 
     def say(self, spoken_words: int | Sequence[str]) -> Turn:
-        """Say these words of the vocabulary, or so many from its start."""
+        """Let the agent speak words.
+
+        Args:
+            spoken_words: Words of `VOCABULARY`, or the number of words from its start.
+
+        Returns:
+            The new turn.
+
+        Raises:
+            ValueError: A word is not in `VOCABULARY`.
+        """
         spoken_words = _spoken_words(spoken_words)
         audio = frames(self._tones.speak(spoken_words))
         handle = self.session.say(" ".join(spoken_words), audio=audio)
@@ -139,15 +149,18 @@ class Conversation:
     async def ask(
         self, text: str, response: int | Sequence[str], *, calls: ToolCalls | None = None
     ) -> Turn:
-        """A person writes `text`, and the model responses in these spoken_words.
+        """Send a user message to the agent, whose model gives the scripted response.
 
-        The agent is interrupted, as AgentSession does for text from the room
+        This interrupts the agent's speech, as AgentSession does for text from the room
         (livekit-agents 1.8.9, `voice/room_io/types.py`).
 
         Args:
-            text: What the person writes.
-            response: The words, or how many of the vocabulary's.
-            calls: Tools that the model calls before it responses.
+            text: The text of the user message.
+            response: Words of `VOCABULARY`, or the number of words from its start.
+            calls: Tools that the model calls before the response.
+
+        Returns:
+            The new turn.
         """
         self.model.responses[text] = spoken_words = _spoken_words(response)
         self.model.calls[text] = calls or {}
@@ -163,7 +176,14 @@ class Conversation:
         return said(self.session.history)
 
     async def over(self, turn: Turn) -> Turn:
-        """Wait for a turn's end, and listen to what came of it."""
+        """Wait until a turn has ended, and fill in its `heard` and `history`.
+
+        Args:
+            turn: A turn of this conversation.
+
+        Returns:
+            The same turn.
+        """
         await turn.handle
         await asyncio.sleep(QUIET_S)
         turn.heard = self._heard_in(turn)
@@ -172,13 +192,23 @@ class Conversation:
         return turn
 
     async def interrupt_at(self, turn: Turn, word: int) -> None:
-        """Interrupt as a person does who hears the word of that number, from 0, begin."""
+        """Interrupt a turn in the middle of the tone of a word.
+
+        Args:
+            turn: The turn.
+            word: Index of the word in the turn, from 0.
+        """
         await self.until_heard(turn, word)
         turn.cut = True
         turn.handle.interrupt()
 
     async def until_heard(self, turn: Turn, word: int) -> None:
-        """Wait until a word of the turn is being heard."""
+        """Wait until half of a word's tone was heard, or the turn has ended.
+
+        Args:
+            turn: The turn.
+            word: Index of the word in the turn, from 0.
+        """
         start_s, end_s = self._tones.spans(turn.spoken_words)[word]
         # Virtual time costs nothing, and a recording tells nobody.
         while self._sound_s(turn.said_at) < (start_s + end_s) / 2 and not turn.handle.done():  # noqa: ASYNC110

@@ -28,7 +28,11 @@ ToolCalls = Mapping[str, Mapping[str, Any]]
 
 
 def said(context: llm.ChatContext) -> Said:
-    """The dialogue in a chat context."""
+    """Return the messages of user and agent in a chat context, in order.
+
+    Args:
+        context: The chat context.
+    """
     return [
         (message.role, message.text_content or "")
         for message in context.messages()
@@ -37,12 +41,12 @@ def said(context: llm.ChatContext) -> Said:
 
 
 class ScriptedLLM(llm.LLM[Any]):
-    """Answers the last thing a person wrote, a word at a time, after it has called tools.
+    """A model that calls tools and then gives the scripted response to the last user message.
 
     Attributes:
-        responses: What it says to each text.
-        calls: What it calls for each text first; nothing where there is no entry.
-        shown: The dialogue it was given with each request.
+        responses: The words of the response to each user text.
+        calls: The tools to call before the response to each user text; optional.
+        shown: The dialogue of each request, in order.
     """
 
     def __init__(self) -> None:
@@ -60,14 +64,30 @@ class ScriptedLLM(llm.LLM[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
         **_: Any,
     ) -> llm.LLMStream:
-        """Begin to response."""
+        """Record the dialogue, and start to stream a response.
+
+        Args:
+            chat_ctx: The chat context of the request.
+            tools: The tools of the agent.
+            conn_options: The connection options of livekit-agents.
+
+        Returns:
+            The stream of the response.
+        """
         self.shown.append(said(chat_ctx))
         return _ScriptedResponse(
             self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options
         )
 
     def next_step(self, context: llm.ChatContext) -> list[llm.ChoiceDelta]:
-        """Stream the next response, one word in each piece, or the tool calls."""
+        """Return the next response, one word in each piece, or one piece with the tool calls.
+
+        Args:
+            context: The chat context of the request.
+
+        Raises:
+            KeyError: `responses` has no entry for the last user message.
+        """
         user_text, has_output = "", False
         for item in context.items:
             if item.type == "message" and item.role == "user":
@@ -112,7 +132,18 @@ class ToneAgent(Agent):
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
-        """Each word once it is whole."""
+        """Yield word tones for each word of a text as soon as the word is complete.
+
+        Args:
+            text: The pieces of the text; its words are in `VOCABULARY`.
+            model_settings: Ignored.
+
+        Yields:
+            Frames of up to 20 ms, int16 mono at 24 kHz.
+
+        Raises:
+            ValueError: A word is not in `VOCABULARY`.
+        """
         rest = ""
         async for piece in text:
             *spoken_words, rest = (rest + piece).split(" ")
@@ -123,7 +154,11 @@ class ToneAgent(Agent):
 
 
 async def frames(pcm: bytes) -> AsyncIterator[rtc.AudioFrame]:
-    """As a voice delivers it: in pieces, faster than it is heard."""
+    """Yield audio in frames of up to 20 ms, five times faster than it plays.
+
+    Args:
+        pcm: Mono int16 PCM at 24 kHz.
+    """
     size = 2 * round(FRAME_S * RATE_HZ)
     for start in range(0, len(pcm), size):
         piece = pcm[start : start + size]

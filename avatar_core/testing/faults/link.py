@@ -20,7 +20,14 @@ ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]'
 
 
 class FaultyLink(LinkWrapper):
-    """A worker's link that does what a scenario says, and otherwise what the link does."""
+    """A worker's link that delays, loses, repeats or falsifies messages as a scenario says.
+
+    Create it while an event loop runs.
+
+    Args:
+        link: The wrapped link.
+        scenario: The faults; their times count from the creation of this object.
+    """
 
     def __init__(self, link: RoomLink, scenario: Scenario) -> None:
         super().__init__(link)
@@ -31,7 +38,7 @@ class FaultyLink(LinkWrapper):
         self._late: set[asyncio.Task[None]] = set()
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Unless deaf."""
+        """Receive byte streams of a topic, except while the scenario makes the worker deaf."""
 
         def hear(sender: str, reader: StreamReader) -> None:
             if self._parted(self._scenario.deaf_at_s):
@@ -42,7 +49,11 @@ class FaultyLink(LinkWrapper):
         return self._link.on_stream(topic, hear)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Late, lost, twice, or with nonsense."""
+        """Call an RPC method, with the delay, loss, repetition or nonsense of the scenario.
+
+        Raises:
+            RoomError: The scenario lost the call, or the wrapped link raised it.
+        """
         scenario = self._scenario
         if scenario.report_late_s:
             await asyncio.sleep(scenario.report_late_s)
@@ -56,7 +67,7 @@ class FaultyLink(LinkWrapper):
         return await self._link.call(to, method, payload, timeout_s=timeout_s)
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Unless deaf."""
+        """Serve an RPC method; while the worker is deaf, calls fail after `parted_s` seconds."""
 
         async def response(caller: str, payload: str) -> str:
             if self._parted(self._scenario.deaf_at_s):
@@ -70,7 +81,13 @@ class FaultyLink(LinkWrapper):
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Late, lost, twice, overtaken, or with nonsense."""
+        """Send a data packet, with the delay, loss, repetition or nonsense of the scenario.
+
+        Reliable packets are only lost while the worker is mute.
+
+        Raises:
+            RoomError: The wrapped link raised it for a packet that was not delayed.
+        """
         scenario, chance = self._scenario, self._chance
         if self._parted(scenario.mute_at_s):
             return
@@ -92,7 +109,7 @@ class FaultyLink(LinkWrapper):
                 self._loop.call_later(late_s, self._send_soon, topic, payload, to)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Unless deaf."""
+        """Receive data packets of a topic, except while the scenario makes the worker deaf."""
 
         def hear(sender: str, payload: bytes) -> None:
             if not self._parted(self._scenario.deaf_at_s):
@@ -101,7 +118,7 @@ class FaultyLink(LinkWrapper):
         return self._link.on_data(topic, hear)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Unless unseen."""
+        """Publish a video track; with `unseen`, return a track that nobody sees."""
         if self._scenario.unseen:
             return Unseen()
         return await self._link.publish_video(width, height, fps, name=name)
@@ -123,7 +140,7 @@ class FaultyLink(LinkWrapper):
 
 
 def _absurd(payload: bytes, nonsense: bytes, chance: float) -> bytes:
-    """Nonsense, or a report of the right take whose position cannot be."""
+    """Return nonsense, or the report with an impossible position."""
     if chance < 0.5:
         return nonsense
     sequence, take_id, _, state = json.loads(payload)
