@@ -93,14 +93,7 @@ class MemoryLink(RoomLink):
         return self.room.participants_for(self._identity)
 
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """Call a handler at each room event from now on.
-
-        Args:
-            handler: Called with the event and its participant, or None for an event of this link.
-
-        Returns:
-            A function that removes the handler; idempotent.
-        """
+        """Call a handler at each room event from now on."""
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
@@ -115,19 +108,7 @@ class MemoryLink(RoomLink):
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream that only the given participants receive.
-
-        Args:
-            topic: The topic of the stream.
-            to: The identities of the receivers.
-            attributes: The attributes of the stream.
-
-        Returns:
-            The writer of the stream. The receivers get the stream after the room's latency.
-
-        Raises:
-            RoomError: This participant is not in the room.
-        """
+        """Open a byte stream that only the given participants receive."""
         await self.use()
         writer = MemoryWriter(self.use, self.room.later)
         self._writers.append(writer)
@@ -141,42 +122,14 @@ class MemoryLink(RoomLink):
         return writer
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Call a handler with each byte stream of a topic.
-
-        Args:
-            topic: The topic of the streams.
-            handler: Called with the identity of the sender and the reader of the stream.
-
-        Returns:
-            A function that removes the handler; idempotent.
-
-        Raises:
-            ValueError: The topic has a handler already.
-        """
+        """Call a handler with each byte stream of a topic."""
         if topic in self._streams:
             raise ValueError(f"byte stream handler for topic '{topic}' already set")
         self._streams[topic] = handler
         return lambda: self._streams.pop(topic, None) and None
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call an RPC method of a participant.
-
-        Calls that start at the same time arrive in no guaranteed order, as on a LiveKit server.
-
-        Args:
-            to: The identity of the participant.
-            method: The name of the method.
-            payload: The payload.
-            timeout_s: Seconds to wait for the response.
-
-        Returns:
-            The response of the participant's handler.
-
-        Raises:
-            RoomError: This participant is not in the room, the receiver is absent (code 1501) or
-                does not serve the method (1400), its handler failed (1500), or no response arrived
-                within `timeout_s`.
-        """
+        """Call an RPC method of a participant."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self.use()
@@ -195,32 +148,14 @@ class MemoryLink(RoomLink):
             raise RoomError(f"{method} to {to} got no response within {timeout_s:g} s.") from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Serve an RPC method; a later handler of the same method replaces this one.
-
-        Args:
-            method: The name of the method.
-            handler: Called with the identity of the caller and the payload; returns the response.
-
-        Returns:
-            A function that removes the handler of the method; idempotent.
-        """
+        """Serve an RPC method; a later handler of the same method replaces this one."""
         self._rpc[method] = handler
         return lambda: self._rpc.pop(method, None) and None
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet, which arrives after the room's latency.
-
-        Args:
-            topic: The topic of the packet.
-            payload: The payload.
-            to: The identities of the receivers.
-            reliable: Has no effect here, because a room in memory loses no packets.
-
-        Raises:
-            RoomError: This participant is not in the room.
-        """
+        """Send a data packet, which arrives after the room's latency."""
         await self.use()
 
         def arrive() -> None:
@@ -231,31 +166,12 @@ class MemoryLink(RoomLink):
         self.room.later(arrive)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Call a handler with each data packet of a topic; it replaces the topic's earlier handler.
-
-        Args:
-            topic: The topic of the packets.
-            handler: Called with the identity of the sender and the payload.
-
-        Returns:
-            A function that removes the handler of the topic; idempotent.
-        """
+        """Call a handler with each data packet of a topic; replace an earlier handler."""
         self._data[topic] = handler
         return lambda: self._data.pop(topic, None) and None
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Publish an audio track, whose audio goes into the room's recording.
-
-        Args:
-            format: The format of the int16 PCM that the track accepts.
-            name: The name of the track; ignored in memory.
-
-        Returns:
-            The track.
-
-        Raises:
-            RoomError: This participant is not in the room.
-        """
+        """Publish an audio track, whose audio goes into the room's recording."""
         await self.use()
         unpublish = partial(self.room.published, self._identity, "audio", unpublished=True)
         audio = MemoryAudioTrack(self._identity, format, self.room.recording, unpublish)
@@ -264,20 +180,7 @@ class MemoryLink(RoomLink):
         return audio
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a video track, whose frames the room's recording counts.
-
-        Args:
-            width: The width of a frame in pixels; ignored in memory.
-            height: The height of a frame in pixels; ignored in memory.
-            fps: Frames per second; ignored in memory.
-            name: The name of the track; ignored in memory.
-
-        Returns:
-            The track.
-
-        Raises:
-            RoomError: This participant is not in the room.
-        """
+        """Publish a video track, whose frames the room's recording counts."""
         await self.use()
         unpublish = partial(self.room.published, self._identity, "video", unpublished=True)
         video = MemoryVideoTrack(self._identity, self.room.recording, unpublish)
