@@ -227,7 +227,7 @@ class VendorAccount:
                     await asyncio.sleep(session.left_timeout_s)
                     reason = "its worker left"
         except TimeoutError:
-            pass
+            reason = "max duration"
         except AvatarError as error:
             reason = f"its worker failed: {error}"
         finally:
