@@ -180,7 +180,7 @@ class Player:
         unobserve = transport.on_lost(lambda _: self._send_loop.interrupt())
         try:
             transport.tracker.follow(take)
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.begin(take)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.begin, take))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
         except AvatarError as error:
@@ -196,7 +196,7 @@ class Player:
             unobserve()
             if not take.state.final:
                 take.report(state=TakeState.CUT if transport.lost is None else TakeState.LOST)
-                self._send_loop.run_in_background(call_provider(transport.sink.cut(take)))
+                self._send_loop.run_in_background(call_provider(transport.sink.cut, take))
             self._report_progress()
             notify(self._observer.on_take_finished, segment, take, transport)
             self.take = transport.take = None
@@ -207,10 +207,10 @@ class Player:
             await self._cut(transport, take)
         elif chunk := feed.next(transport.budget_s(take)):
             take.pushed_s += take.format.duration_s(len(chunk))
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.push(chunk)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.push, chunk))
         elif feed.exhausted and not take.ended:
             take.ended = True
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.end(take)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.end, take))
         else:
             await self._send_loop.wait_for_wake()
 
@@ -218,7 +218,7 @@ class Player:
         take.cutting = True
         try:
             async with asyncio.timeout(CUT_DEADLINE_S):
-                await call_provider(transport.sink.cut(take))
+                await call_provider(transport.sink.cut, take)
                 while take.pushed_s > 0 and not take.state.final and transport.lost is None:
                     await self._send_loop.wait_for_wake()
         except TimeoutError:

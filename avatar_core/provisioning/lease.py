@@ -111,7 +111,7 @@ class Lease:
             TransportError: The transport cannot be opened.
         """
         limit_s = max(self._context.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
-        opening = asyncio.ensure_future(call_provider(self.transport.sink.open()))
+        opening = asyncio.ensure_future(call_provider(self.transport.sink.open))
         ended = asyncio.ensure_future(self.wait_until_ended())
         try:
             done, _ = await asyncio.wait(
@@ -154,7 +154,7 @@ class Lease:
             The reason, in words of the provider.
         """
         try:
-            return await call_provider(self.provider.watch(self.avatar))
+            return await call_provider(self.provider.watch, self.avatar)
         except Exception:
             log.exception(
                 "%s cannot watch its session; the room and the heartbeat still show its end.",
