@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import ConfigError
+
+MOST_RUN_AHEAD_S = 10.0
+"""The longest run-ahead that a provider may declare."""
 
 
 class SafeRetry(Enum):
@@ -35,12 +40,17 @@ class Capabilities:
         reports_finished: The worker calls the RPC `lk.playback_finished`.
         playout_latency_s: Seconds from pushing a chunk to hearing it, where the worker does not
             report positions.
-        run_ahead_s: Seconds of audio to send beyond the audio that was heard.
+        run_ahead_s: Seconds of audio to send beyond the audio that was heard, at most 10.
+            `playout_latency_s` + 0.3 s are sent in any case. A sink that sends pieces of audio
+            needs the length of two pieces. An interruption must take all of it back.
         safe_retry: How a create can be repeated safely.
         ends_session: `release` ends the session at the vendor.
         expected_join_s: Typical seconds from provisioning to the join.
         max_session_s: Longest session of the vendor in seconds; None without a limit.
         commands: Names of the commands that `control` accepts.
+
+    Raises:
+        ConfigError: A number of seconds cannot be used.
     """
 
     audio: AudioFormat | None = None
@@ -54,3 +64,25 @@ class Capabilities:
     expected_join_s: float = 4.0
     max_session_s: float | None = None
     commands: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        _check_seconds("playout_latency_s", self.playout_latency_s)
+        _check_seconds("run_ahead_s", self.run_ahead_s)
+        _check_seconds("expected_join_s", self.expected_join_s)
+        if self.max_session_s is not None:
+            _check_seconds("max_session_s", self.max_session_s)
+        if self.run_ahead_s > MOST_RUN_AHEAD_S:
+            raise ConfigError(
+                f"run_ahead_s={self.run_ahead_s:g} is too long: an interruption must take all of "
+                "that audio back, and a transport that stands still is noticed only after it.",
+                hint=f"Declare at most run_ahead_s={MOST_RUN_AHEAD_S:g}.",
+            )
+
+
+def _check_seconds(name: str, value: object) -> None:
+    """Raise a `ConfigError` if a value is not a finite number of at least 0."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ConfigError(
+            f"{name}={value!r} is not a number of seconds.",
+            hint=f"Set {name} in the Capabilities to a finite number of at least 0.",
+        )

@@ -113,8 +113,17 @@ class Take:
 class PlaybackTracker(ABC):
     """Finds out how much of a take was heard, and reports it with `Take.report`.
 
-    It reports positions, DONE and CUT; LOST is the player's to report.
+    It reports positions, DONE and CUT; LOST is the player's to report. The position must move at
+    least once a second while audio is unheard, or once in `Capabilities.run_ahead_s` if that is
+    longer. An avatar whose position stands still for longer is lost.
+
+    Attributes:
+        heartbeat_s: Longest time in seconds between two signs of life of the worker while audio is
+            unheard, whether it plays or not; None if it promises none. An avatar that misses three
+            in a row, at least 0.43 s, is lost. It is read once, before the first take.
     """
+
+    heartbeat_s: float | None = None
 
     @abstractmethod
     def follow(self, take: Take) -> None:
@@ -126,7 +135,12 @@ class PlaybackTracker(ABC):
 
     @property
     def alive_at(self) -> float | None:
-        """Loop time in seconds of the last sign of life of the worker; None if it sends none."""
+        """Loop time in seconds of the last sign of life of the worker; None if it sends none.
+
+        Signs of life come at regular intervals, also while the worker has nothing to tell. Without
+        `heartbeat_s` they are ignored until they were regular, so the time of the last message is
+        harmless, and not useful.
+        """
         return None
 
     @abstractmethod

@@ -7,16 +7,14 @@ from collections.abc import Awaitable, Callable
 
 from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.failover.heartbeat import Heartbeat
+from avatar_core.failover.progress import Progress
 from avatar_core.playback.transport import Transport
 
-HEARTBEAT_LOST_S = 0.43
-"""Time without a report after which a worker is lost. Two reports in a row may be missing: at 1 %
-packet loss that happens once in half an hour of speech."""
 RECONNECT_S = 15.0
 """The heartbeat is ignored for so long after the agent's room begins to reconnect."""
-STALL_S = 1.0
-"""A worker that reports, has unheard audio and plays none of it for so long is lost."""
 SAME_SID_S = 1.0
 """A participant that is back with its old sid within this time never left: our side reconnected."""
 LEFT_S = 1.5
@@ -118,25 +116,36 @@ class HealthCheck:
     async def _watch_provider(self) -> None:
         self._lose(f"ended ({await self._wait_until_ended()})")
 
-    # The heartbeat. Time counts only while the worker owes audio or the end of a take. Ticks are
-    # counted, not seconds, so that a pause of this process does not look like a dead worker.
+    # The heartbeat and the position. Time counts only while the worker owes audio or the end of a
+    # take. Ticks are counted, not seconds, so that a pause of this process does not look like a
+    # dead worker.
 
     async def _watch_heartbeat(self) -> None:
-        silent_s = stalled_s = 0.0
-        alive_at: float | None = None
-        position_s = 0.0
+        transport = self._transport
+        heartbeat = Heartbeat(transport.heartbeat_s)
+        progress = Progress(transport)
         while True:
             await asyncio.sleep(TICK_S)
-            tracker, take = self._transport.tracker, self._transport.take
-            is_owed = take is not None and (take.ended or take.unheard_s > WAITING_AUDIO_S)
+            take, alive_at = transport.take, transport.tracker.alive_at
+            heartbeat.observe(alive_at, take, TICK_S)
             reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-            if take is None or not is_owed or reconnecting or tracker.alive_at is None:
-                silent_s = stalled_s = 0.0
+            if take is None or reconnecting or not self._owes_audio(take):
+                heartbeat.reset()
+                progress.reset(is_empty=take is None or take.unheard_s <= WAITING_AUDIO_S)
                 continue
-            silent_s = silent_s + TICK_S if tracker.alive_at == alive_at else 0.0
-            stalled_s = stalled_s + TICK_S if take.position_s == position_s else 0.0
-            alive_at, position_s = tracker.alive_at, take.position_s
-            if silent_s > HEARTBEAT_LOST_S:
-                return self._lose(f"sent no report for {silent_s:.1f} s")
-            if stalled_s > STALL_S:
-                return self._lose(f"played no audio for {stalled_s:.1f} s")
+            if alive_at is not None and heartbeat.is_regular:
+                silent_s = heartbeat.count_silence_s(TICK_S)
+                if silent_s:
+                    return self._lose(f"sent no report for {silent_s:.1f} s")
+            if problem := progress.count(take, TICK_S):
+                return self._lose(problem)
+
+    def _owes_audio(self, take: Take) -> bool:
+        """Return whether the worker has audio to play, or the end of a take to report."""
+        if take.cutting or take.state.final:
+            return False  # the player waits for the end of a cut within a deadline of its own
+        if take.ended:
+            return True
+        if self._transport.collects or self._transport.heartbeat_s is None:
+            return self._transport.budget_s(take) == 0
+        return take.unheard_s > WAITING_AUDIO_S

@@ -16,6 +16,7 @@ from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker, Pos
 from avatar_core.playback.reports import ReportsTracker
 from avatar_core.playback.send_loop import CUT_DEADLINE_S
 from avatar_core.playback.stock_rpcs import StockTracker
+from avatar_core.worker.reporter import BEAT_S
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit delivers to its readers in one piece."""
@@ -145,7 +146,12 @@ class ByteStreamTracker(PlaybackTracker):
 
     Args:
         ctx: The room link, the avatar and the capabilities of its provider.
+
+    Attributes:
+        heartbeat_s: Time between two reports of our worker.
     """
+
+    heartbeat_s = BEAT_S
 
     def __init__(self, ctx: SinkContext) -> None:
         worker = self._worker = ctx.avatar.audio_destination

@@ -31,6 +31,8 @@ class Transport:
         tracker: Learns how much of them was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond what was heard.
+        latency_s: Seconds from a push to its sound, where they are known.
+        collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
 
     Attributes:
         provider: The provider's name; `voice` for the agent's own voice.
@@ -38,6 +40,9 @@ class Transport:
         tracker: Learns how much of them was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond what was heard.
+        latency_s: Seconds from a push to its sound, where they are known.
+        collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
+        heartbeat_s: The interval that the tracker declares, if any.
         take: The take that is on the transport now, if any; set by the player.
     """
 
@@ -49,12 +54,17 @@ class Transport:
         tracker: PlaybackTracker,
         format: AudioFormat | None,
         run_ahead_s: float,
+        latency_s: float = 0.0,
+        collects: bool = False,
     ) -> None:
         self.provider = provider
         self.sink = sink
         self.tracker = tracker
         self.format = format
         self.run_ahead_s = run_ahead_s
+        self.latency_s = latency_s
+        self.collects = collects
+        self.heartbeat_s: float | None = tracker.heartbeat_s
         self.take: Take | None = None
         self._lost: AvatarError | None = None
         self._observers: list[LossHandler] = []
@@ -99,7 +109,10 @@ class Transport:
                 the message, from `SHORT_CHUNK_S` to `LONG_CHUNK_S`.
         """
         size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
-        return size_s if take.unheard_s + size_s <= self.run_ahead_s else 0.0
+        room_s = self.run_ahead_s - take.unheard_s
+        if self.collects:
+            return max(0.0, min(size_s, room_s))
+        return size_s if size_s <= room_s else 0.0
 
 
 class TransportChooser(Protocol):

@@ -29,8 +29,6 @@ from avatar_core.tasks import (
 
 log = logging.getLogger("avatar_core")
 
-OWN_RUN_AHEAD_S = 0.5
-"""Audio that may be sent to our own worker beyond what was heard."""
 LEAST_AHEAD_S = 0.3
 """Audio sent beyond a worker's latency, whatever its provider declares: with less it stutters."""
 
@@ -70,12 +68,15 @@ class Lease:
             clock=context.clock,
             log=logging.LoggerAdapter(log, {"provider": provider.name}),
         )
+        sink = provider.create_sink(self.ctx)
         self.transport = Transport(
             provider=provider.name,
-            sink=provider.create_sink(self.ctx) or ByteStreamSink(self.ctx),
+            sink=sink or ByteStreamSink(self.ctx),
             tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
             run_ahead_s=_run_ahead_s(provider.capabilities),
+            latency_s=provider.capabilities.playout_latency_s,
+            collects=sink is not None,
         )
 
     @classmethod
@@ -189,5 +190,4 @@ class Lease:
 
 def _run_ahead_s(capabilities: Capabilities) -> float:
     """Return the run-ahead of a transport; audio within the latency is not ahead yet."""
-    wanted_s = min(capabilities.run_ahead_s, 2 * OWN_RUN_AHEAD_S)
-    return max(wanted_s, capabilities.playout_latency_s + LEAST_AHEAD_S)
+    return max(capabilities.run_ahead_s, capabilities.playout_latency_s + LEAST_AHEAD_S)

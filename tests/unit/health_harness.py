@@ -27,6 +27,7 @@ class FakeHeartbeat:
 
     alive_at: float | None = None
     is_beating: bool = True
+    heartbeat_s: float | None = None
 
     async def run(self) -> None:
         while True:
