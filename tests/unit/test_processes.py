@@ -156,8 +156,11 @@ async def test_stop_returns_if_the_process_ends_before_sigterm(
 
 
 async def test_kill_ends_the_process_and_never_a_later_one(recorded: Recorded) -> None:
-    assert recorded.record.kill() is True
     async with asyncio.timeout(PATIENCE_S):
+        # Its command line appears a moment later.
+        while recorded.record.process() is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert recorded.record.kill() is True
         assert await recorded.child.wait() == -9
     assert recorded.record.kill() is False
 
