@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
@@ -31,6 +31,9 @@ class Transport:
         tracker: Learns how much of them was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond what was heard.
+        identities: The remote participants that carry it; empty for the agent's own voice.
+        wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
+            if the agent cannot know.
 
     Attributes:
         provider: The provider's name; `voice` for the agent's own voice.
@@ -38,6 +41,9 @@ class Transport:
         tracker: Learns how much of them was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond what was heard.
+        identities: The remote participants that carry it; empty for the agent's own voice.
+        wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
+            if the agent cannot know.
         take: The take that is on the transport now, if any; set by the player.
     """
 
@@ -49,12 +55,16 @@ class Transport:
         tracker: PlaybackTracker,
         format: AudioFormat | None,
         run_ahead_s: float,
+        identities: frozenset[str] = frozenset(),
+        wait_until_subscribed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.provider = provider
         self.sink = sink
         self.tracker = tracker
         self.format = format
         self.run_ahead_s = run_ahead_s
+        self.identities = identities
+        self.wait_until_subscribed = wait_until_subscribed
         self.take: Take | None = None
         self._lost: AvatarError | None = None
         self._observers: list[LossHandler] = []

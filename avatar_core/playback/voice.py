@@ -25,8 +25,6 @@ QUEUED_S = 0.03
 """Audio kept in the native queue. With more a cut takes longer; with less the sound stutters."""
 PUBLISH_S = 5.0
 """Deadline for the publication of the track."""
-SUBSCRIBED_S = 0.5
-"""Speech waits so long for a first subscriber, and then begins without one."""
 
 
 class VoiceSink(AudioSink):
@@ -44,7 +42,7 @@ class VoiceSink(AudioSink):
         self._rest = b""
 
     async def open(self) -> None:
-        """Publish the track; wait at most `SUBSCRIBED_S` for a participant to subscribe.
+        """Publish the track; do nothing if it is published.
 
         Raises:
             RoomError: The room did not accept the track within `PUBLISH_S`.
@@ -58,11 +56,11 @@ class VoiceSink(AudioSink):
                     f"the room did not accept the audio track within {PUBLISH_S:g} s.",
                     hint="Check that the agent's token allows it to publish.",
                 ) from error
-            try:
-                async with asyncio.timeout(SUBSCRIBED_S):
-                    await self._track.wait_for_subscription()
-            except TimeoutError:
-                return
+
+    async def wait_until_subscribed(self) -> None:
+        """Wait until a participant has subscribed to the track; return at once if it has none."""
+        if self._track is not None:
+            await self._track.wait_for_subscription()
 
     async def begin(self, take: Take) -> None:
         """Count the audio played from 0.
@@ -213,5 +211,6 @@ class Voice:
             tracker=tracker,
             format=VOICE_FORMAT,
             run_ahead_s=RUN_AHEAD_S,
+            wait_until_subscribed=sink.wait_until_subscribed,
         )
         return self.transport

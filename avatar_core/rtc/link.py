@@ -252,6 +252,19 @@ class RtcLink(RoomLink):
         self._require_connection()
         return await self._tracks.publish_audio(format, name)
 
+    async def wait_for_subscriber(self) -> None:
+        """Wait until a participant subscribes to a silent track that is published meanwhile.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
+        self._require_connection()
+        track = await self._tracks.publish_silence()
+        try:
+            await track.wait_for_subscription()
+        finally:
+            await track.unpublish()
+
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Return a newly published camera track.
 

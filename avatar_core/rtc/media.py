@@ -14,6 +14,8 @@ from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.playout import PlayoutClock
 
+SILENCE = AudioFormat(48_000)
+"""Format of a track that carries nothing."""
 UNPUBLISH_S = 1.0
 """Deadline of an unpublish: LiveKit never responds if the room was left meanwhile."""
 
@@ -48,6 +50,21 @@ class TrackPublisher:
             RoomError: The room did not accept the track.
         """
         return await self._publish(RtcAudioTrack.publish(self._participant, format, name))
+
+    async def publish_silence(self) -> AudioTrack:
+        """Publish an audio track of an unknown source, which front ends do not take for a voice.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room did not accept the track.
+        """
+        return await self._publish(
+            RtcAudioTrack.publish(
+                self._participant, SILENCE, "audience_probe", rtc.TrackSource.SOURCE_UNKNOWN
+            )
+        )
 
     async def publish_video(self, width: int, height: int, fps: float, name: str) -> VideoTrack:
         """Publish a camera track.
@@ -120,7 +137,11 @@ class RtcAudioTrack(AudioTrack):
 
     @classmethod
     async def publish(
-        cls, participant: rtc.LocalParticipant, format: AudioFormat, name: str
+        cls,
+        participant: rtc.LocalParticipant,
+        format: AudioFormat,
+        name: str,
+        source: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE,
     ) -> RtcAudioTrack:
         """Publish a track without DTX and RED, because lip-sync needs a steady stream.
 
@@ -128,6 +149,7 @@ class RtcAudioTrack(AudioTrack):
             participant: The local participant.
             format: Format of the audio that the track takes.
             name: Name of the track.
+            source: What the track shows itself as, to front ends.
 
         Returns:
             The track.
@@ -136,13 +158,11 @@ class RtcAudioTrack(AudioTrack):
             RoomError: The room did not accept the track.
         """
         queue_ms = round(QUEUE_S * 1000)
-        source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
-        options = rtc.TrackPublishOptions(
-            source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False
-        )
-        track = rtc.LocalAudioTrack.create_audio_track(name, source)
+        queue = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
+        options = rtc.TrackPublishOptions(source=source, dtx=False, red=False)
+        track = rtc.LocalAudioTrack.create_audio_track(name, queue)
         publication = await _publish(participant, track, options)
-        return cls(participant, source, publication, format)
+        return cls(participant, queue, publication, format)
 
     async def capture(self, pcm: bytes) -> None:
         """Queue audio; wait while the queue is full.

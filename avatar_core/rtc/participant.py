@@ -5,7 +5,13 @@ from __future__ import annotations
 from livekit import rtc
 
 from avatar_core.contracts.link import RemoteParticipant
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 
+_NOT_LISTENERS = (
+    rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+    rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
+    rtc.ParticipantKind.PARTICIPANT_KIND_INGRESS,
+)
 _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 
 
@@ -26,4 +32,6 @@ def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
             if publication.kind in _KINDS
         ),
         left_for_good=participant.disconnect_reason is not None,
+        is_listener=participant.kind not in _NOT_LISTENERS
+        and PUBLISH_ON_BEHALF not in participant.attributes,
     )

@@ -53,6 +53,11 @@ class LinkWrapper(RoomLink):
         """Return the other participants by identity."""
         return self._link.remote_participants()
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether a participant that is a listener is in the room."""
+        return self._link.has_listener
+
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """Call `handler` at each event from now on."""
         return self._link.watch(handler)
@@ -88,6 +93,10 @@ class LinkWrapper(RoomLink):
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
         """Publish a microphone track."""
         return await self._link.publish_audio(format, name=name)
+
+    async def wait_for_subscriber(self) -> None:
+        """Wait until a participant subscribes to a silent track."""
+        await self._link.wait_for_subscriber()
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a camera track."""

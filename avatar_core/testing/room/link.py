@@ -92,6 +92,11 @@ class MemoryLink(RoomLink):
         """Return the other participants that this one sees, by identity."""
         return self.room.participants_for(self._identity)
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether a listener is subscribed, or a participant that is a listener is visible."""
+        return self.room.recording.listening.is_set() or super().has_listener
+
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """Call a handler at each room event from now on."""
         self._watchers.append(handler)
@@ -178,6 +183,11 @@ class MemoryLink(RoomLink):
         self._tracks.append(audio)
         self.room.published(self._identity, "audio")
         return audio
+
+    async def wait_for_subscriber(self) -> None:
+        """Wait until a listener is subscribed to all tracks of the room."""
+        await self.use()
+        await self.room.recording.listening.wait()
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a video track, whose frames the room's recording counts."""

@@ -54,11 +54,14 @@ class Recording:
         runs: The audio, in the order in which the runs began.
         video_frames: The number of video frames received, by identity. The frames are not kept.
         watch: Called with the identity of the sender and each video frame; None for no call.
+        listening: Set once a listener is subscribed to every track. Audio before that is not
+            recorded.
     """
 
     runs: list[Run] = field(default_factory=list)
     video_frames: dict[str, int] = field(default_factory=dict)
     watch: Callable[[str, VideoFrame], None] | None = None
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
         """Add a piece of audio, and extend the participant's last run if there is no gap.
@@ -69,6 +72,8 @@ class Recording:
             format: The format of `pcm`.
             pcm: Interleaved int16 PCM, whole samples.
         """
+        if not self.listening.is_set():
+            return
         for run in reversed(self.runs):
             if run.identity == identity:
                 if abs(run.end_s - at_s) < 1e-6 and run.format == format:
@@ -172,7 +177,8 @@ class MemoryAudioTrack(AudioTrack):
         self._lost = True
 
     async def wait_for_subscription(self) -> None:
-        """Return at once: a room in memory always has a listener."""
+        """Wait until the room has a listener that is subscribed."""
+        await self._recording.listening.wait()
 
     async def unpublish(self) -> None:
         """Clear the queue and unpublish the track; idempotent."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.streams import MemoryReader
 
@@ -69,6 +70,7 @@ class Member:
             attributes=dict(self.attributes),
             tracks=frozenset(self.tracks),
             left_for_good=self.left_for_good,
+            is_listener=not self.is_agent and PUBLISH_ON_BEHALF not in self.attributes,
         )
 
 

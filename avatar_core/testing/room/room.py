@@ -34,6 +34,8 @@ class MemoryRoom:
     Args:
         name: The name of the room.
         latency_s: One-way latency of everything that is sent, in seconds.
+        listening: Whether a listener hears everything from the start. With False nobody hears
+            anything before a call of `listen`.
 
     Attributes:
         name: The name of the room.
@@ -44,10 +46,14 @@ class MemoryRoom:
             behalf it speaks; its own without the attribute for that.
     """
 
-    def __init__(self, name: str = "memory", *, latency_s: float = LATENCY_S) -> None:
+    def __init__(
+        self, name: str = "memory", *, latency_s: float = LATENCY_S, listening: bool = True
+    ) -> None:
         self.name = name
         self.latency_s = latency_s
         self.recording = Recording()
+        if listening:
+            self.listen()
         self.members: dict[str, Member] = {}
         self.speaks_for: dict[str, str] = {}
         self._count = itertools.count(1)
@@ -164,6 +170,10 @@ class MemoryRoom:
         self._on_the_way.append(arrive)
         loop = asyncio.get_running_loop()
         loop.call_later(self.latency_s, lambda: self._on_the_way.popleft()())
+
+    def listen(self) -> None:
+        """Let a listener subscribe to all tracks, those of now and later ones; idempotent."""
+        self.recording.listening.set()
 
     # What can happen to a participant.
 
