@@ -57,8 +57,8 @@ class Scenario:
             renderer raises an error, returns a frame of a wrong size, returns no frame, or returns
             each frame three times.
         renderer_slow_s: Delay of each call of the renderer.
-        stall_at_s, stall_s: Time at which the renderer hangs once, during its next call, and the
-            duration of that hang; a duration of 0 disables the hang.
+        stall_at_s, stall_s: The first call of the renderer after `stall_at_s` hangs for `stall_s`
+            seconds; a `stall_s` of 0 disables the hang.
     """
 
     seed: int = 0

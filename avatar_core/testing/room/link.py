@@ -101,7 +101,8 @@ class MemoryLink(RoomLink):
         """Call a handler at each room event from now on.
 
         Args:
-            handler: Called with the event and its participant; None for events of this link itself.
+            handler: Called with the event and its participant, which is None for events of this
+                link itself.
 
         Returns:
             A function that removes the handler; it may be called more than once.
@@ -300,7 +301,7 @@ class MemoryLink(RoomLink):
         if self._connected:
             self.room.remove(self._identity)
 
-    # What the room does with a link.
+    # The methods that the room calls.
 
     async def use(self) -> None:
         """Check that this participant is in the room; on a frozen link, wait forever.

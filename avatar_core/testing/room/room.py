@@ -184,7 +184,7 @@ class MemoryRoom:
         loop = asyncio.get_running_loop()
         loop.call_later(self.latency_s, lambda: self._on_the_way.popleft()())
 
-    # What can happen to a participant.
+    # Actions of a test or a server on a participant.
 
     def remove(self, identity: str) -> None:
         """Remove a participant from the room; the participant gets a `DISCONNECTED` event.
