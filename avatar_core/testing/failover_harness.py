@@ -173,9 +173,9 @@ class FailoverHarness:
 
         Args:
             segment: The segment.
-            ago_s: Seconds since the start of the part was heard.
-            offset_s: Seconds from the start of the segment to the part.
-            played_s: Seconds of the part.
+            ago_s: Seconds since a listener heard the start of the part that was played.
+            offset_s: Seconds from the start of the segment to the part that was played.
+            played_s: Duration of the part that was played, in seconds.
         """
 
     def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
@@ -211,7 +211,7 @@ def agent_tracks(room: MemoryRoom) -> set[str]:
     """Return the kinds of tracks that the agent itself publishes now.
 
     Args:
-        room: The room in memory. A participant `watcher` joins it to see the tracks.
+        room: The room in memory. A participant `watcher` joins the room to see the tracks.
 
     Returns:
         The kinds: "audio", "video".

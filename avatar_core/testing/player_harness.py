@@ -21,10 +21,11 @@ NOTICED_S = 0.3
 
 
 class PlayerHarness:
-    """A player with two scripted transports: the avatar, and the voice for when the avatar is lost.
+    """A player with two scripted transports: one to an avatar and one to the agent's own voice.
 
-    The harness is the `TransportChooser` of the player. Create it while a loop with virtual time
-    runs. Methods that add a line to the timeline raise `LivelockError` if the timeline is full.
+    The harness is the `TransportChooser` of the player. Create the harness while a loop with
+    virtual time runs. Methods that add a line to the timeline raise `LivelockError` if the timeline
+    is full.
 
     Args:
         avatar_format: The audio format that the avatar's sink needs; None for the format of each
@@ -33,19 +34,19 @@ class PlayerHarness:
             heard.
         latency_s: Seconds from a push to the avatar until the audio is heard.
         report_s: Seconds between two position reports of the avatar.
-        has_voice: Whether the voice exists. If not, the player has no transport after a loss of the
-            avatar.
+        has_voice: Whether the voice exists. Without the voice, the player has no transport after a
+            loss of the avatar.
 
     Attributes:
-        timeline: A log of all events, and of the laws of playback that were broken.
+        timeline: A log of all events, and of violations of the playback rules.
         avatar: The avatar's scripted transport.
         voice: The scripted transport of the voice; None without a voice.
-        observer: The observer of the player, which checks the laws of playback.
+        observer: The observer of the player, which checks the playback rules.
         player: The player under test.
         start_gate: An event that each new segment waits for; None starts segments at once.
         format: The format of the audio that the test pushes.
-        pushed: The audio of each segment in `format`, by segment id. It excludes the audio that was
-            pushed after a clear.
+        pushed: The audio of each segment in `format`, by segment id. Audio that the test pushed
+            after a clear is excluded.
         segment_count: The number of segments that began.
         is_segment_open: Whether a segment is open, so that a push continues it.
     """
@@ -92,13 +93,13 @@ class PlayerHarness:
     # The `TransportChooser` of the player.
 
     async def at_start(self) -> Transport:
-        """Return the transport of a new segment, after `start_gate`.
+        """Wait for `start_gate`, then return the transport of a new segment.
 
         Returns:
             The avatar's transport, or the voice's transport if the avatar is lost.
 
         Raises:
-            RoomError: The avatar is lost and there is no voice.
+            RoomError: The avatar is lost and the harness has no voice.
         """
         if self.start_gate is not None:
             await self.start_gate.wait()
@@ -113,7 +114,7 @@ class PlayerHarness:
             The voice's transport.
 
         Raises:
-            RoomError: There is no voice.
+            RoomError: The harness has no voice.
         """
         if self.voice is None:
             raise lost_error("there is no voice.")
@@ -186,7 +187,7 @@ class PlayerHarness:
 
         Args:
             transport: The transport to mark; None for the avatar's transport.
-            error: The reason of the loss; None for a `RoomError`.
+            error: The error that describes the loss; None for a `RoomError`.
         """
         transport = transport or self.avatar
         self.timeline.note(f"lose {transport.name}")
@@ -228,7 +229,8 @@ class PlayerHarness:
         """Count how often each sample of a segment was heard.
 
         The method records a fault in the timeline if the audio that was heard differs from the
-        audio that was pushed. It ignores audio that was played in another format than `format`.
+        audio that was pushed. The method ignores audio that was played in another format than
+        `format`.
 
         Args:
             segment_id: The id of the segment.
@@ -253,7 +255,8 @@ class PlayerHarness:
         """Check that every sample of a segment was heard.
 
         The method records a fault in the timeline if a sample was not heard, or if too much audio
-        was heard more than once. It ignores the inaudible end of the segment.
+        was heard more than once. The method ignores the last 5 ms of the segment, which are
+        inaudible.
 
         Args:
             segment_id: The id of the segment.
@@ -274,8 +277,8 @@ class PlayerHarness:
     def check(self) -> None:
         """Check the audio of all segments and the limits of all transports.
 
-        Each segment must be heard as it was pushed. No transport may have received more audio ahead
-        of the listener than its `run_ahead_s`.
+        A listener must hear the audio of each segment as the test pushed it. The audio that a
+        transport has received and not played must never exceed `run_ahead_s`.
 
         Raises:
             AssertionError: The timeline has a fault; the message contains the timeline.
@@ -305,7 +308,7 @@ class PlayerHarness:
             self.check()
 
     async def aclose(self) -> None:
-        """Close the player and the transports, then check the laws of playback.
+        """Close the player and the transports, then check the playback rules.
 
         Raises:
             AssertionError: The timeline has a fault; the message contains the timeline.

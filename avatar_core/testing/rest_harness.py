@@ -135,8 +135,8 @@ def make_acme(kind: SafeRetry, transport: object = None, **settings: Any) -> Acm
 def silent_workers(room: MemoryRoom) -> LaunchWorker:
     """Return a function that launches workers for a fake vendor; the workers play nothing.
 
-    A worker leaves when it is removed from the room, when its agent leaves, or at the time that its
-    scenario sets.
+    A worker leaves when the room disconnects the worker, when its agent leaves, or at the time that
+    its scenario sets.
 
     Args:
         room: The room in memory that the workers join.
@@ -179,7 +179,7 @@ def silent_workers(room: MemoryRoom) -> LaunchWorker:
                 stopping.set()
 
         async def stay() -> None:
-            """Stay in the room until the worker is stopped, its agent has left, or its time ends."""
+            """Stay in the room until the worker is stopped, its agent leaves, or its time ends."""
             link.watch(on_event)
             loop = asyncio.get_running_loop()
             until = loop.time() + (scenario.leaves_at_s or math.inf)

@@ -35,7 +35,7 @@ class ScriptedRenderer(Renderer):
         response: The result of `render`: a sequence of frames, an exception to raise, or a function
             that receives the chunk and returns the frames.
         sizes: Length of each rendered chunk in bytes.
-        withdrawn: Argument of each `discard` call.
+        withdrawn: The argument of each call of `discard`.
         lasts: Number of rendered chunks that ended a speech.
         resets: Number of `reset` calls.
         closed: Number of `close` calls.
@@ -60,7 +60,7 @@ class ScriptedRenderer(Renderer):
             The frames of `response`.
 
         Raises:
-            Exception: The `response`, if it is an exception.
+            Exception: The attribute `response` is this exception.
         """
         self.sizes.append(len(chunk))
         self.lasts += last
@@ -123,7 +123,7 @@ class SlowExecutor(InlineExecutor):
 class WorkerHarness:
     """An agent and a running worker in a room in memory, and records of the worker's behaviour.
 
-    Create it while an event loop runs. In each record, `at` is loop time in seconds.
+    Create the harness while an event loop runs. In each record, `at` is loop time in seconds.
 
     Args:
         agent: Whether the agent is in the room when the worker starts.

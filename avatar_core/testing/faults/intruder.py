@@ -25,9 +25,9 @@ CALL_S = 1.0
 class OverheardLink(FaultyLink):
     """A worker's link that lets an intruder forge messages about the worker's takes.
 
-    The worker of a scenario with `foreign` uses this link. It tests that the agent rejects messages
-    from participants that are not its worker. After a position report of the worker, the intruder
-    sends the agent a forged report, a forged RPC `avatar.take` and a forged RPC
+    The worker of a scenario with `foreign` uses this link. The link tests that the agent rejects
+    messages from participants that are not its worker. After a position report of the worker, the
+    intruder sends the agent a forged report, a forged RPC `avatar.take` and a forged RPC
     `lk.playback_finished`. The forged messages contain the correct take id.
 
     Args:

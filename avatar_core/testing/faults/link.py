@@ -28,7 +28,7 @@ class FaultyLink(LinkWrapper):
 
     Args:
         link: The wrapped link.
-        scenario: The faults to apply. The times of the scenario start when this link is created.
+        scenario: The faults to apply. The scenario's times count from the creation of this link.
     """
 
     def __init__(self, link: RoomLink, scenario: Scenario) -> None:
@@ -68,17 +68,17 @@ class FaultyLink(LinkWrapper):
         return self._link.on_stream(topic, hear)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call an RPC method, with the delays, losses, repetitions and nonsense of the scenario.
+        """Call an RPC method; the scenario may delay, lose, repeat or falsify the call.
 
         Args:
             to: Identity of the participant that is called.
             method: Name of the method.
-            payload: Payload of the call. The scenario's `absurd` is the probability that nonsense
-                replaces this payload.
+            payload: Payload of the call. The scenario's `absurd` is the probability that an invalid
+                payload replaces this payload.
             timeout_s: Seconds to wait for the response, after the delay of the scenario.
 
         Returns:
-            The response; the second one if the scenario repeats the call.
+            The response; if the scenario repeats the call, the response to the second call.
 
         Raises:
             RoomError: The scenario lost the call, or the wrapped link raised the error.
@@ -131,10 +131,11 @@ class FaultyLink(LinkWrapper):
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet, with the delays, losses, repetitions and nonsense of the scenario.
+        """Send a data packet; the scenario may delay, lose, repeat or falsify the packet.
 
-        While the worker is mute, the link drops all packets. The other faults apply to unreliable
-        packets only. A background task sends delayed packets and ignores a `RoomError`.
+        While the worker is mute, the link drops all packets. Losses, repetitions, delays and
+        invalid payloads apply to unreliable packets only. A background task sends delayed packets
+        and ignores a `RoomError`.
 
         Args:
             topic: Topic of the packet.

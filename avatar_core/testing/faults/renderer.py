@@ -62,8 +62,8 @@ class FaultyRenderer(Renderer):
             last: Whether the speech ends with this chunk.
 
         Returns:
-            The frames of the wrapped renderer. With a fault: one frame of a wrong size, no frame,
-            or every frame three times.
+            The frames of the wrapped renderer. A fault replaces them with one frame of a wrong
+            size, with no frame, or with each frame three times.
 
         Raises:
             RuntimeError: The scenario requires an error.
@@ -109,11 +109,11 @@ class FaultyRenderer(Renderer):
 class FaultyExecutor:
     """An executor that delays every call and blocks one call, as a scenario requires.
 
-    Create it while an event loop runs.
+    Create the executor while an event loop runs.
 
     Args:
         executor: The wrapped executor.
-        scenario: The scenario. Its `stall_at_s` counts from the creation of this executor.
+        scenario: The scenario; its `stall_at_s` counts from the creation of this executor.
     """
 
     def __init__(self, executor: Executor, scenario: Scenario) -> None:

@@ -49,7 +49,8 @@ class Scenario:
         report_loss, report_double: Probabilities that an RPC of the worker is lost, or is sent
             twice.
         report_late_s: Delay of each RPC of the worker.
-        absurd: Probability that nonsense replaces a position report or the payload of an RPC.
+        absurd: Probability that an invalid payload replaces a position report or the payload of an
+            RPC.
         foreign: Probability that an intruder sends forged messages about the take after a position
             report. Only rooms in memory support this fault, because a worker process has a single
             token.
@@ -117,8 +118,8 @@ class Scenario:
         """Return the scenario whose fields have the given values.
 
         Args:
-            values: Values by field name: numbers, or strings that hold a number. Fields that are
-                missing keep their defaults.
+            values: Values by field name: numbers, or strings that hold a number. A missing field
+                keeps its default.
 
         Returns:
             The scenario.
@@ -151,7 +152,7 @@ class Scenario:
         return cls(**read)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields that differ from the defaults.
+        """Return the scenario's fields that differ from the defaults.
 
         Returns:
             Values by field name, JSON-safe; `read` accepts them.

@@ -22,7 +22,7 @@ async def start_faulty_worker(
     """Start one of our own workers with faults; a provider calls this instead of `start_worker`.
 
     Args:
-        request: The provisioning request. Its room is in memory or on a LiveKit server.
+        request: The provisioning request, for a room in memory or on a LiveKit server.
         renderer: Path of a `Renderer` class: `package.module:Class`.
         options: Keyword arguments of the renderer class, JSON-safe; None for none.
         scenario: The faults to apply to the worker, its link and its renderer.

@@ -13,9 +13,10 @@ from avatar_core.testing.faults.link_wrapper import LinkWrapper
 class StockWireLink(LinkWrapper):
     """A worker's link that hides avatar-core's own protocol from the worker and from the agent.
 
-    The link removes the take ids of incoming audio streams. Without take ids, our worker behaves as
-    with a stock agent: it calls the RPCs `lk.playback_started` and `lk.playback_finished`. The link
-    also drops the worker's position reports and the agent's requests to cut one take.
+    The link removes the take ids of incoming audio streams. Without take ids, our worker treats the
+    agent like a stock agent: the worker calls the RPCs `lk.playback_started` and
+    `lk.playback_finished`. The link also drops the worker's position reports and the agent's
+    requests to cut one take.
     """
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
@@ -106,8 +107,8 @@ class StockReader(StreamReader):
         """Iterate over the messages of the wrapped stream.
 
         Returns:
-            An iterator over the messages in their order. It raises `RoomError` if the stream ends
-            abnormally.
+            An iterator over the messages in their order; the iterator raises `RoomError` if the
+            stream ends abnormally.
         """
         return aiter(self._reader)
 

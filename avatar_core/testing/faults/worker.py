@@ -1,6 +1,6 @@
 """Runs a worker with the faults of a scenario, as a process or as a task.
 
-A process runs the worker in a room of a LiveKit server, and a task in a room in memory.
+A process runs the worker in a room of a LiveKit server. A task runs the worker in a room in memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Body(Protocol):
         """Join the same room as an intruder, a second participant.
 
         Returns:
-            The intruder's link to the room; None if that would need another token.
+            The intruder's link to the room; None if the intruder would need another token.
         """
 
     def crash(self) -> None:

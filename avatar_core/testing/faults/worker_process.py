@@ -1,9 +1,9 @@
 """Workers with faults that run as processes in a room of a LiveKit server.
 
-    python -m avatar_core.testing.faults.worker_process NONCE
+The process works like the process of `avatar_core.rtc.worker_process`, but its configuration also
+contains a fault scenario.
 
-The process works like `avatar_core.rtc.worker_process`, but its configuration also contains a fault
-scenario.
+    python -m avatar_core.testing.faults.worker_process NONCE
 """
 
 from __future__ import annotations

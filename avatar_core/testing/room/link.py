@@ -224,7 +224,7 @@ class MemoryLink(RoomLink):
             topic: The topic of the packet.
             payload: The content of the packet.
             to: The identities of the receivers.
-            reliable: Accepted for compatibility: a room in memory loses no packets.
+            reliable: Ignored, because a room in memory loses no packets.
 
         Raises:
             RoomError: This participant is not in the room.

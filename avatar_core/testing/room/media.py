@@ -1,4 +1,4 @@
-"""Tracks in memory, which play in loop time into a recording of the room."""
+"""Tracks of a room in memory, which play into the room's recording in event-loop time."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Member:
         link: The link of the participant.
         sid: LiveKit's session id of the participant.
         order: Number of the join; a later participant has a higher number.
-        is_agent: Whether the other participants see an agent.
+        is_agent: Whether the other participants see the participant as an agent.
         attributes: The participant attributes.
         tracks: Kinds of the published tracks: "audio", "video".
         announced: Whether the room has announced the participant to those that joined earlier.
@@ -156,7 +156,7 @@ class Hub(Protocol):
 
         Args:
             identity: The identity of the new participant.
-            is_agent: Whether the other participants see an agent.
+            is_agent: Whether the other participants see the participant as an agent.
             attributes: The attributes of the participant; None for none.
 
         Returns:
@@ -167,7 +167,7 @@ class Hub(Protocol):
         """
 
     def member(self, identity: str) -> Member | None:
-        """Return the connected participant with an identity.
+        """Return the connected participant that has the given identity.
 
         Args:
             identity: The identity of the participant.
@@ -177,7 +177,7 @@ class Hub(Protocol):
         """
 
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
-        """Return the participants that another participant sees.
+        """Return the participants that one participant sees.
 
         Args:
             identity: The identity of the participant that sees the others.

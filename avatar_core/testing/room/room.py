@@ -43,8 +43,8 @@ class MemoryRoom:
         recording: The audio and the number of video frames that a listener in the room received.
         members: The participants by identity.
         speaks_for: The identity on whose behalf each participant speaks, by the participant's
-            identity. It contains every participant that ever joined. A participant without the
-            attribute `lk.publish_on_behalf` speaks for itself.
+            identity. The mapping contains every participant that ever joined. A participant without
+            the attribute `lk.publish_on_behalf` speaks for itself.
     """
 
     def __init__(self, name: str = "memory", *, latency_s: float = LATENCY_S) -> None:
@@ -67,7 +67,7 @@ class MemoryRoom:
 
         Args:
             identity: The identity of the new participant.
-            is_agent: Whether the other participants see an agent.
+            is_agent: Whether the other participants see the participant as an agent.
             attributes: The attributes of the participant; None for none.
 
         Returns:
@@ -126,7 +126,7 @@ class MemoryRoom:
         return self.agent().session_context(settings)
 
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
-        """Return the participants that another participant sees.
+        """Return the participants that one participant sees.
 
         A participant sees those who joined before it, and those whom the room has announced since.
 
@@ -144,7 +144,7 @@ class MemoryRoom:
         }
 
     def member(self, identity: str) -> Member | None:
-        """Return the connected participant with an identity.
+        """Return the connected participant that has the given identity.
 
         Args:
             identity: The identity of the participant.
@@ -213,9 +213,9 @@ class MemoryRoom:
     def reconnect(self, identity: str, away_s: float = 0.08, *, new_sid: bool = False) -> None:
         """Start a full reconnect of a participant, which breaks the participant's streams.
 
-        The participant sees the others leave, gets the event `RECONNECTING`, sees the others join
-        with the same sids, and gets the event `RECONNECTED`. The others see the participant leave
-        and join.
+        The participant sees all other participants leave, gets the event `RECONNECTING`, sees them
+        join with the same sids, and gets the event `RECONNECTED`. The other participants see the
+        participant leave and join.
 
         Args:
             identity: The identity of the participant.
