@@ -1,4 +1,4 @@
-"""Converts LiveKit's object of a participant."""
+"""Converts the participant objects of `livekit.rtc` to the records of avatar-core."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 
 
 def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
-    """Return our immutable record of a participant, as of now.
+    """Return an immutable record of the current state of a participant.
 
     Args:
-        participant: LiveKit's object, which changes with the room.
+        participant: The object of `livekit.rtc`, which changes with the room.
+
+    Returns:
+        The record.
     """
     return RemoteParticipant(
         identity=participant.identity,
