@@ -32,7 +32,7 @@ class Transport:
         tracker: Finds out how much of a take was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond the position that was heard.
-        identities: Identities of the participants that publish its audio; empty for the agent's own voice.
+        identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
 
@@ -42,7 +42,7 @@ class Transport:
         tracker: Finds out how much of a take was heard.
         format: The audio format that the sink needs; None for the format of the segment.
         run_ahead_s: Seconds of audio that may be sent beyond the position that was heard.
-        identities: Identities of the participants that publish its audio; empty for the agent's own voice.
+        identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
         take: The take that is on the transport now, if any; the player sets it.
