@@ -77,7 +77,11 @@ class LocalProvider(RendererProvider[LocalSettings]):
             )
 
     def options(self) -> Mapping[str, Any]:
-        """Return the keyword arguments of `FaceRenderer`."""
+        """Return the keyword arguments with which the worker creates the `FaceRenderer`.
+
+        Returns:
+            Character, width, height, fps and seed from the settings, JSON-safe.
+        """
         return self.settings.face()
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
@@ -105,14 +109,17 @@ class LocalProvider(RendererProvider[LocalSettings]):
         return await self._server.create(request, self.settings.face())
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the worker or the remote session; the record and the settings are sufficient.
+        """End the worker or the remote session.
+
+        The process that calls this method may be another one than the process of `provision`.
 
         Args:
-            avatar: The record that `provision` returned, possibly in another process.
-            reason: Why it ends; not used.
+            avatar: The record that `provision` returned.
+            reason: Why the session ends; not used.
 
         Raises:
             ProvisionError: The session is remote, and its key is not set or the call failed.
+            ConfigError: The session is remote, and the URL in its record is invalid.
         """
         if "url" in avatar.state:
             await self._server_of(avatar).end(avatar.session_id)
@@ -124,7 +131,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
 
         Raises:
             ProvisionError: The server cannot be reached, or it refused the key.
-            ConfigError: A system library is missing.
+            ConfigError: The system libraries of Skia are missing, so the face cannot be drawn.
         """
         if self._server is not None:
             await self._server.check_key()
@@ -138,11 +145,12 @@ class LocalProvider(RendererProvider[LocalSettings]):
             avatar: The record that `provision` returned.
 
         Returns:
-            The reason, as a clause for the log.
+            The reason why the worker or the session ended, as a clause for the log.
 
         Raises:
             ProvisionError: The session is remote, and its key is not set or the server refused the
                 call.
+            ConfigError: The session is remote, and the URL in its record is invalid.
         """
         if "url" in avatar.state:
             return await self._server_of(avatar).wait_for_end(avatar.session_id)

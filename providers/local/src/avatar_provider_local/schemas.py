@@ -15,7 +15,8 @@ class CreateSession(BaseModel):
 
     Attributes:
         livekit_url: URL of the LiveKit server that the worker connects to: ws, wss, http or https.
-        token: Room token of the worker; it names the room, the avatar and its agent.
+        token: Room token of the worker, which contains the room, the avatar's identity and the
+            agent's identity.
         face: Options of the face.
     """
 
@@ -54,5 +55,12 @@ class SessionView(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionView:
-        """Return the view of a session in its current state."""
+        """Create the view of a session in its current state.
+
+        Args:
+            session: The session.
+
+        Returns:
+            The view; it does not follow later changes of the session.
+        """
         return cls(id=session.id, state=session.state, reason=session.reason)

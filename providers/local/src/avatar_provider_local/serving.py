@@ -1,4 +1,4 @@
-"""The process of a local avatar server: it reads the key, binds the port, and cleans up."""
+"""Runs a local avatar server: reads the API key, listens on the port, and stops the server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ServerSettings(ProviderSettings):
 
     Attributes:
         api_key: Key that clients must send: 16 or more printable ASCII characters without spaces.
-            If it is not set, `serve` generates one for this run and reports it once.
+            If `api_key` is None, `serve` generates a key for this run and prints it once.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
@@ -50,7 +50,8 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
         host: Host name or address to listen on.
         port: Port to listen on; 0 selects a free one.
         limit: Maximum number of sessions at the same time.
-        say: Called with the server's address, and with the key if it was generated.
+        say: Called with a line that contains the server's address, and with the generated key if
+            AVATAR_LOCAL_API_KEY is not set.
 
     Raises:
         ConfigError: The server cannot listen there, or the key is invalid.

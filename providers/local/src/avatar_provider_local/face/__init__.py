@@ -1,1 +1,1 @@
-"""The face: features of sound, visemes, a mouth, a head that lives, and their drawing."""
+"""The renderer of the local provider: it draws a face, and moves its lips with the audio."""
