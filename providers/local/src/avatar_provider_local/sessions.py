@@ -98,7 +98,7 @@ class Session:
         await asyncio.wait([self._life])
 
     async def _live(self) -> None:
-        """Start the worker, wait until it exits, and stop it in case of an error or a cancellation."""
+        """Start the worker, wait until it exits, and stop it after an error or a cancellation."""
         worker: Mapping[str, Any] = {}
         try:
             async with asyncio.timeout(START_S):
