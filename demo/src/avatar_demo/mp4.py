@@ -30,7 +30,8 @@ Samples = npt.NDArray[np.int16]
 class Mp4Writer:
     """A writer of an mp4 file; callers add video frames and audio, each in order of time.
 
-    The writer creates a temporary file in the same folder. The complete file replaces `path`. Call `start` before the first frame, and `finish` or `discard` at the end.
+    The writer creates a temporary file in the same folder, and moves the complete file to `path`.
+    Call `start` before the first frame, and `finish` or `discard` at the end.
 
     Args:
         path: Path of the file.

@@ -66,7 +66,8 @@ class Recorder:
 
         Args:
             track: Name of the track.
-            at_s: Time at which the first sample could be heard, in seconds; all tracks use one clock.
+            at_s: Time at which the first sample could be heard, in seconds on a clock that all
+                tracks share.
             pcm: Mono int16 PCM.
             rate_hz: Sample rate of `pcm`.
         """

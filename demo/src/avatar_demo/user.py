@@ -54,7 +54,7 @@ class HeardSpeech:
 
     @property
     def skipped(self) -> list[str]:
-        """The missing words; after an interruption, only missing words before the last heard word."""
+        """The missing words, after an interruption only those before the last heard word."""
         end = self.count if self.result["interrupted"] else len(self.aligned)
         return [word.word for word in self.aligned[:end] if word.is_missing]
 

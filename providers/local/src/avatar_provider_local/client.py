@@ -1,4 +1,4 @@
-"""The client of a remote local-avatar server."""
+"""The client of a remote avatar server, which runs the workers of the local provider."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LocalServer:
         self._rest = RestClient(url, key=key, auth="X-Api-Key", provider="local")
 
     async def create(self, request: ProvisionRequest, face: Mapping[str, Any]) -> ProvisionedAvatar:
-        """Create a session, and wait until its avatar is in the room.
+        """Create a session, and wait until the avatar of the session is in the room.
 
         The idempotency key depends only on `request.key`. The server therefore returns the same
         session for a repeated request, as long as that session is alive.
@@ -83,13 +83,13 @@ class LocalServer:
         await self._rest.call("DELETE", _path(session_id), accept={404}, timeout_s=END_S)
 
     async def check_key(self) -> None:
-        """Check that the server accepts the key.
+        """Check that the server accepts the API key.
 
-        The request names a session that does not exist. The server returns status 404 if the key is
-        correct, and status 401 otherwise.
+        The request names a session that does not exist. The server returns status 404 if the API
+        key is correct, and status 401 otherwise.
 
         Raises:
-            ProvisionError: The server cannot be reached, or it refused the key.
+            ProvisionError: The server cannot be reached, or it refused the API key.
         """
         await self._rest.call("GET", _path("none"), accept={404})
 

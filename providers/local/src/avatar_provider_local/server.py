@@ -53,7 +53,7 @@ Starter = Callable[[CreateSession], Awaitable[Mapping[str, Any]]]
 
 
 async def start_face(wanted: CreateSession) -> Mapping[str, Any]:
-    """Start a worker process that draws the face, and wait until it is in the room.
+    """Start a worker process that draws the face, and wait until the worker is in the room.
 
     Args:
         wanted: The body of the create request.
@@ -78,7 +78,7 @@ def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.
     Args:
         key: Key that clients must send in `X-Api-Key`.
         limit: Maximum number of sessions at the same time.
-        start: Starts the worker of a session.
+        start: The function that starts the worker of a session.
 
     Returns:
         The application; it ends all sessions when it shuts down.
@@ -104,13 +104,13 @@ class RefusedError(Exception):
 
     Args:
         status: HTTP status of the response.
-        code: Code in the body, for programs.
-        message: Sentence in the body, for people.
+        code: Error code in the body of the response, for programs.
+        message: Error message in the body of the response, for people.
         **headers: Headers of the response.
 
     Attributes:
         status: HTTP status of the response.
-        code: Code in the body.
+        code: Error code in the body of the response.
         headers: Headers of the response.
     """
 
@@ -120,11 +120,11 @@ class RefusedError(Exception):
 
 
 class _Api:
-    """The handlers of the routes.
+    """The handlers of the server's routes.
 
     Args:
         sessions: The sessions of the server.
-        start: Starts the worker of a session.
+        start: The function that starts the worker of a session.
     """
 
     def __init__(self, sessions: Sessions, start: Starter) -> None:
@@ -132,9 +132,9 @@ class _Api:
         self._start = start
 
     async def create(self, request: web.Request) -> web.Response:
-        """Create a session, and respond once its avatar is in the room.
+        """Create a session, and respond once the avatar of the session is in the room.
 
-        If all clients that wait for a session disconnect before that, the session ends.
+        If all clients of a session disconnect before they get a response, the session ends.
 
         Args:
             request: The request, with a `CreateSession` as its body.
@@ -166,7 +166,7 @@ class _Api:
         return _shown(SessionView.of(session), 201)
 
     async def show(self, request: web.Request) -> web.Response:
-        """Return the state of a session; with `?wait=s`, wait up to `s` seconds for its end.
+        """Return the state of a session; the query `?wait=s` waits up to `s` seconds for its end.
 
         Args:
             request: The request, with the id in its path.
@@ -192,7 +192,7 @@ class _Api:
         return _shown(SessionView.of(session), 200)
 
     async def end(self, request: web.Request) -> web.Response:
-        """End a session, and respond once its worker has exited; repeated calls do nothing more.
+        """End a session, and respond once the worker of the session has exited.
 
         Args:
             request: The request, with the id in its path.
@@ -273,7 +273,7 @@ async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _guard(key: SecretStr) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse a request without the server's key; `/v1/health` needs no key.
+        """Refuse a request without the server's API key; the path `/v1/health` needs no key.
 
         Args:
             request: The request.

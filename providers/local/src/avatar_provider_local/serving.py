@@ -23,7 +23,7 @@ KEY = re.compile(r"[!-~]{16,}")
 
 
 class ServerSettings(ProviderSettings):
-    """The settings of a server, read from `AVATAR_LOCAL_*`.
+    """The settings of an avatar server, read from `AVATAR_LOCAL_*`.
 
     Attributes:
         api_key: Key that clients must send: 16 or more printable ASCII characters without spaces.
@@ -48,13 +48,13 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
 
     Args:
         host: Host name or address to listen on.
-        port: Port to listen on; 0 selects a free one.
+        port: Port to listen on; 0 selects a free port.
         limit: Maximum number of sessions at the same time.
-        say: Called with a line that contains the server's address, and with the generated key if
-            AVATAR_LOCAL_API_KEY is not set.
+        say: A function that the server calls with a line that contains its address, and with a line
+            that contains the generated key if AVATAR_LOCAL_API_KEY is not set.
 
     Raises:
-        ConfigError: The server cannot listen there, or the key is invalid.
+        ConfigError: The server cannot listen on the host and port, or the API key is invalid.
     """
     given = ServerSettings.load().api_key
     key = given or SecretStr(secrets.token_urlsafe(24))

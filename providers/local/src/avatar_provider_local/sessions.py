@@ -42,14 +42,14 @@ class Session:
     """An avatar in a room, whose worker process the server runs; `Sessions` creates it.
 
     Args:
-        start: Starts the worker of the session.
+        start: The function that starts the worker of the session.
         key: Idempotency key of the create request; empty for none.
 
     Attributes:
         id: Random id that clients cannot guess.
         key: Idempotency key of the create request; empty for none.
         state: Current state.
-        reason: Why the session ended or is ending; empty until then.
+        reason: Why the session ended or is ending; empty while the session runs.
     """
 
     def __init__(self, start: Start, key: str = "") -> None:
@@ -82,7 +82,8 @@ class Session:
     async def ready(self) -> None:
         """Wait until the session runs or has ended.
 
-        If all tasks that wait in this method are cancelled before that, the session ends.
+        If all tasks that wait in this method are cancelled before the session runs, the session
+        ends.
         """
         self._waiting += 1
         try:
@@ -123,10 +124,10 @@ class Session:
 
 
 def _shortly(message: str) -> str:
-    """Return the first line of a worker's error, with the most useful of the following lines.
+    """Shorten the error of a worker to its first line and its most useful other line.
 
     The most useful line is the first one with an error code of avatar-core (`[AV...]`). Without
-    such a line it is the last line.
+    such a line, the most useful line is the last line.
 
     Args:
         message: The error message, with one or more lines.
@@ -163,7 +164,7 @@ class Sessions:
             id: Id of the session.
 
         Returns:
-            The session, running or ended; None if it is unknown or was forgotten.
+            The session, running or ended; None if the id is unknown or the session was forgotten.
         """
         return self._known.get(id)
 
@@ -173,15 +174,15 @@ class Sessions:
         If a session with the same key is ending, this method first waits for its end.
 
         Args:
-            start: Starts the worker of a new session.
+            start: The function that starts the worker of a new session.
             key: Idempotency key, the same for repeated attempts to create a session; empty for
                 none.
 
         Returns:
-            The session; its worker may still be starting.
+            The session, whose worker may still be starting.
 
         Raises:
-            FullError: The limit is reached.
+            FullError: The server has reached its limit of sessions.
             StoppingError: The server is stopping.
         """
         while key and (known := self._begun_with(key)) is not None:

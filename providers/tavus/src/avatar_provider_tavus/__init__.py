@@ -1,4 +1,4 @@
-"""A provider for Tavus, which creates conversations in LiveKit rooms and ends them."""
+"""A provider for Tavus, which creates and ends conversations in LiveKit rooms."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         """Find an active conversation by its name, in all pages of the list.
 
         Args:
-            key: The unique name: `key` of the request that created the conversation.
+            key: The unique name of the conversation, which is the `key` of its provision request.
 
         Returns:
             A record with the id of the conversation and without an identity; None if no active
@@ -130,7 +130,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         """Check whether a conversation has ended or is unknown.
 
         Tavus refuses to end a conversation with status 400 if the conversation is unknown, if it
-        has ended, and if it cannot be ended now. This method therefore reads its current state.
+        has ended, and if it cannot be ended now. This method therefore reads the state of the
+        conversation.
 
         Args:
             avatar: The record of the conversation.
@@ -173,7 +174,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         The PAL must be in echo mode and use the LiveKit transport; the face must be ready.
 
         Raises:
-            ProvisionError: A setting does not work, or a call failed.
+            ProvisionError: The test mode is on, Tavus does not accept the key, the PAL or the face,
+                or a call failed.
         """
         if self.settings.test_mode:
             raise self.invalid_config(*IN_TEST)

@@ -56,8 +56,8 @@ def create_pal(
 ) -> None:
     """Create a PAL (Tavus's persona) that joins LiveKit rooms and speaks what your agent says.
 
-    The command prints TAVUS_PAL_ID and the id of the PAL, for your environment. It exits with
-    status 1 if the settings are invalid or the request fails.
+    The command prints TAVUS_PAL_ID and the id of the PAL, for your environment. The command
+    exits with status 1 if the settings are invalid or the request fails.
     """
     try:
         settings = TavusSettings.load()
@@ -94,8 +94,8 @@ def simulate(
 ) -> None:
     """Run a simulator of Tavus on loopback, with a page that shows the billed seconds.
 
-    The command prints the environment variables that select the simulator. It exits with status 2
-    if an option is invalid or the port is not available.
+    The command prints the environment variables that select the simulator. The command exits
+    with status 2 if an option is invalid or the port is not available.
     """
     from avatar_provider_tavus.simulator.server import KEY, Simulator, serving
 

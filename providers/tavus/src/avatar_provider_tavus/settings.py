@@ -38,7 +38,7 @@ class TavusSettings(ProviderSettings):
         api_key: API key of the Tavus account.
         api_url: Base URL of the API.
         variant: Id of a face, as in `AVATAR_PROVIDER=tavus:r4067604db72`; overrides `face_id`.
-        pal_id: Id of the PAL; `STOCK_PAL` if it is not set.
+        pal_id: Id of the PAL; None uses `STOCK_PAL`.
         face_id: Id of the face.
         persona_id: The old name of `pal_id`.
         replica_id: The old name of `face_id`.
@@ -47,8 +47,8 @@ class TavusSettings(ProviderSettings):
             end of the conversation; Tavus's own default is 0.
         participant_absent_timeout: Seconds that a conversation waits for its first participant.
         audio_only: Whether the avatar publishes no video.
-        test_mode: Whether conversations cost nothing: they end when they are created, and no
-            avatar joins.
+        test_mode: Whether conversations are free of charge. A free conversation ends at once, and
+            no avatar joins.
     """
 
     model_config = SettingsConfigDict(env_prefix="TAVUS_")

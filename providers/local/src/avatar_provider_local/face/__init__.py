@@ -1,1 +1,1 @@
-"""The renderer of the local provider: it draws a face, and moves its lips with the audio."""
+"""The renderer of the local provider, which draws a face whose lips follow the audio."""

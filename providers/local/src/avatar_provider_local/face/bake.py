@@ -50,9 +50,9 @@ def texture(draw: Callable[[Any], None], scale: float, depth: views.Depth) -> La
     """Draw a texture of the head and create its layer.
 
     Args:
-        draw: Draws the texture on the `skia.Canvas` that it receives, in face units.
+        draw: A function that draws the texture on a `skia.Canvas`, in face units.
         scale: Pixels per face unit in the video frame; the texture is 1.12 times as large.
-        depth: Returns the depths of points of the layer.
+        depth: A function that returns the depths of points of the layer.
 
     Returns:
         The layer, which covers the whole head.

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Hair(StrEnum):
-    """The haircuts; `hair.CUTS` has the shapes of each one."""
+    """The haircuts; `hair.CUTS` contains the shapes of each haircut."""
 
     BOB = "bob"
     SHORT = "short"

@@ -30,12 +30,12 @@ Floats = npt.NDArray[np.float32]
 class Features:
     """A converter from audio to log-mel spectra, normalised for loudness and microphone.
 
-    A `Tracker` creates one for its audio. Frame `i` is the spectrum of the 25 ms around sample
-    `i * HOP + WINDOW / 2`. The result does not depend on how the audio is split into chunks.
+    A `Tracker` creates a `Features` object for its audio. Frame `i` is the spectrum of the 25 ms
+    around sample `i * HOP + WINDOW / 2`. The lengths of the audio chunks do not affect the result.
 
     Args:
-        mean: Mean spectrum that is assumed at the start of a speech: dB relative to the peak
-            level, float32, shape `(BANDS,)`.
+        mean: Assumed mean spectrum at the start of a speech: dB relative to the peak level,
+            float32 of shape `(BANDS,)`.
     """
 
     def __init__(self, mean: Floats) -> None:
@@ -49,7 +49,7 @@ class Features:
         self._peak_db = FLOOR_DB
 
     def feed(self, samples: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
-        """Add audio, and compute the frames that it completes.
+        """Add audio, and compute the frames that the audio completes.
 
         Args:
             samples: The next samples of the speech: int16, mono, at `RATE_HZ`, any number.
@@ -57,7 +57,7 @@ class Features:
         Returns:
             The normalised spectra of the `n` completed frames, float32 of shape `(n, BANDS)` from
             -2.2 to 2.0, and the distance of each frame's level below the peak level in dB,
-            float32 of shape `(n,)`. The distance is negative while the peak level still rises.
+            float32 of shape `(n,)`. A distance is negative while the peak level rises.
         """
         self._rest = np.concatenate([self._rest, samples.astype(np.float32) / 32768.0])
         count = max(0, (self._rest.size - WINDOW) // HOP + 1)

@@ -1,4 +1,4 @@
-"""Moves a face while it speaks and listens: blinks, glances, breath, nods and small sways."""
+"""Generates the movements of a face: blinks, glances, breath, nods and small head movements."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Mood:
     """The behaviour of a face while it is idle, listens or speaks.
 
     Attributes:
-        sway: Factor of the head's random movements; 1 is the amount during speech.
+        sway: Factor of the random movements of the head; 1 during speech.
         lean: How much larger the head appears because it leans towards the viewer: 0.01 is 1 %.
-        pitch: Downward angle of the head in degrees; negative values are upward.
+        pitch: Angle by which the head turns down, in degrees; a negative angle turns the head up.
         brow: How far the brows are raised, -1 to 1.
         smile: How far the corners of the mouth are raised, 0 to 1.
         away: Share of the glances that leave the viewer, 0 to 1.
@@ -59,7 +59,7 @@ SPEAK = Mood(sway=1.0, lean=0.004, pitch=0.0, brow=0.05, smile=0.22, away=0.2, b
 class Pose:
     """The position of the head and the state of the face in one video frame.
 
-    "Right" and "left" are sides of the image.
+    Directions such as "right" are directions in the image.
 
     Attributes:
         yaw: Angle by which the face turns to the right, in radians.
@@ -154,15 +154,15 @@ class Motion:
         self._quiet_s = 0.0
 
     def step(self, mouth: Mouth, loudness: float | None) -> Pose:
-        """Advance by one video frame.
+        """Compute the pose of the next video frame.
 
         Args:
-            mouth: Shape of the mouth in the frame, from `Lips`; the mood adds its smile to it.
+            mouth: Shape of the mouth in the frame, from `Lips`; `step` adds the smile of the mood.
             loudness: Loudness of the speech in the frame, 0 to 1; None in a frame without speech.
 
         Returns:
-            The pose in the frame. The absolute yaw is at most 14 degrees, and the absolute pitch at
-            most 10 degrees.
+            The pose of the frame, with a yaw from -14 to 14 degrees and a pitch from -10 to 10
+            degrees.
         """
         self._time_s += self._period_s
         self._quiet_s = 0.0 if loudness is not None else self._quiet_s + self._period_s
@@ -204,7 +204,7 @@ class Motion:
         """Return smooth noise at the current time, from -1 to 1.
 
         Args:
-            voice: Number of the noise source, 0 to 5; each one has its own random phase.
+            voice: Number of the noise source, 0 to 5; each source has its own random phase.
             hz: Frequency of the slower of the two sine waves whose sum is the noise.
         """
         at = 2 * math.pi * hz * (self._time_s + self._phases[voice])

@@ -114,7 +114,7 @@ def shape(tracker: Tracker, at_s: float) -> tuple[Floats, float]:
 
 
 class Lips:
-    """A mouth that moves smoothly: each call moves it a part of the way to a target shape.
+    """A mouth that moves smoothly: each call moves the mouth a part of the way to a target shape.
 
     `FaceRenderer` creates one, and calls `follow` or `rest` once for each video frame.
 

@@ -1,4 +1,4 @@
-"""The options of the face: its character, the size and rate of the video, and the seed."""
+"""The options of the face: the character, the size and rate of the video, and the seed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class FaceOptions(BaseModel):
         """Return the options as keyword arguments of `FaceRenderer`.
 
         Returns:
-            The five options, JSON-safe, without the other fields of a subclass.
+            The options `character`, `width`, `height`, `fps` and `seed`, JSON-safe. Other fields of
+            a subclass are not included.
         """
         return FaceOptions.model_validate(
             {name: getattr(self, name) for name in FaceOptions.model_fields}

@@ -174,8 +174,8 @@ def outline(start: Point, *curves: Sequence[float], closed: bool = True) -> Path
 
     Args:
         start: Start of the first curve, in units of the canvas.
-        *curves: Six numbers for each curve: x and y of its first control point, of its second
-            control point, and of its end. Each curve starts where the previous one ends.
+        *curves: Six numbers for each curve: x and y of the first control point, of the second
+            control point, and of the end. Each curve starts at the end of the previous curve.
         closed: Whether a straight line closes the path.
 
     Returns:
@@ -194,7 +194,7 @@ def symmetric(start: Point, *curves: Sequence[float]) -> Path:
 
     Args:
         start: Start of the left half, on the axis, in units of the canvas.
-        *curves: The curves of the left half, as in `outline`; the last one must end on the axis.
+        *curves: The curves of the left half, as in `outline`; the last curve must end on the axis.
 
     Returns:
         The `skia.Path`.

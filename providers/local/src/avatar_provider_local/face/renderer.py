@@ -1,4 +1,4 @@
-"""The renderer of the local provider: it draws a face whose lips follow the audio."""
+"""The renderer of the local provider, which draws a face whose lips follow the audio."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ EASE_S, ENOUGH = 0.06, 0.02
 class FaceRenderer(Renderer):
     """A renderer that draws a face on the CPU, and moves its lips with the audio.
 
-    The worker creates one from the options of the provider. The same arguments and the same
-    calls give the same frames.
+    The worker creates the renderer with the options of the provider. The same arguments and the
+    same calls give the same frames.
 
     Args:
         width: Width of a frame in pixels.
@@ -75,7 +75,7 @@ class FaceRenderer(Renderer):
 
         Args:
             ahead: PCM, int16, mono, at 24000 Hz: the chunk of the next `render`, and the audio
-                after it. Audio from an earlier call is ignored.
+                after that chunk. The renderer skips the audio that an earlier call contained.
 
         Raises:
             ValueError: The new audio has an odd number of bytes.
@@ -103,7 +103,7 @@ class FaceRenderer(Renderer):
         """Move the face for the next chunk of speech without drawing a frame.
 
         Args:
-            chunk: PCM as `render` takes it.
+            chunk: PCM in the format and length of `render`.
             last: Whether the speech ends with this chunk.
 
         Raises:
@@ -123,8 +123,8 @@ class FaceRenderer(Renderer):
         """Let the next frames continue from the last frame that was shown.
 
         Args:
-            count: Number of the latest frames that will not be shown; ignored if the renderer does
-                not keep the pose before them.
+            count: Number of the latest frames that will not be shown. The renderer ignores a count
+                of 0, and a count for which it no longer keeps the last shown pose.
         """
         if 0 < count < len(self._poses):
             self._left, self._apart = self._poses[-1 - count], 1.0
@@ -197,7 +197,8 @@ class Drawing:
             pose: The position of the head and the state of the face.
 
         Returns:
-            RGBA pixels, uint8 of shape `(height, width, 4)`. The next call overwrites them.
+            RGBA pixels, uint8 of shape `(height, width, 4)`. The next call of
+            `draw` overwrites these pixels.
         """
         view, who = View(self._width, self._height, pose), self._character
         np.copyto(self._pixels, self._wall)
@@ -228,7 +229,7 @@ def _body(who: Any, view: View) -> tuple[Image, int]:
 
     Returns:
         Premultiplied RGBA pixels, uint8 of shape `(rows, width, 4)`, without empty rows at the
-        top, and the row of the frame at which they start.
+        top, and the row of the frame at which these pixels start.
     """
     pixels, drawn = bake.surface(view.width, view.height + 8)
     canvas = drawn.getCanvas()

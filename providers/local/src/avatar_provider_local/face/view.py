@@ -1,4 +1,4 @@
-"""Projects the head into a video frame: positions of its points, and distorted textures.
+"""Projects points and textures of the head into a video frame.
 
 The coordinates of the head are in face units: 1/460 of the shorter side of the frame. The origin is
 between the eyes, x points to the right of the image, y down, and z (the depth) to the viewer.
@@ -167,7 +167,8 @@ class View:
 
         Returns:
             The first two rows of the matrix: scale x, skew x and translation x, then skew y,
-            scale y and translation y. Translations are in pixels, the others in pixels per unit.
+            scale y and translation y. Translations are in pixels, scales and skews in
+            pixels per face unit.
         """
         radius = 12.0
         xs = np.array([x - radius, x + radius, x, x, x], np.float32)
@@ -191,7 +192,7 @@ class Layer:
         left: Horizontal coordinate of the top left corner in face units.
         top: Vertical coordinate of the top left corner in face units.
         scale: Texture pixels per face unit.
-        depth: Returns the depths of points of the layer.
+        depth: A function that returns the depths of points of the layer.
 
     Raises:
         IndexError: All pixels of the texture are transparent.
@@ -247,8 +248,8 @@ class Layer:
             view: The pose of the head and the size of the video frame.
 
         Returns:
-            The first column, the column after the last one, the first row, and the row after the
-            last one; a cell has `CELL` pixels in each direction.
+            The numbers of the first column, of the column after the last column, of the first row,
+            and of the row after the last row. A cell has `CELL` pixels in each direction.
         """
         px, py = view.project(*self._drawn, self._depth(*self._drawn))
         cells = []

@@ -32,7 +32,8 @@ class Net:
             float32 of shape `(BANDS,)`.
         layers: The weights of each layer: a float32 matrix of shape `(inputs, outputs)` and a
             bias of shape `(outputs,)`. The first layer has `(PAST + 1 + FUTURE) * BANDS` inputs,
-            and the last one has one output for each of `VISEMES`.
+            and the last layer has one output for each viseme in
+            `VISEMES`.
     """
 
     mean: Floats
@@ -100,7 +101,7 @@ class Tracker:
     `FaceRenderer` creates one, and calls `reset` before each speech.
 
     Args:
-        net: The net; None loads the one that this package contains.
+        net: The neural net; None loads the net that this package contains.
 
     Raises:
         OSError: `net` is None, and the file `visemes.npz` of the package cannot be read.
@@ -135,8 +136,8 @@ class Tracker:
     def at(self, times_s: Floats) -> tuple[Floats, float]:
         """Return the viseme probabilities and the loudness at moments of the speech.
 
-        For audio that has not arrived yet, the tracker repeats the latest frame; for audio more
-        than 2 s before the latest frame, it repeats the oldest frame that it keeps.
+        For audio that has not arrived yet, the tracker repeats the latest frame. For audio more
+        than 2 s before the latest frame, the tracker repeats the oldest frame that it keeps.
 
         Args:
             times_s: The moments in seconds from the start of the speech, float32 of shape `(n,)`,

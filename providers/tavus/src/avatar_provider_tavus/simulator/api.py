@@ -3,9 +3,9 @@
 The simulated API has these properties of Tavus:
 
 - The status for an unknown id is 400, not 404.
-- Errors have their message in `error` or in `message`, depending on the call.
+- The message of an error is under the key `error` or `message`, depending on the call.
 - Tavus counts and bills a conversation from its create request, even if no worker joins.
-- DELETE removes a conversation from the lists, and does not end it.
+- DELETE removes a conversation from the lists, but does not end the conversation.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class TavusApi(FakeVendor):
             worker: Faults of the worker of a conversation that the call creates.
 
         Returns:
-            The response; a refused call gets an error status.
+            The response, with an error status if the simulator refuses the call.
         """
         url = urlsplit(path)
         route = tuple(url.path.strip("/").split("/"))

@@ -1,4 +1,4 @@
-"""The PALs and faces of the simulator, with their new field names and their old ones."""
+"""The PALs and faces of the simulator, with new and old names of their fields."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Catalogue:
 
         Args:
             body: Body of the create request, with new or old field names.
-            id: Id of the PAL; empty for a random one.
+            id: Id of the PAL; empty for a random id.
 
         Returns:
             The PAL, with new field names.
@@ -68,8 +68,8 @@ class Catalogue:
             body: Body of the create request, with new or old field names.
 
         Returns:
-            The id of the PAL, empty if the body has none, and the id of the face: the requested one
-            or the default of the PAL.
+            The id of the PAL (empty if the body has no PAL), and the id of the requested face or of
+            the default face of the PAL.
 
         Raises:
             LookupError: An id is unknown. The message has the same words as Tavus's response.

@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
     Args:
         status: HTTP status of the response.
-        said: Message of the response.
+        said: Error message in the body of the response.
         key: Key of the message in the body: `error` or `message`.
 
     Attributes:
@@ -52,7 +52,7 @@ def check(body: Mapping[str, Any]) -> None:
     """Check the types and ranges of all documented fields.
 
     Args:
-        body: Body of a create request; the fields in its `properties` are checked too.
+        body: Body of a create request, including the fields in `properties`.
 
     Raises:
         RefusedError: A field has the wrong type or is out of its range.

@@ -62,7 +62,7 @@ class Simulator(TavusApi):
         create_s: Seconds that a create request takes.
         join_s: Seconds from a create request until the worker joins.
         face: `package.module:Class` of the workers' renderer; empty for the result of `renderer`.
-        start: Starts the workers.
+        start: The function that starts a worker.
         faults: Names of faults in `FAULTS` that apply from the start.
         chaos: Probability that a call fails at random, 0 to 1.
         seed: Seed of the random failures.
@@ -98,7 +98,7 @@ class Simulator(TavusApi):
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> FakeResponse:
-        """Respond to a request; the status page and its data need no key.
+        """Respond to a request; the status page and its data need no API key.
 
         Args:
             method: HTTP method.
@@ -182,7 +182,7 @@ class Simulator(TavusApi):
         return worker
 
     def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
-        """Record an event of a conversation, and send it to the customer's webhook, if one is set.
+        """Record an event of a conversation, and send the event to the webhook of the customer.
 
         Args:
             session: The conversation.
@@ -190,7 +190,7 @@ class Simulator(TavusApi):
             **properties: Properties of the event.
 
         Returns:
-            The body of the webhook call.
+            The body of the webhook call; `webhook_url` is empty if the customer gave no URL.
         """
         said = super().tell(session, event, **properties)
         if said["webhook_url"]:
@@ -213,7 +213,7 @@ async def _post(url: str, said: Mapping[str, Any]) -> None:
 def _fault(named: str) -> VendorFault:
     """Return a fault by its name, or from JSON such as {"on": "end", "status": 500}.
 
-    If the value is invalid, the result is a fault with status 400 that reports it.
+    If the value is invalid, the result is a fault with status 400 and a message.
     """
     if named in FAULTS:
         return FAULTS[named]
@@ -230,9 +230,9 @@ async def serving(
     """Run a simulator on a TCP port while the block runs.
 
     Args:
-        simulator: The simulator; it is closed at the end of the block.
-        port: Port to listen on; 0 selects a free one.
-        say: Called with one line that contains the address.
+        simulator: The simulator, which the function closes at the end of the block.
+        port: Port to listen on; 0 selects a free port.
+        say: A function that receives one line with the address of the simulator.
 
     Yields:
         The base URL of the API, for `TAVUS_API_URL`.
@@ -254,11 +254,11 @@ def offer_simulator(
     """Offer a simulated Tavus to the demo; an entry point in the group `avatar_core.simulators`.
 
     Args:
-        notify: Called with each sentence that the user should read.
+        notify: A function that receives each sentence for the user.
 
     Returns:
         None if TAVUS_API_KEY is set; otherwise a context manager that runs the simulator and
-        yields the environment variables that select it.
+        yields the environment variables that select the simulator.
     """
     return None if os.environ.get("TAVUS_API_KEY") else _run_simulator(notify)
 
