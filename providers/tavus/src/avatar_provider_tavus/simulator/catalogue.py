@@ -45,7 +45,7 @@ class Catalogue:
         )
 
     def add_pal(self, body: Mapping[str, Any], id: str = "") -> dict[str, Any]:
-        """Add a PAL.
+        """Add a PAL to the catalogue, as the API call that creates a PAL does.
 
         Args:
             body: Body of the create request, with new or old field names.
