@@ -9,9 +9,9 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
-from avatar_core.agents import previous_output
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
+from avatar_core.agents.tail_placement import TailPlacement
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.registry.discovery import ProviderRegistry
@@ -137,7 +137,7 @@ async def test_avatar_closed_before_or_during_start_is_not_provisioned(
     registry.register("counting", Counting)
     async with asyncio.timeout(TEST_S), LiveConversation(server, "voice") as conversation:
         avatar = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
-        monkeypatch.setattr(previous_output, "unpublish", lambda *_: avatar.aclose())
+        monkeypatch.setattr(TailPlacement, "attach", lambda _: avatar.aclose())
         await avatar.start(AgentSession(), conversation.room)
         await avatar.aclose()
         closed = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
