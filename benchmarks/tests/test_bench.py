@@ -16,7 +16,7 @@ SHORT = Plan(
 )
 
 
-async def test_short_run_measures_ours_and_the_stock_stack(server: DevServer) -> None:
+async def test_short_run_measures_avatar_core_and_livekit_agents(server: DevServer) -> None:
     steps: list[str] = []
     async with asyncio.timeout(110):
         systems = select_systems(server, "", ["stock", "ours"])

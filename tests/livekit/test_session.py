@@ -176,7 +176,7 @@ async def test_start_waits_for_the_room_to_connect(server: DevServer) -> None:
         await room.disconnect()
 
 
-def test_every_member_of_the_base_class_is_replaced() -> None:
+def test_base_class_in_livekit_agents_has_only_known_members() -> None:
     """An inherited method would join or close the avatar in the way of livekit-agents."""
     assert issubclass(AvatarSession, upstream.AvatarSession)
     found = {

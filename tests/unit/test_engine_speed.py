@@ -61,7 +61,7 @@ class FixedChooser:
         raise AssertionError
 
 
-def test_hour_of_speech_plays_in_seconds() -> None:
+def test_hour_of_speech_plays_in_at_most_30_s_of_cpu_time() -> None:
     async def speak() -> None:
         observer = FinishCounter(SEGMENTS)
         player = Player(observer)

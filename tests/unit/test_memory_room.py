@@ -54,7 +54,7 @@ def removed(room: MemoryRoom) -> None:
 
 
 @pytest.mark.parametrize("happen", [frozen, crashed, removed])
-async def test_absent_participant_is_neither_heard_nor_seen(
+async def test_frozen_or_removed_participant_is_neither_heard_nor_seen(
     happen: Callable[[MemoryRoom], None],
 ) -> None:
     room = MemoryRoom()
@@ -74,7 +74,7 @@ async def test_absent_participant_is_neither_heard_nor_seen(
     speaker.task.cancel()
 
 
-async def test_recording_counts_frames_and_keeps_none() -> None:
+async def test_recording_counts_video_frames_and_passes_them_to_watch() -> None:
     room = MemoryRoom()
     speaker = Speaker(room)
     await asyncio.sleep(1.0)
@@ -88,7 +88,7 @@ async def test_recording_counts_frames_and_keeps_none() -> None:
     speaker.task.cancel()
 
 
-async def test_events_in_flight_do_not_arrive_after_leaving() -> None:
+async def test_removed_participant_gets_no_pending_events() -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
     reported: list[RoomEvent] = []
@@ -137,7 +137,7 @@ async def test_participant_removed_during_a_reconnect_stays_away(
 
 
 @pytest.mark.parametrize(("new_sid", "same"), [(False, True), (True, False)])
-async def test_a_reconnect_keeps_a_sid_or_not_for_the_others(new_sid: bool, same: bool) -> None:
+async def test_reconnect_changes_the_sid_only_if_new_sid_is_set(new_sid: bool, same: bool) -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
     for link in (here, there):

@@ -93,7 +93,7 @@ async def test_frames_are_on_time_again_after_a_stall(
 
 
 @with_worker
-async def test_a_face_that_stands_still_gives_no_pulse(harness: WorkerHarness) -> None:
+async def test_worker_with_a_hung_renderer_sends_no_heartbeat(harness: WorkerHarness) -> None:
     harness.executor.each_s = 60.0
     await harness.say(speech(5.0))
     await asyncio.sleep(HUNG_S + 0.2)
@@ -106,7 +106,9 @@ async def test_a_face_that_stands_still_gives_no_pulse(harness: WorkerHarness) -
 
 @pytest.mark.parametrize("phase_ms", range(0, 40, 5))
 @with_worker
-async def test_frames_keep_their_rate(harness: WorkerHarness, phase_ms: int) -> None:
+async def test_worker_shows_frames_at_a_constant_rate(
+    harness: WorkerHarness, phase_ms: int
+) -> None:
     harness.executor.each_s = 0.006
     await asyncio.sleep(1.0 + phase_ms / 1000)
     await harness.whole(2.0)
@@ -122,7 +124,7 @@ async def test_frames_keep_their_rate(harness: WorkerHarness, phase_ms: int) -> 
 
 
 @with_worker
-async def test_a_cut_shows_no_more_of_it(harness: WorkerHarness) -> None:
+async def test_worker_shows_no_frame_of_a_take_after_its_cut(harness: WorkerHarness) -> None:
     await harness.say(speech(1.0))
     await asyncio.sleep(0.5)
     await harness.clear()
@@ -133,7 +135,7 @@ async def test_a_cut_shows_no_more_of_it(harness: WorkerHarness) -> None:
 
 @pytest.mark.parametrize("cut_ms", range(300, 460, 20))
 @with_worker
-async def test_a_cut_face_listens_at_once(harness: WorkerHarness, cut_ms: int) -> None:
+async def test_idle_frames_follow_a_cut_without_a_gap(harness: WorkerHarness, cut_ms: int) -> None:
     await harness.say(speech(2.0))
     await asyncio.sleep(cut_ms / 1000)
     await harness.clear()

@@ -56,7 +56,7 @@ async def examined(only: str = "") -> dict[str, CheckResult]:
     return {check.name: await check.run() for check in checks.list_checks() if only in check.name}
 
 
-async def test_a_healthy_machine_is_all_green_and_quick(tavus: TavusApi) -> None:
+async def test_doctor_finds_no_fault_on_a_healthy_machine_within_3_s(tavus: TavusApi) -> None:
     began = time.monotonic()
     results = await examined()
     assert {result.status for result in results.values()} == {"ok"}, results
@@ -167,7 +167,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-async def test_a_mistake_is_found(
+async def test_doctor_reports_a_planted_mistake_with_a_hint(
     name: str, tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant, check, code, said, hint = MISTAKES[name]
@@ -190,7 +190,9 @@ async def test_doctor_reports_a_server_that_tavus_cannot_connect_to(
     assert "public URL" in result.hint
 
 
-async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_reports_a_clock_that_is_wrong_by_a_day(
+    tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def result(request: web.Request) -> web.Response:
         reported = {"Date": formatdate(time.time() - 86_400, usegmt=True)}
         status = 401 if request.method == "POST" else 200
@@ -213,7 +215,9 @@ async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatc
     assert "timedatectl" in reported.hint
 
 
-def test_for_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_prints_json_or_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("AVATAR_PROVIDER", "nobody")
     monkeypatch.delenv("LIVEKIT_URL", raising=False)
     assert run(as_json=True) == 1
