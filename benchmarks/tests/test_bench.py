@@ -1,4 +1,4 @@
-"""A short run of the benchmark with a real server tells our stack from the stock one."""
+"""A short benchmark with a real server measures avatar-core and livekit-agents differently."""
 
 from __future__ import annotations
 

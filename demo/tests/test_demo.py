@@ -1,4 +1,4 @@
-"""`avatar demo` checks itself, reports errors in one line, and leaves no process behind."""
+"""`avatar demo` runs to its end, prints errors in one line, and leaves no process behind."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def play(scenario: Callable[[SpeakerHarness], Awaitable[None]]) -> SpeakerHarnes
     return run(main())
 
 
-def test_response_interrupted_before_its_first_word_leaves_no_history() -> None:
+def test_response_without_a_heard_word_is_not_in_the_history() -> None:
     async def scenario(harness: SpeakerHarness) -> None:
         await harness.type_text(THANKS)
         await asyncio.sleep(SETTLE_S)

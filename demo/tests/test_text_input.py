@@ -1,4 +1,4 @@
-"""Text input gets a response that is heard and remembered, with a real AgentSession in memory."""
+"""Each text gets a response that the user hears and the chat history of a real AgentSession has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time that a start takes beyond the vendor's own."""
+"""A start takes at most 50 ms longer than the create request at the vendor."""
 
 from __future__ import annotations
 

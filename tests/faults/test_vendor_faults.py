@@ -111,7 +111,7 @@ async def provision_error(vendor: FakeVendor, **options: object) -> ProvisionErr
     return caught.value
 
 
-def test_every_fault_of_a_create_has_an_expected_error() -> None:
+def test_every_fault_of_a_create_request_has_an_expected_error() -> None:
     faults_of_create = {
         name
         for name, fault in FAULTS.items()

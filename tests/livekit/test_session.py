@@ -67,7 +67,7 @@ async def test_late_avatar_replaces_the_voice_and_its_track(
         assert {event.provider for _, event in conversation.log} == {"mock"}
 
 
-async def test_closing_the_agent_session_ends_the_avatar_before_the_room(
+async def test_closed_agent_session_ends_the_avatar_before_the_room_closes(
     server: DevServer,
 ) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:

@@ -87,7 +87,7 @@ def test_undeclared_import_is_reported(module: str, source: str, fault: str) -> 
     assert undeclared({module: source}, REQUIRES) == ([fault] if fault else [])
 
 
-def test_import_of_an_unknown_module_raises() -> None:
+def test_unknown_module_raises_lookup_error() -> None:
     with pytest.raises(LookupError, match="no_such_module"):
         distributions_of("no_such_module.sub")
 

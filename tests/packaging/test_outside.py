@@ -1,4 +1,4 @@
-"""A provider made outside this tree: found by name, chosen by one value, and it speaks."""
+"""A provider in a wheel of its own is found by name, selected by one setting, and speaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files in each wheel, and its metadata."""
+"""Each wheel holds the right files and the right metadata."""
 
 from __future__ import annotations
 

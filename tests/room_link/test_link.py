@@ -1,4 +1,4 @@
-"""The behaviour of a link in a room in memory and on a real server, which must be equal."""
+"""A room link behaves equally in a room in memory and on a real server."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def test_removed_participant_is_disconnected(in_both_rooms: Callable[[Body], Non
     in_both_rooms(body)
 
 
-def test_unpublished_track_disappears(in_both_rooms: Callable[[Body], None]) -> None:
+def test_unpublished_track_disappears_for_other_participants(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
         here, there = await join_pair(rooms)
         events = EventLog(here)

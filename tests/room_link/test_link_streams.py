@@ -1,4 +1,4 @@
-"""Byte streams in a room in memory and on a real server, which must behave equally."""
+"""Byte streams behave equally in a room in memory and on a real server."""
 
 from __future__ import annotations
 

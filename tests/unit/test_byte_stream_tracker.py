@@ -91,7 +91,7 @@ async def test_malformed_reports_log_one_warning_for_each_reason(
     other = ByteStreamTracker(sink_context(agent))
     await worker.call("agent", wire.TAKE_RPC, "junk", timeout_s=1.0)
     assert caplog.records[-1].levelno == logging.WARNING, (
-        "the first of another worker is a warning too"
+        "the first malformed report of another worker logged no warning"
     )
     await other.aclose()
 

@@ -1,4 +1,4 @@
-"""`avatar list` and `avatar reap`, as a person and as a program see them; commands of plugins."""
+"""`avatar list` and `avatar reap` print text or JSON, and plugins can add commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The virtual clock: what follows it, what does not, and that all is put back."""
+"""The virtual clock replaces the clocks of its own loop, and restores them after a run."""
 
 from __future__ import annotations
 

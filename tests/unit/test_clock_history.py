@@ -1,4 +1,4 @@
-"""Chat histories in virtual time: the order and the times of messages and of tool calls."""
+"""In virtual time, chat histories keep the order and the times of messages and tool calls."""
 
 from __future__ import annotations
 

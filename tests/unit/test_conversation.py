@@ -1,4 +1,4 @@
-"""A real AgentSession in a room in memory, in virtual time: the laws in spoken_words."""
+"""A real AgentSession in a room in memory loses no word, in virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks names, links, defaults and code of the documentation."""
+"""Names, links, defaults and code in the documentation agree with the code."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_python_blocks_compile_and_import_existing_names(page: Path) -> None:
                 missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
                 assert not missing, f"{page.name} imports {missing} from {node.module}"
         for name in re.findall(r"\bavatar_core\.(\w+)", block):
-            assert hasattr(avatar_core, name), f"{page.name} asks for avatar_core.{name}"
+            assert hasattr(avatar_core, name), f"{page.name} uses avatar_core.{name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""The tree of errors in the module's docstring, and the stable codes."""
+"""The error classes equal the tree in the module's docstring, and keep their codes."""
 
 from __future__ import annotations
 

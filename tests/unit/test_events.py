@@ -1,4 +1,4 @@
-"""Listeners that raise: named in the log, and nobody else notices."""
+"""The log names a listener that raises, and the other listeners are not affected."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_player_continues_if_its_observer_raises(
 
 
 class TestSafeEventEmitter:
-    """The emitter is upstream's in all else."""
+    """`SafeEventEmitter` behaves as livekit's `EventEmitter`, unless a listener raises."""
 
     def setup_method(self) -> None:
         self.events = SafeEventEmitter[str]()

@@ -1,4 +1,4 @@
-"""The health check of the heartbeat: dead and stalled workers, and workers that only wait."""
+"""The heartbeat check reports dead and stalled workers, and keeps workers that only wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The health check of presence: participants that left, and those that only reconnect."""
+"""The presence check reports participants that left, and keeps those that only reconnect."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ async def failure(result: Any, payload: Any = None) -> ProvisionError:
         (599, UnavailableError, UNKNOWN, True),
     ],
 )
-async def test_error_status_raises_an_error_with_its_outcome(
+async def test_error_status_raises_the_expected_error_and_outcome(
     status: int, kind: type[ProvisionError], outcome: Outcome, retryable: bool
 ) -> None:
     error = await failure(httpx.Response(status, json={"message": "No such persona."}))
@@ -165,7 +165,7 @@ async def test_key_is_sent_in_its_header(auth: str, header: str, value: str) -> 
     assert response.text("got") == value
 
 
-async def test_accepted_status_is_not_an_error() -> None:
+async def test_status_in_accept_raises_no_error() -> None:
     ended = client(httpx.Response(404, json={"error": "unknown"}))
     assert (await ended.call("DELETE", "/sessions/1", accept={404, 410})).status == 404
     page = client(httpx.Response(404, html="<h1>nginx</h1>"))

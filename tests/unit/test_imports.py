@@ -1,4 +1,4 @@
-"""The cost of `import avatar_core`, and the modules that it must not load."""
+"""Imports of avatar_core are fast, and load no module that they do not need."""
 
 from __future__ import annotations
 

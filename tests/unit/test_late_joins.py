@@ -1,4 +1,4 @@
-"""Avatars that join after their session was abandoned, by this process or by a dead one."""
+"""Avatars are removed if they join after this process or a dead one abandoned their session."""
 
 from __future__ import annotations
 

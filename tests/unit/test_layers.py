@@ -1,4 +1,4 @@
-"""The layers hold, and what breaks them is caught."""
+"""avatar_core respects its import layers, and planted violations are reported."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ async def test_failed_publication_of_the_voice_is_retried() -> None:
 
 
 @pytest.mark.parametrize("speaking", [True, False])
-async def test_closing_while_the_voice_is_published_leaves_no_track(speaking: bool) -> None:
+async def test_close_while_the_voice_is_published_leaves_no_track(speaking: bool) -> None:
     room = MemoryRoom()
     harness = FailoverHarness(room)
     publish = harness.agent.publish_audio

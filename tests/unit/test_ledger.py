@@ -1,4 +1,4 @@
-"""The ledger: complete records that every process can read, and errors of the disk."""
+"""The ledger writes complete entries for all processes of its user, and tolerates disk errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RestClient.find in lists with pages, with and without a total count."""
+"""`RestClient.find` searches lists with pages, with and without a total count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A room in memory: who is out of it, or frozen in it, is neither heard nor seen nor reported."""
+"""In a room in memory, participants that left or froze are neither heard nor seen."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ async def test_frozen_or_removed_participant_is_neither_heard_nor_seen(
     assert room.recording.video_frames["speaker"] <= seen + 1
     if happen is not frozen:
         again_s = (speaker.frames - frames) * 0.01
-        assert 2.0 <= again_s <= 2.0 + QUEUE_S + 0.01, "its queue plays on"
+        assert 2.0 <= again_s <= 2.0 + QUEUE_S + 0.01, (
+            "the audio queue of the absent participant stopped"
+        )
     speaker.task.cancel()
 
 
@@ -132,7 +134,7 @@ async def test_participant_removed_during_a_reconnect_stays_away(
     assert here.remote_participants() == {}
     become(room, "there")
     await asyncio.sleep(CRASH_S + 1.0)
-    assert reported == [RoomEvent.LEFT], "once"
+    assert reported == [RoomEvent.LEFT], "LEFT was not emitted exactly once"
     assert here.remote_participants() == {}
 
 

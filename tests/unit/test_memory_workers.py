@@ -1,4 +1,4 @@
-"""Workers in a room in memory: their start, its failures, and their end."""
+"""Workers in a room in memory start, report failures, and stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Public and private hosts."""
+"""`is_public` distinguishes public hosts from private ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules that only POSIX has are optional: every module imports without them, as on Windows."""
+"""Every module imports without the modules that only POSIX has, as on Windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Properties of `Take.report`, for any reports in any order."""
+"""`Take.report` keeps its invariants for any reports in any order."""
 
 from __future__ import annotations
 

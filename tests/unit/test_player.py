@@ -1,4 +1,4 @@
-"""The player without interruptions: promises 1, 2, 3 and 5 of the design, in virtual time."""
+"""The player plays each segment whole and finishes each exactly once, in virtual time."""
 
 from __future__ import annotations
 

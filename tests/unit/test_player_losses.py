@@ -1,4 +1,4 @@
-"""Losses of transports at every phase of a segment: promises 1, 2, 3 and 5, in virtual time."""
+"""Lost transports at every phase of a segment keep the laws of playback, in virtual time."""
 
 from __future__ import annotations
 

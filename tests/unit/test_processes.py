@@ -1,4 +1,4 @@
-"""Records of processes: finding the right process again, and ending it."""
+"""A process record finds and stops the process that it was made for, and no other."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_record_finds_no_process_that_has_ended(recorded: Recorded) -> Non
     await recorded.record.stop()
 
 
-def test_zombie_counts_as_ended() -> None:
+def test_zombie_process_counts_as_ended() -> None:
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

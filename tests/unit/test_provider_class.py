@@ -1,4 +1,4 @@
-"""Provider classes that lack or misspell something fail at creation, with the line to write."""
+"""Incomplete or misspelt provider classes raise a TypeError that contains the line to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The marker `virtual_time`, in this run and in runs of pytest that are an application's own."""
+"""The marker `virtual_time` works in this run of pytest and in runs in other processes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ LOOPS = """
     import pytest
 
     @pytest.mark.virtual_time
-    async def test_loop_closes_while_a_thread_runs():  # for which Python 3.13 waits 300 s as the loop closes
+    async def test_loop_closes_while_a_thread_runs():  # Python 3.13 would wait 300 s for it
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(threading.Event().wait, 0.2), 0.05)
         await asyncio.sleep(3600)
@@ -121,7 +121,7 @@ def test_marked_test_on_a_shared_loop_fails_with_a_hint(tmp_path: Path) -> None:
 
         @pytest.mark.virtual_time
         @pytest.mark.asyncio(loop_scope="module")
-        async def test_it():
+        async def test_loop_is_shared():
             await asyncio.sleep(3600)
     """
     done = outside(tmp_path, test, *AUTO)
@@ -139,7 +139,7 @@ def test_module_scoped_loops_and_fixtures_use_true_time(tmp_path: Path) -> None:
         async def shared():
             return asyncio.get_running_loop(), time.time()
 
-        async def test_it(shared):
+        async def test_only_its_own_loop_is_virtual(shared):
             loop, made_at = shared
             assert type(loop).__name__ != "VirtualLoop"
             assert type(asyncio.get_running_loop()).__name__ == "VirtualLoop"
@@ -153,7 +153,7 @@ def test_run_without_the_marker_imports_no_heavy_module(tmp_path: Path) -> None:
     test = """
         import sys
 
-        def test_it():
+        def test_plugin_imports_no_heavy_module():
             heavy = ("livekit", "pydantic", "numpy", "httpx", "looptime", "asyncio",
                      "avatar_core.testing.clock")
             assert "avatar_core.testing.pytest_plugin" in sys.modules

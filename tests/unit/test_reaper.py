@@ -1,4 +1,4 @@
-"""The reaper: which sessions of the ledger it ends, keeps, or expects to join."""
+"""The reaper ends, keeps or awaits the sessions in the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry against distributions laid out on disk, as pip would."""
+"""The registry finds and loads providers of distributions on disk, as pip installs them."""
 
 from __future__ import annotations
 

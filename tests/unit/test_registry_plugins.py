@@ -1,4 +1,4 @@
-"""Errors of the registry for broken plugins and for plugins of another version."""
+"""The registry raises errors for broken plugins and for plugins of another version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers with a worker of our own, and the same worker with faults."""
+"""`RendererProvider` starts and stops our worker, with and without faults."""
 
 from __future__ import annotations
 

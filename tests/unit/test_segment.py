@@ -241,4 +241,6 @@ def test_next_take_does_not_start_at_a_pause_far_before_the_position() -> None:
     take = Take(1, TARGET, offset_s=0.9, on_update=segment.update_position)
     take.pushed_s = 1.0
     take.report(0.1, TakeState.LOST)
-    assert 0.9 <= segment.resume_offset_s(take) <= 1.5, "the second loss went further back"
+    assert 0.9 <= segment.resume_offset_s(take) <= 1.5, (
+        "the take after the second loss starts before the first"
+    )

@@ -1,4 +1,4 @@
-"""One value becomes a chain."""
+"""The selection parses one value and resolves it to a chain of providers."""
 
 from __future__ import annotations
 

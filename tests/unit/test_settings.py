@@ -1,4 +1,4 @@
-"""Settings: arguments first, the environment second, and no value in a message."""
+"""Settings come from arguments or the environment, and errors contain no value."""
 
 from __future__ import annotations
 

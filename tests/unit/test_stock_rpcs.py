@@ -1,4 +1,4 @@
-"""The tracker of stock RPCs, which do not name a take: which of them it applies."""
+"""The stock tracker applies playback RPCs without a take id only if they fit the take."""
 
 from __future__ import annotations
 

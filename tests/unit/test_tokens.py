@@ -1,4 +1,4 @@
-"""Room tokens, compared with those of LiveKit's own class."""
+"""Room tokens equal those of LiveKit's `AccessToken`."""
 
 from __future__ import annotations
 

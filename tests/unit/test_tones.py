@@ -111,7 +111,7 @@ def test_lost_packet_does_not_lose_a_word(number: int) -> None:
         assert heard[number].share >= (0.4 if packet == onset else 0.75)
 
 
-def test_cut_word_is_decoded_with_its_share_after_opus() -> None:
+def test_cut_word_is_decoded_with_its_heard_share_after_opus() -> None:
     sent = floats(WordTones(48_000).speak(["one", "two", "three"]))[: round(48_000 * 0.37)]
     heard = decode_tones(int16(opus(np.pad(sent, (0, 24_000)), 24)), 48_000)
     assert texts(heard) == ["one", "two"]

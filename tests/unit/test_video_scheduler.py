@@ -1,4 +1,4 @@
-"""The scheduler's thread: real work beside the loop, in order, and never in its way."""
+"""The video scheduler renders in a thread, in order, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_scheduler_skips_late_frames_and_does_not_block_the_loop() -> None
     painter.gate.set()
     for _ in range(2):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
-    assert painter.requested == ["0", "-1", "-2", "-3", "4+", "4"], "the last is never skipped"
+    assert painter.requested == ["0", "-1", "-2", "-3", "4+", "4"], "the last frame was skipped"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await scheduler.aclose()

@@ -1,4 +1,4 @@
-"""Decoding of payloads: each is read or raises WireError, whatever a participant sends."""
+"""Each payload that a participant can send is decoded or raises WireError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The video frames of an AvatarWorker: on time, and never at the cost of audio."""
+"""An AvatarWorker shows its video frames on time, and loses no audio for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,16 @@ pytestmark = pytest.mark.virtual_time
         [VideoFrame(1, 1, bytes(4))],
         "frames",
     ],
-    ids=["raises", "none", "no list", "many", "a size", "no frame", "small", "text"],
+    ids=[
+        "error",
+        "no frame",
+        "no list",
+        "500 frames",
+        "wrong length",
+        "None",
+        "other size",
+        "text",
+    ],
 )
 @with_worker
 async def test_failing_renderer_loses_frames_and_no_audio(
@@ -46,7 +55,7 @@ async def test_failing_renderer_loses_frames_and_no_audio(
     await asyncio.sleep(1.0)
     idle = harness.shown[shown:]
     assert len(idle) == pytest.approx(25, abs=2)
-    assert all(frame is IDLE for _, frame in idle), "nothing stale is shown"
+    assert all(frame is IDLE for _, frame in idle), "a frame of the take was shown after its end"
     harness.renderer.response = (TALK,)
     before = len(harness.heard)
     assert await harness.whole(0.5, "b") == harness.heard[before:]
@@ -60,7 +69,7 @@ async def test_slow_renderer_loses_frames_and_no_audio(
     harness.executor.each_s = each_s
     pcm = await harness.whole(2.0)
     assert harness.heard == pcm
-    assert len(harness.runs) == 1, "no gap is heard"
+    assert len(harness.runs) == 1, "the audio has a gap"
     talking = [at for at, frame in harness.shown if frame is TALK]
     assert len(talking) == pytest.approx(min(50, 2.0 / each_s), abs=2)
     await asyncio.sleep(2 * each_s)
@@ -153,4 +162,4 @@ async def test_renderer_is_notified_of_discarded_frames(
     await asyncio.sleep(0.5)
     seen = sum(frame is TALK for _, frame in harness.shown)
     assert harness.renderer.withdrawn == [len(harness.renderer.sizes) - seen]
-    assert harness.renderer.withdrawn[0] >= 2, "some are drawn ahead"
+    assert harness.renderer.withdrawn[0] >= 2, "no frame was drawn ahead"

@@ -1,4 +1,4 @@
-"""How an AvatarWorker begins and ends: the agent, the room, the tracks."""
+"""An AvatarWorker starts and ends with its agent, its room and its tracks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_worker_is_silent_until_its_agent_returns(harness: WorkerHarness) 
     await asyncio.sleep(0.05)
     heard = len(harness.heard)
     await asyncio.sleep(4.49)
-    assert len(harness.heard) == heard, "it falls silent when its agent leaves"
+    assert len(harness.heard) == heard, "the worker spoke while its agent was away"
     assert not harness.running.done()
     await asyncio.sleep(10.0)
     pcm = await harness.whole(0.5, "again")
@@ -51,7 +51,7 @@ async def test_worker_serves_a_new_participant_with_its_agents_identity(
     harness.agent = harness.room.join("agent", is_agent=True)
     harness.listen()
     await asyncio.sleep(10.0)
-    assert len(harness.heard) == heard, "it is silent as soon as its agent leaves"
+    assert len(harness.heard) == heard, "the worker spoke while its agent was away"
     pcm = await harness.whole(0.5, "new")
     assert harness.heard[heard:] == pcm
     assert harness.states[-2:] == [("new", "playing"), ("new", "done")]

@@ -1,4 +1,4 @@
-"""LiveKit's stock protocol: no take ids, each segment starts and finishes exactly once.
+"""In LiveKit's protocol without take ids, each segment starts and finishes exactly once.
 
 A stock agent speaks it with our worker; our agent speaks it with a worker behind a
 `StockWireLink`, as with a vendor's.

@@ -1,4 +1,4 @@
-"""The takes that an AvatarWorker plays for our own agent, and its reports."""
+"""An AvatarWorker plays the takes of our agent and reports their positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.virtual_time
 @with_worker
 async def test_take_is_played_and_reported_completely(harness: WorkerHarness) -> None:
     pcm = await harness.whole(1.23)
-    assert harness.heard == pcm.ljust(len(harness.heard), b"\0"), "its last frame is filled up"
+    assert harness.heard == pcm.ljust(len(harness.heard), b"\0"), "the last frame was not padded"
     assert len(harness.heard) - len(pcm) < RATE.size(0.02)
     assert harness.states == [("a", "playing"), ("a", "done")]
     assert harness.turns[-1][1].position_s == pytest.approx(1.23)
@@ -56,7 +56,7 @@ async def test_heartbeat_is_sent_more_often_during_a_take(harness: WorkerHarness
     assert sequences == sorted(set(sequences))
     gaps = [b[0] - a[0] for a, b in pairwise(harness.reports)]
     assert max(gaps) <= 0.53
-    assert max(gaps[idle:]) <= 0.175, "half of what is taken for a lost pulse"
+    assert max(gaps[idle:]) <= 0.175, "the heartbeat is too slow during a take"
 
 
 @with_worker

@@ -128,7 +128,7 @@ def test_workflow_has_no_problem(path: Path) -> None:
     assert problems(path) == []
 
 
-def test_planted_problems_are_found(tmp_path: Path) -> None:
+def test_planted_problems_of_a_workflow_are_found(tmp_path: Path) -> None:
     path = tmp_path / "bad.yml"
     path.write_text(BAD)
     assert problems(path) == [

@@ -1,4 +1,4 @@
-"""The face in time: the same twice, never still, never a jump."""
+"""The face renderer draws reproducible frames that always move and never jump."""
 
 from __future__ import annotations
 

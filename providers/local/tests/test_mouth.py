@@ -1,4 +1,4 @@
-"""The mouth that is drawn, against the sounds that are spoken and a mouth of mere loudness."""
+"""The drawn mouth matches the spoken sounds better than a mouth that only follows the loudness."""
 
 from __future__ import annotations
 

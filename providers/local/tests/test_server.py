@@ -1,4 +1,4 @@
-"""The REST API: what it does, and that nothing wrong leaves anything running."""
+"""The REST API creates and ends sessions, and a failed request leaves no worker running."""
 
 from __future__ import annotations
 

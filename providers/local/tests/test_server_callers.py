@@ -1,4 +1,4 @@
-"""The REST API's callers: some ask twice, and some do not wait for the response."""
+"""The REST API handles repeated requests and clients that disconnect early."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from providers.local.tests.server_harness import Hanging, desk, roomless, worker
 
 
 class TestIdempotencyKey:
-    """`Idempotency-Key`: one session, however often it is requested for."""
+    """Requests with the same `Idempotency-Key` get the same session."""
 
     async def test_requests_with_the_same_key_get_the_same_session(self) -> None:
         async with desk(roomless) as local:

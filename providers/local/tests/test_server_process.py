@@ -1,4 +1,4 @@
-"""`avatar worker --serve`: a real process, its address and key, and every way it ends."""
+"""`avatar worker --serve` prints its URL and its key, and ends together with its workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LocalProvider at a server elsewhere: provisioned there, watched there, ended there."""
+"""LocalProvider provisions, watches and ends sessions on a server in another process."""
 
 from __future__ import annotations
 

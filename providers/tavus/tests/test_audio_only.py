@@ -1,4 +1,4 @@
-"""A conversation without a picture, at the simulator, in a room in memory."""
+"""The Tavus simulator runs audio-only conversations in a room in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`avatar tavus-sim`: what it refuses at its start."""
+"""`avatar tavus-sim` rejects invalid options and unusable ports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`avatar doctor`: planted mistakes, each found and reported in one line with its next step."""
+"""`avatar doctor` reports each planted mistake in one line, with a hint."""
 
 from __future__ import annotations
 
@@ -118,14 +118,32 @@ def no_skia(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 
 MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
-    "no provider": (variable("AVATAR_PROVIDER", None), "provider", "AV100", "no avatar", "Set"),
-    "a typo": (variable("AVATAR_PROVIDER", "tavsu"), "provider", "AV101", "'tavsu'", "'tavus'"),
-    "no key": (variable("TAVUS_API_KEY", None), "provider", "AV105", "TAVUS_API_KEY", "Set it"),
-    "a key of two lines": (
+    "provider not set": (
+        variable("AVATAR_PROVIDER", None),
+        "provider",
+        "AV100",
+        "no avatar",
+        "Set",
+    ),
+    "a misspelt provider": (
+        variable("AVATAR_PROVIDER", "tavsu"),
+        "provider",
+        "AV101",
+        "'tavsu'",
+        "'tavus'",
+    ),
+    "API key not set": (
+        variable("TAVUS_API_KEY", None),
+        "provider",
+        "AV105",
+        "TAVUS_API_KEY",
+        "Set it",
+    ),
+    "an API key with a line break": (
         variable("TAVUS_API_KEY", "a\nb"),
         *("provider", "AV105", "line break", "Correct it"),
     ),
-    "both names": (both_names, "provider", "AV105", "both set", "Correct it"),
+    "old and new name both set": (both_names, "provider", "AV105", "both set", "Correct it"),
     "a timer out of range": (
         variable("TAVUS_MAX_CALL_DURATION", "9999"),
         *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct it"),
@@ -134,35 +152,35 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
         variable("TAVUS_API_KEY", "sk-another"),
         *("tavus probe", "AV201", "Invalid access token", "Check the API key"),
     ),
-    "a PAL with a mind": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
-    "no such face": (
+    "a PAL not in echo mode": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
+    "an unknown face": (
         variable("TAVUS_FACE_ID", "r-none"),
         *("tavus probe", "AV204", "Invalid replica_uuid", "Correct"),
     ),
-    "Tavus out of reach": (
+    "an unreachable Tavus": (
         closed("TAVUS_API_URL", "http://127.0.0.1:{port}/v2"),
         *("tavus probe", "AV205", "could not connect to", "Check the URL"),
     ),
-    "no LIVEKIT_URL": (
+    "LIVEKIT_URL not set": (
         variable("LIVEKIT_URL", None),
         *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set it"),
     ),
-    "LIVEKIT_URL of a page": (
+    "LIVEKIT_URL without a scheme": (
         variable("LIVEKIT_URL", "my-project.livekit.cloud"),
         *("LiveKit", "AV105", "must be like wss://", "Correct it"),
     ),
-    "LiveKit down": (
+    "an unreachable LiveKit": (
         closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
         *("LiveKit", "AV303", "does not respond", "Check LIVEKIT_URL"),
     ),
-    "a wrong secret": (
+    "a wrong API secret": (
         variable("LIVEKIT_API_SECRET", "x" * 40),
         *("LiveKit", "AV303", "refuses our key", "LIVEKIT_API_KEY"),
     ),
-    "leftovers": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
-    "a ledger that cannot be": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),
+    "a session of a dead process": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
+    "an unwritable ledger": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),
     "livekit-agents too new": (old_agents, "versions", "", "livekit-agents 2.1.0", "pip install"),
-    "no system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
+    "a missing system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
 }
 
 

@@ -1,4 +1,4 @@
-"""TavusProvider at a Tavus in memory: errors by status and words, lookup, end, probe, emotions."""
+"""TavusProvider with a Tavus API in memory: errors, lookup, release, probe and emotions."""
 
 from __future__ import annotations
 

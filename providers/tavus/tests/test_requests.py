@@ -1,4 +1,4 @@
-"""The exact requests to Tavus, compared with golden files after its documented API."""
+"""Requests to Tavus equal golden files that follow its documented API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator against what Tavus documents: routes, statuses, words, paging, callbacks."""
+"""The simulator responds as Tavus documents: routes, statuses, messages, pages and callbacks."""
 
 from __future__ import annotations
 

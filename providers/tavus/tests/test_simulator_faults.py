@@ -1,4 +1,4 @@
-"""The simulator's faults: of one call, of all of a kind, of a share."""
+"""Faults of the simulator affect one request, all requests, or a share of the requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator is real enough: livekit-plugins-tavus speaks through it, its code unmodified."""
+"""The unmodified livekit-plugins-tavus and our provider both speak through the simulator."""
 
 from __future__ import annotations
 
