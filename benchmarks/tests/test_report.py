@@ -60,7 +60,7 @@ def test_skews_pairs_each_flash_with_its_sound() -> None:
     assert skews(received) == pytest.approx([-0.02, 0.05])
 
 
-def test_beeps_start_on_frame_boundaries_and_speech_decodes_to_its_words() -> None:
+def test_beeps_start_on_frame_boundaries_and_speech_can_be_decoded() -> None:
     pcm = beeps()
     meter = AudioMeter(0.02)
     meter.add("a", 0.0, pcm, RATE_HZ)

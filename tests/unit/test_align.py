@@ -109,7 +109,7 @@ def test_two_faults_are_found_in_one_recording(spoken: SpokenText) -> None:
     assert faults(results) == ([4], [12, 13])
 
 
-def test_only_the_words_after_a_cut_are_missing(spoken: SpokenText) -> None:
+def test_cut_recording_lacks_every_word_after_the_cut(spoken: SpokenText) -> None:
     cut_s = spoken.word_times[9][2]
     heard = floats(spoken.pcm)[: round(cut_s * spoken.rate_hz)]
     results = align_with(spoken, transmit(np.pad(heard, (0, 30_000)), spoken.rate_hz))
@@ -117,7 +117,7 @@ def test_only_the_words_after_a_cut_are_missing(spoken: SpokenText) -> None:
 
 
 @pytest.mark.parametrize("heard", [b"", bytes(2), bytes(96_000), int16(np.full(9_000, 0.5))])
-def test_all_words_of_an_empty_reference_or_recording_are_missing(
+def test_every_word_of_an_empty_reference_or_recording_is_missing(
     spoken: SpokenText, heard: bytes
 ) -> None:
     assert all(result.is_missing for result in align_with(spoken, heard))

@@ -51,7 +51,7 @@ def test_turn_is_heard_and_added_to_the_history() -> None:
 
 
 @pytest.mark.parametrize("word", [0, 1, 6, 12])
-def test_interruption_keeps_only_heard_words_in_the_history(word: int) -> None:
+def test_interruption_keeps_no_unheard_word_in_the_history(word: int) -> None:
     async def main() -> Turn:
         async with Conversation(mock()) as talk:
             turn = talk.say(SPOKEN_WORDS)

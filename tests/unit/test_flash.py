@@ -53,7 +53,7 @@ def test_short_last_chunk_gives_one_frame_and_empty_chunk_none() -> None:
     renderer.close()
 
 
-def test_later_frames_do_not_change_a_returned_frame() -> None:
+def test_returned_frame_is_not_overwritten_by_later_frames() -> None:
     renderer = FlashRenderer(64, 64)
     first = renderer.idle()
     before = bytes(first.rgba)

@@ -30,7 +30,7 @@ def pending(key: str = "room-1") -> LedgerEntry:
     return LedgerEntry.pending("acme", key, "röom/..", "acme-avatar-1")
 
 
-def test_written_entry_is_read_back(tmp_path: Path) -> None:
+def test_written_ledger_entry_is_read_back(tmp_path: Path) -> None:
     ledger, ledger_entry = Ledger(tmp_path / "a" / "b"), pending()
     ledger.write(ledger_entry)
     ledger.write(ledger_entry.with_session(AVATAR))
@@ -119,7 +119,7 @@ def test_file_that_is_not_a_ledger_entry_is_ignored(
     assert (tmp_path / "odd.json").exists()
 
 
-def test_entry_under_another_file_name_is_ignored(tmp_path: Path) -> None:
+def test_ledger_entry_under_another_file_name_is_ignored(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.write(pending())
     (file,) = tmp_path.iterdir()
@@ -158,7 +158,7 @@ def test_full_disk_logs_one_warning_and_leaves_no_file(
     assert "File too large" in caplog.text
 
 
-def test_entry_whose_state_is_not_json_is_logged_and_not_written(
+def test_ledger_entry_with_a_state_that_is_not_json_is_not_written(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)

@@ -139,7 +139,7 @@ async def test_participant_removed_during_a_reconnect_stays_away(
 
 
 @pytest.mark.parametrize(("new_sid", "same"), [(False, True), (True, False)])
-async def test_reconnect_changes_the_sid_only_if_new_sid_is_set(new_sid: bool, same: bool) -> None:
+async def test_participant_gets_a_new_sid_only_if_new_sid_is_set(new_sid: bool, same: bool) -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
     for link in (here, there):

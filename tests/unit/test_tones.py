@@ -143,12 +143,12 @@ def test_word_that_restarts_without_a_pause_has_a_larger_share() -> None:
 
 
 @pytest.mark.parametrize("pcm", [b"", bytes(2), bytes(20), bytes(96_000)])
-def test_silence_decodes_to_no_words(pcm: bytes) -> None:
+def test_silence_decodes_to_no_word(pcm: bytes) -> None:
     assert decode_tones(pcm, 48_000) == []
     assert WordTones().speak([]) == b""
 
 
-def test_noise_and_single_tones_decode_to_no_words() -> None:
+def test_noise_and_single_tones_decode_to_no_word() -> None:
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 0.1, 48_000 * 10).astype(np.float32)
     assert decode_tones(int16(noise), 48_000) == []
