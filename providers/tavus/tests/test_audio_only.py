@@ -1,4 +1,4 @@
-"""The Tavus simulator runs audio-only conversations in a room in memory."""
+"""The Tavus simulator runs conversations with and without video in a room in memory."""
 
 from __future__ import annotations
 
