@@ -67,7 +67,7 @@ async def test_late_avatar_replaces_the_voice_and_its_track(
         assert {event.provider for _, event in conversation.log} == {"mock"}
 
 
-async def test_closing_the_agent_session_ends_the_avatar_before_the_room(
+async def test_closed_agent_session_ends_the_avatar_before_the_room_closes(
     server: DevServer,
 ) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
@@ -176,7 +176,7 @@ async def test_start_waits_for_the_room_to_connect(server: DevServer) -> None:
         await room.disconnect()
 
 
-def test_every_member_of_the_base_class_is_replaced() -> None:
+def test_base_class_in_livekit_agents_has_only_known_members() -> None:
     """An inherited method would join or close the avatar in the way of livekit-agents."""
     assert issubclass(AvatarSession, upstream.AvatarSession)
     found = {
