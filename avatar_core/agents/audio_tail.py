@@ -33,7 +33,7 @@ Playback = Literal["playback_finished", "playback_started", "playback_progressed
 
 @dataclass(frozen=True)
 class TailOwner:
-    """What an avatar session does for the audio tail that it uses.
+    """The callbacks of the avatar session that uses an audio tail.
 
     Attributes:
         tell: Takes the events of takes.

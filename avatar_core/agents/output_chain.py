@@ -62,20 +62,20 @@ async def wait_until_idle(session: AgentSession[Any]) -> None:
 
 
 def put_back(
-    session: AgentSession[Any], tail: io.AudioOutput, former: io.AudioOutput | None
+    session: AgentSession[Any], tail: io.AudioOutput, previous: io.AudioOutput | None
 ) -> None:
     """Replace a tail with the output that was there before it; do nothing if it was removed.
 
     Args:
         session: The agent session.
         tail: The output to replace.
-        former: The output that `tail` had replaced; None if the session had no audio output.
+        previous: The output that `tail` had replaced; None if the session had no audio output.
     """
     outputs = outputs_of(session)
     if outputs == [tail]:
-        session.output.audio = former
-    elif tail in outputs and former is not None:
-        session.output.replace_audio_tail(former)
+        session.output.audio = previous
+    elif tail in outputs and previous is not None:
+        session.output.replace_audio_tail(previous)
 
 
 async def _either_done(subscribed: asyncio.Future[None], speech: SpeechHandle) -> None:

@@ -214,7 +214,9 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         if self._predecessor is None:
             player.use(self._controller)
         else:
-            self._tasks.start(self._take_over(self._tail, self._controller), "avatar-take-over")
+            self._tasks.start(
+                self._replace_predecessor(self._tail, self._controller), "replace-predecessor"
+            )
         await self._controller.start()
         if self._settings.required and await self._controller.wait_until_settled() is None:
             error = self._controller.last_error
@@ -222,7 +224,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 await self.aclose()
                 raise error
 
-    async def _take_over(self, tail: AudioTail, controller: FailoverController) -> None:
+    async def _replace_predecessor(self, tail: AudioTail, controller: FailoverController) -> None:
         """Speak from the next segment on, and let the avatar before this one be released."""
         lease = await controller.wait_until_settled()
         if self._predecessor is None or (lease is None and self._settings.required):
