@@ -38,11 +38,13 @@ class TailOwner:
     Attributes:
         tell: Takes the events of takes.
         on_replaced: Called when another audio output has replaced the tail.
+        use_tail: Gives the player its transports, because the owner before this one has left.
         yield_tail: Releases the avatar, because another avatar session uses the tail now.
     """
 
     tell: Callable[[AvatarEvent], None]
     on_replaced: Callable[[], None]
+    use_tail: Callable[[], None]
     yield_tail: Callable[[], Awaitable[None]]
 
 
@@ -62,6 +64,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         throttle: Holds the transcript back to the audio that was heard.
         placement: The place of the tail in the output chain of the session.
         owner: The avatar session that uses the tail.
+        successors: The avatar sessions that will use the tail once their avatars have joined.
     """
 
     def __init__(self, session: AgentSession[Any], room: object, owner: TailOwner) -> None:
@@ -71,6 +74,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         self._session = session
         self._dropped = False
         self.owner = owner
+        self.successors: list[TailOwner] = []
         self.placement = TailPlacement(session, self, room)
         self.player = Player(self)
         self.throttle = TranscriptThrottle(session)
@@ -83,6 +87,36 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             session: The agent session.
         """
         return next((one for one in outputs_of(session) if isinstance(one, cls)), None)
+
+    # From avatar sessions.
+
+    def move_to(self, owner: TailOwner) -> TailOwner:
+        """Let another avatar session use the tail.
+
+        Args:
+            owner: One of the successors, or the present owner.
+
+        Returns:
+            The owner before this call.
+        """
+        previous, self.owner = self.owner, owner
+        self.successors = [other for other in self.successors if other is not owner]
+        return previous
+
+    def leave(self, owner: TailOwner) -> bool:
+        """Let an avatar session leave; its newest successor uses the tail at once.
+
+        Args:
+            owner: The present owner, a successor, or an owner of earlier.
+
+        Returns:
+            Whether nobody uses the tail any more, so that it must be closed.
+        """
+        self.successors = [other for other in self.successors if other is not owner]
+        if owner is self.owner and self.successors:
+            self.move_to(self.successors[-1])
+            self.owner.use_tail()
+        return owner is self.owner
 
     # From AgentSession.
 
@@ -129,6 +163,12 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         """Continue the sound where it stopped, unless the transcript throttle made the call."""
         if self.throttle.heard_resume():
             self.player.resume()
+
+    def on_attached(self) -> None:
+        """Make place for the previous output if the avatar was closed meanwhile."""
+        super().on_attached()
+        if self.player.closed:
+            self.placement.close()
 
     def on_detached(self) -> None:
         """Check whether another output has replaced this one, or the audio is only disabled.

@@ -53,8 +53,9 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         self._livekit = livekit
         self._session: AgentSession[Any] | None = None
         self._tail: AudioTail | None = None
-        self._owner = TailOwner(self._tell, self._on_tail_replaced, self._yield_tail)
-        self._predecessor: TailOwner | None = None
+        self._owner = TailOwner(
+            self._tell, self._on_tail_replaced, self._use_tail, self._yield_tail
+        )
         self._tasks = BackgroundTasks()
         self._controller: FailoverController | None = None
         self._begin: asyncio.Task[None] | None = None
@@ -121,9 +122,9 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             job.add_shutdown_callback(self.aclose)
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
-        earlier = AudioTail.find(agent_session)
-        if earlier is not None:
-            self._tail, self._predecessor = earlier, earlier.owner
+        self._tail = AudioTail.find(agent_session)
+        if self._tail is not None:
+            self._tail.successors.append(self._owner)
         else:
             self._tail = AudioTail(agent_session, room, self._owner)
             await self._tail.placement.attach()
@@ -189,8 +190,9 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         The release takes at most 4 s, and the rest 1 s more. An agent session that is still running
         continues with its own voice.
         """
-        running = self._session is not None and output_chain.is_running(self._session)
-        if running and self._closing is None and self._predecessor is None:
+        tail, session = self._tail, self._session
+        running = session is not None and output_chain.is_running(session)
+        if running and self._closing is None and tail is not None and tail.owner is self._owner:
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
             await asyncio.shield(self._dismissing)
         else:
@@ -211,7 +213,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         context = session_context(room, self._settings, self._livekit)
         player = self._tail.player
         self._controller = FailoverController(context, self._chain, player, self._tell)
-        if self._predecessor is None:
+        if self._tail.owner is self._owner:
             player.use(self._controller)
         else:
             self._tasks.start(
@@ -227,13 +229,16 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
     async def _replace_predecessor(self, tail: AudioTail, controller: FailoverController) -> None:
         """Speak from the next segment on, and let the avatar before this one be released."""
         lease = await controller.wait_until_settled()
-        if self._predecessor is None or (lease is None and self._settings.required):
+        if self._owner not in tail.successors or (lease is None and self._settings.required):
             return
-        predecessor, self._predecessor = self._predecessor, None
-        tail.owner = self._owner
+        predecessor = tail.move_to(self._owner)
         tail.player.use(controller)
         await tail.player.wait_for_segment_end()
         await predecessor.yield_tail()
+
+    def _use_tail(self) -> None:
+        if self._tail is not None and self._controller is not None:
+            self._tail.player.use(self._controller)
 
     async def _yield_tail(self) -> None:
         self._tail = None
@@ -257,10 +262,9 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         if self._controller is not None:
             parts.append(self._controller.aclose("the session closed"))
         tail = self._tail
-        if tail is not None and tail.owner is self._owner:
+        if tail is not None and tail.leave(self._owner):
             tail.placement.close()
             parts.append(tail.player.aclose())
-        self._predecessor = None
         try:
             async with asyncio.timeout(RELEASE_S + 1.0):
                 await asyncio.gather(*parts)
