@@ -1,4 +1,4 @@
-"""The audio tail: receives the audio of an `AgentSession` and reports its playback."""
+"""The audio tail: the audio output that receives the speech of an `AgentSession`."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ Playback = Literal["playback_finished", "playback_started", "playback_progressed
 
 
 class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
-    """The last audio output of an `AgentSession`; it stays while the transports beneath it change.
+    """The last audio output of an `AgentSession`.
 
-    `capture_frame` does not wait for playback, because the transcript synchronizer above it learns
-    the rate of speech only when it has all the audio.
+    `AvatarSession` creates the audio tail, and keeps it while avatars come and go. The tail passes
+    the audio to its player, and reports the playback to the `AgentSession`. `capture_frame` does
+    not wait for playback, because livekit-agents' transcript synchronizer can compute the rate of
+    speech only after it received all audio.
 
     Args:
-        session: The session whose last audio output this object becomes.
-        tell: Called with a `TakeFinished` event when a take has ended.
-        replaced: Called when another output has taken the place of this one.
+        session: The agent session whose last audio output this object becomes.
+        tell: Receives a `TakeFinished` event when a take has ended.
+        replaced: Called when another audio output has replaced the audio tail.
 
     Attributes:
         player: Plays the audio on the current transport.
@@ -63,13 +65,13 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     # From AgentSession.
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        """Add a frame to the open segment without waiting for its playback.
+        """Add a frame to the open segment, without waiting for playback.
 
-        A frame that cannot be played is replaced by silence of length 0. The first such frame of a
-        segment logs an error.
+        The method drops a frame that cannot be played, and logs an error for the first dropped
+        frame of a segment.
 
         Args:
-            frame: Interleaved int16 PCM; the rate and the channel count come from the frame.
+            frame: Interleaved int16 PCM with its sample rate and its number of channels.
         """
         await super().capture_frame(frame)
         try:
@@ -87,30 +89,30 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         self.player.push(pcm, format)
 
     def flush(self) -> None:
-        """Mark the current segment as complete."""
+        """Mark the open segment as complete, so that the next frame begins another segment."""
         super().flush()
         self._dropped = False
         self.player.end()
 
     def clear_buffer(self) -> None:
-        """Interrupt all segments that were begun."""
+        """Interrupt all segments that have begun and have not finished."""
         self.player.clear()
 
     def pause(self) -> None:
-        """Stop the sound, unless the transcript throttle made the call to hold the text back."""
+        """Pause playback, unless the transcript throttle made the call to delay the transcript."""
         if self.throttle.heard_pause():
             self.player.pause()
 
     def resume(self) -> None:
-        """Continue the sound where it stopped, unless the transcript throttle made the call."""
+        """Continue playback after a pause, unless the transcript throttle made the call."""
         if self.throttle.heard_resume():
             self.player.resume()
 
     def on_detached(self) -> None:
-        """Interrupt all segments, then check whether another output replaced this one."""
+        """Interrupt all segments, then check whether another output has replaced the audio tail."""
         super().on_detached()
         self.player.clear()
-        # AgentSession also detaches a leaf to put its wrappers above it: look afterwards.
+        # AgentSession also detaches the tail to put wrappers above it, so check afterwards.
         asyncio.get_running_loop().call_soon(self._look_for_myself)
 
     def _look_for_myself(self) -> None:
@@ -127,7 +129,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
         Args:
             segment: The segment that started.
-            ago_s: Seconds since its first sound was heard.
+            ago_s: Seconds since the first sound of the segment was heard.
         """
         created_at = time.time() - ago_s
         self.on_playback_started(created_at=created_at)
@@ -136,12 +138,12 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     def on_segment_progressed(
         self, segment: Segment, ago_s: float, offset_s: float, played_s: float
     ) -> None:
-        """Emit `playback_progressed` for a part of a segment.
+        """Emit `playback_progressed` for a part of a segment that was heard.
 
         Args:
             segment: The segment.
-            ago_s: Seconds since the part began to be heard.
-            offset_s: Seconds from the start of the segment to the part.
+            ago_s: Seconds since the first sound of the part was heard.
+            offset_s: Seconds from the start of the segment to the start of the part.
             played_s: Duration of the part in seconds.
         """
         self.on_playback_progressed(
@@ -152,30 +154,30 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         """Stop the transcript throttle, and emit `playback_finished`.
 
         Args:
-            segment: The segment; its `position_s` becomes the playback position.
-            interrupted: Whether the segment ended before all of it was heard.
+            segment: The segment that finished, with the position that was heard.
+            interrupted: Whether the segment ended before all its audio was heard.
         """
         self.throttle.finished()
         self.on_playback_finished(playback_position=segment.position_s, interrupted=interrupted)
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
-        """Interrupt the current speech, because no transport can play the rest of it.
+        """Interrupt the current speech of the agent, because no transport can play the segment.
 
         Args:
             segment: The segment that cannot be played.
-            error: The reason why the last transport cannot be used.
+            error: The error of the last transport.
         """
         speech = self._session.current_speech
         if speech is not None:
             speech.interrupt(force=True)
 
     def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
-        """Report a take that reached its final state as a `TakeFinished` event.
+        """Pass a `TakeFinished` event to `tell`.
 
         Args:
             segment: The segment that the take played.
-            take: The take.
-            transport: The transport that played it.
+            take: The take, in its final state.
+            transport: The transport that played the take.
         """
         self._tell(
             TakeFinished(

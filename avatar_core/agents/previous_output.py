@@ -1,4 +1,4 @@
-"""The audio output that an agent session had before the avatar's output replaced it."""
+"""Functions for the audio output that the audio tail of an avatar replaces."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ log = logging.getLogger("avatar_core")
 
 
 def runs(session: AgentSession[Any]) -> bool:
-    """Return whether the session has a current agent, so that it is running.
+    """Return whether an agent session is running.
 
     Args:
         session: The agent session.
+
+    Returns:
+        True if the session has a current agent.
     """
     try:
         return session.current_agent is not None
@@ -25,13 +28,13 @@ def runs(session: AgentSession[Any]) -> bool:
 
 
 def tail(session: AgentSession[Any]) -> object | None:
-    """Return the last output in the audio chain of a session.
+    """Return the last output in the chain of audio outputs of an agent session.
 
     Args:
         session: The agent session.
 
     Returns:
-        The output; None if the session has no audio output.
+        The last output; None if the session has no audio output.
     """
     last = session.output.audio
     while last is not None and last.next_in_chain is not None:
@@ -40,13 +43,14 @@ def tail(session: AgentSession[Any]) -> object | None:
 
 
 async def unpublish(room: rtc.Room, replaced: object | None) -> None:
-    """Unpublish the track of a replaced output; listeners could use it instead of the avatar's.
+    """Unpublish the track of an audio output that the audio tail replaced.
 
-    A track that cannot be removed is logged.
+    A listener could play the old track instead of the avatar's track. If the old track cannot be
+    unpublished, the function logs a warning.
 
     Args:
         room: The room of the agent, connected.
-        replaced: The output that was replaced; None if the session had no output.
+        replaced: The output that was replaced; None if the agent session had no output.
     """
     held = [id(value) for value in vars(replaced).values()] if replaced is not None else []
     for publication in list(room.local_participant.track_publications.values()):
