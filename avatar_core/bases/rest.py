@@ -80,8 +80,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             )
 
     def setup(self) -> None:
-        """Create the REST client from the settings `api_url` and `api_key`, and set the
-        capabilities.
+        """Create the REST client from the settings, and set the capabilities.
 
         Raises:
             ConfigError: The URL is invalid, or a header cannot carry the key.

@@ -124,7 +124,7 @@ class HealthCheck:
         self._lose(f"ended ({await self._wait_until_ended()})")
 
     # The heartbeat. Time counts only while the worker has audio to play or a take to end. The check
-    # counts ticks and not seconds, so that a pause of this process does not look like a dead worker.
+    # counts ticks, not seconds, so that a pause of this process does not look like a dead worker.
 
     async def _watch_heartbeat(self) -> None:
         silent_s = stalled_s = 0.0

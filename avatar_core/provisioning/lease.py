@@ -197,6 +197,6 @@ class Lease:
 
 
 def _run_ahead_s(capabilities: Capabilities) -> float:
-    """Return how many seconds of audio the player may send ahead, including the worker's latency."""
+    """Return the seconds of audio that the player may send ahead, with the worker's latency."""
     wanted_s = min(capabilities.run_ahead_s, 2 * OWN_RUN_AHEAD_S)
     return max(wanted_s, capabilities.playout_latency_s + LEAST_AHEAD_S)

@@ -205,7 +205,7 @@ class Provisioning:
             self._has_unended |= not await asyncio.shield(ending)
 
     async def _abandon(self, creating: asyncio.Future[LedgerEntry]) -> None:
-        """Wait briefly for the vendor's response, because the response contains the id of the session."""
+        """Wait briefly for the vendor's response, which contains the id of the session."""
         await asyncio.wait((creating,), timeout=RELEASE_S / 2)
         creating.cancel()
         (result,) = await asyncio.gather(creating, return_exceptions=True)
