@@ -1,6 +1,7 @@
-"""avatar-core gives any LiveKit voice agent an avatar from any vendor.
+"""The library avatar-core, which gives any LiveKit voice agent an avatar from any vendor.
 
-`create_avatar` creates the avatar, and the variable `AVATAR_PROVIDER` selects the vendor.
+The function `create_avatar` creates the avatar, and the variable `AVATAR_PROVIDER` selects the
+vendor.
 """
 
 from __future__ import annotations

@@ -108,8 +108,7 @@ async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
 
     Args:
         part: The object to close.
-        within_s: Time limit in seconds. After that the function cancels `aclose` and logs a
-            warning.
+        within_s: Seconds after which the function cancels `aclose` and logs a warning.
     """
     try:
         async with asyncio.timeout(within_s):

@@ -33,8 +33,8 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     `AvatarSession` creates the audio tail, and keeps it while avatars come and go. The tail passes
     the audio to its player, and reports the playback to the `AgentSession`. `capture_frame` does
-    not wait for playback, because livekit-agents' transcript synchronizer can compute the rate of
-    speech only after it received all audio.
+    not wait for playback, because the transcript synchronizer of livekit-agents computes the rate
+    of speech only after it has received all audio.
 
     Args:
         session: The agent session whose last audio output this object becomes.
@@ -43,7 +43,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     Attributes:
         player: Plays the audio on the current transport.
-        throttle: Holds the transcript back to the audio that was heard.
+        throttle: Delays the transcript until the listener has heard the audio.
     """
 
     def __init__(

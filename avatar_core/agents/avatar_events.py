@@ -41,10 +41,11 @@ class Decorator(Protocol[Record]):
         """Register a function as a handler of the event, and return the function unchanged.
 
         Args:
-            handler: A function that is not async. It receives the record of the event.
+            handler: A function that receives the record of the event. The function must not be
+                async.
 
         Returns:
-            The same function.
+            The function `handler` itself.
         """
 
 
@@ -116,7 +117,8 @@ class AvatarEvents(SafeEventEmitter[EventName]):
 
         Args:
             event: One of the names in the table of `AvatarEvents`.
-            callback: A function that is not async. It receives the record, or has no parameter.
+            callback: A function that receives the record of the event, or has no parameter. The
+                function must not be async.
 
         Returns:
             The callback, or a decorator if no callback was passed.
@@ -135,7 +137,8 @@ class AvatarEvents(SafeEventEmitter[EventName]):
 
         Args:
             event: One of the names in the table of `AvatarEvents`.
-            callback: A function that is not async. It receives the record.
+            callback: A function that receives the record of the event. The function must not be
+                async.
 
         Returns:
             The function that `off` takes to remove the callback, or a decorator if no callback was

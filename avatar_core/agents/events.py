@@ -43,7 +43,8 @@ class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
 
         Args:
             event: The name of the event.
-            callback: A function that is not async.
+            callback: A function that receives the arguments of the event. The function must not be
+                async.
 
         Returns:
             The callback, or a decorator if no callback was passed.
@@ -63,7 +64,8 @@ class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
 
         Args:
             event: The name of the event.
-            callback: A function that is not async.
+            callback: A function that receives the arguments of the event. The function must not be
+                async.
 
         Returns:
             The function that `off` takes to remove the callback, or a decorator if no callback was

@@ -38,8 +38,8 @@ def of_item(event: ConversationItemAddedEvent, provider: str) -> AvatarMetrics |
         provider: The name of the provider that is in use, or `voice`.
 
     Returns:
-        The metrics. None if the item is not a message of the assistant, if the agent's own voice is
-        in use, or if livekit-agents measured no playback latency.
+        The metrics, or None if the item is not a message of the assistant, if the agent's own voice
+        is in use, or if livekit-agents measured no playback latency.
     """
     item: Any = event.item
     if item.type != "message" or item.role != "assistant" or provider == VOICE:

@@ -39,7 +39,9 @@ class RendererProvider(AvatarProvider[S]):
     }
 
     def options(self) -> Mapping[str, Any]:
-        """Return the keyword arguments for the renderer class. The default returns none.
+        """Return the keyword arguments for the renderer class.
+
+        The default implementation returns no arguments.
 
         Returns:
             The arguments by name, JSON-serializable.

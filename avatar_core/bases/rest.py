@@ -119,7 +119,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             request: The request that `provision` received.
 
         Returns:
-            The record. It expires after `Capabilities.max_session_s`, if the vendor has that limit.
+            The record, with the expiry time if `Capabilities.max_session_s` is set.
 
         Raises:
             ProtocolError: The response has no session id at `session_key`.
@@ -195,7 +195,8 @@ class RestAvatarProvider(AvatarProvider[S]):
     async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
         """Return whether a session has ended, after the vendor refused to end the session.
 
-        Override this method if the HTTP status of `end` is ambiguous. The default returns False.
+        Override this method if the HTTP status of `end` is ambiguous. The default implementation
+        returns False.
 
         Args:
             avatar: The record of the session.

@@ -42,7 +42,7 @@ class WithPlugins(TyperGroup):
 
         Returns:
             The group's own command of this name, or else the command of an entry point. None if no
-            such command exists. A command that cannot be imported is replaced by a command that
+            such command exists. If the import of a command fails, the method returns a command that
             prints the reason.
         """
         own = super().get_command(ctx, cmd_name)

@@ -24,7 +24,7 @@ class Serve(Protocol):
     async def __call__(
         self, *, host: str, port: int, limit: int, say: Callable[[str], None]
     ) -> None:
-        """Run the server until the task is cancelled. End all sessions before the return.
+        """Run the server until the task is cancelled. End all sessions before the method returns.
 
         Args:
             host: The address to listen on.

@@ -12,7 +12,7 @@ from avatar_core.contracts.audio import AudioFormat
 class SafeRetry(Enum):
     """How avatar-core can repeat a create request without a second paid session.
 
-    The question arises after a failure that leaves unknown whether the vendor created a session.
+    After some failures, avatar-core does not know whether the vendor created a session.
 
     Attributes:
         NEVER: A repeated request may create a second session, so avatar-core does not repeat it.

@@ -37,15 +37,16 @@ class AvatarError(Exception):
     An error says what happened, which provider is concerned, and what the user can do next.
 
     Args:
-        message: What happened, as a sentence; in lower case where a provider's name precedes it.
+        message: The description of the failure, as a sentence. The sentence begins in lower case if
+            a provider's name precedes it.
         provider: Name of the provider that the error concerns, or None.
-        hint: What to do next, as one sentence.
+        hint: The next step of the user, as one sentence.
 
     Attributes:
         code: Stable code of the error class, for example `AV205`.
-        message: What happened, without the code, the provider and the hint.
+        message: The description of the failure, without the code, the provider and the hint.
         provider: Name of the provider that the error concerns, or None.
-        hint: What to do next, as one sentence; may be empty.
+        hint: The next step of the user, as one sentence; may be empty.
     """
 
     code: ClassVar[str] = "AV000"
@@ -113,12 +114,12 @@ class Outcome(Enum):
 
 
 class ProvisionError(AvatarError):
-    """A vendor did not provide an avatar, or a call to its API failed.
+    """A vendor did not create an avatar session, or a call to the vendor's API failed.
 
     Args:
-        message: What happened, as a sentence in lower case.
+        message: The description of the failure, as a sentence that begins in lower case.
         provider: Name of the provider that the error concerns, or None.
-        hint: What to do next, as one sentence.
+        hint: The next step of the user, as one sentence.
         outcome: Whether a paid session may exist in spite of the error.
         retryable: Whether the same request may succeed later.
         retry_after_s: Seconds to wait before a retry, as the vendor stated them; None if the
@@ -207,8 +208,8 @@ class RoomError(TransportError):
     """A LiveKit room refused a request, was closed, or did not respond in time.
 
     Args:
-        message: What happened, as a sentence in lower case.
-        hint: What to do next, as one sentence.
+        message: The description of the failure, as a sentence that begins in lower case.
+        hint: The next step of the user, as one sentence.
         rpc_code: LiveKit's RPC error code; None for a failure that is not an RPC error.
 
     Attributes:
@@ -248,7 +249,7 @@ class UnsupportedCommandError(AvatarError):
 
 
 class WorkerError(AvatarError):
-    """An avatar worker could not start, or its process ended unexpectedly."""
+    """An avatar worker could not start, or the worker process ended unexpectedly."""
 
     code = "AV403"
 

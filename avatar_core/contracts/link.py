@@ -1,6 +1,7 @@
 """The interface to a room: one participant's connection, its events, RPCs and data packets.
 
-`avatar_core.rtc` implements it over LiveKit, and `avatar_core.testing.room` in memory.
+The package `avatar_core.rtc` implements the interface with LiveKit, and the package
+`avatar_core.testing.room` implements the interface in memory.
 """
 
 from __future__ import annotations
@@ -205,8 +206,8 @@ class RoomLink(ABC):
             The response of the participant.
 
         Raises:
-            RoomError: The call failed. `rpc_code` of the error is LiveKit's error code; None if
-                `timeout_s` passed or the room is disconnected.
+            RoomError: The call failed. The attribute `rpc_code` contains LiveKit's error code, or
+                None if `timeout_s` passed or the room is disconnected.
         """
 
     @abstractmethod
@@ -259,7 +260,7 @@ class RoomLink(ABC):
         """Publish a microphone track.
 
         Args:
-            format: Format of the audio that `AudioTrack.capture` of the track takes.
+            format: Format of the audio that `capture` of the track takes.
             name: Name of the track.
 
         Returns:

@@ -52,8 +52,8 @@ class AvatarProvider(ABC, Generic[S]):
 
     Write `class Acme(AvatarProvider[AcmeSettings])` with a `name`, an `api_version`, `provision`
     and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core sets
-    the order of providers, the deadlines and the retries. A provider object keeps no state about a
-    session; the `ProvisionedAvatar` holds that state. An abstract base class for several providers
+    the order of providers, the deadlines and the retries. A provider object stores no data about a
+    session; the `ProvisionedAvatar` contains the data. An abstract base class for several providers
     must list `ABC` among its bases.
 
     Args:
@@ -144,7 +144,7 @@ class AvatarProvider(ABC, Generic[S]):
         """Find the session that an earlier call of `provision` may have created.
 
         avatar-core calls this method only if `Capabilities.safe_retry` is `LOOKUP`. The default
-        returns None.
+        implementation returns None.
 
         Args:
             key: The attribute `key` of the earlier `ProvisionRequest`.
@@ -159,7 +159,9 @@ class AvatarProvider(ABC, Generic[S]):
         return None
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Wait until the vendor reports that a session has ended. The default waits forever.
+        """Wait until the vendor reports that a session has ended.
+
+        The default implementation waits forever.
 
         Args:
             avatar: The record of the session.
@@ -206,7 +208,7 @@ class AvatarProvider(ABC, Generic[S]):
 
         Raises:
             UnsupportedCommandError: The provider does not support the command. The default
-                supports no command.
+                implementation supports no command.
             RoomError: The command could not be sent.
         """
         known = ", ".join(sorted(self.capabilities.commands)) or "none"
@@ -219,7 +221,7 @@ class AvatarProvider(ABC, Generic[S]):
     async def probe(self) -> None:
         """Check the API key and the settings at the vendor, without a paid session.
 
-        `avatar doctor` calls this method. The default checks nothing.
+        `avatar doctor` calls this method. The default implementation checks nothing.
 
         Raises:
             ProvisionError: The vendor does not accept the API key or a setting, or the call failed.
@@ -227,5 +229,8 @@ class AvatarProvider(ABC, Generic[S]):
         return
 
     async def aclose(self) -> None:
-        """Close the connections that the provider keeps open. The default closes nothing."""
+        """Close the connections that the provider keeps open.
+
+        The default implementation closes nothing.
+        """
         return

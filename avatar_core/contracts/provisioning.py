@@ -19,8 +19,8 @@ class TokenSpec:
         name: Display name of the participant; an empty name means that the identity is shown.
         can_subscribe: Whether the participant may subscribe to tracks. Byte streams and RPCs need
             no grant.
-        attributes: Participant attributes, which everyone in the room can read. Do not put secrets
-            here.
+        attributes: Participant attributes, which everyone in the room can read. The attributes must
+            not contain secrets.
         ttl_s: Seconds for which the token admits a participant to the room. A participant who has
             joined may stay longer.
     """
@@ -65,7 +65,7 @@ class ProvisionedAvatar:
 class StartWorker(Protocol):
     """The type of the function that starts a worker of avatar-core.
 
-    The worker is a child process. For a room in memory the worker is a task.
+    The worker is a child process, or a task for a room in memory.
     """
 
     async def __call__(

@@ -45,7 +45,7 @@ class Renderer(ABC):
     lookahead_s: float = 0.0
 
     def lookahead(self, pcm: bytes) -> None:
-        """Receive the audio that follows, before a call of `render`.
+        """Receive the audio of the next call of `render`, and the audio after it.
 
         The worker calls this method only if `lookahead_s` is greater than 0.
 

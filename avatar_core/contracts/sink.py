@@ -16,7 +16,7 @@ class AudioSink(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Wait until the avatar would play the audio that `push` sends.
+        """Wait until the avatar is ready to play the audio that `push` sends.
 
         The caller sets the deadline.
 
@@ -29,7 +29,7 @@ class AudioSink(ABC):
         """Begin to send a take.
 
         Args:
-            take: The take. Calls of `push` send its audio in the format `take.format`.
+            take: The take, whose audio `push` sends in the format `take.format`.
 
         Raises:
             AvatarError: The take cannot be sent. The player then stops using the transport.
@@ -61,7 +61,7 @@ class AudioSink(ABC):
     async def cut(self, take: Take) -> None:
         """Tell the avatar to stop a take now and to drop the audio that was not heard.
 
-        The call returns as soon as the request was sent.
+        The method returns as soon as the request was sent.
 
         Args:
             take: The current take.

@@ -155,7 +155,7 @@ def malformed_message(message: str, reason: str) -> WireError:
         reason: The rest of the sentence, without any content of the message.
 
     Returns:
-        The error; its attribute `reason` is `reason`.
+        The error, whose attribute `reason` contains the argument `reason`.
     """
     error = WireError(f"{message} {reason}", hint=UPGRADE_HINT)
     error.reason = reason

@@ -94,7 +94,7 @@ class FailoverController:
         return self._lease
 
     async def start(self) -> None:
-        """Start to provision an avatar in the background.
+        """Start to create a session for an avatar in the background.
 
         The method returns when a provider has created a session, or when all providers have failed.
         The avatar may join the room later.

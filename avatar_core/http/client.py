@@ -154,7 +154,7 @@ class RestClient:
     async def find(self, path: str, name_key: str, name: str) -> Response | None:
         """Find an element by its name in a list that the vendor splits into pages.
 
-        The search ends when it has read `total_count` elements. If the vendor returns no
+        The search ends after `total_count` elements. If the vendor returns no
         `total_count`, the search ends after a page that is empty or shorter than an earlier page.
 
         Args:

@@ -93,8 +93,8 @@ class Lease:
             The lease, whose transport is not open yet.
 
         Raises:
-            AvatarError: The provider created no session, or the transport cannot be created. In the
-                second case a background task ends the session.
+            AvatarError: The provider created no session, or the transport cannot be created. A
+                background task ends a session without a transport.
         """
         ledger_entry = await Provisioning(provider, context).run()
         try:
@@ -106,7 +106,7 @@ class Lease:
             raise provider_bug(problem, provider.name) from error
 
     async def open(self) -> None:
-        """Open the transport, and wait until the avatar would play the audio that it receives.
+        """Open the transport, and wait until the avatar is ready to play audio.
 
         Raises:
             JoinTimeoutError: The avatar did not join within `join_timeout_s`, or within twice the
@@ -170,7 +170,7 @@ class Lease:
     def remove_participant(self) -> None:
         """Start a background task that removes the avatar's participant from the room.
 
-        Without this step a lost avatar could leave a frozen face in the room.
+        A lost avatar could otherwise leave a frozen face in the room.
         """
         link, releaser = self._context.link, self._context.releaser
         for identity in {self.avatar.identity, self.avatar.audio_destination} & {

@@ -68,7 +68,9 @@ def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec]
 
 
 class TokenMint:
-    """A signer of tokens for one room. Its repr shows neither the API key nor the secret.
+    """A signer of tokens for one room.
+
+    The repr of the signer shows neither the API key nor the secret.
 
     Args:
         settings: The API key and secret of the LiveKit server.

@@ -80,8 +80,8 @@ def resolve(
         choice: The chain as text, one item, or a list of items. None means `settings.provider`.
         registry: The registry that finds providers by name.
         settings: The settings of avatar-core, with the value of `AVATAR_PROVIDER`.
-        bridge: A function that creates the provider of an item `livekit:<plugin>`. With None, such
-            an item is an error.
+        bridge: A function that creates the provider of an item `livekit:<plugin>`. Without
+            this function, an item `livekit:<plugin>` is an error.
 
     Returns:
         The chain in order. The last candidate is always the agent's own voice.

@@ -76,7 +76,7 @@ class ProviderInfo:
 def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
     """Check that an object is a complete provider class for this version of the provider API.
 
-    `check_provider_class` finds most mistakes earlier, when Python creates the class.
+    The function `check_provider_class` finds most mistakes earlier, when Python creates the class.
 
     Args:
         found: The object that an entry point refers to, or that the user registered.

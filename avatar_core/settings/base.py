@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     def load(cls, **values: Any) -> Self:
         """Read the settings from the environment.
 
-        `load` does the same as the constructor. Type checkers require an argument of the
+        The method `load` does the same as the constructor. Type checkers require an argument of the
         constructor for each field without a default, and require no argument of `load`.
 
         Args:
