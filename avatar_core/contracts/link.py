@@ -37,6 +37,8 @@ class RemoteParticipant:
         tracks: Kinds of the tracks that the participant publishes: "audio", "video".
         left_for_good: Whether the participant left and the server stated a reason. The server
             states no reason if one side only reconnects.
+        is_listener: Whether the participant is a person on a device or on a telephone, and not an
+            agent, an avatar, a recorder or an ingress.
     """
 
     identity: str
@@ -45,6 +47,7 @@ class RemoteParticipant:
     attributes: Mapping[str, str] = field(default_factory=dict)
     tracks: frozenset[str] = frozenset()
     left_for_good: bool = False
+    is_listener: bool = False
 
 
 class RoomEvent(Enum):
@@ -145,6 +148,15 @@ class RoomLink(ABC):
         Returns:
             A snapshot of each remote participant, by identity.
         """
+
+    @property
+    def has_listener(self) -> bool:
+        """Whether a listener is in the room and visible to the local participant.
+
+        A participant that publishes nothing becomes visible about 2.4 s after its join (measured
+        with livekit-server 1.13.5). A hidden participant is never visible.
+        """
+        return any(other.is_listener for other in self.remote_participants().values())
 
     @abstractmethod
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
@@ -265,6 +277,17 @@ class RoomLink(ABC):
 
         Returns:
             The published track.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
+
+    @abstractmethod
+    async def wait_for_subscriber(self) -> None:
+        """Publish a silent track, and wait until a participant subscribes to the track.
+
+        The track is not a microphone track. The method unpublishes the track when it ends. The wait
+        has no time limit: the caller sets the deadline.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the track.

@@ -18,6 +18,7 @@ from avatar_core.contracts.events import (
 )
 from avatar_core.contracts.link import Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
@@ -50,8 +51,7 @@ class FailoverController:
     Args:
         context: The session context, with which the controller provisions avatars into the room.
         chain: The providers in order of preference. The agent's own voice is always the last item.
-        player: The player of the agent's speech. The constructor registers the controller with the
-            player.
+        player: The player that uses the transports of the controller.
         emit: Receives the events of the avatar session.
 
     Attributes:
@@ -75,6 +75,8 @@ class FailoverController:
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
         self._voice = Voice(context.link, self._tasks)
+        self._audience = Audience(context.link, context.listener_timeout_s, self._tasks)
+        self._lease_changed = asyncio.Event()
         self._unobserve: Unsubscribe = lambda: None
         self._provisioning: AvatarProvider[Any] | None = None
         self._may_hold = bool(self._remaining)
@@ -86,7 +88,6 @@ class FailoverController:
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
-        player.use(self)
 
     @property
     def lease(self) -> Lease | None:
@@ -158,7 +159,8 @@ class FailoverController:
     async def at_start(self) -> Transport:
         """Return the transport for a segment of speech that starts now.
 
-        The first call may wait for the avatar to join.
+        The first call may wait for the avatar to join. Each call waits until a listener can hear
+        the transport.
 
         Returns:
             The transport of the live avatar, or else the transport of the agent's own voice.
@@ -168,15 +170,16 @@ class FailoverController:
         """
         if self._may_hold:
             await self._hold_speech()
-        if self._lease is not None:
-            self._voice.close()
-            return self._lease.transport
-        if self._voice.transport is not None and self._voice.transport.lost is not None:
-            self._voice.close()  # try to publish the voice again, once for each segment
-        return await self._voice.open()
+        if self._voice.transport is not None and (
+            self._lease is not None or self._voice.transport.lost is not None
+        ):
+            self._voice.close()  # try to publish a lost voice again, once for each segment
+        return await self._wait_for_listener()
 
     async def after_loss(self) -> Transport:
         """Return the transport for the rest of a segment whose transport was lost.
+
+        The call waits until a listener can hear the transport.
 
         Returns:
             The transport of an avatar that has joined since, or else the transport of the agent's
@@ -185,7 +188,17 @@ class FailoverController:
         Raises:
             TransportError: No avatar is live, and the agent's own voice cannot be published.
         """
-        return self._lease.transport if self._lease is not None else await self._voice.open()
+        return await self._wait_for_listener()
+
+    async def _wait_for_listener(self) -> Transport:
+        """Return the transport to use, as soon as a listener can hear the transport."""
+        while True:
+            lease = self._lease
+            transport = lease.transport if lease is not None else await self._voice.open()
+            if lease is self._lease and await self._audience.wait(transport, self._lease_changed):
+                return transport
+            if self._lease is not None:
+                self._voice.close()
 
     async def _hold_speech(self) -> None:
         now = self._context.clock()
@@ -255,6 +268,8 @@ class FailoverController:
 
     def _use_lease(self, lease: Lease, join_s: float) -> None:
         self._lease = lease
+        self._lease_changed.set()
+        self._audience.prepare(lease.transport)
         self._health = HealthCheck(
             self._context.link,
             lease.avatar,
@@ -282,6 +297,7 @@ class FailoverController:
 
     def _end_lease(self, reason: str) -> None:
         lease, self._lease = self._lease, None
+        self._lease_changed.set()
         self._unobserve()
         if self._health is not None:
             self._health.close()

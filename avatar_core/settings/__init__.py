@@ -101,6 +101,8 @@ class AvatarSettings(Settings):
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
     """Seconds from the creation of a session until the avatar can be heard and seen. A provider
     whose typical join takes longer gets twice its typical time."""
+    listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
+    """Seconds for which speech waits until a listener can hear it; by default without a limit."""
     ledger: Path | None = None
     """The folder that records paid sessions; by default `avatar-core/ledger` in the user's state
     directory."""
