@@ -28,7 +28,7 @@ from avatar_core.testing.script import RATE_HZ, ScriptedLLM, ToneAgent, frames
 Step = tuple[str, float]
 """The name of a method of `OrderHarness` without its `do_`, and its argument."""
 
-TURN_WORDS = 4
+TURN_SIZE = 4
 TURN_S = 20.0
 """Longest time from the call of `say` to the end of the turn: the join limit, twice the words."""
 CLOSE_S = 2.0
@@ -46,7 +46,7 @@ PROVIDERS: Sequence[Item] = (
 
 
 class RoomOutput(io.AudioOutput):
-    """A stand-in for the audio output of LiveKit's RoomIO, on a track in memory.
+    """Plays like the audio output of LiveKit's RoomIO, on a track in memory.
 
     It plays in real time, and continues when it is detached, as
     `voice/room_io/_output.py` of livekit-agents 1.8.9 does.
@@ -187,7 +187,7 @@ class OrderHarness:
         last = None
         while last is None:  # AgentSession accepts no speech during a hand-off
             await asyncio.sleep(0.5)
-            last = self._say(self.vocabulary[-TURN_WORDS:])
+            last = self._say(self.vocabulary[-TURN_SIZE:])
         await self._finish_turns()
         await self._close()
         for turn in self.turns if self.avatars else ():  # without an avatar only LiveKit speaks
@@ -231,7 +231,7 @@ class OrderHarness:
 
     async def do_ask(self, _: float) -> None:
         """Send a text of the user, which interrupts the agent and gets a response."""
-        if not self._started or (spoken_words := self._next_words()) is None:
+        if not self._started or (spoken_words := self._unused_words()) is None:
             return
         text = f"question {len(self.turns)}"
         self.model.responses[text] = spoken_words
@@ -295,7 +295,7 @@ class OrderHarness:
             turn.excused |= not any(shares.get(word) for word in turn.spoken_words)
 
     def _say(self, spoken_words: Sequence[str] | None = None) -> OrderedTurn | None:
-        spoken_words = spoken_words or self._next_words()
+        spoken_words = spoken_words or self._unused_words()
         if not self._started or spoken_words is None:
             return None
         audio = frames(self._tones.speak(spoken_words))
@@ -305,9 +305,9 @@ class OrderHarness:
             return None
         return self._begin(spoken_words, handle)
 
-    def _next_words(self) -> Sequence[str] | None:
-        first = len(self.turns) * TURN_WORDS
-        return self.vocabulary[:-TURN_WORDS][first : first + TURN_WORDS] or None
+    def _unused_words(self) -> Sequence[str] | None:
+        first = len(self.turns) * TURN_SIZE
+        return self.vocabulary[:-TURN_SIZE][first : first + TURN_SIZE] or None
 
     def _begin(self, spoken_words: Sequence[str], handle: SpeechHandle) -> OrderedTurn:
         output = self.session.output

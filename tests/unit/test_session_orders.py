@@ -71,7 +71,7 @@ MID_SENTENCE = [
 
 @pytest.mark.parametrize("steps", MID_SENTENCE)
 @pytest.mark.virtual_time
-async def test_change_in_mid_sentence_loses_no_word(steps: list[Step]) -> None:
+async def test_no_word_is_lost_in_mid_sentence(steps: list[Step]) -> None:
     harness = OrderHarness()
     assert await harness.run(steps) == []
     assert not any(turn.excused for turn in harness.turns)
