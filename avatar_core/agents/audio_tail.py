@@ -170,7 +170,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             self.player.resume()
 
     def on_attached(self) -> None:
-        """Restore the previous audio output if the avatar was closed while the tail was detached."""
+        """Restore the previous audio output if the avatar was closed while it was detached."""
         super().on_attached()
         if self.player.closed:
             self.placement.close()

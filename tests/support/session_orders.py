@@ -231,7 +231,7 @@ class OrderHarness:
 
     async def do_ask(self, _: float) -> None:
         """Send a text of the user, which interrupts the agent and gets a response."""
-        if not self._started or (spoken_words := self._unused_words()) is None:
+        if not self._started or (spoken_words := self._unused_spoken_words()) is None:
             return
         text = f"question {len(self.turns)}"
         self.model.responses[text] = spoken_words
@@ -295,7 +295,7 @@ class OrderHarness:
             turn.excused |= not any(shares.get(word) for word in turn.spoken_words)
 
     def _say(self, spoken_words: Sequence[str] | None = None) -> OrderedTurn | None:
-        spoken_words = spoken_words or self._unused_words()
+        spoken_words = spoken_words or self._unused_spoken_words()
         if not self._started or spoken_words is None:
             return None
         audio = frames(self._tones.speak(spoken_words))
@@ -305,7 +305,7 @@ class OrderHarness:
             return None
         return self._begin(spoken_words, handle)
 
-    def _unused_words(self) -> Sequence[str] | None:
+    def _unused_spoken_words(self) -> Sequence[str] | None:
         first = len(self.turns) * TURN_SIZE
         return self.vocabulary[:-TURN_SIZE][first : first + TURN_SIZE] or None
 
