@@ -129,6 +129,21 @@ class PlaybackTracker(ABC):
 
     heartbeat_s: float | None = None
 
+    @property
+    def is_estimate(self) -> bool:
+        """Whether positions come from a clock and say nothing about the worker's health."""
+        return False
+
+    @property
+    def measured_latency_s(self) -> float:
+        """Seconds from a push to its sound, as far as the tracker has measured them; else 0.0."""
+        return 0.0
+
+    @property
+    def may_sound(self) -> bool:
+        """Whether audio of the last take may still be heard, although the take is DONE."""
+        return False
+
     @abstractmethod
     def follow(self, take: Take) -> None:
         """Start reporting the playback of a take, and stop reporting the previous take.

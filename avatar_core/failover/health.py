@@ -134,7 +134,8 @@ class HealthCheck:
             take, alive_at = transport.take, transport.tracker.alive_at
             heartbeat.observe(alive_at, take, TICK_S)
             reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-            if take is None or reconnecting or not self._owes_audio(take):
+            is_estimate = transport.tracker.is_estimate
+            if take is None or reconnecting or is_estimate or not self._owes_audio(take):
                 heartbeat.reset()
                 progress.reset(is_empty=take is None or take.unheard_s <= WAITING_AUDIO_S)
                 continue

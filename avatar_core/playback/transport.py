@@ -18,6 +18,9 @@ SHORT_CHUNK_S, LONG_CHUNK_S = 0.04, 0.1
 """Seconds of audio in a message. It is short while little audio is ahead, because the worker needs
 one video frame's worth before the first sound. It is long later, because each message costs time
 on an event loop that may be busy."""
+LEAST_AHEAD_S = 0.3
+"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
+the speech stutters."""
 
 
 class Transport:
@@ -123,7 +126,10 @@ class Transport:
             sent and unheard; 0.0 if the message would exceed `run_ahead_s`.
         """
         size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
-        room_s = self.run_ahead_s - take.unheard_s
+        ahead_s, latency_s = self.run_ahead_s, self.tracker.measured_latency_s
+        if latency_s > 0:
+            ahead_s = max(ahead_s, latency_s + LEAST_AHEAD_S)
+        room_s = ahead_s - take.unheard_s
         if self.collects:
             return max(0.0, min(size_s, room_s))
         return size_s if size_s <= room_s else 0.0

@@ -15,7 +15,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.playback.byte_stream import ByteStreamSink, ByteStreamTracker
-from avatar_core.playback.transport import Transport
+from avatar_core.playback.transport import LEAST_AHEAD_S, Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.provision import Provisioning
@@ -28,10 +28,6 @@ from avatar_core.tasks import (
 )
 
 log = logging.getLogger("avatar_core")
-
-LEAST_AHEAD_S = 0.3
-"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
-the speech stutters."""
 
 
 class Lease:
