@@ -54,4 +54,7 @@ async def unpublish(room: rtc.Room, replaced: object | None) -> None:
             try:
                 await room.local_participant.unpublish_track(publication.sid)
             except UnpublishTrackError:
-                log.warning("A track of the previous audio output could not be removed.")
+                log.warning(
+                    "The room did not unpublish a track of the previous audio output. Participants "
+                    "may hear that track instead of the avatar."
+                )

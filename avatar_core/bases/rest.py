@@ -70,7 +70,8 @@ class RestAvatarProvider(AvatarProvider[S]):
             settings, "model_fields", ("api_key",)
         ):
             raise TypeError(
-                f"{settings.__name__} lacks api_key, which {cls.__name__} sends. "
+                f"{settings.__name__} has no field api_key, which {cls.__name__} sends to its "
+                "vendor. "
                 "Write in the settings class: api_key: pydantic.SecretStr"
             )
 

@@ -52,9 +52,9 @@ def _server_of(provider: str) -> Serve:
     serve: Serve | None = getattr(ProviderRegistry().load(provider), "serve", None)
     if serve is None:
         raise ConfigError(
-            "it has no server of its own.",
+            "this provider has no avatar server.",
             provider=provider,
-            hint="Agents use it without one: set AVATAR_PROVIDER.",
+            hint=f"Agents do not need a server for it: set AVATAR_PROVIDER={provider}.",
         )
     return serve
 

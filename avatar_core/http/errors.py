@@ -73,7 +73,7 @@ _REJECTED = _Meaning(RejectedError, "Correct the request as the message says.")
 _UNAVAILABLE = _Meaning(UnavailableError, "Try again later.", Outcome.UNKNOWN, True)
 _OVERLOADED = _Meaning(UnavailableError, "Try again later.", Outcome.REJECTED, True)
 _REDIRECT = _Meaning(
-    ProtocolError, "Redirects are not followed; set the API URL to the final address."
+    ProtocolError, "avatar-core does not follow redirects. Set the API URL to the final address."
 )
 _AUTH = _Meaning(AuthError, "Check the API key and its permissions.")
 _MEANINGS = {
@@ -226,7 +226,7 @@ def unusable_response(
         provider: Name of the provider, for the message.
     """
     return ProtocolError(
-        f"{request.name} returned status {status} with {content}.",
+        f"{request.name} returned status {status} with {content} in the body.",
         provider=provider,
         hint="Check the API URL: a proxy or a login page may respond in place of the vendor.",
     )

@@ -146,7 +146,9 @@ class FailoverHarness:
         return present
 
     async def _refuse_worker(self, *_: object, **__: object) -> Any:
-        raise AssertionError("a scripted provider starts its workers itself")
+        raise AssertionError(
+            "A scripted provider called start_worker, but must start its workers itself."
+        )
 
     # The observer of the player.
 

@@ -87,7 +87,10 @@ class _Process:
         return self._link
 
     def join_beside(self) -> None:
-        log.warning("The scenario's `foreign` works in a room in memory only; nobody else joins.")
+        log.warning(
+            "The scenario field `foreign` has no effect in a real room: no second participant "
+            "joins."
+        )
 
     def executor(self) -> ThreadExecutor:
         return ThreadExecutor()
