@@ -196,11 +196,14 @@ class FailoverController:
                 one = result.ledger_entry.label, result.status
                 if result.status in ("ended", "failed") and one not in logged:
                     logged.add(one)
-                    outcome = "ended" if result.status == "ended" else "could not end"
-                    why = f" ({result.why})" if result.why else ""
-                    log.warning(
-                        "avatar-core %s the %s of a killed process%s.", outcome, one[0], why
-                    )
+                    if result.status == "ended":
+                        log.warning("avatar-core ended the %s of a killed process.", one[0])
+                    else:
+                        log.warning(
+                            "avatar-core could not end the %s of a killed process: %s",
+                            one[0],
+                            result.why,
+                        )
             if not any(result.status == "waiting" for result in results):
                 return
             await asyncio.sleep(REAP_AGAIN_S)

@@ -115,7 +115,7 @@ class ProviderRegistry:
         cls = self.load(name)
         if variant and "variant" not in cls.settings_cls.model_fields:
             raise ConfigError(
-                f"the provider has no variants, so it has no variant {variant!r} either.",
+                f"the provider has no variants, but the chain names the variant {variant!r}.",
                 provider=name,
                 hint=f"Write {name!r} without a variant.",
             )
