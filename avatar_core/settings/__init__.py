@@ -24,7 +24,7 @@ def validate_key(key: SecretStr) -> SecretStr:
     if not text:
         raise ValueError("The key must not be empty.")
     if any(not "!" <= character <= "~" for character in text):
-        raise ValueError("The key must not contain white space or non-ASCII characters.")
+        raise ValueError("The key must contain only printable ASCII characters and no white space.")
     return key
 
 
@@ -128,5 +128,7 @@ class LiveKitSettings(Settings):
         if not text:
             raise ValueError("The value must not be empty.")
         if text != text.strip() or not text.isprintable():
-            raise ValueError("The value must not contain white space or unprintable characters.")
+            raise ValueError(
+                "The value must not have white space at its ends or unprintable characters."
+            )
         return value

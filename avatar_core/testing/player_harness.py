@@ -105,7 +105,7 @@ class PlayerHarness:
             RoomError: There is no voice.
         """
         if self.voice is None:
-            raise lost_error("there is no voice.")
+            raise lost_error("The agent has no voice in this test.")
         return self.voice.transport
 
     # What an AgentSession does.

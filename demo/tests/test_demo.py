@@ -163,8 +163,8 @@ def find_agent_server(demo: psutil.Process) -> psutil.Process:
     ("arguments", "output", "find_process", "message"),
     [
         (*SPEAKS, find_livekit_server, "livekit-server at"),
-        (*SPEAKS, find_agent_server, "the agent server exited unexpectedly"),
-        (*SERVES, find_agent_server, "the agent server exited unexpectedly"),
+        (*SPEAKS, find_agent_server, "The agent server exited unexpectedly"),
+        (*SERVES, find_agent_server, "The agent server exited unexpectedly"),
     ],
 )
 async def test_lost_server_gives_one_error_line(

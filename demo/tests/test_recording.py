@@ -223,7 +223,7 @@ def test_missing_encoder_raises(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_empty_and_failed_recordings_leave_no_file(path: Path) -> None:
-    with pytest.raises(AvatarError, match="no audio and video arrived"):
+    with pytest.raises(AvatarError, match="it received no audio or video"):
         await Recorder(path).aclose()
     recorder = Recorder(path)
     recorder.add_audio("voice", BEGIN_S, beep(True), RATE_HZ)
@@ -238,6 +238,6 @@ async def test_error_of_the_writer_thread_is_raised_at_the_end(path: Path) -> No
     wrong: Any = VideoFrame(WIDTH, HEIGHT, b"short")
     for _, here_s in moments(2.0):
         recorder.add_video("face", here_s, wrong)
-    with pytest.raises(AvatarError, match=r"talk\.mp4 could not be recorded \(ValueError"):
+    with pytest.raises(AvatarError, match=r"could not record .*talk\.mp4 \(ValueError"):
         await recorder.aclose()
     assert list(path.parent.iterdir()) == []

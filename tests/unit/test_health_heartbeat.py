@@ -72,7 +72,7 @@ async def test_closed_room_loses_the_avatar_at_once(reconnecting_s: float) -> No
     harness.room.remove("agent")
     await asyncio.sleep(DELIVERY_S)
     assert len(harness.losses) == 1
-    assert "room connection closed" in harness.losses[0][1]
+    assert "connection to the room closed" in harness.losses[0][1]
     await harness.close()
 
 

@@ -83,9 +83,9 @@ def test_the_type_argument_is_found_through_generic_bases() -> None:
 @pytest.mark.parametrize(
     ("absent", "line"),
     [
-        (["create"], 'lacks create. Write in the class: create = "POST /v1/sessions"'),
-        (["name"], 'lacks name. Write in the class: name = "acme"'),
-        (["api_version"], "lacks api_version. Write in the class: api_version = (1, 0)"),
+        (["create"], 'does not define create. Write in the class: create = "POST /v1/sessions"'),
+        (["name"], 'does not define name. Write in the class: name = "acme"'),
+        (["api_version"], "does not define api_version. Write in the class: api_version = (1, 0)"),
         (["name", "create"], 'name = "acme"; create = "POST /v1/sessions"'),
     ],
 )
@@ -123,7 +123,7 @@ def test_settings_cls_may_be_a_subclass_of_the_type_argument() -> None:
 def test_a_missing_method_is_an_error_with_its_first_line() -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], payload=False, **WHOLE)
-    assert "lacks payload" in str(caught.value)
+    assert "does not define payload" in str(caught.value)
     assert "def payload(self, request: ProvisionRequest) -> Mapping[str, Any]: ..." in str(
         caught.value
     )
@@ -151,7 +151,7 @@ def test_a_misspelt_attribute_is_an_error_with_the_name_that_is_read(
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], **attributes)
     wrong = next(name for name in attributes if name not in WHOLE)
-    assert f"defines {wrong};" in str(caught.value)
+    assert f"defines {wrong}, but" in str(caught.value)
     assert line in str(caught.value)
 
 
@@ -159,7 +159,9 @@ def test_a_misspelt_attribute_is_an_error_with_the_name_that_is_read(
 def test_a_required_attribute_under_a_similar_name_is_an_error_that_names_both(wrong: str) -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], **without("name"), **{wrong: "acme"})
-    assert f"lacks name. Write in the class: name = 'acme' (not {wrong})" in str(caught.value)
+    assert f"does not define name. Write in the class: name = 'acme' (not {wrong})" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,13 +217,15 @@ def test_a_base_states_what_its_providers_must_set() -> None:
 
 
 def test_a_renderer_provider_must_set_its_renderer() -> None:
-    with pytest.raises(TypeError, match="lacks renderer") as caught:
+    with pytest.raises(TypeError, match="does not define renderer") as caught:
         create(RendererProvider[OtherSettings], payload=False, **without("create"))
     assert 'renderer = "my_package.drawing:MyRenderer"' in str(caught.value)
 
 
 def test_a_rest_provider_needs_a_key_in_its_settings() -> None:
-    with pytest.raises(TypeError, match=r"OtherSettings lacks api_key.*api_key: pydantic.Secret"):
+    with pytest.raises(
+        TypeError, match=r"OtherSettings has no field api_key.*api_key: pydantic.Secret"
+    ):
         create(RestAvatarProvider[OtherSettings], **WHOLE)
 
 

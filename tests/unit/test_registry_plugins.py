@@ -24,7 +24,7 @@ def test_its_own_module_is_absent(site: FakeSite) -> None:
     site.install("avatar-provider-bad", {"bad": "not_there.inner:Provider"})
     with pytest.raises(ProviderLoadError) as caught:
         ProviderRegistry().load("bad")
-    assert "there is no module not_there." in str(caught.value)
+    assert "does not contain the module not_there." in str(caught.value)
     assert "pip install --force-reinstall avatar-provider-bad" in str(caught.value)
 
 
@@ -43,7 +43,7 @@ def test_an_undeclared_dependency_is_never_guessed(site: FakeSite) -> None:
 
 def test_plugin_for_another_core_is_refused(site: FakeSite) -> None:
     fault = fault_of(site, "from avatar_core import NotYetThere")
-    assert "does not fit avatar-core" in str(fault)
+    assert "is not compatible with avatar-core" in str(fault)
     assert "pip install --upgrade avatar-core avatar-provider-bad" in str(fault)
 
 
@@ -76,15 +76,24 @@ def test_an_interrupt_is_not_swallowed(site: FakeSite) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("Provider = object()", "is no subclass of avatar_core.AvatarProvider"),
-        ("class Provider: name = 'bad'", "is no subclass of avatar_core.AvatarProvider"),
-        (provider_source("worse"), "calls itself 'worse'"),
-        (provider_source("bad", api_version="'1.0'"), "states no provider API version"),
-        (provider_source("bad", api_version="(True, 0)"), "states no provider API version"),
-        (provider_source("bad", api_version="(1, 0, 0)"), "states no provider API version"),
+        ("Provider = object()", "is not a subclass of avatar_core.AvatarProvider"),
+        ("class Provider: name = 'bad'", "is not a subclass of avatar_core.AvatarProvider"),
+        (provider_source("worse"), "has the name 'worse'"),
+        (
+            provider_source("bad", api_version="'1.0'"),
+            "does not state its version of the provider API",
+        ),
+        (
+            provider_source("bad", api_version="(True, 0)"),
+            "does not state its version of the provider API",
+        ),
+        (
+            provider_source("bad", api_version="(1, 0, 0)"),
+            "does not state its version of the provider API",
+        ),
         (
             provider_source("bad", "settings_cls = dict").replace("[Settings]", ""),
-            "names no settings class",
+            "does not name the class of its settings",
         ),
         (
             provider_source("bad")
@@ -136,8 +145,8 @@ def test_another_api_version(site: FakeSite, api_version: tuple[int, int], upgra
     with pytest.raises(ApiVersionError) as caught:
         ProviderRegistry().load("api")
     text = str(caught.value)
-    assert f"provider API {api_version[0]}.{api_version[1]}" in text
-    assert f"has {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
+    assert f"needs version {api_version[0]}.{api_version[1]} of" in text
+    assert f"has version {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
     assert text.endswith(f"pip install --upgrade {upgrade}")
 
 

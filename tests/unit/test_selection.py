@@ -88,10 +88,10 @@ def test_a_chain_is_read(text: str, chain: tuple[Choice, ...]) -> None:
         ("öne", "'öne'"),
         ("one,two,one", "'one' appears twice"),
         ("one:a,one:b", "'one' appears twice"),
-        ("voice,one", "'one' stands after 'voice'"),
+        ("voice,one", "'one' follows 'voice'"),
         ("voice,voice", "twice"),
         ("voice:low", "no variants"),
-        ("livekit", "no plugin"),
+        ("livekit", "does not name a LiveKit plugin"),
     ],
 )
 def test_a_fault_names_its_item(text: str, said: str) -> None:
@@ -114,7 +114,7 @@ def test_nothing_chosen_lists_what_there_is(choice: Any, registry: ProviderRegis
     with pytest.raises(ConfigError) as caught:
         resolve(choice, registry, UNSET)
     text = str(caught.value)
-    listed = text.partition("there are ")[2].partition(".")[0].split(", ")
+    listed = text.partition("Available providers: ")[2].partition(".")[0].split(", ")
     assert {"one", "two"} <= set(listed)
     assert listed[-1] == "voice"
     assert "AVATAR_PROVIDER" in text
@@ -169,12 +169,12 @@ class HomelessSettings(ProviderSettings):
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ([3], "cannot hold int"),
+        ([3], "object of type int"),
         (["one,two"], "'one,two'"),
         (["one", OneSettings()], "twice"),
-        (["voice", "one"], "after 'voice'"),
-        ([HomelessSettings()], "HomelessSettings belongs to no provider"),
-        ("livekit:bey", "stock LiveKit plugins"),
+        (["voice", "one"], "follows 'voice'"),
+        ([HomelessSettings()], "HomelessSettings does not name its provider"),
+        ("livekit:bey", "LiveKit's avatar plugins"),
     ],
 )
 def test_a_list_is_held_to_the_same_rules(

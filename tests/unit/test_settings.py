@@ -176,7 +176,7 @@ def test_a_ledger_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AVATAR_LEDGER", "~/x")
     assert AvatarSettings.load().ledger == tmp_path / "x"
-    with pytest.raises(SettingsError, match="AVATAR_LEDGER: the home directory"):
+    with pytest.raises(SettingsError, match="AVATAR_LEDGER: The path starts in the home directory"):
         AvatarSettings.load(ledger="~nobody-of-that-name/x")
 
 

@@ -124,7 +124,7 @@ class MemoryLink(RoomLink):
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
         """Call a handler with each byte stream of a topic."""
         if topic in self._streams:
-            raise ValueError(f"The topic {topic!r} already has a byte stream handler.")
+            raise ValueError(f"A byte stream handler for the topic {topic!r} is already set.")
         self._streams[topic] = handler
         return lambda: self._streams.pop(topic, None) and None
 

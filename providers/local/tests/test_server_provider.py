@@ -135,7 +135,7 @@ async def test_a_session_that_a_server_forgot_has_ended(request_: ProvisionReque
         provider = at(local.url)
         avatar = replace(await provider.provision(request_), session_id="s_../x")
         await provider.release(avatar, "over")
-        assert await provider.watch(avatar) == "its server does not know it any more"
+        assert await provider.watch(avatar) == "the server no longer knows the session"
 
 
 async def test_a_server_that_is_down_is_watched_until_it_is_back(
@@ -213,7 +213,7 @@ async def test_a_token_that_the_room_refuses(server: DevServer, request_: Provis
     async with desk(flash) as local:
         error = await failure(at(local.url), replace(request_, livekit_url=server.url, mint=wrong))
     assert (type(error), error.outcome) == (RejectedError, Outcome.REJECTED)
-    assert "could not join the room" in str(error)
+    assert "The connection to the room" in str(error)
 
 
 async def test_a_server_that_is_not_there(request_: ProvisionRequest) -> None:
@@ -231,15 +231,20 @@ async def test_a_room_in_memory_cannot_be_reached(request_: ProvisionRequest) ->
 
 async def test_release_without_a_key_raises_an_error() -> None:
     avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": "https://a.example"})
-    with pytest.raises(ProvisionError, match=r"is at https://a\.example, whose key is unset"):
+    with pytest.raises(
+        ProvisionError, match=r"on the server https://a\.example, but AVATAR_LOCAL_API_KEY"
+    ):
         await LocalProvider(LocalSettings()).release(avatar, "over")
 
 
 @pytest.mark.parametrize(
     ("updates", "said"),
     [
-        ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
-        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
+        (
+            {"AVATAR_LOCAL_API_KEY": None},
+            "AVATAR_LOCAL_URL is set, but AVATAR_LOCAL_API_KEY is not",
+        ),
+        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set, but AVATAR_LOCAL_URL is not"),
         (
             {"AVATAR_LOCAL_URL": "http://faces.example"},
             "plain http to faces.example",

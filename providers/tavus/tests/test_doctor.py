@@ -118,7 +118,7 @@ def no_skia(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 
 MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
-    "no provider": (variable("AVATAR_PROVIDER", None), "provider", "AV100", "no avatar", "Set"),
+    "no provider": (variable("AVATAR_PROVIDER", None), "provider", "AV100", "No avatar", "Set"),
     "a typo": (variable("AVATAR_PROVIDER", "tavsu"), "provider", "AV101", "'tavsu'", "'tavus'"),
     "no key": (variable("TAVUS_API_KEY", None), "provider", "AV105", "TAVUS_API_KEY", "Set it"),
     "a key of two lines": (
@@ -157,7 +157,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "a wrong secret": (
         variable("LIVEKIT_API_SECRET", "x" * 40),
-        *("LiveKit", "AV303", "refuses our key", "LIVEKIT_API_KEY"),
+        *("LiveKit", "AV303", "refuses the API key", "LIVEKIT_API_KEY"),
     ),
     "leftovers": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
     "a ledger that cannot be": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),

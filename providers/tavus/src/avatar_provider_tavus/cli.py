@@ -126,7 +126,7 @@ def simulate(
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             what = "is already in use" if taken else f"cannot be used ({error.strerror or error})"
-            typer.echo(f"Port {port} {what}. Choose another with --port.", err=True)
+            typer.echo(f"Port {port} {what}. Choose another port with --port.", err=True)
             raise typer.Exit(2) from None
 
 
