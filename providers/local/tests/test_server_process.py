@@ -121,7 +121,7 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
     async with running("--limit", "7") as one, running() as other:
         assert len(one.key) >= 32
         assert one.key != other.key
-        assert "up to 7 faces" in one.said[0]
+        assert "up to 7 avatars" in one.said[0]
         _, rest = await one.end(signal.SIGTERM)
         assert one.key not in rest
     async with running(key=KEY) as given:
@@ -148,7 +148,11 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
             "",
             "cannot listen on 192.0.2.1",
         ),
-        (["--provider", "local", "--serve"], "short", "AVATAR_LOCAL_API_KEY: must be 16 printable"),
+        (
+            ["--provider", "local", "--serve"],
+            "short",
+            "AVATAR_LOCAL_API_KEY: The key must have at least 16",
+        ),
         (["--provider", "local"], "", "the option --serve is missing"),
     ],
 )

@@ -27,7 +27,7 @@ def simulate(*options: str) -> tuple[int, str]:
         ("--join", "nan", "Invalid value"),
         ("--face", "nonsense", "'nonsense' cannot be imported"),
         ("--face", "no.such:Face", "ModuleNotFoundError"),
-        ("--face", "json:loads", "no subclass of avatar_core.Renderer"),
+        ("--face", "json:loads", "not a subclass of avatar_core.Renderer"),
         ("--fault", "no such", "has no fault"),
     ],
 )

@@ -120,15 +120,21 @@ def no_skia(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     "no provider": (variable("AVATAR_PROVIDER", None), "provider", "AV100", "No avatar", "Set"),
     "a typo": (variable("AVATAR_PROVIDER", "tavsu"), "provider", "AV101", "'tavsu'", "'tavus'"),
-    "no key": (variable("TAVUS_API_KEY", None), "provider", "AV105", "TAVUS_API_KEY", "Set it"),
+    "no key": (
+        variable("TAVUS_API_KEY", None),
+        "provider",
+        "AV105",
+        "TAVUS_API_KEY",
+        "Set the value",
+    ),
     "a key of two lines": (
         variable("TAVUS_API_KEY", "a\nb"),
-        *("provider", "AV105", "line break", "Correct it"),
+        *("provider", "AV105", "printable ASCII", "Correct the value"),
     ),
-    "both names": (both_names, "provider", "AV105", "both set", "Correct it"),
+    "both names": (both_names, "provider", "AV105", "both set", "Correct the value"),
     "a timer out of range": (
         variable("TAVUS_MAX_CALL_DURATION", "9999"),
-        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct it"),
+        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct the value"),
     ),
     "a key of another vendor": (
         variable("TAVUS_API_KEY", "sk-another"),
@@ -145,11 +151,11 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "no LIVEKIT_URL": (
         variable("LIVEKIT_URL", None),
-        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set it"),
+        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set the value"),
     ),
     "LIVEKIT_URL of a page": (
         variable("LIVEKIT_URL", "my-project.livekit.cloud"),
-        *("LiveKit", "AV105", "must be like wss://", "Correct it"),
+        *("LiveKit", "AV105", "must look like wss://", "Correct the value"),
     ),
     "LiveKit down": (
         closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
@@ -160,7 +166,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
         *("LiveKit", "AV303", "refuses the API key", "LIVEKIT_API_KEY"),
     ),
     "leftovers": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
-    "a ledger that cannot be": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),
+    "a ledger that cannot be": (unwritable, "ledger", "", "cannot write to", "AVATAR_LEDGER"),
     "livekit-agents too new": (old_agents, "versions", "", "livekit-agents 2.1.0", "pip install"),
     "no system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
 }
