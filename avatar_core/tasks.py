@@ -85,7 +85,9 @@ async def call_provider(work: Awaitable[T]) -> T:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise RuntimeError("Code of the provider cancelled its own task.") from error
+        raise RuntimeError(
+            "Awaited code raised CancelledError, although nobody cancelled its task."
+        ) from error
 
 
 async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:

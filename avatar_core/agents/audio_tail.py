@@ -82,7 +82,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
                 )
         except AudioError as error:
             if not self._dropped:
-                log.error("avatar-core drops audio frames of the agent: %s", error)
+                log.error("avatar-core drops audio frames that it cannot play: %s", error)
             self._dropped = True
             format, pcm = SILENT, b""
         self.player.push(pcm, format)

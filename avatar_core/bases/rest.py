@@ -71,8 +71,7 @@ class RestAvatarProvider(AvatarProvider[S]):
         ):
             raise TypeError(
                 f"{settings.__name__} has no field api_key, which {cls.__name__} sends to its "
-                "vendor. "
-                "Write in the settings class: api_key: pydantic.SecretStr"
+                "vendor. Write in the settings class: api_key: pydantic.SecretStr"
             )
 
     def setup(self) -> None:

@@ -52,9 +52,9 @@ def _server_of(provider: str) -> Serve:
     serve: Serve | None = getattr(ProviderRegistry().load(provider), "serve", None)
     if serve is None:
         raise ConfigError(
-            "this provider has no avatar server.",
+            "the provider has no avatar server that `avatar worker` can start.",
             provider=provider,
-            hint=f"Agents do not need a server for it: set AVATAR_PROVIDER={provider}.",
+            hint=f"Agents can use this provider without a server: set AVATAR_PROVIDER={provider}.",
         )
     return serve
 

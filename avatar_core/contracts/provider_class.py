@@ -89,8 +89,7 @@ def _set_settings_class(cls: type[Any], root: type[Any]) -> None:
         name = getattr(declared, "__name__", repr(declared))
         raise TypeError(
             f"{cls.__name__} has the type argument {argument.__name__}, but settings_cls is "
-            f"{name}. "
-            f"Write in the class: settings_cls = {argument.__name__}"
+            f"{name}. Write in the class: settings_cls = {argument.__name__}"
         )
 
 

@@ -137,7 +137,9 @@ def malformed_message(message: str, reason: str) -> WireError:
         message: The message, or a quote of it: the subject of the sentence.
         reason: The rest of the sentence, without any content of the message.
     """
-    error = WireError(f"The message is malformed: {message} {reason}", hint=UPGRADE_HINT)
+    error = WireError(
+        f"A participant sent a malformed message: {message} {reason}", hint=UPGRADE_HINT
+    )
     error.reason = reason
     return error
 

@@ -197,10 +197,12 @@ class FailoverController:
                 if result.status in ("ended", "failed") and one not in logged:
                     logged.add(one)
                     if result.status == "ended":
-                        log.warning("avatar-core ended the %s of a killed process.", one[0])
+                        log.warning(
+                            "avatar-core ended a paid session of a killed process: %s", one[0]
+                        )
                     else:
                         log.warning(
-                            "avatar-core could not end the %s of a killed process: %s",
+                            "avatar-core could not end a paid session of a killed process: %s: %s",
                             one[0],
                             result.why,
                         )

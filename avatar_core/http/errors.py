@@ -226,7 +226,7 @@ def unusable_response(
         provider: Name of the provider, for the message.
     """
     return ProtocolError(
-        f"{request.name} returned status {status} with {content} in the body.",
+        f"the response to {request.name} has status {status} and contains {content}.",
         provider=provider,
         hint="Check the API URL: a proxy or a login page may respond in place of the vendor.",
     )

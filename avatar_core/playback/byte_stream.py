@@ -190,4 +190,6 @@ class ByteStreamTracker(PlaybackTracker):
         """Log a dropped report: a warning for the first of each reason, then debug messages."""
         level = logging.DEBUG if error.reason in self._warned else logging.WARNING
         self._warned.add(error.reason)
-        self._log.log(level, "avatar-core ignored a report of %s: %s", self._worker, error)
+        self._log.log(
+            level, "avatar-core ignored a malformed playback report of %s: %s", self._worker, error
+        )

@@ -158,8 +158,7 @@ class Lease:
         except Exception:
             log.exception(
                 "The provider %s cannot watch its session. avatar-core still detects the end of "
-                "the "
-                "session in the room.",
+                "the session in the room.",
                 self.provider.name,
             )
             return await AvatarProvider.watch(self.provider, self.avatar)

@@ -135,9 +135,7 @@ class Ledger:
         problem = f"The ledger {self.folder} {what} ({why})"
         if not self.problem:
             log.warning(
-                "%s. If this process is killed, `avatar reap` will not find the paid sessions of "
-                "this "
-                "process.",
+                "If this process is killed, `avatar reap` will not find its paid sessions: %s.",
                 problem,
             )
         self.problem = problem

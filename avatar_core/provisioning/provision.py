@@ -126,7 +126,7 @@ class Provisioning:
             ):
                 raise
             log.warning(
-                "%s The avatar joined the room nevertheless, and avatar-core uses it.", error
+                "The avatar joined the room although the provider reported an error: %s", error
             )
             return self._pending
         if self._is_claim_written:

@@ -117,9 +117,8 @@ class Releaser:
                 and participant.identity == identity
             ):
                 log.info(
-                    "The avatar %s joined after its session was abandoned, so avatar-core removes "
-                    "it "
-                    "from the room.",
+                    "The avatar %s joined after its session was abandoned, so avatar-core "
+                    "removes it from the room.",
                     identity,
                 )
                 self.tasks.start(
@@ -154,8 +153,8 @@ class Releaser:
         except Exception as error:
             last = errors[-1] if errors else error
             log.warning(
-                "avatar-core could not end the %s (%s). Run `avatar reap` after this job has "
-                "ended.",
+                "avatar-core could not end a paid session: %s (%s). Run `avatar reap` after this "
+                "job has ended.",
                 ledger_entry.label,
                 last if isinstance(last, AvatarError) else type(last).__name__,
             )

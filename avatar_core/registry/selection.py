@@ -172,8 +172,7 @@ def _build(
         if bridge is None:
             raise ConfigError(
                 f"The chain item 'livekit:{chosen.variant}' cannot be used, because avatar-core "
-                "has "
-                "no bridge to LiveKit's avatar plugins.",
+                "has no bridge to LiveKit's avatar plugins.",
                 hint=f"Choose one of these providers: {', '.join([*registry.names(), VOICE])}.",
             )
         return bridge(chosen.variant)
@@ -185,6 +184,5 @@ def _nothing_chosen(registry: ProviderRegistry) -> ConfigError:
     return ConfigError(
         f"No avatar provider is chosen. Available providers: {', '.join(names)}.",
         hint=f"Set AVATAR_PROVIDER to one name, like AVATAR_PROVIDER={names[0]}, or to several "
-        "names "
-        "separated by commas; voice means no avatar.",
+        "names separated by commas; voice means no avatar.",
     )

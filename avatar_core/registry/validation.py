@@ -54,7 +54,7 @@ class ProviderInfo:
     def of_class(cls, name: str, found: object) -> Self:
         """Describe a provider that was registered at run time."""
         named = f"{found.__module__}:{found.__qualname__}" if isinstance(found, type) else ""
-        target = named or f"of type {type(found).__qualname__}"
+        target = named or f"an instance of {type(found).__qualname__}"
         return cls(name=name, distribution="", version="", target=target)
 
 
@@ -70,8 +70,10 @@ def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
     from avatar_core.settings import ProviderSettings
 
     def fault(what: str, hint: str = "") -> ProviderLoadError:
-        message = f"{info.target} of {info.distribution}" if info.distribution else info.target
-        return ProviderLoadError(f"the object {message} {what}", provider=info.name, hint=hint)
+        target = f"{info.target} of {info.distribution}" if info.distribution else info.target
+        return ProviderLoadError(
+            f"the provider cannot be used, because {target} {what}", provider=info.name, hint=hint
+        )
 
     if not (isinstance(found, type) and issubclass(found, AvatarProvider)):
         raise fault(

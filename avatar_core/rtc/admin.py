@@ -96,5 +96,5 @@ async def check_server(livekit: LiveKitSettings) -> float:
         fault = f"refuses room tokens, because this machine's clock is {ahead_s:+.0f} s off"
         hint = SET_CLOCK_HINT
     if fault:
-        raise RoomError(f"The LiveKit server at {livekit.url} {fault}.", hint=hint)
+        raise RoomError(f"The check of LIVEKIT_URL failed: {livekit.url} {fault}.", hint=hint)
     return ahead_s

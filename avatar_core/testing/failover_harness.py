@@ -147,7 +147,7 @@ class FailoverHarness:
 
     async def _refuse_worker(self, *_: object, **__: object) -> Any:
         raise AssertionError(
-            "A scripted provider called start_worker, but must start its workers itself."
+            "The provider of this test must start its workers itself, without start_worker."
         )
 
     # The observer of the player.

@@ -81,8 +81,7 @@ class _VirtualTime:
         elif inspect.iscoroutinefunction(inspect.unwrap(test)) and not self._loops:
             pytest.fail(
                 f"The test {pyfuncitem.nodeid} is marked {MARKER}, but may share an event loop in "
-                "real "
-                "time with other tests. Also mark the test with "
+                "real time with other tests. Also mark the test with "
                 'pytest.mark.asyncio(loop_scope="function").',
                 pytrace=False,
             )

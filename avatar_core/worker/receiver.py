@@ -76,8 +76,7 @@ class Receiver:
                 raise WireError(
                     f"This avatar accepts audio only from the agent {self._agent}.",
                     hint=f"For the audio of {sender}, start another avatar whose token has the "
-                    "attribute "
-                    f"{wire.PUBLISH_ON_BEHALF}={sender}.",
+                    f"attribute {wire.PUBLISH_ON_BEHALF}={sender}.",
                 )
             format, take_id = wire.read_stream_attributes(reader.attributes)
         except WireError as error:

@@ -33,6 +33,6 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
         ) from error
     if not isinstance(renderer, Renderer):
         raise WorkerError(
-            f"{path} is not a renderer.", hint="Name a subclass of avatar_core.Renderer."
+            f"the object {path} is not a renderer.", hint="Name a subclass of avatar_core.Renderer."
         )
     return renderer

@@ -96,7 +96,7 @@ async def test_port_in_use_gives_one_line_before_anything_starts() -> None:
         process = await start_demo("--no-open", DEMO_PORT=str(other.getsockname()[1]))
         (line,) = [line async for line in read_lines(process)]
     assert await process.wait() == 2
-    assert "cannot be used" in line
+    assert "cannot listen on port" in line
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def test_invalid_path_raises_before_the_recording_starts(tmp_path: Path, name: s
 
 def test_missing_encoder_raises(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mp4, "VIDEO", "no_such_h264")
-    with pytest.raises(ConfigError, match=r"no encoder no_such_h264.*pip install"):
+    with pytest.raises(ConfigError, match=r"the encoder no_such_h264.*pip install"):
         Recorder(path)
     assert list(path.parent.iterdir()) == []
 

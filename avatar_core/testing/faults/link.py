@@ -59,7 +59,7 @@ class FaultyLink(LinkWrapper):
             await asyncio.sleep(scenario.report_late_s)
         if self._parted(scenario.mute_at_s) or self._chance.random() < scenario.report_loss:
             await asyncio.sleep(timeout_s)
-            raise RoomError(f"The scenario dropped the RPC {method} to the participant {to}.")
+            raise RoomError(f"The fault scenario dropped the RPC {method} to the participant {to}.")
         if self._chance.random() < scenario.absurd:
             payload = self._chance.choice(ABSURD).decode("latin-1")
         if self._chance.random() < scenario.report_double:
@@ -72,7 +72,7 @@ class FaultyLink(LinkWrapper):
         async def response(caller: str, payload: str) -> str:
             if self._parted(self._scenario.deaf_at_s):
                 await asyncio.sleep(self._scenario.parted_s)
-                raise RoomError("The scenario keeps incoming calls from this worker.")
+                raise RoomError("The fault scenario blocks incoming calls of this worker.")
             response = handler(caller, payload)
             return response if isinstance(response, str) else await response
 

@@ -106,7 +106,7 @@ class Scenario:
             if name not in kinds:
                 close = difflib.get_close_matches(name, kinds, n=1)
                 raise ConfigError(
-                    f"A scenario has no field {name!r:.40}.",
+                    f"A fault scenario has no field {name!r:.40}.",
                     hint=f"Did you mean {close[0]}?"
                     if close
                     else f"The fields are {', '.join(kinds)}.",
@@ -121,7 +121,7 @@ class Scenario:
             if not fits:
                 what = "a share from 0 to 1" if name in SHARES else "a number of 0 or more"
                 raise ConfigError(
-                    f"The scenario field {name} cannot have the value {value!r:.40}.",
+                    f"The field {name} of a fault scenario cannot have the value {value!r:.40}.",
                     hint=f"Set {name} to {what}.",
                 )
             read[name] = kinds[name](number)

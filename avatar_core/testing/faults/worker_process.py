@@ -88,8 +88,7 @@ class _Process:
 
     def join_beside(self) -> None:
         log.warning(
-            "The scenario field `foreign` has no effect in a real room: no second participant "
-            "joins."
+            "The field `foreign` of the fault scenario has no effect in a room of a server."
         )
 
     def executor(self) -> ThreadExecutor:

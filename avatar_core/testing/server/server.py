@@ -239,7 +239,8 @@ class DevServer:
         else:
             failure = "exited while it was starting"
         raise ServerError(
-            f"The livekit-server {failure}. The last lines of its log:\n{self._log_tail()}\n",
+            f"The start of livekit-server failed: the server {failure}. The last lines of its "
+            f"log:\n{self._log_tail()}\n",
             hint=f"Read the whole log: {self.log_path}.",
         )
 

@@ -73,7 +73,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")
             raise ConfigError(
                 f"AVATAR_LOCAL_{named} is set, but AVATAR_LOCAL_{other} is not set.",
-                hint="Set both for a remote avatar server, or unset both to draw on this machine.",
+                hint="Set both to use a remote avatar server, or neither to draw on this machine.",
             )
 
     def options(self) -> Mapping[str, Any]:
