@@ -18,6 +18,7 @@ from avatar_core.contracts.events import (
 )
 from avatar_core.contracts.link import Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
@@ -72,6 +73,8 @@ class FailoverController:
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
         self._voice = Voice(context.link, self._tasks)
+        self._audience = Audience(context.link, context.listener_timeout_s, self._tasks)
+        self._lease_changed = asyncio.Event()
         self._unobserve: Unsubscribe = lambda: None
         self._provisioning: AvatarProvider[Any] | None = None
         self._may_hold = bool(self._remaining)
@@ -156,12 +159,11 @@ class FailoverController:
         """
         if self._may_hold:
             await self._hold_speech()
-        if self._lease is not None:
-            self._voice.close()
-            return self._lease.transport
-        if self._voice.transport is not None and self._voice.transport.lost is not None:
-            self._voice.close()  # publish it again, once a segment
-        return await self._voice.open()
+        if self._voice.transport is not None and (
+            self._lease is not None or self._voice.transport.lost is not None
+        ):
+            self._voice.close()  # a lost voice is published again, once a segment
+        return await self._wait_for_listener()
 
     async def after_loss(self) -> Transport:
         """Return the transport of an avatar that has joined meanwhile, or else of the voice.
@@ -169,7 +171,17 @@ class FailoverController:
         Raises:
             TransportError: There is no avatar, and the agent's own voice cannot be published.
         """
-        return self._lease.transport if self._lease is not None else await self._voice.open()
+        return await self._wait_for_listener()
+
+    async def _wait_for_listener(self) -> Transport:
+        """Return the transport that can be used, once somebody can hear it."""
+        while True:
+            lease = self._lease
+            transport = lease.transport if lease is not None else await self._voice.open()
+            if lease is self._lease and await self._audience.wait(transport, self._lease_changed):
+                return transport
+            if self._lease is not None:
+                self._voice.close()
 
     async def _hold_speech(self) -> None:
         now = self._context.clock()
@@ -246,6 +258,8 @@ class FailoverController:
 
     def _use_lease(self, lease: Lease, join_s: float) -> None:
         self._lease = lease
+        self._lease_changed.set()
+        self._audience.prepare(lease.transport)
         self._health = HealthCheck(
             self._context.link,
             lease.avatar,
@@ -273,6 +287,7 @@ class FailoverController:
 
     def _end_lease(self, reason: str) -> None:
         lease, self._lease = self._lease, None
+        self._lease_changed.set()
         self._unobserve()
         if self._health is not None:
             self._health.close()

@@ -25,6 +25,8 @@ class SessionContext:
         releaser: Ends the sessions that were provisioned for the room.
         provision_timeout_s: Seconds for all attempts of one provisioning.
         join_timeout_s: Seconds from the end of provisioning until audio would be heard.
+        listener_timeout_s: Seconds for which speech waits until somebody can hear it; None for
+            no limit.
         clock: Returns monotonic seconds.
     """
 
@@ -35,6 +37,7 @@ class SessionContext:
     releaser: Releaser = field(repr=False)
     provision_timeout_s: float
     join_timeout_s: float
+    listener_timeout_s: float | None = None
     clock: Clock = loop_time
 
 

@@ -76,6 +76,7 @@ class Lease:
             tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
             run_ahead_s=_run_ahead_s(provider.capabilities),
+            identities=frozenset({self.avatar.identity, self.avatar.audio_destination}),
         )
 
     @classmethod

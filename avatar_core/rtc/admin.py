@@ -1,4 +1,4 @@
-"""Calls to the LiveKit server's API that need the key of the project."""
+"""Calls to the LiveKit server's API that need the API key of the project."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
     """Remove a participant from a room.
 
     Args:
-        livekit: The server and its key.
-        room: Name of the room.
-        identity: Identity of the participant.
+        livekit: The URL of the server, and its API key and secret.
+        room: The name of the room.
+        identity: The identity of the participant.
 
     Returns:
         True if the participant was removed, False if it was not in the room.
@@ -60,17 +60,18 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
 
 
 async def check_server(livekit: LiveKitSettings) -> float:
-    """Check that the server responds and accepts our key.
+    """Check that the LiveKit server responds and accepts our API key.
 
     Args:
-        livekit: The server and its key.
+        livekit: The URL of the server, and its API key and secret.
 
     Returns:
-        Seconds that this machine's clock is ahead of the server's; negative if it is behind.
+        Seconds by which this machine's clock is ahead of the server's clock; negative if it is
+        behind.
 
     Raises:
-        RoomError: The server does not respond, refuses the key, or refuses our tokens because
-            this machine's clock is wrong.
+        RoomError: The server did not respond within 3 s, refuses the key, or refuses our tokens
+            because this machine's clock is wrong.
     """
     url = livekit.url.replace("ws", "http", 1) if livekit.url.startswith("ws") else livekit.url
     fault, hint, ahead_s = "", "Check LIVEKIT_URL, and that the server runs.", 0.0

@@ -87,6 +87,8 @@ class AvatarSettings(Settings):
     """Raise from `start` when no avatar can be had, instead of going on by voice."""
     provision_timeout_s: float = Field(default=20.0, gt=0, le=600)
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
+    """Seconds for which speech waits until somebody can hear it; by default without a limit."""
     ledger: Path | None = None
     """The folder that tells of what was bought; by default in the user's state."""
 

@@ -31,14 +31,15 @@ def main(
     """Run the benchmark with a livekit-server on loopback.
 
     Args:
-        provider: Provider of the system `ours`; our own worker if empty.
-        quick: Measure a few turns, and nothing over 5 Mbit/s.
+        provider: Name of the provider of the system `ours`; empty for our own worker.
+        quick: Whether to measure only a few turns, and nothing over 5 Mbit/s.
         only: Names of the systems to measure; all if empty.
         compare_with: Names of installed providers to measure too.
-        out: File for the results; the plot is written beside it.
+        out: File for the results; the function writes the plot into the same folder.
 
     Returns:
-        The exit code.
+        The exit code: 0 after a complete run, 1 after an error, 2 for an unknown system, and 130
+        after Ctrl-C.
     """
     console = Console()
     logging.getLogger("livekit").setLevel(logging.CRITICAL)

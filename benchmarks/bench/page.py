@@ -50,11 +50,14 @@ Measured with {machine}.
 
 
 def render_page(figures: Mapping[str, Any], source: str) -> str:
-    """Return the page in Markdown.
+    """Write the main part of the page in Markdown.
 
     Args:
         figures: The results, from `report.summarise`.
         source: Path of the file with the results.
+
+    Returns:
+        The Markdown text.
     """
     systems = figures["systems"]
     lines = [HEAD.format(figures=source), "| | " + " | ".join(systems) + " |"]
@@ -72,7 +75,10 @@ def render_stress(cases: Mapping[str, Mapping[str, float | None]]) -> str:
     """Return the results of `make strain` as a section in Markdown.
 
     Args:
-        cases: Rows and values of each case.
+        cases: The values of each row, by the name of the case and of the row.
+
+    Returns:
+        The Markdown text.
     """
     lines = ["", "## Under stress", "", f"`make strain` writes these results to `{STRESS}`.", ""]
     for name, rows in cases.items():
@@ -86,7 +92,10 @@ def render_soak(samples: Sequence[Mapping[str, float]]) -> str:
     """Return the resources between the sessions of `make soak` as a section in Markdown.
 
     Args:
-        samples: The samples of the run.
+        samples: The samples of the run, as `soak.Sample` has them.
+
+    Returns:
+        The Markdown text.
     """
     between = [sample for sample in samples if sample["between"]]
     ranges = [
@@ -106,7 +115,7 @@ minutes. Between its {len(between)} sessions the agent's process held: {", ".joi
 
 
 def main() -> None:
-    """Write the page, and print its path."""
+    """Write docs/performance.md from the result files, and print its path."""
     figures = json.loads(FIGURES.read_text())
     sections = [render_page(figures, FIGURES.as_posix())]
     if STRESS.exists():

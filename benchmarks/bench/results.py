@@ -33,11 +33,11 @@ ROWS = {
 
 @dataclass(slots=True)
 class Samples:
-    """The samples of one system.
+    """The measured values of one system.
 
     Attributes:
-        values: The values of each row.
-        never: How often the event of a row did not happen.
+        values: The measured values, by the name of the row.
+        never: Number of measurements in which the event did not happen, by the name of the row.
     """
 
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -73,7 +73,7 @@ class Samples:
         self.add(row, None if seconds is None else seconds * 1000)
 
     def merge(self, other: Samples) -> None:
-        """Add all samples of another object.
+        """Add all samples of another `Samples` object.
 
         Args:
             other: The other samples.
@@ -84,7 +84,12 @@ class Samples:
             self.never[row] += count
 
     def summary(self) -> dict[str, dict[str, float | int | None]]:
-        """Return median, p95, min, max, n and never (if it is not 0) of each row with samples."""
+        """Compute the figures of each row that has samples.
+
+        Returns:
+            `median`, `p95`, `min`, `max` and `n` of each row, and `never` if it is not 0. The first
+            four are None if the event never happened.
+        """
         rows: dict[str, dict[str, float | int | None]] = {}
         for row in ROWS:
             values, never = self.values.get(row, []), self.never.get(row, 0)
@@ -105,7 +110,12 @@ class Samples:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return facts about the machine and the versions, without anything that identifies it."""
+    """Describe the machine and the versions of the software.
+
+    Returns:
+        The operating system, the Python version, the number of cores, the load, and the versions of
+        LiveKit's packages. Nothing in it identifies the machine.
+    """
     return {
         "system": platform.system(),
         "python": platform.python_version(),

@@ -1,7 +1,8 @@
 """`make strain`: measures synchronisation and reported positions under difficult conditions.
 
 The cases are a host or worker that stops for 200 ms, pauses of 30 s, a renderer that is too slow
-or stalls, and a speech of STRAIN_MINUTES (10). The results go to `benchmarks/results/strain.json`.
+or stalls, and a
+speech of STRAIN_MINUTES minutes, by default 10. The results go to `benchmarks/results/strain.json`.
 """
 
 from __future__ import annotations
@@ -180,7 +181,11 @@ async def _run(console: Console) -> dict[str, Rows]:
 
 
 def main() -> int:
-    """Run every case, print its results, and write them to a file."""
+    """Run all cases, print the results, and write them to a file.
+
+    Returns:
+        The exit code 0.
+    """
     for name in ("livekit", "avatar_core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     results = asyncio.run(_run(Console()))

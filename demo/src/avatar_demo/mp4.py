@@ -28,10 +28,10 @@ Samples = npt.NDArray[np.int16]
 
 
 class Mp4Writer:
-    """Writes video frames and audio, each in order of time, into an mp4 file.
+    """A writer of an mp4 file; callers add video frames and audio, each in order of time.
 
-    The data goes to a temporary file in the same folder, which replaces `path` once it is
-    complete. Call `start` before the first frame, and `finish` or `discard` at the end.
+    The writer creates a temporary file in the same folder, and moves the complete file to `path`.
+    Call `start` before the first frame, and `finish` or `discard` at the end.
 
     Args:
         path: Path of the file.
@@ -66,7 +66,7 @@ class Mp4Writer:
         self._last_stamp = -1
 
     def start(self, width: int, height: int) -> None:
-        """Fix the size of the video.
+        """Start the file, with the size of the video.
 
         Args:
             width: Width in pixels, rounded down to an even number.
@@ -86,12 +86,12 @@ class Mp4Writer:
         self._samples = 0
 
     def add_video(self, at_s: float, video_frame: AnyVideoFrame) -> None:
-        """Add a video frame, which is shown until the next one.
+        """Add a video frame, which players show until the next frame.
 
         Args:
-            at_s: Its time in seconds from the start of the file.
-            video_frame: An RGBA frame of a renderer, or any frame of livekit.rtc. A frame of
-                another size is scaled, with black bars at its sides if necessary.
+            at_s: Time of the frame in seconds from the start of the file.
+            video_frame: An RGBA frame of a renderer, or any frame of livekit.rtc. The writer
+                scales a frame of another size, with black bars at its sides if necessary.
 
         Raises:
             ValueError: The data of the frame does not match its size.
@@ -160,11 +160,14 @@ class Mp4Writer:
 
 
 def recording_error(path: Path, error: Exception) -> AvatarError:
-    """Return the error for a recording that could not be completed.
+    """Create the error for an incomplete recording.
 
     Args:
         path: Path of the file.
         error: The exception that stopped the recording.
+
+    Returns:
+        The error to raise.
     """
     return AvatarError(
         f"The demo could not record {path} ({type(error).__name__}: {error}).",

@@ -1,4 +1,4 @@
-"""The process of a local avatar server: it reads the key, binds the port, and cleans up."""
+"""Runs a local avatar server: reads the API key, listens on the port, and stops the server."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ KEY = re.compile(r"[!-~]{16,}")
 
 
 class ServerSettings(ProviderSettings):
-    """The settings of a server, read from `AVATAR_LOCAL_*`.
+    """The settings of an avatar server, read from `AVATAR_LOCAL_*`.
 
     Attributes:
         api_key: Key that clients must send: 16 or more printable ASCII characters without spaces.
-            If it is not set, `serve` generates one for this run and reports it once.
+            If `api_key` is None, `serve` generates a key for this run and prints it once.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
@@ -50,12 +50,13 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
 
     Args:
         host: Host name or address to listen on.
-        port: Port to listen on; 0 selects a free one.
+        port: Port to listen on; 0 selects a free port.
         limit: Maximum number of sessions at the same time.
-        say: Called with the server's address, and with the key if it was generated.
+        say: A function that the server calls with a line that contains its address, and with a line
+            that contains the generated key if AVATAR_LOCAL_API_KEY is not set.
 
     Raises:
-        ConfigError: The server cannot listen there, or the key is invalid.
+        ConfigError: The server cannot listen on the host and port, or the API key is invalid.
     """
     given = ServerSettings.load().api_key
     key = given or SecretStr(secrets.token_urlsafe(24))

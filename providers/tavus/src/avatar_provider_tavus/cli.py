@@ -54,7 +54,11 @@ def create_pal(
     ] = "avatar-core, echo over LiveKit",
     face: Annotated[str, typer.Option(help="The default face of the PAL.")] = STOCK_FACE,
 ) -> None:
-    """Create a PAL that speaks what your agent says and joins LiveKit rooms."""
+    """Create a PAL (Tavus's persona) that joins LiveKit rooms and speaks what your agent says.
+
+    The command prints TAVUS_PAL_ID and the id of the PAL, for your environment. The command
+    exits with status 1 if the settings are invalid or the request fails.
+    """
     try:
         settings = TavusSettings.load()
         made = asyncio.run(_create_pal(settings, name, face))
@@ -92,7 +96,11 @@ def simulate(
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="The seed of --chaos.")] = 0,
 ) -> None:
-    """Run a simulator of Tavus on loopback, with a page that shows what it bills."""
+    """Run a simulator of Tavus on loopback, with a page that shows the billed seconds.
+
+    The command prints the environment variables that select the simulator. The command exits
+    with status 2 if an option is invalid or the port is not available.
+    """
     from avatar_provider_tavus.simulator.server import KEY, Simulator, serving
 
     if unknown := [name for name in fault or () if name not in FAULTS]:
