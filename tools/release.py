@@ -182,7 +182,7 @@ def bump(root: Path, version: str, today: datetime.date) -> None:
     changelog = root / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     if not re.search(r"^## \[Unreleased\]\n\n(?!## )", text, re.MULTILINE):
-        raise ReleaseError("CHANGELOG.md lists no changes under '## [Unreleased]'.")
+        raise ReleaseError("The section '## [Unreleased]' of CHANGELOG.md is empty.")
     heading = f"## [Unreleased]\n\n## [{version}] - {today.isoformat()}"
     changelog.write_text(text.replace("## [Unreleased]", heading, 1), encoding="utf-8")
     for distribution in read_distributions(root):

@@ -121,7 +121,7 @@ def refuse_other_clocks() -> None:
     """
     if getattr(asyncio.get_running_loop(), "looptime_on", False):
         raise RuntimeError(
-            "The plugin looptime changes the time of the event loop, but not time.time, which "
+            "The plugin looptime sets the time of the event loop, but not time.time, which "
             "AgentSession reads. A conversation would hang, or its history would be out of order. "
             "Use @pytest.mark.virtual_time instead of @pytest.mark.looptime."
         )

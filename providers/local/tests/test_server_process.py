@@ -136,7 +136,7 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
         (
             ["--provider", "mock", "--serve"],
             "",
-            "[AV100] mock: this provider has no avatar server.",
+            "[AV100] mock: the provider has no avatar server",
         ),
         (
             ["--provider", "nope", "--serve"],
