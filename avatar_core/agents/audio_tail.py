@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
 from avatar_core.agents.events import SafeEventEmitter
+from avatar_core.agents.output_chain import outputs_of
+from avatar_core.agents.tail_placement import TailPlacement
 from avatar_core.agents.transcript_throttle import TranscriptThrottle
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AudioError, AvatarError
@@ -28,6 +31,21 @@ SILENT = AudioFormat(48_000)
 Playback = Literal["playback_finished", "playback_started", "playback_progressed"]
 
 
+@dataclass(frozen=True)
+class TailOwner:
+    """The callbacks of the avatar session that uses an audio tail.
+
+    Attributes:
+        tell: Takes the events of takes.
+        on_replaced: Called when another audio output has replaced the tail.
+        yield_tail: Releases the avatar, because another avatar session uses the tail now.
+    """
+
+    tell: Callable[[AvatarEvent], None]
+    on_replaced: Callable[[], None]
+    yield_tail: Callable[[], Awaitable[None]]
+
+
 class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     """The last audio output of an `AgentSession`; it stays while the transports beneath it change.
 
@@ -36,29 +54,35 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     Args:
         session: The session whose last audio output this object becomes.
-        tell: Called with a `TakeFinished` event when a take has ended.
-        replaced: Called when another output has taken the place of this one.
+        room: The room of the agent.
+        owner: The avatar session that uses the tail.
 
     Attributes:
         player: Plays the audio on the current transport.
         throttle: Holds the transcript back to the audio that was heard.
+        placement: The place of the tail in the output chain of the session.
+        owner: The avatar session that uses the tail.
     """
 
-    def __init__(
-        self,
-        session: AgentSession[Any],
-        tell: Callable[[AvatarEvent], None],
-        replaced: Callable[[], None],
-    ) -> None:
+    def __init__(self, session: AgentSession[Any], room: object, owner: TailOwner) -> None:
         super().__init__(
             label="Avatar", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=None
         )
         self._session = session
-        self._tell = tell
-        self._replaced = replaced
         self._dropped = False
+        self.owner = owner
+        self.placement = TailPlacement(session, self, room)
         self.player = Player(self)
         self.throttle = TranscriptThrottle(session)
+
+    @classmethod
+    def find(cls, session: AgentSession[Any]) -> Self | None:
+        """Return the audio tail in the output chain of a session, or None.
+
+        Args:
+            session: The agent session.
+        """
+        return next((one for one in outputs_of(session) if isinstance(one, cls)), None)
 
     # From AgentSession.
 
@@ -108,18 +132,18 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             self.player.resume()
 
     def on_detached(self) -> None:
-        """Interrupt all segments, then check whether another output replaced this one."""
-        super().on_detached()
-        self.player.clear()
-        # AgentSession also detaches a leaf to put its wrappers above it: look afterwards.
-        asyncio.get_running_loop().call_soon(self._look_for_myself)
+        """Check whether another output has replaced this one, or the audio is only disabled.
 
-    def _look_for_myself(self) -> None:
-        link = self._session.output.audio
-        while link is not None and link is not self:
-            link = link.next_in_chain
-        if link is None:
-            self._replaced()
+        The segment that plays continues, as it does on LiveKit's own output.
+        """
+        super().on_detached()
+        # AgentSession also detaches a leaf to put its wrappers above it: look afterwards.
+        asyncio.get_running_loop().call_soon(self._check_place)
+
+    def _check_place(self) -> None:
+        outputs = outputs_of(self._session)
+        if outputs and self not in outputs:
+            self.owner.on_replaced()
 
     # From the player.
 
@@ -178,7 +202,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             take: The take.
             transport: The transport that played it.
         """
-        self._tell(
+        self.owner.tell(
             TakeFinished(
                 provider=transport.provider,
                 segment_id=segment.id,

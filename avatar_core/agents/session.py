@@ -13,8 +13,8 @@ from livekit.agents.metrics.base import AvatarMetrics
 from livekit.agents.voice import avatar as upstream
 from livekit.agents.voice import events
 
-from avatar_core.agents import previous_output as previous
-from avatar_core.agents.audio_tail import AudioTail
+from avatar_core.agents import output_chain
+from avatar_core.agents.audio_tail import AudioTail, TailOwner
 from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.rooms import AnyRoom, session_context, wait_until_connected
@@ -25,7 +25,7 @@ from avatar_core.failover.controller import FailoverController
 from avatar_core.registry.discovery import VOICE
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.tasks import RELEASE_S, notify
+from avatar_core.tasks import RELEASE_S, BackgroundTasks, notify
 
 log = logging.getLogger("avatar_core")
 
@@ -52,7 +52,10 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         self._settings = settings
         self._livekit = livekit
         self._session: AgentSession[Any] | None = None
-        self._output: AudioTail | None = None
+        self._tail: AudioTail | None = None
+        self._owner = TailOwner(self._tell, self._on_tail_replaced, self._yield_tail)
+        self._predecessor: TailOwner | None = None
+        self._tasks = BackgroundTasks()
         self._controller: FailoverController | None = None
         self._begin: asyncio.Task[None] | None = None
         self._dismissing: asyncio.Task[None] | None = None
@@ -124,15 +127,19 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             job.add_shutdown_callback(self.aclose)
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
-        self._output = AudioTail(agent_session, self._tell, self._close_soon)
-        replaced = previous.tail(agent_session)
-        agent_session.output.replace_audio_tail(self._output)
-        if isinstance(room, rtc.Room):
-            if not room.isconnected():
-                log.debug("The avatar starts once the room is connected.")
-                self._begin = asyncio.create_task(self._when_connected(room, job))
-                return
-            await previous.unpublish(room, replaced)
+        earlier = AudioTail.find(agent_session)
+        if earlier is not None:
+            self._tail, self._predecessor = earlier, earlier.owner
+        else:
+            self._tail = AudioTail(agent_session, room, self._owner)
+            await self._tail.placement.attach()
+        if isinstance(room, rtc.Room) and not room.isconnected():
+            log.debug("The avatar starts once the room is connected.")
+            self._begin = asyncio.create_task(self._when_connected(room, job))
+            self._begin.add_done_callback(_log_error)
+            if job is not None and self._settings.required:
+                await asyncio.shield(self._begin)
+            return
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
@@ -188,7 +195,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         The release takes at most 4 s, and the rest 1 s more. An agent session that is still running
         continues with its own voice.
         """
-        if self._closing is None and self._session is not None and previous.runs(self._session):
+        running = self._session is not None and output_chain.is_running(self._session)
+        if running and self._closing is None and self._predecessor is None:
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
             await asyncio.shield(self._dismissing)
         else:
@@ -203,21 +211,50 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         await self._start_engine(room)
 
     async def _start_engine(self, room: AnyRoom) -> None:
-        assert self._output is not None
+        assert self._tail is not None
         if self._closing is not None:
             return  # closed as it started: nothing is bought any more
         context = session_context(room, self._settings, self._livekit)
-        self._controller = FailoverController(context, self._chain, self._output.player, self._tell)
+        player = self._tail.player
+        self._controller = FailoverController(context, self._chain, player, self._tell)
+        if self._predecessor is None:
+            player.use(self._controller)
+        else:
+            self._tasks.start(
+                self._replace_predecessor(self._tail, self._controller), "replace-predecessor"
+            )
         await self._controller.start()
         if self._settings.required and await self._controller.wait_until_settled() is None:
             error = self._controller.last_error
             if error is not None:
+                await self.aclose()
                 raise error
+
+    async def _replace_predecessor(self, tail: AudioTail, controller: FailoverController) -> None:
+        """Speak from the next segment on, and let the avatar before this one be released."""
+        lease = await controller.wait_until_settled()
+        if self._predecessor is None or (lease is None and self._settings.required):
+            return
+        predecessor, self._predecessor = self._predecessor, None
+        tail.owner = self._owner
+        tail.player.use(controller)
+        await tail.player.wait_for_segment_end()
+        await predecessor.yield_tail()
+
+    async def _yield_tail(self) -> None:
+        self._tail = None
+        self._close_soon()
+        assert self._closing is not None
+        await self._closing
 
     async def _dismiss(self) -> None:
         self._chain = ()  # where the engine has not begun yet, it buys nothing
         if self._controller is not None:
             await self._controller.aclose("the agent closed its avatar session", keep_voice=True)
+
+    async def _dismiss_when_idle(self, tail: AudioTail) -> None:
+        await tail.player.wait_for_segment_end()
+        await self._dismiss()
 
     async def _close(self) -> None:
         session, parts = self._session, []
@@ -225,8 +262,11 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             self._begin.cancel()
         if self._controller is not None:
             parts.append(self._controller.aclose("the agent session closed"))
-        if self._output is not None:
-            parts.append(self._output.player.aclose())
+        tail = self._tail
+        if tail is not None and tail.owner is self._owner:
+            tail.placement.close()
+            parts.append(tail.player.aclose())
+        self._predecessor = None
         try:
             async with asyncio.timeout(RELEASE_S + 1.0):
                 await asyncio.gather(*parts)
@@ -241,6 +281,10 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             self._closing = asyncio.create_task(self._close(), name="avatar-close")
 
     # Events.
+
+    def _on_tail_replaced(self) -> None:
+        if self._tail is not None and self._closing is None:
+            self._tasks.start(self._dismiss_when_idle(self._tail), "avatar-dismiss")
 
     def _session_closed(self, _: events.CloseEvent) -> None:
         # The room is still connected now; at the job's shutdown callbacks it is not.
@@ -261,3 +305,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         if self._session is not None:
             collected = events.MetricsCollectedEvent(metrics=metrics)
             notify(self._session.emit, "metrics_collected", collected)
+
+
+def _log_error(begin: asyncio.Task[None]) -> None:
+    if not begin.cancelled() and (error := begin.exception()) is not None:
+        log.error("The avatar did not start: %s", error)

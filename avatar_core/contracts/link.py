@@ -265,7 +265,7 @@ class RoomLink(ABC):
     async def wait_for_subscriber(self) -> None:
         """Wait until a participant subscribes to a track of ours that is published from now on.
 
-        The track is silent, is no microphone, and is unpublished when this method ends. It may
+        The track is silent and is not a microphone. It is unpublished when this method ends. It may
         wait without a limit: the caller sets the deadline.
 
         Raises:

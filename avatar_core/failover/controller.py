@@ -49,7 +49,7 @@ class FailoverController:
     Args:
         context: The room, and what is needed to provision avatars into it.
         chain: The providers in order of preference; the voice is always the last, implicitly.
-        player: The player; it uses this controller's transports from now on.
+        player: The player that uses this controller's transports.
         emit: Takes the events of the session.
 
     Attributes:
@@ -86,7 +86,6 @@ class FailoverController:
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
-        player.use(self)
 
     @property
     def lease(self) -> Lease | None:

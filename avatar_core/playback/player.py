@@ -43,7 +43,8 @@ class Player:
         self._open: Segment | None = None
         self._count = 0
         self._paused = False
-        self._cut_wanted = self._closed = False
+        self._cut_wanted = self._closed = self._stopped = False
+        self._finished = asyncio.Event()
         self._send_loop = SendLoop(self._run, name="avatar-player")
         self._reported_s = 0.0
         self.segment: Segment | None = None
@@ -74,10 +75,8 @@ class Player:
         if self._open is None:
             self._count += 1
             self._open = Segment(self._count, format)
+            self._open.cleared = self._closed
             self._segments.append(self._open)
-            if self._closed:
-                self._open.cleared = True
-                self._finish(self._open)
         if not self._open.cleared:
             self._open.append(pcm, format)
             self._send_loop.wake()
@@ -87,6 +86,7 @@ class Player:
         if self._open is not None:
             self._open.end()
             self._open = None
+            self._finish_if_stopped()
             self._send_loop.wake()
 
     def clear(self) -> None:
@@ -94,6 +94,7 @@ class Player:
         for segment in self._segments:
             segment.cleared = True
         self._report_progress()
+        self._finish_if_stopped()
         self._send_loop.interrupt()
 
     def pause(self) -> None:
@@ -128,8 +129,15 @@ class Player:
         self._closed = True
         self.clear()
         await self._send_loop.aclose()
-        while self._segments:
-            self._finish(self._segments[0])
+        self._stopped = True
+        self._finish_if_stopped()
+
+    async def wait_for_segment_end(self) -> None:
+        """Wait until the segment that plays now has finished; return at once if none plays."""
+        segment = self.segment
+        while segment is not None and segment in self._segments:
+            self._finished.clear()
+            await self._finished.wait()
 
     # The send loop.
 
@@ -266,4 +274,14 @@ class Player:
             segment.cleared = True
         if self.segment is segment:
             self.segment = None
+        self._finished.set()
         notify(self._observer.on_segment_finished, segment, segment.cleared)
+
+    def _finish_if_stopped(self) -> None:
+        """Finish every segment if the send loop has ended, since nothing else does.
+
+        A segment is finished at its end, not at its first frame: the outputs above this one may
+        count it only after that frame.
+        """
+        while self._stopped and self._segments:
+            self._finish(self._segments[0])

@@ -85,6 +85,7 @@ class FailoverHarness:
         self.controller = FailoverController(
             self.context, [*chain, Candidate("voice", "", None)], self.player, self.events.append
         )
+        self.player.use(self.controller)
 
     async def say(self, duration_s: float) -> tuple[float, bool]:
         """Push a segment of speech, and wait until the segment has finished.

@@ -1,7 +1,7 @@
 """The pytest plugin of avatar-core: a marker for tests that run in virtual time.
 
     @pytest.mark.virtual_time
-    async def test_the_agent_greets() -> None:
+    async def test_agent_greets() -> None:
         async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk: ...
 
 An `async def` test with the marker runs on a loop of `avatar_core.testing.clock`, and needs no

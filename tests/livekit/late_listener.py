@@ -18,7 +18,7 @@ class LateListenerConversation(LiveConversation):
     async def join_listener(self) -> None:
         """Do nothing yet."""
 
-    async def words_heard_by_late_user(self, late_s: float) -> int:
+    async def count_words_of_late_user(self, late_s: float) -> int:
         """Let the agent say `SPOKEN_WORDS`; the user joins later.
 
         Args:
@@ -57,7 +57,7 @@ class LateSubscriberConversation(LiveConversation):
         link.room.on("track_published", subscribe_late)
         self.listener = Listener(link, self.meter.add)
 
-    async def words_heard(self) -> int:
+    async def count_spoken_words(self) -> int:
         """Return the number of `SPOKEN_WORDS` that the user heard of the agent."""
         turn = self.say(SPOKEN_WORDS)
         await turn.handle

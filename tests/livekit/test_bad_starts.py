@@ -114,7 +114,7 @@ class ForgingProvider(BrokenProvider):
         (ForgingProvider, "The connection to the room"),
     ],
 )
-async def test_worker_that_cannot_start_falls_back_to_the_voice(
+async def test_agent_falls_back_to_the_voice_if_the_worker_cannot_start(
     server: DevServer, provider: type[BrokenProvider], message: str
 ) -> None:
     registry = ProviderRegistry()

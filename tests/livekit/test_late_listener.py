@@ -29,7 +29,7 @@ async def test_user_who_joins_late_hears_every_word(
         asyncio.timeout(TEST_S),
         LateListenerConversation(server, provider, wait_for_join=False) as conversation,
     ):
-        assert await conversation.words_heard_by_late_user(late_s) == len(SPOKEN_WORDS)
+        assert await conversation.count_words_of_late_user(late_s) == len(SPOKEN_WORDS)
         conversation.check()
 
 
@@ -39,5 +39,5 @@ async def test_user_who_subscribes_late_hears_every_word(server: DevServer, prov
         asyncio.timeout(TEST_S),
         LateSubscriberConversation(server, provider, wait_for_join=False) as conversation,
     ):
-        assert await conversation.words_heard() == len(SPOKEN_WORDS)
+        assert await conversation.count_spoken_words() == len(SPOKEN_WORDS)
         conversation.check()

@@ -16,7 +16,7 @@ from avatar_core.testing.room.room import MemoryRoom
 
 pytestmark = pytest.mark.virtual_time
 
-WORDS = 12
+SPOKEN_WORDS = 12
 PROVIDERS = [
     pytest.param("voice", id="voice"),
     pytest.param("mock", id="worker-that-reports"),
@@ -43,7 +43,7 @@ async def test_late_listener_hears_every_word(
     silent_room: MemoryRoom, provider: Item, late_s: float
 ) -> None:
     async with conversation(silent_room, provider) as talk:
-        turn = talk.say(WORDS)
+        turn = talk.say(SPOKEN_WORDS)
         await asyncio.sleep(late_s)
         assert silent_room.recording.seconds() == 0
         assert talk.history() == []
@@ -51,7 +51,7 @@ async def test_late_listener_hears_every_word(
         silent_room.listen()
         await talk.over(turn)
         assert talk.faults() == []
-        assert len(turn.heard) == WORDS
+        assert len(turn.heard) == SPOKEN_WORDS
 
 
 @pytest.mark.parametrize("provider", PROVIDERS[:2])
@@ -60,12 +60,12 @@ async def test_user_in_the_room_who_subscribes_late_hears_every_word(
 ) -> None:
     silent_room.join("user")
     async with conversation(silent_room, provider) as talk:
-        turn = talk.say(WORDS)
+        turn = talk.say(SPOKEN_WORDS)
         await asyncio.sleep(5.0)
         silent_room.listen()
         await talk.over(turn)
         assert talk.faults() == []
-        assert len(turn.heard) == WORDS
+        assert len(turn.heard) == SPOKEN_WORDS
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -75,11 +75,11 @@ async def test_speech_begins_without_a_listener_after_the_time_limit(
     async with conversation(silent_room, provider, timeout_s=4.0) as talk:
         await talk.avatar.wait_for_join()
         started_s = asyncio.get_running_loop().time()
-        await talk.say(WORDS).handle
+        await talk.say(SPOKEN_WORDS).handle
         spoken_s = asyncio.get_running_loop().time() - started_s
         assert spoken_s > 4.0
         started_s = asyncio.get_running_loop().time()
-        await talk.say(WORDS).handle
+        await talk.say(SPOKEN_WORDS).handle
         assert asyncio.get_running_loop().time() - started_s == pytest.approx(
             spoken_s - 4.0, abs=0.5
         )
@@ -90,14 +90,14 @@ async def test_interruption_ends_speech_that_waits_for_a_listener(
     silent_room: MemoryRoom, provider: Item
 ) -> None:
     async with conversation(silent_room, provider) as talk:
-        turn = talk.say(WORDS)
+        turn = talk.say(SPOKEN_WORDS)
         await asyncio.sleep(3.0)
         turn.cut = True
         async with asyncio.timeout(1.0):
             await turn.handle.interrupt()
         silent_room.join("user")
         silent_room.listen()
-        later = await talk.over(talk.say(WORDS))
+        later = await talk.over(talk.say(SPOKEN_WORDS))
         assert [word.word for word in later.heard] == list(later.spoken_words)
         assert turn.history == ""
 
@@ -107,7 +107,7 @@ async def test_session_closes_while_speech_waits_for_a_listener(
     silent_room: MemoryRoom, provider: Item
 ) -> None:
     async with conversation(silent_room, provider) as talk:
-        talk.say(WORDS)
+        talk.say(SPOKEN_WORDS)
         await asyncio.sleep(3.0)
         async with asyncio.timeout(2.0):
             await talk.session.aclose()
@@ -118,7 +118,7 @@ async def test_avatar_that_joins_while_the_voice_waits_says_the_greeting(
 ) -> None:
     provider = MockSettings(scenario="join_delay_s=12")
     async with conversation(silent_room, provider) as talk:
-        turn = talk.say(WORDS)
+        turn = talk.say(SPOKEN_WORDS)
         await talk.avatar.wait_for_join()
         await asyncio.sleep(5.0)
         silent_room.listen()
@@ -136,7 +136,7 @@ async def test_subscription_of_another_agent_does_not_start_the_voice(
     monkeypatch.setattr(MemoryAudioTrack, "wait_for_subscription", subscribe_at_once)
     silent_room.join("transcriber", is_agent=True)
     async with conversation(silent_room, "voice") as talk:
-        turn = talk.say(WORDS)
+        turn = talk.say(SPOKEN_WORDS)
         await asyncio.sleep(5.0)
         assert not turn.handle.done()
         silent_room.join("user")

@@ -24,7 +24,7 @@ def plug(site: FakeSite, patch: pytest.MonkeyPatch, body: str) -> None:
     patch.setenv("AVATAR_PROVIDER", "sick")
 
 
-async def test_check_that_raises_is_a_fault_of_its_package(
+async def test_check_that_raises_is_reported_as_a_bug_of_its_package(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "async def probe(self): raise KeyError('sk-canary')")
@@ -36,7 +36,7 @@ async def test_check_that_raises_is_a_fault_of_its_package(
     assert result.trace.endswith("KeyError (plugin_sick.py, line 11)")
 
 
-async def test_provider_without_a_probe_says_so(
+async def test_probe_check_reports_a_provider_without_a_probe(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "")
@@ -103,7 +103,7 @@ async def test_unreadable_ledger_file_gives_a_warning(
         ),
     ],
 )
-async def test_reachability_depends_on_vendor_and_server(
+async def test_reachability_check_compares_the_vendor_and_livekit_urls(
     provider: str, at: str, room: str, status: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"local": "AVATAR_LOCAL", "tavus": "TAVUS"}[provider]

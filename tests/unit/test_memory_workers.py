@@ -1,4 +1,4 @@
-"""Workers in a room in memory: their start, its failures, and their end."""
+"""Workers in a room in memory start, report failures, and stop."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_start_raises_if_the_worker_is_cancelled_before_it_is_ready(
             await start(room, token(**SERVES))
 
 
-async def test_cancelled_start_leaves_nobody_in_the_room(
+async def test_cancelled_start_leaves_no_worker_in_the_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publishing = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_cancelled_start_leaves_nobody_in_the_room(
     assert in_process._running == {}
 
 
-async def test_stop_cancels_a_worker_again_that_hangs_as_it_leaves(
+async def test_stop_cancels_a_worker_that_hangs_while_it_closes(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = MemoryRoom()

@@ -1,4 +1,4 @@
-"""Providers with a worker of our own, and the same worker with faults."""
+"""`RendererProvider` starts and stops our worker, with and without faults."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def test_faulty_worker_joins_a_room_in_memory_as_a_task() -> None:
     await stop_worker(state)
 
 
-async def test_faulty_worker_of_another_room_is_a_process() -> None:
+async def test_faulty_worker_outside_a_room_in_memory_is_a_process() -> None:
     async def unused(*_: object, **__: object) -> Mapping[str, Any]:
         raise AssertionError("production starts no worker with faults")
 

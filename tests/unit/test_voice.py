@@ -149,7 +149,7 @@ async def test_position_follows_the_heard_audio() -> None:
     await voice.aclose()
 
 
-async def test_room_that_does_not_accept_the_track_is_an_error() -> None:
+async def test_segment_is_interrupted_if_the_room_accepts_no_track() -> None:
     voice = VoiceHarness()
     voice.spy.hang.add("audio")
     voice.say(1.0)

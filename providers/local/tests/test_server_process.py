@@ -1,4 +1,4 @@
-"""`avatar worker --serve`: a real process, its address and key, and every way it ends."""
+"""`avatar worker --serve` prints its URL and its key, and ends together with its workers."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def running(*options: str, key: str = "") -> AsyncIterator[RunningServer]:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-async def test_no_face_outlives_its_server(server: DevServer, number: int, code: int) -> None:
+async def test_workers_exit_with_their_server(server: DevServer, number: int, code: int) -> None:
     async with running() as local:
         for _ in range(2 if number == signal.SIGTERM else 1):
             await local.create(invitation(server))
@@ -117,7 +117,7 @@ async def test_no_face_outlives_its_server(server: DevServer, number: int, code:
                 death.close()
 
 
-async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
+async def test_server_generates_a_key_unless_the_environment_sets_one() -> None:
     async with running("--limit", "7") as one, running() as other:
         assert len(one.key) >= 32
         assert one.key != other.key
@@ -156,7 +156,7 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
         (["--provider", "local"], "", "the option --serve is missing"),
     ],
 )
-async def test_server_that_cannot_start_gives_one_message(
+async def test_server_that_cannot_start_prints_an_error_without_traceback(
     options: list[str], key: str, said: str
 ) -> None:
     process = await begin(*options, key=key)
@@ -167,7 +167,7 @@ async def test_server_that_cannot_start_gives_one_message(
     assert "Traceback" not in err.decode()
 
 
-async def test_a_port_that_is_taken() -> None:
+async def test_error_names_a_port_in_use() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""`avatar tavus-sim`: what it refuses at its start."""
+"""`avatar tavus-sim` rejects invalid options and unusable ports."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ def simulate(*options: str) -> tuple[int, str]:
         ("--fault", "no such", "has no fault"),
     ],
 )
-def test_nonsense_is_refused(option: str, value: str, said: str) -> None:
+def test_invalid_option_value_is_rejected(option: str, value: str, said: str) -> None:
     code, reported = simulate(option, value)
     assert code == 2
     assert option in reported or option == "--fault"
     assert said in reported
 
 
-def test_only_a_port_that_is_taken_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_distinguishes_a_port_in_use_from_a_forbidden_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
