@@ -1,4 +1,4 @@
-"""The chain of audio outputs of an agent session; the tail is its last output."""
+"""Functions for the chain of audio outputs of an agent session, whose last output is the tail."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from livekit.agents.voice import SpeechHandle, io
 
 
 def is_running(session: AgentSession[Any]) -> bool:
-    """Return whether the session has a current agent, so that it is running or starts.
+    """Return whether an agent session is running or starting.
 
     Args:
         session: The agent session.
+
+    Returns:
+        True if the session has a current agent.
     """
     try:
         return session.current_agent is not None
@@ -22,7 +25,7 @@ def is_running(session: AgentSession[Any]) -> bool:
 
 
 def outputs_of(session: AgentSession[Any]) -> list[io.AudioOutput]:
-    """Return the audio outputs of a session, from the first to the tail.
+    """Return the audio outputs of an agent session, from the first output to the tail.
 
     Args:
         session: The agent session.
@@ -39,11 +42,11 @@ def outputs_of(session: AgentSession[Any]) -> list[io.AudioOutput]:
 
 
 async def wait_until_idle(session: AgentSession[Any]) -> None:
-    """Wait until no output of a session plays a segment, so that its tail can be replaced.
+    """Wait until no audio output of an agent session plays a segment.
 
-    LiveKit's own output does not accept the first frame of a speech before somebody has subscribed
-    to its track (livekit-agents 1.8.9, `voice/room_io/_output.py`). This function waits for
-    such a speech too.
+    After the wait, the caller can replace the tail. LiveKit's own audio output does not accept the
+    first frame of a speech before a participant has subscribed to its track (livekit-agents 1.8.9,
+    `voice/room_io/_output.py`). The function also waits for such a speech.
 
     Args:
         session: The agent session.
@@ -64,11 +67,13 @@ async def wait_until_idle(session: AgentSession[Any]) -> None:
 def put_back(
     session: AgentSession[Any], tail: io.AudioOutput, previous: io.AudioOutput | None
 ) -> None:
-    """Replace a tail with the output that was there before it; do nothing if it was removed.
+    """Replace a tail with the audio output that the tail had replaced.
+
+    The function does nothing if the chain of audio outputs does not contain the tail.
 
     Args:
         session: The agent session.
-        tail: The output to replace.
+        tail: The audio output to replace.
         previous: The output that `tail` had replaced; None if the session had no audio output.
     """
     outputs = outputs_of(session)

@@ -1,4 +1,4 @@
-"""Keeps the track of a replaced audio output out of the room."""
+"""The removal of the track of an audio output that the audio tail replaced."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from avatar_core.tasks import BackgroundTasks
 log = logging.getLogger("avatar_core")
 
 RECORDED_S, TICK_S = 1.0, 0.02
-"""LiveKit's output records its publication soon after the room has announced it."""
+"""Seconds to wait until LiveKit's audio output stores its publication, and seconds between two
+checks. The output stores the publication soon after the room has announced it."""
 
 
 class ReplacedTrack:
-    """Unpublishes the track of an output that was replaced, now and whenever it is published.
+    """A watch that unpublishes the track of a replaced audio output whenever it is published.
 
-    A front end may take a silent microphone of the agent for its voice, and show no avatar.
-    LiveKit's output publishes its track after a user has joined, long after it was created.
+    A front end could use the silent microphone track of the agent as the agent's voice, and show no
+    avatar. LiveKit's audio output may publish its track late, after a user has joined.
 
     Args:
         room: The room of the agent.
-        output: The output that was replaced.
-        tasks: Runs the work that unpublishes.
+        output: The audio output that the audio tail replaced.
+        tasks: Runs the tasks that unpublish the track.
     """
 
     def __init__(self, room: rtc.Room, output: io.AudioOutput, tasks: BackgroundTasks) -> None:
@@ -39,7 +40,7 @@ class ReplacedTrack:
                 self._on_published(publication)
 
     def close(self) -> None:
-        """Stop watching the room; idempotent."""
+        """Stop watching the room. A second call of this method has no effect."""
         self._room.off("local_track_published", self._on_published)
 
     def _on_published(self, publication: rtc.LocalTrackPublication, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Puts an audio tail into the output chain of an agent session, and takes it out again."""
+"""The insertion of an audio tail into the output chain of an agent session, and its removal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from avatar_core.tasks import BackgroundTasks
 
 
 class TailPlacement:
-    """The place of one audio tail in the output chain of its agent session.
+    """The place of an audio tail in the chain of audio outputs of its agent session.
+
+    The audio tail creates its placement. The avatar session calls `attach` and `close`.
 
     Args:
         session: The agent session.
         tail: The audio tail.
-        room: The room of the agent; a room in memory has no track to unpublish.
+        room: The room of the agent. Only an `rtc.Room` can have a track to unpublish.
     """
 
     def __init__(self, session: AgentSession[Any], tail: io.AudioOutput, room: object) -> None:
@@ -32,7 +34,10 @@ class TailPlacement:
         self._track: ReplacedTrack | None = None
 
     async def attach(self) -> None:
-        """Put the tail into the chain: at once, or in the background after a segment that plays."""
+        """Insert the tail into the chain of audio outputs.
+
+        If a segment is playing, a background task inserts the tail after the segment.
+        """
         try:
             async with asyncio.timeout(0):
                 await wait_until_idle(self._session)
@@ -42,7 +47,7 @@ class TailPlacement:
             self._attach()
 
     def close(self) -> None:
-        """Take the tail out of the chain, if the output that it replaced can come back."""
+        """Remove the tail from the chain, and put the replaced audio output back."""
         if self._track is not None:
             self._track.close()
         for task in self._tasks.running:

@@ -1,4 +1,4 @@
-"""The `avatar` command."""
+"""The command `avatar` and its subcommands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Give any LiveKit voice agent a face, with any vendor."""
+    """Give any LiveKit voice agent a face, from any vendor."""
 
 
 @app.command()
@@ -86,7 +86,7 @@ def reap(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End the paid sessions that killed processes left behind. Sessions in use go on."""
+    """End the paid sessions that killed processes left behind. Sessions in use continue."""
     from avatar_core.cli.reap import run
 
     raise typer.Exit(run(dry_run=dry_run, as_json=as_json))

@@ -1,4 +1,4 @@
-"""The checks of `avatar doctor`: each has one result and a next step."""
+"""The checks that `avatar doctor` runs. Each check has one result and a next step."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class CheckResult(NamedTuple):
     """The result of a check.
 
     Attributes:
-        status: Whether the check passed.
+        status: `ok`, `warning`, `fault`, or `skipped` if the check could not run.
         message: One line for the user.
-        hint: The next step; may be empty.
-        code: The code of the error; empty without an error.
-        trace: The traceback of the error's cause, without the values that it may quote.
+        hint: The next step of the user; may be empty.
+        code: The code of the error, for example `AV105`; empty without an error.
+        trace: The traceback of the error's cause, without the values of variables; may be empty.
     """
 
     status: Status
@@ -51,8 +51,8 @@ class Check:
 
     Attributes:
         name: Short name for the user.
-        ask: Runs the check; it may raise an `AvatarError`.
-        whose: The distribution that is at fault if the check raises anything else.
+        ask: An async function that runs the check. The function may raise an `AvatarError`.
+        whose: The distribution to report a bug to if the function raises any other exception.
     """
 
     name: str
@@ -60,7 +60,11 @@ class Check:
     whose: str = "avatar-core"
 
     async def run(self) -> CheckResult:
-        """Run the check within `PROBE_S` seconds and return its result; never raises."""
+        """Run the check within `PROBE_S` seconds. Convert each exception into a result.
+
+        Returns:
+            The result of the check.
+        """
         try:
             async with asyncio.timeout(PROBE_S):
                 return await self.ask()
@@ -79,7 +83,12 @@ class Check:
 
 
 def list_checks() -> list[Check]:
-    """Return all checks for the current environment; those of providers come last."""
+    """List the checks for the current environment.
+
+    Returns:
+        The checks of the selection and of the installation, then the checks of each provider. If
+        the selection fails, the list contains no check of a provider.
+    """
     found = [
         Check("versions", _versions),
         Check("ledger", _ledger),
@@ -91,6 +100,11 @@ def list_checks() -> list[Check]:
         message = error
 
         async def fault() -> CheckResult:
+            """Raise the error of the selection.
+
+            Raises:
+                ConfigError: The configured chain cannot be used.
+            """
             raise message
 
         return [Check("provider", fault), *found]
@@ -103,13 +117,21 @@ def list_checks() -> list[Check]:
     names = ", ".join(candidate.name for candidate in chain)
 
     async def chosen() -> CheckResult:
+        """Return the names of the chain as the result of a check.
+
+        Returns:
+            The result, with the status `ok`.
+        """
         return CheckResult("ok", f"{names}")
 
     return [Check("provider", chosen), *found]
 
 
 async def _versions() -> CheckResult:
-    """Compare the installed versions with the requirements, which later installs may break."""
+    """Compare the installed versions with the requirements of avatar-core.
+
+    A later installation of another package may have changed the versions.
+    """
     for line in requires("avatar-core") or ():
         needed = Requirement(line)
         if needed.name in FITS and not needed.specifier.contains(version(needed.name)):
@@ -169,6 +191,14 @@ async def _livekit() -> CheckResult:
 
 def _reachability_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
     async def check_reachability() -> CheckResult:
+        """Check that the provider's servers can connect to the LiveKit server.
+
+        Returns:
+            The result; `skipped` if LIVEKIT_URL is not set.
+
+        Raises:
+            UnavailableError: The LiveKit server has no public address.
+        """
         provider = candidate.provider
         if provider is None or not provider.endpoint:
             return CheckResult("ok", "the worker runs on the same machine as the agent")
@@ -199,6 +229,15 @@ def _package_of(candidate: Candidate) -> str:
 
 def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
     async def probe() -> CheckResult:
+        """Check the API key and the settings at the vendor.
+
+        Returns:
+            The result, with the status `ok`.
+
+        Raises:
+            ProvisionError: The vendor does not accept the key or a setting, or the call failed.
+            Exception: The code of the provider raised any other exception.
+        """
         assert candidate.provider is not None
         await candidate.provider.probe()
         asks = type(candidate.provider).probe is not AvatarProvider.probe

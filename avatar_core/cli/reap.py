@@ -1,4 +1,4 @@
-"""`avatar reap`: ends the paid sessions that killed processes left behind."""
+"""The command `avatar reap`: ends the paid sessions that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 
 def run(*, dry_run: bool, as_json: bool) -> int:
-    """End the sessions of dead processes and print what happened.
+    """End the sessions of dead processes, and print the results.
 
     Args:
-        dry_run: Print only, and end nothing.
-        as_json: Print JSON.
+        dry_run: Whether to only print the sessions, and end nothing.
+        as_json: Whether to print JSON.
 
     Returns:
-        The exit code: 1 if a session is left to end, 2 if the ledger cannot be read, or else 0.
+        The exit code: 1 if a session of a dead process may remain, 2 if the ledger cannot be read,
+        or else 0.
     """
     try:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
@@ -60,7 +61,11 @@ def _server() -> str:
 
 
 async def _remove_participant(room: str, identity: str) -> bool:
-    """Remove a worker from a room whose agent is dead."""
+    """Remove a worker from the room of a dead agent.
+
+    Raises:
+        RoomError: The settings `LIVEKIT_*` are missing, or the server refused the request.
+    """
     from avatar_core.rtc.admin import remove_participant
 
     try:

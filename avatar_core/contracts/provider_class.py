@@ -1,4 +1,4 @@
-"""Checks a provider class when Python creates it."""
+"""The check of a provider class, which runs when Python creates the class."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
 MISSPELT_RATIO = 0.88
-"""A name at least this similar to one that avatar-core reads counts as its misspelling."""
+"""A name is a misspelling if its similarity to a name that avatar-core reads is at least this
+ratio of `difflib`."""
 MISSPELT_REQUIRED_RATIO = 0.7
-"""The same for a required name that the class lacks."""
+"""The ratio of `difflib` for the misspelling of a required name that the class lacks."""
 
 
 def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str, str]) -> None:
     """Check that a provider class is complete and spelt correctly, and set its `settings_cls`.
 
-    Base classes of other providers may be incomplete: a class that is still generic, that lists
-    `ABC` among its bases, or that has neither a name nor all methods.
+    A base class of other providers may be incomplete. A class counts as a base class if it is
+    generic, if it lists `ABC` among its bases, or if it lacks both the attribute `name` and a
+    method.
 
     Args:
         cls: The new class.
         root: The generic class whose type argument is the settings class.
-        required: The line to write for each attribute that the class must have.
+        required: An example line of code for each attribute that the class must have, by the name
+            of the attribute.
 
     Raises:
         TypeError: An attribute or a method is missing or misspelt, or `settings_cls` contradicts
@@ -55,14 +58,15 @@ def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str,
 
 
 def type_argument(cls: type[Any], root: type[Any]) -> Any:
-    """Return the argument of a class for the one type parameter of its root.
+    """Return the type argument that a class passes to its generic base class.
 
     Args:
         cls: A subclass of `root`.
         root: A generic class with one type parameter.
 
     Returns:
-        A class; a type variable where `cls` is generic itself; None where it has no argument.
+        The argument for the type parameter of `root`: a class, or a type variable if `cls` is
+        generic. None if `cls` passes no argument.
     """
     for base in vars(cls).get("__orig_bases__", cls.__bases__):
         origin, arguments = get_origin(base) or base, get_args(base)
@@ -78,7 +82,11 @@ def type_argument(cls: type[Any], root: type[Any]) -> Any:
 
 
 def _set_settings_class(cls: type[Any], root: type[Any]) -> None:
-    """Set the settings class from the type argument, or compare the two."""
+    """Set the settings class from the type argument, or compare a declared class with it.
+
+    Raises:
+        TypeError: The declared settings class contradicts the type argument.
+    """
     argument = type_argument(cls, root)
     if not isinstance(argument, type) or argument is Any:
         return
@@ -94,7 +102,11 @@ def _set_settings_class(cls: type[Any], root: type[Any]) -> None:
 
 
 def _refuse_misspellings(cls: type[Any], required: Mapping[str, str]) -> None:
-    """Raise for names of the class that are similar to names of its bases."""
+    """Raise an error for names of the class that are similar to names of its bases.
+
+    Raises:
+        TypeError: A name is probably misspelt. The message contains the line to write.
+    """
     own = vars(cls)
     inherited = {name for base in cls.__mro__[1:] for name in vars(base)} | set(required)
     inherited = {name for name in inherited if not name.startswith("_")}
@@ -120,7 +132,10 @@ def _is_method(value: object) -> bool:
 
 
 def _abstract_methods(cls: type[Any]) -> list[str]:
-    """Return the remaining abstract methods, which `ABCMeta` sets only after class creation."""
+    """Return the names of the methods that are still abstract.
+
+    `ABCMeta` sets `__abstractmethods__` only after the class was created.
+    """
     names = {
         *(name for base in cls.__bases__ for name in getattr(base, "__abstractmethods__", ())),
         *(name for name, value in vars(cls).items() if _is_abstract(value)),
@@ -140,7 +155,7 @@ def _head_of(cls: type[Any], method: str) -> str:
 
 
 def _line_of(cls: type[Any], name: str, example: str) -> str:
-    """Return the line that sets a required attribute, with the value of a misspelt one."""
+    """Return the line that sets a required attribute, with the value of a misspelt attribute."""
     values = {
         own: value
         for own, value in vars(cls).items()

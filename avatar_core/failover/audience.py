@@ -1,4 +1,4 @@
-"""The audience: speech waits until somebody who should hear it can hear its transport."""
+"""The audience: the wait of speech until a listener can hear its transport."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from avatar_core.tasks import BackgroundTasks
 log = logging.getLogger("avatar_core")
 
 SETTLE_S = 0.5
-"""Wait after a listener became visible, where nobody tells us when it has subscribed. On loopback a
-participant subscribes within 0.15 s of its join (measured, livekit-server 1.13.5)."""
+"""Seconds to wait after a listener became visible, if the agent cannot know when the listener
+subscribes. On the loopback interface, a participant subscribes within 0.15 s of its join (measured
+with livekit-server 1.13.5)."""
 
 
 class Audience:
-    """Waits until a transport can be heard, once for each transport.
+    """A wait until a listener can hear a transport, once for each transport.
 
-    LiveKit tells a participant when its own track gets its first subscriber, and nobody else. The
-    agent's voice is such a track. For an avatar's track the agent publishes a silent track of its
-    own meanwhile, because a user who subscribes to one of them subscribes to the other too. If the
-    subscriber may be an agent, such as a vendor's worker, a user must be visible in the room.
+    The failover controller creates the audience. LiveKit reports the first subscriber of a track
+    only to the publisher of the track. The agent publishes the track of its own voice. For the
+    track of an avatar, the agent publishes a silent track during the wait, because a user who
+    subscribes to the avatar's track also subscribes to the silent track. If the subscriber may be
+    an agent, such as a vendor's worker, the wait continues until a user is visible in the room.
 
     Args:
         link: The agent's connection to the room.
-        timeout_s: Seconds to wait for each transport; None for no limit.
-        tasks: Runs the wait for an avatar that no speech waits for yet.
+        timeout_s: Seconds to wait for each transport; None means no limit.
+        tasks: Runs a wait that starts before the speech.
     """
 
     def __init__(self, link: RoomLink, timeout_s: float | None, tasks: BackgroundTasks) -> None:
@@ -43,7 +45,9 @@ class Audience:
         )
 
     def prepare(self, transport: Transport) -> None:
-        """Begin to wait now, so that speech need not; the loss of the transport ends the wait.
+        """Start the wait for a transport in the background, before there is speech.
+
+        The loss of the transport ends the wait.
 
         Args:
             transport: The transport of an avatar that has joined.
@@ -53,14 +57,15 @@ class Audience:
         transport.on_lost(partial(_cancel, task))
 
     async def wait(self, transport: Transport, changed: asyncio.Event) -> bool:
-        """Wait until a transport can be heard, or the time limit has passed.
+        """Wait until a listener can hear a transport, or the time limit has passed.
 
         Args:
-            transport: The transport whose tracks are published.
-            changed: Set by the caller when another transport may be better; cleared here.
+            transport: The transport, whose tracks are published.
+            changed: An event that the caller sets when another transport may be better. The method
+                clears the event at its start.
 
         Returns:
-            Whether to use the transport; False if `changed` was set first.
+            True if the caller can use the transport; False if `changed` was set first.
         """
         if transport in self._heard:
             return True
@@ -98,7 +103,10 @@ class Audience:
             await asyncio.sleep(SETTLE_S)
 
     def _agent_may_have_subscribed(self, transport: Transport) -> bool:
-        """Return whether the subscriber may be an agent; our own worker subscribes to nothing."""
+        """Return whether the subscriber may be an agent.
+
+        The worker of avatar-core subscribes to no track, so it cannot be the subscriber.
+        """
         is_own = transport.tracker.alive_at is not None
         return any(
             other.is_agent and not (is_own and identity in transport.identities)
@@ -109,7 +117,11 @@ class Audience:
         visible = asyncio.Event()
 
         def look(*_: object) -> None:
-            """Set `visible` if a listener is in the room."""
+            """Set `visible` if a listener is in the room.
+
+            Args:
+                _: The arguments of a room event, which are not used.
+            """
             if self._link.has_listener:
                 visible.set()
 

@@ -51,6 +51,11 @@ class Player:
         self.take: Take | None = None
         self._send_loop.start()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
     def use(self, chooser: TransportChooser) -> None:
         """Set the object that chooses transports; the player keeps all segments until this call.
 

@@ -1,4 +1,4 @@
-"""Access tokens for one LiveKit room, with as few grants as an avatar needs."""
+"""Access tokens for one LiveKit room, with only the grants that an avatar needs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.settings import LiveKitSettings
 
 CLOCK_SKEW_S = 10
-"""A token is valid from so much before now, because the server's clock may be behind ours."""
+"""Seconds before now from which a token is valid. The clock of the server may be behind the clock
+of the agent."""
 DEFAULT_SESSION_S = 3600.0
-"""Assumed length of a session whose vendor names no limit."""
+"""Seconds that a session may last if the vendor states no limit."""
 JOIN_MARGIN_S = 300.0
-"""Time to join, added to the length of a session."""
+"""Seconds for the join, which are added to the duration of a session."""
 
 
 def token_lifetime_s(max_session_s: float | None) -> float:
-    """Return how many seconds an avatar's token is valid: its session and the time to join.
+    """Return the lifetime of an avatar's room token in seconds.
 
     Args:
-        max_session_s: The vendor's limit for a session in seconds; None if there is none.
+        max_session_s: The vendor's limit for a session in seconds; None if the vendor has no limit.
+
+    Returns:
+        The longest duration of the session plus `JOIN_MARGIN_S`, in seconds.
     """
     return (max_session_s or DEFAULT_SESSION_S) + JOIN_MARGIN_S
 
@@ -31,19 +35,29 @@ def token_lifetime_s(max_session_s: float | None) -> float:
 def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:
     """Wrap `mint` so that equal specifications get the same token.
 
-    A retry of a request then sends the same bytes. Some vendors recognise by the token that they
-    have created the session already.
+    With the same token, a repeated request contains the same bytes. Some vendors recognise a
+    repeated request by its token.
 
     Args:
-        mint: Returns a token for a specification.
+        mint: A function that returns a token for a specification.
 
     Returns:
-        The wrapped function; it remembers the tokens.
+        The wrapped function, which stores the tokens that it has returned.
     """
     minted: list[tuple[TokenSpec, str]] = []
 
     def mint_or_recall(spec: TokenSpec) -> str:
-        """Return the token of an equal `spec`, or else a new one."""
+        """Return the stored token of an equal specification, or else a new token.
+
+        Args:
+            spec: The specification.
+
+        Returns:
+            The token, a JWT.
+
+        Raises:
+            AvatarError: `mint` cannot create the token.
+        """
         for known, token in minted:
             if known == spec:
                 return token
@@ -54,12 +68,14 @@ def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec]
 
 
 class TokenMint:
-    """Signs tokens to join one room. Its repr shows neither the key nor the secret.
+    """A signer of tokens for one room.
+
+    The repr of the signer shows neither the API key nor the secret.
 
     Args:
         settings: The API key and secret of the LiveKit server.
-        room_name: The room that every token is for.
-        unix_time: Returns Unix seconds.
+        room_name: The name of the room that the tokens admit to.
+        unix_time: A function that returns Unix time in seconds.
 
     Raises:
         ConfigError: The room has no name.
@@ -82,10 +98,10 @@ class TokenMint:
         self._unix_time = unix_time
 
     def mint(self, spec: TokenSpec) -> str:
-        """Sign a token, valid from now for `spec.ttl_s` seconds.
+        """Create and sign a token that is valid for `spec.ttl_s` seconds from now.
 
         Args:
-            spec: The identity, the attributes and the grants.
+            spec: The identity, the attributes, the grants and the lifetime of the token.
 
         Returns:
             The token, a JWT.

@@ -1,4 +1,4 @@
-"""Selection: one value becomes a chain of providers."""
+"""The selection of providers: from one configuration value to a chain of providers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from avatar_core.registry.validation import ProviderInfo, validate_provider
 from avatar_core.settings import AvatarSettings, ProviderSettings
 
 Item = str | ProviderSettings | AvatarProvider[Any]
-"""`name[:variant]`, or a provider's settings, or the provider itself."""
+"""An item of a chain: text (`name` or `name:variant`), settings of a provider, or a provider."""
 Bridge = Callable[[str], AvatarProvider[Any]]
-"""Builds a provider from the name of a stock LiveKit avatar plugin."""
+"""A function that creates a provider from the name of an avatar plugin of LiveKit."""
 
 _ITEM = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)(?::([A-Za-z0-9][A-Za-z0-9_./@-]*))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One item of a chain, as written."""
+    """One item of a chain as the user wrote it.
+
+    Attributes:
+        name: Name of the provider.
+        variant: The part of the item after the colon; may be empty.
+    """
 
     name: str
     variant: str = ""
@@ -31,7 +36,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One item of a chain, built; the agent's own voice has no provider."""
+    """One item of a chain with its provider.
+
+    Attributes:
+        name: Name of the provider; `voice` for the agent's own voice.
+        variant: The part of the item after the colon; may be empty.
+        provider: The provider; None for the agent's own voice.
+    """
 
     name: str
     variant: str
@@ -39,11 +50,17 @@ class Candidate:
 
 
 def parse_chain(text: str) -> tuple[Choice, ...]:
-    """Read `item ("," item)*` with `item := name [":" variant]`.
+    """Parse a chain of providers from text, for example `anam:calm,local`.
+
+    Args:
+        text: Items `name` or `name:variant`, separated by commas.
+
+    Returns:
+        The items in their order.
 
     Raises:
-        ConfigError: An item is empty or malformed, a name appears twice, or something
-            follows `voice`.
+        ConfigError: An item is empty or malformed, a name appears twice, or an item follows
+            `voice`.
     """
     choices = tuple(_parse_item(item) for item in _split(text))
     _check_order([choice.name for choice in choices])
@@ -57,19 +74,21 @@ def resolve(
     *,
     bridge: Bridge | None = None,
 ) -> tuple[Candidate, ...]:
-    """Build every provider of the chain, so that each configuration fault shows now.
+    """Create every provider of a chain, and raise errors in the configuration.
 
     Args:
-        choice: A chain as text, one item, or a list of items; None takes the setting.
-        registry: Where names are looked up.
-        settings: The engine's, for `AVATAR_PROVIDER`.
-        bridge: Builds the providers of `livekit:<plugin>`.
+        choice: The chain as text, one item, or a list of items. None means `settings.provider`.
+        registry: The registry that finds providers by name.
+        settings: The settings of avatar-core, with the value of `AVATAR_PROVIDER`.
+        bridge: A function that creates the provider of an item `livekit:<plugin>`. Without
+            this function, an item `livekit:<plugin>` is an error.
 
     Returns:
-        The chain in order; its last candidate is always the agent's own voice.
+        The chain in order. The last candidate is always the agent's own voice.
 
     Raises:
-        ConfigError: Nothing is chosen, or an item cannot work.
+        ConfigError: The chain is empty or malformed, a provider is unknown, or a provider cannot
+            work with its settings.
     """
     if choice is None:
         choice = settings.provider or ""

@@ -18,7 +18,7 @@ class LateListenerConversation(LiveConversation):
     async def join_listener(self) -> None:
         """Do nothing yet."""
 
-    async def count_words_of_late_user(self, late_s: float) -> int:
+    async def listen_late(self, late_s: float) -> int:
         """Let the agent say `SPOKEN_WORDS`; the user joins later.
 
         Args:

@@ -29,7 +29,7 @@ async def test_user_who_joins_late_hears_every_word(
         asyncio.timeout(TEST_S),
         LateListenerConversation(server, provider, wait_for_join=False) as conversation,
     ):
-        assert await conversation.count_words_of_late_user(late_s) == len(SPOKEN_WORDS)
+        assert await conversation.listen_late(late_s) == len(SPOKEN_WORDS)
         conversation.check()
 
 

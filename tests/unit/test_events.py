@@ -47,9 +47,9 @@ def test_conversation_continues_if_event_listeners_raise(
             avatar.on(name, broken.hears)  # type: ignore[arg-type]
         async with Conversation(avatar) as talk:
             talk.session.on("metrics_collected", broken.hears)
-            assert avatar._output is not None
+            assert avatar._tail is not None
             for tail_event in TAIL_EVENTS:
-                avatar._output.on(tail_event, broken.hears)  # type: ignore[arg-type]
+                avatar._tail.on(tail_event, broken.hears)  # type: ignore[arg-type]
             for _ in range(3):
                 await talk.over(talk.say(13))
             assert talk.faults() == []
