@@ -40,7 +40,7 @@ def run(*, dry_run: bool, as_json: bool) -> int:
     except AvatarError as error:
         return _refused(str(error))
     if ledger.folder is None or (ledger.problem and not results):
-        return _refused(ledger.problem or "There is no ledger.")
+        return _refused(ledger.problem or "There is no ledger. Set AVATAR_LEDGER to a folder.")
     if as_json:
         print(json.dumps([_as_json(result) for result in results], indent=2))
     else:
@@ -72,9 +72,9 @@ async def _remove_participant(room: str, identity: str) -> bool:
         livekit = LiveKitSettings.load()
     except SettingsError as error:
         raise RoomError(
-            f"{identity} can only be removed from its room: its vendor has no end request, or the "
-            "session id is not known.",
-            hint=f"To remove it, set LIVEKIT_*: {error.message}",
+            f"The vendor cannot end the session of {identity}, so `avatar reap` must remove this "
+            "participant from the room.",
+            hint=f"Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET: {error.message}",
         ) from None
     return await remove_participant(livekit, room, identity)
 

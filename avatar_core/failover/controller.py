@@ -132,7 +132,8 @@ class FailoverController:
         self._set_state(AvatarState.CLOSING, self._speaking_provider)
         if (lease := self._lease) is not None:
             error = AvatarLostError(
-                f"the avatar was released: {reason}.", provider=self._speaking_provider
+                f"avatar-core released the avatar because {reason}.",
+                provider=self._speaking_provider,
             )
             self._end_lease(reason)
             lease.transport.lose(error)
@@ -145,7 +146,7 @@ class FailoverController:
                     await asyncio.wait(left)  # a cancelled task may start a release
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
-            log.warning("These tasks did not end within %g s: %s.", RELEASE_S, names)
+            log.warning("These background tasks did not end within %g s: %s.", RELEASE_S, names)
         self._releaser.close()
         await asyncio.gather(
             *(close_quietly(provider, CLOSE_PROVIDER_S) for provider in self._providers)
@@ -225,9 +226,16 @@ class FailoverController:
                 one = result.ledger_entry.label, result.status
                 if result.status in ("ended", "failed") and one not in logged:
                     logged.add(one)
-                    outcome = "was ended" if result.status == "ended" else "could not be ended"
-                    why = f" ({result.why})" if result.why else ""
-                    log.warning("The %s of a dead process %s%s.", one[0], outcome, why)
+                    if result.status == "ended":
+                        log.warning(
+                            "avatar-core ended a paid session of a killed process: %s", one[0]
+                        )
+                    else:
+                        log.warning(
+                            "avatar-core could not end a paid session of a killed process: %s: %s",
+                            one[0],
+                            result.why,
+                        )
             if not any(result.status == "waiting" for result in results):
                 return
             await asyncio.sleep(REAP_AGAIN_S)

@@ -82,7 +82,7 @@ class HealthCheck:
         self.close()
         self._transport.lose(
             AvatarLostError(
-                f"the avatar {self._avatar.identity} {event}.",
+                f"the avatar {self._avatar.identity} is lost because it {event}.",
                 provider=self._transport.provider,
                 hint="The agent continues with its own voice.",
             )
@@ -98,7 +98,7 @@ class HealthCheck:
             self._reconnecting_until = now + SAME_SID_S
             self._restart()
         elif event is RoomEvent.DISCONNECTED:
-            self._lose("cannot be reached: the agent's room connection closed")
+            self._lose("cannot be reached: the agent's connection to the room closed")
         elif event is RoomEvent.MOVED:
             self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:

@@ -103,7 +103,7 @@ class Lease:
         except Exception as error:
             work = context.releaser.end(provider, ledger_entry, "its transport cannot be created")
             context.releaser.tasks.start(work, f"{ledger_entry.identity}-end")
-            problem = f"its transport cannot be created: {describe_error(error)}"
+            problem = f"the provider could not create its transport: {describe_error(error)}"
             raise provider_bug(problem, provider.name) from error
 
     async def open(self) -> None:
@@ -129,7 +129,7 @@ class Lease:
                 if isinstance(error := opening.exception(), AvatarError | None):
                     return opening.result()
                 raise TransportError(
-                    f"the transport to the avatar raised {type(error).__name__} as it opened.",
+                    f"the transport to the avatar raised {type(error).__name__} while it opened.",
                     provider=self.provider.name,
                     hint=BUG_HINT,
                 ) from error
@@ -137,7 +137,7 @@ class Lease:
                 raise AvatarLostError(
                     f"the session ended before the avatar joined ({ended.result()}).",
                     provider=self.provider.name,
-                    hint="Look up the session at the vendor.",
+                    hint="Look up the session on the vendor's site.",
                 )
             raise JoinTimeoutError(
                 f"the avatar {self.avatar.identity} was provisioned but did not join within "
@@ -163,7 +163,8 @@ class Lease:
             return await call_provider(self.provider.watch(self.avatar))
         except Exception:
             log.exception(
-                "%s cannot watch its session; the room and the heartbeat still show its end.",
+                "The provider %s cannot watch its session. avatar-core still detects the end of "
+                "the session in the room.",
                 self.provider.name,
             )
             return await AvatarProvider.watch(self.provider, self.avatar)

@@ -41,7 +41,8 @@ def default_folder() -> Path | None:
         state = Path(base) if os.path.isabs(base) else Path.home() / ".local/state"
     except RuntimeError:
         log.warning(
-            "This user has no home directory, so no ledger is kept. Set AVATAR_LEDGER to a folder."
+            "This user has no home directory, so avatar-core does not record paid sessions. Set "
+            "AVATAR_LEDGER to a folder."
         )
         return None
     return state / "avatar-core/ledger"
@@ -142,8 +143,7 @@ class Ledger:
         problem = f"The ledger {self.folder} {what} ({why})"
         if not self.problem:
             log.warning(
-                "%s. If this process is killed, `avatar reap` will not find the sessions that it "
-                "leaves behind.",
+                "If this process is killed, `avatar reap` will not find its paid sessions: %s.",
                 problem,
             )
         self.problem = problem
@@ -167,6 +167,6 @@ def _read(path: Path) -> LedgerEntry | None:
     except FileNotFoundError:
         return None  # removed meanwhile
     except (OSError, ValidationError) as error:
-        log.debug("%s cannot be read (%s).", path, type(error).__name__)
-    log.warning("%s is not a ledger entry and is ignored.", path)
+        log.debug("The ledger file %s cannot be read (%s).", path, type(error).__name__)
+    log.warning("The file %s is not a ledger entry, and avatar-core ignores it.", path)
     return None

@@ -129,14 +129,18 @@ class Provisioning:
                 self._in_doubt and await wait_for_participant(link, identity, self._remaining_s())
             ):
                 raise
-            log.warning("%s The avatar joined nevertheless and is used.", error)
+            log.warning(
+                "The avatar joined the room although the provider reported an error: %s", error
+            )
             return self._pending
         if self._is_claim_written:
             self._releaser.ledger.remove(self._pending)
         for other in self._claimed.values():
             if other != used:
                 shared = other.identity == used.identity
-                work = self._releaser.end(self._provider, other, "another is used", shared=shared)
+                work = self._releaser.end(
+                    self._provider, other, "another session is used", shared=shared
+                )
                 self._releaser.tasks.start(work, f"{other.identity}-end")
         return used
 
@@ -173,13 +177,13 @@ class Provisioning:
                 avatar = await call_provider(self._provider.provision(request))
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
                 return self._claim(avatar)
-            failure = provider_bug("provisioning returned no avatar")
+            failure = provider_bug("the method provision returned no avatar")
         except AvatarError:
             raise
         except TimeoutError:
             failure = UnavailableError(
-                f"the provider brought no avatar within {limit_s:g} s.",
-                hint="Try again, or raise AVATAR_PROVISION_TIMEOUT_S.",
+                f"the provider did not bring an avatar into the room within {limit_s:g} s.",
+                hint="Try again, or increase AVATAR_PROVISION_TIMEOUT_S.",
                 retryable=True,
             )
         except Exception as error:
@@ -258,7 +262,8 @@ class Provisioning:
             raise
         except Exception as error:
             raise UnavailableError(
-                f"the lookup of a session that may exist failed ({type(error).__name__}).",
+                f"the provider could not look up a session that the vendor may have created "
+                f"({type(error).__name__}).",
                 retryable=True,
             ) from error
 

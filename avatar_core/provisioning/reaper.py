@@ -18,10 +18,10 @@ MAX_PARALLEL = 8
 """The number of sessions that the reaper ends at the same time."""
 REASON = "its process was killed"
 MAY_JOIN = (
-    f"its avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
-    "Run `avatar reap` again then."
+    f"The avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
+    "Run `avatar reap` again after that time."
 )
-FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created it."
+FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created the session."
 
 ReapStatus = Literal["ended", "would_end", "waiting", "failed", "expired", "alive"]
 ProviderFactory = Callable[[str], AvatarProvider[Any]]
@@ -126,9 +126,12 @@ def _ensure_ours(
     """
     if ledger_entry.account and ledger_entry.account != provider.account:
         raise ConfigError(
-            "it was created with another key, or at another URL of the vendor.", hint=FOREIGN_HINT
+            "The session was created with another API key, or at another URL of the vendor.",
+            hint=FOREIGN_HINT,
         )
     vendor_ends = ledger_entry.session_id and provider.capabilities.ends_session
     url = ledger_entry.livekit_url
     if not vendor_ends and url and livekit_url not in ("", url):
-        raise ConfigError(f"its room is at {url}.", hint=FOREIGN_HINT)
+        raise ConfigError(
+            f"The room of the session is on another LiveKit server, {url}.", hint=FOREIGN_HINT
+        )

@@ -136,7 +136,11 @@ class Releaser:
                 and participant is not None
                 and participant.identity == identity
             ):
-                log.info("%s joined after its session was abandoned; it is removed.", identity)
+                log.info(
+                    "The avatar %s joined after its session was abandoned, so avatar-core "
+                    "removes it from the room.",
+                    identity,
+                )
                 self.tasks.start(
                     self.end(provider, ledger_entry, "it joined too late"), f"{identity}-end"
                 )
@@ -176,7 +180,8 @@ class Releaser:
         except Exception as error:
             last = errors[-1] if errors else error
             log.warning(
-                "The %s could not be ended (%s). Run `avatar reap` once this job has ended.",
+                "avatar-core could not end a paid session: %s (%s). Run `avatar reap` after this "
+                "job has ended.",
                 ledger_entry.label,
                 last if isinstance(last, AvatarError) else type(last).__name__,
             )

@@ -154,7 +154,9 @@ class FailoverHarness:
         return present
 
     async def _refuse_worker(self, *_: object, **__: object) -> Any:
-        raise AssertionError("a scripted provider starts its workers itself")
+        raise AssertionError(
+            "The provider of this test must start its workers itself, without start_worker."
+        )
 
     # The `PlayerObserver` of the player.
 

@@ -83,7 +83,7 @@ async def start_process(
             start_new_session=True,
         )
     except OSError as error:
-        raise WorkerError(f"no worker process can be started ({error}).") from error
+        raise WorkerError(f"avatar-core could not start a worker process ({error}).") from error
     record = ProcessRecord.of(child.pid, nonce)
     assert child.stdin is not None
     try:
@@ -93,7 +93,7 @@ async def start_process(
     except BaseException as error:
         await _to_its_end(asyncio.ensure_future(_discard(child, record)))
         if isinstance(error, ConnectionError):
-            raise WorkerError("the worker process died as it started.") from error
+            raise WorkerError("the worker process exited before it was ready.") from error
         raise
     drain = asyncio.create_task(_drain(child, said), name=f"worker {child.pid}")
     _children[nonce] = _Child(child, drain)
@@ -188,10 +188,10 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
             return since
         said = said[-BLOCK:]
     lines = [_short(line) for line in said.decode(errors="replace").strip().splitlines()]
-    last = "\n  ".join(lines[-TAIL_LINES:]) or "(it said nothing)"
+    last = "\n  ".join(lines[-TAIL_LINES:]) or "(no output)"
     raise WorkerError(
-        f"the worker process died as it started. It said:\n  {last}\n",
-        hint="Fix the cause that it names, then start again.",
+        f"the worker process exited before it was ready. Its last output:\n  {last}\n",
+        hint="Fix the error in the output, then start the avatar again.",
     )
 
 

@@ -145,9 +145,9 @@ def test_agent_rejects_messages_of_an_unknown_participant(
         assert talk.room.members.keys() <= {"agent"}
 
     run(main())
-    calls = [line for line in caplog.messages if "-foreigner calls" in line]
+    calls = [line for line in caplog.messages if "-foreigner called" in line]
     assert len(calls) > 40, "six reports a second, two calls on each"
-    assert all(line.endswith(": reject") for line in calls)
+    assert all(line.endswith("was reject.") for line in calls)
     assert {"done", "cut", "playing"} <= {word for line in calls for word in line.split('"')}
 
 

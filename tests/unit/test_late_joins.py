@@ -126,7 +126,7 @@ async def test_session_that_cannot_be_ended_is_logged_once(
     await harness.controller.start()
     await asyncio.sleep(3 * REAP_AGAIN_S)
     assert [session_id for session_id, _ in provider.released].count("held") > 2
-    assert caplog.text.count("vendor session held of a dead process could not be ended") == 1
+    assert caplog.text.count("session of a killed process: vendor session held: ") == 1
     await harness.close()
 
 

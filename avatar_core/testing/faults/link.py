@@ -88,7 +88,7 @@ class FaultyLink(LinkWrapper):
             await asyncio.sleep(scenario.report_late_s)
         if self._parted(scenario.mute_at_s) or self._chance.random() < scenario.report_loss:
             await asyncio.sleep(timeout_s)
-            raise RoomError(f"{method} to {to} got no response (scenario).")
+            raise RoomError(f"The fault scenario dropped the RPC {method} to the participant {to}.")
         if self._chance.random() < scenario.absurd:
             payload = self._chance.choice(ABSURD).decode("latin-1")
         if self._chance.random() < scenario.report_double:
@@ -122,7 +122,7 @@ class FaultyLink(LinkWrapper):
             """
             if self._parted(self._scenario.deaf_at_s):
                 await asyncio.sleep(self._scenario.parted_s)
-                raise RoomError("nobody hears (scenario).")
+                raise RoomError("The fault scenario blocks incoming calls of this worker.")
             response = handler(caller, payload)
             return response if isinstance(response, str) else await response
 

@@ -169,7 +169,7 @@ class MemoryLink(RoomLink):
             ValueError: The topic has a handler already.
         """
         if topic in self._streams:
-            raise ValueError(f"byte stream handler for topic '{topic}' already set")
+            raise ValueError(f"A byte stream handler for the topic {topic!r} is already set.")
         self._streams[topic] = handler
         return lambda: self._streams.pop(topic, None) and None
 
@@ -196,7 +196,10 @@ class MemoryLink(RoomLink):
                 member = self.room.member(to)
                 if member is None:
                     await asyncio.sleep(ACK_S)
-                    raise RoomError(f"{method} to {to} failed (no one).", rpc_code=NO_RESPONSE)
+                    raise RoomError(
+                        f"The RPC {method} failed, because {to} is not in the room.",
+                        rpc_code=NO_RESPONSE,
+                    )
                 task = asyncio.create_task(member.link.respond(self._identity, method, payload))
                 self._responding.add(task)
                 task.add_done_callback(self._responding.discard)
@@ -204,7 +207,9 @@ class MemoryLink(RoomLink):
                 await asyncio.sleep(self.room.latency_s)
                 return response
         except TimeoutError as error:
-            raise RoomError(f"{method} to {to} got no response within {timeout_s:g} s.") from error
+            raise RoomError(
+                f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
+            ) from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Handle an RPC method for all callers.
@@ -323,7 +328,7 @@ class MemoryLink(RoomLink):
         if self._frozen:
             await asyncio.get_running_loop().create_future()
         if not self._connected:
-            raise RoomError(f"the room {self.room.name!r} is not connected.")
+            raise RoomError(f"The room {self.room.name!r} is not connected.")
 
     def receive(self, topic: str, sender: str, attributes: Mapping[str, str]) -> list[MemoryReader]:
         """Pass a stream that another participant opened to the handler of the stream's topic.
@@ -376,12 +381,16 @@ class MemoryLink(RoomLink):
         handler = self._rpc.get(method)
         await self.use()
         if handler is None:
-            raise RoomError(f"{method} is not known.", rpc_code=UNSUPPORTED)
+            raise RoomError(
+                f"The participant does not serve the RPC {method}.", rpc_code=UNSUPPORTED
+            )
         try:
             response = handler(caller, payload)
             return await response if inspect.isawaitable(response) else response
         except Exception as error:
-            raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
+            raise RoomError(
+                f"The handler of the RPC {method} raised an error.", rpc_code=APPLICATION
+            ) from error
 
     def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
         """Pass a room event to the handlers of `watch`.
@@ -406,7 +415,7 @@ class MemoryLink(RoomLink):
         """
         for reader in self._readers:
             if sender in (None, reader.sender):
-                reader.put(RoomError("an incoming stream broke off (reconnected)."))
+                reader.put(RoomError("An incoming byte stream ended abnormally (reconnected)."))
         if sender is None:
             for writer in self._writers:
                 writer.broken = True

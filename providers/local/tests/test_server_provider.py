@@ -135,7 +135,7 @@ async def test_session_unknown_to_the_server_counts_as_ended(request_: Provision
         provider = at(local.url)
         avatar = replace(await provider.provision(request_), session_id="s_../x")
         await provider.release(avatar, "over")
-        assert await provider.watch(avatar) == "its server does not know it any more"
+        assert await provider.watch(avatar) == "the server no longer knows the session"
 
 
 async def test_watch_continues_while_the_server_is_unreachable(
@@ -215,7 +215,7 @@ async def test_token_that_the_room_rejects_raises_rejected_error(
     async with desk(flash) as local:
         error = await failure(at(local.url), replace(request_, livekit_url=server.url, mint=wrong))
     assert (type(error), error.outcome) == (RejectedError, Outcome.REJECTED)
-    assert "could not join the room" in str(error)
+    assert "The connection to the room" in str(error)
 
 
 async def test_unreachable_server_raises_unavailable_error(request_: ProvisionRequest) -> None:
@@ -235,15 +235,20 @@ async def test_provision_for_a_room_in_memory_raises_provision_error(
 
 async def test_release_without_an_api_key_raises_provision_error() -> None:
     avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": "https://a.example"})
-    with pytest.raises(ProvisionError, match=r"is at https://a\.example, whose key is unset"):
+    with pytest.raises(
+        ProvisionError, match=r"on the server https://a\.example, but AVATAR_LOCAL_API_KEY"
+    ):
         await LocalProvider(LocalSettings()).release(avatar, "over")
 
 
 @pytest.mark.parametrize(
     ("updates", "said"),
     [
-        ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
-        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
+        (
+            {"AVATAR_LOCAL_API_KEY": None},
+            "AVATAR_LOCAL_URL is set, but AVATAR_LOCAL_API_KEY is not",
+        ),
+        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set, but AVATAR_LOCAL_URL is not"),
         (
             {"AVATAR_LOCAL_URL": "http://faces.example"},
             "plain http to faces.example",

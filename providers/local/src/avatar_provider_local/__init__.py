@@ -73,8 +73,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
         elif url or key:
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")
             raise ConfigError(
-                f"AVATAR_LOCAL_{named} is set and AVATAR_LOCAL_{other} is not.",
-                hint="Set both for a server elsewhere, or neither to draw here.",
+                f"AVATAR_LOCAL_{named} is set, but AVATAR_LOCAL_{other} is not set.",
+                hint="Set both to use a remote avatar server, or neither to draw on this machine.",
             )
 
     def options(self) -> Mapping[str, Any]:
@@ -103,8 +103,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
             return await super().provision(request)
         if not request.livekit_url:
             raise ProvisionError(
-                "a room in memory cannot be reached by a server elsewhere.",
-                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
+                "the remote avatar server cannot join an in-memory room.",
+                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY to draw on this machine.",
                 outcome=Outcome.NOT_SENT,
             )
         return await self._server.create(request, self.settings.face())
@@ -179,9 +179,10 @@ class LocalProvider(RendererProvider[LocalSettings]):
         key = self.settings.api_key
         if key is None:
             raise ProvisionError(
-                f"the session {avatar.session_id} is at {avatar.state['url']}, whose key is unset.",
+                f"the session {avatar.session_id} runs on the server {avatar.state['url']}, but "
+                "AVATAR_LOCAL_API_KEY is not set.",
                 provider=self.name,
-                hint="Set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
+                hint="Set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY to the values of that server.",
                 outcome=Outcome.NOT_SENT,
             )
         return LocalServer(str(avatar.state["url"]), key)

@@ -115,9 +115,9 @@ class LocalServer:
                 await asyncio.sleep(error.retry_after_s or DOWN_S)
                 continue
             if response.status == 404:
-                return "its server does not know it any more"
+                return "the server no longer knows the session"
             if response.text("state") == "ended":
-                return response.text("reason", "its server ended it")
+                return response.text("reason", "the server ended the session")
             await asyncio.sleep(PAUSE_S)
 
 
