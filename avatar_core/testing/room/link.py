@@ -55,6 +55,7 @@ class MemoryLink(RoomLink):
         self._identity, self._attributes = identity, attributes
         self._connected = True
         self._frozen = False
+        self._left = asyncio.Event()
         self._watchers: list[RoomEventHandler] = []
         self._streams: dict[str, StreamHandler] = {}
         self._rpc: dict[str, RpcHandler] = {}
@@ -319,14 +320,14 @@ class MemoryLink(RoomLink):
     # The methods that the room calls.
 
     async def use(self) -> None:
-        """Check that this participant is in the room; on a frozen link, wait forever.
+        """Check that this participant is in the room; on a frozen link, wait until it leaves.
 
         Raises:
             RoomError: This participant is not in the room.
         """
         await asyncio.sleep(0)
         if self._frozen:
-            await asyncio.get_running_loop().create_future()
+            await self._left.wait()
         if not self._connected:
             raise RoomError(f"The room {self.room.name!r} is not connected.")
 
@@ -433,6 +434,7 @@ class MemoryLink(RoomLink):
             event: The event for the handlers of `watch`; None sends no event.
         """
         self._connected = False
+        self._left.set()
         self.break_streams()
         for track in self._tracks:
             track.drop()
