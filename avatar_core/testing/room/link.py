@@ -203,7 +203,7 @@ class MemoryLink(RoomLink):
                     )
                 task = asyncio.create_task(member.link.respond(self._identity, method, payload))
                 self._responding.add(task)
-                task.add_done_callback(self._responding.discard)
+                task.add_done_callback(self._forget_response)
                 response = await asyncio.shield(task)
                 await asyncio.sleep(self.room.latency_s)
                 return response
@@ -211,6 +211,11 @@ class MemoryLink(RoomLink):
             raise RoomError(
                 f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
             ) from error
+
+    def _forget_response(self, task: asyncio.Task[str]) -> None:
+        self._responding.discard(task)
+        if not task.cancelled():
+            task.exception()  # a call that timed out does not read it
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Handle an RPC method for all callers.
