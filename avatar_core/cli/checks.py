@@ -139,7 +139,7 @@ async def _ledger() -> CheckResult:
     if broken := [file for file in files if file.name not in known and file.exists()]:
         what = f"{len(broken)} files in {folder} cannot be read; their sessions may be open"
         return CheckResult("warning", what, "Check the vendor's dashboard, then delete the files.")
-    left = [ledger_entry for ledger_entry in ledger.read_all() if ledger_entry.is_orphan()]
+    left = [one for one in ledger.read_all() if ledger.is_orphan(one)]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
         return CheckResult("warning", what, "End them: avatar reap")

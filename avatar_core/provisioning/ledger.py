@@ -2,7 +2,8 @@
 
 It is a folder with one file for each session. A file is written under another name, synchronised
 with the disk, and then renamed, so that no reader, crash or power cut leaves half a record. It
-holds ids and what `release` needs, but no key and no token, and only its user may read it.
+holds ids and what `release` needs, but no key and no token, and only its user may read it. The
+process that owns a session holds a lock on its file.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
+from avatar_core.provisioning.ledger_locks import LedgerLocks, is_held, lock_id
 
 log = logging.getLogger("avatar_core")
 
@@ -61,9 +64,12 @@ class Ledger:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.problem = ""
+        self._locks = LedgerLocks()
 
     def write(self, ledger_entry: LedgerEntry) -> bool:
         """Write an entry to the disk; replace an earlier one of the same session.
+
+        If the session belongs to this process, this object holds a lock on the entry from now on.
 
         Args:
             ledger_entry: The entry.
@@ -74,20 +80,25 @@ class Ledger:
         if self.folder is None:
             return False
         path = self.folder / ledger_entry.file_name
-        new = path.with_suffix(f".{os.getpid()}.new")
+        new = path.with_suffix(f".{os.getpid()}.{secrets.token_hex(4)}.new")
         try:
-            text = json.dumps(asdict(ledger_entry))
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
+            descriptor = self._locks.create(new)
+            try:
+                lock = self._locks.take(descriptor) if ledger_entry.is_ours() else ""
+                _write_file(descriptor, json.dumps(asdict(replace(ledger_entry, lock=lock))))
+                new.replace(path)
+            except BaseException:
+                self._locks.drop(descriptor)
+                with suppress(OSError):
+                    new.unlink()
+                raise
+            self._locks.keep(descriptor, path.name)
+            if not lock:
+                self._locks.release(path.name)
             _sync_folder(self.folder)
             return True
         except (OSError, TypeError, ValueError) as error:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
             self._warn("cannot be written", error)
             return False
 
@@ -103,6 +114,7 @@ class Ledger:
             (self.folder / ledger_entry.file_name).unlink(missing_ok=True)
         except OSError as error:
             self._warn("cannot be written", error)
+        self._locks.release(ledger_entry.file_name)
 
     def read_all(self) -> list[LedgerEntry]:
         """Return all entries, the oldest request first; log and skip files that are not entries.
@@ -120,6 +132,27 @@ class Ledger:
             self._warn("cannot be read", error)
             return []
         return sorted(filter(None, found), key=lambda one: one.at)
+
+    def is_orphan(self, ledger_entry: LedgerEntry) -> bool:
+        """Return whether no process owns the session of an entry, so that it must be ended.
+
+        Args:
+            ledger_entry: The entry. It is read again, because its owner may have replaced it.
+        """
+        if self.folder is None:
+            return False
+        path = self.folder / ledger_entry.file_name
+        while True:
+            try:
+                with path.open("rb") as file:
+                    if is_held(file.fileno()):
+                        return False
+                    current = _JSON.validate_json(file.read())
+                    free_lock = lock_id(file.fileno())
+                    if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                        return current.is_orphan(free_lock)
+            except (OSError, ValidationError):  # it was removed, because its session has ended
+                return False
 
     def tidy(self) -> None:
         """Remove the incomplete files of processes that were killed while they wrote."""
@@ -149,6 +182,13 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _write_file(descriptor: int, text: str) -> None:
+    with open(descriptor, "w", closefd=False) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _read(path: Path) -> LedgerEntry | None:

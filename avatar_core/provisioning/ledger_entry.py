@@ -46,6 +46,8 @@ class LedgerEntry:
         started: When that process started, as in `avatar_core.processes`.
         boot: The boot of its machine, as in `avatar_core.processes`.
         host: The machine and container in which the pid is valid, as in `avatar_core.processes`.
+        lock: The id of the lock that the process holds on the entry's file, as in `ledger_locks`;
+            empty without a lock. Two records of a session may differ in it.
     """
 
     provider: str
@@ -64,6 +66,7 @@ class LedgerEntry:
     started: float
     boot: str = ""
     host: str
+    lock: str = field(default="", compare=False)
 
     @classmethod
     def pending(
@@ -144,16 +147,29 @@ class LedgerEntry:
         """Return this entry without an owner: any reaper may end the session from now on."""
         return replace(self, pid=NO_OWNER)
 
-    def is_orphan(self) -> bool:
-        """Return whether no process owns the session.
+    def is_ours(self) -> bool:
+        """Return whether this process owns the session."""
+        pid = os.getpid()
+        return (self.pid, self.host) == (pid, process.place()) and (
+            self.started == (process.started(pid) or 0.0)
+        )
+
+    def is_orphan(self, free_lock: str = "") -> bool:
+        """Return whether no process owns the session, of which nobody holds the lock.
 
         The owner may run on another machine or in another container, where this process cannot
-        look it up. Such an entry becomes an orphan when it expires.
+        look it up. Its lock shows whether it lives, if both see the same lock. If not, the entry
+        becomes an orphan when it expires.
+
+        Args:
+            free_lock: The id of the lock on the entry's file; empty if it is not known.
         """
         if self.pid == NO_OWNER:
             return True
         runs = process.runs(self.host, self.boot, self.pid, self.started)
-        return self.is_expired() if runs is None else not runs
+        if runs is None:
+            return self.is_expired() or (self.lock != "" and self.lock == free_lock)
+        return not runs
 
     def may_still_join(self) -> bool:
         """Return whether the request is so recent that its avatar may not have joined yet."""

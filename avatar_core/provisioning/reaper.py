@@ -75,7 +75,7 @@ async def reap(
 
     async def reap_one(ledger_entry: LedgerEntry) -> ReapResult:
         """Return the result for one entry, after its session was ended."""
-        if not ledger_entry.is_orphan():
+        if not ledger.is_orphan(ledger_entry):
             return ReapResult(ledger_entry, "alive")
         if dry_run:
             return ReapResult(ledger_entry, "expired" if ledger_entry.is_expired() else "would_end")
