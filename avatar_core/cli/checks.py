@@ -130,6 +130,9 @@ async def _ledger() -> CheckResult:
     ledger.write(trial)
     written = trial in ledger.read_all()
     ledger.remove(trial)
+    if ledger.problem:
+        hint = "Follow that advice, or set AVATAR_LEDGER to a folder that you own."
+        return CheckResult("warning", ledger.problem, hint)
     if not written:
         return CheckResult(
             "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder that you own."

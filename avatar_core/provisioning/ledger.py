@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.provisioning.ledger_locks import LedgerLocks, is_held, lock_id
+from avatar_core.provisioning.private_files import UntrustedError, check_folder, open_private
 
 log = logging.getLogger("avatar_core")
 
@@ -119,17 +120,20 @@ class Ledger:
     def read_all(self) -> list[LedgerEntry]:
         """Return all entries, the oldest request first; log and skip files that are not entries.
 
-        The list is empty if the folder cannot be read; `problem` then says why.
+        The list is empty if the folder cannot be read, or if another user can write to it;
+        `problem` then says why.
         """
         if self.folder is None:
             return []
         try:
+            check_folder(self.folder)
             with os.scandir(self.folder) as files:  # a glob hides a permission error
                 found = [_read(Path(file)) for file in files if file.name.endswith(SUFFIX)]
         except FileNotFoundError:
             return []
         except OSError as error:
-            self._warn("cannot be read", error)
+            is_refused = isinstance(error, UntrustedError)
+            self._warn("is not read" if is_refused else "cannot be read", error)
             return []
         return sorted(filter(None, found), key=lambda one: one.at)
 
@@ -144,7 +148,7 @@ class Ledger:
         path = self.folder / ledger_entry.file_name
         while True:
             try:
-                with path.open("rb") as file:
+                with open_private(path) as file:
                     if is_held(file.fileno()):
                         return False
                     current = _JSON.validate_json(file.read())
@@ -193,12 +197,16 @@ def _write_file(descriptor: int, text: str) -> None:
 
 def _read(path: Path) -> LedgerEntry | None:
     try:
-        ledger_entry = _JSON.validate_json(path.read_bytes())
+        with open_private(path) as file:
+            ledger_entry = _JSON.validate_json(file.read())
         if ledger_entry.file_name == path.name:
             return ledger_entry
     except FileNotFoundError:
         return None  # removed meanwhile
-    except (OSError, ValidationError) as error:
+    except OSError as error:
+        log.warning("%s is ignored (%s).", path, error.strerror)
+        return None
+    except ValidationError as error:
         log.debug("%s cannot be read (%s).", path, type(error).__name__)
     log.warning("%s is not a ledger entry and is ignored.", path)
     return None

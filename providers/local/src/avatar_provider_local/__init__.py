@@ -112,7 +112,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
             reason: Why it ends; not used.
 
         Raises:
-            ProvisionError: The session is remote, and its key is not set or the call failed.
+            ProvisionError: The session is remote, and not at the server of the settings, or the
+                call failed.
         """
         if "url" in avatar.state:
             await self._server_of(avatar).end(avatar.session_id)
@@ -141,8 +142,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
             The reason, as a clause for the log.
 
         Raises:
-            ProvisionError: The session is remote, and its key is not set or the server refused the
-                call.
+            ProvisionError: The session is remote, and not at the server of the settings, or the
+                server refused the call.
         """
         if "url" in avatar.state:
             return await self._server_of(avatar).wait_for_end(avatar.session_id)
@@ -166,12 +167,14 @@ class LocalProvider(RendererProvider[LocalSettings]):
         await serve(host=host, port=port, limit=limit, say=say)
 
     def _server_of(self, avatar: ProvisionedAvatar) -> LocalServer:
-        key = self.settings.api_key
-        if key is None:
-            raise ProvisionError(
-                f"the session {avatar.session_id} is at {avatar.state['url']}, whose key is unset.",
-                provider=self.name,
-                hint="Set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
-                outcome=Outcome.NOT_SENT,
-            )
-        return LocalServer(str(avatar.state["url"]), key)
+        """Return the client of the server of the settings: the key is sent nowhere else."""
+        url = str(avatar.state["url"])
+        if self._server is not None and self._server.url == url:
+            return self._server
+        ours = "is not set" if self._server is None else f"is {self._server.url}"
+        raise ProvisionError(
+            f"the session {avatar.session_id} is at {url}, and AVATAR_LOCAL_URL {ours}.",
+            provider=self.name,
+            hint="If that server is yours, set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY for it.",
+            outcome=Outcome.NOT_SENT,
+        )
