@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, requires, version
+from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.net import ensure_reachable, is_loopback
+from avatar_core.provisioning.async_ledger import RESPONSE_S, AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.registry.discovery import ProviderRegistry
@@ -126,7 +128,14 @@ async def _ledger() -> CheckResult:
         return CheckResult(
             "warning", "sessions are not recorded", "Set AVATAR_LEDGER to a folder that you own."
         )
-    ledger, trial = Ledger(folder), LedgerEntry.pending("doctor", "trial", "", "")
+    message = f"{folder} did not respond within {RESPONSE_S:g} s"
+    late = CheckResult("warning", message, "Set AVATAR_LEDGER to a folder on a local disk.")
+    ledger = Ledger(folder)
+    return await AsyncLedger(ledger).run(late, _check_ledger, ledger, folder)
+
+
+def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
+    trial = LedgerEntry.pending("doctor", "trial", "", "")
     ledger.write(trial)
     written = trial in ledger.read_all()
     ledger.remove(trial)

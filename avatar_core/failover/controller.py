@@ -137,7 +137,7 @@ class FailoverController:
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
             log.warning("These tasks did not end within %g s: %s.", RELEASE_S, names)
-        self._releaser.close()
+        await self._releaser.aclose()
         await asyncio.gather(
             *(close_quietly(provider, CLOSE_PROVIDER_S) for provider in self._providers)
         )

@@ -117,6 +117,16 @@ class Ledger:
             self._warn("cannot be written", error)
         self._locks.release(ledger_entry.file_name)
 
+    def supersede(self, pending: LedgerEntry, provisioned: LedgerEntry) -> None:
+        """Remove the entry of a request, if that of its session is on the disk.
+
+        Args:
+            pending: The entry of the request.
+            provisioned: The entry of the session that the request created.
+        """
+        if self.folder is not None and (self.folder / provisioned.file_name).exists():
+            self.remove(pending)
+
     def read_all(self) -> list[LedgerEntry]:
         """Return all entries, the oldest request first; log and skip files that are not entries.
 
@@ -166,9 +176,19 @@ class Ledger:
                     if time.time() - path.stat().st_mtime > STALE_S:
                         path.unlink()
 
+    def report_hang(self, limit_s: float) -> None:
+        """Log once, and note in `problem`, that the file system does not respond.
+
+        Args:
+            limit_s: Seconds that an operation has waited.
+        """
+        self._warn_once(f"The ledger {self.folder} did not respond within {limit_s:g} s")
+
     def _warn(self, what: str, error: Exception) -> None:
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        problem = f"The ledger {self.folder} {what} ({why})"
+        self._warn_once(f"The ledger {self.folder} {what} ({why})")
+
+    def _warn_once(self, problem: str) -> None:
         if not self.problem:
             log.warning(
                 "%s. If this process is killed, `avatar reap` will not find the sessions that it "

@@ -80,7 +80,7 @@ class Provisioning:
             start_worker=context.start_worker,
         )
         self._claimed: dict[str, LedgerEntry] = {}
-        self._is_claim_written = False
+        self._claim_written: asyncio.Future[bool]
         self._last_error: AvatarError | None = None
         self._in_doubt = False
         """Whether the last attempt may have created a session whose id is not known."""
@@ -101,8 +101,8 @@ class Provisioning:
             AvatarError: No attempt brought an avatar in time. After an error, or if the caller
                 is cancelled, every session that may exist is ended in the background.
         """
-        self._releaser.ledger.write(self._pending)
         try:
+            await self._releaser.ledger.write(self._pending)
             return await self._provision()
         except BaseException:
             self._end_pending()
@@ -127,8 +127,7 @@ class Provisioning:
                 raise
             log.warning("%s The avatar joined nevertheless and is used.", error)
             return self._pending
-        if self._is_claim_written:
-            self._releaser.ledger.remove(self._pending)
+        self._releaser.ledger.supersede(self._pending, used)
         for other in self._claimed.values():
             if other != used:
                 shared = other.identity == used.identity
@@ -168,7 +167,9 @@ class Provisioning:
                 request = replace(self._request, deadline_s=limit_s)
                 avatar = await call_provider(self._provider.provision(request))
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
-                return self._claim(avatar)
+                claimed = self._claim(avatar)
+                await self._claim_written
+                return claimed
             failure = provider_bug("provisioning returned no avatar")
         except AvatarError:
             raise
@@ -183,9 +184,11 @@ class Provisioning:
         raise failure
 
     def _claim(self, avatar: ProvisionedAvatar) -> LedgerEntry:
-        """Write a session that exists into the ledger, before anything else can happen."""
-        claimed = self._claimed[avatar.session_id] = self._pending.with_session(avatar)
-        self._is_claim_written = self._releaser.ledger.write(claimed)
+        """Begin to write a session that exists into the ledger, before anything else."""
+        claimed = self._pending.with_session(avatar)
+        if self._claimed.get(avatar.session_id) != claimed:
+            self._claimed[avatar.session_id] = claimed
+            self._claim_written = self._releaser.ledger.write(claimed)
         return claimed
 
     # After an attempt that failed.

@@ -13,6 +13,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.tasks import RELEASE_S, BackgroundTasks, call_provider
@@ -43,7 +44,7 @@ class Releaser:
     """
 
     def __init__(self, link: RoomLink, ledger: Ledger, remove: RemoveParticipant) -> None:
-        self.ledger = ledger
+        self.ledger = AsyncLedger(ledger)
         self.remove = remove
         self._link = link
         self.tasks = BackgroundTasks()
@@ -78,20 +79,24 @@ class Releaser:
         if ended:
             _, unwatch = self._unended.pop(ledger_entry.file_name, (ledger_entry, _do_nothing))
             unwatch()
-            self.ledger.remove(ledger_entry)
+            await self.ledger.remove(ledger_entry)
         elif self._closed:
-            self.ledger.write(ledger_entry.disown())
+            await self.ledger.write(ledger_entry.disown())
         else:
             self._retry_on_join(provider, ledger_entry, shared)
         return ended
 
-    def close(self) -> None:
-        """Stop retrying; any reaper may end the sessions that are left from now on. Idempotent."""
+    async def aclose(self) -> None:
+        """Stop retrying; any reaper may end the sessions that are left from now on. Idempotent.
+
+        It returns once the ledger says so on the disk, or does not respond.
+        """
         self._closed = True
         while self._unended:
             ledger_entry, unwatch = self._unended.popitem()[1]
             unwatch()
             self.ledger.write(ledger_entry.disown())
+        await self.ledger.flush()
 
     def _retry_on_join(
         self, provider: AvatarProvider[Any], ledger_entry: LedgerEntry, shared: bool
