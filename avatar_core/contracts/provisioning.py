@@ -93,7 +93,7 @@ class ProvisionRequest:
         agent_identity: Identity of the agent that the avatar speaks for.
         identity: Identity of the avatar's participant, unique per session.
         deadline_s: Seconds that `provision` may take.
-        token_ttl_s: Lifetime of the avatar's token in seconds, as long as a session may last.
+        token_ttl_s: Seconds within which the avatar must join with its token; it may stay longer.
         mint: Returns a room token for a `TokenSpec`.
         claim: Records the session in the ledger. Call it as soon as the session exists at the
             vendor, before the next await.
@@ -107,7 +107,7 @@ class ProvisionRequest:
     agent_identity: str
     identity: str
     deadline_s: float
-    token_ttl_s: float = 3600.0
+    token_ttl_s: float = 120.0
     mint: Callable[[TokenSpec], str] = field(repr=False)
     claim: Callable[[ProvisionedAvatar], object] = field(repr=False)
     start_worker: StartWorker = field(repr=False)

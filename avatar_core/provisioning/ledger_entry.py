@@ -143,6 +143,11 @@ class LedgerEntry:
         text = f"{self.provider}\n{self.key}\n{self.session_id}".encode(errors="backslashreplace")
         return f"{sha256(text).hexdigest()[:32]}{SUFFIX}"
 
+    @property
+    def has_own_identity(self) -> bool:
+        """Whether the identity was made for this session alone, and is not the vendor's own."""
+        return self.identity.endswith(f"-{self.key.rpartition('-')[2]}")
+
     def disown(self) -> LedgerEntry:
         """Return this entry without an owner: any reaper may end the session from now on."""
         return replace(self, pid=NO_OWNER)

@@ -74,7 +74,10 @@ class Provisioning:
             agent_identity=context.link.identity,
             identity=self._pending.identity,
             deadline_s=context.provision_timeout_s,
-            token_ttl_s=token_lifetime_s(provider.capabilities.max_session_s),
+            token_ttl_s=token_lifetime_s(
+                context.provision_timeout_s,
+                context.join_limit_s(provider.capabilities.expected_join_s),
+            ),
             mint=mint_once_per_spec(context.mint),
             claim=self._claim,
             start_worker=context.start_worker,
@@ -105,6 +108,7 @@ class Provisioning:
             await self._releaser.ledger.write(self._pending)
             return await self._provision()
         except BaseException:
+            self._releaser.keep_out(self._pending)
             self._end_pending()
             raise
 

@@ -50,7 +50,33 @@ class Releaser:
         self.tasks = BackgroundTasks()
         self._unended: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
         """Sessions that could not be ended yet, by file name, with what stops their watch."""
+        self._kept_out: set[str] = set()
+        self._unwatch: Unsubscribe = _do_nothing
         self._closed = False
+
+    def keep_out(self, ledger_entry: LedgerEntry) -> None:
+        """Remove the participant of an abandoned session whenever it joins, until `aclose`.
+
+        A worker that was removed can join again for as long as its token is valid: 10 minutes
+        after the last token that the server gave it (livekit-server 1.13.5).
+
+        Args:
+            ledger_entry: The session. If its identity is the vendor's own, it may belong to a
+                later session, so nothing happens.
+        """
+        if ledger_entry.has_own_identity and not self._closed:
+            if not self._kept_out:
+                self._unwatch = self._link.watch(self._remove_kept_out)
+            self._kept_out.add(ledger_entry.identity)
+
+    def _remove_kept_out(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        if event is not RoomEvent.JOINED or participant is None:
+            return
+        identity = participant.identity
+        retried = {ledger_entry.identity for ledger_entry, _ in self._unended.values()}
+        if identity in self._kept_out - retried:
+            log.info("%s joined again after its session was over; it is removed.", identity)
+            self.tasks.start(self.remove(self._link.room_name, identity), f"{identity}-out")
 
     async def end(
         self,
@@ -92,6 +118,7 @@ class Releaser:
         It returns once the ledger says so on the disk, or does not respond.
         """
         self._closed = True
+        self._unwatch()
         while self._unended:
             ledger_entry, unwatch = self._unended.popitem()[1]
             unwatch()

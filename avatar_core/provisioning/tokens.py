@@ -13,19 +13,20 @@ from avatar_core.settings import LiveKitSettings
 
 CLOCK_SKEW_S = 10
 """A token is valid from so much before now, because the server's clock may be behind ours."""
-DEFAULT_SESSION_S = 3600.0
-"""Assumed length of a session whose vendor names no limit."""
-JOIN_MARGIN_S = 300.0
-"""Time to join, added to the length of a session."""
+JOIN_MARGIN_S = 60.0
+"""Added to the time to join: for clocks that differ, and for a reconnect during the join."""
 
 
-def token_lifetime_s(max_session_s: float | None) -> float:
-    """Return how many seconds an avatar's token is valid: its session and the time to join.
+def token_lifetime_s(provision_s: float, join_s: float) -> float:
+    """Return how many seconds an avatar's token is valid: until its avatar must have joined.
+
+    The server gives each participant that is connected new tokens, so a session may last longer.
 
     Args:
-        max_session_s: The vendor's limit for a session in seconds; None if there is none.
+        provision_s: Most seconds of provisioning, during which the token is made.
+        join_s: Most seconds from then until the avatar has joined.
     """
-    return (max_session_s or DEFAULT_SESSION_S) + JOIN_MARGIN_S
+    return provision_s + join_s + JOIN_MARGIN_S
 
 
 def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:
