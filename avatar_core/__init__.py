@@ -1,4 +1,8 @@
-"""A face for any LiveKit voice agent, with any vendor, by one config value."""
+"""The library avatar-core, which gives any LiveKit voice agent an avatar from any vendor.
+
+The function `create_avatar` creates the avatar, and the variable `AVATAR_PROVIDER` selects the
+vendor.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages that import a public name at its first use."""
+"""A `__getattr__` for packages, which imports a public name at its first use."""
 
 from __future__ import annotations
 
@@ -11,16 +11,32 @@ if TYPE_CHECKING:
 
 
 def find_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Make the `__getattr__` of a package.
+    """Return a function that serves as the `__getattr__` of a package.
 
     Args:
         package: The name of the package.
-        homes: The public names of each module, separated by spaces, by the module's name below
-            `avatar_core`.
+        homes: The public names that each module defines, separated by spaces. The keys are the
+            names of the modules, relative to `avatar_core`.
+
+    Returns:
+        A function that takes a name, imports the module that defines the name, and returns the
+        object. The function raises `AttributeError` for a name that is not public.
     """
     home_of = {name: home for home, names in homes.items() for name in names.split()}
 
     def find_name(name: str) -> Any:
+        """Import a public name, and store the object as an attribute of the package.
+
+        Args:
+            name: The public name.
+
+        Returns:
+            The object with that name.
+
+        Raises:
+            AttributeError: The name is not public.
+            ImportError: The module that defines the name cannot be imported.
+        """
         home = home_of.get(name)
         if home is None:
             raise AttributeError(_explain_miss(package, name, home_of))

@@ -1,4 +1,4 @@
-"""URLs and hosts: which are valid, which are this machine, and which are public."""
+"""Checks of URLs and hosts: whether they are valid, on this machine, or public."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ _DIGITS = frozenset("0123456789")
 
 
 def is_public(host: str) -> bool:
-    """Return whether a server on the internet can reach the host, judged by its name alone.
+    """Return whether a server on the internet can probably reach a host, judged by its name alone.
 
     Args:
-        host: Host name or IP address, without a port.
+        host: A host name or an IP address, without a port.
+
+    Returns:
+        False for a private address, a name without a dot, and a name with the suffix of a local
+        network.
     """
     host = host.lower().rstrip(".")
     try:
@@ -31,10 +35,13 @@ def is_public(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether the host is this machine's loopback interface.
+    """Return whether a host is the loopback interface of this machine.
 
     Args:
-        host: Host name or IP address, without a port.
+        host: A host name or an IP address, without a port.
+
+    Returns:
+        True for `localhost` and loopback addresses; other names are not resolved.
     """
     try:
         return host == "localhost" or ip_address(host).is_loopback
@@ -43,11 +50,14 @@ def is_loopback(host: str) -> bool:
 
 
 def check_url(url: str, provider: str | None) -> str:
-    """Return the URL without white space around it and without a slash at its end.
+    """Check the URL of a vendor's API, and remove white space around it and slashes at its end.
 
     Args:
-        url: URL of a vendor's API.
-        provider: Name of the provider, for errors.
+        url: The URL of a vendor's API.
+        provider: The name of the provider, for errors; None if there is none.
+
+    Returns:
+        The cleaned URL.
 
     Raises:
         ConfigError: The URL is invalid, contains a user name or a password, or is plain http to
@@ -82,15 +92,16 @@ def check_url(url: str, provider: str | None) -> str:
 def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
     """Check that the vendor's servers can connect to the LiveKit server.
 
-    A vendor on this machine can connect to every server; any other vendor only to public ones.
+    A vendor on this machine can connect to every server; any other vendor can connect to public
+    servers only.
 
     Args:
-        vendor_url: URL of the vendor's API.
-        livekit_url: URL of the LiveKit server; without a host for an in-memory room.
-        provider: Name of the provider, for the error.
+        vendor_url: The URL of the vendor's API.
+        livekit_url: The URL of the LiveKit server; a URL without a host for an in-memory room.
+        provider: The name of the provider, for the error.
 
     Raises:
-        UnavailableError: The vendor cannot connect to the room; nothing was sent.
+        UnavailableError: The vendor cannot connect to the room; the outcome is NOT_SENT.
     """
     vendor, server = (urlsplit(url).hostname or "" for url in (vendor_url, livekit_url))
     if is_loopback(vendor) or is_public(server):

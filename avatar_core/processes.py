@@ -1,4 +1,4 @@
-"""Records of processes, with which any process of the same machine can find and end them later."""
+"""Records of processes, which let any process of the same machine find and end them later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PR_SET_PDEATHSIG = 1
 SAME_START_S = 0.005
 """Half a tick of Linux, because a written start time may be rounded."""
 STOP_S = 1.0
-"""A process that has not ended so long after SIGTERM is killed."""
+"""Seconds from SIGTERM to SIGKILL for a process that has not ended."""
 POLL_S = 0.2
 NONCE = re.compile(r"avatar-worker-[0-9a-f]{16}")
 """The last word on the command line of a worker process; no other program has such a word."""
@@ -33,7 +33,11 @@ STATE, START_TICKS = 0, 19
 
 @cache
 def place() -> str:
-    """Return the name of the pid space: the host name, and on Linux the pid namespace."""
+    """Return the name of the space in which the pids of this process are unique.
+
+    Returns:
+        The host name, and on Linux also the pid namespace.
+    """
     space = ""
     with suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
@@ -42,7 +46,11 @@ def place() -> str:
 
 @cache
 def boot() -> str:
-    """Return the id of this boot of the machine; empty if the system has no such id."""
+    """Return the id of the current boot of the machine.
+
+    Returns:
+        The boot id of the Linux kernel; empty on other systems.
+    """
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
@@ -55,8 +63,8 @@ def started(pid: int) -> float | None:
         pid: The process id.
 
     Returns:
-        Seconds since the boot on Linux, where a change of the wall clock does not move them, and
-        Unix seconds elsewhere; None if the process does not run or is a zombie.
+        Seconds since the boot on Linux, where a change of the wall clock does not affect them, and
+        Unix seconds on other systems; None if the process does not run or is a zombie.
     """
     if sys.platform == "linux":
         try:
@@ -78,17 +86,18 @@ def started(pid: int) -> float | None:
 def find(
     pid: int, started_s: float | None = None, argument: str | None = None
 ) -> psutil.Process | None:
-    """Return a process that was recorded earlier, if it still runs.
+    """Find a process that was recorded earlier, if it still runs.
 
-    The pid alone is not enough, because the system reuses it for another process later.
+    The pid alone is not enough, because the system can reuse it for another process.
 
     Args:
         pid: The process id.
-        started_s: The value that `started` returned for it; None if it was not recorded.
-        argument: A word that its command line must contain; None for any command line.
+        started_s: The value that `started` returned for the process; None if it was not recorded.
+        argument: A word that the command line of the process must contain; None for any command
+            line.
 
     Returns:
-        The process; None if it has ended.
+        The process; None if it has ended or cannot be read.
     """
     try:
         process = psutil.Process(pid)
@@ -109,12 +118,12 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
 
     Args:
         place_: The value that `place` returned in the process that wrote the record.
-        boot_: The value that `boot` returned there.
+        boot_: The value that `boot` returned in the process that wrote the record.
         pid: The process id.
         started_s: The value that `started` returned for the process.
 
     Returns:
-        True or False; None if the process is in another pid space, where it cannot be found.
+        True or False; None if the process belongs to another `place`, where it cannot be found.
     """
     if place_ != place():
         return None
@@ -132,8 +141,8 @@ class ProcessRecord:
 
     Attributes:
         pid: The process id.
-        started: The value that the function `started` returned for it, in seconds.
-        nonce: The word of `new_nonce` on its command line.
+        started: The value that the function `started` returned for the process, in seconds.
+        nonce: The word of `new_nonce` on the command line of the process.
     """
 
     pid: int
@@ -142,17 +151,20 @@ class ProcessRecord:
 
     @classmethod
     def of(cls, pid: int, nonce: str) -> ProcessRecord:
-        """Return the record of a child process that was started just now.
+        """Create the record of a child process that was started just now.
 
         Args:
             pid: The process id.
             nonce: The word of `new_nonce` on the command line of the process.
+
+        Returns:
+            The record.
         """
         return cls(pid, started(pid) or 0.0, nonce)
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> ProcessRecord | None:
-        """Read the record from a `ProvisionedAvatar.state`.
+        """Read a record from the `state` of a `ProvisionedAvatar`.
 
         Args:
             state: The state of the avatar, JSON-safe.
@@ -172,7 +184,11 @@ class ProcessRecord:
         return {"process": asdict(self)}
 
     def process(self) -> psutil.Process | None:
-        """Return the running process; None if it has ended or is not a worker of avatar-core."""
+        """Find the recorded process.
+
+        Returns:
+            The process; None if it has ended, or is not a worker of avatar-core.
+        """
         if NONCE.fullmatch(self.nonce) is None:
             return None
         return find(self.pid, self.started, self.nonce)
@@ -180,7 +196,7 @@ class ProcessRecord:
     async def exited(self) -> None:
         """Wait until the process has ended.
 
-        Linux reports the end through a pidfd. Other systems are polled every 0.2 s.
+        Linux reports the end through a pidfd. On other systems, the method polls every 0.2 s.
         """
         if sys.platform == "linux" and self.process() is not None:
             try:
@@ -200,7 +216,7 @@ class ProcessRecord:
     async def stop(self) -> None:
         """End the process with SIGTERM, and with SIGKILL if it still runs after 1 s; idempotent.
 
-        Any process of the machine can call it, not only the parent.
+        Any process of the machine can call this method, not only the parent.
 
         Raises:
             psutil.AccessDenied: The process belongs to another user.
@@ -219,6 +235,6 @@ class ProcessRecord:
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies (Linux; elsewhere no effect)."""
+    """Ask the kernel to kill this process when its parent dies; no effect except on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -34,11 +34,14 @@ class Resampler:
 
         Args:
             pcm: Whole samples in the source format: int16, little-endian, interleaved.
-            last: Whether the stream ends with this piece. Until then the filter may hold audio
-                back.
+            last: Whether the stream ends with this piece. Before the last piece, the resampling
+                filter may hold audio back.
 
         Returns:
-            The audio that is ready, in the target format. It may be empty.
+            The audio that is ready, in the target format; it may be empty.
+
+        Raises:
+            ValueError: `pcm` does not contain whole samples; not checked if both formats are equal.
         """
         if self._source == self._target:
             return pcm

@@ -12,9 +12,10 @@ H = TypeVar("H")
 class SenderRouter:
     """Passes RPCs and data packets of a room to the handler that expects their sender.
 
-    LiveKit keeps one handler for each RPC method and data topic of a room: the one that was
-    registered last. With this router two avatars in one room have a handler each. An RPC whose
-    sender no handler expects gets the response "reject", as from LiveKit's own avatar code.
+    LiveKit keeps one handler for each RPC method and data topic of a room: the handler that was
+    registered last. With this router, each avatar in a room has a handler of its own. If no handler
+    expects the sender of an RPC, the router responds "reject", like LiveKit's own avatar code. The
+    constructor of a `RoomLink` creates the router.
 
     Args:
         link: The connection to the room.
@@ -27,16 +28,17 @@ class SenderRouter:
         self._registrations: dict[tuple[str, str], Unsubscribe] = {}
 
     def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
-        """Pass the calls of `method` by `caller` to `handler`.
+        """Pass the RPCs of one method and one caller to a handler.
 
         Args:
             method: The name of the RPC method.
             caller: The identity of the participant that calls.
-            handler: Takes the caller's identity and the payload; returns the response, or an
-                awaitable of it. It replaces an earlier handler of the same method and caller.
+            handler: Called with the caller's identity and the payload; returns the response, or an
+                awaitable of it. The handler replaces an earlier handler of the same method and
+                caller.
 
         Returns:
-            A function that removes the handler.
+            A function that removes the handler; idempotent.
         """
         handlers = self._rpc_handlers.setdefault(method, {})
         if not handlers:
@@ -49,16 +51,16 @@ class SenderRouter:
         return self._add("rpc", method, handlers, caller, handler)
 
     def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
-        """Pass the data packets of `sender` on `topic` to `handler`.
+        """Pass the data packets of one topic and one sender to a handler.
 
         Args:
             topic: The topic of the packets.
             sender: The identity of the participant that sends.
-            handler: Takes the sender's identity and the payload. It replaces an earlier handler
-                of the same topic and sender.
+            handler: Called with the sender's identity and the payload. The handler replaces an
+                earlier handler of the same topic and sender.
 
         Returns:
-            A function that removes the handler.
+            A function that removes the handler; idempotent.
         """
         handlers = self._data_handlers.setdefault(topic, {})
         if not handlers:
@@ -76,7 +78,7 @@ class SenderRouter:
         handlers[sender] = handler
 
         def remove() -> None:
-            """Remove the handler if it is still registered; idempotent."""
+            """Remove the handler unless another handler has replaced it; idempotent."""
             if handlers.get(sender) is handler:
                 del handlers[sender]
                 if not handlers:

@@ -1,4 +1,4 @@
-"""Background tasks, and calls of foreign code whose errors must not stop ours."""
+"""Background tasks, and calls of provider and application code that may raise any exception."""
 
 from __future__ import annotations
 
@@ -14,39 +14,49 @@ from avatar_core.contracts.errors import AvatarError, ProtocolError
 log = logging.getLogger("avatar_core")
 
 RELEASE_S = 4.0
-"""Longest time that closing a part, or ending a session, may take."""
+"""Seconds that the end of a session, or the close of an object, may take."""
 NAMING_ERRORS = (AttributeError, ImportError, NameError)
-"""Errors whose text names attributes, modules and variables, and no values."""
+"""Exceptions whose text contains names of attributes, modules and variables, but no values."""
 BUG_HINT = "This is a bug of the provider package. Report it to its author."
 
 T = TypeVar("T")
 
 
 class BackgroundTasks:
-    """Runs work that continues after its caller returned or was cancelled."""
+    """A set of tasks that continue after their caller has returned or was cancelled."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
     @property
     def running(self) -> set[asyncio.Task[Any]]:
-        """The tasks that have not ended yet, as a copy."""
+        """A copy of the set of tasks that have not ended yet."""
         return set(self._running)
 
     def start(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
-        """Run `work` in a task; log an `AvatarError` that it raises.
+        """Run a coroutine in a task, and log an `AvatarError` that the coroutine raises.
 
         Args:
             work: The coroutine to run.
-            name: The name of its task.
+            name: The name of the task.
 
         Returns:
-            The task. Its result is None if the work raised an `AvatarError`. Any other
-            exception of the work stays in the task.
+            The task. The result of the task is that of the coroutine, or None after an
+            `AvatarError`. The task holds any other exception of the coroutine.
+
+        Raises:
+            RuntimeError: No event loop is running.
         """
 
         async def run() -> object:
-            """Await the work; log an `AvatarError` that it raises."""
+            """Await the coroutine, and log an `AvatarError` that it raises.
+
+            Returns:
+                The result of the coroutine; None after an `AvatarError`.
+
+            Raises:
+                Exception: Any other exception of the coroutine.
+            """
             try:
                 return await work
             except AvatarError as error:
@@ -60,14 +70,17 @@ class BackgroundTasks:
 
 
 class Closable(Protocol):
-    """An object with an `aclose` method."""
+    """The interface of an object that has a method `aclose`."""
 
     async def aclose(self) -> None:
-        """Release the resources of the object."""
+        """Close the object, and free its resources."""
 
 
 async def call_provider(work: Awaitable[T]) -> T:
-    """Await code of a provider package.
+    """Await an awaitable of a provider package.
+
+    A provider that raises `CancelledError` must not cancel avatar-core, so this function raises
+    `RuntimeError` instead.
 
     Args:
         work: The awaitable that the package returned.
@@ -76,8 +89,10 @@ async def call_provider(work: Awaitable[T]) -> T:
         The result of `work`.
 
     Raises:
-        RuntimeError: The code cancelled itself, although our task was not cancelled.
-        Exception: Any exception that the code raises.
+        RuntimeError: The package raised `CancelledError`, although nobody cancelled the current
+            task.
+        asyncio.CancelledError: The current task was cancelled.
+        Exception: Any other exception that the package raises.
     """
     try:
         return await work
@@ -85,73 +100,88 @@ async def call_provider(work: Awaitable[T]) -> T:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise RuntimeError("it cancelled itself") from error
+        raise RuntimeError(
+            "Awaited code raised CancelledError, although nobody cancelled its task."
+        ) from error
 
 
 async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
-    """Close a part; log an exception that it raises instead of raising it.
+    """Close an object, and log an exception of its `aclose` instead of raising it.
 
     Args:
         part: The object to close.
-        within_s: Seconds after which the attempt is cancelled and logged.
+        within_s: Seconds after which the function cancels `aclose` and logs a warning.
     """
     try:
         async with asyncio.timeout(within_s):
             await call_provider(part.aclose())
     except Exception as error:
         name = type(part).__name__
-        log.warning("%s could not be closed (%s: %s).", name, type(error).__name__, error)
+        log.warning("avatar-core could not close %s (%s: %s).", name, type(error).__name__, error)
 
 
 def notify(listener: Callable[..., object], *args: object) -> None:
-    """Call a listener; log an exception that it raises, so that it cannot stop the caller.
+    """Call a listener, and log an exception of the listener instead of raising it.
 
     Args:
         listener: The function to call.
-        args: Its arguments.
+        args: The positional arguments of the call.
     """
     try:
         listener(*args)
     except (Exception, asyncio.CancelledError):  # the latter from a future that it read
         name = getattr(listener, "__qualname__", repr(listener))
         module = getattr(listener, "__module__", "?")
-        log.exception("The listener %s.%s raised; the conversation continues.", module, name)
+        log.exception(
+            "The event listener %s.%s raised an error; the conversation continues.", module, name
+        )
 
 
 def provider_bug(problem: str, provider: str = "") -> ProtocolError:
-    """Return the error for a provider package that breaks its contract.
+    """Create the error for a provider package that violates the provider API.
 
     Args:
-        problem: What the package did, without a full stop.
-        provider: The provider's name; empty if the caller adds it later.
+        problem: A clause that says what the package did, without a full stop.
+        provider: The name of the provider; empty if the caller adds the name later.
+
+    Returns:
+        The error, which asks the user to report the problem to the author of the package.
     """
     return ProtocolError(f"{problem}.", provider=provider or None, hint=BUG_HINT)
 
 
 def as_avatar_error(error: Exception, provider: str) -> AvatarError:
-    """Return `error` itself if it is an `AvatarError`; else log it and return a `ProtocolError`.
+    """Convert an exception of a provider package into an `AvatarError`.
 
-    The log gets the traceback. The original error becomes the cause of the `ProtocolError`.
+    The function logs the traceback of an exception that is not an `AvatarError`.
 
     Args:
-        error: An exception that code of a provider raised.
-        provider: The provider's name.
+        error: The exception that the package raised.
+        provider: The name of the provider.
+
+    Returns:
+        `error` itself if it is an `AvatarError`, or else a `ProtocolError` whose cause is
+        `error`.
     """
     if isinstance(error, AvatarError):
         return error
-    log.error("%s raised an unexpected error.\n%s", provider, format_trace(error))
-    bug = provider_bug(f"it raised {describe_error(error)}", provider)
+    log.error("The provider %s raised an unexpected error.\n%s", provider, format_trace(error))
+    bug = provider_bug(f"the provider raised {describe_error(error)}", provider)
     bug.__cause__ = error
     return bug
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the class of an unexpected error, and the file and line that raised it.
+    """Describe an unexpected exception: its class, and the file and line that raised it.
 
-    The text of an error may quote a key, so it is left out unless it can only name code.
+    The text of an exception may quote an API key. The description therefore contains the text only
+    for the classes in `NAMING_ERRORS`.
 
     Args:
-        error: The error.
+        error: The exception.
+
+    Returns:
+        The description, for example `KeyError (client.py, line 12)`.
     """
     text = f": {error}".rstrip(".") if isinstance(error, NAMING_ERRORS) else ""
     frames = [
@@ -164,10 +194,15 @@ def describe_error(error: BaseException) -> str:
 
 
 def format_trace(error: BaseException) -> str:
-    """Return the traceback of an error and of its causes, with texts as in `describe_error`.
+    """Format the traceback of an exception and of its causes.
+
+    The text of each exception is that of `describe_error`, so that no API key appears.
 
     Args:
-        error: The error.
+        error: The exception.
+
+    Returns:
+        The tracebacks as text with several lines, the innermost cause first.
     """
     context = None if error.__suppress_context__ else error.__context__
     cause = error.__cause__ or context

@@ -1,4 +1,4 @@
-"""A minimal agent with an avatar. It uses the models of LiveKit Inference; choose your own.
+"""A minimal agent with an avatar, with models of LiveKit Inference that you can replace.
 
 Set LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET, and AVATAR_PROVIDER (the avatar's provider):
 
@@ -14,7 +14,7 @@ server = AgentServer()
 
 @server.rtc_session()
 async def entrypoint(ctx: JobContext) -> None:
-    """Run one conversation: the job that the LiveKit server assigned to this agent server."""
+    """Run one conversation in the room of the job that the LiveKit server dispatched."""
     await ctx.connect()
     session: AgentSession[None] = AgentSession(
         stt="deepgram/nova-3", llm="openai/gpt-4.1-mini", tts="cartesia/sonic-3"

@@ -1,1 +1,1 @@
-"""The integration with livekit-agents: audio output, events, metrics and sessions."""
+"""The integration with livekit-agents: audio output, events, metrics and avatar sessions."""

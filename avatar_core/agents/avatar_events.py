@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 from livekit.agents.metrics.base import AvatarMetrics
 
@@ -20,7 +20,7 @@ from avatar_core.contracts.events import (
 Record = TypeVar("Record")
 Result = TypeVar("Result")
 Handler = Callable[[Record], object]
-"""A function of the application that gets the record of one kind of event."""
+"""A function of the application that receives the record of one kind of event."""
 
 AvatarEventName = Literal["state_changed", "avatar_joined", "avatar_error", "take_finished"]
 EventName = AvatarEventName | Literal["metrics_collected"]
@@ -35,17 +35,66 @@ NAMES: tuple[EventName, ...] = (*EVENT_NAMES.values(), "metrics_collected")
 
 
 class Decorator(Protocol[Record]):
-    """A decorator that registers a function as a handler and returns the function."""
+    """The type of the decorator that `on` and `once` return if they get no callback."""
 
     def __call__(self, handler: Callable[[Record], Result], /) -> Callable[[Record], Result]:
-        """Register a handler.
+        """Register a function as a handler of the event, and return the function unchanged.
 
         Args:
-            handler: A function that is not async.
+            handler: A function that receives the record of the event. The function must not be
+                async.
 
         Returns:
-            The handler, unchanged.
+            The function `handler` itself.
         """
+
+
+class Register(Protocol):
+    """The type of `on` and `once` for type checkers.
+
+    The name of the event determines the type of the record that the handler receives. A handler may
+    also have no parameter. Without a handler, the call returns a decorator.
+    """
+
+    @overload
+    def __call__(
+        self, event: EventName, callback: Callable[[], object]
+    ) -> Callable[[], object]: ...
+    @overload
+    def __call__(
+        self, event: Literal["state_changed"], callback: Handler[StateChanged]
+    ) -> Handler[StateChanged]: ...
+    @overload
+    def __call__(
+        self, event: Literal["avatar_joined"], callback: Handler[AvatarJoined]
+    ) -> Handler[AvatarJoined]: ...
+    @overload
+    def __call__(
+        self, event: Literal["avatar_error"], callback: Handler[AvatarFailed]
+    ) -> Handler[AvatarFailed]: ...
+    @overload
+    def __call__(
+        self, event: Literal["take_finished"], callback: Handler[TakeFinished]
+    ) -> Handler[TakeFinished]: ...
+    @overload
+    def __call__(
+        self, event: Literal["metrics_collected"], callback: Handler[AvatarMetrics]
+    ) -> Handler[AvatarMetrics]: ...
+    @overload
+    def __call__(self, event: Literal["state_changed"]) -> Decorator[StateChanged]: ...
+    @overload
+    def __call__(self, event: Literal["avatar_joined"]) -> Decorator[AvatarJoined]: ...
+    @overload
+    def __call__(self, event: Literal["avatar_error"]) -> Decorator[AvatarFailed]: ...
+    @overload
+    def __call__(self, event: Literal["take_finished"]) -> Decorator[TakeFinished]: ...
+    @overload
+    def __call__(self, event: Literal["metrics_collected"]) -> Decorator[AvatarMetrics]: ...
+
+
+def _typed(method: Callable[..., Any]) -> Register:
+    """Return `method` unchanged, with the type that type checkers see."""
+    return cast(Register, method)
 
 
 class AvatarEvents(SafeEventEmitter[EventName]):
@@ -60,44 +109,16 @@ class AvatarEvents(SafeEventEmitter[EventName]):
     | `metrics_collected` | `AvatarMetrics` of livekit-agents |
     """
 
-    @overload  # type: ignore[override]
-    def on(self, event: EventName, callback: Callable[[], object]) -> Callable[[], object]: ...
-    @overload
-    def on(
-        self, event: Literal["state_changed"], callback: Handler[StateChanged]
-    ) -> Handler[StateChanged]: ...
-    @overload
-    def on(
-        self, event: Literal["avatar_joined"], callback: Handler[AvatarJoined]
-    ) -> Handler[AvatarJoined]: ...
-    @overload
-    def on(
-        self, event: Literal["avatar_error"], callback: Handler[AvatarFailed]
-    ) -> Handler[AvatarFailed]: ...
-    @overload
-    def on(
-        self, event: Literal["take_finished"], callback: Handler[TakeFinished]
-    ) -> Handler[TakeFinished]: ...
-    @overload
-    def on(
-        self, event: Literal["metrics_collected"], callback: Handler[AvatarMetrics]
-    ) -> Handler[AvatarMetrics]: ...
-    @overload
-    def on(self, event: Literal["state_changed"]) -> Decorator[StateChanged]: ...
-    @overload
-    def on(self, event: Literal["avatar_joined"]) -> Decorator[AvatarJoined]: ...
-    @overload
-    def on(self, event: Literal["avatar_error"]) -> Decorator[AvatarFailed]: ...
-    @overload
-    def on(self, event: Literal["take_finished"]) -> Decorator[TakeFinished]: ...
-    @overload
-    def on(self, event: Literal["metrics_collected"]) -> Decorator[AvatarMetrics]: ...
-    def on(self, event: Any, callback: Callback | None = None) -> Any:
-        """Register `callback` for every later event; without a callback, return a decorator.
+    @_typed
+    def on(  # type: ignore[override]
+        self, event: EventName, callback: Callback | None = None
+    ) -> Any:
+        """Call `callback` at every later event; without a callback, return a decorator.
 
         Args:
             event: One of the names in the table of `AvatarEvents`.
-            callback: A function that is not async. It receives the record, or has no parameter.
+            callback: A function that receives the record of the event, or has no parameter. The
+                function must not be async.
 
         Returns:
             The callback, or a decorator if no callback was passed.
@@ -108,44 +129,16 @@ class AvatarEvents(SafeEventEmitter[EventName]):
         _check(event)
         return super().on(event, callback)
 
-    @overload  # type: ignore[override]
-    def once(self, event: EventName, callback: Callable[[], object]) -> Callable[[], object]: ...
-    @overload
-    def once(
-        self, event: Literal["state_changed"], callback: Handler[StateChanged]
-    ) -> Handler[StateChanged]: ...
-    @overload
-    def once(
-        self, event: Literal["avatar_joined"], callback: Handler[AvatarJoined]
-    ) -> Handler[AvatarJoined]: ...
-    @overload
-    def once(
-        self, event: Literal["avatar_error"], callback: Handler[AvatarFailed]
-    ) -> Handler[AvatarFailed]: ...
-    @overload
-    def once(
-        self, event: Literal["take_finished"], callback: Handler[TakeFinished]
-    ) -> Handler[TakeFinished]: ...
-    @overload
-    def once(
-        self, event: Literal["metrics_collected"], callback: Handler[AvatarMetrics]
-    ) -> Handler[AvatarMetrics]: ...
-    @overload
-    def once(self, event: Literal["state_changed"]) -> Decorator[StateChanged]: ...
-    @overload
-    def once(self, event: Literal["avatar_joined"]) -> Decorator[AvatarJoined]: ...
-    @overload
-    def once(self, event: Literal["avatar_error"]) -> Decorator[AvatarFailed]: ...
-    @overload
-    def once(self, event: Literal["take_finished"]) -> Decorator[TakeFinished]: ...
-    @overload
-    def once(self, event: Literal["metrics_collected"]) -> Decorator[AvatarMetrics]: ...
-    def once(self, event: Any, callback: Callback | None = None) -> Any:
-        """Register `callback` for the next event only; without a callback, return a decorator.
+    @_typed
+    def once(  # type: ignore[override]
+        self, event: EventName, callback: Callback | None = None
+    ) -> Any:
+        """Call `callback` at the next event only; without a callback, return a decorator.
 
         Args:
             event: One of the names in the table of `AvatarEvents`.
-            callback: A function that is not async. It receives the record.
+            callback: A function that receives the record of the event. The function must not be
+                async.
 
         Returns:
             The function that `off` takes to remove the callback, or a decorator if no callback was
@@ -158,7 +151,7 @@ class AvatarEvents(SafeEventEmitter[EventName]):
         return super().once(event, callback)
 
     def off(self, event: EventName, callback: Callback) -> None:
-        """Remove a callback; do nothing if it is not registered.
+        """Stop calling `callback` for an event; do nothing if `callback` is not registered.
 
         Args:
             event: One of the names in the table of `AvatarEvents`.
@@ -175,5 +168,5 @@ def _check(event: str) -> None:
     if event in NAMES:
         return
     close = difflib.get_close_matches(str(event), NAMES, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"Events: {', '.join(NAMES)}."
-    raise ValueError(f"There is no event {event!r}. {hint}")
+    hint = f"Did you mean {close[0]!r}?" if close else f"The events are {', '.join(NAMES)}."
+    raise ValueError(f"An avatar session has no event {event!r}. {hint}")

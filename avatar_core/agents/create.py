@@ -17,22 +17,25 @@ def create_avatar(
     livekit: LiveKitSettings | None = None,
     registry: ProviderRegistry | None = None,
 ) -> AvatarSession:
-    """Create the avatar of one agent session.
+    """Create the avatar session of one agent session.
 
     Args:
-        chain: `"tavus"`, `"tavus,local"`, `"voice"`, a provider's settings, a provider, or a list
-            of these; by default the value of `AVATAR_PROVIDER`.
-        settings: The settings of avatar-core; by default from `AVATAR_*`.
-        livekit: The LiveKit server and its key; by default from `LIVEKIT_*`, which is read only if
-            the chain has a provider.
-        registry: Finds providers by name; by default among the installed packages.
+        chain: The providers in the order in which avatar-core tries them: a string such as
+            `"tavus"`, `"tavus,local"` or `"voice"`, the settings of a provider, a provider, or a
+            list of these. The default is the value of `AVATAR_PROVIDER`.
+        settings: The settings of avatar-core. By default avatar-core reads the variables
+            `AVATAR_*`.
+        livekit: The LiveKit server and its API key. By default avatar-core reads the variables
+            `LIVEKIT_*` if the chain has a provider.
+        registry: The registry that finds providers by name. The default finds the installed
+            providers.
 
     Returns:
-        A session that has not started. A paid session exists only after its `start`.
+        An avatar session that has not started. `AvatarSession.start` creates the paid session.
 
     Raises:
-        ConfigError: A provider is unknown, or the settings of a provider, of avatar-core or of
-            LiveKit are wrong.
+        ConfigError: A provider is unknown, or a setting of a provider, of avatar-core or of LiveKit
+            is missing or invalid.
     """
     settings = settings or AvatarSettings.load()
     candidates = resolve(chain, registry or ProviderRegistry(), settings)

@@ -18,10 +18,11 @@ Name = TypeVar("Name")
 class _Guarded:
     """A wrapper that calls a handler and logs the exception that it raises.
 
-    Two wrappers of the same handler are equal, so that `off` finds the one that `on` stored.
+    Two wrappers of the same handler are equal, so that `off` finds the wrapper that `on` stored.
 
     Attributes:
-        __wrapped__: The handler. `inspect.signature` looks here for the number of arguments.
+        __wrapped__: The handler, in the attribute from which `inspect.signature` reads the
+            parameters.
     """
 
     __wrapped__: Callback
@@ -34,15 +35,16 @@ class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
     """An event emitter that logs each exception of a handler, with the handler's name.
 
     The base class (livekit 1.1.21, `rtc/event_emitter.py`) does not catch a `TypeError` of a
-    handler. The error would end the task that emits, such as a player or a controller.
+    handler, and the error would end the task that emits the event.
     """
 
     def on(self, event: Name, callback: Callback | None = None) -> Callback:
-        """Register `callback` for every later event; without a callback, return a decorator.
+        """Call `callback` at every later event; without a callback, return a decorator.
 
         Args:
             event: The name of the event.
-            callback: A function that is not async.
+            callback: A function that receives the arguments of the event. The function must not be
+                async.
 
         Returns:
             The callback, or a decorator if no callback was passed.
@@ -58,11 +60,12 @@ class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
         return callback
 
     def once(self, event: Name, callback: Callback | None = None) -> Callback:
-        """Register `callback` for the next event only; without a callback, return a decorator.
+        """Call `callback` at the next event only; without a callback, return a decorator.
 
         Args:
             event: The name of the event.
-            callback: A function that is not async.
+            callback: A function that receives the arguments of the event. The function must not be
+                async.
 
         Returns:
             The function that `off` takes to remove the callback, or a decorator if no callback was
@@ -71,7 +74,7 @@ class SafeEventEmitter(rtc.EventEmitter[Name], Generic[Name]):
         return super().once(event, callback and _Guarded(callback))
 
     def off(self, event: Name, callback: Callback) -> None:
-        """Remove a callback; do nothing if it is not registered.
+        """Stop calling `callback` for an event; do nothing if `callback` is not registered.
 
         Args:
             event: The name of the event.

@@ -1,4 +1,4 @@
-"""Metrics of an avatar, as records of livekit-agents."""
+"""Functions that build the metrics of an avatar as records of livekit-agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def of_join(event: AvatarJoined) -> AvatarMetrics:
     """Return the metrics of an avatar that joined just now.
 
     Args:
-        event: The event; its `join_s` is the time that the avatar took to join.
+        event: The event of the join, with the seconds from the start of provisioning to the join.
+
+    Returns:
+        The metrics with the Unix times of the start and of the join, and the name of the provider.
     """
     now = time.time()
     return AvatarMetrics(
@@ -28,15 +31,15 @@ def of_join(event: AvatarJoined) -> AvatarMetrics:
 
 
 def of_item(event: ConversationItemAddedEvent, provider: str) -> AvatarMetrics | None:
-    """Return the playback latency of an answer that an avatar spoke.
+    """Return the playback latency of a message that an avatar spoke.
 
     Args:
-        event: The item that was added to the conversation.
+        event: The event with the item that was added to the conversation.
         provider: The name of the provider that is in use, or `voice`.
 
     Returns:
-        The metrics. None if the item is not a message of the assistant, the agent's own voice is in
-        use, or the item has no latency.
+        The metrics, or None if the item is not a message of the assistant, if the agent's own voice
+        is in use, or if livekit-agents measured no playback latency.
     """
     item: Any = event.item
     if item.type != "message" or item.role != "assistant" or provider == VOICE:

@@ -1,4 +1,4 @@
-"""The session context of a room, which depends on the kind of room."""
+"""The session context of a LiveKit room or of a room in memory."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ from avatar_core.rtc.worker_process import start_worker
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 AnyRoom = rtc.Room | RoomLike
-"""A room of LiveKit, or one that makes its own context: `MemoryRoom` and its links."""
+"""A room of LiveKit, or an object that creates its own session context, such as `MemoryRoom`."""
 
 
 def session_context(
     room: AnyRoom, settings: AvatarSettings, livekit: LiveKitSettings | None
 ) -> SessionContext:
-    """Return the parts that are needed to provision avatars into a room.
+    """Return the context with which avatar-core provisions avatars into a room.
 
     Args:
-        room: A LiveKit room, or an object that makes its own context.
+        room: A connected LiveKit room, or an object that creates its own session context.
         settings: The settings of avatar-core.
-        livekit: The LiveKit server and its key. With None the context cannot mint tokens.
+        livekit: The LiveKit server and its API key. With None, the context cannot create room
+            tokens.
+
+    Returns:
+        The context: the room link, the ledger, the deadlines, and functions for tokens and workers.
     """
     if isinstance(room, RoomLike):
         return room.session_context(settings)
@@ -52,11 +56,12 @@ def session_context(
         releaser=Releaser(link, ledger, remove_participant),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,
+        listener_timeout_s=settings.listener_timeout_s,
     )
 
 
 async def wait_until_connected(room: rtc.Room) -> None:
-    """Wait until a room is connected, without a limit.
+    """Wait until a room is connected. The wait has no time limit.
 
     Args:
         room: The LiveKit room.
@@ -64,6 +69,11 @@ async def wait_until_connected(room: rtc.Room) -> None:
     changed = asyncio.Event()
 
     def notice(_: object) -> None:
+        """Wake the loop below, which checks the connection.
+
+        Args:
+            _: The new connection state, which is not used.
+        """
         changed.set()
 
     room.on("connection_state_changed", notice)
@@ -76,24 +86,29 @@ async def wait_until_connected(room: rtc.Room) -> None:
 
 
 def mint_for(livekit: LiveKitSettings, link: RoomLink) -> Callable[[TokenSpec], str]:
-    """Return a function that mints tokens for the current room of the agent.
+    """Return a function that creates room tokens for the current room of the agent.
 
-    The function reads the room name at each call, because the server may move the agent.
+    The returned function reads the name of the room at each call, because the server may move the
+    agent to another room.
 
     Args:
-        livekit: The LiveKit server and the key that signs the tokens.
+        livekit: The LiveKit server, and the API key and secret that sign the tokens.
         link: The link of the agent to its room.
+
+    Returns:
+        A function that takes a `TokenSpec` and returns a token, or raises `ConfigError` if the room
+        has no name or the `TokenSpec` has no identity.
     """
     return lambda spec: TokenMint(livekit, link.room_name).mint(spec)
 
 
 async def _nothing_to_remove(room: str, identity: str) -> bool:
-    """Return True, because no avatar can be provisioned without an API key."""
+    """Return True: without an API key, no avatar was provisioned, so none has to be removed."""
     return True
 
 
 def _no_token(spec: TokenSpec) -> str:
     raise RoomError(
-        f"no token can be made for {spec.identity}.",
+        f"avatar-core cannot create a room token for {spec.identity} without LiveKit's API key.",
         hint="Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
     )

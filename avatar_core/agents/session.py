@@ -1,4 +1,4 @@
-"""The class `AvatarSession`: the object that applications use, with the API of a LiveKit avatar."""
+"""The class `AvatarSession`, with which an application controls its avatar."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from livekit.agents.metrics.base import AvatarMetrics
 from livekit.agents.voice import avatar as upstream
 from livekit.agents.voice import events
 
-from avatar_core.agents import previous_output as previous
-from avatar_core.agents.audio_tail import AudioTail
+from avatar_core.agents import output_chain
+from avatar_core.agents.audio_tail import AudioTail, TailOwner
 from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.rooms import AnyRoom, session_context, wait_until_connected
@@ -25,20 +25,21 @@ from avatar_core.failover.controller import FailoverController
 from avatar_core.registry.discovery import VOICE
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.tasks import RELEASE_S, notify
+from avatar_core.tasks import RELEASE_S, BackgroundTasks, notify
 
 log = logging.getLogger("avatar_core")
 
 
 class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
-    """The avatar of one agent session. Without an avatar, the agent's own voice speaks.
+    """The avatar of one agent session. While there is no avatar, the agent's own voice speaks.
 
-    `create_avatar` makes it. `AvatarEvents` lists its events.
+    `create_avatar` creates the object. `AvatarEvents` lists the events that it emits.
 
     Args:
-        chain: The providers in the order in which they are tried; the last item is the voice.
+        chain: The providers in the order in which avatar-core tries them. The last item is the
+            agent's own voice.
         settings: The settings of avatar-core.
-        livekit: The LiveKit server and its key; None if the chain has no provider.
+        livekit: The LiveKit server and its API key; None if the chain has no provider.
     """
 
     def __init__(
@@ -52,7 +53,11 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         self._settings = settings
         self._livekit = livekit
         self._session: AgentSession[Any] | None = None
-        self._output: AudioTail | None = None
+        self._tail: AudioTail | None = None
+        self._owner = TailOwner(
+            self._tell, self._on_tail_replaced, self._use_tail, self._yield_tail
+        )
+        self._tasks = BackgroundTasks()
         self._controller: FailoverController | None = None
         self._begin: asyncio.Task[None] | None = None
         self._dismissing: asyncio.Task[None] | None = None
@@ -62,25 +67,25 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
     @property
     def avatar_identity(self) -> str:
-        """Identity of the avatar's participant; empty while the agent's own voice speaks."""
+        """The identity of the avatar's participant; empty while the agent's own voice speaks."""
         avatar = self.avatar
         return avatar.identity if avatar is not None else ""
 
     @property
     def provider(self) -> str:
-        """Name of the provider whose avatar speaks, or `voice`."""
+        """The name of the provider whose avatar speaks; `voice` while no avatar speaks."""
         lease = self._controller.lease if self._controller is not None else None
         return lease.provider.name if lease is not None else VOICE
 
     @property
     def avatar(self) -> ProvisionedAvatar | None:
-        """The provisioned avatar that is in use; None while the agent's own voice speaks."""
+        """The record of the avatar that is in use; None while the agent's own voice speaks."""
         lease = self._controller.lease if self._controller is not None else None
         return lease.avatar if lease is not None else None
 
     @property
     def state(self) -> AvatarState:
-        """The current state; `NEW` before `start`."""
+        """The current state of the avatar session; `NEW` before `start`."""
         return self._controller.state if self._controller is not None else AvatarState.NEW
 
     @property
@@ -89,57 +94,73 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         return self._controller.last_error if self._controller is not None else None
 
     async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
-        """Provision an avatar and bring it into the room.
+        """Start the avatar: create a session at the first provider of the chain that works.
 
-        Returns when the first attempt has ended or its deadline has passed. If the room is not
-        connected yet, it returns at once, and the avatar starts after the connection.
+        `start` returns when a provider has created a session, or when all providers have failed.
+        The avatar may join the room later; `wait_for_join` waits for the join. If the setting
+        `required` (`AVATAR_REQUIRED`) is set, `start` also waits for the join. If the room is not
+        connected yet, `start` returns at once, and the avatar starts when the room is connected.
+        In a job with the setting `required`, `start` waits even if the room is not connected yet.
 
-        If a provider fails, the next of the chain is tried, and `avatar_error` reports the error.
-        The agent speaks with its own voice meanwhile.
+        If a provider fails, avatar-core emits the event `avatar_error` and tries the next provider.
+        Until an avatar has joined, the agent speaks with its own voice, or with the avatar of an
+        earlier avatar session.
 
         Args:
-            agent_session: The session whose audio the avatar speaks.
-            room: The room to join. With None (console, text only) nothing happens.
+            agent_session: The agent session whose speech the avatar speaks.
+            room: The room that the avatar joins. With None, as in console mode, `start` does
+                nothing.
 
         Raises:
-            AvatarError: All providers failed, and `AVATAR_REQUIRED` is set; or the avatar was
-                started or closed before.
+            AvatarError: `start` or `aclose` was called before, or all providers failed and the
+                setting `required` is set.
         """
         job = get_job_context(required=False)
         if room is None or (job is not None and job.is_fake_job()):
-            log.info("There is no room for an avatar; the agent's output stays as it is.")
+            log.info("The agent has no LiveKit room, so no avatar starts.")
             return
         if self._session is not None:
-            raise AvatarError("this avatar was started before.", hint="Create another one.")
+            raise AvatarError(
+                "This avatar session was started before.",
+                hint="Call create_avatar again for a new avatar session.",
+            )
         if self._closing is not None:
-            raise AvatarError("this avatar was closed before.", hint="Create another one.")
+            raise AvatarError(
+                "This avatar session was closed before.",
+                hint="Call create_avatar again for a new avatar session.",
+            )
         self._session = agent_session
         if job is not None:
             job.add_shutdown_callback(self.aclose)
         agent_session.on("close", self._session_closed)
         agent_session.on("conversation_item_added", self._item_added)
-        self._output = AudioTail(agent_session, self._tell, self._close_soon)
-        replaced = previous.tail(agent_session)
-        agent_session.output.replace_audio_tail(self._output)
-        if isinstance(room, rtc.Room):
-            if not room.isconnected():
-                log.debug("The avatar starts once the room is connected.")
-                self._begin = asyncio.create_task(self._when_connected(room, job))
-                return
-            await previous.unpublish(room, replaced)
+        self._tail = AudioTail.find(agent_session)
+        if self._tail is not None:
+            self._tail.successors.append(self._owner)
+        else:
+            self._tail = AudioTail(agent_session, room, self._owner)
+            await self._tail.placement.attach()
+        if isinstance(room, rtc.Room) and not room.isconnected():
+            log.debug("The avatar starts once the room is connected.")
+            self._begin = asyncio.create_task(self._when_connected(room, job))
+            self._begin.add_done_callback(_log_error)
+            if job is not None and self._settings.required:
+                await asyncio.shield(self._begin)
+            return
         await self._start_engine(room)
 
     async def wait_for_join(self, *, timeout: float | None = 30.0) -> None:
         """Wait until the avatar can be heard and seen.
 
-        Returns also when all providers have failed, and `avatar` is None.
+        The method also returns when all providers have failed and `avatar` is None.
 
         Args:
             timeout: Seconds to wait; None waits without a limit.
 
         Raises:
             JoinTimeoutError: The avatar did not join within `timeout` seconds.
-            AvatarError: All providers failed, and `AVATAR_REQUIRED` is set.
+            AvatarError: All providers failed, the setting `required` (`AVATAR_REQUIRED`) is set,
+                and the room was not connected when `start` was called.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -157,32 +178,36 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             ) from None
 
     async def control(self, name: str, **arguments: Any) -> None:
-        """Send a command of the vendor to the live avatar, such as an emotion. Provisional.
+        """Send a command of the vendor, such as an emotion, to the live avatar. Provisional.
 
         Args:
-            name: One of the provider's `Capabilities.commands`.
-            arguments: The arguments that the provider documents.
+            name: The name of the command, one of the provider's `Capabilities.commands`.
+            arguments: The arguments of the command, as the provider documents them.
 
         Raises:
-            UnsupportedCommandError: No avatar is live, or its provider does not know the command.
+            UnsupportedCommandError: No avatar is live, or the provider does not support the
+                command.
             RoomError: The command could not be sent.
         """
         lease = self._controller.lease if self._controller is not None else None
         if lease is None:
             raise UnsupportedCommandError(
-                f"no avatar is live that could do {name!r}.",
+                f"no live avatar can receive the command {name!r}.",
                 provider=VOICE,
                 hint="Wait until `avatar.state` is LIVE.",
             )
         await lease.provider.control(lease.ctx, {"name": name, **arguments})
 
     async def aclose(self) -> None:
-        """Release the avatar, paid sessions first; idempotent, never raises.
+        """End the paid session and remove the avatar from the room.
 
-        The release takes at most 4 s, and the rest 1 s more. An agent session that is still running
-        continues with its own voice.
+        The method does not raise, and may be called more than once. The release of the session
+        takes at most 4 s, and the method returns at most 1 s later. If the agent session is still
+        running, the agent continues with its own voice.
         """
-        if self._closing is None and self._session is not None and previous.runs(self._session):
+        tail, session = self._tail, self._session
+        running = session is not None and output_chain.is_running(session)
+        if running and self._closing is None and tail is not None and tail.owner is self._owner:
             self._dismissing = self._dismissing or asyncio.create_task(self._dismiss())
             await asyncio.shield(self._dismissing)
         else:
@@ -197,35 +222,69 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         await self._start_engine(room)
 
     async def _start_engine(self, room: AnyRoom) -> None:
-        assert self._output is not None
+        assert self._tail is not None
         if self._closing is not None:
-            return  # closed as it started: nothing is bought any more
+            return  # the avatar was closed before it started, so no session is created
         context = session_context(room, self._settings, self._livekit)
-        self._controller = FailoverController(context, self._chain, self._output.player, self._tell)
+        player = self._tail.player
+        self._controller = FailoverController(context, self._chain, player, self._tell)
+        if self._tail.owner is self._owner:
+            player.use(self._controller)
+        else:
+            self._tasks.start(
+                self._replace_predecessor(self._tail, self._controller), "replace-predecessor"
+            )
         await self._controller.start()
         if self._settings.required and await self._controller.wait_until_settled() is None:
             error = self._controller.last_error
             if error is not None:
+                await self.aclose()
                 raise error
 
+    async def _replace_predecessor(self, tail: AudioTail, controller: FailoverController) -> None:
+        """Use this avatar from the next segment on, and then release the earlier avatar."""
+        lease = await controller.wait_until_settled()
+        if self._owner not in tail.successors or (lease is None and self._settings.required):
+            return
+        predecessor = tail.move_to(self._owner)
+        tail.player.use(controller)
+        await tail.player.wait_for_segment_end()
+        await predecessor.yield_tail()
+
+    def _use_tail(self) -> None:
+        if self._tail is not None and self._controller is not None:
+            self._tail.player.use(self._controller)
+
+    async def _yield_tail(self) -> None:
+        self._tail = None
+        self._close_soon()
+        assert self._closing is not None
+        await self._closing
+
     async def _dismiss(self) -> None:
-        self._chain = ()  # where the engine has not begun yet, it buys nothing
+        self._chain = ()  # if provisioning has not begun yet, no session is created
         if self._controller is not None:
-            await self._controller.aclose("it was dismissed", keep_voice=True)
+            await self._controller.aclose("the agent closed its avatar session", keep_voice=True)
+
+    async def _dismiss_when_idle(self, tail: AudioTail) -> None:
+        await tail.player.wait_for_segment_end()
+        await self._dismiss()
 
     async def _close(self) -> None:
         session, parts = self._session, []
         if self._begin is not None:
             self._begin.cancel()
         if self._controller is not None:
-            parts.append(self._controller.aclose("the session closed"))
-        if self._output is not None:
-            parts.append(self._output.player.aclose())
+            parts.append(self._controller.aclose("the agent session closed"))
+        tail = self._tail
+        if tail is not None and tail.leave(self._owner):
+            tail.placement.close()
+            parts.append(tail.player.aclose())
         try:
             async with asyncio.timeout(RELEASE_S + 1.0):
                 await asyncio.gather(*parts)
         except Exception:
-            log.exception("The avatar did not close cleanly.")
+            log.exception("The avatar session raised an unexpected error while it closed.")
         if session is not None:
             session.off("close", self._session_closed)
             session.off("conversation_item_added", self._item_added)
@@ -236,8 +295,12 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
     # Events.
 
+    def _on_tail_replaced(self) -> None:
+        if self._tail is not None and self._closing is None:
+            self._tasks.start(self._dismiss_when_idle(self._tail), "avatar-dismiss")
+
     def _session_closed(self, _: events.CloseEvent) -> None:
-        # The room is still connected now; at the job's shutdown callbacks it is not.
+        # The room is still connected now, but not in the shutdown callbacks of the job.
         self._close_soon()
 
     def _tell(self, event: AvatarEvent) -> None:
@@ -255,3 +318,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         if self._session is not None:
             collected = events.MetricsCollectedEvent(metrics=metrics)
             notify(self._session.emit, "metrics_collected", collected)
+
+
+def _log_error(begin: asyncio.Task[None]) -> None:
+    if not begin.cancelled() and (error := begin.exception()) is not None:
+        log.error("The avatar did not start: %s", error)

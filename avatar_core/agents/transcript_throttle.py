@@ -1,10 +1,11 @@
-"""The transcript throttle: holds the transcript back to the audio that was heard.
+"""The transcript throttle: delays the transcript until the listener has heard the audio.
 
-AgentSession's synchronizer paces text by the wall clock since playback started, and reads no
-position (livekit-agents 1.8.9, `voice/transcription/synchronizer.py`). When that clock is ahead of
-the audio that was heard, the throttle pauses the output chain from its first element. The text then
-waits, and the audio tail ignores the call. After an interruption the history contains no word that
-was not heard; at most the last word is missing.
+The transcript synchronizer of livekit-agents 1.8.9 (`voice/transcription/synchronizer.py`) paces
+the text by the wall clock since playback started, and does not read the playback position. When
+that clock is ahead of the audio that was heard, the throttle calls `pause` on the first audio
+output of the agent session. The synchronizer then holds back the text, and the audio tail ignores
+the call. After an interruption, the chat history contains only words that were heard; the last word
+that was heard may be missing.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from avatar_core.playback.segment import Segment
 LEAD_S = 0.15
 TICK_S = 0.03
 FRESH_S = 0.2
-"""Positions come six times a second; until the next one speech is taken to go on."""
+"""After a position report, the throttle assumes for at most this time that playback continues. The
+worker sends a report every 0.13 s."""
 
 
 class TranscriptThrottle:
-    """Holds the transcript back to the listener's position, one segment at a time.
+    """Delays the transcript of an agent session until the listener has heard the audio.
+
+    The audio tail creates the throttle, and starts it for one segment at a time.
 
     Args:
-        session: The agent session whose output chain is paused and resumed.
+        session: The agent session whose audio output the throttle pauses and resumes.
     """
 
     def __init__(self, session: AgentSession[Any]) -> None:
@@ -41,11 +45,12 @@ class TranscriptThrottle:
         self._started_at = 0.0
 
     def started(self, segment: Segment, created_at: float) -> None:
-        """Start to compare the clock of the synchronizer with the position of a segment.
+        """Start delaying the transcript of a segment.
 
         Args:
             segment: The segment that started to play.
-            created_at: Start of the synchronizer's clock for the segment, in Unix seconds.
+            created_at: Unix time in seconds at which the synchronizer's clock for the segment
+                started.
         """
         self._started_at = created_at
         self._paused_s = 0.0
@@ -54,17 +59,17 @@ class TranscriptThrottle:
         self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
 
     def finished(self) -> None:
-        """Stop the comparison, and resume the transcript before the segment finishes."""
+        """Stop delaying the transcript, because the segment finishes now."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
         self._release()
 
     def heard_pause(self) -> bool:
-        """Note that the output chain was paused.
+        """Record that the audio outputs of the agent session were paused.
 
         Returns:
-            True if another object than this throttle paused it, so that the sound must stop too.
+            True if the sound must stop too, because the caller was not this throttle.
         """
         if self._paused_at is None:
             self._paused_at = time.time()
@@ -73,10 +78,10 @@ class TranscriptThrottle:
         return not self._toggling
 
     def heard_resume(self) -> bool:
-        """Note that the output chain was resumed.
+        """Record that the audio outputs of the agent session were resumed.
 
         Returns:
-            True if another object than this throttle resumed it, so that the sound must continue.
+            True if the sound must continue too, because the caller was not this throttle.
         """
         if self._paused_at is not None:
             self._paused_s += max(0.0, time.time() - max(self._paused_at, self._started_at))

@@ -1,1 +1,1 @@
-"""Bases for provider authors: what vendors of one kind share."""
+"""Base classes for providers: for vendors with a REST API, and for renderers without a vendor."""

@@ -1,4 +1,4 @@
-"""Base class for vendors with a REST API that creates and ends sessions."""
+"""The base class of providers for vendors whose REST API creates and ends sessions."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ from avatar_core.http.response import Response
 from avatar_core.net import ensure_reachable
 
 END_S = 3.5
-"""Seconds for the call that ends a session; a release has a deadline of its own above this."""
+"""Seconds for the request that ends a session, less than the 4 s of the whole release."""
 
 
 class RestAvatarProvider(AvatarProvider[S]):
-    """A provider for a vendor with a REST API: class attributes and a `payload`.
+    """Base class of a provider for a vendor with a REST API.
 
-    A subclass declares endpoints as class attributes and builds the request body in `payload`.
-    It retries nothing; `avatar_core.provisioning` decides about retries.
+    A subclass declares the endpoints as class attributes, and builds the request body in `payload`.
+    The class sends each request once. avatar-core repeats a request where that is safe.
 
     Attributes:
-        url: Base URL of the vendor's API; a setting `api_url` takes precedence.
-        auth: The header that carries the setting `api_key`, as `RestClient` takes it.
-        create: Method and path that create a session, like `POST /v1/sessions`.
-        end: Method and path that end the session `{id}`; empty where the vendor has no such
-            call, so that avatar-core removes the participant from the room instead.
-        end_payload: JSON body of `end`; None sends no body.
-        session_key: Path of the session id in the response to `create`.
-        idempotency: The header that carries `request.key` in `create`; empty where the vendor
-            has no idempotency key.
-        ended_statuses: Statuses of `end` for a session that has ended or is unknown.
-        error_phrases: Error classes by a phrase of the vendor's error message, as `RestClient`
-            takes them.
-        transport: An httpx transport for tests; None uses the network.
-        rest: The client, after `setup`.
+        url: Base URL of the vendor's API. The setting `api_url` takes precedence.
+        auth: The header that carries the setting `api_key`, and the scheme before the key if there
+            is one: `x-api-key`, `Authorization: Bearer`.
+        create: Method and path of the request that creates a session, for example
+            `POST /v1/sessions`.
+        end: Method and path of the request that ends the session `{id}`. An empty string means that
+            the vendor has no such request; avatar-core then removes the avatar's participant from
+            the room.
+        end_payload: JSON body of the request that ends a session; None means no body.
+        session_key: Path of the session id in the response to `create`, such as `data.id`.
+        idempotency: The header of `create` that carries the idempotency key, a hash of
+            `ProvisionRequest.key`. An empty string means that the vendor accepts no such key.
+        ended_statuses: HTTP statuses of the response to `end` that mean that the session has ended
+            or is unknown.
+        error_phrases: Error classes by a phrase of the vendor's error message, for vendors whose
+            HTTP statuses are ambiguous.
+        transport: An httpx transport for tests; None means the network.
+        rest: The REST client, which `setup` creates.
     """
 
     url: ClassVar[str] = ""
@@ -56,7 +60,8 @@ class RestAvatarProvider(AvatarProvider[S]):
     error_phrases: ClassVar[Mapping[str, type[ProvisionError]]] = {}
     transport: Any = None
     capabilities: Capabilities
-    """Declared here again, because `setup` sets it: pyright checks subclasses against this."""
+    """This class declares the attribute again because `setup` sets it. Without the declaration,
+    pyright would report an error in subclasses."""
 
     _required: ClassVar[Mapping[str, str]] = {
         **AvatarProvider._required,
@@ -70,15 +75,15 @@ class RestAvatarProvider(AvatarProvider[S]):
             settings, "model_fields", ("api_key",)
         ):
             raise TypeError(
-                f"{settings.__name__} lacks api_key, which {cls.__name__} sends. "
-                "Write in the settings class: api_key: pydantic.SecretStr"
+                f"{settings.__name__} has no field api_key, which {cls.__name__} sends to its "
+                "vendor. Write in the settings class: api_key: pydantic.SecretStr"
             )
 
     def setup(self) -> None:
-        """Create the client from the settings `api_url` and `api_key`, and set capabilities.
+        """Create the REST client from the settings, and set the capabilities.
 
         Raises:
-            ConfigError: The URL is invalid, or the key cannot be sent in a header.
+            ConfigError: The URL is invalid, or a header cannot carry the key.
         """
         settings: Any = self.settings
         self.rest = RestClient(
@@ -96,19 +101,25 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Return the JSON body of the call that creates a session.
+        """Return the JSON body of the request that creates a session.
 
         Args:
-            request: The room to join and the identity to join as. Wrap its token in `SecretStr`,
-                so that no error shows it.
+            request: The room to join, the identity to join as, and the function that creates the
+                room token. Wrap the token in `SecretStr`, so that no error message contains it.
+
+        Returns:
+            The body: a JSON object, which may contain `SecretStr` at any depth.
         """
 
     def read_avatar(self, response: Response, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Return the record of the session that a create returned.
+        """Return the record of the session from the vendor's response.
 
         Args:
             response: The vendor's response to `create`.
             request: The request that `provision` received.
+
+        Returns:
+            The record, with the expiry time if `Capabilities.max_session_s` is set.
 
         Raises:
             ProtocolError: The response has no session id at `session_key`.
@@ -127,12 +138,12 @@ class RestAvatarProvider(AvatarProvider[S]):
             The record of the session.
 
         Raises:
-            ProvisionError: The vendor cannot connect to the room, or the call failed; `outcome`
-                says whether a session may exist.
+            ProvisionError: The vendor cannot connect to the room, or the call failed. `outcome` of
+                the error says whether a session may exist.
         """
         ensure_reachable(self.rest.url, request.livekit_url, self.name)
         method, path = self.create.split()
-        key = sha256(request.key.encode()).hexdigest()  # room names may have any character
+        key = sha256(request.key.encode()).hexdigest()  # room names may contain any character
         headers = {self.idempotency: key} if self.idempotency else {}
         body, limit_s = self.payload(request), request.deadline_s
         response = await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
@@ -141,17 +152,16 @@ class RestAvatarProvider(AvatarProvider[S]):
         return avatar
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the session at the vendor; one that is unknown or ended counts as ended.
+        """End the session at the vendor. Do nothing if the class has no `end`.
 
-        Does nothing for a vendor without an `end`.
+        A status in `ended_statuses` counts as success.
 
         Args:
             avatar: The record of the session.
-            reason: Why it ends; not sent to the vendor.
+            reason: The reason of the end, which the vendor does not receive.
 
         Raises:
-            ProvisionError: The call failed, or the vendor refused it and the session has not
-                ended.
+            ProvisionError: The call failed, or the vendor refused to end the session.
         """
         if not self.end:
             return
@@ -171,21 +181,28 @@ class RestAvatarProvider(AvatarProvider[S]):
                 ) from None
 
     def invalid_config(self, message: str, hint: str) -> RejectedError:
-        """Return the error that `probe` raises for a setting that the vendor does not accept.
+        """Create the error that `probe` raises for a setting that the vendor does not accept.
 
         Args:
-            message: What is wrong, as a sentence in lower case.
-            hint: What to do next, as a sentence.
+            message: The problem, as a sentence that begins in lower case.
+            hint: The next step of the user, as a sentence.
+
+        Returns:
+            The error, with the outcome `REJECTED`.
         """
         return RejectedError(message, provider=self.name, hint=hint, outcome=Outcome.REJECTED)
 
     async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
-        """Return whether a session has ended, after the vendor refused to end it.
+        """Return whether a session has ended, after the vendor refused to end the session.
 
-        Override it where the status of `end` does not tell; the default returns False.
+        Override this method if the HTTP status of `end` is ambiguous. The default implementation
+        returns False.
 
         Args:
             avatar: The record of the session.
+
+        Returns:
+            True if the session has ended.
 
         Raises:
             ProvisionError: The call to the vendor failed.

@@ -1,4 +1,4 @@
-"""The `avatar` command."""
+"""The command `avatar` and its subcommands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Give any LiveKit voice agent a face, with any vendor."""
+    """Give any LiveKit voice agent a face, from any vendor."""
 
 
 @app.command()
@@ -50,14 +50,14 @@ def worker(
         int, typer.Option(min=0, max=65535, help="The port to listen on; 0 selects a free one.")
     ] = 0,
     limit: Annotated[
-        int, typer.Option(min=1, max=1000, help="The number of sessions at the same time.")
+        int, typer.Option(min=1, max=1000, help="The maximum number of concurrent sessions.")
     ] = 4,
 ) -> None:
     """Draw avatars for agents on other machines: avatar worker --provider local --serve."""
     from avatar_core.cli.worker import run
 
     if not serve:
-        raise typer.BadParameter("the option --serve is missing. Add it to start the server.")
+        raise typer.BadParameter("the option --serve is missing. Add --serve to start the server.")
     raise typer.Exit(run(provider, host=host, port=port, limit=limit))
 
 
@@ -81,11 +81,12 @@ def list_providers(
 @app.command()
 def reap(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would end, and end nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the sessions that would end, and do not end them."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End the paid sessions that killed processes left behind. Sessions in use go on."""
+    """End the paid sessions that killed processes left behind. Sessions in use continue."""
     from avatar_core.cli.reap import run
 
     raise typer.Exit(run(dry_run=dry_run, as_json=as_json))

@@ -1,4 +1,4 @@
-"""The checks of `avatar doctor`: each has one result and a next step."""
+"""The checks that `avatar doctor` runs. Each check has one result and a next step."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class CheckResult(NamedTuple):
     """The result of a check.
 
     Attributes:
-        status: Whether the check passed.
+        status: `ok`, `warning`, `fault`, or `skipped` if the check could not run.
         message: One line for the user.
-        hint: The next step; may be empty.
-        code: The code of the error; empty without an error.
-        trace: The traceback of the error's cause, without the values that it may quote.
+        hint: The next step of the user; may be empty.
+        code: The code of the error, for example `AV105`; empty without an error.
+        trace: The traceback of the error's cause, without the values of variables; may be empty.
     """
 
     status: Status
@@ -53,8 +53,8 @@ class Check:
 
     Attributes:
         name: Short name for the user.
-        ask: Runs the check; it may raise an `AvatarError`.
-        whose: The distribution that is at fault if the check raises anything else.
+        ask: An async function that runs the check. The function may raise an `AvatarError`.
+        whose: The distribution to report a bug to if the function raises any other exception.
     """
 
     name: str
@@ -62,7 +62,11 @@ class Check:
     whose: str = "avatar-core"
 
     async def run(self) -> CheckResult:
-        """Run the check within `PROBE_S` seconds and return its result; never raises."""
+        """Run the check within `PROBE_S` seconds. Convert each exception into a result.
+
+        Returns:
+            The result of the check.
+        """
         try:
             async with asyncio.timeout(PROBE_S):
                 return await self.ask()
@@ -71,7 +75,9 @@ class Check:
             trace = format_trace(error.__cause__) if error.__cause__ is not None else ""
             return CheckResult("fault", f"{who}{error.message}", error.hint, error.code, trace)
         except TimeoutError:
-            return CheckResult("fault", f"no result within {PROBE_S:g} s", "Check the network.")
+            return CheckResult(
+                "fault", f"the check had no result within {PROBE_S:g} s", "Check the network."
+            )
         except Exception as error:
             hint = f"This is a bug of {self.whose}. Report it to its author."
             message = f"the check raised {describe_error(error)}"
@@ -79,7 +85,12 @@ class Check:
 
 
 def list_checks() -> list[Check]:
-    """Return all checks for the current environment; those of providers come last."""
+    """List the checks for the current environment.
+
+    Returns:
+        The checks of the selection and of the installation, then the checks of each provider. If
+        the selection fails, the list contains no check of a provider.
+    """
     found = [
         Check("versions", _versions),
         Check("ledger", _ledger),
@@ -91,6 +102,11 @@ def list_checks() -> list[Check]:
         message = error
 
         async def fault() -> CheckResult:
+            """Raise the error of the selection.
+
+            Raises:
+                ConfigError: The configured chain cannot be used.
+            """
             raise message
 
         return [Check("provider", fault), *found]
@@ -103,19 +119,28 @@ def list_checks() -> list[Check]:
     names = ", ".join(candidate.name for candidate in chain)
 
     async def chosen() -> CheckResult:
+        """Return the names of the chain as the result of a check.
+
+        Returns:
+            The result, with the status `ok`.
+        """
         return CheckResult("ok", f"{names}")
 
     return [Check("provider", chosen), *found]
 
 
 async def _versions() -> CheckResult:
-    """Compare the installed versions with the requirements, which later installs may break."""
+    """Compare the installed versions with the requirements of avatar-core.
+
+    A later installation of another package may have changed the versions.
+    """
     for line in requires("avatar-core") or ():
         needed = Requirement(line)
         if needed.name in FITS and not needed.specifier.contains(version(needed.name)):
             return CheckResult(
                 "fault",
-                f"{needed.name} {version(needed.name)} is installed, and {needed} is needed",
+                f"{needed.name} {version(needed.name)} is installed, but avatar-core needs "
+                f"{needed}",
                 f"pip install '{needed}'",
             )
     versions = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
@@ -126,7 +151,9 @@ async def _ledger() -> CheckResult:
     folder = AvatarSettings.load().ledger or default_folder()
     if folder is None:
         return CheckResult(
-            "warning", "sessions are not recorded", "Set AVATAR_LEDGER to a folder that you own."
+            "warning",
+            "avatar-core does not record paid sessions",
+            "Set AVATAR_LEDGER to a folder that you own.",
         )
     message = f"{folder} did not respond within {RESPONSE_S:g} s"
     late = CheckResult("warning", message, "Set AVATAR_LEDGER to a folder on a local disk.")
@@ -144,17 +171,21 @@ def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
         return CheckResult("warning", ledger.problem, hint)
     if not written:
         return CheckResult(
-            "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder that you own."
+            "warning",
+            f"avatar-core cannot write to {folder}",
+            "Set AVATAR_LEDGER to a folder that you own.",
         )
     files = list(folder.glob(f"*{SUFFIX}"))
     known = {ledger_entry.file_name for ledger_entry in ledger.read_all()}
     if broken := [file for file in files if file.name not in known and file.exists()]:
-        what = f"{len(broken)} files in {folder} cannot be read; their sessions may be open"
+        what = (
+            f"avatar-core cannot read {len(broken)} files in {folder}; their sessions may be open"
+        )
         return CheckResult("warning", what, "Check the vendor's dashboard, then delete the files.")
     left = [one for one in ledger.read_all() if ledger.is_orphan(one)]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
-        return CheckResult("warning", what, "End them: avatar reap")
+        return CheckResult("warning", what, "To end them, run `avatar reap`.")
     return CheckResult("ok", "no session of a dead process is open")
 
 
@@ -172,6 +203,14 @@ async def _livekit() -> CheckResult:
 
 def _reachability_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
     async def check_reachability() -> CheckResult:
+        """Check that the provider's servers can connect to the LiveKit server.
+
+        Returns:
+            The result; `skipped` if LIVEKIT_URL is not set.
+
+        Raises:
+            UnavailableError: The LiveKit server has no public address.
+        """
         provider = candidate.provider
         if provider is None or not provider.endpoint:
             return CheckResult("ok", "the worker runs on the same machine as the agent")
@@ -202,11 +241,23 @@ def _package_of(candidate: Candidate) -> str:
 
 def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
     async def probe() -> CheckResult:
+        """Check the API key and the settings at the vendor.
+
+        Returns:
+            The result, with the status `ok`.
+
+        Raises:
+            ProvisionError: The vendor does not accept the key or a setting, or the call failed.
+            Exception: The code of the provider raised any other exception.
+        """
         assert candidate.provider is not None
         await candidate.provider.probe()
         asks = type(candidate.provider).probe is not AvatarProvider.probe
         return CheckResult(
-            "ok", "the key and the settings work" if asks else "the provider has no probe"
+            "ok",
+            "the key and the settings work"
+            if asks
+            else "the provider offers no check of its settings",
         )
 
     return probe

@@ -1,4 +1,4 @@
-"""`avatar doctor`: runs all checks and prints one line and a next step for each."""
+"""The command `avatar doctor`: prints the result and the next step of each check."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MARKS = {
 
 
 def run(*, as_json: bool, verbose: bool = False) -> int:
-    """Run all checks at once and print their results.
+    """Run all checks in parallel and print their results.
 
     Args:
-        as_json: Print JSON, which always holds the tracebacks.
-        verbose: Print the traceback below each fault that has one.
+        as_json: Whether to print JSON, which always contains the tracebacks.
+        verbose: Whether to print the tracebacks of the errors too.
 
     Returns:
         The exit code: 1 if a check found a fault, or else 0.

@@ -1,4 +1,4 @@
-"""`avatar list`: the installed providers, where they come from, and whether they can be used."""
+"""The command `avatar list`: prints the installed providers and whether they can be used."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from avatar_core.tasks import format_trace
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A provider by name.
+    """One row of the list: a provider and its state.
 
     Attributes:
-        name: What selects it.
-        distribution, version: What is installed; of a duplicate, of each.
-        state: `found` where it was not imported; `ready`, `wrong api` or `broken` where it
-            was; `duplicate` where more than one distribution offers the name, or it is reserved.
-        error: Why it cannot be used, with its next step.
-        trace: The traceback of the error's cause, without the values that it may quote.
+        name: Name of the provider in a chain.
+        distribution: Name of the installed distribution; empty for a duplicate.
+        version: Version of the distribution; empty for a duplicate.
+        state: `found` if the provider was not imported. `ready`, `wrong api` or `broken` after the
+            import. `duplicate` if several distributions have a provider with this name, or if the
+            name is reserved.
+        error: The reason why the provider cannot be used, with the next step; may be empty.
+        trace: The traceback of the error's cause, without the values of variables; may be empty.
     """
 
     name: str
@@ -41,22 +43,28 @@ class Row:
 
 
 def rows(registry: ProviderRegistry, *, load: bool) -> list[Row]:
-    """Every name on offer.
+    """List all installed providers.
 
     Args:
-        registry: Where they are looked up.
-        load: Import them too.
+        registry: The registry of providers.
+        load: Whether to import each provider, to find import errors.
+
+    Returns:
+        A row for each provider, sorted by name.
     """
     return [_row(name, registry, load=load) for name in registry.names()]
 
 
 def run(*, load: bool, as_json: bool, verbose: bool = False) -> int:
-    """Print them; the exit code is 1 if one cannot be used.
+    """Print the installed providers.
 
     Args:
-        load: Import them too.
-        as_json: Print JSON, which always holds the tracebacks.
-        verbose: Print the traceback below each error that has one.
+        load: Whether to import each provider, to find import errors.
+        as_json: Whether to print JSON, which always contains the tracebacks.
+        verbose: Whether to print the tracebacks of the errors too.
+
+    Returns:
+        The exit code: 1 if a provider cannot be used, or else 0.
     """
     found = rows(ProviderRegistry(), load=load)
     console = Console(highlight=False)

@@ -1,4 +1,4 @@
-"""Commands that providers bring: entry points of the group `avatar_core.commands`."""
+"""Subcommands that other packages add, by entry points of the group `avatar_core.commands`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,39 @@ from avatar_core.registry.validation import ProviderInfo, import_fault
 
 GROUP = "avatar_core.commands"
 COMPLETION_OPTIONS = ("install_completion", "show_completion")
-"""A `typer.Typer` has them by default; only the `avatar` command itself needs them."""
+"""Options that each `typer.Typer` has by default. Only the command `avatar` itself needs them."""
 
 
 class WithPlugins(TyperGroup):
-    """The `avatar` command: its own, and a `typer.Typer` for each entry point, when asked for."""
+    """The command group `avatar`, with its own subcommands and those of the entry points.
+
+    An entry point refers to a `typer.Typer`, which the group imports when the user runs the
+    subcommand.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All names."""
+        """Return the names of all subcommands.
+
+        Args:
+            ctx: The click context.
+
+        Returns:
+            The group's own names, then the names of the entry points.
+        """
         return [*super().list_commands(ctx), *sorted(entry_points(group=GROUP).names)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Ours, or what an installed distribution offers under that name."""
+        """Return a subcommand.
+
+        Args:
+            ctx: The click context.
+            cmd_name: The name of the subcommand.
+
+        Returns:
+            The group's own command of this name, or else the command of an entry point. None if no
+            such command exists. If the import of a command fails, the method returns a command that
+            prints the reason.
+        """
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
@@ -33,17 +54,26 @@ class WithPlugins(TyperGroup):
 
 
 def _command(point: EntryPoint) -> Any:
-    """The command, or one that tells why there is none: the others must go on."""
+    """Return the command of an entry point.
+
+    If the import fails, the function returns a command that prints the reason, so that all other
+    commands still work.
+    """
     try:
         command = typer.main.get_command(point.load())
     except (Exception, SystemExit) as error:
         fault = import_fault(ProviderInfo.of_entry_point(point), error)
 
         def tell() -> None:
+            """Print the reason why the command cannot be used.
+
+            Raises:
+                typer.Exit: Always, with the exit code 1.
+            """
             typer.echo(str(fault), err=True)
             raise typer.Exit(1)
 
-        return TyperCommand(point.name, callback=tell, help=f"Cannot be used: {fault.message}")
+        return TyperCommand(point.name, callback=tell, help=f"Unavailable: {fault.message}")
     command.name = point.name
     command.params = [it for it in command.params if it.name not in COMPLETION_OPTIONS]
     return command

@@ -1,4 +1,4 @@
-"""`avatar reap`: ends the paid sessions that killed processes left behind."""
+"""The command `avatar reap`: ends the paid sessions that killed processes left behind."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 
 def run(*, dry_run: bool, as_json: bool) -> int:
-    """End the sessions of dead processes and print what happened.
+    """End the sessions of dead processes, and print the results.
 
     Args:
-        dry_run: Print only, and end nothing.
-        as_json: Print JSON.
+        dry_run: Whether to only print the sessions, and end nothing.
+        as_json: Whether to print JSON.
 
     Returns:
-        The exit code: 1 if a session is left to end, 2 if the ledger cannot be read, or else 0.
+        The exit code: 1 if a session of a dead process may remain, 2 if the ledger cannot be read,
+        or else 0.
     """
     try:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
@@ -44,7 +45,7 @@ def run(*, dry_run: bool, as_json: bool) -> int:
     except AvatarError as error:
         return _refused(str(error))
     if ledger.folder is None or (ledger.problem and not results):
-        return _refused(ledger.problem or "There is no ledger.")
+        return _refused(ledger.problem or "There is no ledger. Set AVATAR_LEDGER to a folder.")
     if as_json:
         print(json.dumps([_as_json(result) for result in results], indent=2))
     else:
@@ -65,16 +66,20 @@ def _server() -> str:
 
 
 async def _remove_participant(room: str, identity: str) -> bool:
-    """Remove a worker from a room whose agent is dead."""
+    """Remove a worker from the room of a dead agent.
+
+    Raises:
+        RoomError: The settings `LIVEKIT_*` are missing, or the server refused the request.
+    """
     from avatar_core.rtc.admin import remove_participant
 
     try:
         livekit = LiveKitSettings.load()
     except SettingsError as error:
         raise RoomError(
-            f"{identity} can only be removed from its room: its vendor has no end request, or the "
-            "session id is not known.",
-            hint=f"To remove it, set LIVEKIT_*: {error.message}",
+            f"The vendor cannot end the session of {identity}, so `avatar reap` must remove this "
+            "participant from the room.",
+            hint=f"Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET: {error.message}",
         ) from None
     return await remove_participant(livekit, room, identity)
 

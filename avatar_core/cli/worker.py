@@ -1,6 +1,6 @@
-"""`avatar worker`: a provider's own server, for agents on other machines.
+"""The command `avatar worker`: runs the server of a provider, for agents on other machines.
 
-A provider that has one offers a class method `serve`, see `Serve`; core knows no more of it.
+A provider class that has a server defines the class method `serve`, as `Serve` describes it.
 """
 
 from __future__ import annotations
@@ -19,26 +19,37 @@ INTERRUPTED = 130
 
 
 class Serve(Protocol):
-    """`async def serve(cls, *, host, port, limit, say)`, a class method of a provider."""
+    """The type of the class method `serve` of a provider class that has a server."""
 
     async def __call__(
         self, *, host: str, port: int, limit: int, say: Callable[[str], None]
     ) -> None:
-        """Serve until cancelled; return with nothing left running.
+        """Run the server until the task is cancelled. End all sessions before the method returns.
 
         Args:
-            host: Where to listen.
-            port: Any free one where 0.
-            limit: Sessions at once.
-            say: Told, a line each, what somebody must know to use it.
+            host: The address to listen on.
+            port: The port to listen on; 0 selects a free port.
+            limit: The maximum number of sessions at the same time.
+            say: Receives each line that the user must read, for example the URL of the server.
 
         Raises:
-            ConfigError: It cannot be started as asked.
+            ConfigError: The server cannot start with these arguments.
         """
 
 
 def run(provider: str, *, host: str, port: int, limit: int) -> int:
-    """Serve until a signal; the exit code."""
+    """Run the server of a provider until SIGINT or SIGTERM, and print the errors.
+
+    Args:
+        provider: The name of the provider.
+        host: The address to listen on.
+        port: The port to listen on; 0 selects a free port.
+        limit: The maximum number of sessions at the same time.
+
+    Returns:
+        The exit code: 0 after SIGTERM, 130 after SIGINT, 2 after an error in the configuration, 1
+        after another error.
+    """
     try:
         serve = _server_of(provider)
         return asyncio.run(_until_signal(serve, host, port, limit))
@@ -52,9 +63,9 @@ def _server_of(provider: str) -> Serve:
     serve: Serve | None = getattr(ProviderRegistry().load(provider), "serve", None)
     if serve is None:
         raise ConfigError(
-            "it has no server of its own.",
+            "the provider has no avatar server that `avatar worker` can start.",
             provider=provider,
-            hint="Agents use it without one: set AVATAR_PROVIDER.",
+            hint=f"Agents can use this provider without a server: set AVATAR_PROVIDER={provider}.",
         )
     return serve
 
@@ -64,7 +75,12 @@ async def _until_signal(serve: Serve, host: str, port: int, limit: int) -> int:
     received: list[int] = []
 
     def stop(number: int) -> None:
-        if not received:  # a second one must not break off what the first one ends
+        """Cancel the server at the first signal.
+
+        Args:
+            number: The number of the signal.
+        """
+        if not received:  # a second signal must not interrupt the shutdown
             serving.cancel()
         received.append(number)
 

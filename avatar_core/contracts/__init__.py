@@ -1,1 +1,4 @@
-"""Types and interfaces that providers, transports and workers share; standard library only."""
+"""Types and interfaces that providers, transports and workers share.
+
+The modules of this package import only the standard library.
+"""

@@ -1,4 +1,4 @@
-"""The capabilities of a vendor that avatar-core takes into account."""
+"""The capabilities of a vendor that change how avatar-core works with the vendor."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 class SafeRetry(Enum):
-    """How a create can be repeated after an ambiguous failure without a second session.
+    """How avatar-core can repeat a create request without a second paid session.
+
+    After some failures, avatar-core does not know whether the vendor created a session.
 
     Attributes:
-        NEVER: It cannot: a repeated create may create a second session.
-        KEY: The vendor accepts an idempotency key.
-        LOOKUP: The vendor can list the sessions that it created.
+        NEVER: A repeated request may create a second session, so avatar-core does not repeat it.
+        KEY: The vendor accepts an idempotency key, so a repeated request creates nothing new.
+        LOOKUP: `AvatarProvider.lookup` finds a session that the failed request created.
     """
 
     NEVER = "never"
@@ -25,22 +27,26 @@ class SafeRetry(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """Capabilities of a provider, as its class declares them; `setup()` may narrow them.
+    """The capabilities of a provider and its vendor.
+
+    A provider class declares its capabilities, and its method `setup` may narrow them.
 
     Attributes:
-        audio: The audio format that the vendor needs; None sends the agent's own.
-        ready_on: What shows that pushed audio would be heard: the participant has joined, or it
-            has published its audio or its video track.
-        reports_started: The worker calls the RPC `lk.playback_started`.
-        reports_finished: The worker calls the RPC `lk.playback_finished`.
-        playout_latency_s: Seconds from pushing a chunk to hearing it, where the worker does not
-            report positions.
-        run_ahead_s: Seconds of audio to send beyond the audio that was heard.
-        safe_retry: How a create can be repeated safely.
-        ends_session: `release` ends the session at the vendor.
-        expected_join_s: Typical seconds from provisioning to the join.
-        max_session_s: Longest session of the vendor in seconds; None without a limit.
-        commands: Names of the commands that `control` accepts.
+        audio: The audio format that the vendor needs. With None, avatar-core sends audio in the
+            format of the agent.
+        ready_on: The event after which the avatar plays the audio that it receives: `join` if its
+            participant has joined the room, `audio` or `video` if the participant has published
+            that track.
+        reports_started: Whether the worker calls the RPC `lk.playback_started`.
+        reports_finished: Whether the worker calls the RPC `lk.playback_finished`.
+        playout_latency_s: Seconds from sending a chunk of audio to its sound at the listener.
+            avatar-core uses this estimate if the worker does not report positions.
+        run_ahead_s: Seconds of audio that avatar-core sends beyond the audio that was heard.
+        safe_retry: How avatar-core can repeat a create request without a second paid session.
+        ends_session: Whether `release` ends the session at the vendor.
+        expected_join_s: Typical time from the create request to the join, in seconds.
+        max_session_s: Longest session that the vendor allows, in seconds; None means no limit.
+        commands: Names of the commands that `AvatarProvider.control` accepts.
     """
 
     audio: AudioFormat | None = None

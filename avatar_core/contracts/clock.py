@@ -1,4 +1,4 @@
-"""The clock of all time-dependent decisions: the time of the running event loop."""
+"""The clock that time-dependent code reads: the time of the running event loop."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Returns monotonic seconds. Time-dependent code takes a clock, so that tests control the time."""
+"""A function that returns monotonic seconds. Tests pass their own clock to control the time."""
 
 
 def loop_time() -> float:
-    """Return the time of the running event loop in seconds; virtual if the loop's time is virtual.
+    """Return the time of the running event loop in seconds.
+
+    A loop in virtual time returns its virtual time.
+
+    Returns:
+        Monotonic seconds from an arbitrary start.
 
     Raises:
         RuntimeError: No event loop is running.

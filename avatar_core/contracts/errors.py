@@ -1,4 +1,4 @@
-"""Every error that avatar-core raises, in one tree with stable codes.
+"""The errors that avatar-core raises, as one tree of classes with stable codes.
 
 AvatarError                       AV000
  ├─ ConfigError                   AV100   raised by create_avatar before any paid session starts
@@ -32,18 +32,21 @@ from typing import ClassVar
 
 
 class AvatarError(Exception):
-    """Base class of all errors: what happened, to which provider, and what to do next.
+    """Base class of all errors of avatar-core.
+
+    An error says what happened, which provider is concerned, and what the user can do next.
 
     Args:
-        message: What happened, as a sentence; in lower case where a provider's name precedes it.
+        message: The description of the failure, as a sentence. The sentence begins in lower case if
+            a provider's name precedes it.
         provider: Name of the provider that the error concerns, or None.
-        hint: What to do next, as one sentence.
+        hint: The next step of the user, as one sentence.
 
     Attributes:
-        code: Stable code of the class, like `AV205`.
-        message: What happened, without code, provider and hint.
+        code: Stable code of the error class, for example `AV205`.
+        message: The description of the failure, without the code, the provider and the hint.
         provider: Name of the provider that the error concerns, or None.
-        hint: What to do next; may be empty.
+        hint: The next step of the user, as one sentence; may be empty.
     """
 
     code: ClassVar[str] = "AV000"
@@ -61,13 +64,13 @@ class AvatarError(Exception):
 
 
 class ConfigError(AvatarError, ValueError):
-    """The configuration is invalid; no paid session was started."""
+    """The configuration is invalid. No paid session was started."""
 
     code = "AV100"
 
 
 class ProviderNotFoundError(ConfigError, LookupError):
-    """No installed distribution has a provider with that name."""
+    """No installed distribution has a provider with the requested name."""
 
     code = "AV101"
 
@@ -100,9 +103,9 @@ class Outcome(Enum):
     """Whether a failed provisioning may have created a paid session.
 
     Attributes:
-        NOT_SENT: No: the vendor did not receive the request.
-        REJECTED: No: the vendor refused the request.
-        UNKNOWN: Perhaps: the vendor may have processed the request.
+        NOT_SENT: The vendor did not receive the request, so no session exists.
+        REJECTED: The vendor refused the request, so no session exists.
+        UNKNOWN: The vendor may have processed the request, so a session may exist.
     """
 
     NOT_SENT = "not sent"
@@ -111,20 +114,22 @@ class Outcome(Enum):
 
 
 class ProvisionError(AvatarError):
-    """A vendor did not provide an avatar, or a call to its API failed.
+    """A vendor did not create an avatar session, or a call to the vendor's API failed.
 
     Args:
-        message: What happened, as a sentence in lower case.
+        message: The description of the failure, as a sentence that begins in lower case.
         provider: Name of the provider that the error concerns, or None.
-        hint: What to do next, as one sentence.
-        outcome: Whether a paid session may exist all the same.
+        hint: The next step of the user, as one sentence.
+        outcome: Whether a paid session may exist in spite of the error.
         retryable: Whether the same request may succeed later.
-        retry_after_s: Seconds to wait before a retry, if the vendor gave them.
+        retry_after_s: Seconds to wait before a retry, as the vendor stated them; None if the
+            vendor stated no time.
 
     Attributes:
-        outcome: Whether a paid session may exist all the same.
+        outcome: Whether a paid session may exist in spite of the error.
         retryable: Whether the same request may succeed later.
-        retry_after_s: Seconds to wait before a retry; None if the vendor gave none.
+        retry_after_s: Seconds to wait before a retry, as the vendor stated them; None if the
+            vendor stated no time.
     """
 
     code = "AV200"
@@ -146,13 +151,13 @@ class ProvisionError(AvatarError):
 
 
 class AuthError(ProvisionError):
-    """The vendor does not accept the key."""
+    """The vendor does not accept the API key."""
 
     code = "AV201"
 
 
 class PaymentError(ProvisionError):
-    """The account has no credit left."""
+    """The account at the vendor has no credit left."""
 
     code = "AV202"
 
@@ -176,25 +181,25 @@ class UnavailableError(ProvisionError):
 
 
 class ProtocolError(ProvisionError):
-    """The vendor's response is not one that the provider can read."""
+    """The provider cannot read the vendor's response."""
 
     code = "AV206"
 
 
 class TransportError(AvatarError):
-    """Audio does not reach the avatar, or the avatar does not reach the room."""
+    """Audio cannot reach the avatar, or the avatar cannot join the room."""
 
     code = "AV300"
 
 
 class JoinTimeoutError(TransportError, TimeoutError):
-    """The avatar was provisioned, but did not become ready in time."""
+    """The vendor created a session, but the avatar did not become ready in time."""
 
     code = "AV301"
 
 
 class AvatarLostError(TransportError):
-    """The avatar that was in use left the room, froze or fell silent."""
+    """The avatar that was in use left the room, froze, or stopped playing audio."""
 
     code = "AV302"
 
@@ -203,9 +208,9 @@ class RoomError(TransportError):
     """A LiveKit room refused a request, was closed, or did not respond in time.
 
     Args:
-        message: What happened, as a sentence in lower case.
-        hint: What to do next, as one sentence.
-        rpc_code: LiveKit's RPC error code, or None.
+        message: The description of the failure, as a sentence that begins in lower case.
+        hint: The next step of the user, as one sentence.
+        rpc_code: LiveKit's RPC error code; None for a failure that is not an RPC error.
 
     Attributes:
         rpc_code: LiveKit's RPC error code (1400 unsupported method, 1401 recipient not found,
@@ -226,10 +231,11 @@ class AudioError(AvatarError, ValueError):
 
 
 class WireError(AvatarError, ValueError):
-    """A message from another participant is malformed; it is ignored.
+    """A message from another participant is malformed. avatar-core ignores the message.
 
     Attributes:
-        reason: Why, without the content of the message, so that equal faults have equal reasons.
+        reason: The reason without the content of the message, so that messages with the same
+            fault have the same reason.
     """
 
     code = "AV401"
@@ -237,13 +243,13 @@ class WireError(AvatarError, ValueError):
 
 
 class UnsupportedCommandError(AvatarError):
-    """The provider does not know this control command."""
+    """The provider does not support the control command."""
 
     code = "AV402"
 
 
 class WorkerError(AvatarError):
-    """An avatar worker could not start, or died."""
+    """An avatar worker could not start, or the worker process ended unexpectedly."""
 
     code = "AV403"
 

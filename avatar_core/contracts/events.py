@@ -1,4 +1,4 @@
-"""Event records that an avatar session emits to its application."""
+"""The records of the events that an avatar session emits to its application."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ class AvatarState(Enum):
     """State of an avatar session.
 
     Attributes:
-        NEW: Not started.
-        STARTING: The first avatar is being provisioned or joins; the agent may wait to speak.
+        NEW: The session has not started.
+        STARTING: A provider creates the first avatar, or that avatar joins the room. The agent's
+            first words may wait for the avatar.
         LIVE: The avatar speaks.
         VOICE: The agent speaks with its own voice, without an avatar.
-        CLOSING: The session is being released.
+        CLOSING: avatar-core releases the session.
         CLOSED: The session has ended.
     """
 
@@ -30,11 +31,11 @@ class AvatarState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged:
-    """The session changed its state.
+    """The state of the avatar session changed.
 
     Attributes:
         state: The new state.
-        provider: Name of the provider in use; `voice` for the agent's own voice.
+        provider: Name of the provider that is in use; `voice` means the agent's own voice.
     """
 
     state: AvatarState
@@ -43,13 +44,13 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvatarJoined:
-    """An avatar became ready.
+    """An avatar became ready: it can be heard and seen.
 
     Attributes:
         provider: Name of the provider.
         identity: Identity of the avatar's participant.
-        join_s: Seconds from the start of provisioning to readiness, with the providers of the
-            chain that failed meanwhile.
+        join_s: Seconds from the start of provisioning until the avatar was ready. The time
+            includes the attempts with earlier providers of the chain that failed.
     """
 
     provider: str
@@ -59,11 +60,11 @@ class AvatarJoined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvatarFailed:
-    """An avatar did not start, or was lost; the next provider of the chain follows.
+    """An avatar did not start, or was lost. avatar-core then tries the next provider of the chain.
 
     Attributes:
-        provider: Name of the provider.
-        error: Why.
+        provider: Name of the provider that failed.
+        error: The reason.
     """
 
     provider: str
@@ -72,12 +73,12 @@ class AvatarFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeFinished:
-    """A take reached its final state.
+    """A take reached its final state. A take is one attempt to play a segment of speech.
 
     Attributes:
-        provider: Name of the provider that played it; `voice` for the agent's own voice.
-        segment_id: The segment that the take belongs to.
-        take_id: Id of the take, 12 hex digits.
+        provider: Name of the provider that played the take; `voice` means the agent's own voice.
+        segment_id: Number of the segment that the take played.
+        take_id: Id of the take, 12 hexadecimal digits.
         state: The final state: "done", "cut" or "lost".
         heard_s: Seconds of the take that were heard.
         pushed_s: Seconds of the take that were sent.
@@ -92,4 +93,4 @@ class TakeFinished:
 
 
 AvatarEvent = StateChanged | AvatarJoined | AvatarFailed | TakeFinished
-"""Any event record of an avatar session."""
+"""The type of any event record of an avatar session."""

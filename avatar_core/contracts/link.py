@@ -1,6 +1,7 @@
 """The interface to a room: one participant's connection, its events, RPCs and data packets.
 
-`avatar_core.rtc` implements it over LiveKit, and `avatar_core.testing.room` in memory.
+The package `avatar_core.rtc` implements the interface with LiveKit, and the package
+`avatar_core.testing.room` implements the interface in memory.
 """
 
 from __future__ import annotations
@@ -16,25 +17,28 @@ from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 
 Unsubscribe = Callable[[], None]
-"""Ends a subscription; may be called more than once."""
+"""A function that removes a handler. The function may be called more than once."""
 RpcHandler = Callable[[str, str], "str | Awaitable[str]"]
-"""(identity of the caller, payload) -> response"""
+"""A function that handles an RPC: (identity of the caller, payload) -> response."""
 DataHandler = Callable[[str, bytes], None]
-"""(identity of the sender, payload)"""
+"""A function that handles a data packet: (identity of the sender, payload)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteParticipant:
-    """Another participant of the room, at one moment.
+    """A snapshot of another participant of the room.
 
     Attributes:
-        identity: Unique in the room.
-        sid: LiveKit's session id; new with each join, and kept over a resumed connection.
+        identity: Identity of the participant, unique in the room.
+        sid: LiveKit's session id of the participant. Each join creates another sid, and a resumed
+            connection keeps the sid.
         is_agent: Whether LiveKit's participant kind is AGENT.
         attributes: Participant attributes, which everyone in the room can read.
-        tracks: Kinds of its published tracks: "audio", "video".
-        left_for_good: Whether it left and the server gave a reason, which it does not when
-            either side only reconnects.
+        tracks: Kinds of the tracks that the participant publishes: "audio", "video".
+        left_for_good: Whether the participant left and the server stated a reason. The server
+            states no reason if one side only reconnects.
+        is_listener: Whether the participant is a person on a device or on a telephone, and not an
+            agent, an avatar, a recorder or an ingress.
     """
 
     identity: str
@@ -43,19 +47,20 @@ class RemoteParticipant:
     attributes: Mapping[str, str] = field(default_factory=dict)
     tracks: frozenset[str] = frozenset()
     left_for_good: bool = False
+    is_listener: bool = False
 
 
 class RoomEvent(Enum):
-    """An event of the room.
+    """The kind of an event in a room.
 
     Attributes:
         JOINED: A remote participant joined.
         LEFT: A remote participant left.
         TRACKS: A remote participant published or unpublished a track.
-        RECONNECTING: Our own connection was interrupted.
-        RECONNECTED: Our own connection was restored.
-        DISCONNECTED: Our own connection ended.
-        MOVED: The server moved us to another room.
+        RECONNECTING: The connection of the local participant was interrupted.
+        RECONNECTED: The connection of the local participant was restored.
+        DISCONNECTED: The connection of the local participant ended.
+        MOVED: The server moved the local participant to another room.
     """
 
     JOINED = "joined"
@@ -68,42 +73,50 @@ class RoomEvent(Enum):
 
 
 RoomEventHandler = Callable[[RoomEvent, RemoteParticipant | None], None]
-"""(event, the remote participant; None for events of our own connection)"""
+"""A function that handles a room event: (event, remote participant).
+
+The participant is None if the event concerns the connection of the local participant.
+"""
 
 
 class Router(Protocol):
-    """Passes RPCs and data packets of one room to their handlers, by sender."""
+    """The interface of an object that passes RPCs and data packets to a handler for each sender.
+
+    Each room link has one router. With the router, two avatars in one room can use the same RPC
+    method and the same topic.
+    """
 
     def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
-        """Handle the calls of one caller.
+        """Register a handler for the calls that one participant makes to one RPC method.
 
         Args:
             method: Name of the RPC method.
-            caller: Identity of the caller.
-            handler: Called with each call of the caller.
+            caller: Identity of the participant that calls.
+            handler: Receives the caller's identity and the payload of each call, and returns the
+                response or an awaitable of the response.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
 
     def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
-        """Handle the data packets of one sender.
+        """Register a handler for the data packets that one participant sends on one topic.
 
         Args:
             topic: Topic of the packets.
-            sender: Identity of the sender.
-            handler: Called with each packet of the sender.
+            sender: Identity of the participant that sends.
+            handler: Receives the sender's identity and the payload of each packet.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
 
 
 class RoomLink(ABC):
-    """One participant's connection to one room.
+    """The connection of one participant, the local participant, to one room.
 
     Attributes:
-        router: Passes RPCs and data packets to their handlers, by sender.
+        router: Passes RPCs and data packets to a handler for each sender.
     """
 
     router: Router
@@ -111,48 +124,63 @@ class RoomLink(ABC):
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Our own identity."""
+        """The identity of the local participant."""
 
     @property
     @abstractmethod
     def room_name(self) -> str:
-        """The room's name."""
+        """The name of the room."""
 
     @property
     @abstractmethod
     def attributes(self) -> Mapping[str, str]:
-        """Our own participant attributes."""
+        """The participant attributes of the local participant."""
 
     @property
     @abstractmethod
     def connected(self) -> bool:
-        """Whether the room can be used now."""
+        """Whether the local participant is connected to the room now."""
 
     @abstractmethod
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """Return the other participants, by identity."""
+        """Return the other participants of the room.
+
+        Returns:
+            A snapshot of each remote participant, by identity.
+        """
+
+    @property
+    def has_listener(self) -> bool:
+        """Whether a listener is in the room and visible to the local participant.
+
+        A participant that publishes nothing becomes visible about 2.4 s after its join (measured
+        with livekit-server 1.13.5). A hidden participant is never visible.
+        """
+        return any(other.is_listener for other in self.remote_participants().values())
 
     @abstractmethod
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """Call a handler at each event of the room from now on.
+        """Call a handler at each later event of the room.
 
         Args:
-            handler: Called with the event and its participant.
+            handler: Receives the event, and the remote participant that the event concerns.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
 
     @abstractmethod
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream whose every packet is addressed.
+        """Open a byte stream to some participants of the room.
+
+        The header, each chunk and the trailer of the stream go to these participants only.
 
         Args:
             topic: Topic of the stream.
             to: Identities of the receivers.
-            attributes: Attributes of the stream, for the receivers.
+            attributes: Attributes of the stream, which the receivers can read.
 
         Returns:
             The writer of the stream.
@@ -163,14 +191,14 @@ class RoomLink(ABC):
 
     @abstractmethod
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Receive the byte streams of a topic.
+        """Register a handler for the byte streams that arrive on a topic.
 
         Args:
             topic: Topic of the streams.
-            handler: Called with the sender and the reader of each stream.
+            handler: Receives the sender's identity and the reader of each stream.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
 
         Raises:
             ValueError: The topic has a handler already.
@@ -187,36 +215,39 @@ class RoomLink(ABC):
             timeout_s: Seconds to wait for the response.
 
         Returns:
-            The response.
+            The response of the participant.
 
         Raises:
-            RoomError: The call failed. `rpc_code` is LiveKit's error code, or None where
-                `timeout_s` passed or the room is disconnected.
+            RoomError: The call failed. The attribute `rpc_code` contains LiveKit's error code, or
+                None if `timeout_s` passed or the room is disconnected.
         """
 
     @abstractmethod
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Handle an RPC method for all callers; only the router calls this.
+        """Register a handler for the calls of all participants to one RPC method.
+
+        Only the router calls `serve`. Other code registers its handlers with the router.
 
         Args:
-            method: Name of the method.
-            handler: Called with each call; returns the response, or an awaitable of it.
+            method: Name of the RPC method.
+            handler: Receives the caller's identity and the payload of each call, and returns the
+                response or an awaitable of the response.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
 
     @abstractmethod
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet.
+        """Send a data packet to some participants of the room.
 
         Args:
             topic: Topic of the packet.
-            payload: Content of the packet.
+            payload: Content of the packet, as bytes.
             to: Identities of the receivers.
-            reliable: Whether lost packets are sent again.
+            reliable: Whether LiveKit sends a lost packet again.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the packet.
@@ -224,14 +255,16 @@ class RoomLink(ABC):
 
     @abstractmethod
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive the data packets of a topic from all senders; only the router calls this.
+        """Register a handler for the data packets of all participants on one topic.
+
+        Only the router calls `on_data`. Other code registers its handlers with the router.
 
         Args:
             topic: Topic of the packets.
-            handler: Called with each packet.
+            handler: Receives the sender's identity and the payload of each packet.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
 
     @abstractmethod
@@ -239,11 +272,22 @@ class RoomLink(ABC):
         """Publish a microphone track.
 
         Args:
-            format: Format of the audio that the track takes.
+            format: Format of the audio that `capture` of the track takes.
             name: Name of the track.
 
         Returns:
-            The track.
+            The published track.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
+
+    @abstractmethod
+    async def wait_for_subscriber(self) -> None:
+        """Publish a silent track, and wait until a participant subscribes to the track.
+
+        The track is not a microphone track. The method unpublishes the track when it ends. The wait
+        has no time limit: the caller sets the deadline.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the track.
@@ -260,7 +304,7 @@ class RoomLink(ABC):
             name: Name of the track.
 
         Returns:
-            The track.
+            The published track.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the track.
@@ -268,4 +312,7 @@ class RoomLink(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """End all subscriptions, and leave the room if this link joined it; idempotent."""
+        """Remove all handlers, and leave the room if this link joined the room.
+
+        A second call of this method has no effect.
+        """

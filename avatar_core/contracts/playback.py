@@ -1,4 +1,4 @@
-"""A take: one attempt to play a segment, and how much of it was heard."""
+"""A take is one attempt to play a segment of speech; it records how much audio was heard."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from avatar_core.contracts.audio import AudioFormat
 
 
 class TakeState(Enum):
-    """State of a take; DONE, CUT and LOST are final.
+    """The state of a take. A take that is DONE, CUT or LOST has ended.
 
     Attributes:
-        OPEN: Nothing of the take was heard yet.
-        PLAYING: The take is being heard.
-        DONE: All of the take was heard.
-        CUT: The take was stopped, because of an interruption or a pause.
-        LOST: The transport was lost before the take ended.
+        OPEN: No audio of the take has been heard yet.
+        PLAYING: The listener hears the take.
+        DONE: All audio of the take was heard.
+        CUT: An interruption or a pause stopped the take.
+        LOST: The transport of the take failed before the take ended.
     """
 
     OPEN = "open"
@@ -30,29 +30,31 @@ class TakeState(Enum):
 
     @property
     def final(self) -> bool:
-        """Whether the take has ended."""
+        """Whether a take in this state has ended."""
         return self in (TakeState.DONE, TakeState.CUT, TakeState.LOST)
 
 
 class Take:
-    """One attempt to play a segment on one transport, from one offset.
+    """One attempt to play a segment of speech on one transport, from one offset.
+
+    The player creates the takes. The tracker of the transport reports how much of a take was heard.
 
     Args:
-        segment_id: The segment that the take plays.
-        format: Format of the audio that is pushed.
-        offset_s: Seconds into the segment at which the take starts.
-        on_update: Called with the take after each change of its position or state.
+        segment_id: Number of the segment that the take plays.
+        format: Format of the audio that the player sends.
+        offset_s: Seconds from the start of the segment to the start of the take.
+        on_update: Receives the take after each change of the take's position or state.
 
     Attributes:
-        segment_id: The segment that the take plays.
-        id: 12 hex digits, the only id on the wire.
-        offset_s: Seconds into the segment at which the take starts.
-        format: Format of the audio that is pushed.
-        pushed_s: Seconds pushed so far; the player sets it.
-        ended: Whether all audio of the take was pushed; the player sets it.
-        cutting: Whether the player has begun to cut the take.
+        segment_id: Number of the segment that the take plays.
+        id: Random id of 12 hexadecimal digits. Messages between agent and worker contain this id.
+        offset_s: Seconds from the start of the segment to the start of the take.
+        format: Format of the audio that the player sends.
+        pushed_s: Seconds of audio that the player has sent. The player sets this attribute.
+        ended: Whether the player has sent all audio of the take. The player sets this attribute.
+        cutting: Whether the player has begun to stop the take.
         position_s: Seconds of the take that were heard.
-        state: The state of the take.
+        state: The current state of the take.
     """
 
     def __init__(
@@ -76,20 +78,20 @@ class Take:
 
     @property
     def unheard_s(self) -> float:
-        """Seconds that were pushed and have not been heard yet."""
+        """Seconds of audio that the player has sent and the listener has not heard yet."""
         return self.pushed_s - self.position_s
 
     def report(self, position_s: float | None = None, state: TakeState | None = None) -> None:
-        """Record how much of the take was heard, or a new state.
+        """Record how much of the take was heard, or a new state of the take.
 
-        Reports may arrive late, twice and in any order. The position never falls, and never
-        exceeds the audio that was pushed. A state never goes back, and reports after a final
-        state are ignored. A position above 0 makes an open take PLAYING.
+        Reports may arrive late, twice and in any order. The position of a take never decreases,
+        and never exceeds `pushed_s`. A take in a final state ignores reports. A position above 0
+        changes the state OPEN to PLAYING.
 
         Args:
-            position_s: Seconds of the take that were heard; None or a non-finite number reports
-                no position.
-            state: The new state; None or OPEN reports no state.
+            position_s: Seconds of the take that were heard; None and non-finite numbers leave the
+                position unchanged.
+            state: The new state; None and OPEN report no state.
         """
         if self.state.final:
             return
@@ -111,14 +113,15 @@ class Take:
 
 
 class PlaybackTracker(ABC):
-    """Finds out how much of a take was heard, and reports it with `Take.report`.
+    """The interface of a tracker: it finds out how much of a take was heard.
 
-    It reports positions, DONE and CUT; LOST is the player's to report.
+    A tracker calls `Take.report` with positions and with the states DONE and CUT. The player
+    reports the state LOST.
     """
 
     @abstractmethod
     def follow(self, take: Take) -> None:
-        """Report for this take from now on; it replaces the one before it.
+        """Start reporting the playback of a take, and stop reporting the previous take.
 
         Args:
             take: The take that begins on the transport.
@@ -126,9 +129,9 @@ class PlaybackTracker(ABC):
 
     @property
     def alive_at(self) -> float | None:
-        """Loop time in seconds of the last sign of life of the worker; None if it sends none."""
+        """Event-loop time in seconds of the last message from the worker; None without messages."""
         return None
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Stop reporting and end all subscriptions; idempotent."""
+        """Stop reporting, and remove all handlers. A second call of this method has no effect."""

@@ -1,4 +1,4 @@
-"""The interface of a provider: provisioning, and optionally a transport of its own."""
+"""The base class of providers. A provider creates avatar sessions, and may define a transport."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ S = TypeVar("S")
 """A provider's settings, a subclass of `avatar_core.ProviderSettings`."""
 
 PROVIDER_API_VERSION = (1, 0)
-"""Current version of the provider API. A provider declares the version that it was written for as
-a literal, never as this name."""
+"""The current version of the provider API. A provider class states its version as a literal such as
+`(1, 0)`, because this constant increases with avatar-core."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SinkContext:
-    """The context of a sink and a tracker, one for each lease. Provisional.
+    """The objects that a sink and a tracker need. Provisional.
+
+    avatar-core creates one context for each lease, that is for each provisioned avatar.
 
     Attributes:
         link: The agent's connection to the room.
         avatar: The record of the provisioned session.
         capabilities: The provider's capabilities.
-        clock: Returns monotonic seconds.
-        log: A logger that adds the name of the provider.
+        clock: A function that returns monotonic seconds.
+        log: A logger whose records contain the name of the provider.
     """
 
     link: RoomLink
@@ -46,30 +48,32 @@ class SinkContext:
 
 
 class AvatarProvider(ABC, Generic[S]):
-    """Base class of providers, which bring the avatars of one vendor into rooms.
+    """Base class of providers. A provider brings the avatars of one vendor into rooms.
 
     Write `class Acme(AvatarProvider[AcmeSettings])` with a `name`, an `api_version`, `provision`
-    and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core decides
-    about order, deadlines and retries. A provider keeps no state about a session: all of it is in
-    the `ProvisionedAvatar`. A base class of several providers lists `ABC` among its bases.
+    and `release`, and add an entry point in the group `avatar_core.providers`. avatar-core sets
+    the order of providers, the deadlines and the retries. A provider object stores no data about a
+    session; the `ProvisionedAvatar` contains the data. An abstract base class for several providers
+    must list `ABC` among its bases.
 
     Args:
         settings: The settings of the provider, an instance of `settings_cls`.
 
     Attributes:
-        name: Name of the provider in a chain; equal to the name of its entry point.
+        name: Name of the provider in a chain. The entry point must have the same name.
         api_version: The version of the provider API that the class was written for, as a literal.
         settings_cls: The class of `settings`; by default the type argument.
         settings: The settings of the provider.
         capabilities: Capabilities of the vendor; `setup` may narrow them from the settings.
-        endpoint: URL of the vendor, whose servers must be able to connect to the room; empty
-            where the worker runs beside the agent.
-        account: Id of the account whose sessions the provider can end, without a secret; empty
-            where the vendor has no accounts.
+        endpoint: URL of the vendor, whose servers must be able to connect to the room; empty if the
+            avatar worker runs on the agent's machine.
+        account: Id of the account whose sessions the provider can end. The id contains no secret.
+            An empty string means that the vendor has no accounts.
 
     Raises:
-        TypeError: At class creation, if an attribute is missing or misspelt, or if
+        TypeError: When Python creates the class, if an attribute is missing or misspelt, or if
             `settings_cls` contradicts the type argument. The message contains the line to write.
+        ConfigError: `setup` found an error in the settings.
     """
 
     name: ClassVar[str]
@@ -83,7 +87,7 @@ class AvatarProvider(ABC, Generic[S]):
         "name": 'name = "<vendor>"',
         "api_version": f"api_version = {PROVIDER_API_VERSION}",
     }
-    """The line to write for each attribute that a provider must set."""
+    """An example line of code for each attribute that a provider class must set."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -94,9 +98,10 @@ class AvatarProvider(ABC, Generic[S]):
         self.setup()
 
     def setup(self) -> None:
-        """Check the settings, and narrow `capabilities` from them; must not do any I/O.
+        """Check the settings, and narrow `capabilities` from them.
 
-        The constructor calls this method; override it instead of `__init__`.
+        The constructor calls this method. Override `setup` instead of `__init__`, and do no I/O in
+        it.
 
         Raises:
             ConfigError: The settings are invalid.
@@ -117,32 +122,36 @@ class AvatarProvider(ABC, Generic[S]):
             The record of the session.
 
         Raises:
-            ProvisionError: The session could not be created; `outcome` says whether it may exist
-                all the same.
+            ProvisionError: The session could not be created. `outcome` of the error says whether a
+                session may exist in spite of the error.
         """
 
     @abstractmethod
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End a session at the vendor; idempotent.
+        """End a session at the vendor. Do not raise if the session has ended already.
 
         Args:
             avatar: The record of the session. Another process may call this method, so the
                 record must contain all that the method needs.
-            reason: Why the session ends, for logs.
+            reason: The reason why the session ends, for logs.
 
         Raises:
-            ProvisionError: The vendor did not confirm the end; avatar-core tries again.
+            ProvisionError: The vendor did not confirm the end of the session. avatar-core then
+                calls this method again.
         """
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
-        """Find the session that an earlier `provision` with this key may have created.
+        """Find the session that an earlier call of `provision` may have created.
+
+        avatar-core calls this method only if `Capabilities.safe_retry` is `LOOKUP`. The default
+        implementation returns None.
 
         Args:
-            key: The `key` of the earlier request.
+            key: The attribute `key` of the earlier `ProvisionRequest`.
 
         Returns:
-            The record of the session, with an empty `identity` if the vendor does not name it;
-            None if no session was created.
+            The record of the session; None if the vendor has no such session. The `identity` of the
+            record may be empty if the vendor does not return the identity.
 
         Raises:
             ProvisionError: The call to the vendor failed.
@@ -150,13 +159,15 @@ class AvatarProvider(ABC, Generic[S]):
         return None
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Wait until the vendor reports that a session has ended; the default waits forever.
+        """Wait until the vendor reports that a session has ended.
+
+        The default implementation waits forever.
 
         Args:
             avatar: The record of the session.
 
         Returns:
-            The reason, for logs.
+            The reason why the session ended, for logs.
 
         Raises:
             ProvisionError: The call to the vendor failed.
@@ -165,54 +176,61 @@ class AvatarProvider(ABC, Generic[S]):
         return await ended
 
     def create_sink(self, ctx: SinkContext) -> AudioSink | None:
-        """Return the sink that carries takes to the worker. Provisional.
+        """Create the sink that sends takes to the avatar's worker. Provisional.
 
         Args:
             ctx: The room link, the record of the session, and other parts of the lease.
 
         Returns:
-            A sink, or None for LiveKit's byte stream, which most vendors use.
+            A sink. None means the default sink: a LiveKit byte stream, which most vendors use.
         """
         return None
 
     def create_tracker(self, ctx: SinkContext) -> PlaybackTracker | None:
-        """Return the tracker that reports how much was heard. Provisional.
+        """Create the tracker that reports how much of a take was heard. Provisional.
 
         Args:
             ctx: The room link, the record of the session, and other parts of the lease.
 
         Returns:
-            A tracker, or None for position reports and LiveKit's playback RPCs.
+            A tracker. None means the default tracker, which reads the position reports of
+            avatar-core's worker and the playback RPCs of LiveKit.
         """
         return None
 
     async def control(self, ctx: SinkContext, command: Mapping[str, Any]) -> None:
-        """Send a command to a live avatar, such as an emotion. Provisional.
+        """Send a command, such as an emotion, to a live avatar. Provisional.
 
         Args:
             ctx: The room link, the record of the session, and other parts of the lease.
-            command: The name of the command under the key `name`, and its arguments.
+            command: The name of the command under the key `name`, and the arguments of the command
+                under their own names.
 
         Raises:
-            UnsupportedCommandError: The provider does not know the command.
+            UnsupportedCommandError: The provider does not support the command. The default
+                implementation supports no command.
+            RoomError: The command could not be sent.
         """
         known = ", ".join(sorted(self.capabilities.commands)) or "none"
         raise UnsupportedCommandError(
-            f"the command {command.get('name')!r} is unknown.",
+            f"the provider does not know the command {command.get('name')!r}.",
             provider=self.name,
-            hint=f"Use one of its commands: {known}.",
+            hint=f"Use one of the provider's commands: {known}.",
         )
 
     async def probe(self) -> None:
-        """Check the key and the settings at the vendor, without a paid session.
+        """Check the API key and the settings at the vendor, without a paid session.
 
-        `avatar doctor` calls this method; the default checks nothing.
+        `avatar doctor` calls this method. The default implementation checks nothing.
 
         Raises:
-            ProvisionError: The vendor does not accept the key or a setting, or the call failed.
+            ProvisionError: The vendor does not accept the API key or a setting, or the call failed.
         """
         return
 
     async def aclose(self) -> None:
-        """Close the connections that the provider keeps open; the default has none."""
+        """Close the connections that the provider keeps open.
+
+        The default implementation closes nothing.
+        """
         return

@@ -1,4 +1,4 @@
-"""The request to a provider, and the record of the session that it provisioned."""
+"""The request for an avatar that a provider receives, and the record of the session it creates."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSpec:
-    """A room token to mint, with the least grants that suffice.
+    """The specification of a room token for one participant.
 
     Attributes:
         identity: Identity of the participant that joins with the token.
-        name: Display name of the participant; the identity where empty.
-        can_subscribe: Whether it may subscribe to tracks; byte streams and RPCs need no grant.
-        attributes: Participant attributes, which everyone in the room can read; never a secret.
-        ttl_s: Seconds within which the token can be used to join; a participant may stay longer.
+        name: Display name of the participant; an empty name means that the identity is shown.
+        can_subscribe: Whether the participant may subscribe to tracks. Byte streams and RPCs need
+            no grant.
+        attributes: Participant attributes, which everyone in the room can read. The attributes must
+            not contain secrets.
+        ttl_s: Seconds for which the token admits a participant to the room. A participant who has
+            joined may stay longer.
     """
 
     identity: str
@@ -31,16 +34,19 @@ class TokenSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisionedAvatar:
-    """The record of one paid session; holds all that `release` needs, in any process.
+    """The record of one paid session at a vendor.
+
+    The record contains all data that `AvatarProvider.release` needs to end the session from any
+    process.
 
     Attributes:
         session_id: The vendor's id of the session.
         identity: Identity of the participant that shows the avatar.
-        audio_identity: Identity of the participant that receives the audio; `identity` where
-            empty.
-        audio: Audio format of this session; None uses the format of the capabilities.
+        audio_identity: Identity of the participant that receives the audio; an empty string means
+            `identity`.
+        audio: Audio format of this session; None means the format in `Capabilities.audio`.
         expires_at: Unix time in seconds at which the vendor ends the session; None if unknown.
-        state: What `release` needs beside `session_id`; JSON-safe, without secrets.
+        state: Other data that `release` needs: JSON-serializable, without secrets.
     """
 
     session_id: str
@@ -57,7 +63,10 @@ class ProvisionedAvatar:
 
 
 class StartWorker(Protocol):
-    """Starts one of our own workers: a child process, or a task for a room in memory."""
+    """The type of the function that starts a worker of avatar-core.
+
+    The worker is a child process, or a task for a room in memory.
+    """
 
     async def __call__(
         self,
@@ -66,15 +75,15 @@ class StartWorker(Protocol):
         token: str,
         options: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
-        """Start a worker, and wait until it is in the room.
+        """Start a worker, and wait until the worker has joined the room.
 
         Args:
-            renderer: `package.module:Class` of a `Renderer`.
+            renderer: The renderer class, a subclass of `Renderer`, as `package.module:Class`.
             token: The room token that the worker joins with.
-            options: Keyword arguments of the renderer, JSON-safe.
+            options: Keyword arguments of the renderer class, JSON-serializable; None means none.
 
         Returns:
-            The record of the worker, JSON-safe, for `stop_worker` and `worker_exited`.
+            The record of the worker, JSON-serializable. `stop_worker` and `worker_exited` take it.
 
         Raises:
             WorkerError: The worker cannot be started, or ended before it was ready.
@@ -83,22 +92,26 @@ class StartWorker(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ProvisionRequest:
-    """All that a provider needs to bring an avatar into a room.
+    """A request to a provider to bring an avatar into a room.
+
+    avatar-core passes the request to `AvatarProvider.provision`.
 
     Attributes:
-        key: Unique key of this start, equal for all its attempts: use it as the idempotency key
-            or as the name of the session.
+        key: Unique key of one start of an avatar. All attempts of the start have the same key, so a
+            provider can use the key as idempotency key or as name of the session.
         livekit_url: URL of the LiveKit server that the worker joins.
         room_name: Name of the room that the worker joins.
         agent_identity: Identity of the agent that the avatar speaks for.
-        identity: Identity of the avatar's participant, unique per session.
+        identity: Identity of the avatar's participant, unique for each session.
         deadline_s: Seconds that `provision` may take.
-        token_ttl_s: Seconds within which the avatar must join with its token; it may stay longer.
-        mint: Returns a room token for a `TokenSpec`.
-        claim: Records the session in the ledger. Call it as soon as the session exists at the
-            vendor, before the next await.
-        start_worker: Starts a worker process, for providers without a vendor. Put its result into
-            `ProvisionedAvatar.state`, for `stop_worker` and `worker_exited`.
+        token_ttl_s: Lifetime of the avatar's token in seconds: the longest time until the avatar
+            has joined. A participant who has joined may stay longer.
+        mint: A function that returns a room token for a `TokenSpec`.
+        claim: A function that records the session in the ledger. Call `claim` as soon as the
+            session exists at the vendor, before the next await.
+        start_worker: A function that starts a worker process, for providers without a vendor. Put
+            the result into `ProvisionedAvatar.state`, where `stop_worker` and `worker_exited`
+            expect it.
     """
 
     key: str
@@ -113,7 +126,15 @@ class ProvisionRequest:
     start_worker: StartWorker = field(repr=False)
 
     def avatar_token(self) -> str:
-        """Return a room token for the avatar's participant; most vendors need no other."""
+        """Return a room token for the avatar's participant. Most vendors need no other token.
+
+        Returns:
+            The token, a JWT that is valid for `token_ttl_s` seconds.
+
+        Raises:
+            ConfigError: The room has no name, or `identity` is empty.
+            RoomError: The session has no LiveKit API key to sign the token with.
+        """
         return self.mint(
             TokenSpec(
                 identity=self.identity,

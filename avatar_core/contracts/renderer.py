@@ -1,4 +1,4 @@
-"""The renderer of an avatar worker: draws video frames from audio."""
+"""The interface of a renderer, which draws the video frames of an avatar from audio."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from avatar_core.contracts.audio import AudioFormat
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """One RGBA image.
+    """One image in RGBA, 8 bits for each channel.
 
     Attributes:
         width: Width in pixels.
         height: Height in pixels.
-        rgba: `width * height * 4` bytes, row by row from the top.
+        rgba: The pixels, `width * height * 4` bytes, row by row from the top.
     """
 
     width: int
@@ -25,16 +25,17 @@ class VideoFrame:
 
 
 class Renderer(ABC):
-    """Draws the video frames of speech; has no clock, queue or task of its own.
+    """The interface of a renderer, which draws the video frames of an avatar.
 
-    The worker calls its methods one at a time, possibly in another thread.
+    An avatar worker creates the renderer, and calls one method at a time. The calls may come from a
+    thread other than that of the event loop. A renderer needs no clock, queue or task.
 
     Attributes:
         width: Width of every frame in pixels.
         height: Height of every frame in pixels.
         fps: Frames per second.
         audio: The audio format that `render` takes.
-        lookahead_s: Seconds of audio after a frame's own that the frame depends on.
+        lookahead_s: Seconds of audio after the end of a frame that the frame depends on.
     """
 
     width: int
@@ -44,19 +45,24 @@ class Renderer(ABC):
     lookahead_s: float = 0.0
 
     def lookahead(self, pcm: bytes) -> None:
-        """Take the audio that is known before a `render`; called only if `lookahead_s` > 0.
+        """Receive the audio of the next call of `render`, and the audio after it.
+
+        The worker calls this method only if `lookahead_s` is greater than 0.
 
         Args:
-            pcm: PCM in `audio`: the chunk of the next `render` and up to `lookahead_s` after
-                it; less where the speech ends or has not arrived yet.
+            pcm: PCM in the format `audio`: the chunk of the next `render`, and the audio that
+                follows, up to `lookahead_s` seconds. Less audio follows if the speech ends or has
+                not arrived yet.
         """
         return
 
     def skip(self, chunk: bytes, last: bool) -> None:
-        """Take a chunk whose frames would be too late; called instead of `render`.
+        """Receive a chunk of speech whose frames would be too late.
+
+        The worker calls this method in place of `render`.
 
         Args:
-            chunk: PCM as `render` takes it.
+            chunk: PCM in the format `audio`, 1/fps seconds; the last chunk may be shorter.
             last: Whether the speech ends with this chunk.
         """
         return
@@ -66,7 +72,7 @@ class Renderer(ABC):
         """Draw the frames of the next chunk of speech.
 
         Args:
-            chunk: PCM in `audio`, exactly 1/fps seconds; may be shorter if `last` is set.
+            chunk: PCM in the format `audio`, 1/fps seconds; the last chunk may be shorter.
             last: Whether the speech ends with this chunk.
 
         Returns:
@@ -75,20 +81,28 @@ class Renderer(ABC):
 
     @abstractmethod
     def idle(self) -> VideoFrame:
-        """Return the next frame of a silent avatar; called `fps` times a second."""
+        """Draw the next frame of a silent avatar.
+
+        The worker calls this method `fps` times a second while the avatar does not speak.
+
+        Returns:
+            The frame.
+        """
 
     def discard(self, count: int) -> None:
-        """Note that the latest frames will not be shown; called before `reset`.
+        """Record that the worker will not show the latest frames.
+
+        The worker calls this method before `reset`.
 
         Args:
-            count: Number of frames that were drawn and will not be shown.
+            count: Number of the latest frames that the worker will not show.
         """
         return
 
     @abstractmethod
     def reset(self) -> None:
-        """Forget the current speech, because it was cut."""
+        """Drop the current speech, because it was interrupted."""
 
     def close(self) -> None:
-        """Free all resources."""
+        """Free all resources of the renderer."""
         return

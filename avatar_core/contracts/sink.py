@@ -8,66 +8,71 @@ from avatar_core.contracts.playback import Take
 
 
 class AudioSink(ABC):
-    """Sends takes to one avatar, one at a time.
+    """The interface of a sink, which sends the audio of one take after another to an avatar.
 
-    A sink lives as long as the lease that it belongs to. It only sends; the tracker finds out
-    how much was heard, and the player decides what happens to a take.
+    A sink belongs to one lease, that is to one provisioned avatar. The tracker of the lease finds
+    out how much of a take was heard, and the player decides when a take begins and ends.
     """
 
     @abstractmethod
     async def open(self) -> None:
-        """Return when audio that is pushed from now on would be heard.
+        """Wait until the avatar is ready to play the audio that `push` sends.
+
+        The caller sets the deadline.
 
         Raises:
-            TransportError: The transport cannot be opened.
+            TransportError: The sink cannot connect to the avatar.
         """
 
     @abstractmethod
     async def begin(self, take: Take) -> None:
-        """Begin a take.
+        """Begin to send a take.
 
         Args:
-            take: The take; its audio follows in `take.format`.
+            take: The take, whose audio `push` sends in the format `take.format`.
 
         Raises:
-            AvatarError: The take cannot be sent; the player gives the transport up.
+            AvatarError: The take cannot be sent. The player then stops using the transport.
         """
 
     @abstractmethod
     async def push(self, chunk: bytes) -> None:
-        """Send audio of the current take; may wait for the network.
+        """Send audio of the current take, and wait for the network if necessary.
 
         Args:
-            chunk: PCM in the format of the take, whole samples.
+            chunk: PCM in the format of the take: int16, interleaved, whole samples.
 
         Raises:
-            AvatarError: The audio cannot be sent; the player gives the transport up.
+            AvatarError: The audio cannot be sent. The player then stops using the transport.
         """
 
     @abstractmethod
     async def end(self, take: Take) -> None:
-        """End a take whose audio was all pushed.
+        """Tell the avatar that the take has no more audio.
 
         Args:
             take: The current take.
 
         Raises:
-            AvatarError: The end cannot be sent; the player gives the transport up.
+            AvatarError: The end cannot be sent. The player then stops using the transport.
         """
 
     @abstractmethod
     async def cut(self, take: Take) -> None:
-        """Stop a take now, and drop the audio that was not heard.
+        """Tell the avatar to stop a take now and to drop the audio that was not heard.
 
-        Returns when the request to stop was sent.
+        The method returns as soon as the request was sent.
 
         Args:
             take: The current take.
 
         Raises:
-            AvatarError: The request cannot be sent; the player gives the transport up.
+            AvatarError: The request cannot be sent. The player then stops using the transport.
         """
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Free all resources; idempotent, and does not raise if the avatar has left."""
+        """Free all resources of the sink. Do not raise if the avatar has left.
+
+        A second call of this method has no effect.
+        """

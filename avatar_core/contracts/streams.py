@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 
 class StreamWriter(ABC):
-    """An outgoing byte stream."""
+    """The interface of an outgoing byte stream. `RoomLink.open_stream` creates it."""
 
     @abstractmethod
     async def write(self, data: bytes) -> None:
-        """Send one message; return when the local LiveKit client has accepted it.
+        """Send one message, and return when the local LiveKit client has accepted the message.
 
         Args:
-            data: The message, at most 15 kB.
+            data: The message, at most 15,000 bytes.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the message.
@@ -22,10 +22,11 @@ class StreamWriter(ABC):
 
     @abstractmethod
     async def aclose(self, reason: str = "") -> None:
-        """End the stream; idempotent.
+        """End the stream. A second call of this method has no effect.
 
         Args:
-            reason: Where not empty, the reader gets an error instead of a normal end.
+            reason: The reason of an abnormal end. If the reason is not empty, the reader gets an
+                error instead of a normal end.
 
         Raises:
             RoomError: The room is disconnected.
@@ -33,7 +34,9 @@ class StreamWriter(ABC):
 
 
 class StreamReader(ABC):
-    """An incoming byte stream, to iterate or to close.
+    """The interface of an incoming byte stream.
+
+    Iterate over the stream to read its messages, or call `close` to stop reading.
 
     Attributes:
         attributes: Attributes of the stream, as its sender set them.
@@ -43,7 +46,10 @@ class StreamReader(ABC):
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over the messages in their order.
+        """Iterate over the messages in the order in which they were sent.
+
+        Yields:
+            The bytes of each message.
 
         Raises:
             RoomError: The stream ended abnormally.
@@ -51,8 +57,8 @@ class StreamReader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Stop reading and drop the messages that have not been read."""
+        """Stop reading, and drop the messages that have not been read."""
 
 
 StreamHandler = Callable[[str, StreamReader], None]
-"""(identity of the sender, reader)"""
+"""A function that handles an incoming stream: (identity of the sender, reader)."""

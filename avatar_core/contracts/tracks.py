@@ -9,30 +9,32 @@ from avatar_core.contracts.renderer import VideoFrame
 
 QUEUE_S = 0.16
 """Seconds of audio that the queue of a published track holds. An empty queue makes the audio
-stutter. Its length does not delay an interruption, because a cut clears it."""
+stutter. A long queue does not delay an interruption, because an interruption clears the queue."""
 
 
 class AudioTrack(ABC):
-    """A published audio track and the queue in front of it, which holds `QUEUE_S` of audio.
+    """The interface of a published audio track with a queue in front of the track.
+
+    The queue holds `QUEUE_S` seconds of audio. `RoomLink.publish_audio` creates the object.
 
     Attributes:
-        format: The format that `capture` takes.
+        format: The audio format that `capture` takes.
     """
 
     format: AudioFormat
 
     @abstractmethod
     async def capture(self, pcm: bytes) -> None:
-        """Queue audio; wait while the queue is full.
+        """Add audio to the queue, and wait while the queue is full.
 
         Args:
-            pcm: PCM in `format`, a multiple of 10 ms.
+            pcm: PCM in the format `format`; its duration is a multiple of 10 ms.
         """
 
     @property
     @abstractmethod
     def queued_s(self) -> float:
-        """Seconds of captured audio that are still in the queue."""
+        """Seconds of audio that are in the queue now."""
 
     @abstractmethod
     def clear(self) -> None:
@@ -44,20 +46,20 @@ class AudioTrack(ABC):
 
     @abstractmethod
     async def unpublish(self) -> None:
-        """Unpublish the track; idempotent."""
+        """Unpublish the track. A second call of this method has no effect."""
 
 
 class VideoTrack(ABC):
-    """A published video track."""
+    """The interface of a published video track. `RoomLink.publish_video` creates it."""
 
     @abstractmethod
     def capture(self, frame: VideoFrame) -> None:
-        """Show a frame now.
+        """Send a video frame to the subscribers now.
 
         Args:
-            frame: An RGBA frame of the size that the track was published with.
+            frame: The frame; its width and height are those of the published track.
         """
 
     @abstractmethod
     async def unpublish(self) -> None:
-        """Unpublish the track; idempotent."""
+        """Unpublish the track. A second call of this method has no effect."""

@@ -1,8 +1,8 @@
-"""Names and payloads of the messages between agent and worker.
+"""Names and payloads of the messages between an agent and an avatar worker.
 
 The `lk.*` names and payloads are exactly those of livekit-agents' avatar classes
-(`voice/avatar/_datastream_io.py`, 1.8.9). The `avatar.*` names are ours. They are used only where
-stock participants ignore them: in a stream attribute, an extra RPC and data topics.
+(`voice/avatar/_datastream_io.py`, 1.8.9). avatar-core adds the `avatar.*` names: a stream
+attribute, an RPC and data topics. Workers that use only livekit-agents' classes ignore these names.
 """
 
 from __future__ import annotations
@@ -31,23 +31,25 @@ OK, REJECT = "ok", "reject"
 NOT_A_NUMBER = "has a position that is not a finite number."
 
 MAX_QUOTE_CHARS = 60
-"""Characters of a malformed payload that an error quotes."""
+"""The maximum number of characters of a malformed payload that an error message quotes."""
 UPGRADE_HINT = (
-    "Speech goes on; if this repeats, upgrade the avatar's worker and avatar-core to matching "
-    "versions."
+    "The speech continues. If this error repeats, upgrade the avatar's worker and avatar-core to "
+    "matching versions."
 )
-"""Hint of every error about a malformed message."""
+"""The hint of each error about a malformed message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A position report of our worker, sent every 0.13 s; it is also the worker's heartbeat.
+    """A position report, which the worker of avatar-core sends every 0.13 s.
 
-    The first report announces that the worker speaks our protocol.
+    The reports also serve as the heartbeat of the worker. The first report shows the agent that the
+    worker supports the protocol of avatar-core.
 
     Attributes:
-        sequence: Increases with each report of a worker; older reports are ignored.
-        take_id: Id of the current take; empty while there is none.
+        sequence: A number that increases with each report of a worker. The agent ignores a report
+            with a smaller number than an earlier report.
+        take_id: Id of the current take; empty if the worker plays no take.
         position_s: Seconds of the take that have left the worker's audio queue.
         state: State of the take.
     """
@@ -58,20 +60,27 @@ class Report:
     state: TakeState
 
     def encode(self) -> bytes:
-        """Return the report as JSON of less than 100 bytes, which fits into one packet."""
+        """Return the report as JSON for one data packet.
+
+        Returns:
+            A JSON array in UTF-8, shorter than 100 bytes.
+        """
         return json.dumps(
             [self.sequence, self.take_id, round(self.position_s, 4), self.state.value]
         ).encode()
 
     @classmethod
     def decode(cls, payload: bytes | str) -> Report:
-        """Return the report that a payload holds.
+        """Decode the payload of a data packet.
 
         Args:
             payload: The payload as received.
 
+        Returns:
+            The report.
+
         Raises:
-            WireError: The payload is not a report.
+            WireError: The payload is not a report, or the position is not a finite number.
         """
         try:
             sequence, take_id, position_s, state = json.loads(payload)
@@ -96,9 +105,10 @@ class Finished:
     interrupted: bool
 
     def encode(self) -> str:
-        """Return the payload as JSON with the three keys that a stock agent accepts.
+        """Return the payload as JSON.
 
-        A stock agent raises an error for any other key.
+        Returns:
+            A JSON object with exactly the three keys that an agent of livekit-agents accepts.
         """
         return json.dumps(
             {
@@ -110,10 +120,15 @@ class Finished:
 
     @classmethod
     def decode(cls, payload: str) -> Finished:
-        """Return the message that a payload holds; keys may be missing, extra or in camelCase.
+        """Decode the payload of the RPC.
+
+        Missing keys, other keys and keys in camelCase are allowed.
 
         Args:
             payload: The payload as received.
+
+        Returns:
+            The decoded payload. A missing position means 0 s.
 
         Raises:
             WireError: The payload is not a JSON object, or the position is not a finite number.
@@ -131,13 +146,20 @@ class Finished:
 
 
 def malformed_message(message: str, reason: str) -> WireError:
-    """Return the error about a malformed message.
+    """Create the error about a malformed message.
+
+    The error text is the sentence `{message} {reason}`.
 
     Args:
-        message: The message, or a quote of it: the subject of the sentence.
+        message: The name or a quotation of the message, as the subject of the sentence.
         reason: The rest of the sentence, without any content of the message.
+
+    Returns:
+        The error, whose attribute `reason` contains the argument `reason`.
     """
-    error = WireError(f"{message} {reason}", hint=UPGRADE_HINT)
+    error = WireError(
+        f"A participant sent a malformed message: {message} {reason}", hint=UPGRADE_HINT
+    )
     error.reason = reason
     return error
 
@@ -148,11 +170,16 @@ def _quote(payload: bytes | str) -> str:
 
 
 def stream_attributes(format: AudioFormat, take_id: str) -> dict[str, str]:
-    """Return the attributes of an audio stream; a stock receiver reads rate and channels.
+    """Return the attributes of an audio stream.
+
+    A worker that uses only livekit-agents' classes reads the rate and the number of channels.
 
     Args:
         format: Format of the audio in the stream.
-        take_id: Id of the take.
+        take_id: Id of the take that the stream carries.
+
+    Returns:
+        The attribute values by name.
     """
     return {
         "sample_rate": str(format.rate_hz),
@@ -162,13 +189,14 @@ def stream_attributes(format: AudioFormat, take_id: str) -> dict[str, str]:
 
 
 def read_stream_attributes(attributes: Mapping[str, str]) -> tuple[AudioFormat, str]:
-    """Return the format of an audio stream and its take id.
+    """Read the audio format and the take id from the attributes of an audio stream.
 
     Args:
         attributes: Attributes of the stream.
 
     Returns:
-        The format and the take id, which is empty in a stream of a stock agent.
+        The audio format and the take id. The take id is empty if the agent uses only
+        livekit-agents' classes.
 
     Raises:
         WireError: `sample_rate` or `num_channels` is missing or out of range.
@@ -177,7 +205,7 @@ def read_stream_attributes(attributes: Mapping[str, str]) -> tuple[AudioFormat, 
         format = AudioFormat(int(attributes["sample_rate"]), int(attributes["num_channels"]))
     except (KeyError, ValueError, TypeError, AudioError) as error:
         raise WireError(
-            f"the stream attributes {dict(attributes)!r:.120} do not describe an audio format.",
+            f"The stream attributes {dict(attributes)!r:.120} do not describe an audio format.",
             hint="Send sample_rate and num_channels as decimal strings.",
         ) from error
     return format, attributes.get(TAKE_ATTRIBUTE, "")[:64]

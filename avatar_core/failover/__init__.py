@@ -1,1 +1,1 @@
-"""Chooses which avatar is live and which comes next, and checks that its transport works."""
+"""The failover from one provider of a chain to the next, and the health check of an avatar."""

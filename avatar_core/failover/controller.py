@@ -1,4 +1,4 @@
-"""The failover controller: provisions down the chain, chooses transports, and ends its sessions."""
+"""The failover controller: tries the providers of a chain, and chooses the transport of speech."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from avatar_core.contracts.events import (
 )
 from avatar_core.contracts.link import Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
@@ -32,28 +33,30 @@ from avatar_core.tasks import RELEASE_S, as_avatar_error, close_quietly
 log = logging.getLogger("avatar_core")
 
 MAX_HOLD_S = 8.0
-"""Speech waits for an avatar to join at most this long, and at most twice the expected join."""
+"""Seconds that the first speech waits for an avatar to join. The wait is also limited to twice the
+provider's `expected_join_s`."""
 CLOSE_PROVIDER_S = 0.3
-"""Deadline for a provider to close its connections, after all its sessions were ended."""
+"""Seconds that a provider has to close its connections after the end of all its sessions."""
 REAP_AGAIN_S = 15.0
-"""Time between two reaps, while an avatar of a dead process may still join."""
+"""Seconds between two runs of the reaper while an avatar of a dead process may still join."""
 
 
 class FailoverController:
-    """Owns the avatar of one agent: the first that works in the chain, or else the voice.
+    """The owner of an agent's avatar, which tries the providers of a chain in their order.
 
-    It is the `TransportChooser` of its player: a segment is played by the avatar if there is one,
-    and otherwise by the agent's own voice.
+    `AvatarSession` creates the controller. The controller also is the `TransportChooser` of the
+    player: the avatar plays a segment of speech if an avatar is live, and the agent's own voice
+    plays the segment if no avatar is live.
 
     Args:
-        context: The room, and what is needed to provision avatars into it.
-        chain: The providers in order of preference; the voice is always the last, implicitly.
-        player: The player; it uses this controller's transports from now on.
-        emit: Takes the events of the session.
+        context: The session context, with which the controller provisions avatars into the room.
+        chain: The providers in order of preference. The agent's own voice is always the last item.
+        player: The player that uses the transports of the controller.
+        emit: Receives the events of the avatar session.
 
     Attributes:
-        state: The state of the session.
-        last_error: The last error that moved the session down its chain, if any.
+        state: The state of the avatar session.
+        last_error: The last error after which the controller tried the next provider, or None.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class FailoverController:
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
         self._voice = Voice(context.link, self._tasks)
+        self._audience = Audience(context.link, context.listener_timeout_s, self._tasks)
+        self._lease_changed = asyncio.Event()
         self._unobserve: Unsubscribe = lambda: None
         self._provisioning: AvatarProvider[Any] | None = None
         self._may_hold = bool(self._remaining)
@@ -83,15 +88,18 @@ class FailoverController:
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
-        player.use(self)
 
     @property
     def lease(self) -> Lease | None:
-        """The lease of the avatar in use; None while the voice speaks."""
+        """The lease of the avatar that is in use; None while the agent's own voice speaks."""
         return self._lease
 
     async def start(self) -> None:
-        """Begin to provision; return when the first `provision` has ended, before the join."""
+        """Start to create a session for an avatar in the background.
+
+        The method returns when a provider has created a session, or when all providers have failed.
+        The avatar may join the room later.
+        """
         self._set_state(AvatarState.STARTING, self._remaining[0].name if self._remaining else VOICE)
         self._reaping = asyncio.create_task(self._reap(), name="avatar-reap")
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
@@ -101,19 +109,20 @@ class FailoverController:
         """Wait until an avatar is live or no provider of the chain is left.
 
         Returns:
-            The lease of the avatar, or None if the voice speaks.
+            The lease of the live avatar, or None if the agent's own voice speaks.
         """
         await self._settled.wait()
         return self._lease
 
     async def aclose(self, reason: str, *, keep_voice: bool = False) -> None:
-        """End every paid session, within `RELEASE_S` seconds; log what could not be ended.
+        """End every paid session within `RELEASE_S` seconds, and log the sessions that remain.
 
-        Idempotent. It does not raise.
+        The method does not raise, and may be called more than once.
 
         Args:
-            reason: Why, for the log and the vendor.
-            keep_voice: Keep the agent's own voice, until a later call without this argument.
+            reason: The reason of the end, for the log and the vendor.
+            keep_voice: Whether the agent continues to speak with its own voice. A later call with
+                False stops the voice.
         """
         publishing = None if keep_voice else self._voice.opening
         if not keep_voice:
@@ -123,7 +132,8 @@ class FailoverController:
         self._set_state(AvatarState.CLOSING, self._speaking_provider)
         if (lease := self._lease) is not None:
             error = AvatarLostError(
-                f"the avatar was released: {reason}.", provider=self._speaking_provider
+                f"avatar-core released the avatar because {reason}.",
+                provider=self._speaking_provider,
             )
             self._end_lease(reason)
             lease.transport.lose(error)
@@ -136,7 +146,7 @@ class FailoverController:
                     await asyncio.wait(left)  # a cancelled task may start a release
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
-            log.warning("These tasks did not end within %g s: %s.", RELEASE_S, names)
+            log.warning("These background tasks did not end within %g s: %s.", RELEASE_S, names)
         await self._releaser.aclose()
         await asyncio.gather(
             *(close_quietly(provider, CLOSE_PROVIDER_S) for provider in self._providers)
@@ -148,27 +158,48 @@ class FailoverController:
     # The TransportChooser of the player.
 
     async def at_start(self) -> Transport:
-        """Return the transport of a new segment; the first may wait for the avatar to join.
+        """Return the transport for a segment of speech that starts now.
+
+        The first call may wait for the avatar to join. Each call waits until a listener can hear
+        the transport.
+
+        Returns:
+            The transport of the live avatar, or else the transport of the agent's own voice.
 
         Raises:
-            TransportError: There is no avatar, and the agent's own voice cannot be published.
+            TransportError: No avatar is live, and the agent's own voice cannot be published.
         """
         if self._may_hold:
             await self._hold_speech()
-        if self._lease is not None:
-            self._voice.close()
-            return self._lease.transport
-        if self._voice.transport is not None and self._voice.transport.lost is not None:
-            self._voice.close()  # publish it again, once a segment
-        return await self._voice.open()
+        if self._voice.transport is not None and (
+            self._lease is not None or self._voice.transport.lost is not None
+        ):
+            self._voice.close()  # try to publish a lost voice again, once for each segment
+        return await self._wait_for_listener()
 
     async def after_loss(self) -> Transport:
-        """Return the transport of an avatar that has joined meanwhile, or else of the voice.
+        """Return the transport for the rest of a segment whose transport was lost.
+
+        The call waits until a listener can hear the transport.
+
+        Returns:
+            The transport of an avatar that has joined since, or else the transport of the agent's
+            own voice.
 
         Raises:
-            TransportError: There is no avatar, and the agent's own voice cannot be published.
+            TransportError: No avatar is live, and the agent's own voice cannot be published.
         """
-        return self._lease.transport if self._lease is not None else await self._voice.open()
+        return await self._wait_for_listener()
+
+    async def _wait_for_listener(self) -> Transport:
+        """Return the transport to use, as soon as a listener can hear the transport."""
+        while True:
+            lease = self._lease
+            transport = lease.transport if lease is not None else await self._voice.open()
+            if lease is self._lease and await self._audience.wait(transport, self._lease_changed):
+                return transport
+            if self._lease is not None:
+                self._voice.close()
 
     async def _hold_speech(self) -> None:
         now = self._context.clock()
@@ -184,7 +215,7 @@ class FailoverController:
         self._may_hold = False
 
     async def _reap(self) -> None:
-        """End the sessions that killed processes left behind at the providers of this chain."""
+        """End the sessions that dead processes left behind at the providers of the chain."""
         own = {provider.name: provider for provider in self._providers}
         ledger, remove = self._releaser.ledger, self._releaser.remove
         url = self._context.livekit_url
@@ -195,9 +226,16 @@ class FailoverController:
                 one = result.ledger_entry.label, result.status
                 if result.status in ("ended", "failed") and one not in logged:
                     logged.add(one)
-                    outcome = "was ended" if result.status == "ended" else "could not be ended"
-                    why = f" ({result.why})" if result.why else ""
-                    log.warning("The %s of a dead process %s%s.", one[0], outcome, why)
+                    if result.status == "ended":
+                        log.warning(
+                            "avatar-core ended a paid session of a killed process: %s", one[0]
+                        )
+                    else:
+                        log.warning(
+                            "avatar-core could not end a paid session of a killed process: %s: %s",
+                            one[0],
+                            result.why,
+                        )
             if not any(result.status == "waiting" for result in results):
                 return
             await asyncio.sleep(REAP_AGAIN_S)
@@ -238,6 +276,8 @@ class FailoverController:
 
     def _use_lease(self, lease: Lease, join_s: float) -> None:
         self._lease = lease
+        self._lease_changed.set()
+        self._audience.prepare(lease.transport)
         self._health = HealthCheck(
             self._context.link,
             lease.avatar,
@@ -265,6 +305,7 @@ class FailoverController:
 
     def _end_lease(self, reason: str) -> None:
         lease, self._lease = self._lease, None
+        self._lease_changed.set()
         self._unobserve()
         if self._health is not None:
             self._health.close()

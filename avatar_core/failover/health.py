@@ -1,4 +1,4 @@
-"""The health check: detects that an avatar left, ended, died or stalled."""
+"""The health check: detects that an avatar left the room, ended, crashed or stalled."""
 
 from __future__ import annotations
 
@@ -11,34 +11,39 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.playback.transport import Transport
 
 HEARTBEAT_LOST_S = 0.43
-"""Time without a report after which a worker is lost. Two reports in a row may be missing: at 1 %
-packet loss that happens once in half an hour of speech."""
+"""Seconds without a position report after which a worker counts as lost. The limit tolerates two
+lost reports in a row, which happen once in half an hour of speech at 1 % packet loss."""
 RECONNECT_S = 15.0
-"""The heartbeat is ignored for so long after the agent's room begins to reconnect."""
+"""Seconds for which the check ignores the heartbeat after the agent starts to reconnect."""
 STALL_S = 1.0
-"""A worker that reports, has unheard audio and plays none of it for so long is lost."""
+"""Seconds after which a worker counts as lost if it sends reports but plays no audio."""
 SAME_SID_S = 1.0
-"""A participant that is back with its old sid within this time never left: our side reconnected."""
+"""Seconds in which a participant that left may return with its old sid. The check then assumes that
+only the agent reconnected."""
 LEFT_S = 1.5
-"""A participant that left without a reason from the server, and is not back by then, is lost."""
+"""Seconds in which a participant may return if the server stated no reason for its leaving. After
+that the avatar counts as lost."""
 
 TICK_S = 0.025
-"""Time between two checks of the heartbeat."""
+"""Seconds between two checks of the heartbeat."""
 WAITING_AUDIO_S = 0.1
-"""Unheard audio that a worker may keep until more follows: it plays whole video frames' worth."""
+"""Seconds of unheard audio that a worker may keep until more audio arrives. A worker plays audio in
+chunks of one video frame."""
 
 
 class HealthCheck:
-    """Watches the avatar of one transport, and calls `transport.lose` when the avatar is lost.
+    """A check that calls `Transport.lose` when the avatar of a transport is lost.
 
-    It begins to watch at once, in tasks on the running event loop.
+    The failover controller creates the check when an avatar goes live. The constructor starts tasks
+    on the running event loop.
 
     Args:
         link: The agent's connection to the room.
-        avatar: The avatar to watch.
-        transport: Its transport; lost at most once.
-        wait_until_ended: Returns the reason once the provider knows that the session ended.
-        restart: Begins another take; called after the agent reconnected.
+        avatar: The record of the avatar's session.
+        transport: The transport to the avatar.
+        wait_until_ended: An async function that returns the reason when the provider knows that the
+            session has ended.
+        restart: Called after the agent has reconnected, to begin another take.
     """
 
     def __init__(
@@ -62,10 +67,10 @@ class HealthCheck:
             asyncio.create_task(self._watch_heartbeat(), name="avatar-heartbeat"),
         )
         for identity in self._identities - {*link.remote_participants()}:
-            self._start_grace_period(identity, "")  # it left as soon as its transport was open
+            self._start_grace_period(identity, "")  # the participant left right after it joined
 
     def close(self) -> None:
-        """Stop watching; idempotent."""
+        """Stop the check. A second call of this method has no effect."""
         self._unwatch()
         for task in self._tasks:
             task.cancel()
@@ -77,7 +82,7 @@ class HealthCheck:
         self.close()
         self._transport.lose(
             AvatarLostError(
-                f"the avatar {self._avatar.identity} {event}.",
+                f"the avatar {self._avatar.identity} is lost because it {event}.",
                 provider=self._transport.provider,
                 hint="The agent continues with its own voice.",
             )
@@ -93,7 +98,7 @@ class HealthCheck:
             self._reconnecting_until = now + SAME_SID_S
             self._restart()
         elif event is RoomEvent.DISCONNECTED:
-            self._lose("cannot be reached: the agent's room connection closed")
+            self._lose("cannot be reached: the agent's connection to the room closed")
         elif event is RoomEvent.MOVED:
             self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:
@@ -113,13 +118,13 @@ class HealthCheck:
         timer = loop.call_later(LEFT_S, self._lose, "left the room")
         self._leaving[identity] = (sid, loop.time(), timer)
 
-    # The provider, which may know that the worker process exited or that the vendor ended it.
+    # The provider may know that the worker process exited or that the vendor ended the session.
 
     async def _watch_provider(self) -> None:
         self._lose(f"ended ({await self._wait_until_ended()})")
 
-    # The heartbeat. Time counts only while the worker owes audio or the end of a take. Ticks are
-    # counted, not seconds, so that a pause of this process does not look like a dead worker.
+    # The heartbeat. Time counts only while the worker has audio to play or a take to end. The check
+    # counts ticks, not seconds, so that a pause of this process does not look like a dead worker.
 
     async def _watch_heartbeat(self) -> None:
         silent_s = stalled_s = 0.0

@@ -1,4 +1,4 @@
-"""A REST client for one vendor: one request per call, with a deadline and typed errors."""
+"""The REST client for a vendor's API, with a deadline and typed errors for each call."""
 
 from __future__ import annotations
 
@@ -36,30 +36,31 @@ COPY_KEY_HINT = "Copy the key again from the vendor's site."
 class RestClient:
     """A client for the REST API of one vendor.
 
-    It keeps no connection between calls: if the vendor had closed a pooled connection, it would
-    be unknown whether it received a create. It does not retry and does not follow redirects.
+    The client opens a connection for each call: after an error of a pooled connection, the client
+    could not know whether the vendor received the request. The client does not retry, and does not
+    follow redirects.
 
     Args:
-        url: Base URL: https, or http on this machine only.
-        key: The API key; it is revealed only in the header that is sent.
+        url: Base URL of the API: https, or http for a server on this machine.
+        key: The API key; None sends no key.
         auth: The header that carries the key, and the scheme before the key if there is one:
             `x-api-key`, `Authorization: Bearer`.
-        provider: Name of the provider, for errors.
+        provider: Name of the provider, for error messages.
         error_phrases: Error classes by a phrase of the vendor's error message, for vendors whose
-            statuses are ambiguous.
+            HTTP statuses are ambiguous.
         timeout_s: Seconds for one call, from connecting to the end of the body.
-        max_response_bytes: Longest body that is read, in bytes.
-        transport: An httpx transport for tests; None uses the network.
+        max_response_bytes: Maximum length of a response body, in bytes.
+        transport: An httpx transport for tests; None means the network.
 
     Attributes:
         url: Base URL, without a slash at its end.
         provider: Name of the provider, or None.
         timeout_s: Seconds for one call.
-        max_response_bytes: Longest body that is read, in bytes.
+        max_response_bytes: Maximum length of a response body, in bytes.
 
     Raises:
-        ConfigError: The URL is invalid or would send the key unencrypted, or the key has
-            characters that a header cannot carry.
+        ConfigError: The URL is invalid, the URL is plain http to another machine, or the key has a
+            character that a header cannot carry.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class RestClient:
             self._key = None if key is None else validate_key(key)
         except ValueError as error:
             raise ConfigError(
-                f"the API key {error}.", provider=provider, hint=COPY_KEY_HINT
+                f"the API key is invalid. {error}", provider=provider, hint=COPY_KEY_HINT
             ) from None
         self.provider = provider
         self.timeout_s = timeout_s
@@ -95,7 +96,7 @@ class RestClient:
 
     @property
     def account(self) -> str:
-        """A hash of the URL and the key: equal for equal accounts, and not a secret."""
+        """An id of the account: a hash of the URL and the key, which reveals neither."""
         key = self._key.get_secret_value() if self._key is not None else ""
         return sha256(f"{self.url}\n{key}".encode()).hexdigest()[:16]
 
@@ -109,31 +110,35 @@ class RestClient:
         accept: Collection[int] = (),
         timeout_s: float | None = None,
     ) -> Response:
-        """Send one request; never retries.
+        """Send one request, without retries.
 
         Args:
-            method: HTTP method.
-            path: Path below the base URL, with its query; begins with a slash, its parts quoted.
-            payload: JSON value of the body; may hold `SecretStr` at any depth. None sends no body.
-            headers: Headers for this call.
-            accept: Statuses outside 2xx that count as success.
-            timeout_s: Seconds for this call; None uses the client's.
+            method: The HTTP method.
+            path: The path below the base URL, with the query. The path begins with a slash, and the
+                caller has quoted special characters.
+            payload: The JSON value of the body, which may contain `SecretStr` at any depth. None
+                sends no body.
+            headers: Further headers of the request.
+            accept: HTTP statuses outside 2xx that count as success.
+            timeout_s: Seconds for this call; None means the attribute `timeout_s`.
 
         Returns:
-            The response, with a status of 2xx or of `accept`.
+            The response, with a status of 2xx or a status in `accept`.
 
         Raises:
-            ProvisionError: The call failed. `outcome` says whether the vendor may have processed
-                it; neither the message nor the chain of causes holds a secret.
+            ProvisionError: The call failed. `outcome` of the error says whether the vendor may have
+                processed the request. Neither the message nor the chain of causes contains a
+                secret.
+            asyncio.CancelledError: The current task was cancelled.
         """
-        assert path.startswith("/"), "a path begins with a slash"
+        assert path.startswith("/"), "The path must begin with a slash."
         request = Request(method, path, self._key)
         result: RawResponse | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
             exchange = await self._get_exchange()
             all_headers = {**(headers or {}), **self._auth_header()}
             result = await exchange.send(request, payload, all_headers, timeout_s or self.timeout_s)
-        # Raised outside of the block, so that no chain and no traceback leads to the key.
+        # Raised outside of the block, so that no exception chain and no traceback contains the key.
         if result is None:
             raise asyncio.CancelledError
         if isinstance(result, ProvisionError):
@@ -149,16 +154,16 @@ class RestClient:
     async def find(self, path: str, name_key: str, name: str) -> Response | None:
         """Find an element by its name in a list that the vendor splits into pages.
 
-        The last page is the one that reaches `total_count`. Where a vendor gives no such count,
-        it is the first page that is empty or shorter than an earlier one.
+        The search ends after `total_count` elements. If the vendor returns no
+        `total_count`, the search ends after a page that is empty or shorter than an earlier page.
 
         Args:
-            path: Path of the list, with `{page}` for the number of the page, from 1.
-            name_key: Key of the name in each element of `data`.
+            path: The path of the list, with `{page}` for the number of the page, from 1.
+            name_key: The key of the name in each element of the array `data`.
             name: The name to find.
 
         Returns:
-            The first element with that name, or None.
+            The first element with that name; None if the list has no such element.
 
         Raises:
             ProvisionError: A call failed, the list has more than `MAX_PAGES` pages, or the
@@ -176,9 +181,9 @@ class RestClient:
             if not elements or (len(elements) < longest if total is None else seen >= total):
                 return None
         raise ProtocolError(
-            f"the list has more than {MAX_PAGES} pages.",
+            f"the vendor's list of sessions has more than {MAX_PAGES} pages.",
             provider=self.provider,
-            hint="End the sessions that you no longer need.",
+            hint="On the vendor's site, end or delete sessions that you no longer need.",
         )
 
     def _total_count(self, response: Response) -> int | None:
@@ -188,7 +193,9 @@ class RestClient:
             return int(response.text("total_count"))
         except ValueError:
             raise ProtocolError(
-                "the total_count of the list is not a number.", provider=self.provider, hint=HINT
+                "the total_count in the vendor's list is not a number.",
+                provider=self.provider,
+                hint=HINT,
             ) from None
 
     async def _get_exchange(self) -> Exchange:
@@ -196,15 +203,15 @@ class RestClient:
             return await asyncio.wrap_future(self._exchange)
         except Exception as error:
             raise UnavailableError(
-                f"the HTTP client for {self.url} could not be created "
+                f"avatar-core could not create the HTTP client for {self.url} "
                 f"({type(error).__name__}: {error}).",
                 provider=self.provider,
-                hint="Check SSL_CERT_FILE and SSL_CERT_DIR: certificates are read from there.",
+                hint="Check SSL_CERT_FILE and SSL_CERT_DIR, which name the certificates to trust.",
                 outcome=Outcome.NOT_SENT,
             ) from error
 
     def _create_exchange(self, transport: Any = None) -> None:
-        """Runs in a thread: httpx and the machine's certificates take a quarter of a second."""
+        """Create the exchange. Call this method in a thread, because the call blocks for 0.25 s."""
         try:
             from avatar_core.http.exchange import Exchange
 

@@ -1,4 +1,4 @@
-"""Errors of failed calls: which error, and whether the vendor may have created a session."""
+"""The conversion of failed HTTP calls into errors of avatar-core."""
 
 from __future__ import annotations
 
@@ -42,19 +42,21 @@ _REASONS = {
 
 MAX_QUOTE_CHARS = 200
 MESSAGE_KEYS = ("message", "error", "detail", "title", "msg", "reason")
-"""Keys under which vendors put the error message, in order of preference."""
+"""Keys of the error message in the JSON bodies of vendors, in order of preference."""
 
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """A response as received; its repr shows no content, because a vendor may echo secrets.
+    """An HTTP response as received.
+
+    The repr shows no content, because a vendor may repeat secrets in a response.
 
     Attributes:
         status: HTTP status code.
         headers: Header values by lower-case name.
-        body: The body; empty where only the status matters.
+        body: The body; empty if the client did not need the body.
     """
 
     status: int
@@ -73,11 +75,11 @@ _REJECTED = _Meaning(RejectedError, "Correct the request as the message says.")
 _UNAVAILABLE = _Meaning(UnavailableError, "Try again later.", Outcome.UNKNOWN, True)
 _OVERLOADED = _Meaning(UnavailableError, "Try again later.", Outcome.REJECTED, True)
 _REDIRECT = _Meaning(
-    ProtocolError, "Redirects are not followed; set the API URL to the final address."
+    ProtocolError, "avatar-core does not follow redirects. Set the API URL to the final address."
 )
 _AUTH = _Meaning(AuthError, "Check the API key and its permissions.")
 _MEANINGS = {
-    303: _REDIRECT._replace(outcome=Outcome.UNKNOWN),  # "see other": the request was processed
+    303: _REDIRECT._replace(outcome=Outcome.UNKNOWN),  # "see other": the vendor processed it
     401: _AUTH,
     402: _Meaning(PaymentError, "Add credit to the account, or choose another plan."),
     403: _AUTH,
@@ -97,19 +99,20 @@ def error_for_status(
     error_phrases: Mapping[str, type[ProvisionError]] = _NO_PHRASES,
     unix_time: float | None = None,
 ) -> ProvisionError:
-    """Return the error for a status outside 2xx, with the vendor's message without secrets.
+    """Create the error for a response with an HTTP status outside 2xx.
 
     Args:
-        response: A response with a status outside 2xx.
-        request: The request that it belongs to.
-        provider: Name of the provider, for the message.
-        error_phrases: Error classes by a phrase of the vendor's message, for vendors whose
-            statuses are ambiguous; applied below status 500.
-        unix_time: Current Unix time in seconds, for `Retry-After`; the response's own `Date`
-            takes precedence.
+        response: The response.
+        request: The request that the vendor responded to.
+        provider: Name of the provider, for the error message.
+        error_phrases: Error classes by a phrase of the vendor's message, for vendors whose HTTP
+            statuses are ambiguous. The function ignores them for statuses from 500.
+        unix_time: Current Unix time in seconds, for a date in `Retry-After`. A header `Date` of the
+            response takes precedence. None means the time of this machine.
 
     Returns:
-        The error with its outcome, and with the seconds to wait if the vendor gave them.
+        The error, with the vendor's message without secrets, the outcome, and the seconds to wait
+        if the vendor stated them.
     """
     status, retry_after_s = response.status, retry_after(response.headers, unix_time)
     if status in _MEANINGS:
@@ -119,7 +122,7 @@ def error_for_status(
     elif status < 500:
         meaning = _REJECTED
     elif status == 503 and retry_after_s is not None:
-        meaning = _OVERLOADED  # the vendor itself responded, not a proxy in front of it
+        meaning = _OVERLOADED  # the vendor responded, and not a proxy in front of the vendor
     else:
         meaning = _UNAVAILABLE
     message = _vendor_message(response.body, request.secrets)
@@ -137,15 +140,16 @@ def error_for_status(
 
 
 def retry_after(headers: Mapping[str, str], unix_time: float | None = None) -> float | None:
-    """Return the seconds to wait that the `Retry-After` header gives, as a number or a date.
+    """Return the seconds to wait from the header `Retry-After`, which holds a number or a date.
 
     Args:
         headers: Header values by lower-case name.
-        unix_time: Current Unix time in seconds; a `Date` header takes precedence, because it
-            comes from the same clock as the date to wait for.
+        unix_time: Current Unix time in seconds; None means the time of this machine. A header
+            `Date` takes precedence, because that date and the date in `Retry-After` come from one
+            clock.
 
     Returns:
-        Seconds from now, at least 0; None where the header is missing or malformed.
+        Seconds from now, at least 0. None if the header is missing or malformed.
     """
     value = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
@@ -195,12 +199,15 @@ def _unix_time(value: str) -> float | None:
 
 
 def describe_failure(error: Exception) -> str:
-    """Return the reason of a connection failure, without the error's own text.
+    """Describe the reason of a connection failure, without the text of the error.
 
-    The text of an httpx error may quote a header, and so the API key.
+    The text of an httpx error may quote a header, which may contain the API key.
 
     Args:
         error: The error that httpx raised.
+
+    Returns:
+        The reason as a clause, for example `the host name cannot be resolved`.
     """
     if certificate := find_cause(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not trusted ({certificate.verify_message})"
@@ -217,27 +224,35 @@ def describe_failure(error: Exception) -> str:
 def unusable_response(
     request: Request, status: int, content: str, provider: str | None
 ) -> ProtocolError:
-    """Return the error for a successful status whose body cannot be used.
+    """Create the error for a response with a 2xx status and a body that cannot be used.
 
     Args:
-        request: The request that the response belongs to.
+        request: The request that the vendor responded to.
         status: HTTP status code of the response.
-        content: The body in a few words, like "a page of HTML".
-        provider: Name of the provider, for the message.
+        content: A short description of the body, for example "a page of HTML".
+        provider: Name of the provider, for the error message.
+
+    Returns:
+        The error, with the outcome `UNKNOWN`.
     """
     return ProtocolError(
-        f"{request.name} returned status {status} with {content}.",
+        f"the response to {request.name} has status {status} and contains {content}.",
         provider=provider,
         hint="Check the API URL: a proxy or a login page may respond in place of the vendor.",
     )
 
 
 def find_cause(error: BaseException | None, kind: type[E]) -> E | None:
-    """Return the innermost error of a class in a chain of causes, or None.
+    """Find the innermost exception of a class in a chain of causes.
+
+    The search follows the first exception of an exception group.
 
     Args:
-        error: The outermost error; of an exception group the first error is followed.
+        error: The outermost exception.
         kind: The class to find.
+
+    Returns:
+        The exception; None if the chain has no exception of that class.
     """
     innermost = None
     while error is not None:

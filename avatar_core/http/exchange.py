@@ -1,4 +1,4 @@
-"""Sends one request over httpx and receives its response."""
+"""The exchange of one request and one response over httpx."""
 
 from __future__ import annotations
 
@@ -41,21 +41,23 @@ _LAZY_IMPORTS = (
     "anyio._backends._asyncio",
     "anyio.streams.tls",
 )
-"""Modules that httpx imports in its first call, which would block the event loop for 0.2 s."""
+"""Modules that httpx would import in its first call. The imports block the event loop for 0.2 s."""
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Context for plain HTTP and for a given transport; unlike httpx's own it loads no certificates."""
+"""The TLS context for plain HTTP and for a given transport. The default context of httpx would load
+certificates, which takes time."""
 
 
 class Exchange:
-    """Sends requests to one URL.
+    """A sender of requests to one base URL, which `RestClient` uses.
 
-    The constructor blocks while it reads the certificates of the machine, so call it in a thread.
+    The constructor blocks while it reads the certificates of the machine, so call the constructor
+    in a thread.
 
     Args:
         url: Base URL, without a slash at its end.
-        provider: Name of the provider, for errors.
-        max_response_bytes: Longest body that is read, in bytes.
-        transport: An httpx transport; None uses the network.
+        provider: Name of the provider, for error messages.
+        max_response_bytes: Maximum length of a response body, in bytes.
+        transport: An httpx transport; None means the network.
 
     Raises:
         OSError: The certificates of the machine cannot be read.
@@ -81,23 +83,32 @@ class Exchange:
         headers: Mapping[str, str | SecretStr],
         timeout_s: float,
     ) -> RawResponse | ProvisionError:
-        """Send a request and receive its response.
+        """Send a request and receive the response.
 
         Args:
-            request: The request; it records its secrets and whether it was sent.
-            payload: JSON value of the body; None sends no body.
-            headers: Headers of this request, beside the usual ones.
+            request: The request, which records its secrets and whether it was sent.
+            payload: The JSON value of the body; None sends no body.
+            headers: Headers of the request, in addition to those for JSON.
             timeout_s: Seconds for the whole exchange.
 
         Returns:
-            The response of any status, or the error of a failed exchange. The error is
-            returned, because raising it here would chain httpx's error, which may quote secrets.
+            The response of any status, or the error of a failed exchange. The method does not raise
+            the error, because the exception chain would contain httpx's error, which may quote
+            secrets.
+
+        Raises:
+            asyncio.CancelledError: The current task was cancelled.
         """
         head: RawResponse | None = None
         body = bytearray()
 
         async def on_response(response: httpx.Response) -> None:
-            nonlocal head  # set before httpx parses the target of a redirect, which may fail
+            """Store the status and the headers of the response.
+
+            Args:
+                response: The response of httpx, whose body has not been read.
+            """
+            nonlocal head  # httpx may fail later, when it parses the target of a redirect
             head = RawResponse(response.status_code, dict(response.headers.items()))
 
         try:
@@ -136,7 +147,7 @@ class Exchange:
     def _without_body(
         self, request: Request, head: RawResponse, content: str
     ) -> RawResponse | ProvisionError:
-        """Return the response without its body for an error status, which needs none."""
+        """Return the response without its body for an error status, or else an error."""
         if head.status >= 300:
             return head
         return unusable_response(request, head.status, content, self._provider)
@@ -144,7 +155,7 @@ class Exchange:
     def _failure(
         self, request: Request, error: Exception, timeout_s: float, sent: bool
     ) -> ProvisionError:
-        """Return the error of an exchange without a complete response; never httpx's own text."""
+        """Return the error of an exchange without a complete response, without httpx's own text."""
         if isinstance(error, PayloadError):
             return ProtocolError(
                 f"the payload of {request.name} cannot be encoded as JSON.",

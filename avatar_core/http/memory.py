@@ -1,4 +1,4 @@
-"""An HTTP server in memory, for `RestClient(transport=...)`."""
+"""A transport of httpx that calls a function in memory, for `RestClient(transport=...)`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 
 @dataclass(frozen=True)
 class FakeResponse:
-    """A response that a fake server sends.
+    """A response of a fake HTTP server in memory.
 
     Attributes:
         status: HTTP status code.
@@ -24,31 +24,32 @@ class FakeResponse:
 
 
 Serve = Callable[[str, str, Mapping[str, str], bytes], Awaitable[FakeResponse]]
-"""(method, path with its query, headers by lower-case name, body) -> response
+"""A function that serves requests: (method, path with its query, headers by lower-case name, body)
+-> response.
 
-Raises ConnectionRefusedError for a request that does not arrive, and ConnectionResetError to
-break the connection after it arrived.
+The function raises ConnectionRefusedError if the request must not arrive, and ConnectionResetError
+if the connection must break after the request arrived.
 """
 
 
 class MemoryTransport(httpx.AsyncBaseTransport):
-    """An httpx transport that passes requests to a function instead of a network.
+    """An httpx transport that passes each request to a function instead of the network.
 
     Args:
-        serve: Handles each request.
+        serve: The function that serves each request.
     """
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request, with the trace events that `Request.trace` reads.
+        """Pass one request to `serve`, and emit the trace events that `Request.trace` reads.
 
         Args:
-            request: The request, as httpx builds it.
+            request: The request of httpx.
 
         Returns:
-            The response; its body is streamed.
+            The response, whose body is a stream.
 
         Raises:
             httpx.ConnectError: `serve` raised ConnectionRefusedError.
@@ -65,9 +66,9 @@ class MemoryTransport(httpx.AsyncBaseTransport):
                 await trace("http11.send_request_headers.started", {})
             response = await self._serve(request.method, path, headers, await request.aread())
         except ConnectionRefusedError:
-            fault = httpx.ConnectError("refused")
+            fault = httpx.ConnectError("The simulated server refused the connection.")
         except ConnectionResetError:
-            fault = httpx.ReadError("reset")
+            fault = httpx.ReadError("The simulated server reset the connection.")
         else:
             body = response.body
             stream = httpx.ByteStream(body) if isinstance(body, bytes) else _Pieces(body)

@@ -1,4 +1,4 @@
-"""One REST request: its JSON body, its secrets, and whether the vendor may have received it."""
+"""A REST request, with its JSON body, its secrets, and whether the request was sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SENDING = ".send_request_headers.started"
 
 
 class PayloadError(Exception):
-    """A payload cannot be encoded as JSON; the message quotes nothing of it."""
+    """A payload cannot be encoded as JSON. The error message does not quote the payload."""
 
 
 class Request:
-    """A REST request from its creation to its response.
+    """A REST request. `RestClient` creates one object for each call.
 
     Args:
         method: HTTP method.
@@ -30,7 +30,7 @@ class Request:
     Attributes:
         method: HTTP method.
         path: Path below the vendor's URL, with its query.
-        secrets: The secrets that the request reveals to the vendor; messages must not quote them.
+        secrets: The secrets that the request contains. Error messages must not quote the secrets.
         sent: Whether the vendor may have received the request.
     """
 
@@ -42,14 +42,17 @@ class Request:
 
     @property
     def name(self) -> str:
-        """Method and path without the query and without secrets, as in `POST /v1/sessions`."""
+        """The method and the path, without query and secrets, for example `POST /v1/sessions`."""
         return redact(f"{self.method} {self.path.partition('?')[0]}", self.secrets)
 
     def encode(self, payload: Any) -> bytes:
-        """Return the payload as JSON in UTF-8, with its secrets revealed.
+        """Encode a payload as JSON, with the plain values of its secrets.
 
         Args:
-            payload: A JSON value; may hold `SecretStr` at any depth.
+            payload: A JSON value, which may contain `SecretStr` at any depth.
+
+        Returns:
+            The JSON text in UTF-8.
 
         Raises:
             PayloadError: The payload cannot be encoded as JSON.
@@ -63,10 +66,13 @@ class Request:
         return text.encode()
 
     def reveal(self, headers: Mapping[str, str | SecretStr]) -> dict[str, str]:
-        """Return the headers with their secrets revealed.
+        """Return the headers with the plain values of their secrets.
 
         Args:
             headers: Header values by name.
+
+        Returns:
+            The plain header values by name.
         """
         return {
             name: self._reveal(value) if isinstance(value, SecretStr) else value
@@ -74,12 +80,14 @@ class Request:
         }
 
     async def trace(self, event: str, _: object) -> None:
-        """Follow the progress of the request; httpx calls this as its `trace` extension.
+        """Record in `sent` whether httpx has sent the request.
 
-        Without any event the request counts as sent.
+        httpx calls this method as its extension `trace`. Without any call the request counts as
+        sent.
 
         Args:
-            event: Name of the httpcore event.
+            event: The name of the httpcore event.
+            _: The details of the event, which are not used.
         """
         if event == _CONNECTING:
             self.sent = False
@@ -94,11 +102,14 @@ class Request:
 
 
 def redact(text: str, secrets: Iterable[SecretStr]) -> str:
-    """Return the text with secrets and everything that looks like a JWT replaced.
+    """Replace secrets and JWTs in a text.
 
     Args:
-        text: Text that may quote a secret, as it is or URL-encoded.
-        secrets: The secrets to replace by `<secret>`.
+        text: A text that may contain secrets, in plain or URL-encoded form.
+        secrets: The secrets that the function replaces by `<secret>`.
+
+    Returns:
+        The text without secrets, and with `<token>` in place of each JWT.
     """
     for secret in secrets:
         value = secret.get_secret_value()

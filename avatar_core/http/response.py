@@ -1,4 +1,4 @@
-"""A vendor's JSON response, read by path without showing its values."""
+"""The JSON response of a vendor, whose values are read by path."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from avatar_core.contracts.errors import ProtocolError
 MAX_SHOWN_KEYS = 8
 HINT = "The vendor's API may have changed; look for a newer version of the provider package."
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""A lone surrogate: JSON can contain it, but no URL and no file can."""
+"""A lone surrogate character, which JSON can contain, but a URL or a file cannot."""
 
 
 class Response:
-    """The JSON body of a response; neither `repr` nor errors show its values.
+    """The JSON body of a response. Neither the repr nor an error shows a value of the body.
 
-    A path is a chain of keys with dots between them, like `data.session_id`. A missing value or
-    a value of another type raises `ProtocolError` with `Outcome.UNKNOWN`, because a vendor that
-    responds with success may have created a session.
+    A path consists of keys with dots between them, for example `data.session_id`. If a value is
+    missing or has the wrong type, the methods raise `ProtocolError` with `Outcome.UNKNOWN`, because
+    a vendor that returns a 2xx status may have created a session.
 
     Args:
         status: HTTP status code.
-        value: The decoded JSON value; None where the body is not JSON.
-        provider: Name of the provider, for errors.
+        value: The decoded JSON value; None if the body is not JSON.
+        provider: Name of the provider, for error messages.
 
     Attributes:
         status: HTTP status code.
@@ -39,12 +39,15 @@ class Response:
 
     @classmethod
     def read(cls, status: int, body: bytes, provider: str | None = None) -> Response:
-        """Return the response with this body; a body that is not JSON has no keys.
+        """Decode a body and create the response.
 
         Args:
             status: HTTP status code.
             body: The body as received.
-            provider: Name of the provider, for errors.
+            provider: Name of the provider, for error messages.
+
+        Returns:
+            The response. A body that is not JSON results in a response without values.
         """
         try:
             value = json.loads(body)
@@ -53,11 +56,15 @@ class Response:
         return cls(status, value, provider)
 
     def text(self, path: str, default: str | None = None) -> str:
-        """Return the string at a path; an integer is converted.
+        """Return the string or the integer at a path, as a string.
 
         Args:
             path: Path of the value.
-            default: Returned where the value is missing, null or empty.
+            default: The result if the value is missing, null or empty. With None, the method raises
+                an error for such a value.
+
+        Returns:
+            The string.
 
         Raises:
             ProtocolError: The value is neither a string nor an integer, or it is missing and
@@ -69,10 +76,13 @@ class Response:
         return found
 
     def secret(self, path: str) -> SecretStr:
-        """Return the string at a path as a secret, which logs do not show.
+        """Return the string or the integer at a path as a secret, which logs do not show.
 
         Args:
             path: Path of the value.
+
+        Returns:
+            The secret string.
 
         Raises:
             ProtocolError: The value is missing, or is neither a string nor an integer.
@@ -80,10 +90,13 @@ class Response:
         return SecretStr(self.text(path))
 
     def elements(self, path: str = "") -> list[Response]:
-        """Return the elements of the list at a path, each as a `Response`.
+        """Return the elements of the list at a path.
 
         Args:
-            path: Path of the list; empty where the body itself is the list.
+            path: Path of the list; an empty path means that the body is the list.
+
+        Returns:
+            The elements, each as a `Response` with the same status.
 
         Raises:
             ProtocolError: The path does not lead to a list.
@@ -98,6 +111,9 @@ class Response:
 
         Args:
             path: Path of the list.
+
+        Returns:
+            The element, as a `Response` with the same status.
 
         Raises:
             ProtocolError: The path does not lead to a list, or the list is empty.
@@ -134,7 +150,7 @@ class Response:
         return value
 
     def _missing(self, path: str) -> ProtocolError:
-        """Return the error; no local variable here holds a value, which a traceback may show."""
+        """Create the error for a missing value, without any value of the body."""
         return ProtocolError(
             f"the response with status {self.status} does not contain {path}; "
             f"it contains {self._keys()}.",

@@ -1,1 +1,1 @@
-"""The player, its segments and transports, and the trackers that learn what was heard."""
+"""The player with its segments and transports, and the trackers that find out what was heard."""

@@ -1,4 +1,4 @@
-"""The transport to a worker in the room: one byte stream for each take, addressed to the worker."""
+"""The transport to a worker in the room: sends each take as a byte stream to the worker alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ a busy machine. Without the wait a listener would miss the first syllable."""
 
 
 class ByteStreamSink(AudioSink):
-    """Sends audio to any LiveKit-style worker by `lk.audio_stream` and `lk.clear_buffer`.
+    """Sends takes to a worker with LiveKit's wire format: `lk.audio_stream` and `lk.clear_buffer`.
 
     Args:
         ctx: The room link, the avatar and the capabilities of its provider.
@@ -38,14 +38,14 @@ class ByteStreamSink(AudioSink):
         self._writer: StreamWriter | None = None
 
     async def open(self) -> None:
-        """Wait until the worker is in the room and fulfils `Capabilities.ready_on`.
+        """Wait until the worker is in the room and meets the condition `Capabilities.ready_on`.
 
-        It may wait without a limit: the caller sets the deadline.
+        This method waits without a time limit; the caller sets a deadline.
         """
         ready = asyncio.Event()
 
         def look(_: RoomEvent | None = None, __: RemoteParticipant | None = None) -> None:
-            """Set `ready` if the worker is in the room and ready."""
+            """Set `ready` if the worker is in the room and meets `Capabilities.ready_on`."""
             participants = self._link.remote_participants()
             avatar = participants.get(self._ctx.avatar.identity)
             wanted = self._ctx.capabilities.ready_on
@@ -103,9 +103,10 @@ class ByteStreamSink(AudioSink):
         await self._close_stream()
 
     async def cut(self, take: Take) -> None:
-        """Tell the worker to drop its audio, within `CUT_DEADLINE_S`; log errors of the room.
+        """Make the worker drop its audio; wait at most `CUT_DEADLINE_S` and log errors of the room.
 
-        The command goes as a lossy packet, which overtakes audio on the wire, and as an RPC.
+        The sink sends the command twice: as a lossy packet, which overtakes audio on the wire, and
+        as an RPC.
 
         Args:
             take: The take to stop.
@@ -120,9 +121,13 @@ class ByteStreamSink(AudioSink):
             async with asyncio.timeout(CUT_DEADLINE_S):
                 for result in await clear:
                     if isinstance(result, RoomError):
-                        self._ctx.log.debug("The cut of %r met an error: %s", take, result)
+                        self._ctx.log.debug(
+                            "The room did not deliver the command to stop %r: %s", take, result
+                        )
         except TimeoutError:
-            self._ctx.log.debug("The cut of %r took longer than %g s.", take, CUT_DEADLINE_S)
+            self._ctx.log.debug(
+                "The command to stop %r took longer than %g s.", take, CUT_DEADLINE_S
+            )
 
     async def aclose(self) -> None:
         """Close the open stream, if any, within `CUT_DEADLINE_S`; idempotent."""
@@ -139,9 +144,10 @@ class ByteStreamSink(AudioSink):
 
 
 class ByteStreamTracker(PlaybackTracker):
-    """Uses the reports of our worker, or else the stock RPCs and a clock's estimate.
+    """Finds out how much of a take was heard, from the messages of the worker or from a clock.
 
-    From the worker's first report on, only the reports are used.
+    The tracker uses the reports of avatar-core's own worker. Until the first report arrives, the
+    tracker uses LiveKit's playback RPCs and an estimate of the position.
 
     Args:
         ctx: The room link, the avatar and the capabilities of its provider.
@@ -159,14 +165,14 @@ class ByteStreamTracker(PlaybackTracker):
 
     @property
     def alive_at(self) -> float | None:
-        """Seconds on the clock at the worker's last report; None before the first."""
+        """The clock time of the worker's last report in seconds; None before the first report."""
         return self._reports.alive_at
 
     def follow(self, take: Take) -> None:
-        """Report the position and the state of `take` to it.
+        """Find out how much of a take was heard, and report positions and states to the take.
 
         Args:
-            take: The take that is on the transport from now on.
+            take: The take that begins on the transport; it replaces the previous take.
         """
         self._reports.follow(take)
         if self.alive_at is None:
@@ -174,7 +180,7 @@ class ByteStreamTracker(PlaybackTracker):
             self._clock.follow(take)
 
     async def aclose(self) -> None:
-        """Stop following takes; idempotent."""
+        """Stop following takes and remove the message handlers; idempotent."""
         await self._reports.aclose()
         await self._stock.aclose()
         await self._clock.aclose()
@@ -183,7 +189,9 @@ class ByteStreamTracker(PlaybackTracker):
         return self._estimate.position_s(take) if self.alive_at is None else 0.0
 
     def _on_malformed(self, error: WireError) -> None:
-        """Log a dropped report: a warning for the first of each reason, then debug messages."""
+        """Log a dropped report: the first with each reason as a warning, others at debug level."""
         level = logging.DEBUG if error.reason in self._warned else logging.WARNING
         self._warned.add(error.reason)
-        self._log.log(level, "A report of %s was dropped: %s", self._worker, error)
+        self._log.log(
+            level, "avatar-core ignored a malformed playback report of %s: %s", self._worker, error
+        )

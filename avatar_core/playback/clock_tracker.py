@@ -1,4 +1,4 @@
-"""A tracker that reads positions from a clock, and an estimate for workers that report nothing."""
+"""A tracker that reads positions at intervals, and an estimate for workers that do not report."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.playout import PlayoutClock
 
 TICK_S = 0.02
-"""Time between two readings of the position."""
+"""Seconds between two readings of the position."""
 ROUNDING_S = 0.002
-"""A position so close to the end of a take counts as the end."""
+"""A position within this distance of the end of a take counts as the end."""
 FINISH_GRACE_S = 1.0
-"""A take counts as done if a worker that should report its finish does not for so long."""
+"""A take counts as done if the worker does not report its finish for this time after its end."""
 
 
 class ClockTracker(PlaybackTracker):
-    """Reads a position every 20 ms while a take is open.
+    """A tracker that reads the position of the current take from a function every 20 ms.
 
     Args:
         position_s: Returns the seconds of a take that were heard.
-        is_cut: Returns whether the transport has cut a take, where the transport knows.
-        tail_s: Seconds from the end of the audio, by `position_s`, to its last sound at a
-            listener.
+        is_cut: Returns whether the transport has cut a take; by default no take counts as cut.
+        tail_s: Seconds from the end of the audio, according to `position_s`, until the take counts
+            as done.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class ClockTracker(PlaybackTracker):
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, take: Take) -> None:
-        """Report positions of `take` until its state is final or another take is followed.
+        """Report positions of a take until its state is final or another take is followed.
 
         Args:
-            take: The take that is on the transport from now on.
+            take: The take that begins on the transport; it replaces the previous take.
         """
         self._stop()
         self._task = asyncio.create_task(self._watch(take), name=f"clock of {take.id}")
@@ -74,13 +74,13 @@ class ClockTracker(PlaybackTracker):
 
 
 class PositionEstimate:
-    """Estimates the position of a worker that reports none.
+    """An estimate of the position of a worker that does not report positions.
 
-    The estimate assumes that the worker plays in real time, and that its sound reaches a
-    listener a fixed latency after the push.
+    The estimate assumes that the worker plays in real time, and that a listener hears audio a fixed
+    latency after the push.
 
     Args:
-        latency_s: Seconds from a push to its sound at a listener.
+        latency_s: Seconds from a push until a listener hears the audio.
         clock: Returns monotonic seconds.
     """
 
@@ -92,11 +92,16 @@ class PositionEstimate:
         self._counted_s = 0.0
 
     def position_s(self, take: Take) -> float:
-        """Return the seconds of a take that should have been heard by now.
+        """Estimate the seconds of a take that a listener has heard.
+
+        Audio that was pushed since the last call counts as pushed now, so frequent calls make the
+        estimate more accurate.
 
         Args:
-            take: The take that is on the transport. Audio that was pushed since the last call
-                counts from now, so call this often.
+            take: The take that is on the transport.
+
+        Returns:
+            The estimated position in seconds.
         """
         if take is not self._take:
             self._take, self._counted_s = take, 0.0

@@ -1,4 +1,4 @@
-"""The player: plays segments as takes on any transport, and finishes each exactly once."""
+"""The player: plays segments as takes on any transport, and finishes each segment exactly once."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from avatar_core.tasks import call_provider, notify
 log = logging.getLogger("avatar_core.player")
 
 FUTILE_TAKES = 3
-"""A transport is lost if it ends so many takes in a row, uncut, without playing any new audio."""
+"""The transport counts as lost after this number of uncut takes in a row without new audio."""
 
 
 class Player:
-    """Owns the segments and their takes. Nothing else reports a segment as finished.
+    """Plays the segments of an AgentSession one after another, each as one or more takes.
 
-    Each public method sets state and wakes the send loop, which reads the state and does the next
-    step. So the order in which calls arrive does not matter. Create it while an event loop runs.
+    The audio tail of the session creates the player. No other object reports a segment as finished.
+    Each public method sets state and wakes the send loop, which reads the state and performs the
+    next step; so the order of the calls does not matter. The constructor needs a running event
+    loop.
 
     Args:
-        observer: Receives what the player does.
+        observer: Receives the events of the player.
 
     Attributes:
         segment: The segment that is being played, if any.
@@ -41,15 +43,21 @@ class Player:
         self._open: Segment | None = None
         self._count = 0
         self._paused = False
-        self._cut_wanted = self._closed = False
+        self._cut_wanted = self._closed = self._stopped = False
+        self._finished = asyncio.Event()
         self._send_loop = SendLoop(self._run, name="avatar-player")
         self._reported_s = 0.0
         self.segment: Segment | None = None
         self.take: Take | None = None
         self._send_loop.start()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed
+
     def use(self, chooser: TransportChooser) -> None:
-        """Play on the transports that `chooser` returns. Until this call segments are kept.
+        """Set the object that chooses transports; the player keeps all segments until this call.
 
         Args:
             chooser: Chooses the transport of each segment.
@@ -60,67 +68,81 @@ class Player:
     # For AgentSession.
 
     def push(self, pcm: bytes, format: AudioFormat) -> None:
-        """Add audio to the open segment; begin a segment if none is open. It does not wait.
+        """Add audio to the open segment, or begin a segment if none is open; do not wait.
 
         Args:
             pcm: Whole samples: int16, little-endian, interleaved.
             format: The format of `pcm`.
+
+        Raises:
+            ValueError: `pcm` does not contain whole samples; checked only if it must be converted.
         """
         if self._open is None:
             self._count += 1
             self._open = Segment(self._count, format)
+            self._open.cleared = self._closed
             self._segments.append(self._open)
-            if self._closed:
-                self._open.cleared = True
-                self._finish(self._open)
         if not self._open.cleared:
             self._open.append(pcm, format)
             self._send_loop.wake()
 
     def end(self) -> None:
-        """Complete the open segment; do nothing if none is open."""
+        """Complete the open segment; do nothing if no segment is open."""
         if self._open is not None:
             self._open.end()
             self._open = None
+            self._finish_if_stopped()
             self._send_loop.wake()
 
     def clear(self) -> None:
-        """Interrupt every segment that was begun. Segments that begin later are not affected."""
+        """Interrupt every segment that has begun; segments that begin later are not affected."""
         for segment in self._segments:
             segment.cleared = True
         self._report_progress()
+        self._finish_if_stopped()
         self._send_loop.interrupt()
 
     def pause(self) -> None:
-        """Stop the sound; idempotent. The current take is cut even if `resume` follows at once."""
+        """Cut the current take and play nothing until `resume`; idempotent.
+
+        The player cuts the take even if `resume` follows at once.
+        """
         if not self._paused:
             self._paused = self._cut_wanted = True
             self._send_loop.interrupt()
 
     def resume(self) -> None:
-        """Continue exactly where the sound stopped; idempotent."""
+        """Continue the current segment where `pause` stopped it; idempotent."""
         self._paused = False
         self._send_loop.wake()
 
     # For the health check.
 
     def restart(self, transport: Transport) -> None:
-        """Cut the take on a transport and begin another: a reconnect of the room broke its stream.
+        """Cut the current take and begin a new one, because a reconnect broke the take's stream.
 
         Args:
-            transport: The transport. If the current take is not on it, nothing happens.
+            transport: The transport that reconnected. The method does nothing if the current take
+                is on another transport.
         """
         if transport.take is not None and transport.take is self.take:
             self._cut_wanted = True
             self._send_loop.interrupt()
 
     async def aclose(self) -> None:
-        """Stop, and finish every segment, also those pushed later, as interrupted; idempotent."""
+        """Stop, and finish every segment as interrupted, including later segments; idempotent."""
         self._closed = True
         self.clear()
         await self._send_loop.aclose()
-        while self._segments:
-            self._finish(self._segments[0])
+        self._stopped = True
+        self._finish_if_stopped()
+
+    async def wait_for_segment_end(self) -> None:
+        """Wait until the segment that plays now has finished; return at once if none plays."""
+        segment = self.segment
+        while segment is not None and segment in self._segments:
+            self._finished.clear()
+            await self._finished.wait()
 
     # The send loop.
 
@@ -132,7 +154,7 @@ class Player:
             try:
                 await self._play(segment)
             except AvatarError as error:
-                log.error("No transport is left for segment %d: %s", segment.id, error)
+                log.error("No transport is available to play segment %d: %s", segment.id, error)
                 segment.cleared = True
                 notify(self._observer.on_unplayable, segment, error)
             except Exception:
@@ -222,7 +244,11 @@ class Player:
                 while take.pushed_s > 0 and not take.state.final and transport.lost is None:
                     await self._send_loop.wait_for_wake()
         except TimeoutError:
-            log.debug("The cut of %r was not confirmed within %g s.", take, CUT_DEADLINE_S)
+            log.debug(
+                "The transport did not confirm that it stopped %r within %g s.",
+                take,
+                CUT_DEADLINE_S,
+            )
         if transport.lost is None:
             take.report(state=TakeState.CUT)
 
@@ -253,4 +279,14 @@ class Player:
             segment.cleared = True
         if self.segment is segment:
             self.segment = None
+        self._finished.set()
         notify(self._observer.on_segment_finished, segment, segment.cleared)
+
+    def _finish_if_stopped(self) -> None:
+        """Finish every segment if the send loop has ended, since nothing else does.
+
+        A segment is finished at its end, not at its first frame: the outputs above this one may
+        count it only after that frame.
+        """
+        while self._stopped and self._segments:
+            self._finish(self._segments[0])

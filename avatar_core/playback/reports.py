@@ -11,17 +11,17 @@ from avatar_core.contracts.link import Router
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 
 CLOCK_TOLERANCE_S = 0.1
-"""A position may lead the time since the take began by so much: clocks differ. More is an error."""
+"""Seconds by which a position may exceed the time since the start of the take: clocks differ."""
 
 
 class ReportsTracker(PlaybackTracker):
-    """Receives `avatar.report` packets and `avatar.take` calls of one participant.
+    """Receives `avatar.report` packets and `avatar.take` calls of one worker.
 
     Args:
         router: The router of the agent's room.
         worker: The identity of the worker.
         clock: Returns monotonic seconds.
-        on_malformed: Takes the error of each message that is dropped.
+        on_malformed: Called with the error of each message that is dropped.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class ReportsTracker(PlaybackTracker):
 
     @property
     def alive_at(self) -> float | None:
-        """Seconds on the clock at the last report; None before the worker's first report."""
+        """The clock time of the worker's last report in seconds; None before the first report."""
         return self._alive_at
 
     def follow(self, take: Take) -> None:
-        """Pass the reports about `take` to it, and ignore those about other takes.
+        """Pass reports about a take to the take, and ignore reports about other takes.
 
         Args:
-            take: The take that is on the transport from now on.
+            take: The take that begins on the transport; it replaces the previous take.
         """
         self._take, self._followed_at = take, self._clock()
 
     async def aclose(self) -> None:
-        """Stop receiving reports; idempotent."""
+        """Remove the message handlers; idempotent."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
 
@@ -78,7 +78,7 @@ class ReportsTracker(PlaybackTracker):
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
                 raise wire.malformed_message(
-                    "a playback report", "has state lost; only the player sets it."
+                    "a playback report", "has the state `lost`, which only the player may set."
                 )
         except WireError as error:
             self._on_malformed(error)
@@ -92,7 +92,7 @@ class ReportsTracker(PlaybackTracker):
             return
         elapsed_s = self._clock() - self._followed_at
         if report.position_s > elapsed_s + CLOCK_TOLERANCE_S:
-            claim = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
+            claim = f"a position of {report.position_s:.1f} s after {elapsed_s:.1f} s"
             self._on_malformed(wire.malformed_message(claim, "is impossible."))
         else:
             take.report(report.position_s, report.state)

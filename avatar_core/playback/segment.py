@@ -1,4 +1,4 @@
-"""A segment of speech, kept until it was heard and played as one or more takes."""
+"""A segment of speech, which is kept until it was heard, and played as one or more takes."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ PAUSE_SHARE = 0.1
 """A window whose RMS is at most this share of the loudest one's (20 dB below it) is a pause too: in
 fluent speech there is no silence between the words."""
 WORD_S = 0.3
-"""Where there is no pause, the quietest window of the last so many seconds is chosen."""
+"""If there is no pause, the next take starts at the quietest window of the last `WORD_S`."""
 INAUDIBLE_S = 0.005
-"""No take is begun for so short a remainder."""
+"""The player does not begin a take for a remainder that is shorter."""
 HELD_BACK_S = 0.02
 """Audio that a resampler may hold back until more follows."""
 
 
 class Segment:
-    """The audio of one segment of an AgentSession, and what is known about it.
+    """The audio of one segment of an AgentSession, and the position up to which it was heard.
 
     Args:
         id: The number of the segment, from 1.
-        format: The format of its first frame.
+        format: The format of the first audio frame.
 
     Attributes:
         id: The number of the segment, from 1.
-        format: The format of the audio kept; frames of another format are converted to it.
-        duration_s: Seconds of audio pushed so far.
+        format: The format of the audio that is kept; audio in another format is converted to it.
         ended: Whether all audio of the segment was pushed.
         cleared: Whether the segment was interrupted, so that no more of it may be heard.
         started: Whether the first sound of the segment was heard.
-        position_s: Seconds of the segment that were heard, as far as the furthest take went.
+        position_s: Seconds of the segment that were heard; it never falls.
     """
 
     def __init__(self, id: int, format: AudioFormat) -> None:
@@ -59,19 +58,23 @@ class Segment:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of audio pushed so far."""
+        """The seconds of audio that were pushed so far."""
         return self.format.duration_s(self._forgotten + len(self._pcm))
 
     @property
     def awaits_more(self) -> bool:
-        """Whether all audio so far was heard and the segment has not ended."""
+        """Whether the listener has heard all audio so far, and the segment has not ended."""
         return not self.ended and self.duration_s - self.position_s < HELD_BACK_S
 
     def is_played(self, take: Take | None) -> bool:
         """Return whether the segment has ended and all its audio was heard.
 
         Args:
-            take: Its last take, if any. A take that is done and had all the audio is enough.
+            take: The last take of the segment, if any. If the take has all the audio and the state
+                DONE, the segment counts as played.
+
+        Returns:
+            True if the player may finish the segment.
         """
         if not self.ended:
             return False
@@ -85,6 +88,9 @@ class Segment:
         Args:
             pcm: Whole samples: int16, little-endian, interleaved.
             format: The format of `pcm`.
+
+        Raises:
+            ValueError: `pcm` does not contain whole samples; checked only if it must be converted.
         """
         if format != self._source:
             self._pcm += self._converter.feed(b"", last=True)
@@ -97,19 +103,20 @@ class Segment:
         self.ended = True
 
     def read(self, at: int, size: int) -> bytes:
-        """Return up to `size` bytes of audio from byte `at` of the segment, in `format`.
-
-        Audio that was dropped from memory is skipped.
+        """Return audio of the segment in `format`; skip audio that was dropped from memory.
 
         Args:
             at: Bytes from the start of the segment, a multiple of `format.frame_bytes`.
             size: The most bytes to return.
+
+        Returns:
+            Up to `size` bytes of PCM; empty if none is there.
         """
         start = max(0, at - self._forgotten)
         return bytes(self._pcm[start : start + size])
 
     def update_position(self, take: Take) -> None:
-        """Advance the position to that of a take; drop audio well behind it from memory.
+        """Advance the position to the position of a take, and drop older audio from memory.
 
         Args:
             take: A take of this segment whose position changed.
@@ -122,14 +129,18 @@ class Segment:
             self._forgotten += surplus
 
     def resume_offset_s(self, take: Take | None) -> float:
-        """Return the seconds into the segment where the next take starts.
+        """Return the offset at which the next take of the segment starts.
 
-        After a take that was cut or is done, the next starts exactly where it stopped. A lost
-        take may have torn its last word, so the next starts at the last pause, at most `REWIND_S`
-        before the position, or else at the quietest moment of the last `WORD_S`.
+        After a take with the state CUT or DONE, the next take starts exactly at the old position. A
+        take with the state LOST may have ended within a word. After such a take, the next take
+        starts at the last pause, at most `REWIND_S` before the position, or else at the quietest
+        moment of the last `WORD_S`.
 
         Args:
             take: The last take of the segment; None if there was none.
+
+        Returns:
+            Seconds from the start of the segment.
         """
         if take is None:
             return 0.0
@@ -151,11 +162,11 @@ class Segment:
 
 
 class Feed:
-    """Reads a segment's audio in chunks, from the offset of a take and in its format.
+    """Reads the audio of a segment in chunks, from the offset of a take and in the take's format.
 
     Args:
         segment: The segment to read.
-        take: The take that the chunks are for; it sets offset and format.
+        take: The take that plays the chunks.
     """
 
     def __init__(self, segment: Segment, take: Take) -> None:
@@ -167,10 +178,13 @@ class Feed:
         self._flushed = False
 
     def next(self, duration_s: float) -> bytes:
-        """Return the next audio in the take's format; empty if none is ready.
+        """Return the next audio of the segment.
 
         Args:
             duration_s: The most seconds to return.
+
+        Returns:
+            PCM in the take's format; empty if no audio is ready.
         """
         want = self._take.format.size(duration_s)
         while len(self._ready) < want:
@@ -186,7 +200,7 @@ class Feed:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the segment has ended and all its audio was returned."""
+        """Whether the segment has ended and `next` has returned all its audio."""
         return self._flushed and self._at_end and not self._ready
 
     @property

@@ -1,4 +1,4 @@
-"""The task that plays segments: it waits for changes of state and can be interrupted."""
+"""The task that plays segments: it waits for changes of state, and its steps can be interrupted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ CUT_DEADLINE_S = 0.4
 
 
 class SendLoop:
-    """Runs a loop in a task, with the means to wake it and to interrupt the work it awaits.
+    """A task that runs a loop, with methods that wake the loop and interrupt its current step.
 
-    The loop reads the state, does the next step and waits with `wait_for_wake`. Its owner sets
-    state and then calls `wake`, or `interrupt` if the step in progress is no longer wanted.
+    The player creates the send loop. The loop reads the player's state, performs the next step and
+    waits with `wait_for_wake`. The player changes its state and then calls `wake`, or `interrupt`
+    if the current step is no longer wanted.
 
     Args:
         run: The loop: a coroutine function that never returns.
@@ -35,7 +36,11 @@ class SendLoop:
         self._background: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Start the task. The event loop must be running."""
+        """Start the task that runs the loop.
+
+        Raises:
+            RuntimeError: No event loop is running.
+        """
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def aclose(self) -> None:
@@ -48,11 +53,11 @@ class SendLoop:
     # For the owner of the loop.
 
     def wake(self) -> None:
-        """Let the loop read the state again, after its current step."""
+        """Make the loop read the player's state again after its current step."""
         self._wake.set()
 
     def interrupt(self) -> None:
-        """Cancel the current step and let the loop read the state again."""
+        """Cancel the current step and make the loop read the player's state again."""
         if self._interruptible is not None:
             self._interruptible.cancel()
         self._wake.set()
@@ -60,7 +65,7 @@ class SendLoop:
     # For the loop itself.
 
     async def wait_for_wake(self) -> None:
-        """Wait until `wake` or `interrupt` was called since this method last returned."""
+        """Wait for a call of `wake` or `interrupt` since this method last returned."""
         await self._wake.wait()
         self._wake.clear()
 
@@ -68,10 +73,10 @@ class SendLoop:
         """Run one step that `interrupt` may cancel.
 
         Args:
-            work: The step.
+            work: The coroutine of the step.
 
         Returns:
-            The result of the step; None if it was interrupted.
+            The result of the step; None if the step was interrupted.
 
         Raises:
             Exception: Any exception of the step.
@@ -89,10 +94,10 @@ class SendLoop:
             self._interruptible = None
 
     async def run_with_deadline(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run one step on a network, which `interrupt` may cancel.
+        """Run one step that uses a network, within a deadline; `interrupt` may cancel the step.
 
         Args:
-            work: The step.
+            work: The coroutine of the step.
 
         Raises:
             TimeoutError: The step took longer than `SEND_DEADLINE_S`.
@@ -102,19 +107,19 @@ class SendLoop:
             await self.run_interruptible(work)
 
     def run_in_background(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run work that the loop does not wait for; cancel it after `CUT_DEADLINE_S`.
+        """Run a cut in a task of its own, for at most `CUT_DEADLINE_S`; log its exceptions.
 
         Args:
-            work: The cut of a transport that is lost, or may be. Its exceptions are logged.
+            work: The coroutine that cuts a take on a transport that is lost or may be lost.
         """
 
         async def attempt() -> None:
-            """Run the work within the deadline; log its exceptions."""
+            """Run the cut within the deadline; log its exceptions."""
             try:
                 async with asyncio.timeout(CUT_DEADLINE_S):
                     await work
             except Exception as error:
-                log.debug("A transport that was lost did not accept a cut: %s", error)
+                log.debug("A lost transport did not accept the command to stop its take: %s", error)
 
         task = asyncio.create_task(attempt())
         self._background.add(task)

@@ -1,6 +1,7 @@
-"""A tracker of LiveKit's own playback RPCs, which do not name the segment they are about.
+"""A tracker of LiveKit's own playback RPCs, which do not name the segment that they are about.
 
-Each RPC is credited to the current take if it can be about that take, and is ignored otherwise.
+The tracker applies each RPC to the current take if the RPC can be about that take, and ignores it
+otherwise.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ POSITION_TOLERANCE_S = 0.5
 """A worker plays no faster than real time. A finish whose position leads real time by more than
 this is about an earlier take."""
 IDLE_FINISH_S = 2.0
-"""A finish of a stream that is still open is believed when the worker has had nothing to play for
-so long. Stock workers wait 10 s."""
+"""A finish of a stream that is still open counts if the worker has had no audio for this time.
+Stock workers wait 10 s before they report such a finish."""
 
 
 class StockTracker(PlaybackTracker):
-    """Receives `lk.playback_started` and `lk.playback_finished` calls of one participant.
+    """Receives `lk.playback_started` and `lk.playback_finished` calls of one worker.
 
     Args:
         router: The router of the agent's room.
         worker: The identity of the worker.
         clock: Returns monotonic seconds.
-        on_malformed: Takes the error of each payload that is dropped.
+        on_malformed: Called with the error of each payload that is dropped.
     """
 
     def __init__(
@@ -48,16 +49,16 @@ class StockTracker(PlaybackTracker):
         )
 
     def follow(self, take: Take) -> None:
-        """Credit the RPCs that arrive from now on to `take`, where they can be about it.
+        """Apply the RPCs that arrive from now on to a take, if they can be about that take.
 
         Args:
-            take: The take that is on the transport from now on.
+            take: The take that begins on the transport; it replaces the previous take.
         """
         self._take = take
         self._followed_at = self._clock()
 
     async def aclose(self) -> None:
-        """Stop receiving RPCs; idempotent."""
+        """Remove the RPC handlers; idempotent."""
         for unsubscribe in self._unsubscribe:
             unsubscribe()
 

@@ -1,8 +1,8 @@
-"""Transports, and the protocols of the objects that choose one and that observe the player."""
+"""Transports, and the protocols of the objects that choose a transport or observe the player."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
@@ -21,24 +21,31 @@ on an event loop that may be busy."""
 
 
 class Transport:
-    """A sink and a tracker to one place where audio is played, for the life of a lease.
+    """A sink and a tracker for one destination of audio, for example an avatar's worker.
 
-    Code that finds the transport lost calls `lose`; all other code observes `lost`.
+    A transport exists as long as the avatar's lease. The code that finds the transport lost calls
+    `lose`; all other code observes `lost`.
 
     Args:
         provider: The provider's name; `voice` for the agent's own voice.
-        sink: Carries takes.
-        tracker: Learns how much of them was heard.
+        sink: Sends takes.
+        tracker: Finds out how much of a take was heard.
         format: The audio format that the sink needs; None for the format of the segment.
-        run_ahead_s: Seconds of audio that may be sent beyond what was heard.
+        run_ahead_s: Seconds of audio that may be sent beyond the position that was heard.
+        identities: The remote participants that publish the audio; empty for the agent's voice.
+        wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
+            if the agent cannot know.
 
     Attributes:
         provider: The provider's name; `voice` for the agent's own voice.
-        sink: Carries takes.
-        tracker: Learns how much of them was heard.
+        sink: Sends takes.
+        tracker: Finds out how much of a take was heard.
         format: The audio format that the sink needs; None for the format of the segment.
-        run_ahead_s: Seconds of audio that may be sent beyond what was heard.
-        take: The take that is on the transport now, if any; set by the player.
+        run_ahead_s: Seconds of audio that may be sent beyond the position that was heard.
+        identities: The remote participants that publish the audio; empty for the agent's voice.
+        wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
+            if the agent cannot know.
+        take: The take that is on the transport now, if any; the player sets it.
     """
 
     def __init__(
@@ -49,26 +56,30 @@ class Transport:
         tracker: PlaybackTracker,
         format: AudioFormat | None,
         run_ahead_s: float,
+        identities: frozenset[str] = frozenset(),
+        wait_until_subscribed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.provider = provider
         self.sink = sink
         self.tracker = tracker
         self.format = format
         self.run_ahead_s = run_ahead_s
+        self.identities = identities
+        self.wait_until_subscribed = wait_until_subscribed
         self.take: Take | None = None
         self._lost: AvatarError | None = None
         self._observers: list[LossHandler] = []
 
     @property
     def lost(self) -> AvatarError | None:
-        """Why the transport is lost; None while it can be used."""
+        """The error that made the transport unusable; None while the transport can be used."""
         return self._lost
 
     def lose(self, error: AvatarError) -> None:
         """Mark the transport as lost and call its observers; later calls do nothing.
 
         Args:
-            error: Why the transport is lost.
+            error: The reason for the loss.
         """
         if self._lost is None:
             self._lost = error
@@ -77,10 +88,10 @@ class Transport:
                 observer(error)
 
     def on_lost(self, handler: LossHandler) -> Unsubscribe:
-        """Call `handler` once when the transport is lost, or at once if it is lost already.
+        """Call a handler once when the transport is lost, or at once if it is already lost.
 
         Args:
-            handler: Takes the error. It must not block or raise.
+            handler: Called with the error. The handler must not block or raise.
 
         Returns:
             A function that removes the handler; idempotent.
@@ -92,28 +103,37 @@ class Transport:
         return lambda: self._observers.remove(handler) if handler in self._observers else None
 
     def budget_s(self, take: Take) -> float:
-        """Return how many seconds of a take may be sent now: one message, or 0.
+        """Return how many seconds of a take the player may send now.
 
         Args:
-            take: The take on the transport. The more of it is sent and unheard, the longer is
-                the message, from `SHORT_CHUNK_S` to `LONG_CHUNK_S`.
+            take: The take on the transport.
+
+        Returns:
+            Seconds of one message, from `SHORT_CHUNK_S` to `LONG_CHUNK_S`, more if more audio is
+            sent and unheard; 0.0 if the message would exceed `run_ahead_s`.
         """
         size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
         return size_s if take.unheard_s + size_s <= self.run_ahead_s else 0.0
 
 
 class TransportChooser(Protocol):
-    """Chooses the transport of the next take."""
+    """Chooses the transport of a take; the failover controller implements this protocol."""
 
     async def at_start(self) -> Transport:
-        """Return the transport of a new segment; may wait, within a limit, for a join.
+        """Choose the transport of a new segment; wait, within a limit, for an avatar to join.
+
+        Returns:
+            The transport.
 
         Raises:
             AvatarError: No transport can be used.
         """
 
     async def after_loss(self) -> Transport:
-        """Return the transport that continues a segment whose transport was lost, at once.
+        """Choose the transport that continues a segment after the loss of its transport.
+
+        Returns:
+            The transport.
 
         Raises:
             AvatarError: No transport can be used.
@@ -121,10 +141,10 @@ class TransportChooser(Protocol):
 
 
 class PlayerObserver(Protocol):
-    """Receives what the player does. Every call comes from the event loop and must not block."""
+    """Receives the events of a player, which calls it from the event loop; it must not block."""
 
     def on_segment_started(self, segment: Segment, ago_s: float) -> None:
-        """Handle the first sound of a segment; called at most once a segment.
+        """Handle the first sound of a segment; the player calls this at most once for each segment.
 
         Args:
             segment: The segment.
@@ -134,36 +154,36 @@ class PlayerObserver(Protocol):
     def on_segment_progressed(
         self, segment: Segment, ago_s: float, offset_s: float, played_s: float
     ) -> None:
-        """Handle the report that a part of a segment was heard.
+        """Handle a part of a segment that a listener has just heard.
 
         Args:
             segment: The segment.
-            ago_s: Seconds since the part began to be heard.
+            ago_s: Seconds since the listener began to hear the part.
             offset_s: Seconds from the start of the segment to the part.
             played_s: Seconds of the part.
         """
 
     def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
-        """Handle the end of a segment at `segment.position_s`; called exactly once a segment.
+        """Handle the end of a segment; the player calls this exactly once for each segment.
 
         Args:
-            segment: The segment.
-            interrupted: Whether it ended before all of it was heard.
+            segment: The segment; its `position_s` is final.
+            interrupted: Whether the segment ended before all of it was heard.
         """
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
-        """Handle that no transport is left for a segment; `on_segment_finished` follows.
+        """Handle a segment for which no transport is left; `on_segment_finished` follows.
 
         Args:
             segment: The segment.
-            error: Why the last transport cannot be used.
+            error: The reason why no transport can be used.
         """
 
     def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
-        """Handle a take that reached its final state.
+        """Handle a take that reached a final state.
 
         Args:
             segment: The segment that the take played.
             take: The take.
-            transport: The transport that it was on.
+            transport: The transport that played the take.
         """

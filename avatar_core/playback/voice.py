@@ -1,4 +1,4 @@
-"""The agent's own voice: an audio track that needs no avatar."""
+"""The transport that plays the agent's own voice on an audio track, while there is no avatar."""
 
 from __future__ import annotations
 
@@ -25,12 +25,10 @@ QUEUED_S = 0.03
 """Audio kept in the native queue. With more a cut takes longer; with less the sound stutters."""
 PUBLISH_S = 5.0
 """Deadline for the publication of the track."""
-SUBSCRIBED_S = 0.5
-"""Speech waits so long for a first subscriber, and then begins without one."""
 
 
 class VoiceSink(AudioSink):
-    """Plays takes on a microphone track of the agent, published at `open`.
+    """Plays takes on a microphone track of the agent, which `open` publishes.
 
     Args:
         link: The agent's connection to the room.
@@ -44,10 +42,10 @@ class VoiceSink(AudioSink):
         self._rest = b""
 
     async def open(self) -> None:
-        """Publish the track; wait at most `SUBSCRIBED_S` for a participant to subscribe.
+        """Publish the track; do nothing if it is published.
 
         Raises:
-            RoomError: The room did not accept the track within `PUBLISH_S`.
+            RoomError: The room is disconnected, or did not accept the track within `PUBLISH_S`.
         """
         if self._track is None:
             try:
@@ -55,17 +53,17 @@ class VoiceSink(AudioSink):
                     self._track = await self._link.publish_audio(VOICE_FORMAT, name=TRACK_NAME)
             except TimeoutError as error:
                 raise RoomError(
-                    f"the room did not accept the audio track within {PUBLISH_S:g} s.",
+                    f"The room did not accept the agent's audio track within {PUBLISH_S:g} s.",
                     hint="Check that the agent's token allows it to publish.",
                 ) from error
-            try:
-                async with asyncio.timeout(SUBSCRIBED_S):
-                    await self._track.wait_for_subscription()
-            except TimeoutError:
-                return
+
+    async def wait_until_subscribed(self) -> None:
+        """Wait until a participant has subscribed to the track; return at once if it has none."""
+        if self._track is not None:
+            await self._track.wait_for_subscription()
 
     async def begin(self, take: Take) -> None:
-        """Count the audio played from 0.
+        """Begin a take: set the count of its played audio to 0.
 
         Args:
             take: The take whose audio follows, in `VOICE_FORMAT`.
@@ -73,13 +71,13 @@ class VoiceSink(AudioSink):
         self._take, self._captured_s, self._rest = take, 0.0, b""
 
     async def push(self, chunk: bytes) -> None:
-        """Queue audio of the current take in real time, 10 ms at a time.
+        """Queue audio of the current take in real time, 10 ms at a time; without a take, drop it.
 
         Args:
             chunk: Whole samples in `VOICE_FORMAT`: int16, little-endian, mono.
 
         Raises:
-            RoomError: The room closed.
+            Exception: The audio track did not accept the audio.
         """
         size = VOICE_FORMAT.size(FRAME_S)
         self._rest += chunk
@@ -88,13 +86,13 @@ class VoiceSink(AudioSink):
             await self._capture(frame)
 
     async def end(self, take: Take) -> None:
-        """Queue the last, incomplete frame, filled up with silence.
+        """Queue the last, incomplete frame of a take, filled up with silence.
 
         Args:
             take: The current take.
 
         Raises:
-            RoomError: The room closed.
+            Exception: The audio track did not accept the audio.
         """
         if self._rest:
             rest, self._rest = self._rest, b""
@@ -104,7 +102,7 @@ class VoiceSink(AudioSink):
         """Drop the queued audio of a take.
 
         Args:
-            take: The take to stop; nothing happens if it is not the current one.
+            take: The take to stop. The method does nothing unless the take is the current one.
         """
         if self._track is not None and self._take is take:
             self._captured_s -= self._track.queued_s
@@ -112,25 +110,31 @@ class VoiceSink(AudioSink):
             self._take = None
 
     async def aclose(self) -> None:
-        """Unpublish the track, since clients would prefer it to the avatar's; idempotent."""
+        """Unpublish the track, since clients would prefer it to the avatar's track; idempotent."""
         track, self._track = self._track, None
         if track is not None:
             await track.unpublish()
 
     def played_s(self, take: Take) -> float:
-        """Return the seconds of a take that left the queue.
+        """Return the seconds of a take that have left the queue of the track.
 
         Args:
             take: The current take, or the last one.
+
+        Returns:
+            The position in seconds.
         """
         track = self._track if self._take is take else None
         return self._captured_s - (track.queued_s if track is not None else 0.0)
 
     def was_cut(self, take: Take) -> bool:
-        """Return whether a take is not, or no longer, the current one.
+        """Return whether a take was cut or replaced by another take.
 
         Args:
-            take: The take to look for.
+            take: The take.
+
+        Returns:
+            True unless the take is the current one.
         """
         return self._take is not take
 
@@ -146,15 +150,15 @@ class VoiceSink(AudioSink):
 
 
 class Voice:
-    """Publishes and unpublishes the agent's own track, as often as needed.
+    """The agent's own voice: publishes and unpublishes its track whenever the session needs it.
 
     Args:
         link: The agent's connection to the room.
-        tasks: Runs the work that unpublishes the track.
+        tasks: Runs the background work that unpublishes the track.
 
     Attributes:
         transport: The transport to the track while it is published, else None.
-        opening: The task that publishes the track while it runs, else None.
+        opening: The task that is publishing the track, else None.
     """
 
     def __init__(self, link: RoomLink, tasks: BackgroundTasks) -> None:
@@ -165,10 +169,10 @@ class Voice:
         self.opening: asyncio.Task[Transport] | None = None
 
     async def open(self) -> Transport:
-        """Publish the track if it is not published.
+        """Publish the track unless it is published.
 
         Returns:
-            The transport to the track. Callers at the same time get the same one.
+            The transport to the track. Concurrent callers get the same transport.
 
         Raises:
             TransportError: The track cannot be published, or `shut_down` was called.
@@ -176,20 +180,23 @@ class Voice:
         if self.transport is not None:
             return self.transport
         if self._shut_down:
-            raise TransportError("the session is closed.", hint="Create another avatar.")
+            raise TransportError(
+                "The avatar session is closed, so the agent's voice cannot speak.",
+                hint="Call create_avatar again for a new avatar session.",
+            )
         if self.opening is None:
             self.opening = asyncio.create_task(self._publish(), name="voice-open")
         return await asyncio.shield(self.opening)
 
     def close(self) -> None:
-        """Unpublish the track in the background; `open` publishes it again. Idempotent."""
+        """Unpublish the track in the background; idempotent. A later `open` publishes it again."""
         transport, self.transport = self.transport, None
         if transport is not None:
             self._tasks.start(transport.tracker.aclose(), "voice-untrack")
             self._tasks.start(transport.sink.aclose(), "voice-close")
 
     def shut_down(self) -> None:
-        """Unpublish the track for good: `open` raises from now on. Idempotent."""
+        """Unpublish the track in the background, and make each later `open` raise; idempotent."""
         self._shut_down = True
         self.close()
         if self.opening is not None:
@@ -200,7 +207,9 @@ class Voice:
         try:
             await sink.open()
         except TransportError as error:
-            raise TransportError(f"the agent's own voice cannot be published: {error}") from error
+            raise TransportError(
+                f"The room did not accept the track of the agent's own voice: {error}"
+            ) from error
         except asyncio.CancelledError:
             self._tasks.start(sink.aclose(), "voice-close")
             raise
@@ -213,5 +222,6 @@ class Voice:
             tracker=tracker,
             format=VOICE_FORMAT,
             run_ahead_s=RUN_AHEAD_S,
+            wait_until_subscribed=sink.wait_until_subscribed,
         )
         return self.transport

@@ -1,4 +1,4 @@
-"""The context of one session: its room, and what is needed to provision avatars into it."""
+"""The session context: the room of an agent, and the means to provision avatars into the room."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from avatar_core.settings import AvatarSettings
 
 @dataclass(frozen=True, kw_only=True)
 class SessionContext:
-    """One room, and what is needed to provision avatars into it.
+    """The room of an agent, and the means to provision avatars into the room.
+
+    `session_context` of `avatar_core.agents.rooms` creates the context for each avatar session.
 
     Attributes:
         link: The agent's connection to the room.
-        livekit_url: The server URL at which vendors' workers join.
-        mint: Returns a room token for a specification.
-        start_worker: Starts one of our own workers in the room.
-        releaser: Ends the sessions that were provisioned for the room.
-        provision_timeout_s: Seconds for all attempts of one provisioning.
-        join_timeout_s: Seconds from the end of provisioning until audio would be heard.
-        clock: Returns monotonic seconds.
+        livekit_url: URL of the LiveKit server, for the workers of vendors.
+        mint: A function that returns a room token for a `TokenSpec`.
+        start_worker: A function that starts a worker of avatar-core in the room.
+        releaser: Ends the paid sessions of the room.
+        provision_timeout_s: Seconds for all attempts to create a session at one provider.
+        join_timeout_s: Seconds from the creation of a session until the avatar must be ready.
+        listener_timeout_s: Seconds for which speech waits until a listener can hear it; None means
+            no limit.
+        clock: A function that returns monotonic seconds.
     """
 
     link: RoomLink
@@ -35,6 +39,7 @@ class SessionContext:
     releaser: Releaser = field(repr=False)
     provision_timeout_s: float
     join_timeout_s: float
+    listener_timeout_s: float | None = None
     clock: Clock = loop_time
 
     def join_limit_s(self, expected_join_s: float) -> float:
@@ -48,11 +53,14 @@ class SessionContext:
 
 @runtime_checkable
 class RoomLike(Protocol):
-    """A room that provides the context of a session itself, like a room in memory."""
+    """The interface of a room that creates its own session context, such as a room in memory."""
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Return what is needed to provision avatars into this room.
+        """Create the session context of this room.
 
         Args:
-            settings: The settings of the application.
+            settings: The settings of avatar-core, which contain the deadlines.
+
+        Returns:
+            The context.
         """

@@ -1,4 +1,4 @@
-"""A lease: one provisioned avatar and its transport, from provisioning to release."""
+"""A lease: one provisioned avatar and its transport, from the create request to the release."""
 
 from __future__ import annotations
 
@@ -30,29 +30,32 @@ from avatar_core.tasks import (
 log = logging.getLogger("avatar_core")
 
 OWN_RUN_AHEAD_S = 0.5
-"""Audio that may be sent to our own worker beyond what was heard."""
+"""Seconds of audio that the player may send to a worker of avatar-core ahead of the audio that was
+heard."""
 LEAST_AHEAD_S = 0.3
-"""Audio sent beyond a worker's latency, whatever its provider declares: with less it stutters."""
+"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
+the speech stutters."""
 
 
 class Lease:
     """A paid session and its transport.
 
-    Create it with `provision`, then `open` it, and call `release` in any case.
+    The failover controller creates a lease with `provision`, calls `open`, and always calls
+    `release` at the end.
 
     Args:
-        provider: The provider.
-        context: The room.
-        ledger_entry: The entry of the session.
+        provider: The provider that created the session.
+        context: The session context of the room.
+        ledger_entry: The ledger entry of the session.
 
     Attributes:
-        provider: The provider.
-        avatar: The session at the vendor.
-        ctx: The context of the sink and the tracker.
+        provider: The provider that created the session.
+        avatar: The record of the session.
+        ctx: The context that the sink and the tracker receive.
         transport: The transport to the avatar.
 
     Raises:
-        Exception: Any exception of `create_sink` and `create_tracker` of the provider.
+        Exception: The provider's `create_sink` or `create_tracker` raised any exception.
     """
 
     def __init__(
@@ -76,22 +79,23 @@ class Lease:
             tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
             run_ahead_s=_run_ahead_s(provider.capabilities),
+            identities=frozenset({self.avatar.identity, self.avatar.audio_destination}),
         )
 
     @classmethod
     async def provision(cls, provider: AvatarProvider[Any], context: SessionContext) -> Lease:
-        """Provision an avatar and create its transport.
+        """Create a session at a provider, and create the transport to the avatar.
 
         Args:
-            provider: The provider.
-            context: The room.
+            provider: The provider that creates the session.
+            context: The session context of the room.
 
         Returns:
-            The lease. Its transport is not open yet.
+            The lease, whose transport is not open yet.
 
         Raises:
-            AvatarError: The provider brought no avatar, or its transport cannot be created. A
-                session that was created is ended in the background.
+            AvatarError: The provider created no session, or the transport cannot be created. A
+                background task ends a session without a transport.
         """
         ledger_entry = await Provisioning(provider, context).run()
         try:
@@ -100,16 +104,18 @@ class Lease:
             context.releaser.keep_out(ledger_entry)
             work = context.releaser.end(provider, ledger_entry, "its transport cannot be created")
             context.releaser.tasks.start(work, f"{ledger_entry.identity}-end")
-            problem = f"its transport cannot be created: {describe_error(error)}"
+            problem = f"the provider could not create its transport: {describe_error(error)}"
             raise provider_bug(problem, provider.name) from error
 
     async def open(self) -> None:
-        """Open the transport; return when audio pushed from now on would be heard.
+        """Open the transport, and wait until the avatar is ready to play audio.
 
         Raises:
-            JoinTimeoutError: The avatar did not join within the limit.
+            JoinTimeoutError: The avatar did not join within `join_timeout_s`, or within twice the
+                provider's `expected_join_s` if that is longer.
             AvatarLostError: The session ended before the avatar joined.
             TransportError: The transport cannot be opened.
+            AvatarError: The sink of the provider raised another error of avatar-core.
         """
         limit_s = self._context.join_limit_s(self.provider.capabilities.expected_join_s)
         opening = asyncio.ensure_future(call_provider(self.transport.sink.open()))
@@ -124,7 +130,7 @@ class Lease:
                 if isinstance(error := opening.exception(), AvatarError | None):
                     return opening.result()
                 raise TransportError(
-                    f"the transport to the avatar raised {type(error).__name__} as it opened.",
+                    f"the transport to the avatar raised {type(error).__name__} while it opened.",
                     provider=self.provider.name,
                     hint=BUG_HINT,
                 ) from error
@@ -132,7 +138,7 @@ class Lease:
                 raise AvatarLostError(
                     f"the session ended before the avatar joined ({ended.result()}).",
                     provider=self.provider.name,
-                    hint="Look up the session at the vendor.",
+                    hint="Look up the session on the vendor's site.",
                 )
             raise JoinTimeoutError(
                 f"the avatar {self.avatar.identity} was provisioned but did not join within "
@@ -146,25 +152,29 @@ class Lease:
             await asyncio.gather(opening, ended, return_exceptions=True)
 
     async def wait_until_ended(self) -> str:
-        """Wait until the provider knows that the session ended.
+        """Wait until the provider reports that the session has ended.
 
-        It waits forever if the provider cannot know, or if its `watch` raises; the error is
-        logged.
+        The method waits forever if the provider cannot detect the end, or if `watch` of the
+        provider raises an exception. The method logs the exception.
 
         Returns:
-            The reason, in words of the provider.
+            The reason, as the provider states it.
         """
         try:
             return await call_provider(self.provider.watch(self.avatar))
         except Exception:
             log.exception(
-                "%s cannot watch its session; the room and the heartbeat still show its end.",
+                "The provider %s cannot watch its session. avatar-core still detects the end of "
+                "the session in the room.",
                 self.provider.name,
             )
             return await AvatarProvider.watch(self.provider, self.avatar)
 
     def remove_participant(self) -> None:
-        """Remove the avatar from the room in the background, so that no frozen face remains."""
+        """Start a background task that removes the avatar's participant from the room.
+
+        A lost avatar could otherwise leave a frozen face in the room.
+        """
         link, releaser = self._context.link, self._context.releaser
         for identity in {self.avatar.identity, self.avatar.audio_destination} & {
             *link.remote_participants()
@@ -172,12 +182,13 @@ class Lease:
             releaser.tasks.start(releaser.remove(link.room_name, identity), f"{identity}-out")
 
     async def release(self, reason: str) -> None:
-        """Close the transport and end the session; idempotent, never raises.
+        """Close the transport and end the session, within `RELEASE_S` seconds.
 
-        It takes at most `RELEASE_S` seconds. A session that cannot be ended stays in the ledger.
+        The method does not raise, and a second call has no effect. A session that cannot be ended
+        stays in the ledger.
 
         Args:
-            reason: Why, for the vendor.
+            reason: The reason of the end, for the vendor.
         """
         if not self._released:
             self._released = True
@@ -190,6 +201,6 @@ class Lease:
 
 
 def _run_ahead_s(capabilities: Capabilities) -> float:
-    """Return the run-ahead of a transport; audio within the latency is not ahead yet."""
+    """Return the seconds of audio that the player may send ahead, with the worker's latency."""
     wanted_s = min(capabilities.run_ahead_s, 2 * OWN_RUN_AHEAD_S)
     return max(wanted_s, capabilities.playout_latency_s + LEAST_AHEAD_S)

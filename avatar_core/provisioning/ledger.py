@@ -1,9 +1,10 @@
-"""The ledger: records of paid sessions that have not ended, where any process finds them.
+"""The ledger: a folder with one file for each paid session that has not ended.
 
-It is a folder with one file for each session. A file is written under another name, synchronised
-with the disk, and then renamed, so that no reader, crash or power cut leaves half a record. It
-holds ids and what `release` needs, but no key and no token, and only its user may read it. The
-process that owns a session holds a lock on its file.
+Any process of the same user can read the ledger and end a session. The ledger writes a file under a
+temporary name, flushes the file to the disk, and then renames it, so that a crash or a power cut
+leaves no incomplete entry. A file contains ids and the data that `release` needs, but neither keys
+nor tokens. Only the user who owns the ledger can read the files. The process that owns a session
+holds a lock on the file.
 """
 
 from __future__ import annotations
@@ -26,40 +27,44 @@ from avatar_core.provisioning.private_files import UntrustedError, check_folder,
 log = logging.getLogger("avatar_core")
 
 STALE_S = 60.0
-"""A file that is being written and older than this was left behind by a killed process."""
+"""Seconds after which a temporary file counts as left behind by a killed process."""
 
 _JSON = TypeAdapter(LedgerEntry)
 
 
 def default_folder() -> Path | None:
-    """Return our folder in the user's state directory; log a warning and return None without one.
+    """Return the default folder of the ledger: `avatar-core/ledger` in the user's state directory.
 
-    The state directory is `XDG_STATE_HOME` if that is absolute, or else `~/.local/state`.
+    The state directory is `XDG_STATE_HOME` if that is an absolute path, or else `~/.local/state`.
+
+    Returns:
+        The folder. None if the user has no home directory; the function then logs a warning.
     """
     base = os.environ.get("XDG_STATE_HOME", "")
     try:
         state = Path(base) if os.path.isabs(base) else Path.home() / ".local/state"
     except RuntimeError:
         log.warning(
-            "This user has no home directory, so no ledger is kept. Set AVATAR_LEDGER to a folder."
+            "This user has no home directory, so avatar-core does not record paid sessions. Set "
+            "AVATAR_LEDGER to a folder."
         )
         return None
     return state / "avatar-core/ledger"
 
 
 class Ledger:
-    """The folder of ledger entries.
+    """A folder of ledger entries.
 
-    Errors of the disk do not raise: the record is lost, and the first of them is logged as a
-    warning.
+    The methods do not raise errors of the disk. The ledger logs the first such error as a warning,
+    and continues without the entry.
 
     Args:
-        folder: The folder; None keeps no records, which a room in memory does not need.
+        folder: The folder. With None the ledger stores nothing, as for a room in memory.
 
     Attributes:
         folder: The folder, or None.
-        problem: The last error of the folder, as a sentence without a full stop; empty before
-            the first.
+        problem: The last error of the folder, as a sentence without a full stop; empty if no error
+            has occurred.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -68,7 +73,7 @@ class Ledger:
         self._locks = LedgerLocks()
 
     def write(self, ledger_entry: LedgerEntry) -> bool:
-        """Write an entry to the disk; replace an earlier one of the same session.
+        """Write an entry to the disk, and replace an earlier entry of the same session.
 
         If the session belongs to this process, this object holds a lock on the entry from now on.
 
@@ -76,7 +81,7 @@ class Ledger:
             ledger_entry: The entry.
 
         Returns:
-            Whether it was written.
+            Whether the entry was written.
         """
         if self.folder is None:
             return False
@@ -104,7 +109,9 @@ class Ledger:
             return False
 
     def remove(self, ledger_entry: LedgerEntry) -> None:
-        """Remove an entry, because its session ended or was never created; idempotent.
+        """Remove the entry of a session that has ended or was never created.
+
+        The method does nothing if the folder has no such entry.
 
         Args:
             ledger_entry: The entry.
@@ -128,10 +135,11 @@ class Ledger:
             self.remove(pending)
 
     def read_all(self) -> list[LedgerEntry]:
-        """Return all entries, the oldest request first; log and skip files that are not entries.
+        """Read all entries. Log a warning for each file that is not an entry, and skip the file.
 
-        The list is empty if the folder cannot be read, or if another user can write to it;
-        `problem` then says why.
+        Returns:
+            The entries, the oldest request first. The list is empty if the folder cannot be
+            read, or if another user can write to it; `problem` then contains the reason.
         """
         if self.folder is None:
             return []
@@ -169,10 +177,10 @@ class Ledger:
                 return False
 
     def tidy(self) -> None:
-        """Remove the incomplete files of processes that were killed while they wrote."""
+        """Remove the temporary files of processes that were killed while they wrote an entry."""
         if self.folder is not None:
             for path in self.folder.glob("*.new"):
-                with suppress(OSError):  # its writer lives and renamed it, or it is not ours
+                with suppress(OSError):  # the writer has renamed the file, or another user owns it
                     if time.time() - path.stat().st_mtime > STALE_S:
                         path.unlink()
 
@@ -191,15 +199,14 @@ class Ledger:
     def _warn_once(self, problem: str) -> None:
         if not self.problem:
             log.warning(
-                "%s. If this process is killed, `avatar reap` will not find the sessions that it "
-                "leaves behind.",
+                "If this process is killed, `avatar reap` will not find its paid sessions: %s.",
                 problem,
             )
         self.problem = problem
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in the folder durable; only POSIX systems can open a folder for that."""
+    """Flush the renames in a folder to the disk; only POSIX systems can open a folder."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -224,9 +231,9 @@ def _read(path: Path) -> LedgerEntry | None:
     except FileNotFoundError:
         return None  # removed meanwhile
     except OSError as error:
-        log.warning("%s is ignored (%s).", path, error.strerror)
+        log.warning("avatar-core ignores the ledger file %s (%s).", path, error.strerror)
         return None
     except ValidationError as error:
-        log.debug("%s cannot be read (%s).", path, type(error).__name__)
-    log.warning("%s is not a ledger entry and is ignored.", path)
+        log.debug("The ledger file %s cannot be read (%s).", path, type(error).__name__)
+    log.warning("The file %s is not a ledger entry, and avatar-core ignores it.", path)
     return None

@@ -1,4 +1,4 @@
-"""A ledger entry: the record of one paid session, with the process that owns it."""
+"""A ledger entry: the record of one paid session, and of the process that owns the session."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 
 MAY_STILL_JOIN_S = 180.0
-"""An avatar may join so long after the request: the slowest cold start takes 2.5 min (measured)."""
+"""Seconds after the request in which an avatar may still join. The slowest measured cold start of a
+vendor took 2.5 minutes."""
 
 SUFFIX = ".json"
 FORGET_AFTER_S = 24 * 3600.0
-"""An entry without an `expires_at` expires after this time; no known session lives so long."""
+"""Seconds after which an entry without `expires_at` expires. No known session lasts so long."""
 EXPIRED_MARGIN_S = 600.0
-"""An entry expires so long after its `expires_at`."""
+"""Seconds from `expires_at` of an entry until the entry expires."""
 NO_OWNER = 0
-"""The pid of an entry that its process has disowned."""
+"""The pid of an entry that no process owns any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """A session that was requested from a vendor, and may have been created.
+    """The record of a session that a process requested from a vendor, and that may exist.
 
     Attributes:
-        provider: The provider's name.
+        provider: Name of the provider.
         key: The key of the request, as in `ProvisionRequest.key`.
-        room: The name of the room that it was requested for.
-        identity: The identity of its participant.
-        account: The account that can end it, as in `AvatarProvider.account`.
-        livekit_url: The URL of the room's server.
-        session_id: The vendor's id of the session; empty while it is not known.
-        audio_identity: As in `ProvisionedAvatar`.
-        audio: As in `ProvisionedAvatar`.
-        expires_at: As in `ProvisionedAvatar`.
-        state: As in `ProvisionedAvatar`.
-        at: Unix seconds of the request.
-        pid: The process that sent the request; `NO_OWNER` once it disowned the session.
-        started: When that process started, as in `avatar_core.processes`.
-        boot: The boot of its machine, as in `avatar_core.processes`.
-        host: The machine and container in which the pid is valid, as in `avatar_core.processes`.
-        lock: The id of the lock that the process holds on the entry's file, as in `ledger_locks`;
-            empty without a lock. Two records of a session may differ in it.
+        room: Name of the room that the avatar joins.
+        identity: Identity of the avatar's participant.
+        account: The account that can end the session, as in `AvatarProvider.account`.
+        livekit_url: URL of the LiveKit server of the room.
+        session_id: The vendor's id of the session; empty while the id is unknown.
+        audio_identity: The same as `ProvisionedAvatar.audio_identity`.
+        audio: The same as `ProvisionedAvatar.audio`.
+        expires_at: The same as `ProvisionedAvatar.expires_at`.
+        state: The same as `ProvisionedAvatar.state`.
+        at: Unix time of the request in seconds.
+        pid: Id of the process that sent the request; `NO_OWNER` if no process owns the session any
+            more.
+        started: Start time of the process in seconds, as `processes.started` returns it.
+        boot: Id of the boot of the process's machine, as `processes.boot` returns it.
+        host: Host and container in which `pid` is valid, as `processes.place` returns them.
+        lock: Id of the lock that the process holds on the entry's file, as `lock_id` returns it;
+            empty without a lock. Entries that differ only in `lock` are equal.
     """
 
     provider: str
@@ -79,15 +81,18 @@ class LedgerEntry:
         account: str = "",
         livekit_url: str = "",
     ) -> LedgerEntry:
-        """Return the entry of a request that this process is about to send.
+        """Create the entry of a request that the current process is about to send.
 
         Args:
-            provider: The provider's name.
+            provider: Name of the provider.
             key: The key of the request.
-            room: The name of the room.
-            identity: The identity of the participant.
-            account: The account that can end the session.
-            livekit_url: The URL of the room's server.
+            room: Name of the room.
+            identity: Identity of the avatar's participant.
+            account: The account that can end the session; empty if the vendor has no accounts.
+            livekit_url: URL of the LiveKit server of the room; empty if unknown.
+
+        Returns:
+            The entry, without a session id.
         """
         pid = os.getpid()
         return cls(
@@ -105,10 +110,13 @@ class LedgerEntry:
         )
 
     def with_session(self, avatar: ProvisionedAvatar) -> LedgerEntry:
-        """Return this entry with the session that the vendor created.
+        """Return a copy of this entry with the session that the vendor created.
 
         Args:
-            avatar: The session.
+            avatar: The record of the session.
+
+        Returns:
+            The copy.
         """
         return replace(
             self,
@@ -122,7 +130,7 @@ class LedgerEntry:
 
     @property
     def avatar(self) -> ProvisionedAvatar:
-        """The session, as `AvatarProvider.release` takes it."""
+        """The record of the session that `AvatarProvider.release` takes."""
         return ProvisionedAvatar(
             session_id=self.session_id,
             identity=self.identity,
@@ -134,12 +142,12 @@ class LedgerEntry:
 
     @property
     def label(self) -> str:
-        """The provider and the session id, or else the key, for logs and tables."""
+        """The name of the provider with the session id or the request key, for logs."""
         return f"{self.provider} session {self.session_id or f'of {self.key}'}"
 
     @property
     def file_name(self) -> str:
-        """The name of the entry's file: a hash, because vendor data must not be in a path."""
+        """The name of the entry's file. A hash keeps data of the vendor out of the path."""
         text = f"{self.provider}\n{self.key}\n{self.session_id}".encode(errors="backslashreplace")
         return f"{sha256(text).hexdigest()[:32]}{SUFFIX}"
 
@@ -149,25 +157,30 @@ class LedgerEntry:
         return self.identity.endswith(f"-{self.key.rpartition('-')[2]}")
 
     def disown(self) -> LedgerEntry:
-        """Return this entry without an owner: any reaper may end the session from now on."""
+        """Return a copy of this entry without an owner, so that any reaper may end the session."""
         return replace(self, pid=NO_OWNER)
 
     def is_ours(self) -> bool:
-        """Return whether this process owns the session."""
+        """Return whether the current process owns the session.
+
+        Returns:
+            Whether the current process owns the session.
+        """
         pid = os.getpid()
         return (self.pid, self.host) == (pid, process.place()) and (
             self.started == (process.started(pid) or 0.0)
         )
 
     def is_orphan(self, free_lock: str = "") -> bool:
-        """Return whether no process owns the session, of which nobody holds the lock.
+        """Return whether the session has no living owner process.
 
-        The owner may run on another machine or in another container, where this process cannot
-        look it up. Its lock shows whether it lives, if both see the same lock. If not, the entry
-        becomes an orphan when it expires.
+        If the owner runs on another machine or in another container, the current process cannot
+        find the owner. The lock of the owner shows whether the owner is alive, if both processes
+        see the same lock. If not, the entry becomes an orphan when the entry expires.
 
         Args:
-            free_lock: The id of the lock on the entry's file; empty if it is not known.
+            free_lock: Id of the lock on the entry's file, which nobody holds; empty if the id is
+                unknown.
         """
         if self.pid == NO_OWNER:
             return True
@@ -177,11 +190,16 @@ class LedgerEntry:
         return not runs
 
     def may_still_join(self) -> bool:
-        """Return whether the request is so recent that its avatar may not have joined yet."""
+        """Return whether the avatar of the request may still join, within `MAY_STILL_JOIN_S`."""
         return time.time() < self.at + MAY_STILL_JOIN_S
 
     def is_expired(self) -> bool:
-        """Return whether the vendor must have ended the session by now."""
+        """Return whether the vendor must have ended the session by now.
+
+        Returns:
+            True if `EXPIRED_MARGIN_S` has passed since `expires_at`, or `FORGET_AFTER_S` since the
+            request of an entry without `expires_at`.
+        """
         until = (
             self.at + FORGET_AFTER_S
             if self.expires_at is None

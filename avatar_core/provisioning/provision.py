@@ -1,9 +1,9 @@
-"""Provisioning: several attempts where that is safe, at most one avatar, and nothing left behind.
+"""Provisioning: the attempts to create one paid session at one provider.
 
-Another attempt is made only if it cannot create a second session: if the request was not sent or
-was rejected; if the vendor takes an idempotency key; or if a lookup shows that the first attempt
-created nothing. Otherwise the room shows the outcome: an avatar that joins proves that a session
-was created.
+avatar-core makes another attempt only if that attempt cannot create a second session: if the
+earlier request was not sent or was rejected, if the vendor accepts an idempotency key, or if a
+lookup shows that the earlier attempt created nothing. In all other cases avatar-core waits for the
+avatar to join the room, because a join proves that a session was created.
 """
 
 from __future__ import annotations
@@ -35,21 +35,24 @@ log = logging.getLogger("avatar_core")
 
 ATTEMPTS = 5
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 8.0
-"""The wait after attempt n is random, from 0 to `FIRST_WAIT_S` times 2 to the power of n - 1."""
+"""Limits of the wait between two attempts, in seconds. The wait after attempt n is random, between
+0 and `FIRST_WAIT_S` times 2 to the power of n - 1, but at most `LONGEST_WAIT_S`."""
 LIST_LAG_S = 0.2
-"""Wait before a lookup: a new session may be missing from the vendor's list at first."""
+"""Seconds to wait before a lookup, because the vendor's list may not contain a new session yet."""
 LOOKUP_S = 5.0
-"""Deadline of a lookup."""
+"""Seconds that a lookup may take."""
 
 _jitter_s = wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)
 
 
 class Provisioning:
-    """One provisioning of one provider, with all its attempts. Use it once.
+    """All attempts to create one paid session at one provider.
+
+    `Lease.provision` creates the object, and calls `run` once.
 
     Args:
         provider: The provider.
-        context: The room.
+        context: The session context of the room.
     """
 
     def __init__(self, provider: AvatarProvider[Any], context: SessionContext) -> None:
@@ -86,23 +89,24 @@ class Provisioning:
         self._claim_written: asyncio.Future[bool]
         self._last_error: AvatarError | None = None
         self._in_doubt = False
-        """Whether the last attempt may have created a session whose id is not known."""
+        """Whether the last attempt may have created a session whose id is unknown."""
         self._was_in_doubt = False
-        """Whether that was so after any attempt."""
+        """Whether any attempt may have created a session whose id is unknown."""
         self._has_unended = False
         """Whether a session of a failed attempt could not be ended."""
         self._is_abandoned = False
-        """Whether a create still runs although the caller was cancelled."""
+        """Whether a call of `provision` is still running although the caller was cancelled."""
 
     async def run(self) -> LedgerEntry:
-        """Provision one avatar.
+        """Create one session, with several attempts if necessary.
+
+        After an error or a cancellation, background tasks end every session that may exist.
 
         Returns:
-            The entry of its session, which is in the ledger.
+            The entry of the session, which is in the ledger.
 
         Raises:
-            AvatarError: No attempt brought an avatar in time. After an error, or if the caller
-                is cancelled, every session that may exist is ended in the background.
+            AvatarError: No attempt created a session within `provision_timeout_s`.
         """
         try:
             await self._releaser.ledger.write(self._pending)
@@ -129,13 +133,17 @@ class Provisioning:
                 self._in_doubt and await wait_for_participant(link, identity, self._remaining_s())
             ):
                 raise
-            log.warning("%s The avatar joined nevertheless and is used.", error)
+            log.warning(
+                "The avatar joined the room although the provider reported an error: %s", error
+            )
             return self._pending
         self._releaser.ledger.supersede(self._pending, used)
         for other in self._claimed.values():
             if other != used:
                 shared = other.identity == used.identity
-                work = self._releaser.end(self._provider, other, "another is used", shared=shared)
+                work = self._releaser.end(
+                    self._provider, other, "another session is used", shared=shared
+                )
                 self._releaser.tasks.start(work, f"{other.identity}-end")
         return used
 
@@ -161,10 +169,10 @@ class Provisioning:
             raise
 
     async def _create(self) -> LedgerEntry:
-        """Call the provider once; turn every error into an `AvatarError`."""
+        """Call `provision` of the provider once, and convert every error into an `AvatarError`."""
         limit_s = self._remaining_s()
         if self._safe_retry is not SafeRetry.NEVER:
-            limit_s /= 2  # the rest is for finding out what was created
+            limit_s /= 2  # the other half is for the lookup or the next attempt
         failure: AvatarError
         try:
             async with asyncio.timeout(limit_s):
@@ -174,13 +182,13 @@ class Provisioning:
                 claimed = self._claim(avatar)
                 await self._claim_written
                 return claimed
-            failure = provider_bug("provisioning returned no avatar")
+            failure = provider_bug("the method provision returned no avatar")
         except AvatarError:
             raise
         except TimeoutError:
             failure = UnavailableError(
-                f"the provider brought no avatar within {limit_s:g} s.",
-                hint="Try again, or raise AVATAR_PROVISION_TIMEOUT_S.",
+                f"the provider did not bring an avatar into the room within {limit_s:g} s.",
+                hint="Try again, or increase AVATAR_PROVISION_TIMEOUT_S.",
                 retryable=True,
             )
         except Exception as error:
@@ -188,7 +196,7 @@ class Provisioning:
         raise failure
 
     def _claim(self, avatar: ProvisionedAvatar) -> LedgerEntry:
-        """Begin to write a session that exists into the ledger, before anything else."""
+        """Begin to record a session in the ledger as soon as the session exists."""
         claimed = self._pending.with_session(avatar)
         if self._claimed.get(avatar.session_id) != claimed:
             self._claimed[avatar.session_id] = claimed
@@ -208,7 +216,7 @@ class Provisioning:
             self._has_unended |= not await asyncio.shield(ending)
 
     async def _abandon(self, creating: asyncio.Future[LedgerEntry]) -> None:
-        """Give the vendor a little time to respond, since then its session can be ended."""
+        """Wait briefly for the vendor's response, which contains the id of the session."""
         await asyncio.wait((creating,), timeout=RELEASE_S / 2)
         creating.cancel()
         (result,) = await asyncio.gather(creating, return_exceptions=True)
@@ -220,7 +228,7 @@ class Provisioning:
     def _end_pending(self) -> None:
         if self._is_abandoned:
             return
-        if self._was_in_doubt:  # even if a lookup found nothing: the vendor's list may lag behind
+        if self._was_in_doubt:  # even if a lookup found nothing, because lists may be out of date
             work = self._releaser.end(self._provider, self._pending, "it may have been created")
             self._releaser.tasks.start(work, f"{self._pending.identity}-end")
         else:
@@ -246,10 +254,10 @@ class Provisioning:
     def _remaining_s(self) -> float:
         return max(0.0, self._deadline - self._context.clock())
 
-    # What an ambiguous attempt created.
+    # The session that a failed attempt may have created.
 
     async def _look_up(self) -> ProvisionedAvatar | None:
-        """Return the session that the vendor created for our key, if there is one.
+        """Return the session that the vendor created for the key of the request, or None.
 
         Raises:
             ProvisionError: The lookup failed.
@@ -261,7 +269,8 @@ class Provisioning:
             raise
         except Exception as error:
             raise UnavailableError(
-                f"the lookup of a session that may exist failed ({type(error).__name__}).",
+                f"the provider could not look up a session that the vendor may have created "
+                f"({type(error).__name__}).",
                 retryable=True,
             ) from error
 

@@ -1,4 +1,4 @@
-"""The reaper: ends the sessions that dead processes left behind, from the ledger alone."""
+"""The reaper: ends the paid sessions that dead processes left behind in the ledger."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from avatar_core.provisioning.release import RemoveParticipant, end_session
 from avatar_core.tasks import RELEASE_S
 
 MAX_PARALLEL = 8
-"""The most sessions that are ended at the same time."""
+"""The number of sessions that the reaper ends at the same time."""
 REASON = "its process was killed"
 MAY_JOIN = (
-    f"its avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
-    "Run `avatar reap` again then."
+    f"The avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
+    "Run `avatar reap` again after that time."
 )
-FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created it."
+FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created the session."
 
 ReapStatus = Literal["ended", "would_end", "waiting", "failed", "expired", "alive"]
 ProviderFactory = Callable[[str], AvatarProvider[Any]]
-"""Returns the provider of a name, built from its settings; raises `AvatarError` without one."""
+"""A function that takes the name of a provider and creates the provider. The function raises
+`AvatarError` if it cannot create the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,14 @@ class ReapResult:
     """The result of the reaper for one ledger entry.
 
     Attributes:
-        ledger_entry: The entry as it was in the ledger.
-        status: `ended`: the session was ended. `would_end`: it would be, without `dry_run`.
-            `waiting`: there was nothing to end, but its avatar may still join. `failed`: it could
-            not be ended, and the entry is kept. `expired`: it created nothing, or its vendor has
-            ended it. `alive`: its process runs.
-        why: The reason for `waiting` and `failed`, and the error if there was one.
+        ledger_entry: The entry as the reaper read it.
+        status: `ended` means that the reaper ended the session. `would_end` means that the reaper
+            would end the session without `dry_run`. `waiting` means that no session was found, but
+            the avatar may still join. `failed` means that the session could not be ended, and that
+            the entry stays in the ledger. `expired` means that the vendor created no session or has
+            ended the session. `alive` means that the owner process is running.
+        why: The reason of the status `waiting` or `failed`, or the error of an expired session;
+            empty for other results.
     """
 
     ledger_entry: LedgerEntry
@@ -55,18 +58,18 @@ async def reap(
     only: Collection[str] | None = None,
     dry_run: bool = False,
 ) -> list[ReapResult]:
-    """End the sessions of dead processes; leave those of living processes alone.
+    """End the sessions of dead processes. Sessions of living processes continue.
 
-    Errors do not raise: they become results with the status `failed`. Each session gets at most
-    `RELEASE_S` seconds.
+    The function does not raise the errors of a session; it returns a result with the status
+    `failed`. The end of each session may take at most `RELEASE_S` seconds.
 
     Args:
         ledger: The ledger to read.
-        provider_of: Returns the provider of a name.
+        provider_of: Creates the provider of a given name.
         remove: Removes a participant from a room.
-        livekit_url: The server at which `remove` works; empty if it is not known.
-        only: The names of the providers whose sessions to end; None for all.
-        dry_run: Do not end anything; only return what would be done.
+        livekit_url: URL of the LiveKit server that `remove` uses; empty if unknown.
+        only: The names of the providers whose sessions the reaper ends; None means all providers.
+        dry_run: Whether to end nothing, and only return what would happen.
 
     Returns:
         A result for each entry, the oldest request first.
@@ -74,7 +77,14 @@ async def reap(
     gate = asyncio.Semaphore(MAX_PARALLEL)
 
     async def reap_one(ledger_entry: LedgerEntry) -> ReapResult:
-        """Return the result for one entry, after its session was ended."""
+        """End the session of one entry, unless its owner process is running.
+
+        Args:
+            ledger_entry: The entry.
+
+        Returns:
+            The result.
+        """
         if not await ledger.is_orphan(ledger_entry):
             return ReapResult(ledger_entry, "alive")
         if dry_run:
@@ -107,16 +117,21 @@ async def reap(
 def _ensure_ours(
     ledger_entry: LedgerEntry, provider: AvatarProvider[Any], livekit_url: str
 ) -> None:
-    """Check that this environment can end a session; another account would report it as ended.
+    """Check that the current settings can end a session.
+
+    With another account, a vendor would report the session as unknown, which counts as ended.
 
     Raises:
-        ConfigError: It belongs to another account, or its room is at another server.
+        ConfigError: The session belongs to another account, or its room is at another server.
     """
     if ledger_entry.account and ledger_entry.account != provider.account:
         raise ConfigError(
-            "it was created with another key, or at another URL of the vendor.", hint=FOREIGN_HINT
+            "The session was created with another API key, or at another URL of the vendor.",
+            hint=FOREIGN_HINT,
         )
     vendor_ends = ledger_entry.session_id and provider.capabilities.ends_session
     url = ledger_entry.livekit_url
     if not vendor_ends and url and livekit_url not in ("", url):
-        raise ConfigError(f"its room is at {url}.", hint=FOREIGN_HINT)
+        raise ConfigError(
+            f"The room of the session is on another LiveKit server, {url}.", hint=FOREIGN_HINT
+        )

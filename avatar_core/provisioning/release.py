@@ -1,4 +1,4 @@
-"""The releaser: ends sessions, retries those that cannot be ended, and logs each of them once."""
+"""The releaser: ends paid sessions, and tries again to end the sessions that remain."""
 
 from __future__ import annotations
 
@@ -21,26 +21,31 @@ from avatar_core.tasks import RELEASE_S, BackgroundTasks, call_provider
 log = logging.getLogger("avatar_core")
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
-"""The wait after attempt n is random, from 0 to `FIRST_WAIT_S` times 2 to the power of n - 1."""
+"""Limits of the wait between two attempts, in seconds. The wait after attempt n is random, between
+0 and `FIRST_WAIT_S` times 2 to the power of n - 1, but at most `LONGEST_WAIT_S`."""
 MAX_STRAYS = 4
-"""The most sessions of one key that a lookup may find and `end_session` ends."""
+"""The number of sessions with the same key that `end_session` looks up and ends at most."""
 
 RemoveParticipant = Callable[[str, str], Coroutine[Any, Any, bool]]
-"""Removes a participant from a room: (room name, identity) -> whether it was there."""
+"""A function that removes a participant from a room: (room name, identity) -> whether the
+participant was in the room."""
 
 
 class Releaser:
-    """Ends the paid sessions of one room, and retries those that could not be ended.
+    """The object that ends the paid sessions of one room.
+
+    The session context creates the releaser. The releaser watches the room for the avatars of
+    sessions that could not be ended, and tries again when such an avatar joins.
 
     Args:
         link: The agent's connection to the room.
-        ledger: The ledger in which the sessions are recorded.
+        ledger: The ledger that records the sessions.
         remove: Removes a participant from a room.
 
     Attributes:
-        ledger: The ledger in which the sessions are recorded.
+        ledger: The ledger that records the sessions.
         remove: Removes a participant from a room.
-        tasks: Runs releases, and other work that must continue after its caller was cancelled.
+        tasks: Runs the work that must continue after its caller was cancelled.
     """
 
     def __init__(self, link: RoomLink, ledger: Ledger, remove: RemoveParticipant) -> None:
@@ -49,7 +54,8 @@ class Releaser:
         self._link = link
         self.tasks = BackgroundTasks()
         self._unended: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
-        """Sessions that could not be ended yet, by file name, with what stops their watch."""
+        """The sessions that could not be ended yet, by the file name of the ledger entry. Each
+        value contains the function that stops the watch for the avatar."""
         self._kept_out: set[str] = set()
         self._unwatch: Unsubscribe = _do_nothing
         self._closed = False
@@ -88,17 +94,19 @@ class Releaser:
     ) -> bool:
         """End a session within `RELEASE_S` seconds, and remove its entry from the ledger.
 
-        If the vendor cannot end the session, its participant is removed from the room, now or
-        when it joins. A session that is left when the room closes is for any reaper to end.
+        If the session cannot be ended, the releaser removes the avatar's participant from the room,
+        now or when the participant joins. When the releaser closes, it gives up the ownership of
+        the remaining sessions, so that any reaper may end them.
 
         Args:
             provider: The provider that created the session.
-            ledger_entry: The session.
-            reason: Why, for the vendor.
-            shared: Another session uses the same identity, so the participant must stay.
+            ledger_entry: The ledger entry of the session.
+            reason: The reason of the end, for the vendor.
+            shared: Whether another session uses the same identity, so that the participant must
+                stay in the room.
 
         Returns:
-            Whether the session ended and no participant of it can join any more.
+            True if the session has ended and its avatar cannot join any more.
         """
         remove = _keep_participant if shared else self.remove
         ended = await self._try_to_end(provider, ledger_entry, reason, remove)
@@ -113,9 +121,10 @@ class Releaser:
         return ended
 
     async def aclose(self) -> None:
-        """Stop retrying; any reaper may end the sessions that are left from now on. Idempotent.
+        """Stop trying to end sessions, and give up the ownership of the remaining sessions.
 
-        It returns once the ledger says so on the disk, or does not respond.
+        Any reaper may end these sessions from now on. A second call of this method has no effect.
+        The method returns when the ledger is on the disk, or does not respond.
         """
         self._closed = True
         self._unwatch()
@@ -138,17 +147,30 @@ class Releaser:
     def _watch_for_join(
         self, provider: AvatarProvider[Any], ledger_entry: LedgerEntry
     ) -> Unsubscribe:
-        """Try to end the session again whenever its participant joins."""
+        """Try to end a session again whenever its participant joins the room.
+
+        Returns:
+            A function that stops the watch.
+        """
         identity = ledger_entry.identity
 
         def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
-            """End the session again if the event is the join of its participant."""
+            """Start to end the session again if its participant has joined.
+
+            Args:
+                event: The room event.
+                participant: The remote participant that the event concerns, or None.
+            """
             if (
                 event is RoomEvent.JOINED
                 and participant is not None
                 and participant.identity == identity
             ):
-                log.info("%s joined after its session was abandoned; it is removed.", identity)
+                log.info(
+                    "The avatar %s joined after its session was abandoned, so avatar-core "
+                    "removes it from the room.",
+                    identity,
+                )
                 self.tasks.start(
                     self.end(provider, ledger_entry, "it joined too late"), f"{identity}-end"
                 )
@@ -165,7 +187,14 @@ class Releaser:
         errors: list[BaseException] = []
 
         def may_try_again(error: BaseException) -> bool:
-            """Remember the error; return whether another attempt may succeed."""
+            """Store the error, and return whether another attempt may succeed.
+
+            Args:
+                error: The error of the attempt.
+
+            Returns:
+                True if the same call may succeed later.
+            """
             errors.append(error)
             return _is_retryable(error)
 
@@ -181,7 +210,8 @@ class Releaser:
         except Exception as error:
             last = errors[-1] if errors else error
             log.warning(
-                "The %s could not be ended (%s). Run `avatar reap` once this job has ended.",
+                "avatar-core could not end a paid session: %s (%s). Run `avatar reap` after this "
+                "job has ended.",
                 ledger_entry.label,
                 last if isinstance(last, AvatarError) else type(last).__name__,
             )
@@ -197,7 +227,7 @@ def _do_nothing() -> None:
 
 
 def _is_retryable(error: BaseException) -> bool:
-    """Return whether the same call may succeed later; ending a session twice does no harm."""
+    """Return whether the same call may succeed later. A session may be ended more than once."""
     return isinstance(error, ProvisionError) and error.retryable
 
 
@@ -207,24 +237,25 @@ async def end_session(
     reason: str,
     remove: RemoveParticipant,
 ) -> bool:
-    """End a session at its vendor once, with other sessions of the same key.
+    """End a session and other sessions with the same key at the vendor, in one attempt.
 
-    Where the vendor cannot end sessions, or the session has no id, its participant is removed
-    from the room instead.
+    If the vendor cannot end sessions, or the id of the session is unknown, the function removes the
+    avatar's participant from the room instead.
 
     Args:
         provider: The provider that created the session.
-        ledger_entry: The session.
-        reason: Why, for the vendor.
+        ledger_entry: The ledger entry of the session.
+        reason: The reason of the end, for the vendor.
         remove: Removes a participant from a room.
 
     Returns:
-        Whether there was something to end. If not, the avatar may still join.
+        True if the function ended a session or removed a participant. False means that the avatar
+        may still join.
 
     Raises:
-        AvatarError: The vendor or the LiveKit server could not be reached, or refused.
-        RuntimeError: The provider cancelled itself.
-        Exception: Any other exception of the provider's code.
+        AvatarError: The vendor or the LiveKit server could not be reached, or refused the request.
+        RuntimeError: The provider raised `CancelledError`.
+        Exception: The code of the provider raised any other exception.
     """
     can_end, ended = provider.capabilities.ends_session, False
     if ledger_entry.session_id:
@@ -234,7 +265,7 @@ async def end_session(
         for _ in range(MAX_STRAYS):
             stray = await call_provider(provider.lookup(ledger_entry.key))
             if stray is None or stray.session_id == ledger_entry.session_id:
-                break  # the vendor's list may still show a session that has ended
+                break  # the vendor's list may still contain a session that has ended
             await call_provider(provider.release(stray, reason))
             ended = can_end
     if not (ledger_entry.session_id and can_end):

@@ -1,4 +1,4 @@
-"""Access tokens for one LiveKit room, with as few grants as an avatar needs."""
+"""Access tokens for one LiveKit room, with only the grants that an avatar needs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.settings import LiveKitSettings
 
 CLOCK_SKEW_S = 10
-"""A token is valid from so much before now, because the server's clock may be behind ours."""
+"""Seconds before now from which a token is valid. The clock of the server may be behind the clock
+of the agent."""
 JOIN_MARGIN_S = 60.0
-"""Added to the time to join: for clocks that differ, and for a reconnect during the join."""
+"""Seconds that are added to the time to join, for clocks that differ and for a reconnect during the
+join."""
 
 
 def token_lifetime_s(provision_s: float, join_s: float) -> float:
-    """Return how many seconds an avatar's token is valid: until its avatar must have joined.
+    """Return the lifetime of an avatar's room token in seconds.
 
-    The server gives each participant that is connected new tokens, so a session may last longer.
+    The server sends new tokens to each connected participant, so a session may last longer.
 
     Args:
-        provision_s: Most seconds of provisioning, during which the token is made.
-        join_s: Most seconds from then until the avatar has joined.
+        provision_s: Longest duration of provisioning in seconds. The token is made at its start.
+        join_s: Longest time from the end of provisioning to the join, in seconds.
+
+    Returns:
+        The time until the avatar must have joined plus `JOIN_MARGIN_S`, in seconds.
     """
     return provision_s + join_s + JOIN_MARGIN_S
 
@@ -32,19 +37,29 @@ def token_lifetime_s(provision_s: float, join_s: float) -> float:
 def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:
     """Wrap `mint` so that equal specifications get the same token.
 
-    A retry of a request then sends the same bytes. Some vendors recognise by the token that they
-    have created the session already.
+    With the same token, a repeated request contains the same bytes. Some vendors recognise a
+    repeated request by its token.
 
     Args:
-        mint: Returns a token for a specification.
+        mint: A function that returns a token for a specification.
 
     Returns:
-        The wrapped function; it remembers the tokens.
+        The wrapped function, which stores the tokens that it has returned.
     """
     minted: list[tuple[TokenSpec, str]] = []
 
     def mint_or_recall(spec: TokenSpec) -> str:
-        """Return the token of an equal `spec`, or else a new one."""
+        """Return the stored token of an equal specification, or else a new token.
+
+        Args:
+            spec: The specification.
+
+        Returns:
+            The token, a JWT.
+
+        Raises:
+            AvatarError: `mint` cannot create the token.
+        """
         for known, token in minted:
             if known == spec:
                 return token
@@ -55,12 +70,14 @@ def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec]
 
 
 class TokenMint:
-    """Signs tokens to join one room. Its repr shows neither the key nor the secret.
+    """A signer of tokens for one room.
+
+    The repr of the signer shows neither the API key nor the secret.
 
     Args:
         settings: The API key and secret of the LiveKit server.
-        room_name: The room that every token is for.
-        unix_time: Returns Unix seconds.
+        room_name: The name of the room that the tokens admit to.
+        unix_time: A function that returns Unix time in seconds.
 
     Raises:
         ConfigError: The room has no name.
@@ -83,10 +100,10 @@ class TokenMint:
         self._unix_time = unix_time
 
     def mint(self, spec: TokenSpec) -> str:
-        """Sign a token, valid from now for `spec.ttl_s` seconds.
+        """Create and sign a token that is valid for `spec.ttl_s` seconds from now.
 
         Args:
-            spec: The identity, the attributes and the grants.
+            spec: The identity, the attributes, the grants and the lifetime of the token.
 
         Returns:
             The token, a JWT.

@@ -1,4 +1,4 @@
-"""Waits for a participant. Identities are unique, so a join proves that the session exists."""
+"""A wait for the join of a participant with a given identity."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ async def wait_for_participant(link: RoomLink, identity: str, within_s: float) -
     Args:
         link: A connection to the room.
         identity: The identity of the participant.
-        within_s: The most seconds to wait.
+        within_s: The time limit in seconds.
 
     Returns:
-        Whether the participant is in the room now, or joined in time.
+        True if the participant is in the room now, or joins within `within_s` seconds.
     """
     present = asyncio.Event()
 
     def look(*_: object) -> None:
-        """Set `present` if the participant is in the room."""
+        """Set `present` if the participant is in the room.
+
+        Args:
+            _: The arguments of a room event, which are not used.
+        """
         if identity in link.remote_participants():
             present.set()
 

@@ -1,4 +1,4 @@
-"""`ProviderRegistry`: finds, imports and builds providers by name."""
+"""The class `ProviderRegistry`, which finds, imports and creates providers by name."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ NOT_INSTALLED = (
     "Correct the name, or install its package (avatar-provider-<name>) once you have checked "
     "who publishes it."
 )
-"""No command to copy: under a misspelt name anybody may have published anything."""
+"""The hint contains no command to copy, because anybody can publish a package under a misspelt
+name."""
 
 
 class ProviderRegistry:
-    """The providers of the entry-point group `avatar_core.providers`, by name.
+    """The installed providers by name, from the entry-point group `avatar_core.providers`.
 
-    It reads the entry points at the first use, and again when a name is missing. `load` imports
-    one provider; nothing else imports any.
+    The registry reads the entry points at the first use, and again if a name is missing. Only
+    `load` and `create` import a provider.
     """
 
     def __init__(self) -> None:
@@ -45,15 +46,26 @@ class ProviderRegistry:
         self._read = False
 
     def names(self) -> tuple[str, ...]:
-        """All names, sorted; also those that `load` would refuse."""
+        """Return the names of all providers, sorted.
+
+        Returns:
+            The names, with the names of providers that `load` would refuse.
+        """
         return tuple(sorted({*self._registered, *(point.name for point in self._offers())}))
 
     def describe(self, name: str) -> ProviderInfo:
-        """Find the origin of `name`, without an import.
+        """Find the distribution of a provider, without an import of the provider.
+
+        Args:
+            name: The name of the provider.
+
+        Returns:
+            The distribution, its version and the provider class.
 
         Raises:
-            ProviderNotFoundError: No distribution offers it.
-            ProviderConflictError: Several distributions offer it, or the name is reserved.
+            ProviderNotFoundError: No installed distribution has a provider with this name.
+            ProviderConflictError: Several distributions have a provider with this name, or the name
+                is reserved.
         """
         if name in self._registered:
             return ProviderInfo.of_class(name, self._registered[name])
@@ -66,26 +78,34 @@ class ProviderRegistry:
         infos = [ProviderInfo.of_entry_point(point) for point in found]
         if name in RESERVED:
             raise ProviderConflictError(
-                f"{infos[0].origin} offers a provider named {name!r}, a reserved name.",
-                hint=f"Remove it: pip uninstall {infos[0].distribution}",
+                f"{infos[0].origin} offers a provider with the reserved name {name!r}.",
+                hint=f"Remove that distribution: pip uninstall {infos[0].distribution}",
             )
         if len(infos) > 1:
             raise ProviderConflictError(
-                f"{' and '.join(info.origin for info in infos)} "
-                f"{'both' if len(infos) == 2 else 'all'} offer a provider named {name!r}.",
-                hint="Keep one: "
-                + " or ".join(f"pip uninstall {info.distribution}" for info in infos),
+                f"Several distributions offer a provider named {name!r}: "
+                f"{', '.join(info.origin for info in infos)}.",
+                hint="Keep only one of them. To remove another, run "
+                f"{' or '.join(f'pip uninstall {info.distribution}' for info in infos)}",
             )
         return infos[0]
 
     def load(self, name: str) -> ProviderClass:
-        """Import the class behind `name`.
+        """Import the class of a provider.
+
+        Args:
+            name: The name of the provider.
+
+        Returns:
+            The provider class.
 
         Raises:
-            ProviderNotFoundError: No distribution offers it.
-            ProviderConflictError: Several distributions offer it, or the name is reserved.
-            ProviderLoadError: The import failed, or did not yield a provider class.
-            ApiVersionError: It was written for another provider API.
+            ProviderNotFoundError: No installed distribution has a provider with this name.
+            ProviderConflictError: Several distributions have a provider with this name, or the name
+                is reserved.
+            ProviderLoadError: The import failed, or the imported object is not a complete provider
+                class.
+            ApiVersionError: The class was written for another version of the provider API.
         """
         if name in self._registered:
             return self._registered[name]
@@ -101,29 +121,37 @@ class ProviderRegistry:
     def create(
         self, name: str, settings: ProviderSettings | None = None, *, variant: str = ""
     ) -> AvatarProvider[Any]:
-        """Build a provider.
+        """Create a provider.
 
         Args:
             name: The name of the provider.
-            settings: An instance of its `settings_cls`; by default from the environment.
-            variant: The value of the settings' field `variant`.
+            settings: The settings, an instance of the provider's `settings_cls`. By default the
+                registry reads the settings from the environment.
+            variant: The value for the field `variant` of the settings; empty for providers without
+                variants.
+
+        Returns:
+            The provider.
 
         Raises:
-            SettingsError: A setting is missing or malformed, or belongs to another provider.
-            ConfigError: An error of `load`, or the provider cannot work with its settings.
+            SettingsError: A setting is missing or invalid, or `settings` belongs to another
+                provider.
+            ConfigError: `load` raised an error, the provider has no variants, or the provider
+                cannot work with its settings.
         """
         cls = self.load(name)
         if variant and "variant" not in cls.settings_cls.model_fields:
             raise ConfigError(
-                f"it has no variants, so {variant!r} cannot be chosen.",
+                f"the provider has no variants, but the chain names the variant {variant!r}.",
                 provider=name,
-                hint=f"Choose it as {name!r} alone.",
+                hint=f"Write {name!r} without a variant.",
             )
         if settings is not None and not isinstance(settings, cls.settings_cls):
             raise SettingsError(
-                f"it takes {cls.settings_cls.__name__}, not {type(settings).__name__}.",
+                f"the provider needs settings of the class {cls.settings_cls.__name__}, not "
+                f"{type(settings).__name__}.",
                 provider=name,
-                hint=f"Pass {cls.settings_cls.__name__}(...), or the name alone.",
+                hint=f"Pass {cls.settings_cls.__name__}(...), or only the name of the provider.",
             )
         try:
             if settings is None:
@@ -135,45 +163,59 @@ class ProviderRegistry:
         except Exception as error:
             said = error.message if isinstance(error, AvatarError) else describe_error(error)
             raise ConfigError(
-                f"it cannot be set up: {said.rstrip('.')}.",
+                f"the set-up of the provider failed: {said.rstrip('.')}.",
                 provider=name,
-                hint=f"Report this to the author of {self.describe(name).origin}.",
+                hint=f"Report this error to the author of {self.describe(name).origin}.",
             ) from error
 
     def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:
-        """Offer `cls` in this registry only, for tests and notebooks.
+        """Add a provider class to this registry, for tests and notebooks.
+
+        Args:
+            name: The name of the provider, which must be the attribute `name` of the class.
+            cls: The provider class.
+            replace: Whether the class replaces another provider with the same name.
 
         Raises:
-            ProviderConflictError: The name is reserved, or taken and `replace` is not set.
-            ProviderLoadError: `cls` is not a provider of that name.
-            ApiVersionError: It was written for another provider API.
+            ProviderConflictError: The name is reserved, or another provider has the name and
+                `replace` is False.
+            ProviderLoadError: `cls` is not a complete provider class with this name.
+            ApiVersionError: The class was written for another version of the provider API.
         """
         if name in RESERVED:
-            raise ProviderConflictError(f"{name!r} is a reserved name.", hint="Take another.")
+            raise ProviderConflictError(
+                f"The provider name {name!r} is reserved.", hint="Choose another name."
+            )
         if name in self.names() and not replace:
             raise ProviderConflictError(
-                f"a provider named {name!r} exists already.", hint="Pass replace=True."
+                f"A provider named {name!r} exists already.",
+                hint="Pass replace=True to replace that provider.",
             )
         self._registered[name] = validate_provider(cls, ProviderInfo.of_class(name, cls))
 
     def unregister(self, name: str) -> None:
-        """Undo `register`; an installed provider of that name is found again.
+        """Remove a provider class that `register` added.
+
+        If an installed provider has the same name, the registry finds that provider again.
+
+        Args:
+            name: The name of the provider.
 
         Raises:
-            ProviderNotFoundError: It was not registered.
+            ProviderNotFoundError: No class is registered under this name.
         """
         if self._registered.pop(name, None) is None:
             raise ProviderNotFoundError(
-                f"{name!r} was not registered at run time.",
+                f"The provider {name!r} was not registered at run time.",
                 hint="To remove an installed provider, use pip uninstall.",
             )
 
     def refresh(self) -> None:
-        """Read the entry points again."""
+        """Read the entry points of the installed distributions again."""
         from stevedore.extension import ExtensionManager
 
-        # stevedore's cache on disk misses edits of the last two minutes, and knows no
-        # distribution; what we put here is what its managers list and load.
+        # stevedore's cache on disk misses changes of the last two minutes, and does not contain the
+        # distributions. The managers of stevedore list and load the entry points stored here.
         importlib.invalidate_caches()
         ExtensionManager.ENTRY_POINT_CACHE[GROUP] = list(entry_points(group=GROUP))
         self._read = True
@@ -189,12 +231,13 @@ class ProviderRegistry:
     def _not_found(self, name: str) -> ProviderNotFoundError:
         if name in RESERVED:
             return ProviderNotFoundError(
-                f"{name!r} is a reserved name and no provider.",
-                hint="It belongs into a chain, as in create_avatar('voice').",
+                f"The reserved name {name!r} is not the name of a provider.",
+                hint="Use this name in a chain of providers, as in create_avatar('voice').",
             )
         installed = self.names()
         close = difflib.get_close_matches(name.lower(), [*installed, VOICE], n=1)
         return ProviderNotFoundError(
-            f"no provider {name!r} is installed; installed: {', '.join(installed) or 'none'}.",
+            f"No provider named {name!r} is installed. Installed providers: "
+            f"{', '.join(installed) or 'none'}.",
             hint=f"Did you mean {close[0]!r}?" if close else NOT_INSTALLED,
         )

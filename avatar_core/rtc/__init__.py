@@ -1,1 +1,1 @@
-"""The room link over `livekit.rtc`, and calls to the LiveKit server's API."""
+"""Room links over `livekit.rtc`, and the entry point of the worker process."""

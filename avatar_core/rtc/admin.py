@@ -1,4 +1,4 @@
-"""Calls to the LiveKit server's API that need the key of the project."""
+"""Calls to the LiveKit server's API that need the API key of the project."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
     """Remove a participant from a room.
 
     Args:
-        livekit: The server and its key.
-        room: Name of the room.
-        identity: Identity of the participant.
+        livekit: The URL of the server, and its API key and secret.
+        room: The name of the room.
+        identity: The identity of the participant.
 
     Returns:
         True if the participant was removed, False if it was not in the room.
@@ -52,24 +52,26 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
         fault = type(error).__name__
     if fault:  # raised outside of the handlers, so that no chain of causes leads to the key
         raise RoomError(
-            f"the server did not remove {identity} from the room {room!r} ({fault}).",
-            hint="Check LIVEKIT_URL, and that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to it.",
+            f"The LiveKit server did not remove {identity} from the room {room!r} ({fault}).",
+            hint="Check that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to the server "
+            "LIVEKIT_URL.",
         )
     return False
 
 
 async def check_server(livekit: LiveKitSettings) -> float:
-    """Check that the server responds and accepts our key.
+    """Check that the LiveKit server responds and accepts our API key.
 
     Args:
-        livekit: The server and its key.
+        livekit: The URL of the server, and its API key and secret.
 
     Returns:
-        Seconds that this machine's clock is ahead of the server's; negative if it is behind.
+        Seconds by which this machine's clock is ahead of the server's clock; negative if it is
+        behind.
 
     Raises:
-        RoomError: The server does not respond, refuses the key, or refuses our tokens because
-            this machine's clock is wrong.
+        RoomError: The server did not respond within 3 s, refuses the key, or refuses our tokens
+            because this machine's clock is wrong.
     """
     url = livekit.url.replace("ws", "http", 1) if livekit.url.startswith("ws") else livekit.url
     fault, hint, ahead_s = "", "Check LIVEKIT_URL, and that the server runs.", 0.0
@@ -86,14 +88,14 @@ async def check_server(livekit: LiveKitSettings) -> float:
                 await server.room.list_rooms(api.ListRoomsRequest(names=["avatar-doctor"]))
     except api.TwirpError as error:
         fault, hint = (
-            f"refuses our key ({error.code})",
+            f"refuses the API key ({error.code})",
             "Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
         )
     except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError) as error:
-        fault = f"does not respond as a LiveKit server does ({type(error).__name__})"
+        fault = f"does not respond like a LiveKit server ({type(error).__name__})"
     if fault and abs(ahead_s) > SKEW_S:
-        fault = f"refuses our tokens: this machine's clock is {ahead_s:+.0f} s off"
+        fault = f"refuses room tokens, because this machine's clock is {ahead_s:+.0f} s off"
         hint = SET_CLOCK_HINT
     if fault:
-        raise RoomError(f"{livekit.url} {fault}.", hint=hint)
+        raise RoomError(f"The check of LIVEKIT_URL failed: {livekit.url} {fault}.", hint=hint)
     return ahead_s

@@ -1,4 +1,4 @@
-"""Creates room links: joins a room, or uses a room that the agent has joined."""
+"""Creates room links: for a room that the agent has joined, or by joining a room."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ _links: weakref.WeakKeyDictionary[rtc.Room, weakref.ref[RtcLink]] = weakref.Weak
 
 
 def link_for(room: rtc.Room) -> RtcLink:
-    """Return the link of a connected room; all avatars of the participant share it.
+    """Return the link of a connected room; all avatars of the same participant share the link.
 
     Args:
-        room: A connected room. A link of an earlier connection is replaced.
+        room: A connected room.
+
+    Returns:
+        The link. The function creates a new link if the room has none, or if the room was left
+        since the last call.
+
+    Raises:
+        Exception: The room was never connected.
     """
     reference = _links.get(room)
     link = reference() if reference is not None else None
@@ -33,10 +40,10 @@ async def join(
     """Join a room as a new participant.
 
     Args:
-        url: URL of the LiveKit server.
-        token: The room token.
-        subscribe: Whether to subscribe to all tracks.
-        timeout_s: Seconds for the connection.
+        url: The URL of the LiveKit server.
+        token: The room token of the participant.
+        subscribe: Whether to subscribe to all tracks of the room.
+        timeout_s: Seconds to wait for the connection.
 
     Returns:
         The link; closing it leaves the room.
@@ -51,7 +58,7 @@ async def join(
             await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
     except TimeoutError as error:
         raise RoomError(
-            f"could not join the room at {url} within {timeout_s:g} s.",
+            f"The connection to the room at {url} took longer than {timeout_s:g} s.",
             hint="Check that the server runs and that this machine can connect to it.",
         ) from error
     except rtc.ConnectError as error:
@@ -60,9 +67,9 @@ async def join(
         )  # the server quotes the token that it refuses
     if refusal is not None:  # raised here, so that the chain of causes holds no token
         raise RoomError(
-            f"could not join the room at {url} ({refusal}).",
-            hint="Check LIVEKIT_URL, that the server runs, and that LIVEKIT_API_KEY and "
-            "LIVEKIT_API_SECRET belong to it.",
+            f"The connection to the room at {url} failed ({refusal}).",
+            hint="Check that the server LIVEKIT_URL runs, and that LIVEKIT_API_KEY and "
+            "LIVEKIT_API_SECRET belong to that server.",
         )
     link = RtcLink(room, owned=True)
     _links[room] = weakref.ref(link)

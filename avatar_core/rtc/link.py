@@ -40,12 +40,14 @@ LEAVE_S = 3.0
 class RtcLink(RoomLink):
     """The connection of the local participant to a LiveKit room.
 
+    `link_for` and `join` create the links.
+
     Args:
         room: A connected room.
         owned: Whether closing the link leaves the room.
 
     Attributes:
-        room: LiveKit's room.
+        room: The room object of `livekit.rtc`.
         closed: Whether the link was closed.
         router: Passes RPCs and data packets to their handlers, by sender.
     """
@@ -62,31 +64,35 @@ class RtcLink(RoomLink):
 
     @property
     def is_stale(self) -> bool:
-        """Whether the link was closed, or its room was left and joined again."""
+        """Whether the link was closed, or the room was left and joined again."""
         return self.closed or self._local is not self.room.local_participant
 
     @property
     def identity(self) -> str:
-        """Our own identity."""
+        """The identity of the local participant."""
         return str(self._local.identity)
 
     @property
     def room_name(self) -> str:
-        """The room's name."""
+        """The name of the room."""
         return str(self.room.name)
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """Our own participant attributes."""
+        """The attributes of the local participant."""
         return self._local.attributes
 
     @property
     def connected(self) -> bool:
-        """Whether the room can be used now."""
+        """Whether the link is open and the room is connected."""
         return not self.closed and self.room.isconnected()
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """Return the other participants, by identity."""
+        """Return the other participants of the room.
+
+        Returns:
+            A record of each participant, by identity.
+        """
         return {
             other.identity: read_participant(other)
             for other in self.room.remote_participants.values()
@@ -96,22 +102,23 @@ class RtcLink(RoomLink):
         """Call a handler at each event of the room from now on.
 
         Args:
-            handler: Called with the event and its participant.
+            handler: Called with the event and its participant; the participant is None for events
+                of our own connection.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
         return self._events.watch(handler)
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream whose every packet is addressed.
+        """Open a byte stream whose packets the server sends to its receivers only.
 
         Args:
-            topic: Topic of the stream.
-            to: Identities of the receivers.
-            attributes: Attributes of the stream, for the receivers.
+            topic: The topic of the stream.
+            to: The identities of the receivers.
+            attributes: The attributes of the stream, for the receivers.
 
         Returns:
             The writer of the stream.
@@ -129,7 +136,7 @@ class RtcLink(RoomLink):
                     attributes=dict(attributes),
                 )
             except ConnectionError as error:
-                raise RoomError(f"the room did not open a stream ({error}).") from error
+                raise RoomError(f"The room did not open a byte stream ({error}).") from error
             return PublicWriter(writer)
         if self._acks is None:
             self._acks = Acknowledgements()
@@ -138,14 +145,14 @@ class RtcLink(RoomLink):
         return addressed
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Receive the byte streams of a topic.
+        """Register the handler for incoming byte streams of a topic.
 
         Args:
-            topic: Topic of the streams.
-            handler: Called with the sender and the reader of each stream.
+            topic: The topic of the streams.
+            handler: Called with the sender's identity and the reader of each stream.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
 
         Raises:
             ValueError: The topic has a handler already.
@@ -159,16 +166,16 @@ class RtcLink(RoomLink):
         """Call an RPC method of a participant.
 
         Args:
-            to: Identity of the participant.
-            method: Name of the method.
-            payload: Payload of the call.
+            to: The identity of the participant.
+            method: The name of the method.
+            payload: The payload of the call.
             timeout_s: Seconds to wait for the response.
 
         Returns:
             The response.
 
         Raises:
-            RoomError: The call failed. `rpc_code` is LiveKit's error code, or None where
+            RoomError: The call failed. `rpc_code` is LiveKit's error code; it is None if
                 `timeout_s` passed or the room is disconnected.
         """
         self._require_connection()
@@ -182,23 +189,37 @@ class RtcLink(RoomLink):
                 )
         except rtc.RpcError as error:
             raise RoomError(
-                f"{method} to {to} failed ({error.message}).", rpc_code=error.code
+                f"The RPC {method} to {to} failed ({error.message}).", rpc_code=error.code
             ) from error
         except TimeoutError as error:
-            raise RoomError(f"{method} to {to} had no response within {timeout_s:g} s.") from error
+            raise RoomError(
+                f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
+            ) from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Handle an RPC method for all callers; only the router calls this.
+        """Register the handler of an RPC method for all callers; only the router calls this method.
 
         Args:
-            method: Name of the method.
-            handler: Called with each call; returns the response, or an awaitable of it.
+            method: The name of the method.
+            handler: Called with the caller's identity and the payload; returns the response, or an
+                awaitable of it.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
 
         async def invoke(call: rtc.RpcInvocationData) -> str:
+            """Call the handler, and await the response if it is awaitable.
+
+            Args:
+                call: The call, as `livekit.rtc` passes it.
+
+            Returns:
+                The response.
+
+            Raises:
+                Exception: Any exception of the handler; LiveKit sends it to the caller as an error.
+            """
             response = handler(call.caller_identity, call.payload)
             return response if isinstance(response, str) else await response
 
@@ -211,10 +232,10 @@ class RtcLink(RoomLink):
         """Send a data packet.
 
         Args:
-            topic: Topic of the packet.
-            payload: Content of the packet.
-            to: Identities of the receivers.
-            reliable: Whether lost packets are sent again.
+            topic: The topic of the packet.
+            payload: The content of the packet.
+            to: The identities of the receivers.
+            reliable: Whether LiveKit sends lost packets again.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the packet.
@@ -225,26 +246,30 @@ class RtcLink(RoomLink):
                 payload, reliable=reliable, destination_identities=list(to), topic=topic
             )
         except rtc.participant.PublishDataError as error:
-            raise RoomError(f"the room did not accept a data packet ({error}).") from error
+            raise RoomError(f"The room did not accept a data packet ({error}).") from error
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive the data packets of a topic from all senders; only the router calls this.
+        """Register the handler for the data packets of a topic; only the router calls this.
 
         Args:
-            topic: Topic of the packets.
-            handler: Called with each packet.
+            topic: The topic of the packets.
+            handler: Called with the identity of any sender and the payload. The handler replaces an
+                earlier handler of the topic.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
         return self._events.on_data(topic, handler)
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Return a newly published microphone track.
+        """Publish a microphone track.
 
         Args:
-            format: Format of the audio that the track takes.
-            name: Name of the track.
+            format: The format of the audio that the track takes.
+            name: The name of the track.
+
+        Returns:
+            The track.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the track.
@@ -252,14 +277,30 @@ class RtcLink(RoomLink):
         self._require_connection()
         return await self._tracks.publish_audio(format, name)
 
+    async def wait_for_subscriber(self) -> None:
+        """Wait until a participant subscribes to a silent track that is published meanwhile.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
+        self._require_connection()
+        track = await self._tracks.publish_silence()
+        try:
+            await track.wait_for_subscription()
+        finally:
+            await track.unpublish()
+
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Return a newly published camera track.
+        """Publish a camera track.
 
         Args:
-            width: Width of a frame in pixels.
-            height: Height of a frame in pixels.
+            width: The width of a frame in pixels.
+            height: The height of a frame in pixels.
             fps: Frames per second.
-            name: Name of the track.
+            name: The name of the track.
+
+        Returns:
+            The track.
 
         Raises:
             RoomError: The room is disconnected, or did not accept the track.
@@ -268,7 +309,7 @@ class RtcLink(RoomLink):
         return await self._tracks.publish_video(width, height, fps, name)
 
     async def aclose(self) -> None:
-        """End all subscriptions, and leave the room if this link joined it; idempotent."""
+        """Stop passing events to handlers, and leave the room if `owned` is set; idempotent."""
         if self.closed:
             return
         self.closed = True
@@ -280,11 +321,15 @@ class RtcLink(RoomLink):
                 async with asyncio.timeout(LEAVE_S):
                     await self.room.disconnect()
             except TimeoutError:
-                log.debug("Leaving the room %s took longer than %g s.", self.room.name, LEAVE_S)
+                log.debug(
+                    "The room %s did not confirm the disconnect within %g s.",
+                    self.room.name,
+                    LEAVE_S,
+                )
 
     def _require_connection(self) -> None:
         if not self.connected:
-            raise RoomError(f"the room {self.room.name!r} is not connected.")
+            raise RoomError(f"The room {self.room.name!r} is not connected.")
 
     def _close_acks(self) -> None:
         if self._acks is not None:

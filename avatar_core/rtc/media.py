@@ -14,6 +14,8 @@ from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.playout import PlayoutClock
 
+SILENCE = AudioFormat(48_000)
+"""Format of a track that carries nothing."""
 UNPUBLISH_S = 1.0
 """Deadline of an unpublish: LiveKit never responds if the room was left meanwhile."""
 
@@ -23,8 +25,8 @@ T = TypeVar("T", AudioTrack, VideoTrack)
 class TrackPublisher:
     """Publishes the tracks of the local participant.
 
-    LiveKit completes a publication even after its caller was cancelled, for example after a
-    reconnect. Such a track is unpublished as soon as its publication completes.
+    LiveKit completes a publication even if its caller is cancelled, for example by a reconnect. The
+    publisher then unpublishes the track as soon as its publication completes.
 
     Args:
         participant: The local participant.
@@ -49,14 +51,29 @@ class TrackPublisher:
         """
         return await self._publish(RtcAudioTrack.publish(self._participant, format, name))
 
+    async def publish_silence(self) -> AudioTrack:
+        """Publish an audio track of an unknown source, which front ends do not take for a voice.
+
+        Returns:
+            The track.
+
+        Raises:
+            RoomError: The room did not accept the track.
+        """
+        return await self._publish(
+            RtcAudioTrack.publish(
+                self._participant, SILENCE, "audience_probe", rtc.TrackSource.SOURCE_UNKNOWN
+            )
+        )
+
     async def publish_video(self, width: int, height: int, fps: float, name: str) -> VideoTrack:
         """Publish a camera track.
 
         Args:
-            width: Width of a frame in pixels.
-            height: Height of a frame in pixels.
+            width: The width of a frame in pixels.
+            height: The height of a frame in pixels.
             fps: Frames per second.
-            name: Name of the track.
+            name: The name of the track.
 
         Returns:
             The track.
@@ -69,7 +86,7 @@ class TrackPublisher:
         )
 
     def close(self) -> None:
-        """Stop waiting for cancelled publications, because the room was left."""
+        """Stop waiting for publications whose callers were cancelled, because the room was left."""
         for task in self._unwanted:
             task.cancel()
 
@@ -95,14 +112,16 @@ async def _unpublish_late(publishing: asyncio.Task[T]) -> None:
 class RtcAudioTrack(AudioTrack):
     """A published microphone track of the local participant.
 
+    `publish` creates the track.
+
     Args:
         participant: The local participant.
-        source: The queue of the track.
-        publication: The track's publication.
-        format: Format of the audio that the track takes.
+        source: The audio source of `livekit.rtc`, which holds the queue of the track.
+        publication: The publication of the track.
+        format: The format of the audio that the track takes.
 
     Attributes:
-        format: Format of the audio that `capture` takes.
+        format: The format of the audio that `capture` takes.
     """
 
     def __init__(
@@ -120,14 +139,19 @@ class RtcAudioTrack(AudioTrack):
 
     @classmethod
     async def publish(
-        cls, participant: rtc.LocalParticipant, format: AudioFormat, name: str
+        cls,
+        participant: rtc.LocalParticipant,
+        format: AudioFormat,
+        name: str,
+        source: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE,
     ) -> RtcAudioTrack:
         """Publish a track without DTX and RED, because lip-sync needs a steady stream.
 
         Args:
             participant: The local participant.
-            format: Format of the audio that the track takes.
-            name: Name of the track.
+            format: The format of the audio that the track takes.
+            name: The name of the track.
+            source: The source of the track, by which front ends find the microphone.
 
         Returns:
             The track.
@@ -136,19 +160,20 @@ class RtcAudioTrack(AudioTrack):
             RoomError: The room did not accept the track.
         """
         queue_ms = round(QUEUE_S * 1000)
-        source = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
-        options = rtc.TrackPublishOptions(
-            source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False
-        )
-        track = rtc.LocalAudioTrack.create_audio_track(name, source)
+        queue = rtc.AudioSource(format.rate_hz, format.channels, queue_size_ms=queue_ms)
+        options = rtc.TrackPublishOptions(source=source, dtx=False, red=False)
+        track = rtc.LocalAudioTrack.create_audio_track(name, queue)
         publication = await _publish(participant, track, options)
-        return cls(participant, source, publication, format)
+        return cls(participant, queue, publication, format)
 
     async def capture(self, pcm: bytes) -> None:
         """Queue audio; wait while the queue is full.
 
         Args:
-            pcm: PCM in `format`, a multiple of 10 ms.
+            pcm: PCM in `format` (int16, interleaved), a multiple of 10 ms.
+
+        Raises:
+            Exception: LiveKit did not accept the audio.
         """
         samples = len(pcm) // self.format.frame_bytes
         self._playout.add(self.format.duration_s(len(pcm)))
@@ -158,7 +183,7 @@ class RtcAudioTrack(AudioTrack):
 
     @property
     def queued_s(self) -> float:
-        """Seconds of captured audio that are still in the queue."""
+        """The seconds of captured audio that are still in the queue."""
         return self._playout.queued_s
 
     def clear(self) -> None:
@@ -182,10 +207,12 @@ class RtcAudioTrack(AudioTrack):
 class RtcVideoTrack(VideoTrack):
     """A published camera track of the local participant.
 
+    `publish` creates the track.
+
     Args:
         participant: The local participant.
-        source: The source of the track.
-        publication: The track's publication.
+        source: The video source of `livekit.rtc`.
+        publication: The publication of the track.
     """
 
     def __init__(
@@ -202,14 +229,14 @@ class RtcVideoTrack(VideoTrack):
     async def publish(
         cls, participant: rtc.LocalParticipant, width: int, height: int, fps: float, name: str
     ) -> RtcVideoTrack:
-        """Publish a track with an explicit encoding; the default limits it to 20 frames/s.
+        """Publish a track with an explicit encoding, because LiveKit's default allows 20 frames/s.
 
         Args:
             participant: The local participant.
-            width: Width of a frame in pixels.
-            height: Height of a frame in pixels.
+            width: The width of a frame in pixels.
+            height: The height of a frame in pixels.
             fps: Frames per second.
-            name: Name of the track.
+            name: The name of the track.
 
         Returns:
             The track.
@@ -229,10 +256,10 @@ class RtcVideoTrack(VideoTrack):
         return cls(participant, source, await _publish(participant, track, options))
 
     def capture(self, frame: VideoFrame) -> None:
-        """Show a frame now; does nothing after `unpublish`.
+        """Show a frame now; do nothing after `unpublish`.
 
         Args:
-            frame: An RGBA frame of the size that the track was published with.
+            frame: An RGBA frame of the size with which the track was published.
         """
         if self._publication is None:
             return
@@ -256,7 +283,7 @@ async def _publish(
     try:
         return await participant.publish_track(track, options)
     except rtc.participant.PublishTrackError as error:
-        raise RoomError(f"the room did not accept the track {track.name!r} ({error}).") from error
+        raise RoomError(f"The room did not accept the track {track.name!r} ({error}).") from error
 
 
 async def _unpublish(

@@ -1,19 +1,28 @@
-"""Converts LiveKit's object of a participant."""
+"""Converts the participant objects of `livekit.rtc` to the records of avatar-core."""
 
 from __future__ import annotations
 
 from livekit import rtc
 
 from avatar_core.contracts.link import RemoteParticipant
+from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 
+_NOT_LISTENERS = (
+    rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+    rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
+    rtc.ParticipantKind.PARTICIPANT_KIND_INGRESS,
+)
 _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 
 
 def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
-    """Return our immutable record of a participant, as of now.
+    """Return an immutable record of the current state of a participant.
 
     Args:
-        participant: LiveKit's object, which changes with the room.
+        participant: The object of `livekit.rtc`, which changes with the room.
+
+    Returns:
+        The record.
     """
     return RemoteParticipant(
         identity=participant.identity,
@@ -26,4 +35,6 @@ def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
             if publication.kind in _KINDS
         ),
         left_for_good=participant.disconnect_reason is not None,
+        is_listener=participant.kind not in _NOT_LISTENERS
+        and PUBLISH_ON_BEHALF not in participant.attributes,
     )

@@ -1,4 +1,4 @@
-"""Passes LiveKit's room events and data packets to the handlers of a link."""
+"""Passes LiveKit's room events and data packets to the handlers of a room link."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from avatar_core.rtc.participant import read_participant
 class RoomEvents:
     """Subscribes to the events of a LiveKit room, and unsubscribes from our own avatar's tracks.
 
+    `RtcLink` creates this object.
+
     Args:
         room: A connected room.
-        on_disconnect: Called when our own connection has ended, before the handlers.
+        on_disconnect: Called when the connection of the local participant has ended, before the
+            handlers.
     """
 
     def __init__(self, room: rtc.Room, on_disconnect: Callable[[], None]) -> None:
@@ -45,29 +48,30 @@ class RoomEvents:
         """Call a handler at each event of the room from now on.
 
         Args:
-            handler: Called with the event and its participant.
+            handler: Called with the event and its participant; the participant is None for events
+                of our own connection.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Pass the data packets of a topic to a handler, which replaces an earlier one.
+        """Register the handler for data packets of a topic, in place of an earlier handler.
 
         Args:
-            topic: Topic of the packets.
-            handler: Called with the identity of the sender and the payload.
+            topic: The topic of the packets.
+            handler: Called with the sender's identity and the payload.
 
         Returns:
-            A function that ends the subscription.
+            A function that removes the handler.
         """
         self._data_handlers[topic] = handler
         return lambda: self._data_handlers.pop(topic, None) and None
 
     def close(self) -> None:
-        """Unsubscribe from the room, and call no handler of an event any more."""
+        """Unsubscribe from the room, and remove all handlers of `watch`."""
         for event, handler in self._room_handlers:
             self._room.off(event, handler)
         self._watchers.clear()
@@ -75,11 +79,11 @@ class RoomEvents:
     def _on_track_subscribed(
         self, _: rtc.Track, publication: rtc.RemoteTrackPublication, other: rtc.RemoteParticipant
     ) -> None:
-        """Unsubscribe from our own avatar, whose tracks would take a third of an agent's CPU.
+        """Unsubscribe from a track of our own avatar, which would cost a third of the CPU time.
 
-        Unsubscribing while the server still negotiates the track can break the whole connection
-        ("Sender Track has been removed", livekit-server 1.13.5). After `track_subscribed` the
-        negotiation has ended.
+        If a participant unsubscribes while the server still negotiates the track, the whole
+        connection can break ("Sender Track has been removed", livekit-server 1.13.5). After
+        `track_subscribed` the negotiation has ended.
         """
         if other.attributes.get(PUBLISH_ON_BEHALF) == self._local.identity:
             publication.set_subscribed(False)

@@ -1,9 +1,9 @@
-"""Byte streams whose every packet is addressed to its receivers.
+"""Byte streams with packets that are addressed to the receivers of the stream.
 
 The public writer of `livekit.rtc` addresses only the header, so the server sends the chunks to
-everyone in the room. The three FFI requests that are used here address chunks and trailer, too.
-They are private: `addressed_streams_work` checks once whether they exist. Where they do not, the
-link uses the public writer and logs one warning.
+everyone in the room. This module uses three FFI requests of `livekit.rtc` that address chunks and
+trailer, too. The requests are private: `addressed_streams_work` checks once whether they exist. If
+the requests do not exist, the room link uses the public writer and logs one warning.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ _REQUESTS = ("send_stream_header", "send_stream_chunk", "send_stream_trailer")
 
 @cache
 def addressed_streams_work() -> bool:
-    """Return whether the installed livekit has the requests of addressed streams; warns if not."""
+    """Check once whether the installed livekit has the FFI requests of addressed streams.
+
+    The function logs a warning if the requests do not exist.
+
+    Returns:
+        True if `AddressedWriter` can be used.
+    """
     works = all(
         name in ffi_pb2.FfiRequest.DESCRIPTOR.fields_by_name
         and name in ffi_pb2.FfiEvent.DESCRIPTOR.fields_by_name
@@ -38,14 +44,18 @@ def addressed_streams_work() -> bool:
     ) and hasattr(room_pb2, "DataStream")
     if not works:
         log.warning(
-            "This release of livekit cannot address byte streams: everyone in the room receives "
-            "the agent's audio as data. Install the release that livekit-agents requires."
+            "The installed version of livekit cannot send byte streams to selected participants, "
+            "so every participant of the room receives the agent's audio as data. Install the "
+            "version that livekit-agents requires."
         )
     return works
 
 
 class Acknowledgements:
-    """Waits for the responses to FFI requests, over one subscription for all of them."""
+    """Waits for the responses to FFI requests, with one subscription for all requests.
+
+    `RtcLink` creates this object at its first stream.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, int], asyncio.Future[Any]] = {}
@@ -55,11 +65,11 @@ class Acknowledgements:
         self._task = asyncio.create_task(self._read(), name="ffi-acknowledgements")
 
     async def request(self, kind: str, **fields: Any) -> None:
-        """Send a request and wait for its response.
+        """Send an FFI request and wait for its response.
 
         Args:
-            kind: Name of the request in `FfiRequest`, one of `_REQUESTS`.
-            fields: Fields of the request.
+            kind: The name of the request in `FfiRequest`, one of `_REQUESTS`.
+            fields: The fields of the request.
 
         Raises:
             RoomError: The room refused the request, or was left.
@@ -74,7 +84,7 @@ class Acknowledgements:
         finally:
             del self._waiting[key]
         if error:
-            raise RoomError(f"the room did not accept a stream packet ({error}).")
+            raise RoomError(f"The room did not accept a packet of a byte stream ({error}).")
 
     async def _read(self) -> None:
         while True:
@@ -86,21 +96,21 @@ class Acknowledgements:
                 done.set_result(callback.error)
 
     def close(self) -> None:
-        """Stop reading responses; requests that still wait raise RoomError."""
+        """Stop reading responses; make the requests that still wait raise RoomError."""
         FfiClient.instance.queue.unsubscribe(self._queue)
         self._task.cancel()
         for done in self._waiting.values():
             if not done.done():
-                done.set_result("the room was left")
+                done.set_result("this participant left the room")
 
 
 class AddressedWriter(StreamWriter):
-    """Writes a byte stream that only its receivers get.
+    """Writes a byte stream that the server sends to its receivers only.
 
     Args:
         participant: The local participant.
         acks: Waits for LiveKit's responses.
-        to: Identities of the receivers.
+        to: The identities of the receivers.
     """
 
     def __init__(
@@ -137,7 +147,7 @@ class AddressedWriter(StreamWriter):
         await self._acks.request("send_stream_header", header=header, **self._address)
 
     async def write(self, data: bytes) -> None:
-        """Send one chunk and wait until LiveKit accepts it, which keeps chunks in order.
+        """Send one chunk and wait until LiveKit accepts it, which keeps the chunks in order.
 
         Args:
             data: The chunk, at most 15 kB.
@@ -167,10 +177,10 @@ class AddressedWriter(StreamWriter):
 
 
 class PublicWriter(StreamWriter):
-    """Writes a byte stream with LiveKit's public writer; everyone in the room gets its chunks.
+    """Writes a byte stream with LiveKit's public writer; everyone in the room receives its chunks.
 
     Args:
-        writer: LiveKit's writer.
+        writer: The writer of `livekit.rtc`.
     """
 
     def __init__(self, writer: rtc.ByteStreamWriter) -> None:
@@ -189,7 +199,9 @@ class PublicWriter(StreamWriter):
         try:
             await self._writer.write(data)
         except (ConnectionError, RuntimeError) as error:
-            raise RoomError(f"the room did not accept a stream packet ({error}).") from error
+            raise RoomError(
+                f"The room did not accept a packet of a byte stream ({error})."
+            ) from error
 
     async def aclose(self, reason: str = "") -> None:
         """Send the trailer of the stream; idempotent.
@@ -206,17 +218,19 @@ class PublicWriter(StreamWriter):
         try:
             await self._writer.aclose(reason=reason)
         except (ConnectionError, RuntimeError) as error:
-            raise RoomError(f"the room did not accept the end of a stream ({error}).") from error
+            raise RoomError(
+                f"The room did not accept the end of a byte stream ({error})."
+            ) from error
 
 
 class RtcStreamReader(StreamReader):
     """Reads a byte stream of `livekit.rtc`, and closes it when the iteration ends.
 
     Args:
-        reader: LiveKit's reader.
+        reader: The reader of `livekit.rtc`.
 
     Attributes:
-        attributes: Attributes of the stream, as its sender set them.
+        attributes: The attributes of the stream, as its sender set them.
     """
 
     def __init__(self, reader: rtc.ByteStreamReader) -> None:
@@ -224,7 +238,10 @@ class RtcStreamReader(StreamReader):
         self.attributes = dict(reader.info.attributes or {})
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over the messages in their order.
+        """Iterate over the messages of the stream in their order.
+
+        Yields:
+            The content of each message.
 
         Raises:
             RoomError: The stream ended abnormally.
@@ -233,7 +250,7 @@ class RtcStreamReader(StreamReader):
             async for data in self._reader:
                 yield data
         except ConnectionError as error:
-            raise RoomError(f"an incoming stream ended abnormally ({error}).") from error
+            raise RoomError(f"An incoming byte stream ended abnormally ({error}).") from error
         finally:
             self._reader.close()
 

@@ -1,9 +1,9 @@
-"""The worker process: how its parent starts it, and how it runs.
+"""The worker process: the function that starts it, and the code that runs in it.
 
     python -m avatar_core.rtc.worker_process NONCE
 
-The process reads its configuration from stdin, and ends with its parent: the kernel sends it
-SIGKILL on Linux, and on every system the end of stdin stops it.
+The process reads its configuration from stdin, and ends with its parent. On Linux the kernel sends
+the process SIGKILL when its parent dies. On every system the process stops at the end of stdin.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ async def start_worker(
     """Start a worker process in a room of a LiveKit server, and wait until it is ready.
 
     Args:
-        renderer: `package.module:Class` of a `Renderer`.
-        livekit_url: URL of the server.
-        token: Room token of the worker.
-        options: Keyword arguments of the renderer, JSON-safe.
+        renderer: The renderer class as `package.module:Class`.
+        livekit_url: The URL of the LiveKit server.
+        token: The room token of the worker.
+        options: Keyword arguments of the renderer, JSON-safe; None for no arguments.
 
     Returns:
-        The worker's record, for `stop_worker` and `worker_exited`.
+        The record of the worker, for `stop_worker` and `worker_exited`.
 
     Raises:
-        WorkerError: The process cannot be started or ended before it was ready. The message
-            contains its last output.
+        WorkerError: The process cannot be started, or ended before it was ready. The message
+            contains the last output of the process.
     """
     return await start_process(
         __name__, renderer=renderer, livekit_url=livekit_url, token=token, options=options
@@ -56,12 +56,11 @@ async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
     """Run a worker until its agent has left for good, or the room has ended.
 
     Args:
-        config: The arguments of `start_worker`.
-        ready: Set once the worker serves its agent.
+        config: The arguments of `start_worker`, by name.
+        ready: An event that the worker sets once it serves its agent.
 
     Raises:
-        AvatarError: The renderer cannot be loaded, the room cannot be joined, or the worker
-            failed.
+        AvatarError: The renderer cannot be loaded, the room cannot be joined, or the worker failed.
     """
     from avatar_core.rtc.join import join
     from avatar_core.worker.renderers import load_renderer
@@ -79,7 +78,13 @@ def run(work: Work) -> None:
     """Run a worker process until its work ends, its parent ends, or SIGTERM arrives.
 
     Args:
-        work: Gets the configuration of stdin; serves until it is cancelled, then leaves its room.
+        work: Called with the configuration from stdin and the ready event. The worker serves its
+            agent until the coroutine is cancelled; then the worker leaves its room.
+
+    Raises:
+        SystemExit: `work` raised an AvatarError, whose text becomes the exit message.
+        ValueError: The first line of stdin is not JSON.
+        Exception: Any other exception of `work`.
     """
     die_with_parent()
     # Job processes of livekit-agents ignore these, and children inherit that.
@@ -98,6 +103,7 @@ async def _until_stopped(work: Work, config: Mapping[str, Any]) -> None:
     reporting = loop.create_task(_report_ready(ready), name="avatar-worker-ready")
 
     def stop() -> None:
+        """Cancel the work once, because SIGTERM or the end of stdin has arrived."""
         loop.remove_reader(sys.stdin)
         if not working.cancelling():  # a second cancel would interrupt its clean-up
             working.cancel()

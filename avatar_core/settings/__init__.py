@@ -1,4 +1,7 @@
-"""Settings, read from arguments first and the environment second."""
+"""The settings of avatar-core, of providers and of LiveKit.
+
+Arguments in code take precedence over environment variables.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,36 @@ from avatar_core.settings.base import Settings
 
 
 def validate_key(key: SecretStr) -> SecretStr:
-    """A vendor's key, if it can go into a header.
+    """Check that an HTTP header can carry an API key.
+
+    Args:
+        key: The API key.
+
+    Returns:
+        The key, unchanged.
 
     Raises:
-        ValueError: It cannot; the message holds nothing of it.
+        ValueError: The key is empty, or has a character that a header cannot carry. The message
+            quotes no part of the key.
     """
     text = key.get_secret_value()
     if not text:
-        raise ValueError("must not be empty")
+        raise ValueError("The key must not be empty.")
     if any(not "!" <= character <= "~" for character in text):
-        raise ValueError("has white space, a line break or a non-ASCII character in it")
+        raise ValueError("The key must contain only printable ASCII characters and no white space.")
     return key
 
 
 class ProviderSettings(Settings):
-    """Base of a provider's settings: set `model_config["env_prefix"]` to its variables' start.
+    """Base class for the settings of a provider.
+
+    A subclass declares each setting as a field, and sets `model_config["env_prefix"]` to the prefix
+    of its environment variables, for example `ACME_`.
 
     Attributes:
-        provider: Whose they are.
-        renamed: Old names of settings, and their new ones: both are fields, one may be set.
+        provider: Name of the provider that the settings belong to.
+        renamed: The new name of each renamed setting, by the old name. The old and the new name are
+            fields of the class, and a user may set only one of them.
     """
 
     provider: ClassVar[str] = ""
@@ -48,7 +62,7 @@ class ProviderSettings(Settings):
         kinds = get_args(field.annotation) or (field.annotation,)
         if any(kind not in (SecretStr, type(None)) for kind in kinds):
             raise TypeError(
-                f"{cls.__name__}.api_key would show in logs. "
+                f"Logs would show {cls.__name__}.api_key in plain text. "
                 "Write in the class: api_key: pydantic.SecretStr"
             )
 
@@ -67,24 +81,35 @@ class ProviderSettings(Settings):
             if getattr(self, old) is not None:
                 names = self.variable_of(new), self.variable_of(old)
                 if getattr(self, new) is not None:
-                    raise ValueError(f"{' and its old name '.join(names)} are both set; unset one")
-                warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
+                    raise ValueError(
+                        f"{names[0]} and its old name {names[1]} are both set; unset {names[1]}."
+                    )
+                warnings.warn(
+                    f"The setting {names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2
+                )
         return self
 
 
 class AvatarSettings(Settings):
-    """The engine's own settings, `AVATAR_*`."""
+    """The settings of avatar-core. Each field reads the environment variable `AVATAR_<FIELD>`."""
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_")
 
     provider: str | None = None
-    """The chain of providers, `name[:variant]` separated by commas."""
+    """The chain of providers: items `name` or `name:variant`, separated by commas."""
     required: bool = False
-    """Raise from `start` when no avatar can be had, instead of going on by voice."""
+    """Whether `AvatarSession.start` raises an error if all providers fail. By default the agent
+    then speaks with its own voice."""
     provision_timeout_s: float = Field(default=20.0, gt=0, le=600)
+    """Seconds for all attempts to create a session at one provider."""
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    """Seconds from the creation of a session until the avatar can be heard and seen. A provider
+    whose typical join takes longer gets twice its typical time."""
+    listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
+    """Seconds for which speech waits until a listener can hear it; by default without a limit."""
     ledger: Path | None = None
-    """The folder that tells of what was bought; by default in the user's state."""
+    """The folder that records paid sessions; by default `avatar-core/ledger` in the user's state
+    directory."""
 
     @field_validator("ledger")
     @classmethod
@@ -92,27 +117,32 @@ class AvatarSettings(Settings):
         try:
             return ledger and ledger.expanduser()
         except RuntimeError:
-            raise ValueError("the home directory of that user is unknown") from None
+            raise ValueError("The path starts in the home directory of an unknown user.") from None
 
 
 class LiveKitSettings(Settings):
-    """Where the room is, and the key that mints tokens for it."""
+    """The LiveKit server, and the API key that signs room tokens."""
 
     url: str = Field(validation_alias="LIVEKIT_URL")
+    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`."""
     api_key: SecretStr = Field(validation_alias="LIVEKIT_API_KEY")
+    """API key of the LiveKit server."""
     api_secret: SecretStr = Field(validation_alias="LIVEKIT_API_SECRET")
+    """Secret of the API key, which signs the tokens."""
 
     @field_validator("url")
     @classmethod
     def _is_a_server(cls, url: str) -> str:
         try:
             parts = urlsplit(url.strip())
-        except ValueError:  # its message quotes what may be a password
+        except ValueError:  # the message of the error may quote a password
             parts = urlsplit("")
         if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
-            raise ValueError("must be like wss://my-project.livekit.cloud or ws://127.0.0.1:7880")
+            raise ValueError(
+                "The URL must look like wss://my-project.livekit.cloud or ws://127.0.0.1:7880."
+            )
         if parts.username or parts.password or parts.query:
-            raise ValueError("must not carry a user, a password or a query")
+            raise ValueError("The URL must not contain a user name, a password or a query.")
         return url.strip()
 
     @field_validator("api_key", "api_secret")
@@ -120,7 +150,9 @@ class LiveKitSettings(Settings):
     def _is_one_word(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
         if not text:
-            raise ValueError("must not be empty")
+            raise ValueError("The value must not be empty.")
         if text != text.strip() or not text.isprintable():
-            raise ValueError("has white space, a line break or an unprintable character in it")
+            raise ValueError(
+                "The value must not have white space at its ends or unprintable characters."
+            )
         return value

@@ -1,4 +1,4 @@
-"""The base of all settings: where values come from, and one error for all that is wrong."""
+"""The base class of all settings, which reports all invalid settings in one error."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from pydantic_settings import SettingsError as UnreadableError
 from avatar_core.contracts.errors import ConfigError, SettingsError
 
 OURS = "AVATAR_"
-"""No other program uses variables with this prefix: one that is nearly right is a mistake."""
+"""The prefix of the variables of avatar-core. No other program uses this prefix, so a variable with
+a similar name is a mistake."""
 ALIKE = 0.9
 
 
 class Settings(BaseSettings):
-    """Base of all settings: an empty variable counts as unset, an unknown name is an error.
+    """Base class of all settings.
+
+    An empty environment variable counts as unset. An unknown setting is an error.
 
     Raises:
-        SettingsError: One message that names each setting and variable at fault. It holds no
-            value, because a misplaced key must not reach a log.
+        SettingsError: A setting is missing, invalid or unknown. The message names each such setting
+            or variable, but quotes no value, because a value may be an API key.
     """
 
     model_config = SettingsConfigDict(
@@ -58,26 +61,30 @@ class Settings(BaseSettings):
                 if f"there is {wrong})" not in found_text
                 and self._must_refuse(wrong, right, values)
             ] + faults
-            if faults:  # outside the handlers, so that no exception chain leads to a value
+            if faults:  # raised outside the handlers, so that no exception chain contains a value
                 raise self._error(faults, missing=missing)
 
     @classmethod
     def load(cls, **values: Any) -> Self:
-        """Read the settings from the environment; the same as the constructor.
+        """Read the settings from the environment.
 
-        Type checkers ask the constructor for every field without a default, this one for none.
+        The method `load` does the same as the constructor. Type checkers require an argument of the
+        constructor for each field without a default, and require no argument of `load`.
 
         Args:
-            values: Settings by field name; they override the environment.
+            values: Values by field name; a value takes precedence over the environment.
+
+        Returns:
+            The settings.
 
         Raises:
-            SettingsError: A setting is missing, malformed or unknown.
+            SettingsError: A setting is missing, invalid or unknown.
         """
         return cls(**values)
 
     @classmethod
     def _owner(cls) -> str | None:
-        """The provider that these settings belong to, if any."""
+        """Return the name of the provider that the settings belong to, or None."""
         return None
 
     @classmethod
@@ -86,14 +93,14 @@ class Settings(BaseSettings):
         return SettingsError(
             text if text.endswith("?") else f"{text}.",
             provider=cls._owner(),
-            hint="Set it in the environment or pass it in code."
+            hint="Set the value in the environment or pass it in code."
             if missing
-            else "Correct it where it is set, in the environment or in code.",
+            else "Correct the value in the environment or in code.",
         )
 
     @classmethod
     def _explain(cls, fault: Mapping[str, Any], misspelt: Mapping[str, str]) -> str:
-        """Describe a fault that pydantic found in one clause."""
+        """Return a clause that describes an error of pydantic, without the value."""
         name = cls.variable_of(str(fault["loc"][0])) if fault["loc"] else cls.__name__
         cause = fault.get("ctx", {}).get("error")
         if fault["type"] == "missing":
@@ -107,12 +114,20 @@ class Settings(BaseSettings):
             what = f"{cause.message} {cause.hint}".strip().removesuffix(".")
         else:
             said = str(fault["msg"]).removeprefix("Value error, ")
-            what = said.replace("Input should be", "must be").partition(", unable to")[0]
+            what = (
+                said.replace("Input should be", "must be")
+                .partition(", unable to")[0]
+                .removesuffix(".")
+            )
         return f"{name}: {what}"
 
     @classmethod
     def _misspelt(cls) -> dict[str, str]:
-        """Map variables that are set and nearly one of these settings to that one."""
+        """Return the variables that are set and similar to a variable of these settings.
+
+        Returns:
+            The variable of these settings, by the name of the similar variable.
+        """
         known = cls._variables()
         return {
             name: close[0]
@@ -124,10 +139,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def _must_refuse(cls, wrong: str, right: str, values: Mapping[str, Any]) -> bool:
-        """Whether a misspelt variable is a mistake and cannot belong to another program.
+        """Return whether a misspelt variable is a mistake of the user.
 
-        Nobody else uses `AVATAR_*`. The stock plugin and other tools of a vendor share its
-        prefix, so one of theirs is a mistake only where the setting itself is not set.
+        No other program uses the prefix `AVATAR_`. Other tools of a vendor use the vendor's prefix,
+        so a similar variable is a mistake only if the setting itself is not set.
         """
         if right.startswith(OURS):
             return True
@@ -139,7 +154,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def _variables(cls) -> dict[str, str]:
-        """The field of each variable, by the variable's name in upper case."""
+        """Return the field of each variable, by the variable's name in upper case."""
         return {
             name.upper(): field
             for field in cls.model_fields
@@ -148,7 +163,14 @@ class Settings(BaseSettings):
 
     @classmethod
     def variable_of(cls, field: str) -> str:
-        """The environment variable that sets `field`."""
+        """Return the environment variable that sets a field.
+
+        Args:
+            field: The name of the field.
+
+        Returns:
+            The name of the variable; `field` itself if the settings have no such field.
+        """
         if field not in cls.model_fields:
             return field
         prefix = cls.model_config.get("env_prefix", "")

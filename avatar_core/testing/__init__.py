@@ -1,4 +1,4 @@
-"""Public names for tests of applications and providers; none of them needs pytest."""
+"""Public names for tests of applications and providers. The module does not import pytest."""
 
 from __future__ import annotations
 

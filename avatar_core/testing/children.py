@@ -1,4 +1,4 @@
-"""Child processes that run a Python module, with JSON lines on stdin and lines on stdout."""
+"""Child processes that run a Python module, with JSON lines on stdin and text lines on stdout."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from avatar_core.contracts.errors import WorkerError
 from avatar_core.processes import die_with_parent
 
 MAX_LINE_BYTES = 1 << 24
+"""Longest line that a child process may write to stdout, in bytes."""
 STOP_S = 3.0
+"""Seconds from the end of stdin until a child process that still runs is killed."""
 
 
 class ChildProcess:
-    """A Python module that runs in a process of its own.
+    """A child process that runs a Python module; `ChildProcess.start` creates it.
 
     Args:
         process: The process, with pipes for stdin and stdout.
 
     Attributes:
-        pid: Its process id.
+        pid: The process id.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -32,17 +34,18 @@ class ChildProcess:
 
     @classmethod
     async def start(cls, module: str, **config: Any) -> Self:
-        """Start a module and wait until it prints READY.
+        """Start a module in a child process, and wait until the module prints READY.
 
         Args:
             module: Name of the module; it calls `run_as_child`.
-            config: Configuration of the module, JSON-safe; sent as the first line of its stdin.
+            config: Configuration of the module, JSON-safe; the first line of its stdin.
 
         Returns:
             The running process.
 
         Raises:
-            WorkerError: The process died before it was ready.
+            WorkerError: The process ended before it was ready.
+            OSError: The process cannot be started.
         """
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
@@ -54,8 +57,8 @@ class ChildProcess:
             while (line := await child.read_line()) != "READY":
                 if not line:
                     raise WorkerError(
-                        f"the module {module} died before it was ready.",
-                        hint="See its traceback on stderr, and fix the error.",
+                        f"The process of the module {module} exited before it was ready.",
+                        hint="Read the traceback of the process on stderr, and fix the error.",
                     )
         except BaseException:
             await child.stop()
@@ -63,21 +66,32 @@ class ChildProcess:
         return child
 
     def send_line(self, value: Any) -> None:
-        """Write a line of JSON to the process.
+        """Write one line of JSON to the stdin of the process.
 
         Args:
-            value: A JSON value.
+            value: A JSON-safe value.
+
+        Raises:
+            TypeError: The value is not JSON-safe.
         """
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(value).encode() + b"\n")
 
     async def read_line(self) -> str:
-        """Return the next line that the process writes, stripped; empty when it has ended."""
+        """Return the next line that the process writes to stdout.
+
+        Returns:
+            The line without surrounding white space; an empty string if the process has closed
+            stdout.
+
+        Raises:
+            ValueError: The line is longer than `MAX_LINE_BYTES`.
+        """
         assert self._process.stdout is not None
         return (await self._process.stdout.readline()).decode().strip()
 
     async def stop(self) -> None:
-        """Close the stdin of the process, and kill it if it does not end within 3 s; idempotent."""
+        """Close stdin, and kill the process if it does not end within 3 s; idempotent."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -89,10 +103,13 @@ class ChildProcess:
 
 
 def run_as_child(serve: Callable[..., Coroutine[Any, Any, None]]) -> NoReturn:
-    """Run as the module of a `ChildProcess`: read the configuration, serve, and exit.
+    """Run the module of a `ChildProcess`: read the configuration, run `serve`, and exit.
 
     Args:
-        serve: Called with the configuration as keyword arguments.
+        serve: Called with the configuration as keyword arguments; returns a coroutine.
+
+    Raises:
+        Exception: `serve` raised the exception, or stdin does not begin with a line of JSON.
     """
     die_with_parent()
     asyncio.run(serve(**json.loads(sys.stdin.readline())))

@@ -1,7 +1,7 @@
-"""The virtual clock: an hour of conversation in seconds, and the same times at every run.
+"""The virtual clock: runs an hour of conversation in seconds, with the same times in every run.
 
-On a `VirtualLoop` nothing waits for a timer: when there is nothing to do, the clock jumps to the
-next one. While such a loop runs, all clocks that code on it may read follow it:
+A `VirtualLoop` does not wait for timers: when no callback is ready, the clock jumps to the next
+timer. While such a loop runs, all clocks that code on the loop may read follow the loop's time:
 
 - `asyncio`'s timers and `loop.time()`, from 0;
 - `time.time`, `time.time_ns`, `time.monotonic`, `time.monotonic_ns`, also where a module outside
@@ -9,13 +9,13 @@ next one. While such a loop runs, all clocks that code on it may read follow it:
 - fields of pydantic models and of dataclasses whose default is one of these functions, such as
   `created_at` of livekit-agents' chat items and events.
 
-`time.perf_counter` and `datetime` keep the true time. livekit-agents 1.8.9 measures with the first
-how long models take, for example `llm_node_ttft`, and reads the second for telemetry and tokens.
+`time.perf_counter` and `datetime` keep the true time. livekit-agents 1.8.9 uses `perf_counter` to
+measure how long models take, for example `llm_node_ttft`, and `datetime` for telemetry and tokens.
 
-Threads do not work under virtual time. They read the true clocks. While a loop waits for the work
-of an executor, for example in `asyncio.to_thread`, virtual time stands still until the work ends or
-the loop's next timer is due in true time. For whatever else is outside the loop, such as a thread
-of one's own, a process, or a connection to one, the loop does not wait at all.
+Threads do not work under virtual time, because they read the true clocks. While a loop waits for
+the work of an executor, for example in `asyncio.to_thread`, virtual time stands still until the
+work ends or the loop's next timer is due in true time. The loop does not wait for anything else
+outside of it, such as a thread that the test starts, a process, or a connection to a process.
 """
 
 from __future__ import annotations
@@ -37,61 +37,74 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 EPOCH_S = 4_102_444_800.0
-"""Unix time at a loop's 0: the beginning of 2100, later than whatever was made in true time."""
+"""Unix time at loop time 0: the start of the year 2100, later than any true time of the test."""
 TICK_NS = 1_000
 """The clock counts whole ticks, so that sums of times are exact."""
 READING_NS = 500
-"""Between two readings of the unix time at one instant; a `float` of it can hold no less."""
+"""Least difference between two readings of the Unix time; a `float` cannot hold a smaller one."""
 SECOND_NS = 1_000_000_000
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a virtual loop of its own, as `asyncio.run` does on a real one.
+    """Run a coroutine on a new virtual loop, as `asyncio.run` does on a real loop.
 
     Args:
-        main: What to run. Its loop begins at 0 s.
+        main: The coroutine. The time of the new loop starts at 0 s.
 
     Returns:
-        What the coroutine returns.
+        The result of the coroutine.
 
     Raises:
-        RuntimeError: A loop is running already.
+        RuntimeError: Another loop is running.
+        Exception: Any exception of the coroutine.
     """
     if asyncio._get_running_loop() is not None:
         main.close()
-        raise RuntimeError("A loop is running already: await the coroutine instead.")
+        raise RuntimeError(
+            "An event loop is already running in this thread. Await the coroutine instead."
+        )
     with _clocks, asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
 
 
 def now() -> float:
-    """Seconds on the running loop."""
+    """Return the time of the running event loop.
+
+    Returns:
+        Seconds, from 0 on a virtual loop.
+
+    Raises:
+        RuntimeError: No event loop is running.
+    """
     return asyncio.get_running_loop().time()
 
 
 def block(duration_s: float) -> None:
-    """Let time pass in which the loop does not run, as a slow synchronous call does.
+    """Advance virtual time without running the loop, as a slow synchronous call does.
 
     Args:
         duration_s: Seconds of virtual time.
 
     Raises:
-        RuntimeError: The running loop is not virtual.
+        RuntimeError: The running loop is not virtual, or no loop is running.
     """
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
         raise RuntimeError(
-            "The clock of this loop is true: mark the test with @pytest.mark.virtual_time."
+            "This event loop runs in real time. Mark the test with @pytest.mark.virtual_time."
         )
     loop.advance(duration_s)
 
 
 @contextmanager
 def make_loops_by(factory: Callable[[], asyncio.AbstractEventLoop]) -> Iterator[None]:
-    """Let `asyncio.new_event_loop` make other loops, also for `asyncio.run` and `asyncio.Runner`.
+    """Replace `asyncio.new_event_loop`, which `asyncio.run` also calls, in a `with` block.
 
     Args:
-        factory: What makes them, `VirtualLoop` for example.
+        factory: Creates each event loop, for example `VirtualLoop`.
+
+    Yields:
+        None; the replacement ends with the block.
     """
     with (
         patch.object(asyncio, "new_event_loop", factory),
@@ -101,21 +114,21 @@ def make_loops_by(factory: Callable[[], asyncio.AbstractEventLoop]) -> Iterator[
 
 
 def refuse_other_clocks() -> None:
-    """Check that the clocks of `time` follow the running loop, if its time jumps.
+    """Check that looptime does not move the time of the running loop.
 
     Raises:
-        RuntimeError: looptime moves the loop's time, and that alone.
+        RuntimeError: looptime moves the time of the loop, but not the clocks of the module `time`.
     """
     if getattr(asyncio.get_running_loop(), "looptime_on", False):
         raise RuntimeError(
-            "looptime moves the time of this loop, and not time.time, which AgentSession reads: "
-            "a conversation would hang, or its history would be out of order. "
-            "Replace @pytest.mark.looptime by @pytest.mark.virtual_time."
+            "The plugin looptime sets the time of the event loop, but not time.time, which "
+            "AgentSession reads. A conversation would hang, or its history would be out of order. "
+            "Use @pytest.mark.virtual_time instead of @pytest.mark.looptime."
         )
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time jumps from timer to timer; see this module's page."""
+    """An event loop whose time jumps from timer to timer; the page of this module describes it."""
 
     def __init__(self) -> None:
         self._clock = _JumpingSelector()
@@ -123,25 +136,36 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._clock)
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Return the virtual time of the loop.
+
+        Returns:
+            Seconds since the loop was created.
+        """
         return self.time_ns() / SECOND_NS
 
     def time_ns(self) -> int:
-        """Virtual nanoseconds since the loop was made."""
+        """Return the virtual time of the loop in nanoseconds.
+
+        Returns:
+            Nanoseconds since the loop was created.
+        """
         return self._clock.ticks * TICK_NS
 
     def unix_time_ns(self) -> int:
-        """Virtual nanoseconds since 1970.
+        """Return the virtual Unix time, which is later at each call.
 
-        Each reading is later than the one before, by half a microsecond where no time has passed:
-        what happens at one instant keeps its order in a chat history, as in true time.
+        If no virtual time has passed since the last call, the result is half a microsecond later.
+        So the events of one instant keep their order in a chat history, as in true time.
+
+        Returns:
+            Nanoseconds since 1970.
         """
         at_ns = round(EPOCH_S) * SECOND_NS + self.time_ns()
         self._last_reading_ns = max(self._last_reading_ns + READING_NS, at_ns)
         return self._last_reading_ns
 
     def advance(self, duration_s: float) -> None:
-        """Let time pass.
+        """Advance the virtual time without running the loop.
 
         Args:
             duration_s: Seconds.
@@ -149,7 +173,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock.advance(duration_s)
 
     def run_forever(self) -> None:
-        """Run, while the clocks of `time` follow this loop."""
+        """Run the loop until `stop` is called, with the clocks of the module `time` replaced."""
         with _clocks:
             super().run_forever()
 
@@ -159,22 +183,35 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         func: Callable[[*Ts], T],
         *args: *Ts,
     ) -> asyncio.Future[T]:
-        """Run on a thread, in true time."""
+        """Run a function in a thread, in true time; virtual time stands still while the loop waits.
+
+        Args:
+            executor: The executor; None for the loop's default executor.
+            func: The function.
+            args: The arguments of the function.
+
+        Returns:
+            A future of the function's result.
+        """
         future = super().run_in_executor(executor, func, *args)
         self._clock.threads.add(future)
         return future
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Join the executor's threads, however long it takes: a deadline would pass at once."""
+        """Wait without a limit for the threads of the default executor to end.
+
+        Args:
+            timeout: Ignored, because a timeout in virtual time would pass at once.
+        """
         await super().shutdown_default_executor()
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Looks for I/O, and lets virtual time pass instead of waiting for it.
+    """A selector that advances virtual time instead of waiting for a timer.
 
     Attributes:
-        ticks: The time.
-        threads: Work of executors that is awaited.
+        ticks: The virtual time, in ticks of `TICK_NS`.
+        threads: The futures of the executors' work that the loop waits for.
     """
 
     def __init__(self) -> None:
@@ -183,6 +220,16 @@ class _JumpingSelector(selectors.DefaultSelector):
         self.threads: WeakSet[asyncio.Future[Any]] = WeakSet()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return the files that are ready; if there are none, advance the time by `timeout`.
+
+        While a thread of an executor works, or if `timeout` is None, the method waits in true time.
+
+        Args:
+            timeout: Seconds of virtual time until the next timer; None if there is no timer.
+
+        Returns:
+            The keys and events of the files that are ready, as in `selectors.BaseSelector`.
+        """
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
@@ -193,15 +240,21 @@ class _JumpingSelector(selectors.DefaultSelector):
         return ready
 
     def advance(self, duration_s: float) -> None:
-        # Less than a tick still has to pass, or the loop would turn for ever.
+        """Advance the virtual time by whole ticks, at least by one if `duration_s` is above 0.
+
+        Args:
+            duration_s: Seconds of virtual time.
+        """
+        # A timer less than a tick away needs one tick, or the loop would never reach it.
         self.ticks += round(duration_s * SECOND_NS / TICK_NS) or int(duration_s > 0)
 
 
 class _Clocks:
-    """Replaces the functions of `time`, wherever they are held, while a virtual loop runs.
+    """Replaces the clock functions of the module `time` while a virtual loop runs.
 
-    The replacements decide at each call: on a running virtual loop they read its clock, elsewhere,
-    also on other threads, the true one. So it does no harm to keep one of them.
+    The replacements check the running loop at each call: on a virtual loop they return its time,
+    elsewhere, also on other threads, the true time. So code may keep a replacement after the loop
+    has ended.
     """
 
     def __init__(self) -> None:
@@ -233,6 +286,11 @@ def _follow(
     true: Callable[[], float], virtual: Callable[[VirtualLoop], float]
 ) -> Callable[[], float]:
     def read() -> float:
+        """Return the virtual time on a virtual loop, and the true time elsewhere.
+
+        Returns:
+            The time, in the unit of the replaced function.
+        """
         loop = asyncio._get_running_loop()
         return virtual(loop) if isinstance(loop, VirtualLoop) else true()
 

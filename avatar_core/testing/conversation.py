@@ -37,27 +37,29 @@ TICK_S = 0.01
 QUIET_S = 0.3
 LEAST_SHARE, TWICE_SHARE = 0.6, 1.4
 MOST_TWICE = 2
-"""At most 0.6 s are said again after a fault, and two words are that long."""
+"""Words that may be repeated after a fault: at most 0.6 s of speech, which are two words."""
 IN_MEMORY = LiveKitSettings.model_validate(
     {"LIVEKIT_URL": "wss://memory.example", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
 )
-"""For `create_avatar`, where there is no server to name."""
+"""Settings for `create_avatar` in a room in memory, which has no server."""
 EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
 
 
 @dataclass(slots=True)
 class Turn:
-    """Something the agent said.
+    """One speech of the agent in a conversation.
+
+    `Conversation.say` and `Conversation.ask` create the turns.
 
     Attributes:
-        words: What it was to say.
-        handle: AgentSession's.
-        said_at: Loop time.
-        user_text: What a person wrote that this responses, empty if nobody did.
-        until_at: Loop time from which all that is heard belongs to another turn.
-        cut: Whether the test interrupted it.
-        heard: What a listener heard, filled in once the turn is over.
-        history: What was committed of it.
+        spoken_words: The words that the agent says.
+        handle: The `SpeechHandle` of the AgentSession.
+        said_at: The loop time in seconds at which the turn began.
+        user_text: The user message to which the turn responds; empty if there is none.
+        until_at: The loop time in seconds after which new audio belongs to another turn.
+        cut: Whether the test interrupted the turn.
+        heard: The words that a listener heard; `Conversation.over` sets it.
+        history: The text of the turn in the chat history; `Conversation.over` sets it.
     """
 
     spoken_words: Sequence[str]
@@ -70,7 +72,12 @@ class Turn:
     history: str = ""
 
     def shares(self) -> dict[str, float]:
-        """Return how often each word was heard: 0.5 for half of it, 2.0 if it was heard twice."""
+        """Return how much of each word was heard.
+
+        Returns:
+            The share of each word that was heard: 0.5 for half of the word, 2.0 if it was heard
+            twice.
+        """
         shares: Counter[str] = Counter()
         for word in self.heard:
             shares[word.word] += word.share  # type: ignore[assignment]
@@ -78,15 +85,27 @@ class Turn:
 
 
 class Conversation:
-    """Enter it, let the agent speak or response, interrupt, and look at what was heard.
+    """A conversation with an agent that speaks word tones through an avatar, in a room in memory.
 
-    Each turn says words of `VOCABULARY`, from its start where only their number is given.
+    A test enters the conversation with `async with`, calls `say` or `ask`, may interrupt the agent,
+    and checks the turns. The agent says words of `VOCABULARY`; a number `n` means the first `n`
+    words.
 
     Args:
-        avatar: Of `create_avatar`; started in a room of its own.
-        room: Another room, to be looked at from outside, or shared with other agents.
-        identity: The agent's in that room.
-        tools: Function tools of the agent.
+        avatar: The avatar from `create_avatar`; entering the conversation starts it.
+        room: The room; None creates a new room. Pass a room to inspect it or to share it with other
+            agents.
+        identity: The identity of the agent in the room.
+        tools: The function tools of the agent.
+
+    Attributes:
+        avatar: The avatar.
+        room: The room.
+        identity: The identity of the agent in the room.
+        model: The scripted model of the agent.
+        session: The AgentSession.
+        turns: The turns so far, in order.
+        events: The events of the avatar, each with its loop time in seconds.
     """
 
     def __init__(
@@ -130,7 +149,7 @@ class Conversation:
         await self._synchronizer.aclose()
 
     def say(self, spoken_words: int | Sequence[str]) -> Turn:
-        """Let the agent speak words.
+        """Make the agent speak words.
 
         Args:
             spoken_words: Words of `VOCABULARY`, or the number of words from its start.
@@ -140,6 +159,7 @@ class Conversation:
 
         Raises:
             ValueError: A word is not in `VOCABULARY`.
+            RuntimeError: The AgentSession is not running.
         """
         spoken_words = _spoken_words(spoken_words)
         audio = frames(self._tones.speak(spoken_words))
@@ -157,10 +177,14 @@ class Conversation:
         Args:
             text: The text of the user message.
             response: Words of `VOCABULARY`, or the number of words from its start.
-            calls: Tools that the model calls before the response.
+            calls: Arguments of the tools that the model calls before the response, by tool name;
+                None for no calls.
 
         Returns:
             The new turn.
+
+        Raises:
+            RuntimeError: The AgentSession is not running.
         """
         self.model.responses[text] = spoken_words = _spoken_words(response)
         self.model.calls[text] = calls or {}
@@ -172,7 +196,11 @@ class Conversation:
         return self._begin(Turn(spoken_words, handle, self._now, user_text=text))
 
     def history(self) -> Said:
-        """Return the messages of user and agent in the chat history, in order."""
+        """Return the messages of user and agent in the chat history.
+
+        Returns:
+            Role and text of each message, in order.
+        """
         return said(self.session.history)
 
     async def over(self, turn: Turn) -> Turn:
@@ -196,7 +224,10 @@ class Conversation:
 
         Args:
             turn: The turn.
-            word: Index of the word in the turn, from 0.
+            word: The index of the word in the turn, from 0.
+
+        Raises:
+            IndexError: The turn does not have so many words.
         """
         await self.until_heard(turn, word)
         turn.cut = True
@@ -207,15 +238,22 @@ class Conversation:
 
         Args:
             turn: The turn.
-            word: Index of the word in the turn, from 0.
+            word: The index of the word in the turn, from 0.
+
+        Raises:
+            IndexError: The turn does not have so many words.
         """
         start_s, end_s = self._tones.spans(turn.spoken_words)[word]
-        # Virtual time costs nothing, and a recording tells nobody.
+        # Polling is cheap in virtual time, and a recording has no event to wait for.
         while self._sound_s(turn.said_at) < (start_s + end_s) / 2 and not turn.handle.done():  # noqa: ASYNC110
             await asyncio.sleep(TICK_S)
 
     def faults(self) -> list[str]:
-        """Return the faults of the turns so far, one sentence each."""
+        """Check the turns for words that were lost or repeated, and for a wrong chat history.
+
+        Returns:
+            One sentence for each fault; empty if there are none.
+        """
         return [
             f"turn {number}: {fault}"
             for number, turn in enumerate(self.turns, 1)
@@ -236,7 +274,8 @@ class Conversation:
             faults.append(f"{', '.join(twice)} were heard twice")
         if len(said) > last + 1:
             faults.append(
-                f"history says {said[-1]}, and {turn.spoken_words[last]} was the last heard"
+                f"the history ends with {said[-1]}, but the last heard word is "
+                f"{turn.spoken_words[last]}"
             )
         if turn.user_text:
             dialogue = [("user", turn.user_text), ("assistant", turn.history)]
@@ -244,7 +283,7 @@ class Conversation:
             history = self.history()
             at = history.index(dialogue[0]) if dialogue[0] in history else 0
             if history[at : at + len(dialogue)] != dialogue:
-                faults.append(f"history has {history}, and not in it {dialogue}")
+                faults.append(f"the history {history} does not contain {dialogue}")
         return faults
 
     def _heard_in(self, turn: Turn) -> list[HeardWord]:
@@ -260,7 +299,7 @@ class Conversation:
         return sum(min(run.end_s, self._now) - run.at_s for run in runs)
 
     def _runs(self) -> list[Run]:
-        """Return the recorded audio of this agent, from its own voice or an avatar."""
+        """Return the recorded audio of the agent, from its own voice or from its avatar."""
         speaks_for = self.room.speaks_for
         return [
             run for run in self.room.recording.runs if speaks_for[run.identity] == self.identity

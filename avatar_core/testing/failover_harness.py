@@ -1,4 +1,4 @@
-"""A failover controller and its player in a room in memory."""
+"""A test harness for `FailoverController`: a controller and its player in a room in memory."""
 
 from __future__ import annotations
 
@@ -29,27 +29,30 @@ from avatar_core.testing.scripted_provider import AGENT, FORMAT
 
 
 class FailoverHarness:
-    """A controller with its player, in a room in memory.
+    """A failover controller with its player in a room in memory, and records of their events.
+
+    The harness is the observer of the player.
 
     Args:
-        room: The room; the agent joins it.
-        providers: The chain, in order of preference. The voice is added.
-        join_timeout_s: Seconds from the end of provisioning until audio would be heard.
+        room: The room in memory; the agent joins it.
+        providers: The providers of the chain, in order of preference. The harness appends the
+            voice.
+        join_timeout_s: Seconds from the end of provisioning until the avatar must have joined.
         provision_timeout_s: Seconds for all attempts of one provisioning.
-        ledger: The folder of the ledger; None keeps none.
+        ledger: The folder of the ledger; None for no ledger.
         mint: Returns a room token for a specification.
 
     Attributes:
-        room: The room.
+        room: The room in memory.
         agent: The agent's connection to the room.
         player: The player.
-        controller: The controller.
+        controller: The failover controller.
         context: The context of the session.
         events: The events that the controller emitted.
         started: The ids of the segments that started.
         finished: For each segment, by id, a future of its position in seconds and whether it was
             interrupted.
-        takes: The provider and the final state of each take.
+        takes: The name of the provider and the final state of each take.
         unplayable_errors: The errors of segments that could not be played.
     """
 
@@ -83,26 +86,28 @@ class FailoverHarness:
         self.controller = FailoverController(
             self.context, [*chain, Candidate("voice", "", None)], self.player, self.events.append
         )
+        self.player.use(self.controller)
 
     async def say(self, duration_s: float) -> tuple[float, bool]:
-        """Push a segment of speech and wait until it has finished.
+        """Push a segment of speech, and wait until the segment has finished.
 
         Args:
             duration_s: Seconds of speech.
 
         Returns:
-            Its position in seconds, and whether it was interrupted.
+            The position at which the segment finished, in seconds, and whether it was interrupted.
         """
         return await self.push_speech(duration_s)
 
     def push_speech(self, duration_s: float) -> asyncio.Future[tuple[float, bool]]:
-        """Push a segment of speech.
+        """Push a segment of speech, and do not wait.
 
         Args:
             duration_s: Seconds of speech.
 
         Returns:
-            A future of its position in seconds, and of whether it was interrupted.
+            A future of the position at which the segment finished, in seconds, and of whether it
+            was interrupted.
         """
         segment_id = len(self.finished) + 1
         over = self.finished[segment_id] = asyncio.get_running_loop().create_future()
@@ -115,30 +120,33 @@ class FailoverHarness:
         return await self.context.releaser.ledger.read_all()
 
     async def close(self) -> None:
-        """Close the controller and the player."""
+        """Close the failover controller, which ends all sessions, and then the player."""
         await self.controller.aclose("the test is over")
         await self.player.aclose()
 
     def events_of(self, kind: type[Any]) -> list[Any]:
-        """Return the events of one class, in order.
+        """Return the events of one class, in the order in which the controller emitted them.
 
         Args:
-            kind: The class.
+            kind: The event class.
+
+        Returns:
+            The events.
         """
         return [event for event in self.events if isinstance(event, kind)]
 
     async def wait_until(self, condition: Callable[[], bool], within_s: float) -> float:
-        """Wait until a condition holds; check it every 5 ms.
+        """Wait until a condition is true, and check the condition every 5 ms.
 
         Args:
-            condition: Returns whether it holds.
+            condition: Returns whether the condition is true.
             within_s: The most seconds to wait.
 
         Returns:
-            Seconds on the loop's clock when it held.
+            The loop time in seconds at which the condition was true.
 
         Raises:
-            TimeoutError: The condition did not hold in time.
+            TimeoutError: The condition was not true in time.
         """
         async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - virtual time costs nothing
@@ -151,16 +159,18 @@ class FailoverHarness:
         return present
 
     async def _refuse_worker(self, *_: object, **__: object) -> Any:
-        raise AssertionError("a scripted provider starts its workers itself")
+        raise AssertionError(
+            "The provider of this test must start its workers itself, without start_worker."
+        )
 
-    # The observer of the player.
+    # The `PlayerObserver` of the player.
 
     def on_segment_started(self, segment: Segment, ago_s: float) -> None:
-        """Record that a segment started.
+        """Record the id of a segment that started.
 
         Args:
             segment: The segment.
-            ago_s: Seconds since its first sound was heard.
+            ago_s: Seconds since the first sound of the segment was heard.
         """
         self.started.append(segment.id)
 
@@ -171,26 +181,26 @@ class FailoverHarness:
 
         Args:
             segment: The segment.
-            ago_s: Seconds since the part began to be heard.
-            offset_s: Seconds from the start of the segment to the part.
-            played_s: Seconds of the part.
+            ago_s: Seconds since a listener heard the start of the part that was played.
+            offset_s: Seconds from the start of the segment to the part that was played.
+            played_s: Duration of the part that was played, in seconds.
         """
 
     def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
-        """Resolve the future of a segment.
+        """Set the result of the segment's future in `finished`.
 
         Args:
             segment: The segment.
-            interrupted: Whether it ended before all of it was heard.
+            interrupted: Whether the segment ended before all of it was heard.
         """
         self.finished[segment.id].set_result((segment.position_s, interrupted))
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
-        """Record the error of a segment for which no transport is left.
+        """Record the error of a segment that could not be played.
 
         Args:
             segment: The segment.
-            error: Why the last transport cannot be used.
+            error: The reason why no transport can play the segment.
         """
         self.unplayable_errors.append(error)
 
@@ -200,7 +210,7 @@ class FailoverHarness:
         Args:
             segment: The segment that the take played.
             take: The take.
-            transport: The transport that it was on.
+            transport: The transport that played the take.
         """
         self.takes.append((transport.provider, take.state.value))
 
@@ -209,7 +219,13 @@ def agent_tracks(room: MemoryRoom) -> set[str]:
     """Return the kinds of tracks that the agent itself publishes now.
 
     Args:
-        room: The room; a participant `watcher` joins it.
+        room: The room in memory. A participant `watcher` joins the room to see the tracks.
+
+    Returns:
+        The kinds: "audio", "video".
+
+    Raises:
+        KeyError: The agent is not in the room.
     """
     watcher = room.join("watcher")
     return set(watcher.remote_participants()[AGENT].tracks)

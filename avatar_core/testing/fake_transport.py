@@ -1,4 +1,4 @@
-"""A scripted transport that plays audio in virtual time, and noise that serves as speech."""
+"""A scripted transport that plays audio in virtual time, and noise that a test uses as speech."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EPSILON_S = 1e-6
 
 
 def speech(duration_s: float, format: AudioFormat = MONO, *, seed: int = 0) -> bytes:
-    """Return "words" of noise, 0.3 s each, with 0.1 s of silence between them.
+    """Return noise in the rhythm of words: 0.3 s of noise and 0.1 s of silence in turn.
 
     Args:
         duration_s: Seconds of audio.
         format: The format of the audio.
-        seed: The seed of the noise; another seed gives other samples.
+        seed: The seed of the noise; another seed produces other samples.
 
     Returns:
         PCM in `format`: int16, little-endian, interleaved.
@@ -44,9 +44,9 @@ class Run:
     """Audio of one take that was heard without a gap.
 
     Attributes:
-        at: Seconds on the loop's clock when it began.
+        at: The loop time in seconds at which the audio began.
         take: The take.
-        start: Bytes from the start of the take.
+        start: The position of `pcm` in the take, in bytes from its start.
         pcm: The audio, in the take's format.
     """
 
@@ -57,32 +57,35 @@ class Run:
 
 
 class FakeTransport(AudioSink, PlaybackTracker):
-    """A sink and a tracker in one, which plays what is pushed and follows its script.
+    """A sink and a tracker in one object, which plays the pushed audio as the test has configured.
 
     A violation of the sink's contract becomes a fault of the timeline.
 
     Args:
         name: The name of the provider.
-        timeline: Records what happens.
-        format: The format that the sink needs; None for the segment's own.
-        run_ahead_s: Seconds that may be sent beyond what was heard.
-        latency_s: Seconds from a push to its sound.
+        timeline: Records the events and the faults.
+        format: The format that the sink needs; None for the format of the segment.
+        run_ahead_s: Seconds of audio that may be sent beyond the position that was heard.
+        latency_s: Seconds from a push until the audio is heard.
         report_s: Seconds between two reports of the position.
-        cut_s: Seconds until a cut is confirmed; None: it never is.
+        cut_s: Seconds until the transport confirms a cut; None for no confirmation.
 
     Attributes:
-        name, latency_s, report_s, cut_s: The arguments; a test may change them.
-        push_s: Seconds that each push and end takes.
+        name: The name of the provider.
+        latency_s: Seconds from a push until the audio is heard.
+        report_s: Seconds between two reports of the position.
+        cut_s: Seconds until the transport confirms a cut; None for no confirmation.
+        push_s: Seconds that each push and each end takes.
         begin_s: Seconds that each begin takes.
         cut_silences: Whether a cut stops the sound.
-        reports_done: Whether the end of a take is reported.
+        reports_done: Whether the tracker reports the state DONE.
         push_error: The exception that each push raises, if any.
-        is_paused: Returns whether a push is a fault at the moment.
-        dead: Whether it plays and reports nothing any more.
+        is_paused: Returns whether playback is paused, so that a push is a violation.
+        dead: Whether the transport has stopped playing and reporting.
         runs: The audio that was heard.
         begun: Every take that began.
-        max_ahead_s: The most seconds that were sent and unheard.
-        transport: The transport of this sink and tracker.
+        max_ahead_s: The most seconds of audio that were sent and unheard at once.
+        transport: The `Transport` of this sink and tracker.
     """
 
     def __init__(
@@ -127,6 +130,9 @@ class FakeTransport(AudioSink, PlaybackTracker):
 
         Args:
             take: The take whose audio follows.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(f"{self.name} begins {take}")
         if self._take is not None and not self._take.state.final:
@@ -141,10 +147,11 @@ class FakeTransport(AudioSink, PlaybackTracker):
         """Queue audio of the current take, after `push_s` seconds.
 
         Args:
-            chunk: Whole samples in the take's format.
+            chunk: Whole samples in the take's format: int16, little-endian, interleaved.
 
         Raises:
-            Exception: `push_error`, if it is set.
+            Exception: `push_error`, if the test has set it.
+            LivelockError: The timeline has too many events.
         """
         take = self._take
         if self.is_paused():
@@ -164,7 +171,7 @@ class FakeTransport(AudioSink, PlaybackTracker):
         self._received += len(chunk)
 
     async def end(self, take: Take) -> None:
-        """Note that a take is complete, after `push_s` seconds.
+        """Record that all audio of a take was pushed, after `push_s` seconds.
 
         Args:
             take: The take.
@@ -174,10 +181,13 @@ class FakeTransport(AudioSink, PlaybackTracker):
         self._ended.add(take.id)
 
     async def cut(self, take: Take) -> None:
-        """Stop the sound if `cut_silences`, and confirm after `cut_s` seconds.
+        """Stop the sound if `cut_silences` is set, and confirm the cut after `cut_s` seconds.
 
         Args:
-            take: The take to stop; nothing happens if it is not the current one.
+            take: The take to stop. The method does nothing unless the take is the current one.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(f"{self.name} cuts {take}")
         if self.dead or take is not self._take:
@@ -200,13 +210,13 @@ class FakeTransport(AudioSink, PlaybackTracker):
         """Report the position of a take every `report_s` seconds.
 
         Args:
-            take: The take that is on the transport from now on.
+            take: The take that begins on the transport.
         """
         self._start_task(self._watch(take))
 
     @property
     def alive_at(self) -> float | None:
-        """None: this transport has no heartbeat."""
+        """None, because this transport has no heartbeat."""
         return None
 
     async def _watch(self, take: Take) -> None:
@@ -224,24 +234,34 @@ class FakeTransport(AudioSink, PlaybackTracker):
     # The script.
 
     def die(self) -> None:
-        """Stop the sound and all reports; pushes are still accepted."""
+        """Stop the sound and all reports, but continue to accept pushes.
+
+        Raises:
+            LivelockError: The timeline has too many events.
+        """
         self._timeline.note(f"{self.name} dies")
         self._stop_sound()
         self.dead = True
 
     def finish_early(self) -> None:
-        """Report DONE before the end, as a stock worker does that waited long for audio."""
+        """Report DONE before the end of the current take.
+
+        Stock workers do this if they have waited for audio for a long time.
+        """
         take = self._take
         if take is not None and not self.dead and not take.ended:
             self._stop_sound()
             take.report(self.position_s(take), TakeState.DONE)
 
     def claim(self, position_s: float, state: TakeState | None = None) -> None:
-        """Report a position and a state, true or not.
+        """Report a position and a state of the current take, which may be false.
 
         Args:
-            position_s: Seconds of the current take.
-            state: The state of the current take, if it is to be reported.
+            position_s: The position in seconds.
+            state: The state; None reports no state.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(f"{self.name} claims {position_s} {state}")
         if self._take is not None:
@@ -252,13 +272,16 @@ class FakeTransport(AudioSink, PlaybackTracker):
 
         Args:
             take: The take that is on the transport.
+
+        Returns:
+            The position in seconds.
         """
         self._settle()
         heard = self._played + (self._heard_bytes(self._queue[0]) if self._queue else 0)
         return take.format.duration_s(heard)
 
     def _settle(self) -> None:
-        """Move the runs that were heard whole from the queue to `runs`."""
+        """Move the runs that were heard completely from the queue to `runs`."""
         while self._queue and self._heard_bytes(self._queue[0]) == len(self._queue[0].pcm):
             self._played += len(self._queue[0].pcm)
             self.runs.append(self._queue.popleft())
@@ -281,7 +304,7 @@ class FakeTransport(AudioSink, PlaybackTracker):
         self, delay_s: float, take: Take, position_s: float, state: TakeState
     ) -> None:
         async def report() -> None:
-            """Report after the delay."""
+            """Report the position and the state to the take after the delay."""
             await asyncio.sleep(delay_s)
             take.report(position_s, state)
 
@@ -293,10 +316,13 @@ class FakeTransport(AudioSink, PlaybackTracker):
         task.add_done_callback(self._tasks.discard)
 
 
-def lost_error(why: str = "lost by the test.") -> RoomError:
-    """Return an error with which a test loses a transport.
+def lost_error(why: str = "The test lost the transport.") -> RoomError:
+    """Return an error for the loss of a transport, which a test passes to `Transport.lose`.
 
     Args:
         why: The message of the error.
+
+    Returns:
+        The error.
     """
     return RoomError(why)

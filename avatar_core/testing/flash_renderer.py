@@ -1,4 +1,4 @@
-"""A renderer for measurements: the face is bright exactly while its audio is loud."""
+"""A renderer for measurements: its face is bright only while the audio is loud."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ _LIGHT: dict[str, Colour] = {
 class FlashRenderer(Renderer):
     """Draws a bright face while the audio is loud, and a dark face otherwise.
 
-    A thin bar moves along the lower edge by one step per frame, so that two consecutive frames
-    always differ and a frozen track can be recognised.
+    A thin bar at the lower edge moves by one step per frame, so that two consecutive frames always
+    differ and a test can recognise a frozen track.
 
     Args:
-        width: Width of a frame in pixels.
-        height: Height of a frame in pixels.
-        fps: Video frames per second of audio.
-        rate_hz: Sample rate of the mono audio that it accepts.
-        loud_rms: Root mean square, as a fraction of full scale, from which a chunk is loud.
+        width: The width of a frame in pixels.
+        height: The height of a frame in pixels.
+        fps: Video frames per second.
+        rate_hz: The sample rate in Hz of the mono audio that the renderer accepts.
+        loud_rms: The root mean square, as a fraction of full scale, from which audio is loud.
 
     Attributes:
-        width: Width of a frame in pixels.
-        height: Height of a frame in pixels.
-        fps: Video frames per second of audio.
-        audio: The audio format that it accepts, mono.
+        width: The width of a frame in pixels.
+        height: The height of a frame in pixels.
+        fps: Video frames per second.
+        audio: The mono audio format that the renderer accepts.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class FlashRenderer(Renderer):
             _face(width, height, False, 0, blinks)
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """Draw one frame for a chunk of audio, and none for an empty chunk.
+        """Draw one frame for a chunk of audio, and no frame for an empty chunk.
 
         Args:
             chunk: Mono int16 PCM in the format `audio`.
-            last: Whether the chunk ends a take; this renderer draws the same frame either way.
+            last: Whether the speech ends with the chunk; this renderer ignores the argument.
 
         Returns:
             One RGBA frame, or an empty list.
@@ -95,7 +95,11 @@ class FlashRenderer(Renderer):
         return [self._draw(light=True, mouth=1 + round(min(1.0, opening) * (MOUTHS - 2)))]
 
     def idle(self) -> VideoFrame:
-        """Return the next frame of a dark, silent face, which blinks every 4 s."""
+        """Draw the next frame of a dark, silent face, which blinks every 4 s.
+
+        Returns:
+            An RGBA frame.
+        """
         blinks = self._count / self.fps % BLINK_EVERY_S >= BLINK_EVERY_S - BLINK_S
         return self._draw(light=False, blinks=blinks)
 
@@ -113,10 +117,13 @@ class FlashRenderer(Renderer):
 
 
 def rms_of(pcm: bytes) -> float:
-    """Return the root mean square of PCM as a fraction of full scale, 0 to 1.
+    """Return the root mean square of PCM.
 
     Args:
-        pcm: Interleaved int16 PCM with any number of channels; empty PCM has the value 0.0.
+        pcm: Interleaved int16 PCM with any number of channels.
+
+    Returns:
+        The value as a fraction of full scale, 0 to 1; 0.0 for empty PCM.
     """
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     return float(np.sqrt(np.mean(samples**2)) / 32768) if samples.size else 0.0
@@ -128,7 +135,7 @@ def _palette(light: bool) -> dict[str, Colour]:
 
 @lru_cache(maxsize=32)
 def _face(width: int, height: int, light: bool, mouth: int, blinks: bool) -> Image:
-    """Return the face without its bar, RGBA `(height, width, 4)`; the array is read-only."""
+    """Return an image of the face without its bar, RGBA `(height, width, 4)`, read-only."""
     colours = _palette(light)
     pixels = np.empty((height, width, 4), np.uint8)
     pixels[:] = (*colours["ground"], 255)

@@ -1,4 +1,4 @@
-"""Finds tasks, processes, threads and open files that a test has left behind."""
+"""Finds tasks, processes, threads and open files that a test did not end or close."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def _record_and_cancel(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def record_cancelled_tasks() -> None:
-    """Record, for `find_leaks`, our tasks that any `asyncio.Runner` cancels when it closes.
+    """Record the tasks of avatar-core that an `asyncio.Runner` cancels when it closes.
 
-    This replaces a private function of asyncio in the whole process, pytest's own runners
-    included.
+    `find_leaks` returns these tasks. The function replaces a private function of asyncio in the
+    whole process, so that it also affects pytest's own runners.
     """
     runners._cancel_all_tasks = _record_and_cancel  # type: ignore[attr-defined]
 
@@ -76,7 +76,10 @@ class ProcessResources:
 
     @classmethod
     def read(cls) -> ProcessResources:
-        """Return the current resources; takes about 1 ms.
+        """Read the current resources of this process; takes about 1 ms.
+
+        Returns:
+            The resources.
 
         Raises:
             OSError: The system has no /proc.
@@ -92,15 +95,16 @@ class ProcessResources:
         )
 
     def added_since(self, before: ProcessResources, *, native: bool) -> list[str]:
-        """Describe the resources that are present now and were not before.
+        """Describe the resources that are in `self` but not in an earlier reading.
 
         Args:
             before: The resources at an earlier time.
-            native: Whether to ignore new sockets, because the native runtime of livekit ran.
+            native: Whether to ignore new sockets, because the test used the native runtime of
+                livekit.
 
         Returns:
-            One phrase for each process and thread, and one for all files if there are more
-            than `MOST_FILES` new ones.
+            One phrase for each process and thread, and one phrase for all files if more than
+            `MOST_FILES` are new.
         """
         processes = [_describe(pid) for pid in self.children - before.children]
         added = [f"the process {process}" for process in processes if process]
@@ -116,15 +120,15 @@ class ProcessResources:
 
 
 def find_leaks(before: ProcessResources, *, native: bool) -> list[str]:
-    """Find what a test has left behind, and wait up to 2 s for it to end by itself.
+    """Find the resources that a test did not free; wait up to 2 s for them to end by themselves.
 
     Args:
         before: The resources before the test began.
         native: Whether the test used the native runtime of livekit, which keeps sockets open.
 
     Returns:
-        One phrase for each leak: tasks that a closing event loop had to cancel, processes,
-        threads, and open files.
+        One phrase for each leak: tasks that a closing event loop had to cancel, processes, threads,
+        and open files.
 
     Raises:
         OSError: The system has no /proc.
@@ -144,8 +148,11 @@ def find_leaks(before: ProcessResources, *, native: bool) -> list[str]:
 def child_pids() -> frozenset[int]:
     """Return the process ids of the children of this process.
 
-    This reads /proc/self only; psutil would read all processes of the machine, which takes
+    The function reads /proc/self only. psutil would read all processes of the machine, which takes
     20 ms.
+
+    Returns:
+        The process ids.
 
     Raises:
         OSError: The system has no /proc.
@@ -161,7 +168,7 @@ def find_new_children(before: frozenset[int]) -> list[str]:
     """Describe the child processes that run now and did not run before.
 
     Args:
-        before: Process ids of the earlier children, from `child_pids`.
+        before: The process ids of the earlier children, from `child_pids`.
 
     Returns:
         Process id, status and command line of each new child that is not a zombie.
@@ -174,7 +181,7 @@ def find_new_children(before: frozenset[int]) -> list[str]:
 
 
 def _describe(pid: int) -> str:
-    """Return id, status and command line; empty for a helper process and an ended one."""
+    """Return id, status and command line of a process; empty for a helper or an ended process."""
     try:
         process = psutil.Process(pid)
         command = " ".join(process.cmdline())

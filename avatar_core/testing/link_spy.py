@@ -26,10 +26,10 @@ REFUSED = 1401
 
 @dataclass(frozen=True)
 class SentItem:
-    """Something that was sent through a link.
+    """A record of one message, stream or track that was sent through a link.
 
     Attributes:
-        at: Seconds on the loop's clock.
+        at: The loop time in seconds.
         kind: One of data, rpc, open, write, close, audio, video.
         to: The identities of the receivers, joined by commas.
     """
@@ -40,17 +40,17 @@ class SentItem:
 
 
 class LinkSpy:
-    """Replaces the sending methods of a link: records each call, and makes chosen kinds fail.
+    """Replaces the sending methods of a link: records each call and makes some kinds of calls fail.
 
     Args:
-        link: The link to spy on.
+        link: The link whose methods are replaced.
 
     Attributes:
-        sent: What was sent, in order.
+        sent: A record of each call, in order.
         audio: The last audio track that was published.
-        hang: Kinds whose calls never return.
-        refuse: Kinds whose calls raise a `RoomError`.
-        lossy: Kinds that are accepted but not delivered.
+        hang: The kinds whose calls never return.
+        refuse: The kinds whose calls raise a `RoomError`.
+        lossy: The kinds whose messages are dropped. RPCs of a lossy kind time out.
     """
 
     def __init__(self, link: MemoryLink) -> None:
@@ -67,14 +67,14 @@ class LinkSpy:
             setattr(link, name, getattr(self, name))
 
     async def record(self, kind: str, to: Sequence[str] = ()) -> bool:
-        """Record that something is sent, and apply `hang`, `refuse` and `lossy`.
+        """Record a call, and apply `hang` and `refuse`.
 
         Args:
-            kind: What is sent.
+            kind: The kind of the call, as in `SentItem.kind`.
             to: The identities of the receivers.
 
         Returns:
-            Whether to deliver it.
+            Whether to deliver the message: False if the kind is in `lossy`.
 
         Raises:
             RoomError: The kind is in `refuse`.
@@ -83,13 +83,15 @@ class LinkSpy:
         if kind in self.hang:
             await asyncio.Event().wait()
         if kind in self.refuse:
-            raise RoomError(f"the room refused {kind}.", rpc_code=REFUSED)
+            raise RoomError(
+                f"The room refused an operation of the kind {kind!r}.", rpc_code=REFUSED
+            )
         return kind not in self.lossy
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream whose messages are recorded.
+        """Record the call and open a byte stream whose messages are recorded.
 
         Args:
             topic: The topic of the stream.
@@ -97,55 +99,55 @@ class LinkSpy:
             attributes: The attributes of the stream.
 
         Returns:
-            A writer that records.
+            A writer that records its calls.
 
         Raises:
-            RoomError: `open` is in `refuse`, or the room closed.
+            RoomError: `open` is in `refuse`, or the room is closed.
         """
         await self.record("open", to)
         writer = await self._originals["open_stream"](topic, to=to, attributes=attributes)
         return WriterSpy(self, writer, to)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call an RPC method of a participant.
+        """Record the call and call an RPC method of a participant.
 
         Args:
             to: The identity of the participant.
             method: The name of the method.
-            payload: The payload.
+            payload: The payload of the call.
             timeout_s: Seconds to wait for the response.
 
         Returns:
             The response.
 
         Raises:
-            RoomError: `rpc` is in `refuse` or `lossy`, or the link raised it.
+            RoomError: `rpc` is in `refuse` or `lossy`, or the link raised the error.
         """
         if not await self.record("rpc", [to]):
             await asyncio.sleep(timeout_s)
-            raise RoomError(f"{to} did not respond within {timeout_s:g} s.")
+            raise RoomError(f"The participant {to} did not respond within {timeout_s:g} s.")
         response: str = await self._originals["call"](to, method, payload, timeout_s=timeout_s)
         return response
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet.
+        """Record the call and send a data packet.
 
         Args:
             topic: The topic of the packet.
-            payload: The payload.
+            payload: The content of the packet.
             to: The identities of the receivers.
-            reliable: Whether it must arrive.
+            reliable: Whether lost packets are sent again.
 
         Raises:
-            RoomError: `data` is in `refuse`, or the room closed.
+            RoomError: `data` is in `refuse`, or the room is closed.
         """
         if await self.record("data", to):
             await self._originals["send"](topic, payload, to=to, reliable=reliable)
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Publish an audio track and keep it in `audio`.
+        """Record the call, publish an audio track and keep it in `audio`.
 
         Args:
             format: The format of the audio.
@@ -155,7 +157,7 @@ class LinkSpy:
             The track.
 
         Raises:
-            RoomError: `audio` is in `refuse`, or the room closed.
+            RoomError: `audio` is in `refuse`, or the room is closed.
         """
         await self.record("audio")
         audio: AudioTrack = await self._originals["publish_audio"](format, name=name)
@@ -163,7 +165,7 @@ class LinkSpy:
         return audio
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a video track.
+        """Record the call and publish a video track.
 
         Args:
             width: The width of a frame in pixels.
@@ -175,7 +177,7 @@ class LinkSpy:
             The track.
 
         Raises:
-            RoomError: `video` is in `refuse`, or the room closed.
+            RoomError: `video` is in `refuse`, or the room is closed.
         """
         await self.record("video")
         video: VideoTrack = await self._originals["publish_video"](width, height, fps, name=name)
@@ -183,7 +185,7 @@ class LinkSpy:
 
 
 class WriterSpy(StreamWriter):
-    """A stream writer whose messages a `LinkSpy` records.
+    """A stream writer that records its calls in a `LinkSpy`.
 
     Args:
         spy: The spy.
@@ -195,25 +197,25 @@ class WriterSpy(StreamWriter):
         self._spy, self._writer, self._to = spy, writer, to
 
     async def write(self, data: bytes) -> None:
-        """Send one message.
+        """Record the call and send one message.
 
         Args:
             data: The message.
 
         Raises:
-            RoomError: `write` is in `refuse`, or the room closed.
+            RoomError: `write` is in `refuse`, or the room is closed.
         """
         if await self._spy.record("write", self._to):
             await self._writer.write(data)
 
     async def aclose(self, reason: str = "") -> None:
-        """End the stream.
+        """Record the call and end the stream.
 
         Args:
-            reason: A reason makes it an abnormal end.
+            reason: If not empty, the reader gets an error instead of a normal end.
 
         Raises:
-            RoomError: `close` is in `refuse`, or the room closed.
+            RoomError: `close` is in `refuse`, or the room is closed.
         """
         if await self._spy.record("close", self._to):
             await self._writer.aclose(reason)
@@ -223,7 +225,7 @@ class StreamLog:
     """Reads every incoming byte stream of a topic to its end.
 
     Args:
-        link: The link that receives.
+        link: The link that receives the streams.
         topic: The topic of the streams.
 
     Attributes:
@@ -235,21 +237,21 @@ class StreamLog:
         link.on_stream(topic, lambda _, reader: self.streams.append(ReceivedStream(reader)))
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading all streams."""
         for stream in self.streams:
             stream.task.cancel()
 
 
 class ReceivedStream:
-    """A byte stream that is read in a task.
+    """A byte stream that a task reads.
 
     Args:
         reader: The reader of the stream.
 
     Attributes:
         attributes: The attributes of the stream.
-        chunks: The messages so far.
-        task: Reads the stream; it raises if the stream ends abnormally.
+        chunks: The messages that were received so far.
+        task: The task that reads the stream; it raises if the stream ends abnormally.
     """
 
     def __init__(self, reader: StreamReader) -> None:
@@ -268,11 +270,17 @@ class ReceivedStream:
 
 
 def sink_context(link: MemoryLink, **capabilities: Any) -> SinkContext:
-    """Return the context of a sink or tracker towards the participant `avatar`.
+    """Return the context of a sink or a tracker for the participant `avatar`.
 
     Args:
         link: The agent's connection to the room.
-        capabilities: Fields of the provider's `Capabilities`.
+        capabilities: Fields of the provider's `Capabilities`, by name.
+
+    Returns:
+        The context.
+
+    Raises:
+        TypeError: `Capabilities` has no such field.
     """
     return SinkContext(
         link=link,
@@ -284,12 +292,15 @@ def sink_context(link: MemoryLink, **capabilities: Any) -> SinkContext:
 
 
 def make_take(pushed_s: float, *, ended: bool = False, cutting: bool = False) -> Take:
-    """Return a take of segment 1 as the player leaves it.
+    """Return a take of segment 1 in a given state, for tests of a sink or a tracker.
 
     Args:
-        pushed_s: Seconds that were pushed.
-        ended: Whether all its audio was pushed.
-        cutting: Whether it is being cut.
+        pushed_s: Seconds of audio that the player has pushed.
+        ended: Whether the player has pushed all audio.
+        cutting: Whether the player has begun to cut the take.
+
+    Returns:
+        The take, in the format `MONO`.
     """
     take = Take(1, MONO)
     take.pushed_s, take.ended, take.cutting = pushed_s, ended, cutting

@@ -1,4 +1,4 @@
-"""A participant that records the tracks and the data that a user would receive."""
+"""A participant that records the tracks and the data that a user of the room would receive."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ VideoHandler = Callable[[str, float, float, rtc.VideoFrame], None]
 
 
 class Listener:
-    """A participant that subscribes to every track of the room.
+    """A participant that subscribes to every track of a room and passes on its audio and video.
 
     Args:
-        link: Its connection to the room.
-        on_audio: Called with each 10 ms of audio, mono at 48 kHz.
-        on_video: Called with each video frame, or None.
+        link: The participant's connection to the room.
+        on_audio: Called with each 10 ms of audio, int16 mono at 48 kHz.
+        on_video: Called with each video frame; None for no call.
 
     Attributes:
-        link: Its connection to the room.
-        frames: Number of video frames received so far.
+        link: The participant's connection to the room.
+        video_frames: The number of video frames that were received so far.
     """
 
     def __init__(
@@ -60,24 +60,31 @@ class Listener:
         """Join a room as a listener.
 
         Args:
-            url: URL of the LiveKit server.
-            token: A room token that may subscribe.
-            on_audio: Called with each 10 ms of audio, mono at 48 kHz.
-            on_video: Called with each video frame, or None.
+            url: The URL of the LiveKit server.
+            token: A room token with the grant to subscribe.
+            on_audio: Called with each 10 ms of audio, int16 mono at 48 kHz.
+            on_video: Called with each video frame; None for no call.
 
         Returns:
-            The listener, in the room.
+            The listener, which has joined the room.
 
         Raises:
-            RoomError: The server cannot be reached, or refuses the token.
+            RoomError: The server cannot be reached within 10 s, or refuses the token.
         """
         return cls(await join(url, token, subscribe=True), on_audio, on_video)
 
     async def data_bytes(self) -> int:
-        """Return the bytes of data packets that the listener received, of any topic.
+        """Return the number of bytes of data packets that the listener received, on any topic.
 
-        LiveKit's public byte-stream writer sends its chunks to everybody, even if its header
-        names one participant. No handler receives those chunks, but this count includes them.
+        LiveKit's public byte-stream writer sends its chunks to all participants, even if its header
+        names one receiver. The listener passes those chunks to no handler, but the returned number
+        includes them.
+
+        Returns:
+            The number of bytes.
+
+        Raises:
+            RuntimeError: The room is not connected.
         """
         stats = await self.link.room.get_rtc_stats()
         return sum(
@@ -87,7 +94,7 @@ class Listener:
         )
 
     async def aclose(self) -> None:
-        """Leave the room and stop all streams."""
+        """Leave the room and cancel the tasks that read tracks."""
         await self.link.aclose()
         for task in self._tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""A player observer that records what the player does and checks the laws of playback."""
+"""A player observer that records the player's events and checks the rules of playback."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ FINISH_AFTER_CLEAR_S = 1.0
 
 
 class PlaybackLaws:
-    """Records the calls of a player; a call that breaks a law becomes a fault of the timeline.
+    """Records the events of a player; an event that breaks a rule becomes a fault of the timeline.
 
     Args:
-        timeline: Receives notes and faults.
+        timeline: Receives the events and the faults.
 
     Attributes:
-        started_ids: The segments that started, in order.
-        finished_ids: The segments that finished, in order.
-        interrupted: Whether each finished segment was interrupted, by id.
-        position_s: The last known position of each segment, by id.
-        finished_at: Seconds on the loop's clock when each segment finished, by id.
-        cleared_at: Seconds on the loop's clock when each segment was cleared, by id. The test
-            sets it.
-        progress_s: The sum of the progress of each segment, by id.
+        started_ids: The ids of the segments that started, in order.
+        finished_ids: The ids of the segments that finished, in order.
+        interrupted: Whether each finished segment was interrupted, by segment id.
+        position_s: The last known position of each segment in seconds, by segment id.
+        finished_at: The loop time in seconds at which each segment finished, by segment id.
+        cleared_at: The loop time in seconds at which the test cleared each segment, by segment id;
+            the test sets it.
+        progress_s: The total progress of each segment in seconds, by segment id.
         takes: Every take that finished.
         errors: The errors of segments that could not be played.
-        segment_finished: Set whenever a segment finishes.
+        segment_finished: An event that is set whenever a segment finishes.
     """
 
     def __init__(self, timeline: Timeline) -> None:
@@ -51,11 +51,14 @@ class PlaybackLaws:
         self.segment_finished = asyncio.Event()
 
     def on_segment_started(self, segment: Segment, ago_s: float) -> None:
-        """Check that a segment starts once, in the past, and before it finishes.
+        """Check that a segment starts only once, not in the future, and before it finishes.
 
         Args:
             segment: The segment.
-            ago_s: Seconds since its first sound was heard.
+            ago_s: Seconds since the first sound of the segment was heard.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(f"segment {segment.id} started {ago_s:.3f} s ago")
         if segment.id in self.started_ids or segment.id in self.finished_ids:
@@ -67,13 +70,16 @@ class PlaybackLaws:
     def on_segment_progressed(
         self, segment: Segment, ago_s: float, offset_s: float, played_s: float
     ) -> None:
-        """Check that progress goes forward within a take, and ends with the segment.
+        """Check that progress moves forward within a take, and stops at the segment's finish.
 
         Args:
             segment: The segment.
-            ago_s: Seconds since the part began to be heard.
+            ago_s: Seconds since the listener began to hear the part.
             offset_s: Seconds from the start of the segment to the part.
             played_s: Seconds of the part.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(
             f"segment {segment.id} played {played_s:.3f} s from {offset_s:.3f}, {ago_s:.3f} s ago"
@@ -90,7 +96,10 @@ class PlaybackLaws:
 
         Args:
             segment: The segment.
-            interrupted: Whether it ended before all of it was heard.
+            interrupted: Whether the segment ended before all of it was heard.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(
             f"segment {segment.id} finished at {segment.position_s:.3f} of "
@@ -118,18 +127,24 @@ class PlaybackLaws:
 
         Args:
             segment: The segment.
-            error: Why the last transport cannot be used.
+            error: The reason why no transport can be used.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(f"segment {segment.id} is unplayable: {error}")
         self.errors.append(error)
 
     def on_take_finished(self, segment: Segment, take: Take, transport: Transport) -> None:
-        """Check that a take that ended has a final state, and that the position never falls.
+        """Check that a finished take has a final state, and that the position never falls.
 
         Args:
             segment: The segment that the take played.
             take: The take.
-            transport: The transport that it was on.
+            transport: The transport that played the take.
+
+        Raises:
+            LivelockError: The timeline has too many events.
         """
         self._timeline.note(f"finished: {take} on {transport.provider}")
         if not take.state.final:
@@ -141,7 +156,7 @@ class PlaybackLaws:
         self.takes.append(take)
 
     async def wait_finished(self, segment_id: int) -> None:
-        """Wait until a segment has finished, without a limit.
+        """Wait, without a limit, until a segment has finished.
 
         Args:
             segment_id: The id of the segment.

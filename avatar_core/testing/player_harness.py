@@ -1,4 +1,4 @@
-"""A player with two scripted transports, and checks of the audio that a listener heard."""
+"""A test harness for `Player`: scripted transports, and checks of the audio that was heard."""
 
 from __future__ import annotations
 
@@ -17,32 +17,38 @@ from avatar_core.testing.playback_laws import PlaybackLaws
 from avatar_core.testing.timeline import Timeline
 
 NOTICED_S = 0.3
-"""Seconds from the death of a transport until the harness, like a health check, loses it."""
+"""Seconds from the death of a transport until the harness marks it as lost, like a health check."""
 
 
 class PlayerHarness:
-    """One conversation. It is the player's `TransportChooser`: the avatar, then the voice.
+    """A player with two scripted transports: one to an avatar and one to the agent's own voice.
 
-    Create it while a loop with virtual time runs.
+    The harness is the `TransportChooser` of the player. Create the harness while a loop with
+    virtual time runs. Methods that add a line to the timeline raise `LivelockError` if the timeline
+    is full.
 
     Args:
-        avatar_format: The format that the avatar's sink needs; None for the segment's own.
-        run_ahead_s: Seconds that may be sent to the avatar beyond what was heard.
-        latency_s: Seconds from a push to the avatar to its sound.
-        report_s: Seconds between two reports of the avatar.
-        has_voice: Whether there is a voice. Without one no transport is left after a loss.
+        avatar_format: The audio format that the avatar's sink needs; None for the format of each
+            segment.
+        run_ahead_s: Seconds of audio that may be sent to the avatar beyond the audio that was
+            heard.
+        latency_s: Seconds from a push to the avatar until the audio is heard.
+        report_s: Seconds between two position reports of the avatar.
+        has_voice: Whether the voice exists. Without the voice, the player has no transport after a
+            loss of the avatar.
 
     Attributes:
-        timeline: What happened, and the laws that were broken.
-        avatar: The first transport.
-        voice: The second transport, if any.
-        observer: The observer of the player; it checks the laws of playback.
-        player: The player.
-        start_gate: If it is set to an event, a segment starts only after that event.
-        format: The format of the audio that is pushed.
-        pushed: The audio of each segment, by id, in `format`. Audio after a clear is left out.
+        timeline: A log of all events, and of violations of the playback rules.
+        avatar: The avatar's scripted transport.
+        voice: The scripted transport of the voice; None without a voice.
+        observer: The observer of the player, which checks the playback rules.
+        player: The player under test.
+        start_gate: An event that each new segment waits for; None starts segments at once.
+        format: The format of the audio that the test pushes.
+        pushed: The audio of each segment in `format`, by segment id. Audio that the test pushed
+            after a clear is excluded.
         segment_count: The number of segments that began.
-        is_segment_open: Whether a segment is open.
+        is_segment_open: Whether a segment is open, so that a push continues it.
     """
 
     def __init__(
@@ -81,16 +87,19 @@ class PlayerHarness:
 
     @property
     def transports(self) -> list[FakeTransport]:
-        """The avatar, and the voice if there is one."""
+        """The transport of the avatar, and the transport of the voice if there is one."""
         return [self.avatar, *([self.voice] if self.voice is not None else [])]
 
-    # The TransportChooser of the player.
+    # The `TransportChooser` of the player.
 
     async def at_start(self) -> Transport:
-        """Return the avatar's transport, or the voice's if that is lost; wait for `start_gate`.
+        """Wait for `start_gate`, then return the transport of a new segment.
+
+        Returns:
+            The avatar's transport, or the voice's transport if the avatar is lost.
 
         Raises:
-            RoomError: The avatar is lost and there is no voice.
+            RoomError: The avatar is lost and the harness has no voice.
         """
         if self.start_gate is not None:
             await self.start_gate.wait()
@@ -99,22 +108,25 @@ class PlayerHarness:
         return await self.after_loss()
 
     async def after_loss(self) -> Transport:
-        """Return the voice's transport.
+        """Return the transport that continues a segment after the loss of the avatar.
+
+        Returns:
+            The voice's transport.
 
         Raises:
-            RoomError: There is no voice.
+            RoomError: The harness has no voice.
         """
         if self.voice is None:
-            raise lost_error("there is no voice.")
+            raise lost_error("The agent has no voice in this test.")
         return self.voice.transport
 
-    # What an AgentSession does.
+    # The actions of an AgentSession.
 
     def push(self, pcm: bytes) -> int:
-        """Push audio to the open segment, or to a new one.
+        """Push audio to the open segment; begin a new segment if none is open.
 
         Args:
-            pcm: Whole samples in `format`.
+            pcm: Interleaved int16 PCM in `format`, whole samples.
 
         Returns:
             The id of the segment.
@@ -130,16 +142,16 @@ class PlayerHarness:
         return self.segment_count
 
     def end(self) -> None:
-        """Complete the open segment."""
+        """End the open segment, so that the next push begins a new segment."""
         self.timeline.note("end")
         self.is_segment_open = False
         self.player.end()
 
     def say(self, duration_s: float) -> int:
-        """Push a whole segment of speech.
+        """Push a complete segment of speech.
 
         Args:
-            duration_s: Its seconds.
+            duration_s: Seconds of speech.
 
         Returns:
             The id of the segment.
@@ -149,7 +161,7 @@ class PlayerHarness:
         return segment_id
 
     def clear(self) -> None:
-        """Interrupt every segment that began."""
+        """Interrupt every segment that has begun and has not finished."""
         self.timeline.note("clear")
         for segment_id in self.pushed:
             if segment_id not in self.observer.finished_ids:
@@ -157,16 +169,16 @@ class PlayerHarness:
         self.player.clear()
 
     def pause(self) -> None:
-        """Pause the player."""
+        """Pause the playback."""
         self.timeline.note("pause")
         self.player.pause()
 
     def resume(self) -> None:
-        """Resume the player."""
+        """Continue the playback after a pause."""
         self.timeline.note("resume")
         self.player.resume()
 
-    # What a health check does.
+    # The actions of a health check.
 
     def lose(
         self, transport: FakeTransport | None = None, error: AvatarError | None = None
@@ -174,8 +186,8 @@ class PlayerHarness:
         """Mark a transport as lost.
 
         Args:
-            transport: The transport; the avatar's if omitted.
-            error: Why; a `RoomError` if omitted.
+            transport: The transport to mark; None for the avatar's transport.
+            error: The error that describes the loss; None for a `RoomError`.
         """
         transport = transport or self.avatar
         self.timeline.note(f"lose {transport.name}")
@@ -184,24 +196,27 @@ class PlayerHarness:
     async def die(
         self, transport: FakeTransport | None = None, noticed_s: float = NOTICED_S
     ) -> None:
-        """Let a transport die, and mark it as lost later.
+        """Stop the sound and the reports of a transport, and mark the transport as lost later.
 
         Args:
-            transport: The transport; the avatar's if omitted.
-            noticed_s: Seconds until it is marked as lost.
+            transport: The transport to stop; None for the avatar's transport.
+            noticed_s: Seconds until the transport is marked as lost.
         """
         transport = transport or self.avatar
         transport.die()
         await asyncio.sleep(noticed_s)
         self.lose(transport)
 
-    # What a listener heard.
+    # The checks of the audio that a listener heard.
 
     def heard_s(self, segment_id: int) -> float:
-        """Return the seconds of a segment that were heard, on all transports together.
+        """Return the duration of a segment's audio that was heard on all transports together.
 
         Args:
             segment_id: The id of the segment.
+
+        Returns:
+            The duration in seconds; repeated audio counts each time.
         """
         return sum(
             run.take.format.duration_s(len(run.pcm))
@@ -211,14 +226,17 @@ class PlayerHarness:
         )
 
     def count_heard(self, segment_id: int) -> np.ndarray:
-        """Count how often each sample of a segment was heard; wrong audio is a fault.
+        """Count how often each sample of a segment was heard.
+
+        The method records a fault in the timeline if the audio that was heard differs from the
+        audio that was pushed. The method ignores audio that was played in another format than
+        `format`.
 
         Args:
             segment_id: The id of the segment.
 
         Returns:
-            An array of int with an element for each sample. Runs in another format than `format`
-            are left out.
+            An int array of shape (samples,): how often each sample was heard.
         """
         pcm = bytes(self.pushed[segment_id])
         counts = np.zeros(len(pcm) // self.format.frame_bytes, dtype=int)
@@ -234,11 +252,15 @@ class PlayerHarness:
         return counts
 
     def check_all_heard(self, segment_id: int, *, repeated_s: float = 0.0) -> None:
-        """Check that every sample of a segment was heard; a missing sample is a fault.
+        """Check that every sample of a segment was heard.
+
+        The method records a fault in the timeline if a sample was not heard, or if too much audio
+        was heard more than once. The method ignores the last 5 ms of the segment, which are
+        inaudible.
 
         Args:
             segment_id: The id of the segment.
-            repeated_s: The most seconds that may have been heard more than once.
+            repeated_s: The most seconds of audio that may be heard more than once.
         """
         counts = self.count_heard(segment_id)
         rate = self.format.rate_hz
@@ -253,10 +275,13 @@ class PlayerHarness:
             self.timeline.fault(f"segment {segment_id}: {again_s:.3f} s heard more than once")
 
     def check(self) -> None:
-        """Check the laws that hold in every conversation, and report all faults so far.
+        """Check the audio of all segments and the limits of all transports.
+
+        A listener must hear the audio of each segment as the test pushed it. The audio that a
+        transport has received and not played must never exceed `run_ahead_s`.
 
         Raises:
-            AssertionError: A law was broken; the message is the timeline.
+            AssertionError: The timeline has a fault; the message contains the timeline.
         """
         for segment_id in self.pushed:
             self.count_heard(segment_id)
@@ -266,14 +291,14 @@ class PlayerHarness:
         self.timeline.check()
 
     async def wait_finished(self, segment_id: int, within_s: float) -> None:
-        """Wait for the finish of a segment.
+        """Wait until a segment has finished.
 
         Args:
             segment_id: The id of the segment.
             within_s: The most seconds to wait.
 
         Raises:
-            AssertionError: The segment did not finish in time; the message is the timeline.
+            AssertionError: The segment did not finish in time; the message contains the timeline.
         """
         try:
             async with asyncio.timeout(within_s):
@@ -283,10 +308,10 @@ class PlayerHarness:
             self.check()
 
     async def aclose(self) -> None:
-        """Close the player and the transports, then check the laws.
+        """Close the player and the transports, then check the playback rules.
 
         Raises:
-            AssertionError: A law was broken; the message is the timeline.
+            AssertionError: The timeline has a fault; the message contains the timeline.
         """
         await self.player.aclose()
         for transport in self.transports:

@@ -1,15 +1,15 @@
 """The pytest plugin of avatar-core: a marker for tests that run in virtual time.
 
     @pytest.mark.virtual_time
-    async def test_the_agent_greets() -> None:
+    async def test_agent_greets() -> None:
         async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk: ...
 
-A marked `async def` test runs on a loop of `avatar_core.testing.clock`, and needs no other plugin.
-Under pytest-asyncio it shares that loop with its async fixtures, as it does without the marker.
-Loops and fixtures of a wider scope than the test keep the true time. In a marked `def` test, every
-loop that the test makes is virtual, for example by `asyncio.run`.
+An `async def` test with the marker runs on a loop of `avatar_core.testing.clock`, and needs no
+other plugin. Under pytest-asyncio the test shares that loop with its async fixtures, as it does
+without the marker. Loops and fixtures of a wider scope than the test keep the true time. In a `def`
+test with the marker, every loop that the test creates is virtual, for example by `asyncio.run`.
 
-Until a test has the marker, the plugin imports nothing: not asyncio, not livekit.
+The plugin imports asyncio and the virtual clock only if a test has the marker.
 """
 
 from __future__ import annotations
@@ -29,23 +29,33 @@ MARKER = "virtual_time"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Register the marker `virtual_time` with pytest.
+
+    Args:
+        config: The configuration of the pytest run.
+    """
     config.addinivalue_line(
         "markers", f"{MARKER}: run the test in virtual time, in which timers need no waiting"
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the hooks that make loops virtual, if any test has the marker."""
+    """Register the hooks that make loops virtual, if any collected test has the marker.
+
+    Args:
+        config: The configuration of the pytest run.
+        items: The collected tests.
+    """
     if any(map(_is_marked, items)) and not config.pluginmanager.has_plugin(MARKER):
         config.pluginmanager.register(_VirtualTime(), MARKER)
 
 
 class _VirtualTime:
-    """Makes the loops of marked tests virtual.
+    """A plugin that makes the loops of marked tests virtual.
 
     `asyncio.Runner`, which pytest-asyncio uses too, takes its loop from `asyncio.new_event_loop`.
-    That makes virtual loops while a marked test is running, or a fixture of that test alone.
+    The hooks replace that function while pytest runs a marked test, or a fixture whose scope is
+    that test.
     """
 
     def __init__(self) -> None:
@@ -59,12 +69,25 @@ class _VirtualTime:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
+        """Reset the count of virtual loops before each test."""
         self._loops = 0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
+        """Make the loops of a fixture virtual if its scope is one marked test.
+
+        Args:
+            fixturedef: The definition of the fixture.
+            request: The request, whose node is the test.
+
+        Yields:
+            None, to let pytest set up the fixture.
+
+        Returns:
+            The value of the fixture.
+        """
         is_virtual = fixturedef.scope == "function" and _is_marked(request.node)
         with self._new_loops(is_virtual):
             return (yield)
@@ -73,6 +96,20 @@ class _VirtualTime:
     def pytest_pyfunc_call(
         self, pyfuncitem: pytest.Function
     ) -> Generator[None, bool | None, bool | None]:
+        """Run a marked test with virtual loops; leave other tests unchanged.
+
+        Args:
+            pyfuncitem: The test.
+
+        Yields:
+            None, to let pytest run the test.
+
+        Returns:
+            The result of the other plugins' hooks.
+
+        Raises:
+            pytest.fail.Exception: The test is marked, but its loop belongs to a wider scope.
+        """
         if not _is_marked(pyfuncitem):
             return (yield)
         test = pyfuncitem.obj
@@ -80,9 +117,9 @@ class _VirtualTime:
             pyfuncitem.obj = self._as_function(test)
         elif inspect.iscoroutinefunction(inspect.unwrap(test)) and not self._loops:
             pytest.fail(
-                f"{pyfuncitem.nodeid} is marked {MARKER}, but other tests may share its loop, "
-                'which keeps the true time. Mark it with pytest.mark.asyncio(loop_scope="function")'
-                " too.",
+                f"The test {pyfuncitem.nodeid} is marked {MARKER}, but may share an event loop in "
+                "real time with other tests. Also mark the test with "
+                'pytest.mark.asyncio(loop_scope="function").',
                 pytrace=False,
             )
         try:
@@ -94,6 +131,14 @@ class _VirtualTime:
     def _as_function(self, test: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., None]:
         @functools.wraps(test)
         def run(**fixtures: object) -> None:
+            """Run the test on a new virtual loop.
+
+            Args:
+                fixtures: The fixtures of the test, by name.
+
+            Raises:
+                Exception: Any exception of the test.
+            """
             self._clock.run(test(**fixtures))
 
         return run

@@ -1,4 +1,4 @@
-"""A REST provider for FakeVendor, with each kind of safe retry, and silent workers for it."""
+"""A REST provider for tests with `FakeVendor`, and workers that play nothing."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process
 
 KEY = "vendor-key"
+"""The API key that the fake vendor accepts."""
 POLL_S = 5.0
-"""Seconds between looks for the agent: the room emits no event for an agent that leaves within
-three seconds of its join."""
+"""Seconds between two checks whether the agent is in the room. The room emits no event for an agent
+that leaves within three seconds of its join."""
 
 
 class AcmeSettings(ProviderSettings):
-    """Settings of `Acme`, from the variables `ACME_*`.
+    """Settings of the provider `Acme`, from environment variables `ACME_*`.
 
     Attributes:
         provider: Name of the provider.
         api_key: The API key.
-        api_url: Base URL of the vendor; None uses the provider's.
-        kind: How a create can be repeated safely.
+        api_url: Base URL of the vendor's API; None uses the URL of the provider class.
+        kind: How a create can be repeated without a second session.
     """
 
     model_config = SettingsConfigDict(env_prefix="ACME_")
@@ -50,7 +51,10 @@ class AcmeSettings(ProviderSettings):
 
 
 class Acme(RestAvatarProvider[AcmeSettings]):
-    """A provider for `FakeVendor`, with an idempotency key, with a lookup, or with neither."""
+    """A provider for `FakeVendor` that supports each kind of safe retry.
+
+    The setting `kind` selects an idempotency key, a lookup, or neither.
+    """
 
     name = "acme"
     api_version = (1, 0)
@@ -61,10 +65,10 @@ class Acme(RestAvatarProvider[AcmeSettings]):
     end = "POST /v1/sessions/{id}/end"
 
     def setup(self) -> None:
-        """Apply the setting `kind`.
+        """Create the REST client, and apply the setting `kind` to the capabilities.
 
         Raises:
-            ConfigError: The URL is invalid, or the key cannot be sent in a header.
+            ConfigError: The URL is invalid, or the API key cannot be sent in a header.
         """
         self.idempotency = (  # type: ignore[misc]
             "Idempotency-Key" if self.settings.kind is SafeRetry.KEY else ""
@@ -73,10 +77,13 @@ class Acme(RestAvatarProvider[AcmeSettings]):
         self.capabilities = replace(self.capabilities, safe_retry=self.settings.kind)
 
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Return the JSON body of a create.
+        """Return the JSON body of the call that creates a session.
 
         Args:
             request: The room to join and the identity to join as.
+
+        Returns:
+            The fields of the JSON object.
         """
         return {
             "name": request.key,
@@ -85,13 +92,16 @@ class Acme(RestAvatarProvider[AcmeSettings]):
         }
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
-        """Return the active session that was created with a key, or None.
+        """Find the active session that was created with a key.
 
         Args:
-            key: The key of the request.
+            key: The key of the provisioning request.
+
+        Returns:
+            The session; None if the vendor has no such session or `kind` is not `LOOKUP`.
 
         Raises:
-            ProvisionError: The call to the vendor failed.
+            ProvisionError: The call failed, or the vendor's response is malformed.
         """
         if self.settings.kind is not SafeRetry.LOOKUP:
             return None
@@ -103,12 +113,19 @@ class Acme(RestAvatarProvider[AcmeSettings]):
 
 
 def make_acme(kind: SafeRetry, transport: object = None, **settings: Any) -> Acme:
-    """Return a provider of one kind.
+    """Create a provider for `FakeVendor`.
 
     Args:
-        kind: How a create can be repeated safely.
-        transport: An httpx transport, like `FakeVendor.transport`; None uses the network.
-        settings: Fields of `AcmeSettings`.
+        kind: How a create can be repeated without a second session.
+        transport: An httpx transport, such as `FakeVendor.transport`; None uses the network.
+        settings: Further fields of `AcmeSettings`.
+
+    Returns:
+        The provider.
+
+    Raises:
+        ValidationError: A setting is invalid.
+        ConfigError: The URL is invalid, or the API key cannot be sent in a header.
     """
     cls = type("Acme", (Acme,), {"transport": transport})
     provider: Acme = cls(AcmeSettings(kind=kind, **settings))
@@ -116,21 +133,43 @@ def make_acme(kind: SafeRetry, transport: object = None, **settings: Any) -> Acm
 
 
 def silent_workers(room: MemoryRoom) -> LaunchWorker:
-    """Return a launcher of workers that join a room in memory and play nothing.
+    """Return a function that launches workers for a fake vendor; the workers play nothing.
 
-    A worker leaves when it is removed from the room, when its agent leaves, or at the time of
-    its scenario.
+    A worker leaves when the room disconnects the worker, when its agent leaves, or at the time that
+    its scenario sets.
 
     Args:
-        room: The room that the workers join.
+        room: The room in memory that the workers join.
+
+    Returns:
+        The launcher, for a `VendorAccount`.
     """
 
     async def launch(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+        """Launch a worker that joins the room and announces a video track.
+
+        Args:
+            session: The vendor session that the worker belongs to.
+            scenario: The scenario; the worker uses its `leaves_at_s` only.
+
+        Returns:
+            The record of the worker, for `stop_worker` and `worker_exited`.
+
+        Raises:
+            KeyError: The token of the session does not name an agent.
+            RuntimeError: The library looptime controls the running event loop.
+        """
         link = workers.admit(room, session.token)
         stopping = asyncio.Event()
         agent = link.attributes[PUBLISH_ON_BEHALF]
 
         def on_event(event: RoomEvent, participant: RemoteParticipant | None) -> None:
+            """Stop the worker when it is disconnected or when its agent leaves.
+
+            Args:
+                event: The room event.
+                participant: The participant that the event is about; None for the worker itself.
+            """
             left = (
                 event is RoomEvent.LEFT
                 and participant is not None
@@ -140,6 +179,7 @@ def silent_workers(room: MemoryRoom) -> LaunchWorker:
                 stopping.set()
 
         async def stay() -> None:
+            """Stay in the room until the worker is stopped, its agent leaves, or its time ends."""
             link.watch(on_event)
             loop = asyncio.get_running_loop()
             until = loop.time() + (scenario.leaves_at_s or math.inf)

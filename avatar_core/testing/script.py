@@ -1,4 +1,4 @@
-"""A model and a voice without a vendor: scripted responses, said in word tones."""
+"""A scripted language model and an agent whose voice is word tones, both without a vendor."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ RATE_HZ = 24_000
 FRAME_S = 0.02
 TTS_SPEED = 5
 THINK_S = 0.3
-"""From what a person wrote to the first word of the response."""
+"""Seconds from a user message to the first word of the response."""
 TOKEN_S = 0.02
 
 Said = list[tuple[str, str]]
-"""Who said what: role and text of each message, in order."""
+"""Role and text of each message, in order."""
 ToolCalls = Mapping[str, Mapping[str, Any]]
-"""Tools to call, by name, each with its arguments."""
+"""The arguments of each tool to call, by tool name."""
 
 
 def said(context: llm.ChatContext) -> Said:
-    """Return the messages of user and agent in a chat context, in order.
+    """Return the messages of user and agent in a chat context.
 
     Args:
         context: The chat context.
+
+    Returns:
+        Role and text of each message, in order.
     """
     return [
         (message.role, message.text_content or "")
@@ -44,9 +47,9 @@ class ScriptedLLM(llm.LLM[Any]):
     """A model that calls tools and then gives the scripted response to the last user message.
 
     Attributes:
-        responses: The words of the response to each user text.
-        calls: The tools to call before the response to each user text; optional.
-        shown: The dialogue of each request, in order.
+        responses: The words of the response to each user message, by its text.
+        calls: The tools to call before a response, by the text of the user message.
+        shown: The messages that the model received with each request, in order.
     """
 
     def __init__(self) -> None:
@@ -64,12 +67,13 @@ class ScriptedLLM(llm.LLM[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
         **_: Any,
     ) -> llm.LLMStream:
-        """Record the dialogue, and start to stream a response.
+        """Record the messages of a request, and start to stream a response.
 
         Args:
             chat_ctx: The chat context of the request.
             tools: The tools of the agent.
             conn_options: The connection options of livekit-agents.
+            _: Other arguments of `llm.LLM.chat`, which are ignored.
 
         Returns:
             The stream of the response.
@@ -80,13 +84,17 @@ class ScriptedLLM(llm.LLM[Any]):
         )
 
     def next_step(self, context: llm.ChatContext) -> list[llm.ChoiceDelta]:
-        """Return the next response, one word in each piece, or one piece with the tool calls.
+        """Return the pieces of the next response.
 
         Args:
             context: The chat context of the request.
 
+        Returns:
+            One piece with the tool calls if the script has calls whose outputs are not in `context`
+            yet; otherwise one piece for each word of the response.
+
         Raises:
-            KeyError: `responses` has no entry for the last user message.
+            KeyError: `responses` has no response to the last user message.
         """
         user_text, has_output = "", False
         for item in context.items:
@@ -122,7 +130,7 @@ class ToneAgent(Agent):
     """An agent whose speech is word tones.
 
     Args:
-        tools: What its model may call, as `Agent` takes them.
+        tools: The function tools of the agent.
     """
 
     def __init__(self, tools: Sequence[llm.Tool] = ()) -> None:
@@ -154,10 +162,13 @@ class ToneAgent(Agent):
 
 
 async def frames(pcm: bytes) -> AsyncIterator[rtc.AudioFrame]:
-    """Yield audio in frames of up to 20 ms, five times faster than it plays.
+    """Yield audio in frames of up to 20 ms, five times faster than real time.
 
     Args:
         pcm: Mono int16 PCM at 24 kHz.
+
+    Yields:
+        Frames of up to 20 ms, int16 mono at 24 kHz.
     """
     size = 2 * round(FRAME_S * RATE_HZ)
     for start in range(0, len(pcm), size):

@@ -1,4 +1,4 @@
-"""A provider that provisions workers in a room in memory, with the delays and errors of a test."""
+"""A provider that starts workers in a room in memory, with delays and errors that a test sets."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ AGENT = "agent"
 
 
 class NoSettings(ProviderSettings):
-    """Settings of a provider that has none."""
+    """The settings of `ScriptedProvider`, which has no fields."""
 
 
 class ScriptedProvider(AvatarProvider[NoSettings]):
-    """Provisions our own worker as a task in a room in memory, with delays and errors.
+    """Provisions avatars whose workers are tasks in a room in memory, with delays and errors.
 
     Args:
         room: The room that the workers join.
@@ -35,12 +35,12 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
         provision_error: The exception that `provision` raises, if any.
         claims_first: Whether `provision` claims the session before its delay.
         provision_s: Seconds that `provision` takes.
-        join_s: Seconds from then until the worker joins.
+        join_s: Seconds from the end of `provision` until the worker joins.
         joins: Whether a worker joins at all.
         release_s: Seconds that `release` takes.
         provisioned: The ids of the sessions that were created.
-        released: The id and the reason of each release.
-        session_end: The future of `watch`; set its result to end the session.
+        released: The session id and the reason of each release.
+        session_end: The future for which `watch` waits; its result ends the session.
         workers: The task of each worker, by identity.
     """
 
@@ -67,13 +67,13 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
         """Create a session, and start its worker.
 
         Args:
-            request: The request of the core.
+            request: The request of avatar-core.
 
         Returns:
             A session whose id is the key of the request.
 
         Raises:
-            BaseException: `provision_error`, if it is set.
+            BaseException: `provision_error`, if the test has set it.
         """
         avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity)
         if self.claims_first:
@@ -94,7 +94,7 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
 
         Args:
             avatar: The session.
-            reason: Why; it is recorded.
+            reason: The reason, which is recorded in `released`.
         """
         self.released.append((avatar.session_id, reason))
         await asyncio.sleep(self.release_s)
@@ -102,10 +102,13 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
             worker.cancel()
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Return the result of `session_end` once the test sets it.
+        """Wait until the test sets the result of `session_end`, which ends the session.
 
         Args:
             avatar: The session.
+
+        Returns:
+            The result of `session_end`: the reason for the end.
         """
         self.session_end = asyncio.get_running_loop().create_future()
         return await self.session_end
@@ -120,7 +123,11 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
             await link.aclose()
 
     def crash(self) -> None:
-        """Stop the only worker as a killed process does: it sends nothing and does not leave."""
+        """Stop the only worker like a killed process: it does not leave the room or send anything.
+
+        Raises:
+            ValueError: There is not exactly one worker.
+        """
         (identity,) = self.workers
         self._room.crash(identity)
         self.workers.pop(identity).cancel()
@@ -130,7 +137,10 @@ def each_released_once(*providers: ScriptedProvider) -> bool:
     """Return whether every session that was created was released exactly once.
 
     Args:
-        providers: The providers to look at.
+        providers: The providers to check.
+
+    Returns:
+        True if this holds for all providers.
     """
     return all(
         sorted(provider.provisioned) == sorted(session for session, _ in provider.released)

@@ -9,11 +9,11 @@ from importlib.metadata import entry_points
 from typing import Protocol
 
 GROUP = "avatar_core.simulators"
-"""The entry-point group of simulators; the name of an entry point is that of its provider."""
+"""The entry-point group of simulators; the name of an entry point is the name of its provider."""
 
 
 class Simulator(Protocol):
-    """The callable that an entry point of `GROUP` names."""
+    """The callable that an entry point in the group `GROUP` loads."""
 
     def __call__(
         self, notify: Callable[[str], None]
@@ -33,11 +33,11 @@ class Simulator(Protocol):
 async def run_simulators() -> AsyncIterator[Mapping[str, str]]:
     """Run every installed simulator whose vendor has no account configured.
 
-    The environment variables that select the simulators are set in `os.environ` and stay set.
+    The function sets the environment variables that select the simulators, and does not reset them.
 
     Yields:
-        The notices of each simulator for the user, by the name of its provider. The mapping
-        grows when a running simulator adds a notice.
+        The notices of each simulator for the user, by the name of its provider. The mapping grows
+        when a running simulator adds a notice.
 
     Raises:
         Exception: An entry point cannot be loaded, or its simulator cannot start.
@@ -54,6 +54,11 @@ async def run_simulators() -> AsyncIterator[Mapping[str, str]]:
 
 def _notifier(notices: dict[str, str], name: str) -> Callable[[str], None]:
     def notify(line: str) -> None:
+        """Append a sentence to the notices of this provider.
+
+        Args:
+            line: A sentence for the user.
+        """
         notices[name] = f"{notices[name]} {line}" if name in notices else line
 
     return notify

@@ -1,8 +1,9 @@
-"""The worker that livekit-agents ships, in a process: the worker of `stock` and `ours-stock`.
+"""Runs the avatar worker that livekit-agents ships, `AvatarRunner`, as a child process.
 
-Configured by a line of JSON on stdin; READY on stdout once it publishes; ends with stdin.
-All its parameters are the defaults of livekit-agents, except the size of its frames and
-that its generator makes one frame with each audio frame.
+Benchmarks and tests start the process as a `ChildProcess`. The process reads its configuration as
+one line of JSON from stdin, prints READY when its tracks are published, and ends when stdin closes.
+The worker uses the defaults of livekit-agents, except for the sizes of its frames: the
+configuration sets the size of the video frames, and each audio frame is as long as one video frame.
 """
 
 from __future__ import annotations
@@ -24,28 +25,43 @@ from avatar_core.testing.children import run_as_child
 from avatar_core.testing.flash_renderer import FlashRenderer
 
 RATE_HZ = 24_000
+"""Sample rate of the worker's mono audio."""
 
 
 class FlashGenerator(VideoGenerator):
-    """The frames of `FlashRenderer`, in the words of livekit-agents."""
+    """A `VideoGenerator` of livekit-agents that draws the frames of a `FlashRenderer`.
+
+    Args:
+        size: Width and height of a frame in pixels.
+        fps: Frames per second.
+    """
 
     def __init__(self, size: int, fps: float) -> None:
         self._renderer = FlashRenderer(size, size, fps, RATE_HZ)
         self._queue: asyncio.Queue[rtc.AudioFrame | AudioSegmentEnd] = asyncio.Queue()
 
     async def push_audio(self, frame: rtc.AudioFrame | AudioSegmentEnd) -> None:
-        """Take sound in."""
+        """Queue an audio frame, or the end of a segment.
+
+        Args:
+            frame: A mono audio frame at `RATE_HZ`, or the end of the segment.
+        """
         await self._queue.put(frame)
 
     def clear_buffer(self) -> None:
-        """Forget what is not generated yet."""
+        """Drop the audio frames that are still in the queue."""
         while not self._queue.empty():
             self._queue.get_nowait()
 
     async def __aiter__(
         self,
     ) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
-        """A frame with each frame of sound, and at its pace while there is none."""
+        """Iterate over video and audio frames without an end.
+
+        Yields:
+            For each queued audio frame, a video frame and then the audio frame; the end of each
+            segment; while the queue is empty, an idle video frame every 1/fps seconds.
+        """
         while True:
             try:
                 item = await asyncio.wait_for(self._queue.get(), 1 / self._renderer.fps)

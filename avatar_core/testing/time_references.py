@@ -1,7 +1,7 @@
-"""Finds what holds a function itself, so that replacing it in its module would not be seen.
+"""Finds references to a function, so that a replacement of the function can reach all of them.
 
-`Field(default_factory=time.time)` keeps the function that `time.time` was at that moment, and so
-does `from time import time`.
+`Field(default_factory=time.time)` keeps the function object of `time.time`, and so does `from time
+import time`. A replacement in the module `time` alone would not change these references.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Function = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An attribute that is to hold something else for a while.
+    """An attribute that refers to a function, and the function that replaces it for some time.
 
     Attributes:
-        owner: Whose.
-        name: The attribute's.
-        previous: What it holds.
-        replacement: What it is to hold.
+        owner: The object that has the attribute.
+        name: The name of the attribute.
+        previous: The original value of the attribute.
+        replacement: The value that replaces `previous`.
     """
 
     owner: object
@@ -33,30 +33,30 @@ class Reference:
     replacement: object
 
     def replace(self) -> None:
-        """Put the replacement in, unless somebody else has changed the attribute."""
+        """Set the attribute to `replacement`, unless its value is not `previous` any more."""
         if self._value() is self.previous:
             setattr(self.owner, self.name, self.replacement)
 
     def restore(self) -> None:
-        """Put back what was there, unless somebody else has changed the attribute."""
+        """Set the attribute to `previous`, unless its value is not `replacement` any more."""
         if self._value() is self.replacement:
             setattr(self.owner, self.name, self.previous)
 
     def _value(self) -> object:
         if isinstance(self.owner, type):
-            return vars(self.owner).get(self.name)  # getattr would ask a descriptor for its value
+            return vars(self.owner).get(self.name)  # getattr would return a descriptor's value
         return getattr(self.owner, self.name, None)
 
 
 class References:
-    """All references to some functions, in everything that is imported.
+    """All references to some functions in the modules that Python has imported.
 
-    It looks at names in the modules that define the functions and in those outside the standard
-    library, and at the default factories of dataclasses and of pydantic models. The standard
-    library needs the true functions, for example to time out while it waits for a thread.
+    The search covers names in the modules that define the functions and in modules outside of the
+    standard library, and the default factories of dataclasses and pydantic models. Other modules of
+    the standard library keep the true functions, for example to wait for a thread with a timeout.
 
     Args:
-        replacements: The functions, and what is to replace each.
+        replacements: The replacement of each function.
     """
 
     def __init__(self, replacements: Mapping[Function, Function]) -> None:
@@ -67,7 +67,11 @@ class References:
         self._classes: WeakSet[type] = WeakSet()
 
     def replace(self) -> None:
-        """Put the replacements in, also in what was imported since the last time."""
+        """Replace all references, including those in modules imported since the last call.
+
+        Raises:
+            Exception: An attribute could not be set; all references are restored before.
+        """
         if len(sys.modules) != len(self._modules):
             self._find()
         try:
@@ -78,7 +82,7 @@ class References:
             raise
 
     def restore(self) -> None:
-        """Put the functions back."""
+        """Restore the original functions in all references."""
         for reference in self._found:
             reference.restore()
 
@@ -101,17 +105,18 @@ class References:
             yield from self._if_known(module, name, value)
 
     def _dataclass_defaults(self, cls: type) -> Iterator[Reference]:
-        """A dataclass has a factory in its field, and in a closure of its `__init__`."""
+        """Yield the references of a dataclass: in its fields, and in a closure of `__init__`."""
         for field in vars(cls)["__dataclass_fields__"].values():
             yield from self._if_known(field, "default_factory", field.default_factory)
         for cell in getattr(vars(cls).get("__init__"), "__closure__", None) or ():
-            content = getattr(cell, "cell_contents", None)  # an empty one has none
+            content = getattr(cell, "cell_contents", None)  # an empty cell lacks the attribute
             yield from self._if_known(cell, "cell_contents", content)
 
     def _model_defaults(self, model: Any) -> list[Reference]:
-        """A model has a factory in its field, and in the validator that is compiled from it.
+        """Return the references of a pydantic model: in its fields, and in its compiled validator.
 
-        So the model is rebuilt with the replacements, and every difference is noted and undone.
+        The method rebuilds the model with the replacements, records every attribute that changed,
+        and restores the attributes.
         """
         found = [
             reference

@@ -1,4 +1,4 @@
-"""A log of the events of a test, with their times."""
+"""A log of the events and faults of a test, with their loop times."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ MAX_LINES = 3000
 
 
 class LivelockError(BaseException):
-    """So much happened that no time passes any more; the code under test cannot catch it."""
+    """A timeline contains more than `MAX_LINES` events, probably because of an endless loop.
+
+    The class is a `BaseException`, so that `except Exception` in the code under test does not catch
+    the error.
+    """
 
 
 class Timeline:
-    """The first thing to read when a test fails.
+    """A log of the events of a test, for the analysis of a failure.
 
     Attributes:
-        lines: What happened, each with its loop time.
-        faults: The laws that were broken.
+        lines: The events, each with its loop time in seconds.
+        faults: The violations of the rules that the test checks.
     """
 
     def __init__(self) -> None:
@@ -24,32 +28,39 @@ class Timeline:
         self.faults: list[str] = []
 
     def note(self, what: str) -> None:
-        """Add a line.
+        """Add an event with the current loop time.
 
         Args:
-            what: What happened just now.
+            what: A description of the event.
 
         Raises:
-            LivelockError: There are too many lines.
+            LivelockError: The timeline has more than `MAX_LINES` events.
         """
         self.lines.append(f"{now():8.3f}  {what}")
         if len(self.lines) > MAX_LINES:
             raise LivelockError
 
     def fault(self, what: str) -> None:
-        """Note a broken law. It is not raised here, where the code under test may catch all.
+        """Record a violation of a rule; `check` raises it later.
+
+        This method does not raise the violation, because the code under test might catch the
+        exception.
 
         Args:
-            what: What broke it.
+            what: A description of the violation.
+
+        Raises:
+            LivelockError: The timeline has more than `MAX_LINES` events.
         """
         self.note(f"BROKEN: {what}")
         self.faults.append(what)
 
     def check(self) -> None:
-        """Check that no law was broken.
+        """Check that no violation was recorded.
 
         Raises:
-            AssertionError: One was; with the first lines of the timeline.
+            AssertionError: A violation was recorded. The message contains the first violations and
+                events.
         """
         if self.faults:
             raise AssertionError("\n  ".join([*self.faults[:9], "timeline:", *self.lines[:200]]))

@@ -1,4 +1,4 @@
-"""A room in memory with an agent, and the worker that serves it."""
+"""A test harness for `AvatarWorker`: a room in memory with an agent and one worker."""
 
 from __future__ import annotations
 
@@ -23,11 +23,23 @@ from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 
 RATE = AudioFormat(24_000)
+"""Audio format of the tests: mono PCM at 24 kHz."""
 IDLE, TALK = VideoFrame(2, 2, bytes(16)), VideoFrame(2, 2, bytes(range(16)))
+"""The frame of the silent avatar, and the frame of the speaking avatar."""
 
 
 class ScriptedRenderer(Renderer):
-    """Says what it is reported to, once for each chunk."""
+    """A renderer that returns the same response for each chunk, and records the calls.
+
+    Attributes:
+        response: The result of `render`: a sequence of frames, an exception to raise, or a function
+            that receives the chunk and returns the frames.
+        sizes: Length of each rendered chunk in bytes.
+        withdrawn: The argument of each call of `discard`.
+        lasts: Number of rendered chunks that ended a speech.
+        resets: Number of `reset` calls.
+        closed: Number of `close` calls.
+    """
 
     width, height, fps, audio = 2, 2, 25.0, RATE
 
@@ -38,6 +50,18 @@ class ScriptedRenderer(Renderer):
         self.lasts = self.resets = self.closed = 0
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
+        """Record the chunk, and return or raise the `response`.
+
+        Args:
+            chunk: Mono int16 PCM at 24 kHz.
+            last: Whether the speech ends with this chunk.
+
+        Returns:
+            The frames of `response`.
+
+        Raises:
+            Exception: The attribute `response` is this exception.
+        """
         self.sizes.append(len(chunk))
         self.lasts += last
         if isinstance(self.response, Exception):
@@ -47,34 +71,79 @@ class ScriptedRenderer(Renderer):
         return self.response  # type: ignore[no-any-return]
 
     def idle(self) -> VideoFrame:
+        """Return the frame of the silent avatar.
+
+        Returns:
+            The constant `IDLE`.
+        """
         return IDLE
 
     def discard(self, count: int) -> None:
+        """Record the number of frames that will not be shown.
+
+        Args:
+            count: Number of frames.
+        """
         self.withdrawn.append(count)
 
     def reset(self) -> None:
+        """Count a reset."""
         self.resets += 1
 
     def close(self) -> None:
+        """Count a close."""
         self.closed += 1
 
 
 class SlowExecutor(InlineExecutor):
-    """Draws on the loop, and takes its time over it."""
+    """An executor that runs work on the event loop after a delay.
+
+    Attributes:
+        each_s: Delay of each call in seconds.
+    """
 
     each_s = 0.0
 
     async def __call__(self, work: Callable[[], Any], /) -> Any:
+        """Run work on the event loop after `each_s` seconds.
+
+        Args:
+            work: Called without arguments.
+
+        Returns:
+            The result of `work`.
+
+        Raises:
+            Exception: `work` raised the exception.
+        """
         await asyncio.sleep(self.each_s)
         return work()
 
 
 class WorkerHarness:
-    """An agent that hears all it is reported, and what a listener heard and saw of the worker.
+    """An agent and a running worker in a room in memory, and records of the worker's behaviour.
+
+    Create the harness while an event loop runs. In each record, `at` is loop time in seconds.
 
     Args:
-        agent: Whether the agent is in the room.
-        stock_wire: Whether the worker is behind a `StockWireLink`.
+        agent: Whether the agent is in the room when the worker starts.
+        stock_wire: Whether the worker uses a `StockWireLink`, which hides avatar-core's own
+            protocol.
+
+    Attributes:
+        room: The room in memory.
+        agent: The agent's link to the room.
+        link: The worker's link to the room.
+        tap: Records what the worker sends, and can make sending fail.
+        shown: The video frames that the worker showed, as pairs (at, frame).
+        renderer: The worker's renderer.
+        executor: The worker's executor.
+        worker: The worker.
+        reports: The position reports that the agent received as data packets, as pairs (at,
+            report).
+        turns: The changes of a take's state that the agent received by RPC, as pairs (at, report).
+        stock: The calls of LiveKit's stock RPCs, as tuples (at, method, payload).
+        running: The task that runs the worker.
     """
 
     def __init__(self, *, agent: bool = True, stock_wire: bool = False) -> None:
@@ -97,7 +166,7 @@ class WorkerHarness:
         self.running = asyncio.create_task(self.worker.run())
 
     def listen(self) -> None:
-        """Note what the agent is reported."""
+        """Register the agent's handlers, which fill `reports`, `turns` and `stock`."""
         router = self.agent.router
         router.data(
             wire.REPORT_TOPIC,
@@ -106,11 +175,42 @@ class WorkerHarness:
         )
 
         def turned(_: str, payload: str) -> str:
+            """Record a change of a take's state.
+
+            Args:
+                payload: A report as JSON.
+
+            Returns:
+                The response "ok".
+
+            Raises:
+                WireError: The payload is not a report.
+            """
             self.turns.append((now(), Report.decode(payload)))
             return wire.OK
 
         def reported(method: str) -> Any:
+            """Return a handler that records the calls of a stock RPC.
+
+            Args:
+                method: Name of the RPC method.
+
+            Returns:
+                The handler.
+            """
+
             def handler(_: str, payload: str) -> str:
+                """Record a call.
+
+                Args:
+                    payload: The payload as JSON, or an empty string.
+
+                Returns:
+                    The response "ok".
+
+                Raises:
+                    ValueError: The payload is not JSON.
+                """
                 self.stock.append((now(), method, json.loads(payload) if payload else None))
                 return wire.OK
 
@@ -121,7 +221,19 @@ class WorkerHarness:
             router.rpc(method, "avatar", reported(method))
 
     async def say(self, pcm: bytes, id: str = "a", format: AudioFormat = RATE) -> StreamWriter:
-        """Open a stream and send all of it."""
+        """Open an audio stream to the worker and send PCM, without ending the stream.
+
+        Args:
+            pcm: Interleaved int16 PCM in `format`.
+            id: The take id; an empty id sends the stream as a stock agent does.
+            format: The format of `pcm`.
+
+        Returns:
+            The writer of the open stream.
+
+        Raises:
+            RoomError: The agent is not in the room.
+        """
         attributes = wire.stream_attributes(format, id)
         if not id:
             del attributes[wire.TAKE_ATTRIBUTE]
@@ -133,52 +245,108 @@ class WorkerHarness:
         return writer
 
     async def whole(self, duration_s: float, id: str = "a", format: AudioFormat = RATE) -> bytes:
-        """Send a whole stream and wait until it has played."""
+        """Send a complete take of speech to the worker, and wait until the take has been played.
+
+        Args:
+            duration_s: Seconds of speech.
+            id: The take id; an empty id sends the stream as a stock agent does.
+            format: The format of the audio.
+
+        Returns:
+            The interleaved int16 PCM that was sent.
+
+        Raises:
+            RoomError: The agent is not in the room.
+        """
         pcm = speech(duration_s, format)
         await (await self.say(pcm, id, format)).aclose()
         await asyncio.sleep(duration_s + 0.3)
         return pcm
 
     async def clear(self) -> str:
+        """Call the stock RPC `lk.clear_buffer` of the worker, which interrupts all audio.
+
+        Returns:
+            The worker's response.
+
+        Raises:
+            RoomError: The call failed or timed out.
+        """
         return await self.agent.call("avatar", wire.CLEAR_BUFFER, "", timeout_s=0.4)
 
     async def clear_take(self, id: str) -> None:
+        """Send the worker a request to cut one take.
+
+        Args:
+            id: The take id.
+
+        Raises:
+            RoomError: The agent is not in the room.
+        """
         await self.agent.send(wire.CLEAR_TOPIC, id.encode(), to=["avatar"])
 
     @property
     def runs(self) -> list[Run]:
-        """The audio that a listener heard, one recording for each stretch without a gap."""
+        """The audio that a listener heard from the worker; each `Run` has no gap."""
         assert {run.identity for run in self.room.recording.runs} <= {"avatar"}
         return self.room.recording.runs
 
     @property
     def heard(self) -> bytes:
+        """The int16 PCM that a listener heard from the worker, without the gaps."""
         return b"".join(run.pcm for run in self.runs)
 
     @property
     def states(self) -> list[tuple[str, str]]:
+        """The take id and the new state of each change in `turns`."""
         return [(report.take_id, report.state.value) for _, report in self.turns]
 
     def check_stopped(self) -> None:
-        """Nothing is left of the worker."""
+        """Check that the worker closed its renderer and removed its handlers and tracks.
+
+        Raises:
+            AssertionError: The worker left a renderer, a handler or a track behind.
+        """
         assert self.renderer.closed == 1
         assert self.link.subscriptions == set()
         member = self.room.member("avatar")
         assert member is None or not member.tracks
 
     async def aclose(self) -> None:
+        """Stop the worker, and check that it freed its resources.
+
+        Raises:
+            TimeoutError: The worker did not stop within 5 s.
+            AssertionError: The worker left a renderer, a handler or a track behind.
+            Exception: The worker raised the exception.
+        """
         self.worker.stop()
         await asyncio.wait_for(self.running, 5.0)
         self.check_stopped()
 
 
 def with_worker(test: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a test a harness whose worker is ready; fixtures live outside virtual time.
+    """Decorate a test so that its first argument is a `WorkerHarness` with a ready worker.
 
-    The harness gets the test's parameter `stock_wire`, if it has one.
+    The decorator replaces a pytest fixture, because fixtures run outside virtual time. A parameter
+    `stock_wire` of the test also selects the `stock_wire` of the harness.
+
+    Args:
+        test: A coroutine function; its first parameter is the harness.
+
+    Returns:
+        The test without its first parameter.
     """
 
     async def within(**params: Any) -> None:
+        """Run the test with a new harness, and close the harness afterwards.
+
+        Args:
+            params: Keyword arguments of the test.
+
+        Raises:
+            Exception: The test failed, or the worker did not stop correctly.
+        """
         harness = WorkerHarness(stock_wire=params.get("stock_wire", False))
         await harness.worker.ready.wait()
         await asyncio.sleep(0.02)

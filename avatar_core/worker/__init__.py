@@ -1,1 +1,1 @@
-"""The avatar's side of the room: audio in; sound and pictures, in step, out; and its truth back."""
+"""The avatar's side of a room: receives an agent's audio, plays it with video and reports back."""

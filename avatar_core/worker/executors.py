@@ -1,4 +1,4 @@
-"""Where a renderer's work runs: on a thread of its own, or on the loop under virtual time."""
+"""Executors, which run a renderer's methods in a thread, or on the event loop in virtual time."""
 
 from __future__ import annotations
 
@@ -13,17 +13,31 @@ T = TypeVar("T")
 
 
 class Executor(Protocol):
-    """Does work for the loop, one thing after another, in the order it is asked."""
+    """An object that runs the calls of one renderer one at a time, in the order of the calls."""
 
     async def __call__(self, work: Callable[[], T], /) -> T:
-        """Do it and return its result, or raise its error."""
+        """Run a function and wait until it has returned.
+
+        Args:
+            work: The function, without parameters.
+
+        Returns:
+            The return value of `work`.
+
+        Raises:
+            Exception: Any exception that `work` raises.
+        """
 
     def close(self) -> None:
-        """No more is asked."""
+        """Free the resources of the executor; no call may follow."""
 
 
 class ThreadExecutor:
-    """Runs work on a daemon thread, so that a hung renderer cannot keep the process alive."""
+    """An executor that runs functions in a daemon thread of its own.
+
+    The thread is a daemon, so that a renderer that hangs cannot keep the process alive.
+    `AvatarWorker` creates this executor by default.
+    """
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -31,10 +45,21 @@ class ThreadExecutor:
         threading.Thread(target=self._work, name="avatar-renderer", daemon=True).start()
 
     async def __call__(self, work: Callable[[], T], /) -> T:
-        """Do it in the thread."""
+        """Run a function in the thread and wait until it has returned.
+
+        Args:
+            work: The function, without parameters.
+
+        Returns:
+            The return value of `work`.
+
+        Raises:
+            Exception: Any exception that `work` raises.
+        """
         done: Future[T] = Future()
 
         def do() -> None:
+            """Run `work` and store its result or exception, unless the caller was cancelled."""
             if done.set_running_or_notify_cancel():
                 try:
                     done.set_result(work())
@@ -45,7 +70,7 @@ class ThreadExecutor:
         return await asyncio.wrap_future(done)
 
     def close(self) -> None:
-        """End the thread once it has done what was asked."""
+        """End the thread after the functions that were passed to it before."""
         self._jobs.put(lambda: setattr(self, "_open", False))
 
     def _work(self) -> None:
@@ -54,11 +79,21 @@ class ThreadExecutor:
 
 
 class InlineExecutor:
-    """Runs work on the loop itself, for virtual time, where threads do not work."""
+    """An executor that calls functions on the event loop, for virtual time (without threads)."""
 
     async def __call__(self, work: Callable[[], T], /) -> T:
-        """Do it now."""
+        """Call a function at once, while the event loop waits.
+
+        Args:
+            work: The function, without parameters.
+
+        Returns:
+            The return value of `work`.
+
+        Raises:
+            Exception: Any exception that `work` raises.
+        """
         return work()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: this executor has no resources to free."""

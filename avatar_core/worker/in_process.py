@@ -1,4 +1,4 @@
-"""Workers that are tasks of this process, and their records."""
+"""Workers that run as tasks of this process, and the records with which callers end them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ STOP_S = 1.0
 """Seconds until a task that has not ended by itself is cancelled."""
 
 _running: dict[str, tuple[asyncio.Task[None], Callable[[], object]]] = {}
-"""By name: the task, and the function that ends it."""
+"""The task of each running worker and the function that ends it, by the name in the record."""
 
 
 async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[str, Any]:
-    """Run a worker as a task of this loop, and wait until it is ready.
+    """Run a worker as a task of the running event loop, and wait until the worker is ready.
 
     Args:
-        work: Serves until it is cancelled, then leaves its room.
-        ready: Set by `work` once both tracks are published.
+        work: The coroutine of the worker. The worker serves its agent until the coroutine is
+            cancelled; then the worker leaves its room.
+        ready: An event that `work` sets once both tracks are published.
 
     Returns:
-        The record of the worker.
+        The record of the worker, JSON-safe, for `stop`, `kill` and `exited`.
 
     Raises:
-        WorkerError: The worker ended before it was ready.
-        Exception: `work` raised it before it was ready.
+        WorkerError: The worker ended without an exception before it was ready.
+        Exception: Any exception that `work` raised before it was ready.
     """
     task = asyncio.create_task(work, name="avatar-worker-task")
     waiting = asyncio.create_task(ready.wait(), name="avatar-worker-ready")
@@ -47,53 +48,75 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
             task.result()
         raise WorkerError(
             "the worker ended before it was ready.",
-            hint="Its messages in the log say why.",
+            hint="Read the messages of the worker in the log.",
         )
     return keep(task, task.cancel)
 
 
 def keep(task: asyncio.Task[None], end: Callable[[], object]) -> dict[str, Any]:
-    """Register a running worker.
+    """Register a worker that already runs as a task, until the task ends.
 
     Args:
-        task: The worker.
-        end: Makes the worker leave its room and end.
+        task: The task of the worker.
+        end: A function that makes the worker leave its room and end.
 
     Returns:
-        The record of the worker, for a `ProvisionedAvatar.state`.
+        The record of the worker, JSON-safe, for a `ProvisionedAvatar.state`.
     """
     name = secrets.token_hex(8)
     _running[name] = task, end
 
     def ended(_: asyncio.Task[None]) -> None:
+        """Forget the worker, and log the exception that its task raised, if any.
+
+        Args:
+            _: The task of the worker, which has ended.
+        """
         del _running[name]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A worker failed.", exc_info=error)
+            log.error("An avatar worker ended with an unexpected error.", exc_info=error)
 
     task.add_done_callback(ended)
     return {"task": name}
 
 
 async def stop(state: Mapping[str, Any]) -> None:
-    """End the worker of a record; idempotent."""
+    """End a worker and wait until its task has ended; idempotent.
+
+    The function cancels the task if it still runs after `STOP_S`.
+
+    Args:
+        state: The record of the worker. A record without a running worker has no effect.
+    """
     if running := _running.get(str(state.get("task"))):
         await _end(*running)
 
 
 def kill(state: Mapping[str, Any]) -> None:
-    """Cancel the worker of a record and do not wait; remove it from its room before."""
+    """Cancel the task of a worker without waiting for its end.
+
+    Before the call, the caller must remove the worker's participant from the room, so that the
+    worker cannot announce its end there.
+
+    Args:
+        state: The record of the worker. A record without a running worker has no effect.
+    """
     if running := _running.get(str(state.get("task"))):
         running[0].cancel()
 
 
 async def exited(state: Mapping[str, Any]) -> None:
-    """Wait until the worker of a record has ended."""
+    """Wait until the task of a worker has ended; return at once if it does not run.
+
+    Args:
+        state: The record of the worker.
+    """
     if running := _running.get(str(state.get("task"))):
         await asyncio.wait([running[0]])
 
 
 async def _end(task: asyncio.Task[None], end: Callable[[], object]) -> None:
-    """End a worker; cancel it if it has not ended after `STOP_S`."""
+    """Call `end`, wait up to `STOP_S` for the task, and cancel the task if it still runs."""
     end()
     _, pending = await asyncio.wait([task], timeout=STOP_S)
     if pending:

@@ -1,4 +1,4 @@
-"""A take as its worker sees it: audio that arrives, and how far it got."""
+"""The worker's record of a take: the audio that has arrived, and the position that was played."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ from avatar_core.resample import Resampler
 
 
 class Speech:
-    """One incoming take, or one segment of a stock agent, which has no id.
+    """One incoming take: its audio in the renderer's format, its position and its state.
+
+    The receiver creates a `Speech` for each audio stream, and the pacer plays it. A stock agent (an
+    agent without avatar-core) sends one stream for each segment, without an id.
+
+    Args:
+        id: The id of the take on the wire; empty from a stock agent.
+        source: The format of the audio that arrives.
+        target: The format of the audio that `take` and `ahead` return.
 
     Attributes:
-        id: The take's id on the wire, empty from a stock agent.
-        complete: No more audio comes.
-        captured_s: Seconds given to the audio queue.
-        position_s: Seconds that left it.
-        state: Moves to a final state once.
+        id: The id of the take on the wire; empty from a stock agent.
+        complete: Whether all audio has arrived.
+        captured_s: Seconds of audio that the pacer has put into the queue of the audio track.
+        position_s: Seconds of audio that have left the queue of the audio track.
+        state: The state of the take; it does not change after a final state.
     """
 
     def __init__(self, id: str, source: AudioFormat, target: AudioFormat) -> None:
@@ -31,26 +39,40 @@ class Speech:
         self._odd = b""
 
     def over(self) -> bool:
-        """Nothing more of it may be heard."""
+        """Return whether the take has ended, so that no more of it may be played.
+
+        Returns:
+            True if the state is final.
+        """
         return self.state.final
 
     def feed(self, data: bytes) -> None:
-        """Add what arrived; half a sample waits for its other half."""
+        """Add audio that has arrived; keep an incomplete sample until the rest of it arrives.
+
+        Args:
+            data: PCM in the source format: int16, little-endian, interleaved. The data may end
+                inside a sample.
+        """
         data = self._odd + data
         whole = len(data) - len(data) % self._source.frame_bytes
         data, self._odd = data[:whole], data[whole:]
         self._pcm += self._resampler.feed(data)
 
     def end(self) -> None:
-        """All audio has arrived."""
+        """Mark the audio as complete, and flush the resampler; idempotent."""
         if not self.complete:
             self._pcm += self._resampler.feed(b"", last=True)
             self.complete = True
 
     def take(self, duration_s: float) -> tuple[bytes, bool]:
-        """The next `duration_s` of sound and whether it is the last.
+        """Remove the next audio from the buffer and return it.
 
-        Less than that only at the end; empty while more must arrive first.
+        Args:
+            duration_s: Seconds of audio to return.
+
+        Returns:
+            PCM in the target format, and whether it is the last. The PCM is shorter than
+            `duration_s` only at the end, and empty while too little audio has arrived.
         """
         size = self._format.size(duration_s)
         last = self.complete and len(self._pcm) <= size
@@ -61,19 +83,44 @@ class Speech:
         return chunk, last
 
     def ahead(self, duration_s: float) -> bytes:
-        """Return the audio after the last piece, without removing it."""
+        """Return the audio that `take` returns next, without removing it.
+
+        Args:
+            duration_s: The most seconds of audio to return.
+
+        Returns:
+            PCM in the target format; shorter or empty if less audio has arrived.
+        """
         return bytes(self._pcm[: self._format.size(duration_s)])
 
     def played(self, queued_s: float) -> float:
-        """Note and return how far it was heard, with `queued_s` still in the queue."""
+        """Advance the position to the captured audio that has left the queue of the track.
+
+        Args:
+            queued_s: Seconds of audio that are still in the queue.
+
+        Returns:
+            The position in seconds; it never falls, and it does not change after a final state.
+        """
         if not self.state.final:
             self.position_s = max(self.position_s, self.captured_s - queued_s)
         return self.position_s
 
     def report(self, sequence: int) -> Report:
-        """Its state in our own words."""
+        """Return a position report of the take, for an agent that uses avatar-core.
+
+        Args:
+            sequence: The sequence number of the report.
+
+        Returns:
+            The report with the id, the position in seconds and the state of the take.
+        """
         return Report(sequence, self.id, self.position_s, self.state)
 
     def finished(self) -> Finished:
-        """Its end in a stock agent's words."""
+        """Return the payload of `lk.playback_finished` for this take, for a stock agent.
+
+        Returns:
+            The position in seconds, and whether the take ended before all of it was played.
+        """
         return Finished(self.position_s, self.state is not TakeState.DONE)

@@ -1,4 +1,4 @@
-"""The pacer: sound in frames, pictures ordered by its clock, truth from what left."""
+"""The pacer: plays takes in real time, orders the matching video frames, and updates positions."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.video_scheduler import Stretch, VideoScheduler
 
 FRAME_S = 0.08
-"""Captured at once where there is time to gather it: a capture costs CPU, whatever its length."""
+"""Audio that one capture passes to the track, if so much is ready: each capture costs CPU."""
 LOW_S = 0.025
-"""What the native queue holds when it is filled up. A clear drops it: it costs no latency."""
+"""Audio that the track's queue holds before the next capture. A cut clears it at once."""
 SOURCE_S = 0.01
-"""A native queue keeps what is less than this until more comes: the tail is padded."""
+"""LiveKit's queue holds shorter audio back until more follows, so the last frame is padded."""
 VIDEO_DELAY_S = 0.04
-"""Opus and a listener's jitter buffer hold sound back by about this much more than video."""
+"""Additional delay of audio over video at a listener, from Opus and the jitter buffer."""
 IDLE_TICK_S = 0.02
 
 
 class Pacer:
-    """The render loop: one speech after another, idle pictures between them.
+    """The loop of a worker that plays one take after another, with idle video frames between them.
+
+    `AvatarWorker` creates the pacer and runs it as a task.
 
     Args:
-        scheduler: Told what is to be seen, and when.
-        audio: Its queue is the clock of everything.
-        reporter: Told where each speech is.
-        speeches: What to play, in order; others append.
-        fed: Set when any speech has more sound, or is complete.
-        period_s: Of a picture.
-        clock: Monotonic seconds.
+        scheduler: Draws and shows the video frames.
+        audio: The worker's audio track; its queue sets the pace.
+        reporter: Sends positions and states of takes to the agent.
+        speeches: The takes to play, in order; the receiver appends new takes to this queue.
+        fed: An event that the receiver sets when a take has more audio or is complete.
+        period_s: Seconds of one video frame.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -57,7 +59,14 @@ class Pacer:
         self._period_s = period_s
 
     def silence(self, speech: Speech) -> None:
-        """Emit nothing more of it than the frame in flight, and note how far it got."""
+        """Drop the queued audio and video of a take, and record its position, before a cut.
+
+        A frame that is on its way into the audio queue is dropped afterwards.
+
+        Args:
+            speech: The take. The method does nothing unless the take is the one that is being
+                played.
+        """
         if self._speeches and self._speeches[0] is speech:
             self._rest = b""
             speech.played(self._audio.queued_s)
@@ -65,7 +74,12 @@ class Pacer:
             self._scheduler.reset()
 
     async def run(self) -> None:
-        """Play until cancelled."""
+        """Play the takes in order until this coroutine is cancelled.
+
+        Raises:
+            Exception: The audio track did not accept a frame. `AvatarWorker` then calls `run`
+                again.
+        """
         while True:
             self._fed.clear()
             while self._speeches and self._speeches[0].over():
@@ -98,7 +112,7 @@ class Pacer:
             await self._drain(speech)
 
     async def _emit(self, speech: Speech, last: bool = False) -> None:
-        """Capture whole frames, and less where nothing else keeps the sound going."""
+        """Pass collected audio to the track in whole frames, shorter ones if its queue runs low."""
         size, whole = self._audio.format.size(FRAME_S), self._audio.format.size(SOURCE_S)
         while self._rest:
             taken = min(len(self._rest), size)
@@ -130,7 +144,7 @@ class Pacer:
         self._beat(speech)
 
     async def _drain(self, speech: Speech) -> None:
-        """Wait until the last sound was heard, then say so."""
+        """Wait until the last audio of a take was heard, then report the state DONE."""
         until = self._clock() + self._audio.queued_s + PLAYOUT_TAIL_S
         while not speech.over() and (rest_s := until - self._clock()) > 0:
             speech.played(self._audio.queued_s)
@@ -143,6 +157,10 @@ class Pacer:
             self._reporter.turned(speech)
 
     def _beat(self, speech: Speech | None) -> None:
-        """Give the pulse, unless the face stands still: then another transport is better."""
+        """Send a due report, unless the renderer hangs.
+
+        If the reports stop, the agent replaces the avatar. So the agent also replaces an avatar
+        whose video is frozen.
+        """
         if not self._scheduler.hung:
             self._reporter.beat(speech)

@@ -23,14 +23,14 @@ LONGEST_LINE = 800
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A child of ours, and the task that reads its output."""
+    """A child process, and the task that reads its output."""
 
     process: asyncio.subprocess.Process
     drain: asyncio.Task[None]
 
 
 _children: dict[str, _Child] = {}
-"""By nonce. Each keeps the pipe to a child open, because the end of stdin ends the child."""
+"""The running children by nonce. The objects keep the pipes open: the end of stdin ends a child."""
 
 
 async def start_process(
@@ -42,23 +42,25 @@ async def start_process(
     options: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Mapping[str, Any]:
-    """Start a worker process and wait until it is ready. Its token goes through a pipe.
+    """Start a worker process and wait until it is ready.
+
+    The function sends the token through a pipe, so that it does not appear on the command line.
 
     Args:
-        module: The module that the process runs. It reads one line of JSON from stdin, writes
-            `READY` on a line of its own once it serves, and ends at the end of stdin.
-        renderer: `package.module:Class` of a `Renderer`.
-        livekit_url: URL of the server.
-        token: Room token of the worker.
-        options: Keyword arguments of the renderer, JSON-safe.
+        module: The module that the process runs. The module reads one line of JSON from stdin,
+            writes `READY` on a line of its own once it serves, and ends at the end of stdin.
+        renderer: The renderer class as `package.module:Class`.
+        livekit_url: The URL of the LiveKit server.
+        token: The room token of the worker.
+        options: Keyword arguments of the renderer, JSON-safe; None for no arguments.
         more: Further fields of the JSON object.
 
     Returns:
-        The record of the process, for a `ProvisionedAvatar.state`.
+        The record of the process, JSON-safe, for a `ProvisionedAvatar.state`.
 
     Raises:
-        WorkerError: The process cannot be started or ended before it was ready. The message
-            contains its last output.
+        WorkerError: The process cannot be started, or ended before it was ready. The message
+            contains the last output of the process.
     """
     nonce = new_nonce()
     config = {
@@ -80,7 +82,7 @@ async def start_process(
             start_new_session=True,
         )
     except OSError as error:
-        raise WorkerError(f"no worker process can be started ({error}).") from error
+        raise WorkerError(f"avatar-core could not start a worker process ({error}).") from error
     record = ProcessRecord.of(child.pid, nonce)
     assert child.stdin is not None
     try:
@@ -90,7 +92,7 @@ async def start_process(
     except BaseException as error:
         await _to_its_end(asyncio.ensure_future(_discard(child, record)))
         if isinstance(error, ConnectionError):
-            raise WorkerError("the worker process died as it started.") from error
+            raise WorkerError("the worker process exited before it was ready.") from error
         raise
     drain = asyncio.create_task(_drain(child, said), name=f"worker {child.pid}")
     _children[nonce] = _Child(child, drain)
@@ -99,7 +101,14 @@ async def start_process(
 
 
 async def stop_worker(state: Mapping[str, Any]) -> None:
-    """End the worker of a record, process or task; idempotent."""
+    """End a worker, whether it is a child process or a task of this process; idempotent.
+
+    Args:
+        state: The record of the worker. A record of a worker that has ended has no effect.
+
+    Raises:
+        psutil.AccessDenied: The process belongs to another user.
+    """
     record = ProcessRecord.read(state)
     if record is None:
         await in_process.stop(state)
@@ -113,7 +122,14 @@ async def stop_worker(state: Mapping[str, Any]) -> None:
 
 
 async def worker_exited(state: Mapping[str, Any]) -> str:
-    """Wait until the worker of a record has ended, and return the reason."""
+    """Wait until a worker, a child process or a task of this process, has ended.
+
+    Args:
+        state: The record of the worker.
+
+    Returns:
+        The reason for the end of the session, for logs and events: "its worker exited".
+    """
     if record := ProcessRecord.read(state):
         await record.exited()
     else:
@@ -122,17 +138,17 @@ async def worker_exited(state: Mapping[str, Any]) -> str:
 
 
 async def _discard(child: asyncio.subprocess.Process, record: ProcessRecord) -> None:
-    """End a child that did not become a worker."""
+    """End a child process that did not become ready."""
     await record.stop()
     _close_pipes(child)
     await child.wait()
 
 
 def _close_pipes(child: asyncio.subprocess.Process) -> None:
-    """Close our ends of the pipes.
+    """Close our ends of the child's pipes.
 
-    A process that the child has started may hold the other ends open. Then neither the output
-    nor `child.wait` would end.
+    A process that the child has started may hold the other ends open. Then neither the output nor
+    `child.wait` would end.
     """
     transport: Any = child._transport  # type: ignore[attr-defined] # there is no public way
     for fd in (0, 1):
@@ -141,10 +157,10 @@ def _close_pipes(child: asyncio.subprocess.Process) -> None:
 
 
 async def _to_its_end(work: asyncio.Future[Any]) -> None:
-    """Wait for work to end, also if this is cancelled meanwhile.
+    """Wait until a future is done, even if the caller is cancelled in the meantime.
 
     Raises:
-        CancelledError: This was cancelled; the work has ended.
+        CancelledError: The caller was cancelled; the future is done.
     """
     cancelled = None
     while not work.done():
@@ -157,7 +173,11 @@ async def _to_its_end(work: asyncio.Future[Any]) -> None:
 
 
 async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
-    """Wait until the child writes READY; return its output after that."""
+    """Wait until the child writes `READY`, and return its output after that line.
+
+    Raises:
+        WorkerError: The child ended before it was ready. The message contains its last output.
+    """
     assert child.stdout is not None
     said = b"\n"
     while block := await child.stdout.read(BLOCK):
@@ -167,10 +187,10 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
             return since
         said = said[-BLOCK:]
     lines = [_short(line) for line in said.decode(errors="replace").strip().splitlines()]
-    last = "\n  ".join(lines[-TAIL_LINES:]) or "(it said nothing)"
+    last = "\n  ".join(lines[-TAIL_LINES:]) or "(no output)"
     raise WorkerError(
-        f"the worker process died as it started. It said:\n  {last}\n",
-        hint="Fix the cause that it names, then start again.",
+        f"the worker process exited before it was ready. Its last output:\n  {last}\n",
+        hint="Fix the error in the output, then start the avatar again.",
     )
 
 
@@ -180,7 +200,7 @@ def _short(line: str) -> str:
 
 
 async def _drain(child: asyncio.subprocess.Process, said: bytes) -> None:
-    """Pass the child's output on to stderr, and keep its pipe empty even if that fails."""
+    """Copy the child's output to stderr, and continue to read it if stderr cannot be written."""
     assert child.stdout is not None
     text = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while said := said or await child.stdout.read(BLOCK):

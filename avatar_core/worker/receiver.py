@@ -1,4 +1,4 @@
-"""From the agent's streams to speech: in order, from the agent alone, and never trusted."""
+"""The receiver of a worker: turns the agent's byte streams into takes, and handles its cuts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from avatar_core.worker.incoming_take import Speech
 log = logging.getLogger("avatar_core.worker")
 
 IDLE_S = 10.0
-"""A stream without a chunk for so long has lost its trailer; stock receivers wait as long."""
+"""A stream without a chunk for this time counts as ended; stock receivers wait as long."""
 TRAILER_S = 0.1
-"""So has one that does not end this long after the next began."""
+"""A stream that is still open this time after the next one began is closed: its trailer is lost."""
 
 
 class Receiver:
-    """Takes in speech and clears of one agent.
+    """Receives the audio streams and the clear commands of one agent, and ignores other senders.
+
+    `AvatarWorker` creates the receiver. The receiver logs and drops malformed streams.
 
     Args:
-        link: Our place in the room.
-        agent: The one identity that is listened to.
-        format: What the speech is converted to.
-        arrived: Told of each new speech, before its first chunk.
-        cut: Told of a speech that must stop now, if it has not already.
-        fed: Told when a speech has more sound, or is complete.
+        link: The worker's connection to the room.
+        agent: The identity of the agent.
+        format: The format to which the audio is converted.
+        arrived: Called with each new take, before its first audio.
+        cut: Called with each take that must stop; it may be called again for the same take.
+        fed: Called when a take has more audio, or is complete.
     """
 
     def __init__(
@@ -58,12 +60,12 @@ class Receiver:
         )
 
     def drop_all(self) -> None:
-        """The agent is gone: cut what is under way."""
+        """Cut all known takes, because the agent has left or has sent `lk.clear_buffer`."""
         for speech in list(self._known):
             self._cut(speech)
 
     async def aclose(self) -> None:
-        """Stop receiving."""
+        """Remove the handlers of the room link, and cancel the tasks that read streams."""
         for leave in self._leave:
             leave()
         for task in self._reading:
@@ -74,12 +76,13 @@ class Receiver:
         try:
             if sender != self._agent:
                 raise WireError(
-                    f"this avatar serves {self._agent} alone.",
-                    hint=f"For {sender}, start one whose {wire.PUBLISH_ON_BEHALF} names it.",
+                    f"This avatar accepts audio only from the agent {self._agent}.",
+                    hint=f"For the audio of {sender}, start another avatar whose token has the "
+                    f"attribute {wire.PUBLISH_ON_BEHALF}={sender}.",
                 )
             format, take_id = wire.read_stream_attributes(reader.attributes)
         except WireError as error:
-            log.warning("An audio stream from %s was dropped: %s", sender, error)
+            log.warning("The worker rejected an audio stream from %s: %s", sender, error)
             reader.close()
             return
         for earlier in self._reading.values():

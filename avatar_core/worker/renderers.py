@@ -1,4 +1,4 @@
-"""Loads renderers by name, for workers that run outside the agent."""
+"""Loads a renderer class by its name, for workers that run in another process than the agent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from avatar_core.contracts.renderer import Renderer
 
 
 def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
-    """Import a renderer class and make a renderer.
+    """Import a renderer class and create a renderer.
 
     Args:
-        path: `package.module:Class`.
+        path: The class as `package.module:Class`.
         options: Keyword arguments of the class.
 
+    Returns:
+        The renderer.
+
     Raises:
-        WorkerError: The class does not exist, is not a `Renderer`, or raised another error.
-        AvatarError: The class raised it.
+        WorkerError: The class does not exist, is not a subclass of `Renderer`, or raised an error
+            that is not an `AvatarError`.
+        AvatarError: The class raised this error.
     """
     module, _, name = path.partition(":")
     try:
@@ -28,11 +32,11 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
         raise
     except Exception as error:
         raise WorkerError(
-            f"the renderer {path} cannot be made ({type(error).__name__}: {error}).",
-            hint="Check its name and options, and install its dependencies.",
+            f"the renderer {path} cannot be created ({type(error).__name__}: {error}).",
+            hint="Check the name and the options of the renderer, and install its dependencies.",
         ) from error
     if not isinstance(renderer, Renderer):
         raise WorkerError(
-            f"{path} is not a Renderer.", hint="Name a subclass of avatar_core.Renderer."
+            f"the object {path} is not a renderer.", hint="Name a subclass of avatar_core.Renderer."
         )
     return renderer

@@ -1,4 +1,4 @@
-"""The worker's word to its agent: positions that are also a pulse, and every turn of a take."""
+"""The reporter of a worker: sends positions and states of takes to the agent as a heartbeat."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from avatar_core.worker.incoming_take import Speech
 log = logging.getLogger("avatar_core.worker")
 
 BEAT_S, IDLE_BEAT_S = 0.13, 0.5
-"""A report costs agent and worker 2 ms of CPU together: at 10 Hz, a seventh of all they use."""
+"""Seconds between two reports while a take plays, and otherwise. A report costs agent and worker
+together 2 ms of CPU: at 10 Hz, a seventh of all the CPU that they use."""
 CALL_S = 5.0
 UNDELIVERED = (1501, 1503, 1505)
-"""RPC errors after which the agent has not run its handler: only these are tried again."""
+"""RPC errors after which the agent has not run its handler; only such calls are repeated."""
 
 
 class Reporter:
-    """Tells one agent; a message that cannot be sent costs that message and nothing else.
+    """Sends the reports of a worker to one agent; logs and drops a report that cannot be sent.
+
+    `AvatarWorker` creates the reporter, and the pacer calls it.
 
     Args:
-        link: Our place in the room.
-        agent: Whom.
-        clock: Monotonic seconds.
+        link: The worker's connection to the room.
+        agent: The identity of the agent.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, link: RoomLink, agent: str, clock: Clock = loop_time) -> None:
@@ -44,7 +47,15 @@ class Reporter:
         self._sending: set[asyncio.Task[None]] = set()
 
     def beat(self, speech: Speech | None) -> None:
-        """Called from the render loop, so that it stops when that hangs: sends what is due."""
+        """Send a position report in a lossy data packet, if one is due.
+
+        A report is due every `BEAT_S` while a take plays, every `IDLE_BEAT_S` otherwise, and at
+        once for a new take. The pacer calls this method from its loop, so that the reports stop
+        when the loop hangs.
+
+        Args:
+            speech: The take that is being played; None if there is none.
+        """
         if speech is not None and speech is not self._latest:
             self._latest, self._next_beat = speech, 0.0
         now = self._clock()
@@ -59,7 +70,14 @@ class Reporter:
             self._spawn(self._link.send(wire.REPORT_TOPIC, report.encode(), to=[self._agent]))
 
     def turned(self, speech: Speech) -> None:
-        """A take started, is done, or was cut: say so at once, and reliably."""
+        """Send the new state of a take to the agent at once, as an RPC.
+
+        An agent that uses avatar-core receives `avatar.take`, and a stock agent receives
+        `lk.playback_started` or `lk.playback_finished`.
+
+        Args:
+            speech: The take whose state changed to PLAYING, DONE or CUT.
+        """
         self._latest = speech
         self._next_beat = 0.0
         if speech.id:
@@ -70,13 +88,17 @@ class Reporter:
             self._spawn(self._in_turn(wire.PLAYBACK_FINISHED, speech.finished().encode()))
 
     async def aclose(self) -> None:
-        """Stop what is under way."""
+        """Cancel the reports that are being sent, and wait until their tasks have ended."""
         for task in self._sending:
             task.cancel()
         await asyncio.gather(*self._sending, return_exceptions=True)
 
     async def _in_turn(self, method: str, payload: str) -> None:
-        """A stock agent's words name no segment, and calls of one moment overtake each other."""
+        """Call an RPC after all earlier calls have ended.
+
+        The RPCs must arrive in order, because LiveKit's own playback RPCs do not name their
+        segment.
+        """
         async with self._turn:
             await self._call(method, payload)
 
@@ -85,7 +107,7 @@ class Reporter:
             try:
                 response = await self._link.call(self._agent, method, payload, timeout_s=CALL_S)
                 if response == wire.REJECT:
-                    log.warning("The agent %s rejected %s.", self._agent, method)
+                    log.warning("The agent %s rejected the RPC %s.", self._agent, method)
                 return
             except RoomError as error:
                 if last or error.rpc_code not in UNDELIVERED:
@@ -93,10 +115,11 @@ class Reporter:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         async def attempt() -> None:
+            """Send a report; log a `RoomError` at debug level."""
             try:
                 await work
             except RoomError as error:
-                log.debug("A report was lost: %s", error)
+                log.debug("The agent did not receive a playback report: %s", error)
 
         task = asyncio.create_task(attempt())
         self._sending.add(task)

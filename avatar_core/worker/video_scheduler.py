@@ -1,4 +1,4 @@
-"""Runs a renderer beside the loop, so that a slow frame never delays the sound."""
+"""The video scheduler: runs a renderer beside the event loop, so slow frames do not delay audio."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ LEAST_GAP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Sound for one video_frame.
+    """The audio of one video frame.
 
     Attributes:
-        chunk: As `Renderer.render` takes it.
-        last: The sound ends with it.
-        ahead: What follows, as far as it is known and the renderer wants it.
+        chunk: The audio of the frame, in the format that `Renderer.render` takes.
+        last: Whether the speech ends with `chunk`.
+        ahead: The audio after `chunk`, up to the renderer's `lookahead_s`, as far as it has
+            arrived.
     """
 
     chunk: bytes
@@ -41,24 +42,38 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
+    """A pending call of the renderer.
+
+    Attributes:
+        work: Calls the renderer and returns the drawn frames.
+        due: The clock time in seconds at which the frame is shown.
+        wanted: Returns whether the frame may still be shown.
+        if_late: Called instead of `work` if the frame is already due and another order waits; None
+            if the order must always run.
+    """
+
     work: Callable[[], Sequence[VideoFrame]]
     due: float = 0.0
-    """Clock time at which its frame is to be seen."""
+    """Clock time in seconds at which the frame is shown."""
     wanted: Callable[[], bool] = lambda: True
     if_late: Callable[[], None] | None = None
-    """What is done in its place, once that time is over and a newer one waits."""
+    """Called instead of `work` if `due` has passed and a newer order waits."""
 
 
 class VideoScheduler:
-    """Orders frames of a renderer and shows each when it is due.
+    """Runs a renderer in an executor and shows each video frame when it is due.
 
-    A renderer too slow for real time costs frames: one that is due already is skipped
-    where a newer one waits. An error costs its video_frame.
+    `AvatarWorker` creates the scheduler, and the pacer orders the frames. If the renderer is slower
+    than real time, the scheduler skips frames that are already due while newer orders wait. If the
+    renderer raises an exception, the scheduler logs it and skips one frame.
 
     Args:
-        renderer: Draws; closed with the scheduler.
-        executor: Where it draws; closed too.
-        clock: Monotonic seconds.
+        renderer: Draws the frames; `aclose` closes it.
+        executor: Runs the calls of the renderer; `aclose` closes it.
+        clock: Returns monotonic seconds.
+
+    Attributes:
+        lookahead_s: The renderer's `lookahead_s`, in seconds.
     """
 
     def __init__(self, renderer: Renderer, executor: Executor, clock: Clock = loop_time) -> None:
@@ -71,30 +86,39 @@ class VideoScheduler:
         self._ordered = asyncio.Event()
         self._busy_since: float | None = None
         self._next_idle, self._spoken = 0.0, math.inf
-        """When the first frame of speech is due, of those that are not seen yet."""
+        """The clock time at which the next frame of speech is due; infinite if there is none."""
         self._drawn = self._seen = 0
 
     @property
     def hung(self) -> bool:
-        """The renderer has not answered for a second: its face stands still."""
+        """Whether the current call of the renderer has taken longer than `HUNG_S`."""
         since = self._busy_since
         return since is not None and self._clock() - since > HUNG_S
 
     def speak(self, stretch: Stretch, due: float, wanted: Callable[[], bool]) -> None:
-        """Order the frame of a stretch of sound.
+        """Order the video frame for a piece of audio.
 
         Args:
-            stretch: The sound.
-            due: Clock time at which it is heard.
-            wanted: Asked before the frame is shown; a cut makes it False.
+            stretch: The audio of the frame.
+            due: The clock time in seconds at which a listener hears the audio.
+            wanted: Called before the frame is shown; returns False if the take was cut.
         """
 
         def draw() -> Sequence[VideoFrame]:
+            """Call the renderer's `lookahead` if it has a lookahead, and then `render`.
+
+            Returns:
+                The frames that the renderer drew.
+
+            Raises:
+                Exception: Any exception of the renderer.
+            """
             if self.lookahead_s:
                 self._renderer.lookahead(stretch.chunk + stretch.ahead)
             return self._renderer.render(stretch.chunk, stretch.last)
 
         def skip() -> None:
+            """Pass the audio to the renderer's `skip`, because its frame would be too late."""
             self._renderer.skip(stretch.chunk, stretch.last)
 
         self._idle_until(due - LEAST_GAP * self._period_s)
@@ -103,16 +127,17 @@ class VideoScheduler:
         self._order(_Order(draw, due, wanted, None if stretch.last else skip))
 
     def idle(self) -> None:
-        """Order a frame of nobody speaking, if one is due soon; ask as often as you like.
+        """Order a frame of a silent avatar if one is due soon; the pacer may call this at any rate.
 
-        It is drawn a period ahead, so that speech which begins meanwhile waits for its own alone.
+        The frame is drawn one period before it is shown, so that the renderer is free for speech
+        that begins in between.
         """
         if not self._orders and self._busy_since is None:
             self._spoken = math.inf
             self._idle_until(self._clock() + self._period_s)
 
     def _idle_until(self, end: float) -> None:
-        """Order what is seen until then: the face keeps its pace, also as speech begins."""
+        """Order the idle frames that are due before a clock time, at the constant frame rate."""
         while (due := max(self._next_idle, self._clock())) < end:
             self._next_idle = due + self._period_s
             self._order(_Order(self._idle, due, partial(self._fits, due), if_late=lambda: None))
@@ -121,18 +146,22 @@ class VideoScheduler:
         return (self._renderer.idle(),)
 
     def _fits(self, due: float) -> bool:
-        """Speech that began meanwhile leaves an idle frame its time."""
+        """Return whether an idle frame is due early enough before the first frame of speech."""
         return due <= self._spoken - LEAST_GAP * self._period_s
 
     def reset(self) -> None:
-        """The sound was cut: forget what is not drawn yet, and go on as one who listens."""
+        """Drop all orders and reset the renderer after a cut; continue with idle frames."""
         self._orders.clear()
         self._spoken = math.inf
         self._next_idle = min(self._next_idle, self._clock() + self._period_s / 2)
         self._order(_Order(self._forget))
 
     async def run(self, video: VideoTrack) -> None:
-        """Draw until cancelled."""
+        """Draw the ordered frames and show them on a track, until this coroutine is cancelled.
+
+        Args:
+            video: The published track that shows the frames.
+        """
         loop = asyncio.get_running_loop()
         while True:
             await self._ordered.wait()
@@ -141,7 +170,7 @@ class VideoScheduler:
                 self._busy_since = self._clock()
                 video_frames = await self._executor(partial(_do, order, passed))
             except Exception:
-                log.exception("The renderer failed; a frame is missing.")
+                log.exception("The renderer raised an error, so a video frame is missing.")
                 video_frames = ()
             finally:
                 self._busy_since = None
@@ -151,14 +180,18 @@ class VideoScheduler:
                 loop.call_later(ahead_s, self._show, video, video_frame, self._drawn, order.wanted)
 
     async def aclose(self) -> None:
-        """Close the renderer; one that hangs is left to its thread."""
+        """Close the renderer and the executor.
+
+        If the renderer does not close within `CLOSE_S`, the scheduler logs a warning and leaves the
+        renderer to its thread.
+        """
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self._executor(self._renderer.close)
         except TimeoutError:
-            log.warning("The renderer hangs and was left behind.")
+            log.warning("The renderer did not close in time; its thread continues to run.")
         except Exception:
-            log.exception("The renderer failed to close.")
+            log.exception("The renderer raised an error while it closed.")
         self._executor.close()
 
     def _order(self, order: _Order) -> None:
@@ -166,7 +199,7 @@ class VideoScheduler:
         self._ordered.set()
 
     def _next(self) -> tuple[_Order, list[_Order]]:
-        """Return the job to run now, and the late jobs that it replaces."""
+        """Return the order to run now, and the late orders that it replaces."""
         order, passed = self._orders.popleft(), []
         while self._orders and order.if_late and order.due < self._clock():
             passed.append(order)
@@ -187,12 +220,16 @@ class VideoScheduler:
             return
         self._seen = number
         if len(video_frame.rgba) != video_frame.width * video_frame.height * 4:
-            log.warning("A frame of %d bytes was dropped.", len(video_frame.rgba))
+            log.warning(
+                "The worker dropped a video frame of %d bytes, which do not match its size in "
+                "pixels.",
+                len(video_frame.rgba),
+            )
             return
         try:
             video.capture(video_frame)
         except Exception:
-            log.exception("A frame could not be shown.")
+            log.exception("The video track did not accept a frame.")
 
 
 def _do(order: _Order, passed: Sequence[_Order]) -> Sequence[VideoFrame]:

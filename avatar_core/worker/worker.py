@@ -1,4 +1,4 @@
-"""An avatar worker: a participant that speaks and shows on behalf of one agent."""
+"""The avatar worker: a participant that publishes audio and video on behalf of one agent."""
 
 from __future__ import annotations
 
@@ -31,17 +31,20 @@ RESTART_S = 0.1
 
 
 class AvatarWorker:
-    """Serves the agent named in its own `lk.publish_on_behalf`, stock or ours.
+    """Serves the agent that its token names in `lk.publish_on_behalf`, with or without avatar-core.
 
     Args:
-        link: A joined room.
-        renderer: Draws the pictures; closed with the worker.
-        clock: Monotonic seconds.
-        executor: Where it draws: a thread of its own, unless another is given.
-        ready: Set once both tracks are published; by default a new event, `self.ready`.
+        link: The worker's connection to a room that it has joined.
+        renderer: Draws the video frames; `run` closes it.
+        clock: Returns monotonic seconds.
+        executor: Runs the calls of the renderer; by default a new `ThreadExecutor`.
+        ready: An event that `run` sets once both tracks are published; by default a new event.
+
+    Attributes:
+        ready: An event that `run` sets once both tracks are published.
 
     Raises:
-        WorkerError: The token names no agent to serve.
+        WorkerError: The worker's token does not name an agent.
     """
 
     def __init__(
@@ -56,8 +59,8 @@ class AvatarWorker:
         agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
         if not agent:
             raise WorkerError(
-                f"the token of {link.identity} names no agent to serve.",
-                hint=f"Mint it with the attribute {PUBLISH_ON_BEHALF}.",
+                f"the room token of {link.identity} does not name the agent of the avatar.",
+                hint=f"Set the attribute {PUBLISH_ON_BEHALF} of the token to the agent's identity.",
             )
         self._link = link
         self._agent = agent
@@ -72,7 +75,15 @@ class AvatarWorker:
         self.ready = ready or asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until the agent has left for good or the room is gone."""
+        """Publish both tracks and serve the agent, until the agent has left or the room is closed.
+
+        The worker waits `AGENT_NEVER_CAME_S` for an agent that is not in the room at the start, and
+        `AGENT_LEFT_S` for the return of an agent that leaves.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept a track.
+            ValueError: The link already has a handler for audio streams.
+        """
         renderer, link = self._renderer, self._link
         async with AsyncExitStack() as leaving:
             scheduler = VideoScheduler(renderer, self._executor or ThreadExecutor(), self._clock)
@@ -111,7 +122,7 @@ class AvatarWorker:
             await self._over.wait()
 
     def stop(self) -> None:
-        """Let `run` return."""
+        """Make `run` unpublish both tracks and return."""
         self._over.set()
 
     def _cut(self, speech: Speech) -> None:
@@ -135,7 +146,7 @@ class AvatarWorker:
                 self._expect(None)
 
     def _expect(self, within_s: float | None) -> None:
-        """Stop unless the agent comes within `within_s` seconds."""
+        """Make `run` return unless the agent joins within `within_s` seconds; None has no limit."""
         if self._leaving is not None:
             self._leaving.cancel()
         loop = asyncio.get_running_loop()
@@ -143,10 +154,10 @@ class AvatarWorker:
 
 
 async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run `work` again whenever it fails: a bug costs a frame, not the worker."""
+    """Run a coroutine function again whenever it raises, so that a bug does not end the worker."""
     while True:
         try:
             await work()
         except Exception:
-            log.exception("The render loop failed and starts again.")
+            log.exception("The render loop raised an error and starts again.")
             await asyncio.sleep(RESTART_S)

@@ -1,4 +1,4 @@
-"""Drives an AudioOutput as a TTS does, and records its playback events."""
+"""Pushes speech into an AudioOutput as a TTS does, and records the playback events."""
 
 from __future__ import annotations
 
@@ -60,7 +60,11 @@ class SpeechDriver:
         self._pushing = asyncio.create_task(self._push(pcm, frame_s, speed))
 
     async def interrupt(self) -> float:
-        """Interrupt the speech; return the loop time of the interruption."""
+        """Interrupt the speech.
+
+        Returns:
+            The loop time of the interruption in seconds.
+        """
         at = loop_time()
         self._output.clear_buffer()
         if self._pushing is not None:
@@ -76,7 +80,7 @@ class SpeechDriver:
             timeout_s: Seconds to wait.
 
         Returns:
-            The event; None if it did not arrive in time.
+            The `playback_finished` event; None if it did not arrive within `timeout_s` seconds.
         """
         try:
             async with asyncio.timeout(timeout_s):

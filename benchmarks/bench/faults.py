@@ -1,4 +1,4 @@
-"""Measures faults: a worker that is killed or stopped in the middle of a word, and a long push."""
+"""Measures killed and stopped workers, interruptions of queued audio, and the CPU time."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ async def measure_fault(
 ) -> None:
     """Send a signal to the worker in the middle of a word.
 
-    This measures the time until the agent's voice continues, and counts the lost words.
+    The function measures the time until the agent's voice continues, and counts the lost words.
 
     Args:
-        measurement: Receives the samples.
+        measurement: The session under measurement, which receives the samples.
         session: The session with the worker.
         kind: SIGKILL or SIGSTOP.
-        rng: Selects the word.
+        rng: Random numbers, which select the word.
     """
     driver, samples = measurement.driver, measurement.samples
     names, pcm = make_speech(WORD_COUNT)
@@ -56,12 +56,12 @@ async def measure_fault(
 async def measure_loaded_clear(
     measurement: Measurement, rng: random.Random, row: str = "clear_loaded_ms"
 ) -> None:
-    """Push 20 s at once, interrupt them at their start, and measure the time until the end.
+    """Push 20 s of audio at once, interrupt the speech, and measure the time until its end.
 
     Args:
-        measurement: Receives the samples.
-        rng: Selects the moment of the interruption.
-        row: The row of the samples.
+        measurement: The session under measurement, which receives the sample.
+        rng: Random numbers, which select the moment of the interruption.
+        row: Name of the row in the results to which the sample belongs.
     """
     driver, samples = measurement.driver, measurement.samples
     _, pcm = make_speech(round(LONG_S / WORD_S))
@@ -77,9 +77,9 @@ async def measure_cpu(measurement: Measurement, session: Session, samples: Sampl
     """Measure the CPU time of this process and the workers during 20 s of speech.
 
     Args:
-        measurement: The driver that speaks.
+        measurement: The session under measurement.
         session: The session with the workers.
-        samples: Receives the sample.
+        samples: The samples to which the function adds the CPU time.
     """
     processes = [psutil.Process(), *(psutil.Process(pid) for pid in session.workers)]
 

@@ -23,14 +23,15 @@ POLL_S = 0.1
 
 @dataclass(slots=True)
 class Received:
-    """The audio and video of a listener in a period; times are seconds on the monotonic clock.
+    """The audio and video that a listener received; times are seconds on the monotonic clock.
 
     Attributes:
-        sounds: Start and end of each sound, by audio track.
+        sounds: Start and end time of each sound, by the name of its audio track.
         flashes: Times at which the video changed from dark to bright.
-        spoken_words: The words that were heard, by track: word, start, share of the word.
-        first_frame_at: When the first video frame of all arrived; 0 before that.
-        data_bytes: Bytes of data packets that this bystander received since it joined.
+        spoken_words: Text, start time and received share (0 to 1) of each recognised word, by the
+            name of its audio track.
+        first_frame_at: Arrival time of the first video frame in the room; 0 before any frame.
+        data_bytes: Bytes of data packets that the listener has received since it joined.
     """
 
     sounds: dict[str, list[Span]] = field(default_factory=dict)
@@ -41,12 +42,12 @@ class Received:
 
     @property
     def first(self) -> float | None:
-        """The time of the first sound on any track; None without sounds."""
+        """The start time of the first sound on any track; None if there are no sounds."""
         return min((spans[0][0] for spans in self.sounds.values() if spans), default=None)
 
     @property
     def last(self) -> float | None:
-        """The end of the last sound on any track; None without sounds."""
+        """The end time of the last sound on any track; None if there are no sounds."""
         return max((spans[-1][1] for spans in self.sounds.values() if spans), default=None)
 
     @property
@@ -55,7 +56,11 @@ class Received:
         return sorted(start for spans in self.sounds.values() for start, _ in spans)
 
     def shares(self) -> dict[str, float]:
-        """Return which share of each word was heard, summed over all tracks."""
+        """Return how much of each word the listener received.
+
+        Returns:
+            The received share of each word, as a sum over all tracks; 1 is the complete word.
+        """
         shares: dict[str, float] = defaultdict(float)
         for track in self.spoken_words.values():
             for word, _, share in track:
@@ -64,10 +69,10 @@ class Received:
 
 
 class RemoteListener:
-    """Controls a listener in another process.
+    """The controller of a listener that runs in a child process.
 
     Args:
-        child: The process.
+        child: The child process of the listener.
     """
 
     def __init__(self, child: ChildProcess) -> None:
@@ -79,10 +84,13 @@ class RemoteListener:
 
         Args:
             url: WebSocket URL of the livekit-server.
-            token: An access token that may subscribe.
+            token: An access token with permission to subscribe to tracks.
+
+        Returns:
+            The controller of the listener in the process.
 
         Raises:
-            WorkerError: The process exited before it had joined.
+            WorkerError: The process exited before the listener had joined the room.
         """
         return cls(await ChildProcess.start("benchmarks.bench.listening", url=url, token=token))
 
@@ -91,12 +99,19 @@ class RemoteListener:
 
         Args:
             since: The time in seconds on the monotonic clock.
+
+        Returns:
+            The audio and video that arrived since then.
         """
         self._child.send_line(since)
         return Received(**json.loads(await self._child.read_line()))
 
     async def wait_for_video(self) -> float:
-        """Wait for the first video frame of all; return the time of its arrival."""
+        """Wait until the listener has received a video frame.
+
+        Returns:
+            The arrival time of the first frame, in seconds on the monotonic clock.
+        """
         while not (at := (await self.read(loop_time())).first_frame_at):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         return at
@@ -107,7 +122,7 @@ class RemoteListener:
 
 
 class _Meters:
-    """The meters in the listener's process."""
+    """The meters of audio and video in the process of the listener."""
 
     def __init__(self) -> None:
         self.audio: dict[str, AudioMeter] = {}

@@ -1,7 +1,8 @@
 """Measures interruptions over 5 Mbit/s, in a network namespace with a rate limit on loopback.
 
-WebRTC does not offer addresses of loopback interfaces. The namespace therefore gets another
-address too; the kernel sends packets to it through loopback, so that the limit applies to them.
+WebRTC does not offer addresses of loopback interfaces. The namespace therefore gets an
+additional address. The kernel sends packets for this address through loopback, so that the rate
+limit applies to them.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ COMMAND = (
 
 
 async def measure(names: Sequence[str], provider: str, times: int) -> dict[str, Samples] | str:
-    """Interrupt each system while 20 s of audio are queued, over 5 Mbit/s.
+    """Measure interruptions over 5 Mbit/s while 20 s of audio are queued.
 
     Args:
         names: Names of the systems.
-        provider: Provider of the system `ours`; our own worker if empty.
+        provider: Name of the provider of the system `ours`; empty for our own worker.
         times: Number of interruptions for each system.
 
     Returns:

@@ -31,20 +31,23 @@ def main(
     """Run the benchmark with a livekit-server on loopback.
 
     Args:
-        provider: Provider of the system `ours`; our own worker if empty.
-        quick: Measure a few turns, and nothing over 5 Mbit/s.
+        provider: Name of the provider of the system `ours`; empty for our own worker.
+        quick: Whether to measure only a few turns, and nothing over 5 Mbit/s.
         only: Names of the systems to measure; all if empty.
         compare_with: Names of installed providers to measure too.
-        out: File for the results; the plot is written beside it.
+        out: File for the results; the function writes the plot into the same folder.
 
     Returns:
-        The exit code.
+        The exit code: 0 after a complete run, 1 after an error, 2 for an unknown system, and 130
+        after Ctrl-C.
     """
     console = Console()
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
     systems = (*SYSTEMS, *compare_with)
     if unknown := [name for name in only if name not in systems]:
-        console.print(f"There is no system {unknown[0]!r}. The systems are {', '.join(systems)}.")
+        console.print(
+            f"The benchmark has no system {unknown[0]!r}. The systems are {', '.join(systems)}."
+        )
         return 2
     try:
         results = asyncio.run(
@@ -86,7 +89,7 @@ async def _measure(
         results = await run(systems, plan, lambda step: console.print(step, style="dim"))
     if quick:
         return results
-    console.print("over 5 Mbit/s", style="dim")
+    console.print("Measuring over 5 Mbit/s.", style="dim")
     names = [system.name for system in systems if system.has_worker and system.name in SYSTEMS]
     slow = await low_bandwidth.measure(names, provider, LOW_BANDWIDTH_TIMES)
     if isinstance(slow, str):

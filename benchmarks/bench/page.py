@@ -21,23 +21,29 @@ PAGE = Path("docs/performance.md")
 HEAD = """\
 # What a listener hears and sees
 
-`make bench` measures at the listener's end. An agent, the worker of its avatar and a listener run
-in three processes and share a room of a real livekit-server on the loopback interface of one
-machine. `python -m benchmarks.bench.page` writes this page from `{figures}`.
+The command `make bench` measures what a listener hears and sees. An agent, the worker of its avatar
+and a listener run in three processes, and share a room of a real livekit-server on the loopback
+interface of one machine. The command `python -m benchmarks.bench.page` writes this page from the
+file `{figures}`.
 
-- **voice** is the reference: the agent's own track, as livekit-agents publishes it, and no avatar.
-- **stock** is what livekit-agents contains: `DataStreamAudioOutput` in the agent, and in the worker
-  `DataStreamAudioReceiver` and `AvatarRunner` with their defaults, and a generator that makes one
-  video frame and one audio frame each 40 ms.
-- **ours** is avatar-core with its worker; **ours-stock** is our agent with the stock worker, as
-  with a vendor that uses LiveKit's classes.
+The benchmark compares four systems:
 
-All workers draw the same frames of 256 x 256 pixels, 25 per second (20 where CPU time is measured,
-because a stock publication encodes no more). All systems get the same audio in frames of 20 ms,
-five times faster than it plays. The systems take turns in rounds, each time in a new room. The
-first two speeches in each room are not counted. Figures are `median / p95 (n)`; 5 % of the values
-are farther from zero than p95. The delay of a listener's jitter buffer varies between 20 and 60 ms
-by itself, so compare figures of one run only.
+- **voice** is the reference. The agent publishes its own audio track with livekit-agents, and there
+  is no avatar.
+- **stock** uses only the avatar classes of livekit-agents: `DataStreamAudioOutput` in the agent,
+  and `DataStreamAudioReceiver` and `AvatarRunner` with their defaults in the worker. A generator in
+  the worker makes one video frame and one audio frame each 40 ms.
+- **ours** uses avatar-core in the agent and the worker of avatar-core.
+- **ours-stock** uses avatar-core in the agent and the worker of *stock*. A vendor whose worker uses
+  LiveKit's classes behaves in the same way.
+
+All workers draw the same video frames of 256 x 256 pixels, 25 frames per second. The measurement of
+CPU time uses 20 frames per second, because the stock worker encodes no more. All systems receive
+the same audio in frames of 20 ms, five times faster than real time. The systems take turns in
+rounds, and each turn uses a new room. The benchmark ignores the first two speeches in each room.
+Each cell holds `median / p95 (n)`: 5 % of the values are farther from zero than p95, and n is the
+number of values. The delay of a listener's jitter buffer varies between 20 and 60 ms, so compare
+only figures of the same run.
 """
 
 TAIL = """
@@ -45,16 +51,19 @@ TAIL = """
 
 {rows}
 
-Measured with {machine}.
+The environment of the run was: {machine}.
 """
 
 
 def render_page(figures: Mapping[str, Any], source: str) -> str:
-    """Return the page in Markdown.
+    """Write the main part of the page in Markdown.
 
     Args:
         figures: The results, from `report.summarise`.
         source: Path of the file with the results.
+
+    Returns:
+        The Markdown text.
     """
     systems = figures["systems"]
     lines = [HEAD.format(figures=source), "| | " + " | ".join(systems) + " |"]
@@ -72,9 +81,13 @@ def render_stress(cases: Mapping[str, Mapping[str, float | None]]) -> str:
     """Return the results of `make strain` as a section in Markdown.
 
     Args:
-        cases: Rows and values of each case.
+        cases: The values of each row, by the name of the case and of the row.
+
+    Returns:
+        The Markdown text.
     """
-    lines = ["", "## Under stress", "", f"`make strain` writes these results to `{STRESS}`.", ""]
+    source = f"The command `make strain` wrote the following results to `{STRESS}`."
+    lines = ["", "## Under stress", "", source, ""]
     for name, rows in cases.items():
         _, case = CASES[name]
         figures = ", ".join(f"`{row}` {value}" for row, value in rows.items())
@@ -86,7 +99,10 @@ def render_soak(samples: Sequence[Mapping[str, float]]) -> str:
     """Return the resources between the sessions of `make soak` as a section in Markdown.
 
     Args:
-        samples: The samples of the run.
+        samples: The samples of the run, as `soak.Sample` has them.
+
+    Returns:
+        The Markdown text.
     """
     between = [sample for sample in samples if sample["between"]]
     ranges = [
@@ -100,13 +116,14 @@ def render_soak(samples: Sequence[Mapping[str, float]]) -> str:
     return f"""
 ## Over time
 
-`make soak` talked for {minutes:.0f} minutes, with random interruptions and a kill every two
-minutes. Between its {len(between)} sessions the agent's process held: {", ".join(ranges)}.
+The command `make soak` ran conversations for {minutes:.0f} minutes. The run interrupted the agent
+at random moments, and killed the worker every two minutes. Between the {len(between)} sessions of
+the run, the resources of the agent's process stayed in these ranges: {", ".join(ranges)}.
 """
 
 
 def main() -> None:
-    """Write the page, and print its path."""
+    """Write docs/performance.md from the result files, and print its path."""
     figures = json.loads(FIGURES.read_text())
     sections = [render_page(figures, FIGURES.as_posix())]
     if STRESS.exists():

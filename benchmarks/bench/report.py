@@ -25,6 +25,9 @@ def summarise(results: Mapping[str, Samples]) -> dict[str, Any]:
 
     Args:
         results: Samples by system.
+
+    Returns:
+        The facts about the machine under `machine`, and the figures of each system under `systems`.
     """
     return {
         "machine": describe_machine(),
@@ -44,7 +47,7 @@ def write_figures(figures: Mapping[str, Any], path: Path) -> None:
 
 
 def print_table(systems: Figures, console: Console) -> None:
-    """Print `median / p95 (n)` of each row and system, and the ratios of ours to the others.
+    """Print a table with `median / p95 (n)` of each row and system, and the ratios of medians.
 
     Args:
         systems: The figures of each system.
@@ -65,10 +68,13 @@ def print_table(systems: Figures, console: Console) -> None:
 
 
 def format_cell(figure: Mapping[str, Any] | None) -> str:
-    """Return the figures of one row as text; empty for None.
+    """Format the figures of one row for a table.
 
     Args:
-        figure: Median, p95, n and perhaps never.
+        figure: The figures `median`, `p95`, `n` and possibly `never`; None if there are no samples.
+
+    Returns:
+        The text of the cell; empty for None.
     """
     if figure is None:
         return ""
@@ -79,12 +85,15 @@ def format_cell(figure: Mapping[str, Any] | None) -> str:
 
 
 def format_ratio(systems: Figures, row: str, other: str) -> str:
-    """Return the ratio of our median to another system's; empty if it has no meaning.
+    """Format the ratio of the median of `ours` to the median of another system.
 
     Args:
         systems: The figures of each system.
         row: Name of the row.
         other: Name of the other system.
+
+    Returns:
+        The ratio with two decimals; empty if a median is missing or 0, or the signs differ.
     """
     ours, theirs = (systems[name].get(row, {}).get("median") for name in ("ours", other))
     if ours is None or not theirs or ours * theirs < 0:

@@ -13,18 +13,18 @@ import numpy as np
 import psutil
 
 ROWS = {
-    "heard_ms": "time from the first push to the first sound",
-    "stop_ms": "time from an interruption to the last sound",
-    "skew_ms": "video later than audio, at the first sound after pauses of 0.1 to 30 s",
+    "heard_ms": "time from the first audio frame of the agent to the first sound at the listener",
+    "stop_ms": "time from an interruption to the last sound at the listener",
+    "skew_ms": "delay of video behind audio, at the first sound after a pause of 0.1 to 30 s",
     "finish_lag_ms": "time from the last sound to `playback_finished`",
     "position_error_ms": "reported position minus the audio that was heard, at an interruption",
     "release_ms": "time from an interruption to `playback_finished`",
-    "clear_loaded_ms": "the same, with 20 s of audio pushed at once",
-    "clear_loaded_narrow_ms": "the same, over 5 Mbit/s",
-    "kill_to_voice_ms": "time from SIGKILL of the worker to the agent's voice",
-    "freeze_to_voice_ms": "time from SIGSTOP of the worker to the agent's voice",
-    "words_lost": "words of a speech that were never heard after such a signal",
-    "join_ms": "time from the start to the first video frame",
+    "clear_loaded_ms": "`release_ms` if the agent has pushed 20 s of audio at once",
+    "clear_loaded_narrow_ms": "`clear_loaded_ms` over a network of 5 Mbit/s",
+    "kill_to_voice_ms": "time from a `SIGKILL` of the worker to the agent's voice",
+    "freeze_to_voice_ms": "time from a `SIGSTOP` of the worker to the agent's voice",
+    "words_lost": "words of a speech that the listener never heard, after a `SIGKILL` or `SIGSTOP`",
+    "join_ms": "time from the start of the avatar to the first video frame at the listener",
     "bystander_bytes": "bytes of raw speech that another listener received, per minute of speech",
     "cpu_s_per_min": "CPU seconds of agent and worker per minute of speech at 20 frames per second",
 }
@@ -33,11 +33,11 @@ ROWS = {
 
 @dataclass(slots=True)
 class Samples:
-    """The samples of one system.
+    """The measured values of one system.
 
     Attributes:
-        values: The values of each row.
-        never: How often the event of a row did not happen.
+        values: The measured values, by the name of the row.
+        never: Number of measurements in which the event did not happen, by the name of the row.
     """
 
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -73,7 +73,7 @@ class Samples:
         self.add(row, None if seconds is None else seconds * 1000)
 
     def merge(self, other: Samples) -> None:
-        """Add all samples of another object.
+        """Add all samples of another `Samples` object.
 
         Args:
             other: The other samples.
@@ -84,7 +84,12 @@ class Samples:
             self.never[row] += count
 
     def summary(self) -> dict[str, dict[str, float | int | None]]:
-        """Return median, p95, min, max, n and never (if it is not 0) of each row with samples."""
+        """Compute the figures of each row that has samples.
+
+        Returns:
+            `median`, `p95`, `min`, `max` and `n` of each row, and `never` if it is not 0. The first
+            four are None if the event never happened.
+        """
         rows: dict[str, dict[str, float | int | None]] = {}
         for row in ROWS:
             values, never = self.values.get(row, []), self.never.get(row, 0)
@@ -105,7 +110,12 @@ class Samples:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return facts about the machine and the versions, without anything that identifies it."""
+    """Describe the machine and the versions of the software.
+
+    Returns:
+        The operating system, the Python version, the number of cores, the load, and the versions of
+        LiveKit's packages. Nothing in it identifies the machine.
+    """
     return {
         "system": platform.system(),
         "python": platform.python_version(),

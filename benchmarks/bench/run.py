@@ -30,16 +30,17 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The number of measurements.
+    """The numbers of measurements in a run of the benchmark.
 
     Attributes:
         rounds: Number of rounds; each round opens one session for every system.
-        turns: Turns in a session that count: pairs of a whole speech and an interrupted one.
-        faults: Kills of our worker in a round, and the same number of stops.
-        stock_faults: The same for other workers, where each takes long or never recovers.
-        loaded_clears: Interruptions in a session while 20 s of audio are queued.
+        turns: Number of measured turns in a session; a turn is a complete speech and an interrupted
+            speech.
+        faults: Number of times that a round kills our worker, and also of times that it stops it.
+        stock_faults: Number of kills and of stops of each other worker in a round.
+        loaded_clears: Number of interruptions in a session while 20 s of audio are queued.
         long_pause: Whether one turn follows a pause of 30 s.
-        cpu: Whether CPU time is measured, in a session of its own.
+        cpu: Whether a separate session measures the CPU time.
     """
 
     rounds: int = 3
@@ -57,7 +58,7 @@ QUICK = Plan(rounds=1, turns=3, faults=1, loaded_clears=1, long_pause=False)
 async def run(
     systems: Sequence[System], plan: Plan, progress: Progress, *, seed: int = 1
 ) -> dict[str, Samples]:
-    """Measure each system.
+    """Measure all systems in several rounds.
 
     Args:
         systems: The systems in the order of a round.
@@ -129,7 +130,7 @@ async def open_session(
 
     Args:
         system: The system.
-        samples: Receives one sample of `join_ms`.
+        samples: The samples to which the function adds one value of `join_ms`.
 
     Yields:
         A measurement with empty samples, and the session.

@@ -1,8 +1,8 @@
 """`make soak`: a long series of sessions, each with interruptions, pauses and a kill.
 
-It takes SOAK_MINUTES (20). The resources that the agent's process holds between two sessions
-must not grow, and every word that was not interrupted must be heard. The results and a plot go
-to `benchmarks/results/soak.*`.
+The series takes SOAK_MINUTES minutes, by default 20. The resources that the agent's process holds
+between two sessions must not grow, and the listener must receive every word that was not
+interrupted. The results and a plot go to `benchmarks/results/soak.*`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Soak:
 
     Attributes:
         samples: The samples of the agent's process.
-        faults: What went wrong, one phrase each.
+        faults: Descriptions of the faults that were found, one phrase each.
         speeches: Number of speeches.
         interruptions: Number of interrupted speeches.
         kills: Number of killed workers.
@@ -92,7 +92,7 @@ class Soak:
         self.speeches = self.interruptions = self.kills = 0
 
     async def run(self) -> None:
-        """Run one session after another until the time is over."""
+        """Run sessions one after another for the given number of seconds."""
         sampling = asyncio.create_task(self._sample_repeatedly())
         try:
             while loop_time() < self._until:
@@ -160,7 +160,11 @@ class Soak:
         )
 
     def find_growth(self) -> list[str]:
-        """Describe the resources that grew between the first third and the last session."""
+        """Find the resources that grew between the first third of the sessions and the last one.
+
+        Returns:
+            One phrase for each resource that grew; empty with fewer than three sessions.
+        """
         idle = [sample for sample in self.samples if sample.between]
         if len(idle) < 3:
             return []
@@ -174,11 +178,11 @@ class Soak:
 
 
 def draw_plot(samples: list[Sample], path: Path) -> None:
-    """Draw an SVG file with all samples over time; those between two sessions are dots.
+    """Draw an SVG file with all samples over time; samples between two sessions are dots.
 
     Args:
         samples: The samples.
-        path: The file.
+        path: Path of the SVG file.
     """
     import matplotlib as mpl
 
@@ -207,7 +211,11 @@ async def _run(seconds: float) -> Soak:
 
 
 def main() -> int:
-    """Run the soak test; return 0 if no resource grew and no word was lost, otherwise 1."""
+    """Run the soak test, print its results, and write the samples and the plot.
+
+    Returns:
+        The exit code: 0 if no resource grew and no word was lost, otherwise 1.
+    """
     for name in ("livekit", "avatar_core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     console = Console()

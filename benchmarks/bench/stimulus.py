@@ -17,19 +17,25 @@ GAPS_S = (0.12, 0.2, 0.4, 0.8, 0.28)
 
 
 def silence(duration_s: float) -> bytes:
-    """Return silence as mono int16 PCM at `RATE_HZ`.
+    """Create silence.
 
     Args:
         duration_s: Length in seconds.
+
+    Returns:
+        Mono int16 PCM at `RATE_HZ`.
     """
     return bytes(2 * round(duration_s * RATE_HZ))
 
 
 def tone(duration_s: float) -> bytes:
-    """Return a tone with ramps of 2 ms as mono int16 PCM at `RATE_HZ`.
+    """Create a tone of 600 Hz that rises and falls within 2 ms.
 
     Args:
         duration_s: Length in seconds.
+
+    Returns:
+        Mono int16 PCM at `RATE_HZ`.
     """
     at_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
     ramp = np.clip(np.minimum(at_s, at_s[::-1]) / 0.002, 0, 1)
@@ -38,15 +44,22 @@ def tone(duration_s: float) -> bytes:
 
 
 def beeps() -> bytes:
-    """Return six beeps with pauses of 0.12 to 0.8 s, 3 s in all, as PCM."""
+    """Create six beeps with pauses of 0.12 to 0.8 s.
+
+    Returns:
+        3 s of mono int16 PCM at `RATE_HZ`.
+    """
     return b"".join(tone(BEEP_S) + silence(gap_s) for gap_s in GAPS_S) + tone(BEEP_S)
 
 
 def make_speech(count: int) -> tuple[list[str], bytes]:
-    """Return words of the vocabulary, 0.3 s each, and their tones as PCM.
+    """Create a speech of words, each of which is a combination of tones of 0.3 s.
 
     Args:
         count: Number of words.
+
+    Returns:
+        The words, and their tones as mono int16 PCM at `RATE_HZ`.
     """
     names = [VOCABULARY[number % len(VOCABULARY)] for number in range(count)]
     return names, WordTones(RATE_HZ).speak(names)

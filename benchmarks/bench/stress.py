@@ -1,7 +1,8 @@
 """`make strain`: measures synchronisation and reported positions under difficult conditions.
 
 The cases are a host or worker that stops for 200 ms, pauses of 30 s, a renderer that is too slow
-or stalls, and a speech of STRAIN_MINUTES (10). The results go to `benchmarks/results/strain.json`.
+or stalls, and a
+speech of STRAIN_MINUTES minutes, by default 10. The results go to `benchmarks/results/strain.json`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ Case = Callable[[Measurement, Session], Awaitable[Rows]]
 
 
 async def long_speech(measurement: Measurement, session: Session) -> Rows:
-    """One speech of several minutes: audio and video must not drift, and no beep may be missing."""
+    """In a speech of several minutes, audio and video must stay in sync and no beep may be lost."""
     minutes = float(os.environ.get("STRAIN_MINUTES") or 10)
     rounds = round(minutes * 60 / ROUND_S)
     worker = psutil.Process(session.workers[0])
@@ -78,17 +79,17 @@ async def long_speech(measurement: Measurement, session: Session) -> Rows:
 
 
 async def stop_host(measurement: Measurement, session: Session) -> Rows:
-    """Agent and worker stop for 200 ms during a speech, as on a host that is suspended."""
+    """The agent and the worker stop for 200 ms during a speech, as on a suspended host."""
     return await _measure_stops(measurement, session, agent_too=True)
 
 
 async def stop_worker(measurement: Measurement, session: Session) -> Rows:
-    """Only the worker's process stops for 200 ms."""
+    """Only the process of the worker stops for 200 ms during a speech."""
     return await _measure_stops(measurement, session, agent_too=False)
 
 
 async def long_pause(measurement: Measurement, session: Session) -> Rows:
-    """After 30 s of silence the first words must be on time and synchronous."""
+    """After 30 s of silence, the first words must be on time, and the video must be in sync."""
     measurement.samples = Samples()
     for _ in range(2):
         await asyncio.sleep(PAUSE_S)
@@ -98,7 +99,7 @@ async def long_pause(measurement: Measurement, session: Session) -> Rows:
 
 
 async def five_turns(measurement: Measurement, session: Session) -> Rows:
-    """Five turns: the renderer must not affect the audio and the reported positions."""
+    """In five turns, the renderer must not delay the audio or the reported positions."""
     measurement.samples = Samples()
     for _ in range(5):
         await measure_whole_turn(measurement)
@@ -180,7 +181,11 @@ async def _run(console: Console) -> dict[str, Rows]:
 
 
 def main() -> int:
-    """Run every case, print its results, and write them to a file."""
+    """Run all cases, print the results, and write them to a file.
+
+    Returns:
+        The exit code 0.
+    """
     for name in ("livekit", "avatar_core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     results = asyncio.run(_run(Console()))

@@ -1,4 +1,4 @@
-"""The systems that the benchmark compares: AudioOutputs of livekit-agents with their workers."""
+"""The systems that the benchmark compares: audio outputs of an agent, and their workers."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ FPS = 25
 
 @dataclass
 class Session:
-    """A system in a room, ready to speak.
+    """A system that has joined a room and can speak.
 
     Attributes:
         output: The agent's audio output.
         started_at: Loop time in seconds when the system was started.
-        workers: Ids of the processes that it has started.
+        workers: Process ids of the workers of the system.
     """
 
     output: io.AudioOutput
@@ -91,8 +91,11 @@ class System(ABC):
         """Start the system in a room.
 
         Args:
-            stack: Stops the system when it is closed.
+            stack: An exit stack that stops the system when it is closed.
             room_name: Name of the room.
+
+        Returns:
+            The session, which is ready to speak.
         """
         room = rtc.Room()
         await room.connect(self.server.url, self.token(room_name, AGENT))
@@ -103,20 +106,26 @@ class System(ABC):
 
     @abstractmethod
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
-        """Start what plays the speech; return its audio output once it can be heard.
+        """Start the part of the system that plays speech.
 
         Args:
-            stack: Stops everything when it is closed.
+            stack: An exit stack that stops the system when it is closed.
             room: The agent's room.
+
+        Returns:
+            The audio output of the agent.
         """
 
     def token(self, room_name: str, identity: str, on_behalf_of: str = "") -> str:
-        """Return an access token for a user, the agent, or its avatar.
+        """Create an access token for a user, the agent, or the avatar.
 
         Args:
             room_name: Name of the room.
             identity: Identity of the participant.
-            on_behalf_of: Identity of the agent, for the token of an avatar.
+            on_behalf_of: Identity of the agent in the token of an avatar; otherwise empty.
+
+        Returns:
+            The token, a JWT.
         """
         token = api.AccessToken(self.server.api_key, self.server.api_secret)
         token = token.with_identity(identity)
@@ -128,17 +137,20 @@ class System(ABC):
 
 
 class Voice(System):
-    """The reference: the agent's own audio track, as livekit-agents publishes it."""
+    """The reference system: livekit-agents publishes the agent's own audio track."""
 
     name = "voice"
     has_worker = False
 
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
-        """Publish the track.
+        """Publish the audio track of the agent.
 
         Args:
-            stack: Removes the track when it is closed.
+            stack: An exit stack that removes the track when it is closed.
             room: The agent's room.
+
+        Returns:
+            The audio output of livekit-agents.
         """
         output = _ParticipantAudioOutput(
             room,
@@ -152,7 +164,7 @@ class Voice(System):
 
 
 class Stock(System):
-    """The avatar stack of livekit-agents: DataStreamAudioOutput, and AvatarRunner in a process."""
+    """The avatar stack of livekit-agents, with DataStreamAudioOutput and AvatarRunner."""
 
     name = "stock"
 
@@ -160,8 +172,11 @@ class Stock(System):
         """Start the worker process.
 
         Args:
-            stack: Stops the worker when it is closed.
+            stack: An exit stack that stops the worker when it is closed.
             room: The agent's room.
+
+        Returns:
+            The audio output of livekit-agents that sends audio to the worker.
         """
         token = self.token(room.name, AVATAR, on_behalf_of=AGENT)
         worker = await ChildProcess.start(
@@ -177,11 +192,11 @@ class Stock(System):
 
 
 class Ours(System):
-    """Our agent with our worker in a process, or with an installed provider.
+    """An agent with avatar-core, and with our worker or an installed provider.
 
     Args:
         server: The livekit-server.
-        provider: Name of an installed provider; our own worker if empty.
+        provider: Name of an installed provider; empty for our own worker.
 
     Attributes:
         worker: The provider of our own worker.
@@ -198,8 +213,11 @@ class Ours(System):
         """Start the avatar.
 
         Args:
-            stack: Closes the avatar when it is closed.
+            stack: An exit stack that closes the avatar when it is closed.
             room: The agent's room.
+
+        Returns:
+            The audio output of the agent session.
 
         Raises:
             AvatarError: The avatar could not be provisioned, or did not join within 30 s.
@@ -224,14 +242,14 @@ class Ours(System):
 
 
 class OursStock(Ours):
-    """Our agent with the worker of livekit-agents, as a vendor might run it."""
+    """An agent with avatar-core, and the worker of livekit-agents as a vendor might run it."""
 
     name = "ours-stock"
     worker = StockWorkerProvider
 
 
 class InstalledProvider(Ours):
-    """Our agent with an installed provider; the system has the provider's name.
+    """An agent with avatar-core and an installed provider, whose name the system has.
 
     Args:
         server: The livekit-server.
@@ -253,13 +271,16 @@ SYSTEMS = (Voice.name, Stock.name, Ours.name, OursStock.name)
 def select_systems(
     server: DevServer, provider: str, names: Sequence[str] = (), compare_with: Sequence[str] = ()
 ) -> list[System]:
-    """Return systems in the order of a round.
+    """Create the systems to measure, in the order of a round.
 
     Args:
         server: The livekit-server.
-        provider: Provider of the system `ours`; our own worker if empty.
-        names: Names of the systems; all if empty.
-        compare_with: Installed providers, which become the last systems.
+        provider: Name of the provider of the system `ours`; empty for our own worker.
+        names: Names of the systems; empty for all systems.
+        compare_with: Names of installed providers, which become the last systems.
+
+    Returns:
+        The systems.
     """
     every = [Voice(server), Stock(server), Ours(server, provider), OursStock(server)]
     every += [InstalledProvider(server, name) for name in compare_with]

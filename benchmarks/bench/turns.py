@@ -1,4 +1,4 @@
-"""Measures the turns of a system without faults."""
+"""Measures complete and interrupted speeches of a system without faults."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Measurement:
     """A session under measurement.
 
     Attributes:
-        driver: Speaks.
-        listener: Listens in the same room.
-        samples: Receives the samples.
+        driver: The driver, which speaks through the system.
+        listener: The listener in the same room.
+        samples: The samples of the session.
     """
 
     driver: SpeechDriver
@@ -35,16 +35,20 @@ class Measurement:
     samples: Samples
 
     async def settle(self) -> Received:
-        """Wait until the whole latest speech has arrived; return what the listener received."""
+        """Wait until the listener has received the latest speech to its end.
+
+        Returns:
+            The audio and video that arrived since the start of the speech.
+        """
         await asyncio.sleep(SETTLE_S)
         return await self.listener.read(self.driver.pushed_at)
 
 
 async def measure_whole_turn(measurement: Measurement) -> None:
-    """Play beeps to their end; measure first sound, skew, `playback_finished` and stray bytes.
+    """Play beeps to their end, and measure the delays, the skew, and the bytes at the listener.
 
     Args:
-        measurement: Receives the samples.
+        measurement: The session under measurement, which receives the samples.
     """
     driver, samples = measurement.driver, measurement.samples
     pcm = beeps()
@@ -61,11 +65,11 @@ async def measure_whole_turn(measurement: Measurement) -> None:
 
 
 async def measure_interrupted_turn(measurement: Measurement, rng: random.Random) -> None:
-    """Interrupt a tone; measure its last sound, `playback_finished` and the reported position.
+    """Interrupt a tone, and measure its last sound, its end event and the reported position.
 
     Args:
-        measurement: Receives the samples.
-        rng: Selects the moment of the interruption.
+        measurement: The session under measurement, which receives the samples.
+        rng: Random numbers, which select the moment of the interruption.
     """
     driver, samples = measurement.driver, measurement.samples
     driver.say(tone(TONE_S))
@@ -81,10 +85,14 @@ async def measure_interrupted_turn(measurement: Measurement, rng: random.Random)
 
 
 def skews(received: Received) -> list[float]:
-    """Return how much later than each sound its flash was, in seconds.
+    """Compute the time from each sound to the flash that belongs to it.
 
     Args:
-        received: Sounds and flashes; a sound without a flash is left out.
+        received: The sounds and the flashes that the listener received.
+
+    Returns:
+        The times in seconds, negative if the flash was earlier. The list omits sounds without a
+        flash.
     """
     found = []
     for onset in received.onsets:

@@ -39,11 +39,16 @@ Rows = dict[str, float | int]
 def measure_regularity(frames: Sequence[FrameTimes]) -> Rows:
     """Count the missing and late frames of a stream.
 
-    A frame is missing if its neighbours are at least 1.75 periods apart. A frame is late if it
-    arrived more than a period later, relative to its presentation time, than the median frame.
+    A frame is missing if its neighbours are at least 1.75 periods apart. The delay of a frame is
+    the time from its presentation to its arrival. A frame is late if its delay is more than a
+    period longer than the median delay.
 
     Args:
-        frames: The frames in order.
+        frames: The times of the frames, in the order of arrival.
+
+    Returns:
+        The number of frames, the frame rate, the numbers of missing and of late frames, and their
+        share in percent.
     """
     gaps_s = np.array([after[0] - before[0] for before, after in pairwise(frames)])
     period_s = float(np.median(gaps_s))
@@ -61,11 +66,15 @@ def measure_regularity(frames: Sequence[FrameTimes]) -> Rows:
 
 
 async def measure(provider: str, minutes: float) -> Rows:
-    """Speak through a provider in a room of a real livekit-server.
+    """Speak through a provider in a room of a livekit-server, and measure the video.
 
     Args:
-        provider: The provider.
-        minutes: Length of the measurement.
+        provider: Name of the provider.
+        minutes: Length of the measurement in minutes.
+
+    Returns:
+        The results of `measure_regularity`, the size of the video, and the CPU time and memory of
+        the worker.
     """
     _, pcm = make_speech(WORD_COUNT)
     frames: list[FrameTimes] = []
@@ -103,7 +112,11 @@ async def measure(provider: str, minutes: float) -> Rows:
 
 
 def main() -> int:
-    """Measure the provider of AVATAR_PROVIDER, and print the results as JSON."""
+    """Measure the provider of AVATAR_PROVIDER, and print the results as JSON.
+
+    Returns:
+        The exit code 0.
+    """
     for name in ("livekit", "avatar_core"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0

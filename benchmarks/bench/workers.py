@@ -20,7 +20,7 @@ SIZE = 256
 
 
 class FrameSettings(ProviderSettings):
-    """The settings of both providers.
+    """The settings of `OwnWorkerProvider` and `StockWorkerProvider`.
 
     Attributes:
         fps: Video frames per second.
@@ -30,22 +30,26 @@ class FrameSettings(ProviderSettings):
 
 
 class OwnWorkerProvider(RendererProvider[FrameSettings]):
-    """Our worker with the flash renderer."""
+    """A provider whose worker is our own, with `FlashRenderer`."""
 
     name = "own-worker"
     api_version = (1, 0)
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Return the frame size and rate."""
+        """Return the keyword arguments of `FlashRenderer`.
+
+        Returns:
+            Width, height and fps.
+        """
         return {"width": SIZE, "height": SIZE, "fps": self.settings.fps}
 
 
 class StockWorkerProvider(AvatarProvider[FrameSettings]):
-    """The worker of livekit-agents, as a vendor would offer it.
+    """A provider whose worker is `AvatarRunner` of livekit-agents.
 
     Attributes:
-        running: The running workers, by identity.
+        running: The processes of the running workers, by the identity of the avatar.
     """
 
     name = "stock-worker"
@@ -59,7 +63,10 @@ class StockWorkerProvider(AvatarProvider[FrameSettings]):
         """Start a worker process.
 
         Args:
-            request: The request.
+            request: The room to join, and the identity to join as.
+
+        Returns:
+            The record of the worker.
 
         Raises:
             WorkerError: The process exited while it was starting.
@@ -79,8 +86,8 @@ class StockWorkerProvider(AvatarProvider[FrameSettings]):
         """Stop the worker process, if it runs.
 
         Args:
-            avatar: The provisioned avatar.
-            reason: Not used.
+            avatar: The record that `provision` returned.
+            reason: Why the session ends; not used.
         """
         if child := self.running.pop(avatar.session_id, None):
             await child.stop()

@@ -1,4 +1,4 @@
-"""A short run of the benchmark with a real server tells our stack from the stock one."""
+"""A short benchmark with a real server measures avatar-core and livekit-agents differently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORT = Plan(
 )
 
 
-async def test_short_run_measures_ours_and_the_stock_stack(server: DevServer) -> None:
+async def test_short_run_measures_avatar_core_and_livekit_agents(server: DevServer) -> None:
     steps: list[str] = []
     async with asyncio.timeout(110):
         systems = select_systems(server, "", ["stock", "ours"])

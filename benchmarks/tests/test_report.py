@@ -27,7 +27,7 @@ def samples_of(row: str, *values: float | None) -> Samples:
     return samples
 
 
-def test_p95_is_measured_by_the_distance_from_zero() -> None:
+def test_p95_ranks_samples_by_their_distance_from_zero() -> None:
     values = [*range(-10, 9), -90.0]
     figure = samples_of("skew_ms", *values).summary()["skew_ms"]
     assert figure == {"median": -1.5, "p95": -10.0, "min": -90.0, "max": 8.0, "n": 20}
@@ -42,25 +42,25 @@ def test_missing_events_are_counted_but_not_averaged() -> None:
     assert report.format_cell(figure) == "never (1)"
 
 
-def test_unknown_row_raises() -> None:
+def test_add_raises_key_error_for_an_unknown_row() -> None:
     with pytest.raises(KeyError):
         Samples().add("heard_s", 1.0)
 
 
-def test_samples_are_merged() -> None:
+def test_merge_keeps_every_sample() -> None:
     samples = samples_of("stop_ms", 1.0, None)
     samples.merge(samples_of("stop_ms", 3.0, None))
     assert samples.summary()["stop_ms"]["n"] == 4
 
 
-def test_flashes_are_paired_with_their_sounds() -> None:
+def test_skews_pairs_each_flash_with_its_sound() -> None:
     received = Received(
         sounds={"a": [(1.0, 1.2), (2.0, 2.2)], "b": [(5.0, 5.1)]}, flashes=[0.98, 2.05]
     )
     assert skews(received) == pytest.approx([-0.02, 0.05])
 
 
-def test_stimulus_is_measured_where_it_was_placed() -> None:
+def test_beeps_start_on_frame_boundaries_and_speech_can_be_decoded() -> None:
     pcm = beeps()
     meter = AudioMeter(0.02)
     meter.add("a", 0.0, pcm, RATE_HZ)

@@ -1,4 +1,4 @@
-"""`avatar demo` checks itself, reports errors in one line, and leaves no process behind."""
+"""`avatar demo` runs to its end, prints errors in one line, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def kill_survivors(members: dict[str, ProcessHandle], within_s: float) -> list[s
     ("provider", "message"),
     [("mock", "Sent SIGKILL to the avatar's worker"), ("voice", "There is no avatar")],
 )
-async def test_demo_checks_itself(provider: str, message: str) -> None:
+async def test_demo_skips_no_word_and_exits_with_0(provider: str, message: str) -> None:
     process = await start_demo("--seconds", "10", AVATAR_PROVIDER=provider)
     output = "".join([line async for line in read_lines(process)])
     assert await process.wait() == 0, output
@@ -83,7 +83,7 @@ async def test_demo_checks_itself(provider: str, message: str) -> None:
     assert "none skipped" in output
 
 
-async def test_unknown_provider_gives_one_line_before_anything_starts() -> None:
+async def test_unknown_provider_prints_one_error_line_and_exits_with_2() -> None:
     process = await start_demo(AVATAR_PROVIDER="moc")
     (line,) = [line async for line in read_lines(process)]
     assert await process.wait() == 2
@@ -91,12 +91,12 @@ async def test_unknown_provider_gives_one_line_before_anything_starts() -> None:
     assert "Did you mean 'mock'?" in line
 
 
-async def test_port_in_use_gives_one_line_before_anything_starts() -> None:
+async def test_port_in_use_prints_one_error_line_and_exits_with_2() -> None:
     with listen(0) as other:
         process = await start_demo("--no-open", DEMO_PORT=str(other.getsockname()[1]))
         (line,) = [line async for line in read_lines(process)]
     assert await process.wait() == 2
-    assert "cannot be used" in line
+    assert "cannot listen on port" in line
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_port_in_use_gives_one_line_before_anything_starts() -> None:
         (*RECORDS, signal.SIGTERM),
     ],
 )
-async def test_signal_leaves_only_the_recording(
+async def test_signal_ends_every_process_and_keeps_only_the_recording(
     arguments: tuple[str, ...], output: str, number: int, tmp_path: Path
 ) -> None:
     ledger = Ledger(tmp_path / "ledger")
@@ -128,7 +128,7 @@ async def test_signal_leaves_only_the_recording(
 
 
 @pytest.mark.parametrize(("arguments", "output"), [SPEAKS, SERVES])
-async def test_kill_leaves_no_process(arguments: tuple[str, ...], output: str) -> None:
+async def test_killed_demo_leaves_no_process(arguments: tuple[str, ...], output: str) -> None:
     process = await start_demo(*arguments)
     await wait_for_output(process, output)
     members = open_process_tree(process.pid)
@@ -137,7 +137,7 @@ async def test_kill_leaves_no_process(arguments: tuple[str, ...], output: str) -
     assert kill_survivors(members, EXIT_S) == []
 
 
-async def test_server_that_cannot_start_gives_an_error_without_traceback(tmp_path: Path) -> None:
+async def test_demo_prints_an_error_if_livekit_server_cannot_start(tmp_path: Path) -> None:
     broken = tmp_path / "livekit-server"
     broken.write_text("#!/bin/sh\necho out of order >&2\nexit 3\n")
     broken.chmod(0o755)
@@ -163,11 +163,11 @@ def find_agent_server(demo: psutil.Process) -> psutil.Process:
     ("arguments", "output", "find_process", "message"),
     [
         (*SPEAKS, find_livekit_server, "livekit-server at"),
-        (*SPEAKS, find_agent_server, "the agent server exited unexpectedly"),
-        (*SERVES, find_agent_server, "the agent server exited unexpectedly"),
+        (*SPEAKS, find_agent_server, "The agent server exited unexpectedly"),
+        (*SERVES, find_agent_server, "The agent server exited unexpectedly"),
     ],
 )
-async def test_lost_server_gives_one_error_line(
+async def test_demo_prints_one_error_line_if_a_server_process_is_killed(
     arguments: tuple[str, ...],
     output: str,
     find_process: Callable[[psutil.Process], psutil.Process],

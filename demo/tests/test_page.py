@@ -26,9 +26,7 @@ pytestmark = [
 ]
 
 
-async def test_page_shows_the_face_interrupts_kills_and_sends_text(
-    browser: Browser, address: str
-) -> None:
+async def test_page_shows_the_avatar_and_its_controls_work(browser: Browser, address: str) -> None:
     async with visit(browser, address) as visitor:
         await visitor.start()
         await visitor.wait_for("[data-shows='face'] video")
@@ -65,9 +63,7 @@ async def test_page_shows_the_face_interrupts_kills_and_sends_text(
         await visitor.wait_for("[data-shows='face'] video")
 
 
-async def test_two_pages_have_separate_agents_and_voice_shows_bars(
-    browser: Browser, address: str
-) -> None:
+async def test_two_pages_have_separate_agents_and_providers(browser: Browser, address: str) -> None:
     async with visit(browser, address) as one, visit(browser, address) as other:
         await asyncio.gather(one.start("voice"), other.start())
         assert await one.page.locator("[data-shows='bars']").count() == 1

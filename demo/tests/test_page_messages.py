@@ -69,7 +69,7 @@ async def test_page_reports_an_unusable_provider_and_offers_another(
         await visitor.wait_for("[data-provider='voice'][data-state='speaking']")
 
 
-async def test_log_contains_complete_lines_and_only_escape_interrupts(
+async def test_escape_in_a_menu_or_during_composition_does_not_interrupt(
     browser: Browser, address: str
 ) -> None:
     async with visit(browser, address) as visitor:

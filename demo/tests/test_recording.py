@@ -85,7 +85,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "talk.mp4"
 
 
-async def test_flashes_and_beeps_are_within_one_frame(path: Path) -> None:
+async def test_recorded_flashes_and_beeps_coincide_within_one_frame(path: Path) -> None:
     face = FlashRenderer(WIDTH, HEIGHT)
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(4.0):
@@ -103,7 +103,7 @@ async def test_flashes_and_beeps_are_within_one_frame(path: Path) -> None:
         assert sound[0] == pytest.approx(number + 0.6, abs=0.01)
 
 
-async def test_stall_of_the_listener_leaves_no_trace(path: Path) -> None:
+async def test_stalled_listener_leaves_no_gap_in_the_recording(path: Path) -> None:
     """The listener handles nothing for 0.3 s, then everything at once."""
     face = FlashRenderer(WIDTH, HEIGHT)
     async with Recorder(path) as recorder:
@@ -119,7 +119,7 @@ async def test_stall_of_the_listener_leaves_no_trace(path: Path) -> None:
     assert np.diff(decoded.times).max() < 1.5 * FRAME_S
 
 
-async def test_gap_is_silent_and_bars_replace_a_frozen_face(path: Path) -> None:
+async def test_recording_has_silence_in_gaps_and_bars_for_a_frozen_face(path: Path) -> None:
     """Video lasts from 1 s to 2 s; audio stops from 2 s to 3 s and continues on another track."""
     white = VideoFrame(WIDTH, HEIGHT, b"\xff" * (WIDTH * HEIGHT * 4))
     async with Recorder(path) as recorder:
@@ -143,7 +143,7 @@ async def test_gap_is_silent_and_bars_replace_a_frozen_face(path: Path) -> None:
     assert max(bars[:10]) < min(bars[-20:])  # the bars move only with the second track
 
 
-async def test_two_tracks_are_mixed(path: Path) -> None:
+async def test_recording_mixes_two_audio_tracks(path: Path) -> None:
     async with Recorder(path) as recorder:
         for at_s, here_s in moments(3.0):
             recorder.add_audio("one", here_s, beep(at_s < 1.5), RATE_HZ)
@@ -162,7 +162,7 @@ async def test_two_tracks_are_mixed(path: Path) -> None:
     assert decoded.size == (512, 512)  # no video arrived
 
 
-async def test_i420_frames_of_other_sizes_are_scaled(path: Path) -> None:
+async def test_recorder_scales_i420_frames_to_one_size(path: Path) -> None:
     def bright(width: int, height: int) -> rtc.VideoFrame:
         rgba = bytes((255, 255, 255, 255)) * (width * height)
         frame = rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, rgba)
@@ -187,7 +187,7 @@ def older(path: Path) -> bytes:
     return path.read_bytes()
 
 
-async def test_event_loop_is_not_blocked_and_file_appears_at_the_end(
+async def test_recorder_does_not_block_and_replaces_the_file_on_close(
     path: Path, older: bytes
 ) -> None:
     video_frame = VideoFrame(512, 512, b"\x80" * (512 * 512 * 4))
@@ -208,22 +208,22 @@ async def test_event_loop_is_not_blocked_and_file_appears_at_the_end(
 
 
 @pytest.mark.parametrize("name", ["nowhere/talk.mp4", "talk.webm", "folder.mp4", "file/talk.mp4"])
-def test_invalid_path_raises_before_the_recording_starts(tmp_path: Path, name: str) -> None:
+def test_invalid_path_raises_config_error_before_the_recording(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=name.replace(".", r"\.")):
         Recorder(tmp_path / name)
 
 
-def test_missing_encoder_raises(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_encoder_raises_config_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mp4, "VIDEO", "no_such_h264")
-    with pytest.raises(ConfigError, match=r"no encoder no_such_h264.*pip install"):
+    with pytest.raises(ConfigError, match=r"the encoder no_such_h264.*pip install"):
         Recorder(path)
     assert list(path.parent.iterdir()) == []
 
 
 async def test_empty_and_failed_recordings_leave_no_file(path: Path) -> None:
-    with pytest.raises(AvatarError, match="no audio and video arrived"):
+    with pytest.raises(AvatarError, match="it received no audio or video"):
         await Recorder(path).aclose()
     recorder = Recorder(path)
     recorder.add_audio("voice", BEGIN_S, beep(True), RATE_HZ)
@@ -233,11 +233,11 @@ async def test_empty_and_failed_recordings_leave_no_file(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
-async def test_error_of_the_writer_thread_is_raised_at_the_end(path: Path) -> None:
+async def test_close_raises_the_error_of_the_writer_thread(path: Path) -> None:
     recorder = Recorder(path)
     wrong: Any = VideoFrame(WIDTH, HEIGHT, b"short")
     for _, here_s in moments(2.0):
         recorder.add_video("face", here_s, wrong)
-    with pytest.raises(AvatarError, match=r"talk\.mp4 could not be recorded \(ValueError"):
+    with pytest.raises(AvatarError, match=r"could not record .*talk\.mp4 \(ValueError"):
         await recorder.aclose()
     assert list(path.parent.iterdir()) == []

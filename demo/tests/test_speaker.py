@@ -72,7 +72,7 @@ def play(scenario: Callable[[SpeakerHarness], Awaitable[None]]) -> SpeakerHarnes
     return run(main())
 
 
-def test_response_interrupted_before_its_first_word_leaves_no_history() -> None:
+def test_response_without_a_heard_word_is_not_in_the_history() -> None:
     async def scenario(harness: SpeakerHarness) -> None:
         await harness.type_text(THANKS)
         await asyncio.sleep(SETTLE_S)
@@ -86,7 +86,7 @@ def test_response_interrupted_before_its_first_word_leaves_no_history() -> None:
 
 
 @pytest.mark.parametrize("gap_s", [0.0, 0.01, 0.06, 0.15])
-def test_later_of_two_texts_gets_the_response(gap_s: float) -> None:
+def test_only_the_later_of_two_texts_gets_a_response(gap_s: float) -> None:
     async def scenario(harness: SpeakerHarness) -> None:
         await harness.speaker.start_saying(GREETING)
         await asyncio.sleep(2.0)
@@ -102,7 +102,7 @@ def test_later_of_two_texts_gets_the_response(gap_s: float) -> None:
     assert GREETING.startswith(greeting)
 
 
-def test_interruption_before_the_response_starts_cancels_it() -> None:
+def test_interruption_cancels_a_response_that_has_not_started() -> None:
     async def scenario(harness: SpeakerHarness) -> None:
         typing = asyncio.create_task(harness.type_text(THANKS))
         await asyncio.sleep(0.1)

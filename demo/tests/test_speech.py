@@ -62,7 +62,7 @@ def test_empty_text_gives_no_speech(text: str) -> None:
     assert spoken.duration_s < 0.1
 
 
-def test_synthesisers_in_threads_do_not_mix() -> None:
+def test_synthesisers_in_threads_do_not_mix_their_voices() -> None:
     english = Synthesiser()
     german = Synthesiser("de", rate_wpm=220)
     wanted, other = english.speak(TEXT), german.speak(TEXT)
@@ -87,12 +87,12 @@ def test_synthesis_is_ten_times_faster_than_playback() -> None:
     assert time.perf_counter() - started_s < spoken.duration_s / 10
 
 
-def test_unknown_voice_raises() -> None:
+def test_unknown_voice_raises_config_error() -> None:
     with pytest.raises(ConfigError, match="no voice 'klingonese'"):
         Synthesiser("klingonese")
 
 
-def test_missing_package_raises_with_the_command_to_install_it(
+def test_missing_package_error_contains_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_library", module._library.__wrapped__)
@@ -101,7 +101,7 @@ def test_missing_package_raises_with_the_command_to_install_it(
         Synthesiser()
 
 
-def test_missing_library_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_raises_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_library", module._library.__wrapped__)
     broken = SimpleNamespace(get_library_path=lambda: "/nowhere/libespeak-ng.so")
     monkeypatch.setitem(sys.modules, "espeakng_loader", broken)

@@ -1,4 +1,4 @@
-"""Text input gets a response that is heard and remembered, with a real AgentSession in memory."""
+"""Each text gets a response that the user hears and the chat history of a real AgentSession has."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
 
 
-def test_texts_and_responses_are_heard_and_remembered_in_order() -> None:
+def test_responses_are_heard_and_added_to_the_history_in_order() -> None:
     async def main() -> None:
         async with Conversation(create_mock()) as talk:
             first = await talk.over(await talk.ask("Who are you?", FIRST))
@@ -52,7 +52,7 @@ def test_texts_and_responses_are_heard_and_remembered_in_order() -> None:
 
 @pytest.mark.parametrize("word", [0, 1, 4, 8])
 @pytest.mark.parametrize("scenario", ["", "report_late_s=0.2", "report_double=0.5,foreign=1"])
-def test_text_during_a_response_interrupts_it(
+def test_text_interrupts_the_current_response(
     word: int, scenario: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", scenario)
@@ -86,7 +86,7 @@ def test_text_during_a_response_interrupts_it(
     run(main())
 
 
-def test_text_before_the_response_starts_cancels_it() -> None:
+def test_text_cancels_a_response_that_has_not_started() -> None:
     async def main() -> None:
         async with Conversation(create_mock()) as talk:
             first = await talk.ask("One?", FIRST)
@@ -101,7 +101,7 @@ def test_text_before_the_response_starts_cancels_it() -> None:
     run(main())
 
 
-def test_response_is_heard_and_remembered_whole_when_the_avatar_crashes(
+def test_avatar_crash_loses_no_word_of_the_response(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "crash_at_s=2.05")

@@ -52,7 +52,9 @@ async def join(session: Any) -> rtc.Room:
     return room
 
 
-async def test_room_ends_if_nobody_joins(client: Client, server: DevServer) -> None:
+async def test_new_room_has_an_empty_and_a_departure_timeout(
+    client: Client, server: DevServer
+) -> None:
     _, session = await client.create_session()
     async with services.open_client(server) as livekit:
         request = api.ListRoomsRequest(names=[session["room"]])
@@ -63,7 +65,7 @@ async def test_room_ends_if_nobody_joins(client: Client, server: DevServer) -> N
     )
 
 
-async def test_closed_page_frees_a_session(client: Client) -> None:
+async def test_disconnected_page_frees_its_session(client: Client) -> None:
     pages = [await join((await client.create_session())[1]) for _ in range(MAX_SESSIONS)]
     assert (await client.create_session())[0] == 429
     await pages.pop().disconnect()
@@ -74,7 +76,7 @@ async def test_closed_page_frees_a_session(client: Client) -> None:
         await page.disconnect()
 
 
-async def test_page_that_restarts_uses_one_session(client: Client) -> None:
+async def test_restarted_page_uses_only_one_session(client: Client) -> None:
     left = ""
     for _ in range(2 * MAX_SESSIONS):
         code, session = await client.create_session(leave=left)
@@ -93,12 +95,14 @@ async def test_page_that_restarts_uses_one_session(client: Client) -> None:
         ("application/json", b""),
     ],
 )
-async def test_invalid_body_gives_a_json_error(client: Client, kind: str, body: bytes) -> None:
+async def test_invalid_body_gets_status_400_with_a_json_error(
+    client: Client, kind: str, body: bytes
+) -> None:
     code, response = await client.post(data=body, headers={"Content-Type": kind})
     assert (code, response["error"]["code"]) == (400, "invalid_request")
 
 
-async def test_body_with_wrong_content_encoding_gives_a_json_error(client: Client) -> None:
+async def test_body_with_a_wrong_content_encoding_gets_a_json_error(client: Client) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     code, response = await client.post(data=b"no gzip", headers=headers)
     assert (code, response["error"]["code"]) == (400, "invalid_request")

@@ -14,7 +14,7 @@ MAX_MESSAGE_CHARS = 800
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_bad_input_causes_its_message(case: Case) -> None:
+def test_bad_input_causes_the_expected_error(case: Case) -> None:
     message = case.run()
     if case.error is None:
         assert (message.error, message.text) == (None, "")
@@ -36,7 +36,7 @@ def test_bad_input_causes_its_message(case: Case) -> None:
         assert SECRET not in "".join(traceback.format_exception(message.error))
 
 
-def test_case_ids_are_unique() -> None:
+def test_ids_of_bad_input_cases_are_unique() -> None:
     assert len({case.id for case in CASES}) == len(CASES)
 
 

@@ -276,6 +276,6 @@ def fail(where: str, planted: str) -> None:
     raise AvatarError(f"it broke {len(local)} times.")
 
 
-def test_many_texts_were_searched() -> None:
+def test_search_covers_more_than_1000_texts() -> None:
     print(f"{TOTAL['texts']} texts searched, 0 leaks")
     assert TOTAL["texts"] == 0 or TOTAL["texts"] > 1000

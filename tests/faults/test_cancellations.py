@@ -15,7 +15,9 @@ CASES = ("", "reset after create", "worker joins late")
 
 @pytest.mark.parametrize("safe_retry", SafeRetry)
 @pytest.mark.parametrize("kind", KINDS)
-def test_cancellation_leaves_nothing_open(kind: str, safe_retry: SafeRetry, tmp_path: Path) -> None:
+def test_cancellation_leaves_no_session_open(
+    kind: str, safe_retry: SafeRetry, tmp_path: Path
+) -> None:
     for fault in CASES:
         count, leaks = cancel_at_every_turn(kind, safe_retry, fault, tmp_path / (fault or "none"))
         assert count >= 10

@@ -1,4 +1,4 @@
-"""Promise 4: at most one session per attempt, ended at least once, under every vendor fault."""
+"""Each start creates at most one session and ends it, under every vendor fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEEDS = 3
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_start_creates_one_session_and_ends_it(name: str, tmp_path: Path) -> None:
+def test_start_creates_at_most_one_session_and_ends_it(name: str, tmp_path: Path) -> None:
     for number, (kind, faults, seed) in enumerate(plans(SEEDS, only=name)):
         result = run(start_and_end(kind, faults, seed, tmp_path / str(number)))
         assert not broken_laws(kind, faults, result), (kind, faults, seed, result)

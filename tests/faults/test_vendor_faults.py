@@ -111,7 +111,7 @@ async def provision_error(vendor: FakeVendor, **options: object) -> ProvisionErr
     return caught.value
 
 
-def test_every_fault_of_a_create_has_an_expected_error() -> None:
+def test_every_fault_of_a_create_request_has_an_expected_error() -> None:
     faults_of_create = {
         name
         for name, fault in FAULTS.items()
@@ -122,7 +122,7 @@ def test_every_fault_of_a_create_has_an_expected_error() -> None:
 
 @pytest.mark.parametrize("over", ["memory", "TCP"])
 @pytest.mark.parametrize("name", EXPECTED)
-async def test_fault_causes_its_error(name: str, over: str) -> None:
+async def test_vendor_fault_causes_the_expected_error(name: str, over: str) -> None:
     async with open_vendor() as vendor, serve_http(vendor) as address:
         vendor.fail(name)
         if over == "memory":
@@ -142,7 +142,7 @@ async def test_fault_causes_its_error(name: str, over: str) -> None:
 @pytest.mark.parametrize(
     ("name", "min_s", "max_s"), [("429", 2, 2), ("429 until a date", 1, 2), ("503", 1, 1)]
 )
-async def test_error_carries_the_seconds_to_wait(name: str, min_s: float, max_s: float) -> None:
+async def test_error_contains_the_seconds_to_wait(name: str, min_s: float, max_s: float) -> None:
     async with open_vendor() as vendor:
         vendor.fail(name)
         error = await provision_error(vendor, transport=vendor.transport)
@@ -150,7 +150,7 @@ async def test_error_carries_the_seconds_to_wait(name: str, min_s: float, max_s:
         assert min_s <= error.retry_after_s <= max_s
 
 
-async def test_untrusted_certificate_is_not_sent() -> None:
+async def test_request_is_not_sent_if_the_certificate_is_not_trusted() -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     async with open_vendor() as vendor, serve_http(vendor, tls=tls) as address:
@@ -169,7 +169,7 @@ async def test_idempotency_key_prevents_a_second_session() -> None:
             assert len(vendor.account.sessions) == count
 
 
-async def test_end_is_idempotent_and_accepts_unknown_sessions() -> None:
+async def test_release_is_idempotent_and_accepts_an_unknown_session() -> None:
     async with open_vendor() as vendor:
         provider = make_acme(SafeRetry.KEY, vendor.transport)
         avatar = await provider.provision(request())
@@ -194,7 +194,7 @@ async def test_slots_and_credits_limit_sessions() -> None:
     )
 
 
-async def test_fake_vendor_logs_no_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_fake_vendor_logs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     async with open_vendor() as vendor, serve_http(vendor) as address:
         for name in ("reset after create", "trickle", "huge body"):

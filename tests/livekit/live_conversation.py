@@ -120,9 +120,7 @@ class LiveConversation:
     async def _open(self) -> None:
         server, name = self.server, self.room_name
         await self.room.connect(server.url, create_token(server, name, "agent", "agent"))
-        self.listener = await Listener.join(
-            server.url, create_token(server, name, "user"), self.meter.add
-        )
+        await self.join_listener()
         self.session = AgentSession(**self._session_arguments)
         self.session.on("conversation_item_added", self._add_item)
         self.avatar.on("avatar_error", lambda event: self.errors.append(str(event.error)))
@@ -133,6 +131,11 @@ class LiveConversation:
         self.counts.watch(self.session)
         if self._wait_for_join:
             await self.avatar.wait_for_join(timeout=JOIN_S)
+
+    async def join_listener(self) -> None:
+        """Let the user join, who subscribes to every track."""
+        token = create_token(self.server, self.room_name, "user")
+        self.listener = await Listener.join(self.server.url, token, self.meter.add)
 
     async def start_avatar(self) -> None:
         """Start the avatar, which replaces the session's audio tail."""

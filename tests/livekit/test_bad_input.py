@@ -147,7 +147,7 @@ async def test_malformed_streams_do_not_affect_later_turns(server: DevServer) ->
         assert conversation.worker() == worker
 
 
-async def test_worker_ignores_a_stranger(server: DevServer) -> None:
+async def test_worker_ignores_messages_of_an_unknown_participant(server: DevServer) -> None:
     async with (
         asyncio.timeout(TEST_S),
         LiveConversation(server) as conversation,
@@ -176,7 +176,7 @@ async def test_worker_ignores_a_stranger(server: DevServer) -> None:
 # Sent to the agent
 
 
-async def test_agent_ignores_a_stranger(server: DevServer) -> None:
+async def test_agent_ignores_messages_of_an_unknown_participant(server: DevServer) -> None:
     async with (
         asyncio.timeout(TEST_S),
         LiveConversation(server) as conversation,
@@ -237,7 +237,7 @@ async def frames_at_two_rates(spoken_words: Sequence[str]) -> AsyncIterator[rtc.
         yield frame
 
 
-async def test_frames_of_any_format_are_heard(server: DevServer) -> None:
+async def test_audio_frames_of_any_format_are_heard(server: DevServer) -> None:
     stereo = b"".join(
         sample + sample
         for pcm in [WordTones(48_000).speak(VOCABULARY[5:10])]

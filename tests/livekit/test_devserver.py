@@ -178,7 +178,7 @@ async def test_port_in_use_raises_an_error_with_its_number(own_cache: Path) -> N
     assert not (own_cache / "run").exists()
 
 
-async def test_server_that_exits_at_once_shows_its_last_lines(
+async def test_error_shows_the_last_lines_of_a_server_that_exits_at_once(
     own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "livekit-server"
@@ -190,7 +190,7 @@ async def test_server_that_exits_at_once_shows_its_last_lines(
     assert run_dirs(own_cache) == []
 
 
-async def test_server_of_the_environment_is_used_and_not_stopped(
+async def test_server_from_the_environment_is_used_and_not_stopped(
     server: DevServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVEKIT_URL", server.url)
@@ -214,7 +214,9 @@ async def test_remote_server_is_used_only_if_allowed(
 
 
 @pytest.mark.parametrize("options", [(), ("fork",)])
-def test_server_ends_with_its_owner(own_cache: Path, options: tuple[str, ...]) -> None:
+def test_server_exits_with_the_process_that_started_it(
+    own_cache: Path, options: tuple[str, ...]
+) -> None:
     with start_owner(*options) as owner:
         owner.kill()
         assert owner.server.exits_within(EXIT_S)
@@ -222,7 +224,7 @@ def test_server_ends_with_its_owner(own_cache: Path, options: tuple[str, ...]) -
         assert run_dirs(own_cache) == []
 
 
-def test_server_ends_with_its_watchdog(own_cache: Path) -> None:
+def test_server_exits_with_its_watchdog(own_cache: Path) -> None:
     with start_owner() as owner:
         owner.watchdog.kill()
         assert owner.server.exits_within(EXIT_S)
@@ -240,14 +242,14 @@ async def test_start_ends_stale_servers(own_cache: Path) -> None:
             assert len(run_dirs(own_cache)) == 1
 
 
-async def test_start_keeps_servers_of_running_owners(own_cache: Path) -> None:
+async def test_start_keeps_servers_of_running_processes(own_cache: Path) -> None:
     with start_owner() as neighbour:
         async with DevServer.start():
             assert not neighbour.server.exits_within(0)
             assert len(run_dirs(own_cache)) == 2
 
 
-async def test_concurrent_starts_build_once(fake_go: FakeGo) -> None:
+async def test_concurrent_starts_build_the_server_once(fake_go: FakeGo) -> None:
     fake_go.set_script('/bin/cp "$0" "$GOBIN/server"')
     steps: list[str] = []
     first, second = await asyncio.gather(find_server(steps.append), find_server(steps.append))
@@ -256,7 +258,7 @@ async def test_concurrent_starts_build_once(fake_go: FakeGo) -> None:
     assert [step.split()[0] for step in steps] == ["Building", "Another", "Built"]
 
 
-async def test_concurrent_builds_without_file_locks_do_not_disturb_each_other(
+async def test_concurrent_builds_without_file_locks_do_not_interfere(
     fake_go: FakeGo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
@@ -269,7 +271,7 @@ async def test_concurrent_builds_without_file_locks_do_not_disturb_each_other(
     assert [step.split()[0] for step in steps] == ["Building", "Building", "Built", "Built"]
 
 
-async def test_failed_build_shows_its_last_lines(fake_go: FakeGo) -> None:
+async def test_error_shows_the_last_lines_of_a_failed_build(fake_go: FakeGo) -> None:
     fake_go.set_script("echo first", *["echo more"] * 20, "echo no proxy >&2", "exit 3")
     with pytest.raises(ServerError, match=r"exit code 3(?s:.*)no proxy") as caught:
         await find_server()

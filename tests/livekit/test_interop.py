@@ -86,7 +86,7 @@ async def say_three_turns(conversation: LiveConversation, silence_s: float) -> N
     await conversation.say_all(LAST_SPOKEN_WORDS)
 
 
-async def test_our_agent_speaks_through_a_stock_worker(server: DevServer) -> None:
+async def test_our_agent_speaks_through_a_worker_of_livekit_agents(server: DevServer) -> None:
     registry = ProviderRegistry()
     registry.register("stock-worker", StockWorkerProvider)
     async with (
@@ -99,7 +99,7 @@ async def test_our_agent_speaks_through_a_stock_worker(server: DevServer) -> Non
         assert conversation.errors == []
 
 
-async def test_stock_agent_speaks_through_our_worker(server: DevServer) -> None:
+async def test_agent_of_livekit_agents_speaks_through_our_worker(server: DevServer) -> None:
     async with asyncio.timeout(TEST_S), StockAgentConversation(server) as conversation:
         await say_three_turns(conversation, OUR_SILENCE_S)
         # A stock agent's text follows the clock, so `check_history` does not hold for it.

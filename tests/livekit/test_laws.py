@@ -91,7 +91,7 @@ async def test_interruption_is_prompt_and_next_turn_is_complete(
         await conversation.check_addressed()
 
 
-async def test_killed_worker_repeats_at_most_one_word(
+async def test_kill_of_the_worker_repeats_at_most_one_word(
     server: DevServer, record_property: Record
 ) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
@@ -183,7 +183,7 @@ async def test_frozen_worker_is_detected_and_ended(server: DevServer) -> None:
         assert conversation.history() == [" ".join(SPOKEN_WORDS), " ".join(MORE_SPOKEN_WORDS)]
 
 
-async def test_removed_avatar_falls_back_to_the_voice(server: DevServer) -> None:
+async def test_agent_falls_back_to_the_voice_if_its_avatar_is_removed(server: DevServer) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
         worker = conversation.worker()
         turn = conversation.say(SPOKEN_WORDS)

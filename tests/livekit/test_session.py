@@ -9,9 +9,9 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
-from avatar_core.agents import previous_output
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
+from avatar_core.agents.tail_placement import TailPlacement
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.registry.discovery import ProviderRegistry
@@ -67,7 +67,7 @@ async def test_late_avatar_replaces_the_voice_and_its_track(
         assert {event.provider for _, event in conversation.log} == {"mock"}
 
 
-async def test_closing_the_agent_session_ends_the_avatar_before_the_room(
+async def test_closed_agent_session_ends_the_avatar_before_the_room_closes(
     server: DevServer,
 ) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
@@ -137,7 +137,7 @@ async def test_avatar_closed_before_or_during_start_is_not_provisioned(
     registry.register("counting", Counting)
     async with asyncio.timeout(TEST_S), LiveConversation(server, "voice") as conversation:
         avatar = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
-        monkeypatch.setattr(previous_output, "unpublish", lambda *_: avatar.aclose())
+        monkeypatch.setattr(TailPlacement, "attach", lambda _: avatar.aclose())
         await avatar.start(AgentSession(), conversation.room)
         await avatar.aclose()
         closed = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
@@ -176,7 +176,7 @@ async def test_start_waits_for_the_room_to_connect(server: DevServer) -> None:
         await room.disconnect()
 
 
-def test_every_member_of_the_base_class_is_replaced() -> None:
+def test_base_class_in_livekit_agents_has_only_known_members() -> None:
     """An inherited method would join or close the avatar in the way of livekit-agents."""
     assert issubclass(AvatarSession, upstream.AvatarSession)
     found = {

@@ -1,4 +1,4 @@
-"""The command `avatar` in an environment that holds only wheels: avatar-core, then the mock too."""
+"""The command `avatar` works with only the wheel of avatar-core, and with the mock provider too."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ REQUIRES = ["httpx>=0.28", "livekit", "pytest>=8; extra == 'testing'"]
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_wheel_declares_its_imports(name: str, build: Build) -> None:
+def test_wheel_declares_the_requirements_of_its_imports(name: str, build: Build) -> None:
     wheel = build(name)
     assert undeclared(wheel.modules, wheel.requires) == []
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_wheel_imports_its_requirements(name: str, build: Build) -> None:
+def test_wheel_imports_every_declared_requirement(name: str, build: Build) -> None:
     wheel = build(name)
     assert unused(wheel.modules, wheel.requires) == ENTRY_POINTS.get(name, set())
 
@@ -83,16 +83,16 @@ def test_wheel_imports_without_the_testing_extra(name: str, build: Build) -> Non
         ),
     ],
 )
-def test_planted_import_is_reported(module: str, source: str, fault: str) -> None:
+def test_undeclared_import_is_reported(module: str, source: str, fault: str) -> None:
     assert undeclared({module: source}, REQUIRES) == ([fault] if fault else [])
 
 
-def test_import_of_an_unknown_module_raises() -> None:
+def test_unknown_module_raises_lookup_error() -> None:
     with pytest.raises(LookupError, match="no_such_module"):
         distributions_of("no_such_module.sub")
 
 
-def test_indirect_import_of_the_extra_is_reported() -> None:
+def test_indirect_import_of_the_testing_extra_is_reported() -> None:
     modules = {
         "app": f"import {TESTING}.room",
         f"{TESTING}.room": f"from {TESTING} import clock\ndef late():\n    import pytest",

@@ -1,4 +1,4 @@
-"""A provider made outside this tree: found by name, chosen by one value, and it speaks."""
+"""A provider in a wheel of its own is found by name, selected by one setting, and speaks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def test_installed_versions_are_compatible(clean: CleanEnvironment) -> None:
     uv("pip", "check", "--python", str(clean.python))
 
 
-def test_provider_is_found_by_name_in_its_wheel(clean: CleanEnvironment, build: Build) -> None:
+def test_provider_in_an_installed_wheel_is_found_by_name(
+    clean: CleanEnvironment, build: Build
+) -> None:
     output = json.loads(clean.run(WHERE))
     assert all(Path(file).is_relative_to(clean.home) for file in output["files"]), output
     assert not any(Path(file).is_relative_to(ROOT) for file in output["files"]), output

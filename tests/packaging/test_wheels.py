@@ -1,4 +1,4 @@
-"""The files in each wheel, and its metadata."""
+"""Each wheel holds the right files and the right metadata."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_wheel_holds_only_its_package(name: str, build: Build) -> None:
     assert not [file for file in names if any(part in file for part in LITTER)]
 
 
-def test_library_wheel_holds_no_demo_bench_or_page(build: Build) -> None:
+def test_library_wheel_holds_no_demo_benchmark_or_page(build: Build) -> None:
     names = build(CORE).names
     assert not [file for file in names if any(part in file for part in NOT_IN_CORE)]
 
@@ -86,7 +86,7 @@ def test_demo_wheel_holds_the_built_page(build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_metadata_repeats_the_project_table(name: str, build: Build) -> None:
+def test_wheel_metadata_equals_the_project_table(name: str, build: Build) -> None:
     project, wheel = project_of(name), build(name)
     assert wheel.metadata["Name"] == name
     assert wheel.metadata["Version"] == project["version"]
@@ -97,7 +97,7 @@ def test_metadata_repeats_the_project_table(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_wheel_names_its_licence_by_spdx_and_holds_the_text(name: str, build: Build) -> None:
+def test_wheel_contains_the_licence_and_its_spdx_identifier(name: str, build: Build) -> None:
     wheel = build(name)
     assert wheel.metadata["License-Expression"] == "Apache-2.0"
     assert wheel.metadata.get_all("License-File") == ["LICENSE"]
@@ -107,7 +107,9 @@ def test_wheel_names_its_licence_by_spdx_and_holds_the_text(name: str, build: Bu
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_classifiers_name_the_supported_pythons_and_a_topic(name: str, build: Build) -> None:
+def test_classifiers_name_the_supported_python_versions_and_a_topic(
+    name: str, build: Build
+) -> None:
     classifiers = build(name).metadata.get_all("Classifier", [])
     named = re.findall(
         r"^Programming Language :: Python :: (3\.\d+)$", "\n".join(classifiers), re.M
@@ -118,7 +120,7 @@ def test_classifiers_name_the_supported_pythons_and_a_topic(name: str, build: Bu
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_wheel_links_to_its_project(name: str, build: Build) -> None:
+def test_wheel_metadata_has_the_project_urls(name: str, build: Build) -> None:
     lines = build(name).metadata.get_all("Project-URL", [])
     links = dict(line.split(", ", 1) for line in lines)
     core = project_of(CORE)["urls"]
@@ -128,7 +130,7 @@ def test_wheel_links_to_its_project(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_description_is_the_readme(name: str, build: Build) -> None:
+def test_wheel_description_equals_the_readme(name: str, build: Build) -> None:
     metadata = build(name).metadata
     assert metadata["Description-Content-Type"] == "text/markdown"
     readme = (PROJECTS[name] / "README.md").read_text()
@@ -137,7 +139,7 @@ def test_description_is_the_readme(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_wheel_offers_its_entry_points(name: str, build: Build) -> None:
+def test_wheel_has_the_expected_entry_points(name: str, build: Build) -> None:
     expected = dict(ENTRY_POINTS.get(name, {}))
     offered = build(name).entry_points
     if name.startswith("avatar-provider-"):
@@ -149,7 +151,7 @@ def test_wheel_offers_its_entry_points(name: str, build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_entry_points_name_parts_of_the_wheel(name: str, build: Build) -> None:
+def test_entry_points_refer_to_names_in_the_wheel(name: str, build: Build) -> None:
     wheel = build(name)
     for targets in wheel.entry_points.values():
         for target in targets.values():
@@ -158,7 +160,7 @@ def test_entry_points_name_parts_of_the_wheel(name: str, build: Build) -> None:
             assert not attribute or attribute in top_level_names(wheel.modules[module])
 
 
-def test_wheel_of_the_tree_equals_the_wheel_of_the_sdist(
+def test_wheels_from_the_sources_and_from_the_sdist_have_equal_files(
     build: Build, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     by_way_of_sdist = build(CORE)

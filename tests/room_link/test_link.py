@@ -1,4 +1,4 @@
-"""The behaviour of a link in a room in memory and on a real server, which must be equal."""
+"""A room link behaves equally in a room in memory and on a real server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_participants_have_sids_attributes_and_kinds(in_both_rooms: Callable[[Bo
     in_both_rooms(body)
 
 
-def test_earlier_participant_is_known_at_once(in_both_rooms: Callable[[Body], None]) -> None:
+def test_new_participant_sees_earlier_participants_at_once(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
         await rooms.join("early")
         late = await rooms.join("late")
@@ -41,7 +43,7 @@ def test_earlier_participant_is_known_at_once(in_both_rooms: Callable[[Body], No
     in_both_rooms(body)
 
 
-def test_participant_without_tracks_is_known_within_seconds(
+def test_participant_without_tracks_appears_within_seconds(
     in_both_rooms: Callable[[Body], None],
 ) -> None:
     async def body(rooms: Rooms) -> None:
@@ -87,7 +89,9 @@ def test_removed_participant_is_disconnected(in_both_rooms: Callable[[Body], Non
     in_both_rooms(body)
 
 
-def test_unpublished_track_disappears(in_both_rooms: Callable[[Body], None]) -> None:
+def test_unpublished_track_disappears_for_other_participants(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
         here, there = await join_pair(rooms)
         events = EventLog(here)
@@ -100,7 +104,7 @@ def test_unpublished_track_disappears(in_both_rooms: Callable[[Body], None]) -> 
     in_both_rooms(body)
 
 
-def test_call_returns_the_response(in_both_rooms: Callable[[Body], None]) -> None:
+def test_rpc_returns_the_response_of_the_handler(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
         here, there = await join_pair(rooms)
 
@@ -119,7 +123,7 @@ def test_call_returns_the_response(in_both_rooms: Callable[[Body], None]) -> Non
 @pytest.mark.parametrize(
     ("method", "code"), [("unknown", 1400), ("broken", 1500), ("removed", 1400)]
 )
-def test_failed_call_raises_its_rpc_code(
+def test_failed_rpc_raises_room_error_with_its_code(
     in_both_rooms: Callable[[Body], None], method: str, code: int
 ) -> None:
     async def body(rooms: Rooms) -> None:
@@ -138,7 +142,7 @@ def test_failed_call_raises_its_rpc_code(
     in_both_rooms(body)
 
 
-def test_call_to_an_absent_participant_ends_at_its_timeout(
+def test_rpc_to_an_absent_participant_fails_at_its_timeout(
     in_both_rooms: Callable[[Body], None],
 ) -> None:
     async def body(rooms: Rooms) -> None:
@@ -154,7 +158,7 @@ def test_call_to_an_absent_participant_ends_at_its_timeout(
 
 
 @pytest.mark.parametrize("reliable", [False, True])
-def test_data_reaches_only_its_receivers(
+def test_data_packet_reaches_only_its_receivers(
     in_both_rooms: Callable[[Body], None], reliable: bool
 ) -> None:
     async def body(rooms: Rooms) -> None:

@@ -1,4 +1,4 @@
-"""The behaviour of a link that needs a real server and WebRTC."""
+"""Behaviour of a room link that only a real server with WebRTC shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Byte streams in a room in memory and on a real server, which must behave equally."""
+"""Byte streams behave equally in a room in memory and on a real server."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_stream_reaches_only_its_receivers(in_both_rooms: Callable[[Body], None]
     in_both_rooms(body)
 
 
-def test_stream_that_ends_with_a_reason_raises_in_its_reader(
+def test_reader_raises_room_error_if_the_stream_ends_with_a_reason(
     in_both_rooms: Callable[[Body], None],
 ) -> None:
     async def body(rooms: Rooms) -> None:
@@ -91,7 +91,7 @@ def test_closed_reader_stops_reading(in_both_rooms: Callable[[Body], None]) -> N
     in_both_rooms(body)
 
 
-def test_topic_has_one_handler_and_may_have_none(in_both_rooms: Callable[[Body], None]) -> None:
+def test_topic_accepts_at_most_one_handler(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
         here, there = await join_pair(rooms)
         inbox = Inbox(there)

@@ -13,7 +13,7 @@ from avatar_core.testing.server import DevServer
 from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms, join_publishing, on_the_server
 
 
-def test_track_of_an_earlier_participant_is_not_a_join(
+def test_new_track_of_an_earlier_participant_emits_no_join_event(
     in_both_rooms: Callable[[Body], None],
 ) -> None:
     async def body(rooms: Rooms) -> None:
@@ -34,7 +34,7 @@ def test_track_of_an_earlier_participant_is_not_a_join(
     in_both_rooms(body)
 
 
-def test_later_participant_joins_before_its_tracks(in_both_rooms: Callable[[Body], None]) -> None:
+def test_join_event_precedes_the_tracks_event(in_both_rooms: Callable[[Body], None]) -> None:
     async def body(rooms: Rooms) -> None:
         early = await rooms.join("early")
         events = EventLog(early)
@@ -46,7 +46,9 @@ def test_later_participant_joins_before_its_tracks(in_both_rooms: Callable[[Body
     in_both_rooms(body)
 
 
-def test_participant_that_leaves_gets_no_event(in_both_rooms: Callable[[Body], None]) -> None:
+def test_participant_that_closes_its_link_gets_no_event(
+    in_both_rooms: Callable[[Body], None],
+) -> None:
     async def body(rooms: Rooms) -> None:
         here, there = await join_publishing(rooms, "here", "there")
         events, back_events = EventLog(here), EventLog(there)
@@ -63,7 +65,7 @@ def test_participant_that_leaves_gets_no_event(in_both_rooms: Callable[[Body], N
     in_both_rooms(body)
 
 
-def test_reconnect_is_a_leave_and_a_join_for_the_others(
+def test_others_get_a_leave_and_a_join_event_for_a_reconnect(
     in_both_rooms: Callable[[Body], None],
 ) -> None:
     async def body(rooms: Rooms) -> None:
@@ -92,7 +94,7 @@ def test_reconnect_is_a_leave_and_a_join_for_the_others(
 
 
 @pytest.mark.livekit
-def test_server_gives_a_new_sid_after_a_reconnect(server: DevServer) -> None:
+def test_server_assigns_a_new_sid_after_a_reconnect(server: DevServer) -> None:
     """A room in memory does so only on request."""
 
     async def body(rooms: Rooms) -> None:

@@ -33,7 +33,7 @@ async def talk() -> list[str]:
         return [*conversation.faults(), history]
 
 
-def test_conversation() -> None:
+def test_conversation_has_no_faults() -> None:
     faults: list[str] = run(talk())
     assert not faults[:-1]
 

@@ -90,7 +90,7 @@ def with_fault(spoken: SpokenText, number: int, fault: str) -> Samples:
 
 
 @pytest.mark.parametrize("fault", ["dropped", "doubled", "rewound", "cut and said again", "paused"])
-def test_single_fault_is_found(spoken: SpokenText, fault: str) -> None:
+def test_single_fault_in_a_recording_is_found(spoken: SpokenText, fault: str) -> None:
     for number in range(1, len(spoken.word_times) - 1, 2):
         _, start_s, end_s = word = spoken.word_times[number]
         if fault == "cut and said again" and (end_s - start_s) * 0.75 < 0.1:
@@ -109,7 +109,7 @@ def test_two_faults_are_found_in_one_recording(spoken: SpokenText) -> None:
     assert faults(results) == ([4], [12, 13])
 
 
-def test_cut_speech_misses_only_its_last_part(spoken: SpokenText) -> None:
+def test_cut_recording_lacks_every_word_after_the_cut(spoken: SpokenText) -> None:
     cut_s = spoken.word_times[9][2]
     heard = floats(spoken.pcm)[: round(cut_s * spoken.rate_hz)]
     results = align_with(spoken, transmit(np.pad(heard, (0, 30_000)), spoken.rate_hz))
@@ -117,7 +117,7 @@ def test_cut_speech_misses_only_its_last_part(spoken: SpokenText) -> None:
 
 
 @pytest.mark.parametrize("heard", [b"", bytes(2), bytes(96_000), int16(np.full(9_000, 0.5))])
-def test_empty_reference_or_recording_gives_missing_results(
+def test_every_word_of_an_empty_reference_or_recording_is_missing(
     spoken: SpokenText, heard: bytes
 ) -> None:
     assert all(result.is_missing for result in align_with(spoken, heard))

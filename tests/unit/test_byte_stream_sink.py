@@ -44,7 +44,7 @@ class StreamHarness:
         return [sent.kind for sent in self.spy.sent]
 
 
-async def test_take_is_one_stream_to_the_avatar_alone() -> None:
+async def test_take_is_sent_as_one_stream_to_the_avatar_only() -> None:
     harness = StreamHarness()
     await harness.sink.begin(harness.take)
     await harness.sink.push(b"ab" * 10_000)
@@ -84,7 +84,7 @@ async def test_cut_sends_the_take_id_and_then_closes_the_stream() -> None:
     ids=lambda kinds: "+".join(sorted(kinds)),
 )
 @pytest.mark.parametrize("fault", ["hang", "refuse", "lossy"])
-async def test_cut_ends_within_its_deadline_and_sends_all_it_can(
+async def test_cut_ends_at_its_deadline_and_sends_the_other_messages(
     kinds: set[str], fault: str
 ) -> None:
     harness = StreamHarness()
@@ -103,7 +103,7 @@ async def test_cut_ends_within_its_deadline_and_sends_all_it_can(
     harness.received.close()
 
 
-async def test_next_take_closes_the_stream_of_a_finished_one() -> None:
+async def test_begin_closes_the_stream_of_a_finished_take() -> None:
     harness = StreamHarness()
     await harness.sink.begin(harness.take)
     await harness.sink.push(bytes(960))
@@ -115,7 +115,7 @@ async def test_next_take_closes_the_stream_of_a_finished_one() -> None:
 
 
 @pytest.mark.parametrize("call", ["begin", "push", "end"])
-async def test_refusal_of_the_room_raises_a_room_error(call: str) -> None:
+async def test_failed_stream_call_raises_room_error(call: str) -> None:
     harness = StreamHarness()
     calls: dict[str, Callable[[], Awaitable[None]]] = {
         "begin": lambda: harness.sink.begin(harness.take),
@@ -142,7 +142,7 @@ async def test_aclose_ends_within_its_deadline_and_never_raises() -> None:
 
 
 @pytest.mark.parametrize("ready_on", ["join", "audio", "video"])
-async def test_open_waits_for_the_event_of_ready_on(ready_on: str) -> None:
+async def test_open_waits_for_the_event_that_ready_on_names(ready_on: str) -> None:
     harness = StreamHarness(ready_on=ready_on)
     harness.room.remove("avatar")
     opening = asyncio.create_task(harness.sink.open())

@@ -18,7 +18,7 @@ from avatar_core.testing.room.room import MemoryRoom
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_clock_follows_a_worker_that_reports_nothing() -> None:
+async def test_position_follows_the_clock_if_the_worker_sends_no_reports() -> None:
     room = MemoryRoom()
     agent = room.join("agent")
     tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.3, reports_finished=False))
@@ -33,7 +33,7 @@ async def test_clock_follows_a_worker_that_reports_nothing() -> None:
     assert agent.subscriptions == set()
 
 
-async def test_missing_finish_counts_as_sent_after_a_second() -> None:
+async def test_take_is_done_a_second_after_a_missing_finished_rpc() -> None:
     agent = MemoryRoom().join("agent")
     tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.3))
     take = make_take(1.0, ended=True)
@@ -62,7 +62,7 @@ async def test_reports_override_the_clock_and_the_stock_rpcs() -> None:
     await tracker.aclose()
 
 
-async def test_malformed_report_is_a_warning_once_for_each_reason(
+async def test_malformed_reports_log_one_warning_for_each_reason(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -78,7 +78,11 @@ async def test_malformed_report_is_a_warning_once_for_each_reason(
         ):
             await worker.call("agent", wire.TAKE_RPC, payload, timeout_s=1.0)
         await worker.call("agent", wire.PLAYBACK_FINISHED, f"junk {number}", timeout_s=1.0)
-    dropped = [record for record in caplog.records if "was dropped" in record.message]
+    dropped = [
+        record
+        for record in caplog.records
+        if "ignored a malformed playback report" in record.message
+    ]
     warned = [record.message for record in dropped if record.levelno == logging.WARNING]
     assert len(dropped) == 200
     assert len(warned) == 4
@@ -91,7 +95,7 @@ async def test_malformed_report_is_a_warning_once_for_each_reason(
     other = ByteStreamTracker(sink_context(agent))
     await worker.call("agent", wire.TAKE_RPC, "junk", timeout_s=1.0)
     assert caplog.records[-1].levelno == logging.WARNING, (
-        "the first of another worker is a warning too"
+        "the first malformed report of another worker logged no warning"
     )
     await other.aclose()
 

@@ -21,13 +21,13 @@ def check(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=100)
 
 
-def test_an_expected_error_passes(tmp_path: Path) -> None:
+def test_check_passes_if_the_expected_error_is_reported(tmp_path: Path) -> None:
     done = check(tmp_path, WRONG + COMMENT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 mistakes, 0 unexpected results" in done.stdout
 
 
-def test_missing_and_unexpected_errors_fail_in_both_type_checkers(tmp_path: Path) -> None:
+def test_check_reports_missing_and_unexpected_errors(tmp_path: Path) -> None:
     lines = [f"a: int = 1{COMMENT}", 'b: str = ""\n', f"{WRONG}\n"]
     lines.append('y: int = ""' + COMMENT.replace("=assignment", "=arg-type"))
     done = check(tmp_path, "".join(lines))
@@ -40,11 +40,11 @@ def test_missing_and_unexpected_errors_fail_in_both_type_checkers(tmp_path: Path
 
 
 @pytest.mark.parametrize("code", ["x: int = 1\n", f"{WRONG}  # error: mypy=assignment\n"])
-def test_a_folder_without_complete_comments_fails(tmp_path: Path, code: str) -> None:
+def test_check_fails_for_a_folder_with_incomplete_error_comments(tmp_path: Path, code: str) -> None:
     assert check(tmp_path, code).returncode == 1
 
 
-def test_code_of_users_runs() -> None:
+def test_typed_example_modules_can_be_imported() -> None:
     names = [path.stem for path in TYPING.glob("*.py") if path.stem != "mistakes"]
     assert {"application", "provider", "with_testing"} <= set(names)
     command = [sys.executable, "-c", f"import {', '.join(names)}"]

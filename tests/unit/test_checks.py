@@ -25,7 +25,7 @@ def plug(site: FakeSite, patch: pytest.MonkeyPatch, body: str) -> None:
     patch.setenv("AVATAR_PROVIDER", "sick")
 
 
-async def test_check_that_raises_is_a_fault_of_its_package(
+async def test_check_that_raises_is_reported_as_a_bug_of_its_package(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "async def probe(self): raise KeyError('sk-canary')")
@@ -37,11 +37,11 @@ async def test_check_that_raises_is_a_fault_of_its_package(
     assert result.trace.endswith("KeyError (plugin_sick.py, line 11)")
 
 
-async def test_provider_without_a_probe_says_so(
+async def test_probe_check_reports_a_provider_without_a_probe(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "")
-    assert (await run_check("sick probe")).message == "the provider has no probe"
+    assert (await run_check("sick probe")).message == "the provider offers no check of its settings"
 
 
 async def test_inherited_probe_is_called(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,8 +65,7 @@ async def test_unreadable_ledger_file_gives_a_warning(
     (tmp_path / "broken.json").write_text("{half")
     result = await run_check("ledger")
     assert result.status == "warning"
-    assert "1 files in " in result.message
-    assert "cannot be read" in result.message
+    assert "cannot read 1 files in " in result.message
 
 
 async def test_shared_ledger_folder_gives_a_warning(
@@ -115,7 +114,7 @@ async def test_shared_ledger_folder_gives_a_warning(
         ),
     ],
 )
-async def test_reachability_depends_on_vendor_and_server(
+async def test_reachability_check_compares_the_vendor_and_livekit_urls(
     provider: str, at: str, room: str, status: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"local": "AVATAR_LOCAL", "tavus": "TAVUS"}[provider]

@@ -1,4 +1,4 @@
-"""`avatar list` and `avatar reap`, as a person and as a program see them; commands of plugins."""
+"""`avatar list` and `avatar reap` print text or JSON, and plugins can add commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def avatar(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_list_tells_where_providers_come_from() -> None:
+def test_list_prints_the_distribution_of_each_provider() -> None:
     code, said = avatar("list")
     assert code == 0
     assert "avatar-provider-mock" in said
@@ -33,7 +33,7 @@ def test_list_tells_where_providers_come_from() -> None:
     assert states["mock"] == "ready"
 
 
-def test_list_tells_what_cannot_be_used(site: FakeSite) -> None:
+def test_list_reports_providers_that_cannot_be_used(site: FakeSite) -> None:
     site.install(
         "avatar-provider-old",
         {"old": "plugin_old:Provider"},
@@ -65,7 +65,7 @@ def test_list_and_doctor_show_the_cause_of_an_error_on_request(
     for command in (["list", "--load"], ["doctor"]):
         code, said = avatar(*command)
         assert code == 1
-        assert "Provider lacks release" in said
+        assert "Provider does not define release" in said
         assert 'plugin_half.py"' not in said
         assert 'plugin_half.py", line 6' in avatar(*command, "-v")[1]
         reported = json.loads(avatar(*command, "--json")[1])
@@ -91,7 +91,7 @@ def left_behind(ledger: Ledger, provider: str, *, dead: bool = True) -> LedgerEn
     return ledger_entry
 
 
-def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
+def test_reap_ends_orphaned_sessions_and_prints_the_results(ledger: Ledger) -> None:
     assert avatar("reap") == (0, "The ledger is empty: no session is open.\n")
     left_behind(ledger, "mock")
     alive = left_behind(ledger, "local", dead=False)
@@ -108,16 +108,16 @@ def test_reap_ends_what_is_left_and_tells(ledger: Ledger) -> None:
     assert ledger.read_all() == [alive]
 
 
-def test_reap_keeps_what_it_cannot_end(ledger: Ledger) -> None:
+def test_reap_keeps_sessions_that_cannot_be_ended(ledger: Ledger) -> None:
     ledger_entry = left_behind(ledger, "uninstalled")
     code, said = avatar("reap")
     assert code == 1
     assert "failed" in said
-    assert "no provider 'uninstalled' is installed" in said
+    assert "No provider named 'uninstalled' is installed" in said
     assert ledger.read_all() == [ledger_entry]
 
 
-def test_reap_asks_for_the_room_only_where_it_needs_it(
+def test_reap_needs_livekit_url_only_for_sessions_without_an_id(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIVEKIT_URL", raising=False)
@@ -132,7 +132,7 @@ def test_reap_asks_for_the_room_only_where_it_needs_it(
     assert "LIVEKIT_URL" in kept["why"]
 
 
-def test_a_broken_command_tells_its_fault_and_the_others_go_on(site: FakeSite) -> None:
+def test_broken_plugin_command_reports_its_error_and_others_work(site: FakeSite) -> None:
     site.install(
         "avatar-provider-sick",
         {"sick": "plugin_sick:app", "odd": "plugin_odd:app", "exits": "plugin_exits:app"},
@@ -146,7 +146,7 @@ def test_a_broken_command_tells_its_fault_and_the_others_go_on(site: FakeSite) -
     code, said = avatar("--help")
     assert code == 0
     assert "tavus-sim" in said
-    assert said.count("Cannot be used") == 3
+    assert said.count("Unavailable") == 3
     code, said = avatar("sick")
     assert code == 1
     assert "avatar-provider-sick 1.2 needs the module no_such_module" in said
@@ -154,7 +154,7 @@ def test_a_broken_command_tells_its_fault_and_the_others_go_on(site: FakeSite) -
     assert avatar("odd")[0] == avatar("exits")[0] == 1
 
 
-def test_a_plugin_brings_commands_of_its_own() -> None:
+def test_plugin_adds_its_commands_to_avatar() -> None:
     code, said = avatar("--help")
     assert code == 0
     assert "tavus-sim" in said
@@ -175,7 +175,7 @@ def complete(line: str) -> list[str]:
     return CliRunner().invoke(app, env=env, prog_name="avatar").output.split()
 
 
-def test_completion_offers_the_commands_of_plugins_too(site: FakeSite) -> None:
+def test_completion_includes_the_commands_of_plugins(site: FakeSite) -> None:
     site.install(
         "avatar-provider-sick",
         {"sick": "plugin_sick:app"},
@@ -188,7 +188,7 @@ def test_completion_offers_the_commands_of_plugins_too(site: FakeSite) -> None:
     assert complete("avatar doctor --j") == ["--json"]
 
 
-def test_only_the_command_itself_installs_completion(site: FakeSite) -> None:
+def test_only_the_top_level_help_offers_to_install_completion(site: FakeSite) -> None:
     site.install(
         "avatar-provider-well",
         {"well": "plugin_well:app"},

@@ -1,4 +1,4 @@
-"""The virtual clock: what follows it, what does not, and that all is put back."""
+"""The virtual clock replaces the clocks of its own loop, and restores them after a run."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ HOLDERS: list[Callable[[], float]] = [
 ]
 
 
-def test_an_hour_passes_at_once_on_every_clock() -> None:
+def test_sleep_of_an_hour_returns_at_once_and_moves_every_clock() -> None:
     async def main() -> None:
         assert readings() == pytest.approx([0.0] * 5, abs=1e-4)
         await asyncio.sleep(HOUR_S)
@@ -102,7 +102,7 @@ def test_an_hour_passes_at_once_on_every_clock() -> None:
 
 
 @pytest.mark.parametrize("made_at", HOLDERS)
-def test_defaults_follow_the_clock_while_it_runs(made_at: Callable[[], float]) -> None:
+def test_default_factories_use_virtual_time_only_during_a_run(made_at: Callable[[], float]) -> None:
     async def main() -> list[float]:
         first = made_at()
         await asyncio.sleep(HOUR_S)
@@ -154,7 +154,7 @@ async def press_ctrl_c() -> None:
         (press_ctrl_c, pytest.raises(KeyboardInterrupt)),
     ],
 )
-def test_everything_is_put_back(
+def test_run_restores_the_true_clocks_however_it_ends(
     main: Callable[[], Coroutine[Any, Any, None]], ending: AbstractContextManager[object]
 ) -> None:
     run(succeed())
@@ -167,7 +167,7 @@ def test_everything_is_put_back(
     assert Call.__dataclass_fields__["began_at"].default_factory is TRUE["time"]
 
 
-def test_names_imported_from_time_follow_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_imported_from_time_use_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     app = ModuleType("app")
     app.clock = time.monotonic  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app", app)
@@ -180,7 +180,7 @@ def test_names_imported_from_time_follow_it_too(monkeypatch: pytest.MonkeyPatch)
     assert app.clock is TRUE["monotonic"]  # type: ignore[attr-defined]
 
 
-def test_kept_clock_reads_the_true_time_after_a_run() -> None:
+def test_saved_clock_function_returns_true_time_after_a_run() -> None:
     async def main() -> tuple[Callable[[], float], type[BaseModel]]:
         class Late(BaseModel):
             at: float = Field(default_factory=time.time)
@@ -193,7 +193,7 @@ def test_kept_clock_reads_the_true_time_after_a_run() -> None:
     assert abs(late().at - time.time()) < 60.0  # type: ignore[attr-defined]
 
 
-def test_patches_of_a_test_stay_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_keeps_earlier_patches_of_the_time_module(monkeypatch: pytest.MonkeyPatch) -> None:
     run(asyncio.sleep(1))
     monkeypatch.setattr(time, "time", lambda: 7.0)
 
@@ -205,7 +205,7 @@ def test_patches_of_a_test_stay_in_place(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("name", ["time", "time_ns"])
-def test_no_two_readings_are_equal_and_none_is_early(name: str) -> None:
+def test_clock_readings_increase_strictly_and_stay_accurate(name: str) -> None:
     second = 1 if name == "time" else 10**9
 
     async def main() -> None:
@@ -219,7 +219,7 @@ def test_no_two_readings_are_equal_and_none_is_early(name: str) -> None:
     run(main())
 
 
-def test_other_threads_and_loops_keep_the_true_time() -> None:
+def test_other_threads_and_loops_use_true_time() -> None:
     async def true_time() -> float:
         return time.time()
 
@@ -239,7 +239,7 @@ def test_other_threads_and_loops_keep_the_true_time() -> None:
     assert all(before <= found <= time.time() for found in run(main()))
 
 
-def test_virtual_loops_in_several_threads_have_times_of_their_own() -> None:
+def test_virtual_loops_in_two_threads_have_separate_times() -> None:
     inner_done = threading.Event()
     found: list[float] = []
 
@@ -264,9 +264,9 @@ def test_virtual_loops_in_several_threads_have_times_of_their_own() -> None:
     assert time.monotonic is TRUE["monotonic"]
 
 
-def test_a_loop_within_another_is_refused_and_both_are_put_back() -> None:
+def test_nested_run_raises_and_keeps_the_outer_clock() -> None:
     async def main() -> float:
-        with pytest.raises(RuntimeError, match="await the coroutine instead"):
+        with pytest.raises(RuntimeError, match="Await the coroutine instead"):
             run(asyncio.sleep(1))
         return time.monotonic()
 
@@ -274,7 +274,7 @@ def test_a_loop_within_another_is_refused_and_both_are_put_back() -> None:
     assert time.monotonic is TRUE["monotonic"]
 
 
-def test_time_stands_still_while_a_thread_works() -> None:
+def test_virtual_time_stops_while_a_thread_works() -> None:
     hour_is_over = threading.Event()
 
     async def main() -> float:
@@ -285,7 +285,7 @@ def test_time_stands_still_while_a_thread_works() -> None:
     assert run(main()) == 0.0
 
 
-def test_a_blocking_call_takes_time() -> None:
+def test_block_advances_virtual_time() -> None:
     async def main() -> list[float]:
         loop = asyncio.get_running_loop()
         called_at: list[float] = []
@@ -296,7 +296,7 @@ def test_a_blocking_call_takes_time() -> None:
         return [*called_at, now()]
 
     assert run(main()) == [3.0, 3.0]
-    with pytest.raises(RuntimeError, match="mark the test"):
+    with pytest.raises(RuntimeError, match="Mark the test"):
         asyncio.run(_block())
 
 
@@ -305,7 +305,7 @@ async def _block() -> None:
 
 
 @pytest.mark.parametrize("delay_s", [1e-9, 4e-7, 1.4e-6, 0.1, 1e6])
-def test_every_delay_ends(delay_s: float) -> None:
+def test_sleep_of_any_length_ends_on_time(delay_s: float) -> None:
     async def main() -> float:
         for _ in range(10):
             await asyncio.sleep(delay_s)
@@ -331,16 +331,16 @@ class Looptime(asyncio.SelectorEventLoop):
     looptime_on = True
 
 
-def test_a_room_in_memory_refuses_the_clock_of_looptime() -> None:
+def test_room_in_memory_rejects_a_looptime_loop() -> None:
     async def main() -> None:
         MemoryRoom().agent()
 
-    wanted = pytest.raises(RuntimeError, match=r"Replace @pytest\.mark\.looptime by")
+    wanted = pytest.raises(RuntimeError, match=r"instead of @pytest\.mark\.looptime")
     with asyncio.Runner(loop_factory=Looptime) as runner, wanted:
         runner.run(main())
 
 
-def test_the_clock_imports_without_pytest_and_looptime() -> None:
+def test_clock_imports_without_pytest_and_looptime() -> None:
     code = """
         import sys
         sys.modules["pytest"] = sys.modules["looptime"] = None

@@ -1,4 +1,4 @@
-"""Chat histories in virtual time: the order and the times of messages and of tool calls."""
+"""In virtual time, chat histories keep the order and the times of messages and tool calls."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_frames")
-def test_tool_calls_are_in_the_history_and_in_results_in_the_order_of_true_time() -> None:
+def test_history_and_results_list_tool_calls_in_order_of_time() -> None:
     _, events, stamps = run(talk_with_tools())
     assert events[:-1] == AFTER_GREETING[1:]
     assert events[-1][0] == "assistant"
@@ -98,7 +98,7 @@ def test_tool_calls_are_in_the_history_and_in_results_in_the_order_of_true_time(
 
 
 @pytest.mark.usefixtures("small_frames")
-def test_two_runs_have_the_same_times() -> None:
+def test_two_runs_give_equal_histories_and_times() -> None:
     assert run(talk_with_tools()) == run(talk_with_tools())
 
 
@@ -137,7 +137,7 @@ async def text_without_delays() -> tuple[list[Step], list[Step]]:
     return steps, [step(event.item) for event in result.events]
 
 
-def test_items_of_one_instant_keep_their_order() -> None:
+def test_chat_items_of_one_instant_keep_their_order() -> None:
     steps, events = run(text_without_delays())
     assert (steps, events) == asyncio.run(text_without_delays())
     assert events == [

@@ -52,7 +52,7 @@ async def test_estimate_follows_the_clock() -> None:
     await tracker.aclose()
 
 
-async def test_estimate_never_leads_after_an_underrun() -> None:
+async def test_estimate_never_leads_the_listener_after_an_underrun() -> None:
     pushed = PushedTake(0.4)
     tracker = ClockTracker(pushed.estimate.position_s)
     tracker.follow(pushed.take)
@@ -82,7 +82,7 @@ async def test_cut_freezes_the_estimate() -> None:
     await tracker.aclose()
 
 
-async def test_take_is_done_after_the_tail() -> None:
+async def test_take_is_done_tail_s_after_its_end() -> None:
     take = make_take(1.0, ended=True)
     tracker = ClockTracker(lambda _: min(1.0, now()), tail_s=0.075)
     tracker.follow(take)
@@ -93,7 +93,7 @@ async def test_take_is_done_after_the_tail() -> None:
     assert (take.position_s, take.state) == (1.0, TakeState.DONE)
 
 
-async def test_cut_that_the_transport_knows_is_reported_at_once() -> None:
+async def test_cut_confirmed_by_the_transport_is_reported_at_once() -> None:
     take = make_take(1.0)
     cut = asyncio.Event()
     tracker = ClockTracker(lambda _: 0.3, is_cut=lambda _: cut.is_set())
@@ -105,7 +105,7 @@ async def test_cut_that_the_transport_knows_is_reported_at_once() -> None:
     assert (take.position_s, take.state) == (0.3, TakeState.CUT)
 
 
-async def test_following_another_take_stops_the_first() -> None:
+async def test_following_a_second_take_stops_tracking_the_first() -> None:
     first, second = make_take(1.0), make_take(1.0)
     tracker = ClockTracker(lambda _: now())
     tracker.follow(first)

@@ -89,7 +89,7 @@ def test_llms_txt_links_every_page_of_the_site() -> None:
     assert [page for page in pages if f"docs/{page}" not in files] == []
 
 
-def test_llms_txt_at_the_root_is_the_one_of_the_site() -> None:
+def test_llms_txt_at_the_root_equals_the_one_in_docs() -> None:
     assert (ROOT / "llms.txt").read_bytes() == (ROOT / "docs/llms.txt").read_bytes()
 
 
@@ -100,14 +100,14 @@ def test_llms_txt_begins_with_a_title_and_a_summary() -> None:
 
 
 @pytest.mark.parametrize("name", ["AGENTS.md", "CONTRIBUTING.md", ".pre-commit-config.yaml"])
-def test_commands_are_targets_of_the_makefile(name: str) -> None:
+def test_documented_make_commands_are_makefile_targets(name: str) -> None:
     text = (ROOT / name).read_text()
     named = set(re.findall(r"(?:^|`|entry: )make ([a-z]+)", text, re.MULTILINE))
     assert len(named) >= 3
     assert named <= make_targets()
 
 
-def test_paths_in_the_instructions_for_agents_exist() -> None:
+def test_paths_named_in_agents_md_exist() -> None:
     quoted = re.findall(r"`([\w./-]+)`", (ROOT / "AGENTS.md").read_text())
     paths = [name for name in quoted if "/" in name or name.endswith((".md", ".importlinter"))]
     assert len(paths) >= 10
@@ -124,7 +124,7 @@ def test_changelog_begins_with_the_unreleased_section() -> None:
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
-def test_grants_in_the_security_policy_are_those_of_a_token() -> None:
+def test_avatar_token_has_only_the_documented_grants_and_lifetime() -> None:
     import jwt
     from pydantic import SecretStr
 

@@ -41,7 +41,7 @@ ERRORS = [
 ]
 
 
-async def test_segment_is_heard_from_the_avatar_alone(room: MemoryRoom) -> None:
+async def test_segment_is_heard_only_from_the_avatar(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = FailoverHarness(room, provider)
     await harness.controller.start()
@@ -57,7 +57,9 @@ async def test_segment_is_heard_from_the_avatar_alone(room: MemoryRoom) -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-async def test_provision_error_moves_down_the_chain(room: MemoryRoom, error: AvatarError) -> None:
+async def test_provision_error_selects_the_next_provider_of_the_chain(
+    room: MemoryRoom, error: AvatarError
+) -> None:
     first, second = ScriptedProvider(room, "a"), ScriptedProvider(room, "b")
     first.provision_error = error
     harness = FailoverHarness(room, first, second)
@@ -130,7 +132,7 @@ async def test_session_that_ends_before_the_join_is_not_awaited(room: MemoryRoom
 
 
 @pytest.mark.parametrize(("expected_s", "hold_s"), [(0.5, 1.0), (2.0, 4.0), (60.0, 8.0)])
-async def test_greeting_is_held_once_and_for_a_limited_time(
+async def test_only_the_first_segment_waits_for_the_avatar_up_to_a_limit(
     room: MemoryRoom, expected_s: float, hold_s: float
 ) -> None:
     provider = ScriptedProvider(room)
@@ -181,7 +183,7 @@ async def test_voice_continues_after_a_crash_until_the_next_avatar_speaks(room: 
     assert each_released_once(second)
 
 
-async def test_session_that_its_provider_reports_as_ended_is_lost(room: MemoryRoom) -> None:
+async def test_avatar_is_lost_if_its_provider_reports_the_session_end(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = FailoverHarness(room, provider)
     await harness.controller.start()

@@ -1,4 +1,4 @@
-"""Closing the failover controller: at any moment, in bounded time, with every session ended."""
+"""The failover controller can be closed at any moment, in limited time, and ends its sessions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from avatar_core.testing.scripted_provider import ScriptedProvider, each_release
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_closing_during_provision_ends_the_claimed_session(room: MemoryRoom) -> None:
+async def test_close_during_provision_ends_the_claimed_session(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     provider.provision_s, provider.claims_first = 10.0, True
     harness = FailoverHarness(room, provider)
@@ -27,7 +27,7 @@ async def test_closing_during_provision_ends_the_claimed_session(room: MemoryRoo
     assert each_released_once(provider)
 
 
-async def test_closing_before_the_join_ends_the_session(room: MemoryRoom) -> None:
+async def test_close_before_the_join_ends_the_session(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     provider.join_s = 10.0
     harness = FailoverHarness(room, provider)
@@ -36,7 +36,7 @@ async def test_closing_before_the_join_ends_the_session(room: MemoryRoom) -> Non
     assert each_released_once(provider)
 
 
-async def test_closing_does_not_wait_for_a_release_that_hangs(room: MemoryRoom) -> None:
+async def test_close_does_not_wait_for_a_release_that_hangs(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     provider.release_s = 60.0
     harness = FailoverHarness(room, provider)
@@ -72,7 +72,7 @@ async def test_provider_is_closed_after_its_sessions_ended(room: MemoryRoom, han
 
 
 @pytest.mark.parametrize("hangs", [True, False])
-async def test_closing_does_not_wait_for_the_voice(room: MemoryRoom, hangs: bool) -> None:
+async def test_close_does_not_wait_for_the_voice(room: MemoryRoom, hangs: bool) -> None:
     harness = FailoverHarness(room)
     spy = LinkSpy(harness.agent)
     spy.hang = {"audio"} if hangs else set()
@@ -95,7 +95,7 @@ async def test_closed_controller_publishes_no_track(room: MemoryRoom) -> None:
     await harness.close()
 
 
-async def test_second_close_does_nothing(room: MemoryRoom) -> None:
+async def test_second_close_of_the_controller_does_nothing(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = FailoverHarness(room, provider)
     await harness.controller.start()

@@ -1,4 +1,4 @@
-"""A real AgentSession in a room in memory, in virtual time: the laws in spoken_words."""
+"""A real AgentSession in a room in memory loses no word, in virtual time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def outline(conversation: Conversation) -> list[Any]:
     ]
 
 
-def test_a_turn_is_heard_and_committed() -> None:
+def test_turn_is_heard_and_added_to_the_history() -> None:
     async def main() -> None:
         async with Conversation(mock()) as talk:
             turn = await talk.over(talk.say(SPOKEN_WORDS))
@@ -51,7 +51,7 @@ def test_a_turn_is_heard_and_committed() -> None:
 
 
 @pytest.mark.parametrize("word", [0, 1, 6, 12])
-def test_an_interruption_at_a_word_keeps_that_and_no_more(word: int) -> None:
+def test_interruption_keeps_no_unheard_word_in_the_history(word: int) -> None:
     async def main() -> Turn:
         async with Conversation(mock()) as talk:
             turn = talk.say(SPOKEN_WORDS)
@@ -91,7 +91,7 @@ def test_an_interruption_at_a_word_keeps_that_and_no_more(word: int) -> None:
     ],
 )
 @pytest.mark.parametrize("seed", range(2))
-def test_no_word_is_lost_whatever_fails(
+def test_no_fault_scenario_loses_a_word(
     scenario: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", f"seed={seed},{scenario}")
@@ -109,7 +109,7 @@ def test_no_word_is_lost_whatever_fails(
     run(main())
 
 
-def test_an_avatar_that_is_dismissed_leaves_a_voice() -> None:
+def test_voice_continues_after_the_avatar_is_closed() -> None:
     async def main() -> None:
         async with Conversation(mock()) as talk:
             await talk.over(talk.say(SPOKEN_WORDS))
@@ -127,7 +127,7 @@ def test_an_avatar_that_is_dismissed_leaves_a_voice() -> None:
     run(main())
 
 
-def test_messages_of_an_intruder_arrive_and_are_rejected(
+def test_agent_rejects_messages_of_an_unknown_participant(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "foreign=1")
@@ -145,9 +145,9 @@ def test_messages_of_an_intruder_arrive_and_are_rejected(
         assert talk.room.members.keys() <= {"agent"}
 
     run(main())
-    calls = [line for line in caplog.messages if "-foreigner calls" in line]
+    calls = [line for line in caplog.messages if "-foreigner called" in line]
     assert len(calls) > 40, "six reports a second, two calls on each"
-    assert all(line.endswith(": reject") for line in calls)
+    assert all(line.endswith("was reject.") for line in calls)
     assert {"done", "cut", "playing"} <= {word for line in calls for word in line.split('"')}
 
 
@@ -180,7 +180,7 @@ def hit(talk: Conversation, what: str) -> None:
         talk.room.reconnect("agent" if what == "agent" else avatar.identity)
 
 
-def test_sixty_turns_with_faults_are_the_same_at_every_run() -> None:
+def test_sixty_turns_with_faults_give_equal_results_in_two_runs() -> None:
     began = time.process_time()
     first = run(sixty_turns())
     took_s = time.process_time() - began

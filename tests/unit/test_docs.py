@@ -1,4 +1,4 @@
-"""Checks names, links, defaults and code of the documentation."""
+"""Names, links, defaults and code in the documentation agree with the code."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def blocks(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_compiles_and_asks_for_what_there_is(page: Path) -> None:
+def test_python_blocks_compile_and_import_existing_names(page: Path) -> None:
     for block in blocks(page):
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         compile(block, page.name, "exec", flags)
@@ -79,25 +79,25 @@ def test_python_compiles_and_asks_for_what_there_is(page: Path) -> None:
                 missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
                 assert not missing, f"{page.name} imports {missing} from {node.module}"
         for name in re.findall(r"\bavatar_core\.(\w+)", block):
-            assert hasattr(avatar_core, name), f"{page.name} asks for avatar_core.{name}"
+            assert hasattr(avatar_core, name), f"{page.name} uses avatar_core.{name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_relative_links_lead_to_existing_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s#]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_variables_are_settings(page: Path) -> None:
+def test_documented_variables_are_settings(page: Path) -> None:
     named = set(re.findall(r"\bAVATAR_[A-Z_]*[A-Z]\b", page.read_text()))
     groups = {"AVATAR_MOCK"} if page.name == "README.md" else set()
     assert named - groups <= variables()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_defaults_are_those_of_the_settings(page: Path) -> None:
+def test_documented_defaults_equal_those_of_the_settings(page: Path) -> None:
     for name, default in documented_defaults(page):
         assert defaults()[name] == default, f"{page.name} says {name} is {default}"
 
@@ -112,7 +112,7 @@ def test_reference_documents_every_public_name_once() -> None:
     assert page.count(f"::: {ERRORS}") == 1
 
 
-def test_a_provider_that_is_shown_is_let_in() -> None:
+def test_documented_providers_can_be_registered() -> None:
     shown = [block for block in blocks(ROOT / "docs/own-provider.md") if "Provider[" in block]
     assert shown
     for block in shown:
@@ -122,6 +122,6 @@ def test_a_provider_that_is_shown_is_let_in() -> None:
             avatar_core.ProviderRegistry().register(cls.name, cls)
 
 
-def test_the_pages_hold_something_to_test() -> None:
+def test_pages_contain_python_blocks_and_defaults() -> None:
     assert sum(len(list(blocks(page))) for page in PAGES) >= 3
     assert sum(len(list(documented_defaults(page))) for page in PAGES) >= 15

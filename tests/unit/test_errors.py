@@ -1,4 +1,4 @@
-"""The tree of errors in the module's docstring, and the stable codes."""
+"""The error classes equal the tree in the module's docstring, and keep their codes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def all_errors() -> list[type[AvatarError]]:
     return [getattr(errors, name) for _, name, _ in tree(AvatarError)]
 
 
-def test_docstring_draws_the_tree_of_errors() -> None:
+def test_module_docstring_shows_the_tree_of_error_classes() -> None:
     drawn = [
         (round(len(indent) / 4 + 0.25) if indent else 0, name, code)
         for indent, name, code in DRAWN.findall(errors.__doc__ or "")
@@ -57,14 +57,14 @@ def test_docstring_draws_the_tree_of_errors() -> None:
     assert drawn == list(tree(AvatarError))
 
 
-def test_codes_are_unique_and_stable() -> None:
+def test_error_codes_are_unique_and_stable() -> None:
     assert {cls.__name__: cls.code for cls in all_errors()} == CODES
     assert len(set(CODES.values())) == len(CODES)
     assert all("code" in vars(cls) for cls in all_errors())
 
 
 @pytest.mark.parametrize("cls", all_errors())
-def test_str_has_code_provider_message_and_hint(cls: type[AvatarError]) -> None:
+def test_str_of_an_error_has_code_provider_message_and_hint(cls: type[AvatarError]) -> None:
     assert str(cls("it broke.")) == f"[{cls.code}] it broke."
     error = cls("it broke.", hint="Try again.")
     error.provider = "acme"

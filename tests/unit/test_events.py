@@ -1,4 +1,4 @@
-"""Listeners that raise: named in the log, and nobody else notices."""
+"""The log names a listener that raises, and the other listeners are not affected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Broken:
 
 
 @errors
-def test_a_conversation_goes_on_whatever_its_listeners_raise(
+def test_conversation_continues_if_event_listeners_raise(
     error: type[BaseException], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "crash_at_s=6")
@@ -47,9 +47,9 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
             avatar.on(name, broken.hears)  # type: ignore[arg-type]
         async with Conversation(avatar) as talk:
             talk.session.on("metrics_collected", broken.hears)
-            assert avatar._output is not None
+            assert avatar._tail is not None
             for tail_event in TAIL_EVENTS:
-                avatar._output.on(tail_event, broken.hears)  # type: ignore[arg-type]
+                avatar._tail.on(tail_event, broken.hears)  # type: ignore[arg-type]
             for _ in range(3):
                 await talk.over(talk.say(13))
             assert talk.faults() == []
@@ -75,7 +75,7 @@ def test_a_conversation_goes_on_whatever_its_listeners_raise(
 )
 @errors
 @pytest.mark.virtual_time
-async def test_a_player_goes_on_whatever_it_is_answered(
+async def test_player_continues_if_its_observer_raises(
     name: str, error: type[BaseException]
 ) -> None:
     harness = PlayerHarness(has_voice=name != "on_unplayable")
@@ -99,27 +99,29 @@ async def test_a_player_goes_on_whatever_it_is_answered(
     await harness.aclose()
 
 
-class TestEvents:
-    """The emitter is upstream's in all else."""
+class TestSafeEventEmitter:
+    """`SafeEventEmitter` behaves as livekit's `EventEmitter`, unless a listener raises."""
 
     def setup_method(self) -> None:
         self.events = SafeEventEmitter[str]()
         self.heard: list[object] = []
 
-    def test_the_next_listener_hears_it_too(self) -> None:
+    def test_event_reaches_the_listener_after_one_that_raises(self) -> None:
         self.events.on("x", Broken(TypeError).hears)
         self.events.on("x", self.heard.append)
         self.events.emit("x", 1)
         assert self.heard == [1]
 
-    def test_a_listener_gets_as_many_arguments_as_it_takes(self) -> None:
+    def test_listener_gets_as_many_arguments_as_it_accepts(self) -> None:
         self.events.on("x", lambda: self.heard.append("none"))
         self.events.on("x", lambda one: self.heard.append(one))
         self.events.on("x", lambda *all: self.heard.append(all))
         self.events.emit("x", 1, 2)
         assert self.heard == ["none", 1, (1, 2)]
 
-    def test_one_that_takes_too_many_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_log_names_a_listener_that_needs_more_arguments(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         def greedy(one: object, two: object) -> None: ...
 
         self.events.on("x", greedy)
@@ -127,7 +129,7 @@ class TestEvents:
         assert "greedy raised" in caplog.text
         assert "missing 1 required positional argument" in caplog.text
 
-    def test_off_finds_it(self) -> None:
+    def test_off_removes_a_listener_and_ignores_an_unknown_one(self) -> None:
         broken = Broken(TypeError)
         self.events.on("x", broken.hears)
         self.events.off("x", broken.hears)
@@ -135,7 +137,9 @@ class TestEvents:
         self.events.emit("x", 1)
         assert broken.called == 0
 
-    def test_once_is_once_and_named(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_once_listener_is_called_once_and_named_in_the_log(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         broken = Broken(TypeError)
         self.events.once("x", broken.hears)
         self.events.emit("x", 1)
@@ -143,7 +147,7 @@ class TestEvents:
         assert broken.called == 1
         assert "Broken.hears raised" in caplog.text
 
-    def test_as_decorators(self) -> None:
+    def test_on_and_once_work_as_decorators(self) -> None:
         @self.events.on("x")
         def always(what: object) -> None:
             self.heard.append(what)
@@ -156,7 +160,7 @@ class TestEvents:
         self.events.emit("x", 2)
         assert self.heard == [1, 1, 2]
 
-    def test_async_is_refused_as_upstream_does(self) -> None:
+    def test_async_listener_raises_value_error_as_in_livekit(self) -> None:
         async def later() -> None: ...
 
         for events in (self.events, rtc.EventEmitter[str]()):
@@ -164,7 +168,7 @@ class TestEvents:
                 events.on("x", later)
 
 
-class TestNames:
+class TestAvatarEvents:
     """Names of the events of an avatar session."""
 
     def setup_method(self) -> None:
@@ -175,19 +179,21 @@ class TestNames:
         ("wrong", "right"),
         [("avatar_eror", "avatar_error"), ("state_change", "state_changed")],
     )
-    def test_unknown_event_raises_and_names_the_nearest(
+    def test_error_for_an_unknown_event_suggests_the_nearest_name(
         self, register: str, wrong: str, right: str
     ) -> None:
         with pytest.raises(ValueError, match=rf"'{wrong}'\. Did you mean '{right}'"):
             getattr(self.events, register)(wrong, print)
 
-    def test_unknown_event_raises_before_a_decorator_meets_its_function(self) -> None:
+    def test_decorator_for_an_unknown_event_raises_before_decorating(self) -> None:
         for register in (self.events.on, self.events.once):
             with pytest.raises(ValueError, match=r"'avatar_eror'\. Did you mean 'avatar_error'"):
                 register("avatar_eror")
 
-    def test_error_for_an_event_like_none_lists_all(self) -> None:
-        with pytest.raises(ValueError, match="Events: state_changed, avatar_joined, avatar_err"):
+    def test_error_for_an_event_without_a_similar_name_lists_all_events(self) -> None:
+        with pytest.raises(
+            ValueError, match="The events are state_changed, avatar_joined, avatar_err"
+        ):
             self.events.on("close", print)
 
     def test_handler_gets_each_event_until_it_is_removed(self) -> None:

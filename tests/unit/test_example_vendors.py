@@ -96,12 +96,12 @@ def test_example_providers_have_at_most_40_lines() -> None:
         assert len(module.read_text().splitlines()) <= MAX_LINES
 
 
-def test_key_that_cannot_be_sent_is_named() -> None:
-    with pytest.raises(SettingsError, match="ANAM_API_KEY: has white space"):
+def test_error_names_a_key_that_cannot_be_sent() -> None:
+    with pytest.raises(SettingsError, match="ANAM_API_KEY: The key must contain only printable"):
         anam.AnamSettings.load(api_key="sk-abc\n", avatar_id="x")
 
 
-def test_missing_settings_are_named() -> None:
+def test_error_names_all_missing_settings() -> None:
     with pytest.raises(SettingsError, match="ANAM_API_KEY: is not set; ANAM_AVATAR_ID: is not set"):
         anam.AnamSettings.load()
     with pytest.raises(SettingsError, match="LEMONSLICE_AGENT_ID"):
@@ -144,7 +144,7 @@ async def test_anam_session_ends_by_removing_its_worker() -> None:
     await vendor.aclose()
 
 
-async def test_slow_lemonslice_is_awaited_and_terminated() -> None:
+async def test_slow_lemonslice_session_joins_late_and_is_terminated() -> None:
     room = MemoryRoom()
     vendor = LemonSlice(VendorAccount(silent_workers(room)))
     vendor.fail(VendorFault(worker=Scenario(join_delay_s=120.0)))

@@ -53,7 +53,7 @@ def test_short_last_chunk_gives_one_frame_and_empty_chunk_none() -> None:
     renderer.close()
 
 
-def test_returned_frames_stay_the_same() -> None:
+def test_returned_frame_is_not_overwritten_by_later_frames() -> None:
     renderer = FlashRenderer(64, 64)
     first = renderer.idle()
     before = bytes(first.rgba)
@@ -63,18 +63,18 @@ def test_returned_frames_stay_the_same() -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 16), (640, 360), (360, 640)])
-def test_frames_of_any_size_flash(size: tuple[int, int]) -> None:
+def test_renderer_flashes_in_frames_of_any_size(size: tuple[int, int]) -> None:
     renderer = FlashRenderer(*size)
     assert luma(renderer.idle()) < 70
     assert luma(renderer.render(tone(0.5), last=False)[0]) > 180
 
 
-def test_rms_of_silence_and_of_a_sine() -> None:
+def test_rms_is_correct_for_silence_and_a_sine() -> None:
     assert rms_of(b"") == 0.0
     assert rms_of(tone(0.5, duration_s=1.0)) == pytest.approx(0.3535, abs=0.001)
 
 
-def test_rendering_takes_less_than_4_ms() -> None:
+def test_rendering_a_frame_takes_less_than_4_ms() -> None:
     renderer, chunk = FlashRenderer(), tone(0.5)
     renderer.render(chunk, last=False)
     durations_s = []

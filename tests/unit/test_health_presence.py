@@ -1,4 +1,4 @@
-"""The health check of presence: participants that left, and those that only reconnect."""
+"""The presence check reports participants that left, and keeps those that only reconnect."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ async def test_participant_that_left_without_a_reason_is_lost_after_a_grace_peri
 
 @pytest.mark.parametrize("who", ["agent", "avatar"])
 @pytest.mark.parametrize("away_s", [0.0, 0.08, 0.9])
-async def test_same_sid_within_a_second_is_a_reconnect(away_s: float, who: str) -> None:
+async def test_participant_that_returns_with_its_sid_in_a_second_is_kept(
+    away_s: float, who: str
+) -> None:
     harness = await HealthHarness.start()
     events: list[RoomEvent] = []
     unwatch = harness.agent.watch(lambda event, _: events.append(event))
@@ -74,7 +76,7 @@ async def test_second_left_event_does_not_extend_the_grace_period() -> None:
     await harness.close()
 
 
-async def test_same_sid_after_a_second_is_a_loss() -> None:
+async def test_participant_that_returns_after_a_second_is_lost() -> None:
     harness = await HealthHarness.start()
     harness.room.reconnect("avatar", away_s=1.2)
     await asyncio.sleep(1.19)
@@ -85,7 +87,7 @@ async def test_same_sid_after_a_second_is_a_loss() -> None:
 
 
 @pytest.mark.parametrize("away_s", [0.0, 0.17, 0.9])
-async def test_another_sid_is_a_loss(away_s: float) -> None:
+async def test_participant_that_returns_with_another_sid_is_lost(away_s: float) -> None:
     """On a real server a full reconnect looks to the others like a new participant."""
     harness = await HealthHarness.start()
     harness.room.reconnect("avatar", away_s, new_sid=True)
@@ -96,7 +98,7 @@ async def test_another_sid_is_a_loss(away_s: float) -> None:
 
 
 @pytest.mark.parametrize("who", ["avatar", "audio"])
-async def test_participant_that_receives_the_audio_is_watched_too(who: str) -> None:
+async def test_avatar_and_its_audio_participant_are_both_watched(who: str) -> None:
     harness = await HealthHarness.start(audio_identity="audio")
     await harness.publish_as("audio")
     harness.room.remove(who)
@@ -105,7 +107,7 @@ async def test_participant_that_receives_the_audio_is_watched_too(who: str) -> N
     await harness.close()
 
 
-async def test_other_participants_may_leave() -> None:
+async def test_other_participants_that_leave_cause_no_loss() -> None:
     harness = await HealthHarness.start()
     await harness.publish_as("stranger")
     assert "stranger" in harness.agent.remote_participants()
@@ -117,7 +119,7 @@ async def test_other_participants_may_leave() -> None:
 
 
 @pytest.mark.parametrize("away_s", [0.08, 0.9])
-async def test_reconnect_of_the_agent_begins_another_take(away_s: float) -> None:
+async def test_reconnect_of_the_agent_starts_another_take(away_s: float) -> None:
     harness = await HealthHarness.start()
     take = harness.start_take()
     await harness.report_playback(1.0)
@@ -134,14 +136,14 @@ async def test_reconnect_of_the_agent_begins_another_take(away_s: float) -> None
     await harness.close()
 
 
-async def test_move_to_another_room_is_a_loss() -> None:
+async def test_move_to_another_room_loses_the_avatar() -> None:
     harness = await HealthHarness.start()
     harness.agent.changed(RoomEvent.MOVED, None)
     assert len(harness.losses) == 1
     await harness.close()
 
 
-async def test_session_end_from_the_provider_is_a_loss() -> None:
+async def test_session_end_that_the_provider_reports_loses_the_avatar() -> None:
     harness = await HealthHarness.start()
     await asyncio.sleep(1.0)
     harness.session_end.set_result("the process exited")

@@ -73,7 +73,7 @@ async def failure(result: Any, payload: Any = None) -> ProvisionError:
         (599, UnavailableError, UNKNOWN, True),
     ],
 )
-async def test_error_status_raises_an_error_with_its_outcome(
+async def test_error_status_raises_the_expected_error_and_outcome(
     status: int, kind: type[ProvisionError], outcome: Outcome, retryable: bool
 ) -> None:
     error = await failure(httpx.Response(status, json={"message": "No such persona."}))
@@ -90,14 +90,14 @@ async def test_error_status_raises_an_error_with_its_outcome(
     ["/v1/sessions/1", "api.acme.example:443/x", "mailto:x", "https://xn--/", "http://[::1"],
 )
 @pytest.mark.parametrize(("status", "outcome"), [(302, REJECTED), (303, UNKNOWN), (307, REJECTED)])
-async def test_redirect_is_an_error_wherever_it_leads(
+async def test_redirect_to_any_location_raises_protocol_error(
     status: int, outcome: Outcome, location: str
 ) -> None:
     error = await failure(httpx.Response(status, headers={"Location": location}))
     assert (type(error), error.outcome, error.retryable) == (ProtocolError, outcome, False)
 
 
-async def test_missing_certificates_raise_an_error_before_sending(
+async def test_missing_certificate_file_raises_before_the_request_is_sent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
@@ -114,7 +114,7 @@ async def test_lone_surrogate_is_not_accepted_as_text(surrogate: str) -> None:
         response.text("id")
 
 
-async def test_503_with_retry_after_is_rejected() -> None:
+async def test_status_503_with_retry_after_has_the_outcome_rejected() -> None:
     error = await failure(httpx.Response(503, headers={"Retry-After": "7"}))
     assert (error.outcome, error.retryable, error.retry_after_s) == (REJECTED, True, 7.0)
 
@@ -132,14 +132,14 @@ async def test_503_with_retry_after_is_rejected() -> None:
         (RuntimeError("x"), UnavailableError, UNKNOWN),
     ],
 )
-async def test_connection_error_has_an_outcome(
+async def test_connection_error_has_its_expected_class_and_outcome(
     error: Exception, kind: type[ProvisionError], outcome: Outcome
 ) -> None:
     found = await failure(error)
     assert (type(found), found.outcome, found.retryable) == (kind, outcome, True)
 
 
-async def test_unknown_host_name_is_named_in_the_error() -> None:
+async def test_error_names_a_host_that_cannot_be_resolved() -> None:
     error = httpx.ConnectError("x")
     error.__cause__ = socket.gaierror(-2, "Name or service not known")
     found = await failure(error)
@@ -165,7 +165,7 @@ async def test_key_is_sent_in_its_header(auth: str, header: str, value: str) -> 
     assert response.text("got") == value
 
 
-async def test_accepted_status_is_not_an_error() -> None:
+async def test_status_in_accept_raises_no_error() -> None:
     ended = client(httpx.Response(404, json={"error": "unknown"}))
     assert (await ended.call("DELETE", "/sessions/1", accept={404, 410})).status == 404
     page = client(httpx.Response(404, html="<h1>nginx</h1>"))
@@ -214,7 +214,7 @@ def test_retry_after_reads_seconds_and_dates(headers: dict[str, str], wait_s: fl
     assert retry_after(headers, NOON.timestamp()) == wait_s
 
 
-async def test_error_carries_retry_after() -> None:
+async def test_error_contains_the_seconds_of_retry_after() -> None:
     error = await failure(httpx.Response(429, headers={"Retry-After": "12"}))
     assert error.retry_after_s == 12.0
 
@@ -245,12 +245,12 @@ def test_invalid_url_raises_config_error(url: str, message: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://a.example/v2/", "http://127.0.0.1:80", "http://localhost", "http://[::1]:9"]
 )
-def test_valid_url_loses_its_last_slash(url: str) -> None:
+def test_trailing_slash_of_a_url_is_removed(url: str) -> None:
     assert RestClient(url).url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("key", ["", " ", "sk-canary\n", "sk canary", "sk-canary-é", "sk\x00"])
 def test_key_that_cannot_be_sent_raises_config_error(key: str) -> None:
-    with pytest.raises(ConfigError, match=r"acme: the API key (has|must)") as caught:
+    with pytest.raises(ConfigError, match=r"acme: the API key is invalid. The key must") as caught:
         RestClient("https://a.example", key=SecretStr(key), provider="acme")
     assert "canary" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Reading values from a vendor's JSON response."""
+"""`Response` returns the values of a vendor's JSON response, or raises ProtocolError."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_missing_value_raises_protocol_error() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000, b'"text"'])
-def test_body_that_is_not_an_object_has_no_keys(body: bytes) -> None:
+def test_body_without_a_json_object_raises_protocol_error(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="contains no JSON object"):
         Response.read(200, body).text("id")
 
@@ -43,7 +43,7 @@ def test_elements_returns_each_element_of_a_list() -> None:
             Response.read(200, other).elements("data")
 
 
-def test_first_raises_for_a_missing_or_empty_list() -> None:
+def test_first_raises_protocol_error_for_a_missing_or_empty_list() -> None:
     assert Response.read(200, b'{"data": [{"id": 1}]}').first("data").text("id") == "1"
     for other in (b"{}", b'{"data": {}}', b'{"data": []}'):
         with pytest.raises(ProtocolError, match="does not contain an element in data"):

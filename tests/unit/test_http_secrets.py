@@ -123,7 +123,7 @@ async def test_client_and_response_show_no_secret() -> None:
 
 @pytest.mark.parametrize("secret", PLANTED)
 @pytest.mark.parametrize("chained", [True, False], ids=["chained", "local"])
-def test_leak_is_detected(secret: str, chained: bool) -> None:
+def test_planted_leak_is_detected(secret: str, chained: bool) -> None:
     def fail(inner: Exception) -> None:
         try:
             raise inner

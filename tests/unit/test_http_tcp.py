@@ -40,7 +40,7 @@ async def failure(rest: RestClient) -> ProvisionError:
     return caught.value
 
 
-async def test_request_carries_key_and_token() -> None:
+async def test_request_contains_the_key_and_the_token() -> None:
     seen: list[tuple[str, bytes]] = []
 
     async def script(connection: Connection) -> None:
@@ -97,7 +97,7 @@ async def test_connection_lost_after_a_create_has_an_unknown_outcome(
     assert (error.outcome, error.retryable) == (Outcome.UNKNOWN, True)
 
 
-async def test_connection_lost_in_an_error_response_keeps_its_status() -> None:
+async def test_error_status_is_kept_if_the_connection_is_lost_in_the_body() -> None:
     async def script(connection: Connection) -> None:
         await connection.request()
         await connection.send(b"HTTP/1.1 402 Payment Required\r\nContent-Length: 90\r\n\r\n{")
@@ -107,7 +107,7 @@ async def test_connection_lost_in_an_error_response_keeps_its_status() -> None:
     assert (type(error), error.outcome) == (PaymentError, Outcome.REJECTED)
 
 
-async def test_refused_connection_is_not_sent() -> None:
+async def test_refused_connection_has_the_outcome_not_sent() -> None:
     port, _ = find_free_ports()
     error = await failure(client(f"http://127.0.0.1:{port}"))
     assert type(error) is UnavailableError
@@ -116,7 +116,7 @@ async def test_refused_connection_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "reset"])
-async def test_failed_tls_handshake_is_not_sent(silent: bool) -> None:
+async def test_failed_tls_handshake_has_the_outcome_not_sent(silent: bool) -> None:
     async def script(connection: Connection) -> None:
         if silent:
             await connection.wait_closed()
@@ -202,7 +202,7 @@ async def test_huge_response_is_not_read_to_its_end(compressed: bool) -> None:
 
 
 @pytest.mark.parametrize("value", ["schlüssel", "two\nlines"])
-async def test_header_that_cannot_be_encoded_is_not_sent(value: str) -> None:
+async def test_request_with_an_invalid_header_is_not_sent(value: str) -> None:
     async def script(connection: Connection) -> None:
         await connection.request()
         await connection.respond("200 OK", b"{}")
@@ -214,7 +214,7 @@ async def test_header_that_cannot_be_encoded_is_not_sent(value: str) -> None:
     assert value not in str(caught.value)
 
 
-async def test_plain_http_ignores_the_proxy_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_http_to_loopback_ignores_proxy_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(connection: Connection) -> None:
         await connection.request()
         await connection.respond("200 OK", b'{"id": "s_1"}')

@@ -1,4 +1,4 @@
-"""The cost of `import avatar_core`, and the modules that it must not load."""
+"""Imports of avatar_core are fast, and load no module that they do not need."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def best_of(count: int, statement: str) -> dict[str, Any]:
     return min((probe(statement) for _ in range(count)), key=lambda seen: seen["took_s"])
 
 
-def test_the_bare_import_is_light() -> None:
+def test_import_avatar_core_is_fast_and_loads_no_heavy_module() -> None:
     seen = best_of(5, "import avatar_core")
     assert not HEAVY & set(seen["loaded"])
     assert "typing" not in {*seen["loaded"]} - {*probe("pass")["loaded"]}
@@ -70,7 +70,7 @@ def test_the_bare_import_is_light() -> None:
     assert seen["peak_mb"] is None or seen["peak_mb"] < 40
 
 
-def test_a_provider_author_needs_no_livekit() -> None:
+def test_import_of_avatar_provider_does_not_load_livekit() -> None:
     seen = best_of(5, "from avatar_core import AvatarProvider, ProviderSettings")
     assert not {"livekit", "httpx", "stevedore"} & set(seen["loaded"])
     bare = best_of(5, "from avatar_core import AvatarProvider")
@@ -78,14 +78,14 @@ def test_a_provider_author_needs_no_livekit() -> None:
     assert bare["took_s"] < 0.3
 
 
-def test_an_application_waits_for_little_more_than_livekit_agents() -> None:
+def test_importing_create_avatar_costs_little_more_than_livekit_agents() -> None:
     theirs = best_of(2, "import livekit.agents")
     seen = best_of(2, "from avatar_core import create_avatar")
     assert not {"typer", "rich", "skia", "pytest"} & set(seen["loaded"]) - set(theirs["loaded"])
     assert seen["took_s"] < max(1.3, 1.6 * theirs["took_s"])
 
 
-def test_the_contracts_load_the_standard_library_alone() -> None:
+def test_contracts_import_only_the_standard_library() -> None:
     modules = "provider audio playback capabilities renderer link wire clock events errors"
     seen = probe("".join(f"import avatar_core.contracts.{name}\n" for name in modules.split()))
     ours = {"avatar_core", "__main__"}
@@ -93,12 +93,12 @@ def test_the_contracts_load_the_standard_library_alone() -> None:
     assert not set(seen["loaded"]) - before - ours - sys.stdlib_module_names
 
 
-def test_the_engine_needs_neither_livekit_nor_httpx() -> None:
+def test_registry_imports_neither_livekit_nor_httpx() -> None:
     seen = probe("import avatar_core.registry.discovery, avatar_core.registry.selection")
     assert not {"livekit", "httpx", "stevedore"} & set(seen["loaded"])
 
 
-def test_testing_needs_no_pytest() -> None:
+def test_testing_package_imports_without_pytest() -> None:
     seen = best_of(5, "import avatar_core.testing")
     assert not (HEAVY | {"pytest"}) & set(seen["loaded"])
     names = ", ".join(avatar_core.testing.__all__)
@@ -107,7 +107,7 @@ def test_testing_needs_no_pytest() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package.__name__))
-def test_public_names_of_table_and_checkers_and_all_are_the_same(package: ModuleType) -> None:
+def test_public_names_agree_in_all_and_in_type_checking_imports(package: ModuleType) -> None:
     tree = ast.parse(Path(str(package.__file__)).read_text())
     for_checkers = {
         (alias.asname or alias.name): (node.module or "").removeprefix("avatar_core.")
@@ -131,7 +131,7 @@ def test_public_names_of_table_and_checkers_and_all_are_the_same(package: Module
     )
 
 
-def test_no_public_name_is_in_both_packages_and_none_of_the_root_comes_from_testing() -> None:
+def test_root_and_testing_packages_share_no_public_name() -> None:
     assert not set(avatar_core.__all__) & set(avatar_core.testing.__all__)
     assert not [home for home in avatar_core._HOMES if home.startswith("testing")]
 
@@ -141,14 +141,14 @@ def test_no_public_name_is_in_both_packages_and_none_of_the_root_comes_from_test
     [(package, name) for package in PACKAGES for name in package.__all__],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_public_name_can_be_imported(package: ModuleType, name: str) -> None:
+def test_public_name_can_be_imported(package: ModuleType, name: str) -> None:
     found = getattr(package, name)
     assert name in dir(package)
     if inspect.isclass(found) or inspect.isfunction(found):
         assert found.__name__ == name
 
 
-def test_a_missing_name_is_an_error_that_names_the_nearest() -> None:
+def test_error_for_an_unknown_public_name_suggests_the_nearest() -> None:
     assert isinstance(avatar_core.__version__, str)
     for package, wrong, right in [
         (avatar_core, "creat_avatar", "create_avatar"),

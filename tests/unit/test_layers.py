@@ -1,4 +1,4 @@
-"""The layers hold, and what breaks them is caught."""
+"""avatar_core respects its import layers, and planted violations are reported."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def plant(copy: Path, module: str, line: str) -> None:
     path.write_text(f"{path.read_text()}\n{line}\n")
 
 
-def test_the_layers_hold(copy: Path) -> None:
+def test_package_respects_its_import_layers(copy: Path) -> None:
     done = lint(copy)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
@@ -168,7 +168,7 @@ def test_the_layers_hold(copy: Path) -> None:
         ("surprise/planted.py", "", "surprise"),
     ],
 )
-def test_a_forbidden_import_is_reported_by_name(
+def test_forbidden_import_is_reported_by_name(
     copy: Path, module: str, line: str, said: str
 ) -> None:
     plant(copy, module, line)
@@ -188,7 +188,7 @@ def test_a_forbidden_import_is_reported_by_name(
         ("cli/planted.py", "import avatar_core.testing.server"),
     ],
 )
-def test_an_import_that_the_order_allows_passes(copy: Path, module: str, line: str) -> None:
+def test_allowed_import_is_not_reported(copy: Path, module: str, line: str) -> None:
     plant(copy, module, line)
     done = lint(copy)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -204,7 +204,7 @@ def test_an_import_that_the_order_allows_passes(copy: Path, module: str, line: s
         'import importlib\nimportlib.import_module(".rtc", "avatar_core")',
     ],
 )
-def test_a_module_name_in_a_string_is_reported(copy: Path, line: str) -> None:
+def test_module_name_in_a_string_is_reported(copy: Path, line: str) -> None:
     plant(copy, "worker/pacer.py", line)
     found = find_strings(copy)
     assert found.returncode == 1, found.stdout + found.stderr
@@ -220,13 +220,13 @@ def test_a_module_name_in_a_string_is_reported(copy: Path, line: str) -> None:
         'GROUP = "avatar_core.providers"',
     ],
 )
-def test_a_string_that_names_no_module_passes(copy: Path, line: str) -> None:
+def test_string_that_names_no_module_is_not_reported(copy: Path, line: str) -> None:
     plant(copy, "worker/pacer.py", line)
     found = find_strings(copy)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-def test_livekit_agents_stays_in_its_packages(tmp_path: Path) -> None:
+def test_only_agents_and_testing_import_livekit_agents(tmp_path: Path) -> None:
     assert not agents_imports(CORE)
     for module in ("rtc", "agents"):
         (tmp_path / module).mkdir()
@@ -234,7 +234,7 @@ def test_livekit_agents_stays_in_its_packages(tmp_path: Path) -> None:
     assert agents_imports(tmp_path) == ["rtc/x.py:2"]
 
 
-def test_providers_import_public_names_only(tmp_path: Path) -> None:
+def test_providers_import_only_public_names(tmp_path: Path) -> None:
     assert not private_imports(ROOT / "providers")
     for name in ("a/src/avatar_provider_a/simulator", "mock/src/avatar_provider_mock"):
         package = tmp_path / name

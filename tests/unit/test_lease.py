@@ -112,7 +112,7 @@ async def test_session_whose_transport_cannot_be_opened_is_released(
 
 
 @pytest.mark.parametrize("fault", [KeyError("a bug"), asyncio.CancelledError()], ids=repr)
-async def test_failing_watch_keeps_the_avatar_in_use(fault: BaseException) -> None:
+async def test_avatar_stays_in_use_if_watch_raises(fault: BaseException) -> None:
     room = MemoryRoom()
     provider = FaultyProvider(room, watch=fault)
     harness = await start_harness(provider, room=room)
@@ -124,7 +124,9 @@ async def test_failing_watch_keeps_the_avatar_in_use(fault: BaseException) -> No
 
 @pytest.mark.parametrize("claims", [0, 2])
 @pytest.mark.parametrize("faulty", ["", "create_sink", "provision"])
-async def test_session_is_released_however_often_it_was_claimed(claims: int, faulty: str) -> None:
+async def test_session_is_released_once_after_any_number_of_claims(
+    claims: int, faulty: str
+) -> None:
     room = MemoryRoom()
     provider = FaultyProvider(room, **{faulty: ValueError("a bug")})
     provider.claim_count, provider.joins = claims, False
@@ -157,7 +159,7 @@ async def test_transport_whose_sink_raises_in_use_is_replaced(call: str, error: 
     assert each_released_once(faulty, second)
 
 
-async def test_session_emits_an_event_for_each_state() -> None:
+async def test_controller_emits_an_event_for_each_state() -> None:
     room = MemoryRoom()
     first, second = ScriptedProvider(room, "a"), ScriptedProvider(room, "b")
     harness = await start_harness(first, second, room=room)
@@ -196,7 +198,7 @@ async def test_failed_voice_is_published_again_for_the_next_segment() -> None:
     assert "audio" not in room.members[AGENT].tracks
 
 
-async def test_voice_that_could_not_be_published_is_tried_again() -> None:
+async def test_failed_publication_of_the_voice_is_retried() -> None:
     room = MemoryRoom()
     harness = FailoverHarness(room)
     publish = harness.agent.publish_audio
@@ -214,7 +216,7 @@ async def test_voice_that_could_not_be_published_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("speaking", [True, False])
-async def test_closing_while_the_voice_is_published_leaves_no_track(speaking: bool) -> None:
+async def test_close_while_the_voice_is_published_leaves_no_track(speaking: bool) -> None:
     room = MemoryRoom()
     harness = FailoverHarness(room)
     publish = harness.agent.publish_audio
@@ -241,7 +243,7 @@ async def test_avatar_error_of_a_sink_is_reported_unchanged() -> None:
     await harness.close()
 
 
-async def test_unexpected_exception_falls_through_to_the_next_provider(
+async def test_unexpected_exception_selects_the_next_provider(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     room = MemoryRoom()
@@ -260,7 +262,7 @@ async def test_unexpected_exception_falls_through_to_the_next_provider(
     await harness.close()
 
 
-async def test_format_of_the_session_overrides_the_capabilities() -> None:
+async def test_audio_format_of_a_session_overrides_the_capabilities() -> None:
     room = MemoryRoom()
     format = AudioFormat(16_000)
 

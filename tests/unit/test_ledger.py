@@ -1,4 +1,4 @@
-"""The ledger: complete records that every process can read, and errors of the disk."""
+"""The ledger writes complete entries for all processes of its user, and tolerates disk errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pending(key: str = "room-1") -> LedgerEntry:
     return LedgerEntry.pending("acme", key, "röom/..", "acme-avatar-1")
 
 
-def test_written_session_is_read_back(tmp_path: Path) -> None:
+def test_written_ledger_entry_is_read_back(tmp_path: Path) -> None:
     ledger, ledger_entry = Ledger(tmp_path / "a" / "b"), pending()
     ledger.write(ledger_entry)
     ledger.write(ledger_entry.with_session(AVATAR))
@@ -44,7 +44,7 @@ def test_written_session_is_read_back(tmp_path: Path) -> None:
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
-def test_only_its_user_may_read_the_ledger(tmp_path: Path) -> None:
+def test_ledger_is_readable_only_by_its_user(tmp_path: Path) -> None:
     folder = tmp_path / "ledger"
     Ledger(folder).write(pending())
     (file,) = folder.iterdir()
@@ -74,7 +74,9 @@ def test_session_of_a_dead_process_is_an_orphan() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere start times do not move")
-def test_clock_adjustment_does_not_make_an_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_adjustment_does_not_make_a_session_an_orphan(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     own, booted = pending(), psutil.boot_time()
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600.0)
     assert psutil.Process().create_time() - time.time() > 1800.0
@@ -105,7 +107,7 @@ def test_session_expires_after_its_end_or_a_day() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"provider": "acme"}', '{"pid": "x"}', "\x00" * 99]
 )
-def test_file_that_is_not_a_record_is_ignored(
+def test_file_that_is_not_a_ledger_entry_is_ignored(
     text: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
@@ -117,7 +119,7 @@ def test_file_that_is_not_a_record_is_ignored(
     assert (tmp_path / "odd.json").exists()
 
 
-def test_record_under_another_file_name_is_ignored(tmp_path: Path) -> None:
+def test_ledger_entry_under_another_file_name_is_ignored(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.write(pending())
     (file,) = tmp_path.iterdir()
@@ -156,7 +158,7 @@ def test_full_disk_logs_one_warning_and_leaves_no_file(
     assert "File too large" in caplog.text
 
 
-def test_state_that_is_not_json_loses_only_the_record(
+def test_ledger_entry_with_a_state_that_is_not_json_is_not_written(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = Ledger(tmp_path)
@@ -183,7 +185,7 @@ def test_tidy_ignores_a_file_that_was_removed_meanwhile(tmp_path: Path) -> None:
     assert missing.is_symlink()
 
 
-def test_ledger_without_a_folder_keeps_nothing() -> None:
+def test_ledger_without_a_folder_stores_nothing() -> None:
     ledger = Ledger(None)
     ledger.write(pending())
     assert ledger.read_all() == []
@@ -191,7 +193,7 @@ def test_ledger_without_a_folder_keeps_nothing() -> None:
     ledger.tidy()
 
 
-def test_default_folder_is_in_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folder_is_in_the_xdg_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert default_folder() == Path("/state/avatar-core/ledger")
     monkeypatch.setenv("XDG_STATE_HOME", "relative")

@@ -92,7 +92,7 @@ def test_file_that_cannot_be_trusted_is_ignored_at_once(
     assert ledger.is_orphan(ledger_entry)
     spoil(tmp_path / ledger_entry.file_name)
     assert ledger.read_all() == []
-    assert f"{ledger_entry.file_name} is ignored" in caplog.text
+    assert f"ignores the ledger file {tmp_path / ledger_entry.file_name}" in caplog.text
     assert not ledger.is_orphan(ledger_entry)
 
 

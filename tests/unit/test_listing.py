@@ -1,4 +1,4 @@
-"""RestClient.find in lists with pages, with and without a total count."""
+"""`RestClient.find` searches lists with pages, with and without a total count."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_total_that_is_not_a_number_raises_protocol_error(total: Any) -> N
         await ListServer(["a"], total_count=total).find("b")
 
 
-async def test_find_gives_up_after_the_maximum_of_pages() -> None:
+async def test_find_raises_after_the_maximum_number_of_pages() -> None:
     server = ListServer(*([["a"]] * 2 * MAX_PAGES))
     with pytest.raises(ProtocolError, match=f"more than {MAX_PAGES} pages"):
         await server.find("b")

@@ -1,4 +1,4 @@
-"""A room in memory: who is out of it, or frozen in it, is neither heard nor seen nor reported."""
+"""In a room in memory, participants that left or froze are neither heard nor seen."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def removed(room: MemoryRoom) -> None:
 
 
 @pytest.mark.parametrize("happen", [frozen, crashed, removed])
-async def test_absent_participant_is_neither_heard_nor_seen(
+async def test_frozen_or_removed_participant_is_neither_heard_nor_seen(
     happen: Callable[[MemoryRoom], None],
 ) -> None:
     room = MemoryRoom()
@@ -70,11 +70,13 @@ async def test_absent_participant_is_neither_heard_nor_seen(
     assert room.recording.video_frames["speaker"] <= seen + 1
     if happen is not frozen:
         again_s = (speaker.frames - frames) * 0.01
-        assert 2.0 <= again_s <= 2.0 + QUEUE_S + 0.01, "its queue plays on"
+        assert 2.0 <= again_s <= 2.0 + QUEUE_S + 0.01, (
+            "the audio queue of the absent participant stopped"
+        )
     speaker.task.cancel()
 
 
-async def test_recording_counts_frames_and_keeps_none() -> None:
+async def test_recording_counts_video_frames_and_passes_them_to_watch() -> None:
     room = MemoryRoom()
     speaker = Speaker(room)
     await asyncio.sleep(1.0)
@@ -88,7 +90,7 @@ async def test_recording_counts_frames_and_keeps_none() -> None:
     speaker.task.cancel()
 
 
-async def test_events_in_flight_do_not_arrive_after_leaving() -> None:
+async def test_removed_participant_gets_no_pending_events() -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
     reported: list[RoomEvent] = []
@@ -132,12 +134,12 @@ async def test_participant_removed_during_a_reconnect_stays_away(
     assert here.remote_participants() == {}
     become(room, "there")
     await asyncio.sleep(CRASH_S + 1.0)
-    assert reported == [RoomEvent.LEFT], "once"
+    assert reported == [RoomEvent.LEFT], "LEFT was not emitted exactly once"
     assert here.remote_participants() == {}
 
 
 @pytest.mark.parametrize(("new_sid", "same"), [(False, True), (True, False)])
-async def test_a_reconnect_keeps_a_sid_or_not_for_the_others(new_sid: bool, same: bool) -> None:
+async def test_participant_gets_a_new_sid_only_if_new_sid_is_set(new_sid: bool, same: bool) -> None:
     room = MemoryRoom()
     here, there = room.join("here"), room.join("there")
     for link in (here, there):

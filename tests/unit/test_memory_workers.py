@@ -1,4 +1,4 @@
-"""Workers in a room in memory: their start, its failures, and their end."""
+"""Workers in a room in memory start, report failures, and stop."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_start_returns_once_both_tracks_are_published(
 async def test_start_raises_if_the_token_names_no_agent(start: Start) -> None:
     room = MemoryRoom()
     async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises(WorkerError, match="names no agent to serve"):
+        with pytest.raises(WorkerError, match="does not name the agent of the avatar"):
             await start(room, token())
     assert room.members == {}
 
@@ -97,7 +97,7 @@ async def test_start_raises_if_the_worker_is_cancelled_before_it_is_ready(
             await start(room, token(**SERVES))
 
 
-async def test_cancelled_start_leaves_nobody_in_the_room(
+async def test_cancelled_start_leaves_no_worker_in_the_room(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publishing = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_cancelled_start_leaves_nobody_in_the_room(
     assert in_process._running == {}
 
 
-async def test_stop_cancels_a_worker_again_that_hangs_as_it_leaves(
+async def test_stop_cancels_a_worker_that_hangs_while_it_closes(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = MemoryRoom()
@@ -149,5 +149,5 @@ async def test_worker_that_fails_later_logs_its_error(
     state = await start(room, token(**SERVES))
     room.remove("avatar")
     await worker_exited(state)
-    assert "A worker failed." in caplog.text
+    assert "An avatar worker ended with an unexpected error." in caplog.text
     assert "its track is broken" in caplog.text

@@ -65,7 +65,7 @@ def test_flash_lasts_from_the_first_bright_frame_to_the_next_dark_one() -> None:
 
 
 @pytest.mark.parametrize("frozen_s", [0.0, 0.1])
-def test_late_arrival_does_not_move_a_flash_but_a_late_stamp_does(frozen_s: float) -> None:
+def test_flash_time_follows_the_frame_stamp_and_not_its_arrival(frozen_s: float) -> None:
     light = LightMeter()
     for number in range(20):
         due_s = number * 0.04 + (frozen_s if number >= 8 else 0.0)
@@ -116,7 +116,7 @@ def test_stall_of_the_receiver_does_not_move_sounds(stalls: list[Span], jitter_s
         assert sound[0] == pytest.approx(10.0 + start_s, abs=0.002)
 
 
-def test_burst_is_corrected_but_a_real_gap_stays() -> None:
+def test_meter_corrects_a_late_burst_and_keeps_a_real_gap() -> None:
     meter = AudioMeter()
     arrive(meter, "a", tone(1.0), 0.0, stalls=[(0.4, 0.9)])
     arrive(meter, "a", tone(1.0), 1.5, stalls=[(1.5, 1.8)])
@@ -167,7 +167,7 @@ def test_late_frame_opens_a_gap() -> None:
     assert meter.first_sound_after(2.6) is None
 
 
-def test_since_leaves_out_earlier_audio() -> None:
+def test_since_s_excludes_earlier_audio() -> None:
     meter = AudioMeter()
     arrive(meter, "a", WordTones().speak(SENTENCE), 10.0)
     start_s, pcm = meter.mix(24_000, since_s=11.5)
@@ -234,7 +234,7 @@ def test_mix_is_clipped_at_full_scale() -> None:
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100, 48_000])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_format_may_differ_between_frames(rate_hz: int, channels: int) -> None:
+def test_meter_accepts_frames_of_different_formats(rate_hz: int, channels: int) -> None:
     meter = AudioMeter()
     arrive(meter, "a", WordTones().speak(["alpha"]), 0.0)
     pcm = np.repeat(np.frombuffer(WordTones(rate_hz).speak(["bravo"]), "<i2"), channels)

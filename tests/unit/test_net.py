@@ -1,4 +1,4 @@
-"""Public and private hosts."""
+"""`is_public` distinguishes public hosts from private ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from avatar_core.net import is_public
         *("8.8.8.8", "2606:4700:4700::1111", "xn--bcher-kva.de", "1.acme.io", "test.acme.io"),
     ],
 )
-def test_public_host_is_public(host: str) -> None:
+def test_is_public_accepts_a_public_host(host: str) -> None:
     assert is_public(host)
 
 
@@ -34,5 +34,5 @@ def test_public_host_is_public(host: str) -> None:
         "::ffff:127.0.0.1",
     ],
 )
-def test_private_host_is_not_public(host: str) -> None:
+def test_is_public_rejects_a_private_host(host: str) -> None:
     assert not is_public(host)

@@ -1,4 +1,4 @@
-"""Modules that only POSIX has are optional: every module imports without them, as on Windows."""
+"""Every module imports without the modules that only POSIX has, as on Windows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_module_imports_without_posix_modules() -> None:
     assert int(count) > 100
 
 
-def test_an_import_of_a_posix_module_is_found(tmp_path: Path) -> None:
+def test_planted_import_of_a_posix_module_is_reported(tmp_path: Path) -> None:
     package = tmp_path / "avatar_planted"
     package.mkdir()
     (package / "__init__.py").touch()

@@ -1,4 +1,4 @@
-"""Properties of `Take.report`, for any reports in any order."""
+"""`Take.report` keeps its invariants for any reports in any order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RANK = {TakeState.OPEN: 0, TakeState.PLAYING: 1}
 
 
 @given(REPORTS)
-def test_position_never_falls_and_never_exceeds_the_pushed_audio(
+def test_position_never_decreases_or_exceeds_the_pushed_audio(
     reports: list[tuple[float | None, TakeState | None, float]],
 ) -> None:
     take = Take(1, MONO)
@@ -31,7 +31,7 @@ def test_position_never_falls_and_never_exceeds_the_pushed_audio(
 
 
 @given(REPORTS)
-def test_state_never_goes_back(
+def test_take_never_returns_to_an_earlier_state(
     reports: list[tuple[float | None, TakeState | None, float]],
 ) -> None:
     take = Take(1, MONO)
@@ -59,7 +59,9 @@ def test_report_after_a_final_state_is_ignored(
 
 
 @given(POSITIONS, st.none() | st.sampled_from(TakeState))
-def test_repeated_report_updates_once(position_s: float | None, state: TakeState | None) -> None:
+def test_repeated_report_does_not_call_on_update_again(
+    position_s: float | None, state: TakeState | None
+) -> None:
     updates: list[Take] = []
     take = Take(1, MONO, on_update=updates.append)
     take.pushed_s = 10.0
@@ -69,7 +71,7 @@ def test_repeated_report_updates_once(position_s: float | None, state: TakeState
     assert len(updates) == count <= 1
 
 
-def test_position_above_zero_makes_the_take_playing() -> None:
+def test_take_is_playing_once_its_position_is_above_zero() -> None:
     take = Take(1, MONO)
     take.pushed_s = 1.0
     states = []

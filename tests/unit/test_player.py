@@ -1,4 +1,4 @@
-"""The player without interruptions: promises 1, 2, 3 and 5 of the design, in virtual time."""
+"""The player plays each segment whole and finishes each exactly once, in virtual time."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ async def test_underrun_does_not_end_the_take(harness: PlayerHarness) -> None:
     assert len(harness.observer.takes) == 1
 
 
-async def test_take_done_before_the_end_is_followed_by_another(harness: PlayerHarness) -> None:
+async def test_player_starts_another_take_if_a_take_is_done_too_early(
+    harness: PlayerHarness,
+) -> None:
     segment = harness.say(2.0)
     for _ in range(3):
         await asyncio.sleep(0.4)
@@ -100,7 +102,7 @@ async def test_transport_that_ends_every_take_at_once_is_lost(harness: PlayerHar
     assert harness.avatar.transport.lost is not None
 
 
-async def test_restart_continues_in_another_take(harness: PlayerHarness) -> None:
+async def test_restart_continues_the_segment_in_another_take(harness: PlayerHarness) -> None:
     segment = harness.say(2.0)
     await asyncio.sleep(1.0)
     harness.player.restart(harness.avatar.transport)
@@ -121,7 +123,7 @@ async def test_aclose_finishes_every_segment(harness: PlayerHarness) -> None:
     assert harness.heard_s(1) == heard_s == pytest.approx(0.45, abs=0.01)
 
 
-async def test_speech_before_a_chooser_is_set_is_kept() -> None:
+async def test_speech_waits_until_a_transport_chooser_is_set() -> None:
     harness = PlayerHarness()
     harness.player._chooser = None
     segment = harness.say(1.0)

@@ -1,4 +1,4 @@
-"""Clears and pauses at every phase of a segment: promises 1, 2, 3 and 5, in virtual time."""
+"""Clears and pauses at every phase of a segment keep the laws of playback, in virtual time."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ async def test_resume_continues_at_the_paused_sample(
     assert harness.observer.position_s[segment] == pytest.approx(2.0, abs=0.005)
 
 
-async def test_pause_is_silent(harness: PlayerHarness) -> None:
+async def test_paused_segment_is_silent_until_resume(harness: PlayerHarness) -> None:
     segment = harness.say(2.0)
     await asyncio.sleep(0.7)
     harness.pause()
@@ -140,7 +140,7 @@ async def test_pause_is_silent(harness: PlayerHarness) -> None:
     harness.check_all_heard(segment)
 
 
-async def test_pause_before_the_first_frame_delays_it(harness: PlayerHarness) -> None:
+async def test_pause_before_the_first_frame_delays_the_segment(harness: PlayerHarness) -> None:
     harness.pause()
     segment = harness.say(1.0)
     await asyncio.sleep(10.0)
@@ -168,7 +168,7 @@ async def test_repeated_pauses_lose_no_sample(
 
 
 @at_every_phase
-async def test_unconfirmed_cut_counts_as_done_after_its_deadline(
+async def test_cut_without_a_confirmation_ends_at_its_deadline(
     harness: PlayerHarness, at_s: float
 ) -> None:
     harness.avatar.cut_s = None
@@ -183,7 +183,9 @@ async def test_unconfirmed_cut_counts_as_done_after_its_deadline(
     harness.check_all_heard(after)
 
 
-async def test_late_confirmation_of_a_cut_is_not_awaited(harness: PlayerHarness) -> None:
+async def test_next_segment_does_not_wait_for_a_late_cut_confirmation(
+    harness: PlayerHarness,
+) -> None:
     harness.avatar.cut_s = 0.8
     segment = harness.say(2.0)
     await asyncio.sleep(0.5)

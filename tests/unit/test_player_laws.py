@@ -179,7 +179,7 @@ def test_random_conversation_keeps_the_laws(script: list[tuple[float, str]], voi
     converse(script, voice)
 
 
-def test_failure_prints_how_to_reproduce_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_random_conversation_prints_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
     async def planted(conversation: Conversation) -> None:
         await conversation.harness.aclose()
         raise AssertionError("planted")
@@ -194,7 +194,7 @@ def test_failure_prints_how_to_reproduce_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert "@reproduce_failure(" in printed
 
 
-def test_scripts_perform_ten_thousand_actions() -> None:
+def test_random_scripts_perform_at_least_10_000_actions() -> None:
     """The first test of this module performs the actions."""
     if actions_tried:  # 0 if this test runs alone
         assert actions_tried >= 10_000

@@ -1,4 +1,4 @@
-"""Losses of transports at every phase of a segment: promises 1, 2, 3 and 5, in virtual time."""
+"""Lost transports at every phase of a segment keep the laws of playback, in virtual time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_take_after_a_loss_starts_at_the_last_silence(harness: PlayerHarne
     assert harness.observer.takes[1].offset_s == pytest.approx(0.79, abs=0.011)
 
 
-async def test_pause_in_the_repeated_word_skips_nothing(harness: PlayerHarness) -> None:
+async def test_pause_in_the_repeated_word_skips_no_audio(harness: PlayerHarness) -> None:
     segment = harness.say(2.0)
     await asyncio.sleep(1.1)
     harness.avatar.die()

@@ -1,4 +1,4 @@
-"""Records of processes: finding the right process again, and ending it."""
+"""A process record finds and stops the process that it was made for, and no other."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_record_finds_no_process_that_has_ended(recorded: Recorded) -> Non
     await recorded.record.stop()
 
 
-def test_zombie_counts_as_ended() -> None:
+def test_zombie_process_counts_as_ended() -> None:
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
     try:
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -128,11 +128,13 @@ def test_impossible_pid_matches_no_process(pid: int) -> None:
         {"process": {"pid": 1, "started": None, "nonce": "n"}},
     ],
 )
-def test_state_without_a_complete_record_has_none(state: dict[str, object]) -> None:
+def test_read_returns_none_for_an_incomplete_record(state: dict[str, object]) -> None:
     assert ProcessRecord.read(state) is None
 
 
-async def test_process_runs_only_in_its_pid_space_and_boot(recorded: Recorded) -> None:
+async def test_running_process_is_recognised_by_place_boot_and_start_time(
+    recorded: Recorded,
+) -> None:
     here, boot, pid = processes.place(), processes.boot(), recorded.child.pid
     started_s = processes.started(pid)
     assert started_s is not None

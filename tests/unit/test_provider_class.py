@@ -1,4 +1,4 @@
-"""Provider classes that lack or misspell something fail at creation, with the line to write."""
+"""Incomplete or misspelt provider classes raise a TypeError that contains the line to write."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def without(*names: str) -> dict[str, Any]:
     return {name: value for name, value in WHOLE.items() if name not in names}
 
 
-def test_a_complete_class_takes_its_settings_class_from_the_type_argument() -> None:
+def test_settings_class_comes_from_the_type_argument() -> None:
     assert create(RestAvatarProvider[AcmeSettings], **WHOLE).settings_cls is AcmeSettings
 
 
-def test_the_type_argument_is_found_through_generic_bases() -> None:
+def test_type_argument_is_found_through_generic_bases() -> None:
     class Middle(Whole[T], Generic[T, S]):
         pass
 
@@ -83,13 +83,13 @@ def test_the_type_argument_is_found_through_generic_bases() -> None:
 @pytest.mark.parametrize(
     ("absent", "line"),
     [
-        (["create"], 'lacks create. Write in the class: create = "POST /v1/sessions"'),
-        (["name"], 'lacks name. Write in the class: name = "acme"'),
-        (["api_version"], "lacks api_version. Write in the class: api_version = (1, 0)"),
+        (["create"], 'does not define create. Write in the class: create = "POST /v1/sessions"'),
+        (["name"], 'does not define name. Write in the class: name = "acme"'),
+        (["api_version"], "does not define api_version. Write in the class: api_version = (1, 0)"),
         (["name", "create"], 'name = "acme"; create = "POST /v1/sessions"'),
     ],
 )
-def test_a_missing_attribute_is_an_error_with_the_line_to_write(
+def test_error_for_a_missing_attribute_contains_the_line_to_write(
     absent: list[str], line: str
 ) -> None:
     with pytest.raises(TypeError) as caught:
@@ -99,7 +99,7 @@ def test_a_missing_attribute_is_an_error_with_the_line_to_write(
 
 
 @pytest.mark.parametrize("base", [RestAvatarProvider, RestAvatarProvider[Any]])
-def test_a_provider_without_a_settings_class_is_an_error_with_the_line_to_write(base: Any) -> None:
+def test_error_for_a_missing_settings_class_contains_the_line_to_write(base: Any) -> None:
     with pytest.raises(TypeError) as caught:
         create(base, **WHOLE)
     assert "class AcmeProvider(RestAvatarProvider[AcmeSettings])" in str(caught.value)
@@ -107,7 +107,7 @@ def test_a_provider_without_a_settings_class_is_an_error_with_the_line_to_write(
 
 
 @pytest.mark.parametrize("wrong", [OtherSettings, dict, "AcmeSettings"])
-def test_settings_cls_may_not_contradict_the_type_argument(wrong: object) -> None:
+def test_settings_cls_that_contradicts_the_type_argument_raises(wrong: object) -> None:
     with pytest.raises(TypeError, match="settings_cls = AcmeSettings"):
         create(RestAvatarProvider[AcmeSettings], **WHOLE, settings_cls=wrong)
 
@@ -120,10 +120,10 @@ def test_settings_cls_may_be_a_subclass_of_the_type_argument() -> None:
     assert made.settings_cls is Narrow
 
 
-def test_a_missing_method_is_an_error_with_its_first_line() -> None:
+def test_error_for_a_missing_method_contains_its_signature() -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], payload=False, **WHOLE)
-    assert "lacks payload" in str(caught.value)
+    assert "does not define payload" in str(caught.value)
     assert "def payload(self, request: ProvisionRequest) -> Mapping[str, Any]: ..." in str(
         caught.value
     )
@@ -145,21 +145,23 @@ async def _method(self: object) -> None: ...
         ({**WHOLE, "set_up": _method}, "def setup(self)"),
     ],
 )
-def test_a_misspelt_attribute_is_an_error_with_the_name_that_is_read(
+def test_error_for_a_misspelt_attribute_contains_the_correct_name(
     attributes: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], **attributes)
     wrong = next(name for name in attributes if name not in WHOLE)
-    assert f"defines {wrong};" in str(caught.value)
+    assert f"defines {wrong}, but" in str(caught.value)
     assert line in str(caught.value)
 
 
 @pytest.mark.parametrize("wrong", ["nane", "nam", "nme"])
-def test_a_required_attribute_under_a_similar_name_is_an_error_that_names_both(wrong: str) -> None:
+def test_error_for_a_misspelt_required_attribute_contains_both_names(wrong: str) -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], **without("name"), **{wrong: "acme"})
-    assert f"lacks name. Write in the class: name = 'acme' (not {wrong})" in str(caught.value)
+    assert f"does not define name. Write in the class: name = 'acme' (not {wrong})" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,12 +176,12 @@ def test_a_required_attribute_under_a_similar_name_is_an_error_that_names_both(w
         {"endpoints": property(lambda self: ())},
     ],
 )
-def test_attributes_of_the_author_are_allowed(extra: dict[str, Any]) -> None:
+def test_provider_class_may_define_other_attributes(extra: dict[str, Any]) -> None:
     made = create(RestAvatarProvider[AcmeSettings], **WHOLE, **extra)
     assert all(getattr(made, name) is value for name, value in extra.items())
 
 
-def test_a_base_for_other_providers_may_be_incomplete() -> None:
+def test_base_class_for_providers_may_be_incomplete() -> None:
     class Generic_(RestAvatarProvider[S]):
         auth = "X-Api-Key"
 
@@ -202,7 +204,7 @@ def test_a_base_for_other_providers_may_be_incomplete() -> None:
         create(Stricter, payload=False, **WHOLE)
 
 
-def test_a_base_states_what_its_providers_must_set() -> None:
+def test_base_class_can_require_attributes_of_its_subclasses() -> None:
     class Drawn(Whole[S]):
         renderer: ClassVar[str]
         _required: ClassVar[Mapping[str, str]] = {
@@ -214,19 +216,21 @@ def test_a_base_states_what_its_providers_must_set() -> None:
         create(Drawn[OtherSettings], payload=False, **without("create"))
 
 
-def test_a_renderer_provider_must_set_its_renderer() -> None:
-    with pytest.raises(TypeError, match="lacks renderer") as caught:
+def test_renderer_provider_without_a_renderer_raises_type_error() -> None:
+    with pytest.raises(TypeError, match="does not define renderer") as caught:
         create(RendererProvider[OtherSettings], payload=False, **without("create"))
     assert 'renderer = "my_package.drawing:MyRenderer"' in str(caught.value)
 
 
-def test_a_rest_provider_needs_a_key_in_its_settings() -> None:
-    with pytest.raises(TypeError, match=r"OtherSettings lacks api_key.*api_key: pydantic.Secret"):
+def test_rest_provider_without_an_api_key_setting_raises_type_error() -> None:
+    with pytest.raises(
+        TypeError, match=r"OtherSettings has no field api_key.*api_key: pydantic.Secret"
+    ):
         create(RestAvatarProvider[OtherSettings], **WHOLE)
 
 
 @pytest.mark.parametrize("annotation", [str, str | None, "str", SecretStr | str])
-def test_a_key_in_plain_text_is_refused_as_its_settings_class_is_created(annotation: Any) -> None:
+def test_settings_class_with_a_plain_text_key_raises_type_error(annotation: Any) -> None:
     with pytest.raises(TypeError) as caught:
         type(ProviderSettings)(
             "LooseSettings",
@@ -237,7 +241,7 @@ def test_a_key_in_plain_text_is_refused_as_its_settings_class_is_created(annotat
     assert "api_key: pydantic.SecretStr" in str(caught.value)
 
 
-def test_an_optional_key_is_allowed() -> None:
+def test_settings_class_may_have_an_optional_key() -> None:
     class Optional_(ProviderSettings):
         provider = "acme"
 

@@ -120,7 +120,7 @@ async def test_request_that_created_nothing_is_sent_again(
     assert len(set(provider.identities)) == len(set(provider.tokens)) == 1
 
 
-async def test_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoom) -> None:
+async def test_retry_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoom) -> None:
     waits: list[list[float]] = []
     for seed in range(30):
         random.seed(seed)
@@ -134,13 +134,13 @@ async def test_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoom) -> 
         assert min(column) < 0.3 * limit_s
 
 
-async def test_wait_lasts_as_long_as_the_vendor_asks(room: MemoryRoom) -> None:
+async def test_retry_waits_at_least_retry_after_s(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, refused(retry_after_s=7.0))
     assert isinstance(await provision(FailoverHarness(room, provider), provider), Lease)
     assert provider.at[1] - provider.at[0] >= 7.0
 
 
-async def test_wait_beyond_the_deadline_is_not_begun(room: MemoryRoom) -> None:
+async def test_retry_later_than_the_deadline_is_not_attempted(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, refused(retry_after_s=25.0))
     began = now()
     assert isinstance(await provision(FailoverHarness(room, provider), provider), CapacityError)
@@ -169,7 +169,7 @@ async def test_permanent_error_is_not_retried(fault: AvatarError, room: MemoryRo
 @pytest.mark.parametrize(
     "given", [None, "avatar", ProvisionedAvatar(session_id="", identity="x")], ids=str
 )
-async def test_provider_that_returns_no_avatar_is_a_protocol_error(
+async def test_provider_that_returns_no_avatar_causes_a_protocol_error(
     given: object, room: MemoryRoom
 ) -> None:
     provider = SteppedProvider(room, lambda *_: given)
@@ -209,7 +209,7 @@ async def test_log_of_an_unexpected_exception_names_its_line_and_no_value(
     assert tokens[0] not in caplog.text
 
 
-async def test_unused_claim_is_ended(room: MemoryRoom) -> None:
+async def test_claimed_session_that_is_not_used_is_ended(room: MemoryRoom) -> None:
     def claim_two(provider: SteppedProvider, request: ProvisionRequest) -> ProvisionedAvatar:
         for id in ("first", "second"):
             provider.provisioned.append(id)
@@ -265,7 +265,7 @@ async def test_avatar_that_joins_after_a_lost_response_is_used(
     assert isinstance(result, Lease)
     assert [result.avatar.identity] == provider.identities
     assert len(provider.at) == 1
-    assert "joined nevertheless" in caplog.text
+    assert "joined the room although" in caplog.text
     await result.release("over")
     assert provider.identities[0] not in room.members
     assert provider.released == []  # the vendor never named the session
@@ -299,17 +299,17 @@ async def test_session_that_cannot_be_ended_prevents_another_attempt(
     assert len(provider.at) == 1
     (ledger_entry,) = await harness.read_ledger()
     assert ledger_entry.session_id == "s1"
-    assert caplog.text.count("could not be ended") == 1
+    assert caplog.text.count("avatar-core could not end") == 1
 
 
-async def test_provider_that_cancels_itself_is_a_protocol_error(room: MemoryRoom) -> None:
+async def test_provider_that_cancels_itself_causes_a_protocol_error(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, asyncio.CancelledError())
     result = await provision(FailoverHarness(room, provider), provider)
     assert isinstance(result, ProtocolError)
     assert "RuntimeError" in str(result)
 
 
-async def test_unused_claim_of_the_same_identity_leaves_the_worker_in_the_room(
+async def test_ending_an_unused_claim_keeps_a_worker_of_the_same_identity(
     room: MemoryRoom, tmp_path: Path
 ) -> None:
     def claim_twice(provider: SteppedProvider, request: ProvisionRequest) -> ProvisionedAvatar:

@@ -1,4 +1,4 @@
-"""The marker `virtual_time`, in this run and in runs of pytest that are an application's own."""
+"""The marker `virtual_time` works in this run of pytest and in runs in other processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRUE_MONOTONIC = time.monotonic
 
 
 @pytest.mark.virtual_time
-async def test_a_marked_test_runs_in_virtual_time() -> None:
+async def test_marked_test_runs_in_virtual_time() -> None:
     await asyncio.sleep(HOUR_S)
     assert isinstance(asyncio.get_running_loop(), VirtualLoop)
     assert time.monotonic() == HOUR_S
@@ -37,7 +37,7 @@ async def test_async_fixtures_share_the_loop_of_a_marked_test(began_at: float) -
     assert now() >= HOUR_S
 
 
-async def test_an_unmarked_test_keeps_the_true_time() -> None:
+async def test_unmarked_test_runs_in_true_time() -> None:
     assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
     assert time.monotonic is TRUE_MONOTONIC
 
@@ -73,7 +73,7 @@ CONVERSATION = """
     from avatar_core.testing.conversation import IN_MEMORY, Conversation
 
     @pytest.mark.virtual_time
-    async def test_the_agent_greets(monkeypatch):
+    async def test_agent_greets(monkeypatch):
         monkeypatch.setenv("AVATAR_MOCK_WIDTH", "64")
         monkeypatch.setenv("AVATAR_MOCK_HEIGHT", "64")
         async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk:
@@ -86,18 +86,18 @@ LOOPS = """
     import pytest
 
     @pytest.mark.virtual_time
-    async def test_that_leaves_a_thread():  # for which Python 3.13 waits 300 s as the loop closes
+    async def test_loop_closes_while_a_thread_runs():  # Python 3.13 would wait 300 s for it
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(threading.Event().wait, 0.2), 0.05)
         await asyncio.sleep(3600)
 
-    class TestInAClass:
+    class TestMethods:
         @pytest.mark.virtual_time
-        async def test_with_an_argument(self, tmp_path):
+        async def test_method_with_a_fixture_runs_in_virtual_time(self, tmp_path):
             await asyncio.sleep(3600)
 
     @pytest.mark.virtual_time
-    def test_that_makes_its_loop():
+    def test_asyncio_run_uses_virtual_time():
         asyncio.run(asyncio.sleep(3600))
 """
 
@@ -107,7 +107,7 @@ LOOPS = """
     [(CONVERSATION, ALONE), (LOOPS, ALONE), (LOOPS, AUTO)],
     ids=["conversation", "alone", "pytest-asyncio"],
 )
-def test_a_marked_test_runs_without_a_warning(
+def test_marked_test_runs_without_a_warning(
     tmp_path: Path, test: str, options: tuple[str, ...]
 ) -> None:
     done = outside(tmp_path, test, *options)
@@ -115,21 +115,21 @@ def test_a_marked_test_runs_without_a_warning(
     assert "warning" not in done.stdout.lower()
 
 
-def test_a_marked_test_on_a_shared_loop_says_what_to_do(tmp_path: Path) -> None:
+def test_marked_test_on_a_shared_loop_fails_with_a_hint(tmp_path: Path) -> None:
     test = """
         import asyncio, pytest
 
         @pytest.mark.virtual_time
         @pytest.mark.asyncio(loop_scope="module")
-        async def test_it():
+        async def test_loop_is_shared():
             await asyncio.sleep(3600)
     """
     done = outside(tmp_path, test, *AUTO)
     assert "1 failed" in done.stdout
-    assert 'Mark it with pytest.mark.asyncio(loop_scope="function") too.' in done.stdout
+    assert 'Also mark the test with pytest.mark.asyncio(loop_scope="function").' in done.stdout
 
 
-def test_loops_and_fixtures_that_outlive_a_test_keep_the_true_time(tmp_path: Path) -> None:
+def test_module_scoped_loops_and_fixtures_use_true_time(tmp_path: Path) -> None:
     test = """
         import asyncio, pytest, pytest_asyncio, time
 
@@ -139,7 +139,7 @@ def test_loops_and_fixtures_that_outlive_a_test_keep_the_true_time(tmp_path: Pat
         async def shared():
             return asyncio.get_running_loop(), time.time()
 
-        async def test_it(shared):
+        async def test_only_its_own_loop_is_virtual(shared):
             loop, made_at = shared
             assert type(loop).__name__ != "VirtualLoop"
             assert type(asyncio.get_running_loop()).__name__ == "VirtualLoop"
@@ -149,11 +149,11 @@ def test_loops_and_fixtures_that_outlive_a_test_keep_the_true_time(tmp_path: Pat
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_run_without_the_marker_imports_nothing_heavy(tmp_path: Path) -> None:
+def test_run_without_the_marker_imports_no_heavy_module(tmp_path: Path) -> None:
     test = """
         import sys
 
-        def test_it():
+        def test_plugin_imports_no_heavy_module():
             heavy = ("livekit", "pydantic", "numpy", "httpx", "looptime", "asyncio",
                      "avatar_core.testing.clock")
             assert "avatar_core.testing.pytest_plugin" in sys.modules

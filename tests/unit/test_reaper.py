@@ -1,4 +1,4 @@
-"""The reaper: which sessions of the ledger it ends, keeps, or expects to join."""
+"""The reaper ends, keeps or awaits the sessions in the ledger."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ReaperHarness:
         return self.listed.pop() if self.listed else None
 
 
-async def test_sessions_of_dead_processes_end_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+async def test_reaper_ends_only_the_sessions_of_dead_processes(tmp_path: Path) -> None:
     harness = ReaperHarness(tmp_path, ends_session=True)
     harness.add_session("s1")
     alive = harness.add_session("s2", dead=False)
@@ -109,7 +109,9 @@ async def test_lookup_finds_a_session_without_an_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("session_id", ["s1", ""])
-async def test_absent_participant_is_waited_for(session_id: str, tmp_path: Path) -> None:
+async def test_reaper_waits_for_a_participant_that_has_not_joined(
+    session_id: str, tmp_path: Path
+) -> None:
     harness = ReaperHarness(tmp_path)
     harness.add_session(session_id)
     harness.is_present = False
@@ -129,7 +131,7 @@ async def test_pending_request_is_looked_up_again(tmp_path: Path) -> None:
     assert harness.released == ["found"]
 
 
-async def test_request_without_a_join_expires(tmp_path: Path) -> None:
+async def test_pending_request_expires_if_no_participant_joins(tmp_path: Path) -> None:
     harness = ReaperHarness(tmp_path)
     harness.add_session("", at=time.time() - MAY_STILL_JOIN_S)
     harness.is_present = False
@@ -152,7 +154,7 @@ async def test_failed_session_stays_in_the_ledger_until_it_expires(tmp_path: Pat
     assert await harness.reap() == ["ended"]
 
 
-async def test_uninstalled_provider_does_not_stop_the_others(tmp_path: Path) -> None:
+async def test_missing_provider_does_not_prevent_reaping_the_others(tmp_path: Path) -> None:
     harness = ReaperHarness(tmp_path, ends_session=True)
     harness.add_session("s1", provider="uninstalled")
     harness.add_session("s2")

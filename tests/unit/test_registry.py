@@ -1,4 +1,4 @@
-"""The registry against distributions laid out on disk, as pip would."""
+"""The registry finds and loads providers of distributions on disk, as pip installs them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Plain(AvatarProvider[Any]):
         raise NotImplementedError
 
 
-def test_lists_and_describes_without_importing(site: FakeSite) -> None:
+def test_registry_lists_and_describes_providers_without_importing(site: FakeSite) -> None:
     site.install("avatar-provider-zeta", {"zeta": "zeta_m:Provider"}, {"zeta_m": "assert False"})
     site.install("avatar-provider-alpha", {"alpha": "alpha_m:P"}, {"alpha_m": "raise SystemExit"})
     registry = ProviderRegistry()
@@ -66,7 +66,7 @@ def test_load_imports_only_the_named_provider(site: FakeSite) -> None:
     ("name", "hint"),
     [("Gama", "Did you mean 'gamma'?"), ("voce", "Did you mean 'voice'?"), ("acme", NOT_INSTALLED)],
 )
-def test_a_miss_says_what_there_is_and_names_no_package_after_what_was_written(
+def test_error_for_an_unknown_provider_lists_the_installed_ones(
     site: FakeSite, name: str, hint: str
 ) -> None:
     site.install("avatar-provider-gamma", {"gamma": "gamma_m:Provider"})
@@ -74,7 +74,7 @@ def test_a_miss_says_what_there_is_and_names_no_package_after_what_was_written(
         ProviderRegistry().load(name)
     text = str(caught.value)
     assert repr(name) in text
-    assert "installed: " in text
+    assert "Installed providers: " in text
     assert "gamma" in text
     assert text.endswith(hint)
     assert "pip " not in text
@@ -82,7 +82,7 @@ def test_a_miss_says_what_there_is_and_names_no_package_after_what_was_written(
     assert isinstance(caught.value, LookupError)
 
 
-def test_a_stale_cache_is_seen_through(site: FakeSite) -> None:
+def test_registry_ignores_a_stale_stevedore_cache(site: FakeSite) -> None:
     """stevedore's cache on disk misses an edited entry_points.txt for up to 128 s."""
     from stevedore._cache import Cache
 
@@ -98,7 +98,7 @@ def test_a_stale_cache_is_seen_through(site: FakeSite) -> None:
     assert "before" not in ProviderRegistry().names()
 
 
-def test_refresh_reads_anew(site: FakeSite) -> None:
+def test_refresh_finds_newly_installed_providers(site: FakeSite) -> None:
     registry = ProviderRegistry()
     assert "late" not in registry.names()
     site.install("avatar-provider-late", {"late": "late_m:Provider"})
@@ -106,7 +106,7 @@ def test_refresh_reads_anew(site: FakeSite) -> None:
     assert "late" in registry.names()
 
 
-def test_a_conflict_names_both_and_hides_nothing(site: FakeSite) -> None:
+def test_conflict_error_names_both_distributions_of_a_provider(site: FakeSite) -> None:
     site.install("avatar-provider-dup", {"dup": "dup_m:Provider"}, {"dup_m": "assert False"})
     site.install("mid", {"middle": "middle_m:Provider"}, {"middle_m": provider_source("middle")})
     site.install("other-dup", {"dup": "dup_m:Provider"})
@@ -121,7 +121,7 @@ def test_a_conflict_names_both_and_hides_nothing(site: FakeSite) -> None:
 
 
 @pytest.mark.parametrize("name", ["voice", "livekit"])
-def test_a_reserved_name_is_an_error_for_that_name_only(site: FakeSite, name: str) -> None:
+def test_reserved_provider_name_raises_conflict_error(site: FakeSite, name: str) -> None:
     site.install("squatter", {name: "squat_m:Provider", "fair": "fair_m:Provider"})
     (site.root / "fair_m.py").write_text(provider_source("fair"))
     site.modules.add("fair_m")
@@ -133,13 +133,13 @@ def test_a_reserved_name_is_an_error_for_that_name_only(site: FakeSite, name: st
     assert registry.load("fair").name == "fair"
 
 
-def test_reserved_name_suggests_no_package() -> None:
+def test_error_for_a_reserved_name_suggests_no_package() -> None:
     with pytest.raises(ProviderNotFoundError) as caught:
         ProviderRegistry().load("voice")
     assert "pip" not in str(caught.value)
 
 
-def test_register_and_unregister() -> None:
+def test_registered_provider_is_listed_until_it_is_unregistered() -> None:
     registry = ProviderRegistry()
     registry.register("plain", Plain)
     assert "plain" in registry.names()
@@ -155,12 +155,12 @@ def test_register_and_unregister() -> None:
     assert "plain" not in ProviderRegistry().names()
 
 
-def test_register_checks_as_load_does(site: FakeSite) -> None:
+def test_register_rejects_invalid_and_conflicting_providers(site: FakeSite) -> None:
     site.install("avatar-provider-own", {"own": "own_m:Provider"}, {"own_m": "assert False"})
     registry = ProviderRegistry()
-    with pytest.raises(ProviderLoadError, match="calls itself 'plain'"):
+    with pytest.raises(ProviderLoadError, match="has the name 'plain'"):
         registry.register("own", Plain, replace=True)
-    with pytest.raises(ProviderLoadError, match="no subclass"):
+    with pytest.raises(ProviderLoadError, match="not a subclass"):
         registry.register("thing", object())  # type: ignore[arg-type]
     with pytest.raises(ProviderConflictError):
         registry.register("own", Plain)
@@ -194,7 +194,7 @@ def keyed(monkeypatch: pytest.MonkeyPatch) -> ProviderRegistry:
     return registry
 
 
-def test_create_reads_the_environment(
+def test_create_reads_settings_from_the_environment(
     keyed: ProviderRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingsError, match="keyed: KEYED_TOKEN: is not set") as caught:
@@ -206,14 +206,17 @@ def test_create_reads_the_environment(
     )
 
 
-def test_create_takes_ready_settings_of_its_own_only(keyed: ProviderRegistry) -> None:
+def test_create_accepts_only_settings_of_the_providers_class(keyed: ProviderRegistry) -> None:
     settings = KeyedSettings(token="t")
     assert keyed.create("keyed", settings).settings is settings
-    with pytest.raises(SettingsError, match=r"keyed: it takes KeyedSettings.* PlainSettings"):
+    with pytest.raises(
+        SettingsError,
+        match=r"keyed: the provider needs settings of the class KeyedSettings.* PlainSettings",
+    ):
         keyed.create("keyed", PlainSettings())
 
 
-def test_a_variant_needs_a_field(keyed: ProviderRegistry) -> None:
+def test_variant_without_a_settings_field_raises_config_error(keyed: ProviderRegistry) -> None:
     with pytest.raises(ConfigError, match=r"plain: .*'tall'"):
         keyed.create("plain", variant="tall")
 
@@ -221,14 +224,16 @@ def test_a_variant_needs_a_field(keyed: ProviderRegistry) -> None:
 def test_error_of_setup_becomes_a_config_error(keyed: ProviderRegistry) -> None:
     with pytest.raises(ConfigError, match="keyed: that token is refused"):
         keyed.create("keyed", KeyedSettings(token="refused"))
-    with pytest.raises(ConfigError, match="keyed: it cannot be set up: KeyError") as caught:
+    with pytest.raises(
+        ConfigError, match="keyed: the set-up of the provider failed: KeyError"
+    ) as caught:
         keyed.create("keyed", KeyedSettings(token="absurd"))
     assert isinstance(caught.value.__cause__, KeyError)
     assert "s3cret" not in str(caught.value)
     assert "KeyError (test_registry.py, line " in str(caught.value)
 
 
-def test_an_attribute_that_setup_lacks_is_named(keyed: ProviderRegistry) -> None:
+def test_error_names_a_missing_attribute_that_setup_reads(keyed: ProviderRegistry) -> None:
     class Typo(Keyed):
         def setup(self) -> None:
             self.settings.tokn.strip()

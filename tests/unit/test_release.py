@@ -84,15 +84,15 @@ def test_bump_makes_the_sources_match_the_tag(root: Path) -> None:
     assert 'version = "7"' in (root / "demo/pyproject.toml").read_text()
 
 
-def test_bump_refuses_an_empty_unreleased_section(root: Path) -> None:
+def test_bump_rejects_an_empty_unreleased_section(root: Path) -> None:
     bump(root, "1.3.0", TODAY)
-    with pytest.raises(ReleaseError, match="nothing under"):
+    with pytest.raises(ReleaseError, match="is empty"):
         bump(root, "1.4.0", TODAY)
     assert {one.version for one in read_distributions(root)} == {"1.3.0"}
 
 
-def test_bump_refuses_an_invalid_version(root: Path) -> None:
-    with pytest.raises(ReleaseError, match="not a version"):
+def test_bump_rejects_an_invalid_version(root: Path) -> None:
+    with pytest.raises(ReleaseError, match="not a valid version"):
         bump(root, "one.two", TODAY)
 
 
@@ -116,12 +116,12 @@ def test_check_needs_a_dated_section_in_the_changelog(root: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ["1.2.0", "v1.2", "main", "v1.2.0+local"])
-def test_check_refuses_a_tag_of_another_form(root: Path, tag: str) -> None:
+def test_check_rejects_a_malformed_tag(root: Path, tag: str) -> None:
     (problem,) = find_problems(root, tag)
     assert "does not look like v1.2.3" in problem
 
 
-def test_missing_and_extra_files_are_named(root: Path) -> None:
+def test_missing_and_extra_files_in_dist_are_reported(root: Path) -> None:
     dist = root / "dist"
     write_files(dist, "avatar-core")
     (dist / "avatar-core/avatar_core-1.2.0.tar.gz").unlink()
@@ -136,7 +136,7 @@ def test_missing_and_extra_files_are_named(root: Path) -> None:
     ]
 
 
-def test_complete_files_have_no_problem(root: Path) -> None:
+def test_complete_dist_has_no_problem(root: Path) -> None:
     dist = root / "dist"
     write_files(dist, "avatar-core")
     write_files(dist, "avatar-provider-mock")
@@ -144,7 +144,7 @@ def test_complete_files_have_no_problem(root: Path) -> None:
     assert list(find_file_problems(root, dist)) == []
 
 
-def test_metadata_and_page_are_checked(root: Path) -> None:
+def test_wrong_metadata_and_a_missing_page_are_reported(root: Path) -> None:
     dist = root / "dist"
     write_files(dist, "avatar-core", says="1.1.0")
     write_files(dist, "avatar-provider-mock")
@@ -152,12 +152,12 @@ def test_metadata_and_page_are_checked(root: Path) -> None:
     assert list(find_file_problems(root, dist)) == [
         "avatar_core-1.2.0-py3-none-any.whl says that it is avatar-core 1.1.0.",
         "avatar_core-1.2.0.tar.gz says that it is avatar-core 1.1.0.",
-        f"avatar_demo-1.2.0-py3-none-any.whl lacks {PAGE}; {WHY}",
-        f"avatar_demo-1.2.0.tar.gz lacks {PAGE}; {WHY}",
+        f"avatar_demo-1.2.0-py3-none-any.whl contains no {PAGE}; {WHY}",
+        f"avatar_demo-1.2.0.tar.gz contains no {PAGE}; {WHY}",
     ]
 
 
-def test_command_prints_the_problems_and_fails(
+def test_check_command_prints_problems_and_returns_1(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["check"], root) == 0

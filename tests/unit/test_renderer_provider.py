@@ -1,4 +1,4 @@
-"""Providers with a worker of our own, and the same worker with faults."""
+"""`RendererProvider` starts and stops our worker, with and without faults."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def test_renderer_gets_the_options_of_its_provider(
 async def test_missing_renderer_claims_no_session() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
-    with pytest.raises(WorkerError, match=r"nowhere\.at_all:Nobody cannot be made"):
+    with pytest.raises(WorkerError, match=r"nowhere\.at_all:Nobody cannot be created"):
         await Missing(FrameSettings()).provision(request_in(MemoryWorkers(room), claims))
     assert claims == []
     assert set(room.members) == {"agent"}
@@ -130,7 +130,7 @@ async def test_faulty_worker_joins_a_room_in_memory_as_a_task() -> None:
     await stop_worker(state)
 
 
-async def test_faulty_worker_of_another_room_is_a_process() -> None:
+async def test_faulty_worker_outside_a_room_in_memory_is_a_process() -> None:
     async def unused(*_: object, **__: object) -> Mapping[str, Any]:
         raise AssertionError("production starts no worker with faults")
 

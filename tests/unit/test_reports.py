@@ -1,4 +1,4 @@
-"""The tracker of our worker's reports: which of them it applies to the take."""
+"""The reports tracker applies valid reports of our worker to the take, and drops others."""
 
 from __future__ import annotations
 

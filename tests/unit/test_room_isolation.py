@@ -138,7 +138,7 @@ def test_interruption_of_one_agent_does_not_affect_the_other(cut: int) -> None:
     run(main())
 
 
-def test_other_agent_continues_when_one_leaves() -> None:
+def test_agent_continues_when_another_agent_leaves_the_room() -> None:
     async def main() -> None:
         room = MemoryRoom()
         async with conversation(room, "bob") as bob:

@@ -10,7 +10,7 @@ import pytest
 from avatar_core.testing.server import runs
 
 
-def test_create_log_keeps_only_the_newest_of_a_kind(
+def test_create_log_keeps_only_the_newest_logs_of_a_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "cache_dir", lambda: tmp_path)

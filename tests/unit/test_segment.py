@@ -39,7 +39,7 @@ def first_channel(pcm: bytes, format: AudioFormat) -> np.ndarray:
 
 @formats
 @pytest.mark.parametrize("target", [TARGET, AudioFormat(48_000, 2)], ids=str)
-def test_resampler_converts_a_stream_whole(source: AudioFormat, target: AudioFormat) -> None:
+def test_resampler_converts_a_whole_stream(source: AudioFormat, target: AudioFormat) -> None:
     pcm, size = tone(1.0, source), source.size(0.013)
     resampler = Resampler(source, target)
     pieces = [resampler.feed(pcm[at : at + size]) for at in range(0, len(pcm), size)]
@@ -62,7 +62,7 @@ def play(segment: Segment, take: Take, chunk_s: float = 0.02) -> bytes:
 
 
 @formats
-def test_feed_returns_the_pushed_duration(source: AudioFormat) -> None:
+def test_feed_returns_all_audio_after_the_offset(source: AudioFormat) -> None:
     segment = Segment(1, source)
     segment.append(tone(1.2345, source), source)
     segment.end()
@@ -106,7 +106,7 @@ async def test_pauses_in_any_format_lose_no_audio(source: AudioFormat) -> None:
 
 
 @pytest.mark.parametrize("other", [format for format in SOURCES if format != TARGET], ids=str)
-def test_segment_accepts_frames_of_several_rates(other: AudioFormat) -> None:
+def test_segment_accepts_frames_of_several_formats(other: AudioFormat) -> None:
     segment = Segment(1, TARGET)
     for number in range(6):
         format = (TARGET, other)[number % 2]
@@ -230,7 +230,7 @@ def test_next_take_starts_at_or_just_before_the_position(
         assert at_s == pytest.approx(min(heard_s, 3.0))
 
 
-def test_next_take_never_starts_at_an_old_pause() -> None:
+def test_next_take_does_not_start_at_a_pause_far_before_the_position() -> None:
     segment = Segment(1, TARGET)
     segment.append(bytes(TARGET.size(0.5)), TARGET)
     segment.append(tone(2.0, TARGET), TARGET)
@@ -241,4 +241,6 @@ def test_next_take_never_starts_at_an_old_pause() -> None:
     take = Take(1, TARGET, offset_s=0.9, on_update=segment.update_position)
     take.pushed_s = 1.0
     take.report(0.1, TakeState.LOST)
-    assert 0.9 <= segment.resume_offset_s(take) <= 1.5, "the second loss went further back"
+    assert 0.9 <= segment.resume_offset_s(take) <= 1.5, (
+        "the take after the second loss starts before the first"
+    )

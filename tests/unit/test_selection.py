@@ -1,4 +1,4 @@
-"""One value becomes a chain."""
+"""The selection parses one value and resolves it to a chain of providers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def names(chain: tuple[Candidate, ...]) -> list[str]:
         ("my_face-2:p-1.b/c@3", (Choice("my_face-2", "p-1.b/c@3"),)),
     ],
 )
-def test_a_chain_is_read(text: str, chain: tuple[Choice, ...]) -> None:
+def test_parse_chain_returns_names_and_variants(text: str, chain: tuple[Choice, ...]) -> None:
     assert parse_chain(text) == chain
 
 
@@ -88,19 +88,19 @@ def test_a_chain_is_read(text: str, chain: tuple[Choice, ...]) -> None:
         ("öne", "'öne'"),
         ("one,two,one", "'one' appears twice"),
         ("one:a,one:b", "'one' appears twice"),
-        ("voice,one", "'one' stands after 'voice'"),
+        ("voice,one", "'one' follows 'voice'"),
         ("voice,voice", "twice"),
         ("voice:low", "no variants"),
-        ("livekit", "no plugin"),
+        ("livekit", "does not name a LiveKit plugin"),
     ],
 )
-def test_a_fault_names_its_item(text: str, said: str) -> None:
+def test_parse_chain_error_describes_the_invalid_item(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse_chain(text)
 
 
 @given(st.text())
-def test_any_text_is_a_chain_or_a_config_error(text: str) -> None:
+def test_parse_chain_returns_a_chain_or_raises_config_error(text: str) -> None:
     try:
         chain = parse_chain(text)
     except ConfigError:
@@ -110,17 +110,19 @@ def test_any_text_is_a_chain_or_a_config_error(text: str) -> None:
 
 
 @pytest.mark.parametrize("choice", [None, "", "  ", []])
-def test_nothing_chosen_lists_what_there_is(choice: Any, registry: ProviderRegistry) -> None:
+def test_error_for_an_empty_choice_lists_the_installed_providers(
+    choice: Any, registry: ProviderRegistry
+) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve(choice, registry, UNSET)
     text = str(caught.value)
-    listed = text.partition("there are ")[2].partition(".")[0].split(", ")
+    listed = text.partition("Available providers: ")[2].partition(".")[0].split(", ")
     assert {"one", "two"} <= set(listed)
     assert listed[-1] == "voice"
     assert "AVATAR_PROVIDER" in text
 
 
-def test_the_setting_decides_where_code_does_not(registry: ProviderRegistry) -> None:
+def test_provider_setting_is_used_if_code_names_no_provider(registry: ProviderRegistry) -> None:
     settings = AvatarSettings(provider="one:tall")
     chain = resolve(None, registry, settings)
     assert names(chain) == ["one", "voice"]
@@ -131,13 +133,15 @@ def test_the_setting_decides_where_code_does_not(registry: ProviderRegistry) -> 
 
 
 @pytest.mark.parametrize("choice", ["one", "one,voice", ["one"], ["one", "voice"], OneSettings()])
-def test_the_voice_always_stands_last(choice: Item, registry: ProviderRegistry) -> None:
+def test_voice_is_always_the_last_item_of_the_chain(
+    choice: Item, registry: ProviderRegistry
+) -> None:
     chain = resolve(choice, registry, UNSET)
     assert names(chain) == ["one", "voice"]
     assert chain[-1] == VOICE
 
 
-def test_code_mixes_settings_providers_and_names(registry: ProviderRegistry) -> None:
+def test_chain_may_mix_settings_providers_and_names(registry: ProviderRegistry) -> None:
     class Three(One):
         name = "three"
 
@@ -169,22 +173,22 @@ class HomelessSettings(ProviderSettings):
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ([3], "cannot hold int"),
+        ([3], "object of type int"),
         (["one,two"], "'one,two'"),
         (["one", OneSettings()], "twice"),
-        (["voice", "one"], "after 'voice'"),
-        ([HomelessSettings()], "HomelessSettings belongs to no provider"),
-        ("livekit:bey", "stock LiveKit plugins"),
+        (["voice", "one"], "follows 'voice'"),
+        ([HomelessSettings()], "HomelessSettings does not name its provider"),
+        ("livekit:bey", "LiveKit's avatar plugins"),
     ],
 )
-def test_a_list_is_held_to_the_same_rules(
+def test_invalid_choice_raises_config_error(
     choice: Any, said: str, registry: ProviderRegistry
 ) -> None:
     with pytest.raises(ConfigError, match=said):
         resolve(choice, registry, UNSET)
 
 
-def test_the_bridge_builds_stock_plugins(registry: ProviderRegistry) -> None:
+def test_bridge_creates_the_providers_of_livekit_plugins(registry: ProviderRegistry) -> None:
     provider = One(OneSettings())
     requested: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Settings: arguments first, the environment second, and no value in a message."""
+"""Settings come from arguments or the environment, and errors contain no value."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"AVATAR_{name}", raising=False)
 
 
-def test_defaults() -> None:
+def test_avatar_provider_is_unset_and_not_required_by_default() -> None:
     settings = AvatarSettings.load()
     assert settings.provider is None
     assert not settings.required
 
 
-def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_argument_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_PROVIDER", "one")
     assert AvatarSettings.load().provider == "one"
     assert AvatarSettings.load(provider="two").provider == "two"
 
 
-def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_PROVIDER", "")
     assert AvatarSettings.load().provider is None
 
 
-def test_every_alias_sets_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alias_of_a_variable_sets_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENDOR_REPLICA", "old")
     assert Vendor.load(key="k").face == "old"
     assert Vendor.load(key="k", face="new").face == "new"
@@ -61,7 +61,7 @@ def test_every_alias_sets_a_field(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Vendor.variable_of("unheard_of") == "unheard_of"
 
 
-def test_all_that_is_missing_is_named_at_once() -> None:
+def test_error_names_all_missing_settings() -> None:
     with pytest.raises(SettingsError) as caught:
         LiveKitSettings.load()
     for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
@@ -69,7 +69,7 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("variable", ["VENDOR_SIZE", "VENDOR_MODE", "VENDOR_TERMS"])
-def test_no_value_reaches_a_message_or_its_chain(
+def test_error_and_its_causes_contain_no_value(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv("VENDOR_KEY", SECRET)
@@ -83,12 +83,12 @@ def test_no_value_reaches_a_message_or_its_chain(
     assert caught.value.__context__ is None
 
 
-def test_an_unknown_name_is_a_fault() -> None:
+def test_unknown_setting_raises_settings_error() -> None:
     with pytest.raises(SettingsError, match="colour"):
         Vendor.load(key="k", colour="red")
 
 
-def test_the_constructor_raises_the_error_of_load() -> None:
+def test_constructor_raises_the_same_error_as_load() -> None:
     wrong: dict[str, Any] = {"key": SECRET, "siez": 2}
     with pytest.raises(SettingsError) as caught:
         Vendor(**wrong)
@@ -104,7 +104,7 @@ def test_the_constructor_raises_the_error_of_load() -> None:
     ("wrong", "right"),
     [("VENDOR_SZE", "VENDOR_SIZE"), ("vendor_modee", "VENDOR_MODE"), ("VENDOR_KEYS", "VENDOR_KEY")],
 )
-def test_a_misspelt_variable_of_a_vendor_is_refused_by_name(
+def test_misspelt_variable_raises_an_error_with_both_names(
     wrong: str, right: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(wrong, SECRET)
@@ -117,7 +117,7 @@ def test_a_misspelt_variable_of_a_vendor_is_refused_by_name(
     assert SECRET not in str(caught.value)
 
 
-def test_a_variable_like_one_that_is_set_belongs_to_another_program(
+def test_similar_variable_is_ignored_if_the_correct_setting_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("VENDOR_KEY", "k")
@@ -130,12 +130,12 @@ def test_a_variable_like_one_that_is_set_belongs_to_another_program(
         Vendor.load()
 
 
-def test_the_repr_keeps_secrets() -> None:
+def test_repr_hides_secrets() -> None:
     assert SECRET not in repr(Vendor.load(key=SECRET))
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:7880", " wss://x.livekit.cloud ", "https://h"])
-def test_urls(url: str) -> None:
+def test_valid_livekit_url_is_accepted_and_stripped(url: str) -> None:
     assert LiveKitSettings.load(url=url, api_key="k", api_secret="s").url == url.strip()
 
 
@@ -151,7 +151,7 @@ def test_urls(url: str) -> None:
         f"wss://[{SECRET}",
     ],
 )
-def test_no_url(url: str) -> None:
+def test_invalid_livekit_url_raises_settings_error(url: str) -> None:
     with pytest.raises(SettingsError, match="LIVEKIT_URL") as caught:
         LiveKitSettings.load(url=url, api_key="k", api_secret="s")
     assert SECRET not in str(caught.value)
@@ -159,7 +159,7 @@ def test_no_url(url: str) -> None:
 
 @pytest.mark.parametrize("value", ["", " k", "k\n", "k\x00"])
 @pytest.mark.parametrize("field", ["api_key", "api_secret"])
-def test_a_pasted_key_with_a_line_break_is_caught_here(field: str, value: str) -> None:
+def test_invalid_livekit_key_or_secret_raises_settings_error(field: str, value: str) -> None:
     values: dict[str, Any] = {"url": "ws://h", "api_key": "k", "api_secret": "s", field: value}
     with pytest.raises(SettingsError, match=f"LIVEKIT_{field.upper()}"):
         LiveKitSettings.load(**values)
@@ -167,16 +167,18 @@ def test_a_pasted_key_with_a_line_break_is_caught_here(field: str, value: str) -
 
 @pytest.mark.parametrize("value", [0, -1, 601, float("nan"), float("inf")])
 @pytest.mark.parametrize("field", ["provision_timeout_s", "join_timeout_s"])
-def test_deadlines_are_bounded(field: str, value: float) -> None:
+def test_timeout_out_of_range_raises_settings_error(field: str, value: float) -> None:
     with pytest.raises(SettingsError):
         AvatarSettings.load(**{field: value})
 
 
-def test_a_ledger_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_tilde_in_the_ledger_path_is_expanded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AVATAR_LEDGER", "~/x")
     assert AvatarSettings.load().ledger == tmp_path / "x"
-    with pytest.raises(SettingsError, match="AVATAR_LEDGER: the home directory"):
+    with pytest.raises(SettingsError, match="AVATAR_LEDGER: The path starts in the home directory"):
         AvatarSettings.load(ledger="~nobody-of-that-name/x")
 
 

@@ -1,4 +1,4 @@
-"""The tracker of stock RPCs, which do not name a take: which of them it applies."""
+"""The stock tracker applies playback RPCs without a take id only if they fit the take."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StockHarness:
         await self.worker.call("agent", wire.PLAYBACK_STARTED, "", timeout_s=1.0)
 
 
-async def test_finish_after_the_end_is_done() -> None:
+async def test_finished_rpc_after_the_end_completes_the_take() -> None:
     stock, take = StockHarness(), make_take(2.0, ended=True)
     stock.tracker.follow(take)
     await stock.start()
@@ -45,7 +45,7 @@ async def test_finish_after_the_end_is_done() -> None:
     assert (take.position_s, take.state) == (1.99, TakeState.DONE)
 
 
-async def test_finish_ahead_of_real_time_is_ignored() -> None:
+async def test_finished_rpc_ahead_of_real_time_is_ignored() -> None:
     stock, take = StockHarness(), make_take(5.0, ended=True)
     stock.tracker.follow(take)
     await asyncio.sleep(0.3)
@@ -56,7 +56,7 @@ async def test_finish_ahead_of_real_time_is_ignored() -> None:
     assert take.state is TakeState.DONE
 
 
-async def test_interrupted_finish_without_a_cut_is_ignored() -> None:
+async def test_interrupted_finished_rpc_without_a_cut_is_ignored() -> None:
     stock, take = StockHarness(), make_take(2.0)
     stock.tracker.follow(take)
     await asyncio.sleep(1.0)
@@ -67,7 +67,7 @@ async def test_interrupted_finish_without_a_cut_is_ignored() -> None:
 @pytest.mark.parametrize("ended", [True, False])
 @pytest.mark.parametrize("interrupted", [True, False])
 @pytest.mark.parametrize("position_s", [0.0, 0.4, 0.9, 1.9])
-async def test_finish_during_a_cut_confirms_it(
+async def test_finished_rpc_during_a_cut_confirms_the_cut(
     position_s: float, interrupted: bool, ended: bool
 ) -> None:
     stock, take = StockHarness(), make_take(2.0, ended=ended)
@@ -81,7 +81,9 @@ async def test_finish_during_a_cut_confirms_it(
 
 @pytest.mark.parametrize("position_s", [0.0, 0.1, 0.5])
 @pytest.mark.parametrize("pushed_s", [0.02, 0.1, 0.4, 0.8])
-async def test_late_finish_does_not_end_the_next_take(pushed_s: float, position_s: float) -> None:
+async def test_late_finished_rpc_does_not_end_the_next_take(
+    pushed_s: float, position_s: float
+) -> None:
     """The cut of the take before was not confirmed in time; its finish arrives now."""
     stock, take = StockHarness(), make_take(pushed_s)
     stock.tracker.follow(take)
@@ -90,7 +92,7 @@ async def test_late_finish_does_not_end_the_next_take(pushed_s: float, position_
     assert take.state is TakeState.OPEN
 
 
-async def test_finish_of_an_idle_stream_is_done() -> None:
+async def test_finished_rpc_of_an_idle_stream_completes_the_take() -> None:
     stock, take = StockHarness(), make_take(2.0)
     stock.tracker.follow(take)
     await asyncio.sleep(12.0)
@@ -99,7 +101,7 @@ async def test_finish_of_an_idle_stream_is_done() -> None:
 
 
 @pytest.mark.parametrize("payload", ["", "[]", '{"playback_position": "x"}', '"text"'])
-async def test_malformed_finish_is_dropped(payload: str) -> None:
+async def test_malformed_finished_rpc_is_dropped(payload: str) -> None:
     stock, take = StockHarness(), make_take(2.0, ended=True)
     stock.tracker.follow(take)
     await asyncio.sleep(2.1)
@@ -108,7 +110,7 @@ async def test_malformed_finish_is_dropped(payload: str) -> None:
     assert len(stock.malformed) == 1
 
 
-async def test_take_without_audio_ignores_every_rpc() -> None:
+async def test_take_without_audio_ignores_every_stock_rpc() -> None:
     stock, take = StockHarness(), make_take(0.0)
     await stock.start()
     stock.tracker.follow(take)

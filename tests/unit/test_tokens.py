@@ -1,4 +1,4 @@
-"""Room tokens, compared with those of LiveKit's own class."""
+"""Room tokens equal those of LiveKit's `AccessToken`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mint(spec: TokenSpec) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("can_subscribe", [False, True])
-def test_claims_equal_those_of_livekit(can_subscribe: bool) -> None:
+def test_token_claims_equal_those_of_livekit(can_subscribe: bool) -> None:
     spec = TokenSpec(
         identity=SPEC.identity,
         name=SPEC.name,
@@ -94,7 +94,7 @@ def test_identity_is_the_default_name() -> None:
     assert mint(TokenSpec(identity="avatar-1"))["name"] == "avatar-1"
 
 
-def test_token_without_an_identity_or_a_room_is_refused() -> None:
+def test_token_without_an_identity_or_a_room_raises_config_error() -> None:
     with pytest.raises(ConfigError):
         TokenMint(SETTINGS, "")
     with pytest.raises(ConfigError):

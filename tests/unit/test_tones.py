@@ -93,7 +93,7 @@ def test_quiet_tones_are_decoded_between_loud_ones() -> None:
     assert texts(decode_tones(int16(opus(sent, 32)), 48_000)) == SENTENCE
 
 
-def test_start_and_end_are_accurate_to_12_ms_after_opus() -> None:
+def test_word_times_are_accurate_to_12_ms_after_opus() -> None:
     heard = decode_tones(int16(opus(floats(WordTones(48_000).speak(SENTENCE)), 24)), 48_000)
     for word, (start_s, end_s) in zip(heard, WordTones().spans(SENTENCE), strict=True):
         assert word.start_s == pytest.approx(start_s, abs=0.012)
@@ -111,7 +111,7 @@ def test_lost_packet_does_not_lose_a_word(number: int) -> None:
         assert heard[number].share >= (0.4 if packet == onset else 0.75)
 
 
-def test_cut_word_is_decoded_with_its_share_after_opus() -> None:
+def test_cut_word_is_decoded_with_its_heard_share_after_opus() -> None:
     sent = floats(WordTones(48_000).speak(["one", "two", "three"]))[: round(48_000 * 0.37)]
     heard = decode_tones(int16(opus(np.pad(sent, (0, 24_000)), 24)), 48_000)
     assert texts(heard) == ["one", "two"]
@@ -143,12 +143,12 @@ def test_word_that_restarts_without_a_pause_has_a_larger_share() -> None:
 
 
 @pytest.mark.parametrize("pcm", [b"", bytes(2), bytes(20), bytes(96_000)])
-def test_silence_decodes_to_nothing(pcm: bytes) -> None:
+def test_silence_decodes_to_no_word(pcm: bytes) -> None:
     assert decode_tones(pcm, 48_000) == []
     assert WordTones().speak([]) == b""
 
 
-def test_noise_and_single_tones_decode_to_nothing() -> None:
+def test_noise_and_single_tones_decode_to_no_word() -> None:
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 0.1, 48_000 * 10).astype(np.float32)
     assert decode_tones(int16(noise), 48_000) == []

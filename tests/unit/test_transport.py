@@ -61,7 +61,7 @@ async def test_sink_that_cancels_itself_loses_no_speech(call: str) -> None:
 @pytest.mark.parametrize(
     ("latency_s", "run_ahead_s"), [(0.95, 1.0), (1.2, 1.0), (0.6, 0.5), (0.4, 0.03), (0.0, 0.0)]
 )
-async def test_run_ahead_covers_the_latency(latency_s: float, run_ahead_s: float) -> None:
+async def test_run_ahead_prevents_gaps_at_any_latency(latency_s: float, run_ahead_s: float) -> None:
     room = MemoryRoom()
     provider = StockProvider(room)
     provider.capabilities = Capabilities(
@@ -127,7 +127,7 @@ async def test_closed_room_stops_provisioning() -> None:
     await harness.close()
 
 
-async def test_sink_that_raises_in_a_cut_is_replaced_at_once() -> None:
+async def test_avatar_whose_sink_raises_in_a_cut_is_replaced_at_once() -> None:
     room = MemoryRoom()
     faulty, second = (
         FaultyProvider(room, "a", sink_cut=ValueError("a bug")),

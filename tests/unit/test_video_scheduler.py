@@ -1,4 +1,4 @@
-"""The scheduler's thread: real work beside the loop, in order, and never in its way."""
+"""The video scheduler renders in a thread, in order, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_thread_executor_runs_jobs_in_order_on_its_own_thread() -> None:
     assert painter.threads == {"avatar-renderer"}
 
 
-async def test_the_loop_goes_on_while_it_draws_and_what_is_late_is_skipped() -> None:
+async def test_scheduler_skips_late_frames_and_does_not_block_the_loop() -> None:
     painter, screen = Painter(), Screen()
     scheduler = VideoScheduler(painter, ThreadExecutor())
     running = asyncio.create_task(scheduler.run(screen))
@@ -102,13 +102,15 @@ async def test_the_loop_goes_on_while_it_draws_and_what_is_late_is_skipped() -> 
     painter.gate.set()
     for _ in range(2):
         await asyncio.wait_for(screen.seen.acquire(), 5.0)
-    assert painter.requested == ["0", "-1", "-2", "-3", "4+", "4"], "the last is never skipped"
+    assert painter.requested == ["0", "-1", "-2", "-3", "4+", "4"], "the last frame was skipped"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await scheduler.aclose()
 
 
-async def test_one_that_hangs_is_known_and_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hung_renderer_is_detected_and_does_not_delay_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "HUNG_S", 0.05)
     monkeypatch.setattr(module, "CLOSE_S", 0.05)
     painter, screen = Painter(), Screen()
@@ -128,7 +130,7 @@ async def test_one_that_hangs_is_known_and_left_behind(monkeypatch: pytest.Monke
     painter.gate.set()  # the daemon thread ends by itself; the leftovers fixture sees to it
 
 
-async def test_executor_raises_the_error_in_its_caller() -> None:
+async def test_thread_executor_raises_the_error_of_a_job_in_its_caller() -> None:
     thread = ThreadExecutor()
     with pytest.raises(ZeroDivisionError):
         await thread(lambda: 1 // 0)

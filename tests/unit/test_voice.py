@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playback.clock_tracker import ClockTracker
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
-from avatar_core.playback.voice import FRAME_S, QUEUED_S, SUBSCRIBED_S, VOICE_FORMAT, VoiceSink
+from avatar_core.playback.voice import FRAME_S, QUEUED_S, VOICE_FORMAT, VoiceSink
 from avatar_core.playout import PLAYOUT_TAIL_S
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
@@ -150,23 +149,7 @@ async def test_position_follows_the_heard_audio() -> None:
     await voice.aclose()
 
 
-async def test_voice_waits_briefly_for_a_subscriber() -> None:
-    voice = VoiceHarness()
-    publish = voice.link.publish_audio
-
-    async def publish_without_subscriber(*args: Any, **more: Any) -> Any:
-        track = await publish(*args, **more)
-        track.wait_for_subscription = asyncio.Event().wait
-        return track
-
-    voice.link.publish_audio = publish_without_subscriber  # type: ignore[method-assign]
-    voice.say(0.5)
-    await voice.observer.wait_finished(1)
-    assert voice.runs[0].at_s == pytest.approx(SUBSCRIBED_S, abs=0.03)
-    await voice.aclose()
-
-
-async def test_room_that_does_not_accept_the_track_is_an_error() -> None:
+async def test_segment_is_interrupted_if_the_room_accepts_no_track() -> None:
     voice = VoiceHarness()
     voice.spy.hang.add("audio")
     voice.say(1.0)

@@ -1,4 +1,4 @@
-"""Decoding of payloads: each is read or raises WireError, whatever a participant sends."""
+"""Each payload that a participant can send is decoded or raises WireError."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_report_decodes_or_raises_wire_error(payload: bytes | str) -> None:
 @example("[" * 100_000)
 @example('{"playback_position": ' + "9" * 400 + "}")
 @example('{"playback_position": Infinity}')
-def test_finish_decodes_or_raises_wire_error(payload: str | bytes) -> None:
+def test_finished_decodes_or_raises_wire_error(payload: str | bytes) -> None:
     finished = decode_or_none(Finished.decode, payload)
     if finished is not None:
         assert math.isfinite(finished.position_s)
@@ -97,7 +97,7 @@ def test_stream_attributes_decode_or_raise_wire_error(attributes: dict[str, str]
 @given(
     st.integers(0, 2**53), TAKE_IDS | st.just(""), st.floats(0, 86_400), st.sampled_from(TakeState)
 )
-def test_report_survives_encoding(
+def test_report_is_equal_after_encoding_and_decoding(
     sequence: int, take_id: str, position_s: float, state: TakeState
 ) -> None:
     sent = Report(sequence, take_id, position_s, state)
@@ -108,7 +108,7 @@ def test_report_survives_encoding(
 
 
 @given(st.floats(0, 86_400), st.booleans())
-def test_finish_survives_encoding_with_exactly_the_stock_keys(
+def test_finished_is_equal_after_encoding_and_has_the_livekit_keys(
     position_s: float, interrupted: bool
 ) -> None:
     sent = Finished(position_s, interrupted)
@@ -120,7 +120,7 @@ def test_finish_survives_encoding_with_exactly_the_stock_keys(
     }
 
 
-def test_stock_agent_accepts_our_finish() -> None:
+def test_livekit_agents_accepts_our_finished_payload() -> None:
     from livekit.agents.voice.io import PlaybackFinishedEvent
 
     event = PlaybackFinishedEvent(**json.loads(Finished(1.5, True).encode()))
@@ -134,12 +134,14 @@ def test_stock_agent_accepts_our_finish() -> None:
         '{"playback_position": "1.5", "interrupted": 1, "x": 0}',
     ],
 )
-def test_finish_accepts_missing_extra_and_camel_case_keys(payload: str) -> None:
+def test_finished_accepts_missing_extra_and_camel_case_keys(payload: str) -> None:
     assert Finished.decode(payload) == Finished(1.5, True)
 
 
 @given(FORMATS, TAKE_IDS)
-def test_stream_attributes_survive_encoding(format: AudioFormat, take_id: str) -> None:
+def test_stream_attributes_are_equal_after_encoding_and_decoding(
+    format: AudioFormat, take_id: str
+) -> None:
     attributes = stream_attributes(format, take_id)
     assert all(isinstance(value, str) for value in attributes.values())
     assert read_stream_attributes(attributes) == (format, take_id)

@@ -1,4 +1,4 @@
-"""The video frames of an AvatarWorker: on time, and never at the cost of audio."""
+"""An AvatarWorker shows its video frames on time, and loses no audio for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,16 @@ pytestmark = pytest.mark.virtual_time
         [VideoFrame(1, 1, bytes(4))],
         "frames",
     ],
-    ids=["raises", "none", "no list", "many", "a size", "no frame", "small", "text"],
+    ids=[
+        "error",
+        "no frame",
+        "no list",
+        "500 frames",
+        "wrong length",
+        "None",
+        "other size",
+        "text",
+    ],
 )
 @with_worker
 async def test_failing_renderer_loses_frames_and_no_audio(
@@ -46,7 +55,7 @@ async def test_failing_renderer_loses_frames_and_no_audio(
     await asyncio.sleep(1.0)
     idle = harness.shown[shown:]
     assert len(idle) == pytest.approx(25, abs=2)
-    assert all(frame is IDLE for _, frame in idle), "nothing stale is shown"
+    assert all(frame is IDLE for _, frame in idle), "a frame of the take was shown after its end"
     harness.renderer.response = (TALK,)
     before = len(harness.heard)
     assert await harness.whole(0.5, "b") == harness.heard[before:]
@@ -60,7 +69,7 @@ async def test_slow_renderer_loses_frames_and_no_audio(
     harness.executor.each_s = each_s
     pcm = await harness.whole(2.0)
     assert harness.heard == pcm
-    assert len(harness.runs) == 1, "no gap is heard"
+    assert len(harness.runs) == 1, "the audio has a gap"
     talking = [at for at, frame in harness.shown if frame is TALK]
     assert len(talking) == pytest.approx(min(50, 2.0 / each_s), abs=2)
     await asyncio.sleep(2 * each_s)
@@ -93,7 +102,7 @@ async def test_frames_are_on_time_again_after_a_stall(
 
 
 @with_worker
-async def test_a_face_that_stands_still_gives_no_pulse(harness: WorkerHarness) -> None:
+async def test_worker_with_a_hung_renderer_sends_no_heartbeat(harness: WorkerHarness) -> None:
     harness.executor.each_s = 60.0
     await harness.say(speech(5.0))
     await asyncio.sleep(HUNG_S + 0.2)
@@ -106,7 +115,9 @@ async def test_a_face_that_stands_still_gives_no_pulse(harness: WorkerHarness) -
 
 @pytest.mark.parametrize("phase_ms", range(0, 40, 5))
 @with_worker
-async def test_frames_keep_their_rate(harness: WorkerHarness, phase_ms: int) -> None:
+async def test_worker_shows_frames_at_a_constant_rate(
+    harness: WorkerHarness, phase_ms: int
+) -> None:
     harness.executor.each_s = 0.006
     await asyncio.sleep(1.0 + phase_ms / 1000)
     await harness.whole(2.0)
@@ -122,7 +133,7 @@ async def test_frames_keep_their_rate(harness: WorkerHarness, phase_ms: int) -> 
 
 
 @with_worker
-async def test_a_cut_shows_no_more_of_it(harness: WorkerHarness) -> None:
+async def test_worker_shows_no_frame_of_a_take_after_its_cut(harness: WorkerHarness) -> None:
     await harness.say(speech(1.0))
     await asyncio.sleep(0.5)
     await harness.clear()
@@ -133,7 +144,7 @@ async def test_a_cut_shows_no_more_of_it(harness: WorkerHarness) -> None:
 
 @pytest.mark.parametrize("cut_ms", range(300, 460, 20))
 @with_worker
-async def test_a_cut_face_listens_at_once(harness: WorkerHarness, cut_ms: int) -> None:
+async def test_idle_frames_follow_a_cut_without_a_gap(harness: WorkerHarness, cut_ms: int) -> None:
     await harness.say(speech(2.0))
     await asyncio.sleep(cut_ms / 1000)
     await harness.clear()
@@ -151,4 +162,4 @@ async def test_renderer_is_notified_of_discarded_frames(
     await asyncio.sleep(0.5)
     seen = sum(frame is TALK for _, frame in harness.shown)
     assert harness.renderer.withdrawn == [len(harness.renderer.sizes) - seen]
-    assert harness.renderer.withdrawn[0] >= 2, "some are drawn ahead"
+    assert harness.renderer.withdrawn[0] >= 2, "no frame was drawn ahead"

@@ -1,4 +1,4 @@
-"""How an AvatarWorker begins and ends: the agent, the room, the tracks."""
+"""An AvatarWorker starts and ends with its agent, its room and its tracks."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from avatar_core.worker.worker import AvatarWorker
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_a_token_that_names_no_agent() -> None:
+async def test_worker_raises_if_its_token_names_no_agent() -> None:
     with pytest.raises(WorkerError):
         AvatarWorker(MemoryRoom().join("avatar"), ScriptedRenderer())
 
 
 @with_worker
-async def test_the_agent_returns_in_time(harness: WorkerHarness) -> None:
+async def test_worker_is_silent_until_its_agent_returns(harness: WorkerHarness) -> None:
     await harness.say(speech(2.0))
     await asyncio.sleep(0.3)
     harness.room.reconnect("agent", away_s=4.55)
     await asyncio.sleep(0.05)
     heard = len(harness.heard)
     await asyncio.sleep(4.49)
-    assert len(harness.heard) == heard, "it falls silent when its agent leaves"
+    assert len(harness.heard) == heard, "the worker spoke while its agent was away"
     assert not harness.running.done()
     await asyncio.sleep(10.0)
     pcm = await harness.whole(0.5, "again")
@@ -39,7 +39,9 @@ async def test_the_agent_returns_in_time(harness: WorkerHarness) -> None:
 
 
 @with_worker
-async def test_another_of_the_agents_name_is_its_agent(harness: WorkerHarness) -> None:
+async def test_worker_serves_a_new_participant_with_its_agents_identity(
+    harness: WorkerHarness,
+) -> None:
     await asyncio.sleep(UNANNOUNCED_S)
     await harness.say(speech(2.0))
     await asyncio.sleep(0.3)
@@ -49,14 +51,14 @@ async def test_another_of_the_agents_name_is_its_agent(harness: WorkerHarness) -
     harness.agent = harness.room.join("agent", is_agent=True)
     harness.listen()
     await asyncio.sleep(10.0)
-    assert len(harness.heard) == heard, "it is silent as soon as its agent leaves"
+    assert len(harness.heard) == heard, "the worker spoke while its agent was away"
     pcm = await harness.whole(0.5, "new")
     assert harness.heard[heard:] == pcm
     assert harness.states[-2:] == [("new", "playing"), ("new", "done")]
 
 
 @with_worker
-async def test_the_agent_leaves_for_good(harness: WorkerHarness) -> None:
+async def test_worker_ends_5_s_after_its_agent_left(harness: WorkerHarness) -> None:
     await asyncio.sleep(UNANNOUNCED_S)
     await harness.say(speech(2.0))
     assert harness.room.members["avatar"].tracks == {"audio", "video"}
@@ -67,7 +69,7 @@ async def test_the_agent_leaves_for_good(harness: WorkerHarness) -> None:
     assert harness.room.members["avatar"].tracks == set()
 
 
-async def test_the_agent_never_comes() -> None:
+async def test_worker_ends_after_30_s_without_an_agent() -> None:
     harness = WorkerHarness(agent=False)
     began = now()
     await harness.running
@@ -76,7 +78,7 @@ async def test_the_agent_never_comes() -> None:
 
 
 @with_worker
-async def test_the_room_goes_away(harness: WorkerHarness) -> None:
+async def test_worker_ends_if_it_is_removed_from_the_room(harness: WorkerHarness) -> None:
     await harness.say(speech(2.0))
     await asyncio.sleep(0.3)
     harness.room.remove("avatar")
@@ -86,7 +88,7 @@ async def test_the_room_goes_away(harness: WorkerHarness) -> None:
 
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
-async def test_tracks_that_cannot_be_published(kind: str) -> None:
+async def test_worker_raises_if_a_track_cannot_be_published(kind: str) -> None:
     harness = WorkerHarness()
     harness.tap.refuse.add(kind)
     with pytest.raises(RoomError):
@@ -94,7 +96,7 @@ async def test_tracks_that_cannot_be_published(kind: str) -> None:
     harness.check_stopped()
 
 
-async def test_speech_before_the_tracks_are_published() -> None:
+async def test_speech_waits_until_the_tracks_are_published() -> None:
     harness = WorkerHarness()
     harness.tap.hang.add("audio")
     await asyncio.sleep(0.01)

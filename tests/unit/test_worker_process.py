@@ -55,7 +55,7 @@ def closed() -> io.TextIOBase:
 
 
 @pytest.mark.parametrize("stderr", [None, closed(), io.StringIO()], ids=["none", "closed", "text"])
-async def test_output_is_read_even_if_it_cannot_be_forwarded(
+async def test_worker_output_is_read_even_if_it_cannot_be_forwarded(
     child: Child, monkeypatch: pytest.MonkeyPatch, stderr: Any
 ) -> None:
     child(READY + f'sys.stderr.write("x" * {MUCH} + "ä")')
@@ -68,7 +68,9 @@ async def test_output_is_read_even_if_it_cannot_be_forwarded(
         assert stderr.getvalue() == "x" * MUCH + "ä"
 
 
-async def test_a_warning_is_seen_at_once(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_warning_of_a_worker_is_forwarded_at_once(
+    child: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child(READY + 'sys.stderr.write("the face is out of memory\\n")\nsys.stdin.read()')
     reading, writing = os.pipe()
     seen = asyncio.Event()
@@ -102,7 +104,7 @@ async def test_ready_is_recognised_after_an_unfinished_line(child: Child) -> Non
         await host.stop_worker(await start())
 
 
-async def test_a_start_that_is_cancelled_again_and_again_ends_after_its_process(
+async def test_repeatedly_cancelled_start_ends_after_its_process(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting, stopping, let_it_stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -155,7 +157,7 @@ class Heard(io.StringIO):
         return written
 
 
-async def test_stop_ends_though_a_process_of_the_worker_holds_its_pipes(
+async def test_stop_returns_even_if_a_child_of_the_worker_holds_its_pipes(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child(READY + HEIR + "sys.stdin.read()")
@@ -173,7 +175,7 @@ async def test_stop_ends_though_a_process_of_the_worker_holds_its_pipes(
     heir.close()
 
 
-async def test_cancelled_start_ends_though_a_process_of_the_worker_holds_its_pipes(
+async def test_cancelled_start_ends_even_if_a_child_holds_the_pipes(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = asyncio.get_running_loop().create_future()
@@ -195,7 +197,7 @@ async def test_cancelled_start_ends_though_a_process_of_the_worker_holds_its_pip
     heir.close()
 
 
-async def test_stop_awaits_the_output_of_a_worker_that_ends_while_the_loop_is_busy(
+async def test_stop_awaits_the_output_of_a_worker_that_exits_before_the_kill(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The timeout comes first, and the process has ended before it is killed."""

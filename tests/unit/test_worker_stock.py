@@ -1,4 +1,4 @@
-"""LiveKit's stock protocol: no take ids, each segment starts and finishes exactly once.
+"""In LiveKit's protocol without take ids, each segment starts and finishes exactly once.
 
 A stock agent speaks it with our worker; our agent speaks it with a worker behind a
 `StockWireLink`, as with a vendor's.
@@ -32,7 +32,7 @@ def reported(harness: WorkerHarness) -> list[str]:
 
 
 @with_worker
-async def test_stock_agent_gets_one_message_a_segment(
+async def test_agent_gets_one_started_and_one_finished_rpc_per_segment(
     harness: WorkerHarness, stock_wire: bool
 ) -> None:
     for _ in range(3):
@@ -49,7 +49,7 @@ async def test_stock_agent_gets_one_message_a_segment(
 
 @pytest.mark.parametrize("at_s", [0.0, 0.005, 0.02, 0.3, 0.55, 0.7])
 @with_worker
-async def test_a_stock_clear_is_finished_once(
+async def test_cleared_stock_segment_finishes_once(
     harness: WorkerHarness, stock_wire: bool, at_s: float
 ) -> None:
     writer = await harness.say(speech(0.5), id=take_id(stock_wire))
@@ -67,7 +67,7 @@ async def test_a_stock_clear_is_finished_once(
 
 
 @with_worker
-async def test_a_stock_segment_cleared_before_its_first_frame(
+async def test_stock_segment_cleared_before_its_first_frame_finishes_at_0(
     harness: WorkerHarness, stock_wire: bool
 ) -> None:
     writer = await harness.say(b"", id=take_id(stock_wire))
@@ -83,7 +83,7 @@ async def test_a_stock_segment_cleared_before_its_first_frame(
 
 
 @with_worker
-async def test_stock_segments_back_to_back_lose_nothing(
+async def test_consecutive_stock_segments_lose_no_audio(
     harness: WorkerHarness, stock_wire: bool
 ) -> None:
     pieces = [speech(0.3, seed=number) for number in range(4)]
@@ -95,7 +95,7 @@ async def test_stock_segments_back_to_back_lose_nothing(
 
 
 @with_worker
-async def test_a_new_stream_ends_one_that_lost_its_trailer(
+async def test_new_stream_ends_a_stream_that_lost_its_trailer(
     harness: WorkerHarness, stock_wire: bool
 ) -> None:
     for rate in (24_000, 16_000):
@@ -107,7 +107,7 @@ async def test_a_new_stream_ends_one_that_lost_its_trailer(
 
 
 @with_worker
-async def test_a_burst_of_streams_loses_nothing(harness: WorkerHarness, stock_wire: bool) -> None:
+async def test_burst_of_streams_loses_no_audio(harness: WorkerHarness, stock_wire: bool) -> None:
     """The next header may be handled before a loop turn has read what came before it."""
     pieces = [speech(0.3, seed=number) for number in range(3)]
     for pcm in pieces:

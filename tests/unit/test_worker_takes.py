@@ -1,4 +1,4 @@
-"""The takes that an AvatarWorker plays for our own agent, and its reports."""
+"""An AvatarWorker plays the takes of our agent and reports their positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.virtual_time
 @with_worker
 async def test_take_is_played_and_reported_completely(harness: WorkerHarness) -> None:
     pcm = await harness.whole(1.23)
-    assert harness.heard == pcm.ljust(len(harness.heard), b"\0"), "its last frame is filled up"
+    assert harness.heard == pcm.ljust(len(harness.heard), b"\0"), "the last frame was not padded"
     assert len(harness.heard) - len(pcm) < RATE.size(0.02)
     assert harness.states == [("a", "playing"), ("a", "done")]
     assert harness.turns[-1][1].position_s == pytest.approx(1.23)
@@ -35,7 +35,7 @@ async def test_done_is_reported_80_ms_after_the_queue_ran_empty(harness: WorkerH
 
 
 @with_worker
-async def test_positions_are_what_left_the_queue(harness: WorkerHarness) -> None:
+async def test_reported_position_is_the_audio_that_left_the_queue(harness: WorkerHarness) -> None:
     await harness.say(speech(2.0))
     for _ in range(15):
         await asyncio.sleep(0.1)
@@ -45,7 +45,7 @@ async def test_positions_are_what_left_the_queue(harness: WorkerHarness) -> None
 
 
 @with_worker
-async def test_heartbeat(harness: WorkerHarness) -> None:
+async def test_heartbeat_is_sent_more_often_during_a_take(harness: WorkerHarness) -> None:
     await asyncio.sleep(3.0)
     idle = len(harness.reports)
     assert idle == pytest.approx(6, abs=1)
@@ -56,11 +56,11 @@ async def test_heartbeat(harness: WorkerHarness) -> None:
     assert sequences == sorted(set(sequences))
     gaps = [b[0] - a[0] for a, b in pairwise(harness.reports)]
     assert max(gaps) <= 0.53
-    assert max(gaps[idle:]) <= 0.175, "half of what is taken for a lost pulse"
+    assert max(gaps[idle:]) <= 0.175, "the heartbeat is too slow during a take"
 
 
 @with_worker
-async def test_speech_that_comes_no_faster_than_it_is_spoken_has_no_gaps(
+async def test_speech_sent_in_real_time_is_played_without_gaps(
     harness: WorkerHarness,
 ) -> None:
     """A whole frame is never gathered at the price of an empty queue."""
@@ -76,7 +76,7 @@ async def test_speech_that_comes_no_faster_than_it_is_spoken_has_no_gaps(
 
 
 @with_worker
-async def test_the_pulse_quickens_as_a_take_arrives(harness: WorkerHarness) -> None:
+async def test_worker_reports_a_take_within_150_ms_of_its_arrival(harness: WorkerHarness) -> None:
     for phase in range(5):
         await asyncio.sleep(0.5 + phase * 0.1)
         await harness.say(speech(0.03), id=f"{phase}")  # too little to be played yet
@@ -87,7 +87,9 @@ async def test_the_pulse_quickens_as_a_take_arrives(harness: WorkerHarness) -> N
 
 
 @with_worker
-async def test_a_clear_leaves_no_more_than_the_frame_in_flight(harness: WorkerHarness) -> None:
+async def test_clear_stops_the_audio_after_at_most_the_current_frame(
+    harness: WorkerHarness,
+) -> None:
     for at_s in (0.0, 0.013, 0.2, 0.333, 0.5):
         before = len(harness.heard)
         await harness.say(speech(1.0), id=f"t{at_s}")
@@ -104,7 +106,7 @@ async def test_a_clear_leaves_no_more_than_the_frame_in_flight(harness: WorkerHa
 
 
 @with_worker
-async def test_a_clear_empties_everything_that_was_sent(harness: WorkerHarness) -> None:
+async def test_clear_cuts_every_take_that_was_sent(harness: WorkerHarness) -> None:
     for id in "abc":
         await (await harness.say(speech(0.5, seed=ord(id)), id)).aclose()
         await asyncio.sleep(0.01)
@@ -116,7 +118,7 @@ async def test_a_clear_empties_everything_that_was_sent(harness: WorkerHarness) 
 
 
 @with_worker
-async def test_a_stale_clear_does_not_touch_the_next_take(harness: WorkerHarness) -> None:
+async def test_late_clear_of_a_take_does_not_affect_the_next_take(harness: WorkerHarness) -> None:
     await harness.say(speech(0.5), "old")
     await asyncio.sleep(0.2)
     await harness.clear_take("old")
@@ -131,7 +133,7 @@ async def test_a_stale_clear_does_not_touch_the_next_take(harness: WorkerHarness
 
 
 @with_worker
-async def test_a_lossy_clear_may_overtake_the_header(harness: WorkerHarness) -> None:
+async def test_clear_that_arrives_before_its_take_cuts_the_take(harness: WorkerHarness) -> None:
     await harness.clear_take("early")
     await asyncio.sleep(0.01)
     await harness.whole(0.5, "early")
@@ -142,7 +144,7 @@ async def test_a_lossy_clear_may_overtake_the_header(harness: WorkerHarness) -> 
 
 
 @with_worker
-async def test_a_stream_that_aborts_is_cut(harness: WorkerHarness) -> None:
+async def test_take_of_an_aborted_stream_is_cut(harness: WorkerHarness) -> None:
     writer = await harness.say(speech(2.0))
     await asyncio.sleep(0.3)
     await writer.aclose(reason="the sender died")
@@ -152,14 +154,16 @@ async def test_a_stream_that_aborts_is_cut(harness: WorkerHarness) -> None:
 
 
 @with_worker
-async def test_a_stream_that_never_ends_is_done_after_its_patience(harness: WorkerHarness) -> None:
+async def test_take_of_a_stream_that_never_ends_is_done_after_a_timeout(
+    harness: WorkerHarness,
+) -> None:
     await harness.say(speech(0.5))
     await asyncio.sleep(11.0)
     assert harness.states == [("a", "playing"), ("a", "done")]
 
 
 @with_worker
-async def test_a_stranger_is_not_heard(harness: WorkerHarness) -> None:
+async def test_worker_ignores_an_unknown_participant(harness: WorkerHarness) -> None:
     stranger = harness.room.join("stranger")
     writer = await stranger.open_stream(
         wire.AUDIO_STREAM, to=["avatar"], attributes=wire.stream_attributes(RATE, "x")
@@ -185,7 +189,7 @@ async def test_a_stranger_is_not_heard(harness: WorkerHarness) -> None:
     ],
 )
 @with_worker
-async def test_malformed_attributes_cost_their_stream(
+async def test_stream_with_malformed_attributes_is_dropped(
     harness: WorkerHarness, attributes: dict[str, str]
 ) -> None:
     writer = await harness.agent.open_stream(
@@ -198,14 +202,14 @@ async def test_malformed_attributes_cost_their_stream(
 
 @pytest.mark.parametrize("source", [AudioFormat(16_000), AudioFormat(44_100, 2)], ids=str)
 @with_worker
-async def test_any_format_is_played(harness: WorkerHarness, source: AudioFormat) -> None:
+async def test_take_of_any_format_is_played(harness: WorkerHarness, source: AudioFormat) -> None:
     await harness.whole(1.0, format=source)
     assert harness.turns[-1][1].position_s == pytest.approx(1.0, abs=1e-3)
     assert RATE.duration_s(len(harness.heard)) == pytest.approx(1.0, abs=0.011)
 
 
 @with_worker
-async def test_samples_torn_across_messages(harness: WorkerHarness) -> None:
+async def test_samples_split_across_chunks_are_joined(harness: WorkerHarness) -> None:
     writer = await harness.say(b"")
     pcm = speech(0.5)
     for start in range(0, len(pcm), 777):
@@ -216,7 +220,7 @@ async def test_samples_torn_across_messages(harness: WorkerHarness) -> None:
 
 
 @with_worker
-async def test_a_track_that_fails_does_not_end_the_worker(harness: WorkerHarness) -> None:
+async def test_failing_audio_track_does_not_end_the_worker(harness: WorkerHarness) -> None:
     assert harness.tap.audio is not None
     capture, failed = harness.tap.audio.capture, 0
 
@@ -238,7 +242,7 @@ async def test_a_track_that_fails_does_not_end_the_worker(harness: WorkerHarness
 
 
 @with_worker
-async def test_reports_that_cannot_be_sent_cost_nothing_else(harness: WorkerHarness) -> None:
+async def test_failed_reports_do_not_affect_the_audio(harness: WorkerHarness) -> None:
     harness.tap.refuse |= {"data", "rpc"}
     pcm = await harness.whole(0.5)
     assert harness.heard == pcm

@@ -128,7 +128,7 @@ def test_workflow_has_no_problem(path: Path) -> None:
     assert problems(path) == []
 
 
-def test_planted_problems_are_found(tmp_path: Path) -> None:
+def test_planted_problems_of_a_workflow_are_found(tmp_path: Path) -> None:
     path = tmp_path / "bad.yml"
     path.write_text(BAD)
     assert problems(path) == [
@@ -149,13 +149,13 @@ def test_planted_problems_are_found(tmp_path: Path) -> None:
     ]
 
 
-def test_there_are_four_workflows() -> None:
+def test_repository_has_the_four_expected_workflows() -> None:
     names = [path.name for path in WORKFLOWS]
     assert names == ["ci.yml", "docs.yml", "nightly.yml", "release.yml"]
 
 
 @pytest.mark.parametrize("path", ACTIONS, ids=lambda path: path.parent.name)
-def test_action_pins_what_it_uses(path: Path) -> None:
+def test_action_has_no_problem(path: Path) -> None:
     assert list(text_problems(path.read_text())) == []
     for step in load(path)["runs"]["steps"]:
         assert list(step_problems(path.parent.name, step)) == []

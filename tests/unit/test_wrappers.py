@@ -195,7 +195,7 @@ def _takes(cls: type, base: type) -> bool:
     return base in get_type_hints(init).values()
 
 
-def test_every_wrapper_is_in_the_table() -> None:
+def test_table_contains_every_wrapper_class() -> None:
     assert set(wrapper_classes()) == set(WRAPPERS) - {FaultyExecutor}
 
 
@@ -204,7 +204,7 @@ async def test_wrapper_forwards_every_member_of_its_base_class(wrapper: type) ->
     assert await unforwarded(*WRAPPERS[wrapper]) == []
 
 
-async def test_forgotten_forward_is_reported() -> None:
+async def test_member_that_is_not_forwarded_is_reported() -> None:
     class Forgetful(FaultyRenderer):
         discard = Renderer.discard
 

@@ -32,14 +32,14 @@ Span = tuple[float, float]
 
 
 class AudioMeter:
-    """Places received audio frames on one timeline, and measures sound and silence there.
+    """Places received audio frames on a timeline for each track, and measures sound and silence.
 
-    `Timeline` corrects the arrival times after the receiving process itself has stalled.
+    `Timeline` corrects the arrival times if the receiving process itself has stalled.
 
     Args:
-        quiet_rms: Root mean square, as a fraction of full scale, below which 1 ms of audio
-            counts as silent. After a tone, Opus at 24 kbit/s decays below the default value
-            within about 10 ms, and below 0.02 within 1 ms.
+        quiet_rms: Root mean square, as a fraction of full scale, below which 1 ms of audio counts
+            as silent. After a tone, Opus at 24 kbit/s decays below the default value within about
+            10 ms, and below 0.02 within 1 ms.
     """
 
     def __init__(self, quiet_rms: float = QUIET_RMS) -> None:
@@ -55,12 +55,16 @@ class AudioMeter:
         """Add an audio frame that has arrived.
 
         Args:
-            track: Name of the track. The frames of a track must be added in order.
-            at_s: Seconds, on a clock that all frames share, when the frame arrived; its first
-                sample can be heard from then on.
+            track: The name of the track. The frames of a track must be added in order.
+            at_s: The time in seconds, on a clock that all frames share, when the frame arrived. The
+                first sample of the frame can be heard from this time on.
             pcm: Interleaved int16 PCM, whole samples.
-            rate_hz: Sample rate of the frame; it may differ from that of earlier frames.
-            channels: Number of channels, mixed down to one; it may differ from earlier frames.
+            rate_hz: The sample rate of the frame in Hz; it may differ from earlier frames.
+            channels: The number of channels, which are mixed down to one; it may differ from
+                earlier frames.
+
+        Raises:
+            AudioError: The sample rate or the number of channels is out of range.
         """
         timeline = self._timelines.setdefault(track, Timeline())
         timeline.add(at_s, pcm, AudioFormat(rate_hz, channels))
@@ -74,13 +78,14 @@ class AudioMeter:
         """Mix tracks into one recording, clipped at full scale.
 
         Args:
-            rate_hz: Sample rate of the result.
-            tracks: Names of the tracks to mix; None mixes all of them.
-            since_s: Leave out the audio before this time, in seconds.
+            rate_hz: The sample rate of the result in Hz.
+            tracks: The names of the tracks to mix; None mixes all of them.
+            since_s: Leave out the audio before this time, in seconds; the default includes the
+                whole recording.
 
         Returns:
-            The time of the first sample in seconds, and mono int16 PCM; `(0.0, b"")` if there
-            is no audio.
+            The time of the first sample in seconds, and mono int16 PCM; `(0.0, b"")` if there is no
+            audio.
         """
         start_s, samples = self._sum(rate_hz, tracks, since_s)
         return start_s, np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
@@ -89,11 +94,12 @@ class AudioMeter:
         """Find the sounds in the mix of all tracks.
 
         Args:
-            since_s: Leave out the audio before this time, in seconds.
+            since_s: Leave out the audio before this time, in seconds; the default includes the
+                whole recording.
 
         Returns:
-            Start and end of each sound in seconds, accurate to about 2 ms. A pause shorter than
-            50 ms is part of a sound.
+            Start and end of each sound in seconds, accurate to about 2 ms. A pause shorter than 50
+            ms is part of a sound.
         """
         start_s, samples = self._sum(RATE_HZ, None, since_s)
         window = round(WINDOW_S * RATE_HZ)
@@ -109,11 +115,12 @@ class AudioMeter:
     def decode(
         self, since_s: float = ALWAYS, tracks: Collection[str] | None = None
     ) -> list[HeardWord]:
-        """Decode the word tones of each track separately, so that overlapping tracks do not matter.
+        """Decode the word tones of each track separately, even if the tracks overlap in time.
 
         Args:
-            since_s: Leave out the audio before this time, in seconds.
-            tracks: Names of the tracks to decode; None decodes all of them.
+            since_s: Leave out the audio before this time, in seconds; the default includes the
+                whole recording.
+            tracks: The names of the tracks to decode; None decodes all of them.
 
         Returns:
             The words in order of time, on the clock of `add`, each with its track.
@@ -127,12 +134,15 @@ class AudioMeter:
         return sorted(found, key=lambda word: word.start_s)
 
     def shares(self, since_s: float = ALWAYS) -> dict[str, float]:
-        """Return how often each word was heard: 0.5 for half of it, 2.0 if it was heard twice.
-
-        A stretched word counts as 1.0.
+        """Measure how much of each word was heard. A stretched word counts as 1.0.
 
         Args:
-            since_s: Leave out the audio before this time, in seconds.
+            since_s: Leave out the audio before this time, in seconds; the default includes the
+                whole recording.
+
+        Returns:
+            The share of each word that was heard: 0.5 for half of the word, 2.0 if it was heard
+            twice.
         """
         shares: dict[str, float] = defaultdict(float)
         for word in self.decode(since_s):
@@ -140,10 +150,14 @@ class AudioMeter:
         return dict(shares)
 
     def longest_silence(self, after_s: float = ALWAYS) -> float:
-        """Return the length in seconds of the longest silence between two sounds, or 0.0.
+        """Return the length of the longest silence between two sounds.
 
         Args:
-            after_s: Consider only silences that end after this time, in seconds.
+            after_s: Leave out the silences that end before this time, in seconds; the default
+                includes all silences.
+
+        Returns:
+            Seconds; 0.0 if there are fewer than two sounds.
         """
         pauses = [
             begin_s - end_s
@@ -153,17 +167,17 @@ class AudioMeter:
         return max(pauses, default=0.0)
 
     def silence_around(self, at_s: float) -> float:
-        """Measure the silence at a time, or the next one if there is a sound at that time.
+        """Measure the silence at a time, or the next silence if there is a sound at that time.
 
-        A silence lasts from one sound to the next. Before the first sound it starts with the
-        recording, and after the last sound it ends with the recording, or at `at_s` if that lies
-        outside the recording.
+        A silence lasts from one sound to the next. Before the first sound, the silence starts with
+        the recording. After the last sound, the silence ends with the recording. If `at_s` lies
+        outside of the recording, the silence extends to `at_s`.
 
         Args:
             at_s: The time in seconds, on the clock of `add`.
 
         Returns:
-            Seconds; 0.0 if no audio has arrived.
+            The length of the silence in seconds; 0.0 if no audio has arrived.
         """
         timelines = [timeline for timeline in self._timelines.values() if timeline]
         if not timelines:
@@ -179,19 +193,25 @@ class AudioMeter:
         return end_s - begin_s
 
     def last_sound_before(self, at_s: float) -> float | None:
-        """Return the last moment with sound, in seconds, that is not after `at_s`, or None.
+        """Return the last moment with sound that is not after a time.
 
         Args:
             at_s: The time in seconds, on the clock of `add`.
+
+        Returns:
+            The moment in seconds; None if there is no sound before `at_s`.
         """
         ends = [min(end_s, at_s) for start_s, end_s in self.sounds() if start_s < at_s]
         return ends[-1] if ends else None
 
     def first_sound_after(self, at_s: float) -> float | None:
-        """Return the first moment with sound, in seconds, that is not before `at_s`, or None.
+        """Return the first moment with sound that is not before a time.
 
         Args:
             at_s: The time in seconds, on the clock of `add`.
+
+        Returns:
+            The moment in seconds; None if there is no sound after `at_s`.
         """
         sounds = self.sounds(at_s)
         return max(at_s, sounds[0][0]) if sounds else None
@@ -227,26 +247,26 @@ class LightMeter:
         """Add a video frame that has arrived.
 
         Args:
-            at_s: When it arrived, in seconds on the clock of the `AudioMeter`.
-            brightness: Mean luma of the frame, from `brightness_of`.
-            stamp_s: The receiver's presentation time of the frame, in seconds on any clock of
-                the same speed; give it with every frame or with none. It is more accurate than
-                `at_s`: a stall of the process that calls this method delays `at_s`, but not
-                the presentation time.
+            at_s: The time of arrival in seconds, on the clock of the `AudioMeter`.
+            brightness: The mean luma of the frame, from `brightness_of`.
+            stamp_s: The receiver's presentation time of the frame, in seconds on any clock of the
+                same speed. This time is more accurate than `at_s`, because a stall of the calling
+                process delays only `at_s`. Pass `stamp_s` for every frame or for none.
         """
         stamp_s = at_s if stamp_s is None else stamp_s
         self._delay_s = min(self._delay_s, at_s - stamp_s)
         self._frames.append((stamp_s, brightness > BRIGHT))
 
     def flashes(self, since_s: float = ALWAYS) -> list[Span]:
-        """Find the flashes.
+        """Find the flashes: the periods in which the frames are bright.
 
         Args:
-            since_s: Leave out flashes that start before this time, in seconds.
+            since_s: Leave out the flashes that start before this time, in seconds; the default
+                includes all flashes.
 
         Returns:
             Start and end of each flash in seconds, on the clock of `at_s`: from the first bright
-            frame to the next dark one, or to the last frame of all.
+            frame to the next dark frame, or to the last frame of all.
         """
         flashes: list[Span] = []
         lit = False
@@ -261,10 +281,13 @@ class LightMeter:
 
 
 def brightness_of(frame: VideoFrame | npt.NDArray[np.uint8]) -> float:
-    """Return the mean luma of a video frame, 0 to 255.
+    """Return the mean luma of a video frame.
 
     Args:
-        frame: An RGBA frame, or a luma plane alone (uint8 array of any shape).
+        frame: An RGBA frame, or its luma plane alone (uint8 array of any shape).
+
+    Returns:
+        The mean luma, 0 to 255.
     """
     if isinstance(frame, VideoFrame):
         rgba = np.frombuffer(frame.rgba, np.uint8).reshape(-1, 4)

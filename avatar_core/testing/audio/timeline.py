@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(slots=True)
 class _Run:
-    """Consecutive frames of one format without a gap between them."""
+    """Consecutive audio frames of one format without a gap between them."""
 
     start_s: float
     format: AudioFormat
@@ -28,20 +28,22 @@ class _Run:
 
     @property
     def duration_s(self) -> float:
+        """The duration of the frames in seconds."""
         return self.format.duration_s(len(self.pcm))
 
     @property
     def end_s(self) -> float:
+        """The time of the end of the last sample, in seconds."""
         return self.start_s + self.duration_s
 
 
 class Timeline:
     """The audio frames of one track, each at the time from which it could be heard.
 
-    A jitter buffer delivers frames no faster than they play. If frames arrive in a burst, or a
-    single frame is late, then the receiving process was busy, and the frames were available
-    earlier: each at the latest when it had to be for the following frames to be on time. Only a
-    frame that is late together with all following frames comes after a real gap.
+    A jitter buffer delivers frames no faster than they play. If frames arrive in a burst, or if a
+    single frame is late, the receiving process was busy and the frames were available earlier. The
+    timeline moves such frames to the latest time that lets the following frames be on time. A gap
+    remains only before a frame that is late together with all following frames.
     """
 
     def __init__(self) -> None:
@@ -72,9 +74,9 @@ class Timeline:
         """Add a frame that has arrived, and move earlier frames that were available sooner.
 
         Args:
-            at_s: When the frame arrived, in seconds.
+            at_s: The time of arrival in seconds.
             pcm: Interleaved int16 PCM, whole samples.
-            format: Sample rate and channels of the frame.
+            format: The format of the frame.
         """
         runs = self._runs
         if not runs or runs[-1].format != format or at_s - runs[-1].end_s > LATE_S:
@@ -97,11 +99,12 @@ class Timeline:
         """Yield each run of audio without a gap, mixed down to mono.
 
         Args:
-            rate_hz: Sample rate of the result.
+            rate_hz: The sample rate of the result in Hz.
             since_s: Leave out the audio before this time, in seconds.
 
         Yields:
-            The time of the first sample in seconds, and float32 samples from -1 to 1.
+            The time of the first sample in seconds, and float32 samples from -1 to 1, shape
+            `(samples,)`.
         """
         for run in self._runs:
             if run.end_s <= since_s:

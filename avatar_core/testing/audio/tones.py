@@ -43,11 +43,11 @@ class HeardWord:
 
     Attributes:
         word: One word of `VOCABULARY`.
-        start_s: Start of its tone, in seconds from the start of the recording.
-        end_s: End of its tone.
-        share: Length of the tone relative to the whole word: below 1.0 if the word was cut,
+        start_s: The start of the word's tone, in seconds from the start of the recording.
+        end_s: The end of the word's tone, in seconds from the start of the recording.
+        share: The length of the tone relative to the whole word: below 1.0 if the word was cut,
             above 1.0 if it was stretched or began again without a pause.
-        track: Name of the track; empty if it is not known.
+        track: The name of the track; empty if it is not known.
     """
 
     word: str
@@ -61,10 +61,10 @@ class WordTones:
     """Synthesises words of `VOCABULARY`: for each word 0.18 s of tone and 0.12 s of silence.
 
     Args:
-        rate_hz: Sample rate of the PCM that `speak` returns; 8000 or more.
+        rate_hz: The sample rate in Hz of the PCM that `speak` returns; 8000 or more.
 
     Attributes:
-        rate_hz: Sample rate of the PCM that `speak` returns.
+        rate_hz: The sample rate in Hz of the PCM that `speak` returns.
     """
 
     def __init__(self, rate_hz: int = 24_000) -> None:
@@ -85,10 +85,13 @@ class WordTones:
         return b"".join(_synthesise(word, self.rate_hz) for word in spoken_words)
 
     def spans(self, spoken_words: Sequence[str]) -> list[tuple[float, float]]:
-        """Return start and end of each word's tone, in seconds of the PCM that `speak` returns.
+        """Return start and end of each word's tone in the PCM that `speak` returns.
 
         Args:
-            spoken_words: The words given to `speak`.
+            spoken_words: The words that were passed to `speak`.
+
+        Returns:
+            Start and end of each tone in seconds.
         """
         word_s = round(WORD_S * self.rate_hz) / self.rate_hz
         return [(at * word_s, at * word_s + TONE_S) for at in range(len(spoken_words))]
@@ -97,12 +100,12 @@ class WordTones:
 def decode_tones(pcm: bytes, rate_hz: int) -> list[HeardWord]:
     """Find the words in a recording of word tones at any volume.
 
-    A word is a tone of at least 40 ms. Gaps under 60 ms inside a tone do not split it. While
-    two tracks sound at once, neither can be decoded from their mix: decode them separately.
+    A word is a tone of at least 40 ms. Gaps under 60 ms inside a tone do not split it. If two
+    tracks sound at once, decode each track by itself, because their mix cannot be decoded.
 
     Args:
         pcm: Mono int16 PCM.
-        rate_hz: Sample rate of `pcm`.
+        rate_hz: The sample rate of `pcm` in Hz.
 
     Returns:
         Every occurrence in order of time; start and end are accurate to about 5 ms.
@@ -132,7 +135,10 @@ def _synthesise(word: str, rate_hz: int) -> bytes:
 
 
 def _labels(samples: Floats) -> npt.NDArray[np.int64]:
-    """Return the index of the word at each hop, -1 for none; hop `n` is centred on `n * _HOP`."""
+    """Return the index of the word at each hop, -1 for silence.
+
+    The hop with the number `n` is centred on sample `n * _HOP`.
+    """
     padded = np.pad(samples, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
@@ -158,7 +164,7 @@ def _labels(samples: Floats) -> npt.NDArray[np.int64]:
 
 
 def _runs(labels: npt.NDArray[np.int64]) -> Iterator[tuple[int, float, float]]:
-    """Yield label, start and end (s) of each run of hops with the same word."""
+    """Yield label, start and end in seconds of each run of hops with the same word."""
     edges = np.flatnonzero(np.diff(labels, prepend=-1, append=-1))
     hop_s = _HOP / _DECODER_HZ
     for start, end in pairwise(edges.tolist()):

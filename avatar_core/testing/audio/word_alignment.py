@@ -1,4 +1,4 @@
-"""Finds the words of a known speech in a recording of it."""
+"""Finds the words of a known speech in a recording of that speech."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class AlignedWord:
-    """A word of the reference and the places where it occurs in the recording.
+    """A word of the reference, and the places in the recording where `align` found it.
 
     Attributes:
         word: The text of the word.
-        reference_s: Its start in the reference, in seconds.
-        times: Its starts in the recording in seconds, ascending: every place where at least
-            half of the word was found.
+        reference_s: The start of the word in the reference, in seconds.
+        times: The starts of the word in the recording in seconds, ascending: every place where at
+            least half of the word was found.
         scores: The similarity at each of `times`, from `MATCH` to 1.
     """
 
@@ -62,23 +62,23 @@ def align(
     *,
     recording_rate_hz: int | None = None,
 ) -> list[AlignedWord]:
-    """Find each word of a reference speech in a recording of it.
+    """Find each word of a reference speech in a recording of the speech.
 
-    The function finds the path through the reference that best explains the recording, in
-    frames of 10 ms. The path may be slightly stretched or compressed, as a jitter buffer does,
-    may pause, and may jump back (repeated speech) or ahead (missing speech). Therefore two
-    equal words of a text are found each in its own place. Parts of words below 0.1 s may be
-    missed, and other speech that sounds like a word may be taken for it.
+    The function finds the path through the reference that best explains the recording, in frames of
+    10 ms. The path may be slightly stretched or compressed, as a jitter buffer does. The path may
+    pause, and may jump back (repeated speech) or ahead (missing speech). So two equal words of a
+    text are each found in their own place. The function may miss parts of words below 0.1 s, and
+    may mistake other speech for a word that sounds alike.
 
-    Time and memory grow with the product of both lengths: one minute in a recording of one
-    minute takes about 2 s and 80 MB.
+    Time and memory grow with the product of both lengths: one minute in a recording of one minute
+    takes about 2 s and 80 MB.
 
     Args:
         reference: The original speech, mono int16 PCM.
         recording: The recording, mono int16 PCM.
-        rate_hz: Sample rate of the reference.
+        rate_hz: The sample rate of the reference in Hz.
         spoken_words: Each word with its start and end in the reference, in seconds.
-        recording_rate_hz: Sample rate of the recording; None if it is `rate_hz`.
+        recording_rate_hz: The sample rate of the recording in Hz; None if it equals `rate_hz`.
 
     Returns:
         One item for each of `spoken_words`, in the same order.
@@ -105,7 +105,11 @@ def align(
 
 
 def _features(pcm: bytes, rate_hz: int) -> tuple[Floats, Bools]:
-    """Return normalised log-mel features with context, `(frames, features)`, and loud frames."""
+    """Compute the normalised log-mel features of audio frames, with context.
+
+    Returns:
+        The features, shape `(frames, features)`, and whether each frame is loud, shape `(frames,)`.
+    """
     samples: Floats = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
     if rate_hz != _RATE_HZ and samples.size:
         samples = soxr.resample(samples, rate_hz, _RATE_HZ)
@@ -126,7 +130,7 @@ def _features(pcm: bytes, rate_hz: int) -> tuple[Floats, Bools]:
 
 
 def _mel_bands() -> npt.NDArray[np.float64]:
-    """Return triangular filters, shape `(spectrum lines, bands)`."""
+    """Return triangular mel filters, shape `(spectrum lines, bands)`."""
     lowest, highest = 2595 * np.log10(1 + np.array([_LOWEST_HZ, _HIGHEST_HZ]) / 700)
     corners = 700 * (10 ** (np.linspace(lowest, highest, _BANDS + 2) / 2595) - 1)
     lines = np.fft.rfftfreq(_SPAN, 1 / _RATE_HZ)[:, None]
@@ -138,13 +142,13 @@ def _mel_bands() -> npt.NDArray[np.float64]:
 def _find_path(reference: Floats, recorded: Floats, loud: Bools) -> tuple[Ints, Ints]:
     """Find the best path through the reference with the Viterbi algorithm.
 
-    A recorded frame is either a frame of the reference or a pause before one; the path
-    continues after the pause with that frame. A state is the number of a frame, or
-    `-1 - number` for the pause before it.
+    A recorded frame matches either a frame of the reference or a pause before such a frame. After
+    the pause, the path continues with that frame of the reference. A state is the number of a
+    frame, or `-1 - number` for the pause before the frame.
 
     Returns:
-        For each recorded frame, the frame of the reference (-1 in a pause), and a pass number
-        that increases with every jump.
+        For each recorded frame, the frame of the reference (-1 in a pause), and a pass number that
+        increases with every jump.
     """
     size, count = len(reference), len(recorded)
     speak = np.full(size + 2, _NEVER, np.float32)  # starts with two states of no frame

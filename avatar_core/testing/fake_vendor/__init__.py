@@ -1,1 +1,1 @@
-"""A fake vendor: its REST API in memory or over TCP, its accounts and its faults."""
+"""A fake vendor for tests: its REST API in memory or over TCP, its accounts and its faults."""

@@ -1,4 +1,4 @@
-"""One customer's account at a fake vendor: sessions, limits, timers and billing by the second."""
+"""A customer's account at a fake vendor: sessions, limits, timers and billing by the second."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.worker.process import stop_worker, worker_exited
 
 LaunchWorker = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
-"""Brings a session's worker into its room, and returns the worker's record for `stop_worker`."""
+"""Starts a session's worker in its room, and returns the worker's record for `stop_worker`."""
 
 
 @dataclass(eq=False, kw_only=True)
 class VendorSession:
     """A session at the fake vendor.
 
+    `VendorAccount.create_session` creates the sessions.
+
     Attributes:
         id: The vendor's id of the session.
-        name: The name that the customer gave it.
-        key: The idempotency key of its create; empty without one.
-        token: The room token that its worker joins with.
-        livekit_url: URL of the LiveKit server that its worker joins.
-        absent_timeout_s: Seconds after which a session ends whose worker does not join.
-        left_timeout_s: Seconds after which a session ends whose worker has left.
-        max_session_s: Longest duration in seconds.
-        started_at: Clock time in seconds at which billing started.
-        ended_at: Clock time in seconds at which the session ended; None while it is active.
-        end_reason: Why it ended; empty while it is active.
-        worker_joined: Whether its worker has joined the room.
+        name: The name that the customer gave the session.
+        key: The idempotency key of the create request; empty if it had none.
+        token: The room token with which the worker of the session joins.
+        livekit_url: The URL of the LiveKit server that the worker joins.
+        absent_timeout_s: Seconds after which the session ends if its worker does not join.
+        left_timeout_s: Seconds after which the session ends if its worker has left.
+        max_session_s: The longest duration of the session in seconds.
+        started_at: The clock time in seconds at which billing started.
+        ended_at: The clock time in seconds at which the session ended; None while it is active.
+        end_reason: The reason for the end of the session; empty while it is active.
+        worker_joined: Whether the worker has joined the room.
     """
 
     id: str
@@ -53,7 +55,7 @@ class VendorSession:
 
 
 class CapacityReachedError(Exception):
-    """The account has as many active sessions as it may have."""
+    """The account has reached its limit of active sessions."""
 
 
 class OutOfCreditError(Exception):
@@ -64,24 +66,25 @@ class VendorAccount:
     """The account of one customer at the fake vendor.
 
     Args:
-        launch_worker: Brings the worker of a session into its room.
-        slots: Number of sessions that may be active at once.
-        credits_s: Seconds of sessions that are paid for.
-        max_session_s: Longest duration of a session in seconds.
-        absent_timeout_s: Seconds after which a session ends whose worker does not join.
-        left_timeout_s: Seconds after which a session ends whose worker has left.
-        join_s: Seconds from the create of a session to the launch of its worker.
+        launch_worker: Starts the worker of a session, and returns its record for `stop_worker`.
+        slots: The number of sessions that may be active at once.
+        credits_s: The seconds of sessions that the customer has paid for; by default without a
+            limit.
+        max_session_s: The longest duration of a session in seconds.
+        absent_timeout_s: Seconds after which a session ends if its worker does not join.
+        left_timeout_s: Seconds after which a session ends if its worker has left.
+        join_s: Seconds from the creation of a session to the launch of its worker.
         clock: Returns seconds, for billing.
-        prefix: Prefix of session ids.
+        prefix: The prefix of session ids.
 
     Attributes:
-        slots: Number of sessions that may be active at once.
-        max_session_s: Longest duration of a session in seconds.
-        absent_timeout_s: Seconds after which a session ends whose worker does not join.
-        left_timeout_s: Seconds after which a session ends whose worker has left.
-        join_s: Seconds from the create of a session to the launch of its worker.
+        slots: The number of sessions that may be active at once.
+        max_session_s: The longest duration of a session in seconds.
+        absent_timeout_s: Seconds after which a session ends if its worker does not join.
+        left_timeout_s: Seconds after which a session ends if its worker has left.
+        join_s: Seconds from the creation of a session to the launch of its worker.
         sessions: All sessions of the account, oldest first.
-        peak_active: The most sessions that were active at once.
+        peak_active: The highest number of sessions that were active at once.
         on_end: Called with each session that ends.
     """
 
@@ -117,24 +120,30 @@ class VendorAccount:
         return [session for session in self.sessions if session.ended_at is None]
 
     def billed_s(self, session: VendorSession) -> float:
-        """Return the seconds that a session was billed so far.
+        """Return the seconds of a session that the vendor has billed so far.
 
         Args:
             session: A session of this account.
+
+        Returns:
+            Seconds from the start of the session to its end, or to now while it is active.
         """
         until = self._clock() if session.ended_at is None else session.ended_at
         return until - session.started_at
 
     @property
     def credits_s(self) -> float:
-        """Seconds of credit that are left; negative if the account is overdrawn."""
+        """The seconds of credit that are left; negative if the account is overdrawn."""
         return self._credits_s - sum(map(self.billed_s, self.sessions))
 
     def find(self, id: str) -> VendorSession | None:
-        """Return the session with this id, or None.
+        """Find a session by its id.
 
         Args:
             id: The vendor's id of the session.
+
+        Returns:
+            The session, or None if the account has no session with this id.
         """
         return next((session for session in self.sessions if session.id == id), None)
 
@@ -153,14 +162,17 @@ class VendorAccount:
         """Start a session and its billing, and launch its worker in the background.
 
         Args:
-            name: The name that the customer gives it.
-            token: The room token that its worker joins with.
-            livekit_url: URL of the LiveKit server that its worker joins.
-            key: The idempotency key of the create, or empty.
-            scenario: Faults of its worker.
-            absent_timeout_s: As in `VendorSession`; None uses the account's.
-            left_timeout_s: As in `VendorSession`; None uses the account's.
-            max_session_s: As in `VendorSession`; None uses the account's.
+            name: The name that the customer gives the session.
+            token: The room token with which the worker joins.
+            livekit_url: The URL of the LiveKit server that the worker joins.
+            key: The idempotency key of the create request; empty for none.
+            scenario: The faults of the worker; by default none.
+            absent_timeout_s: Seconds after which the session ends if its worker does not join; None
+                uses the value of the account.
+            left_timeout_s: Seconds after which the session ends if its worker has left; None uses
+                the value of the account.
+            max_session_s: The longest duration of the session in seconds; None uses the value of
+                the account.
 
         Returns:
             The new session.
@@ -195,7 +207,7 @@ class VendorAccount:
 
         Args:
             session: A session of this account.
-            reason: Why it ends.
+            reason: The reason for the end.
         """
         if session.ended_at is None:
             session.ended_at, session.end_reason = self._clock(), reason

@@ -1,10 +1,10 @@
-"""The fake vendor: a REST API with faults by name.
+"""The fake vendor: a REST API whose faults a test selects by name.
 
     POST /v1/sessions              {"name", "livekit_url", "token"}    201 {"id", "name", "status"}
     GET  /v1/sessions?name=NAME    the active sessions of that name    200 {"data": [{"id", ...}]}
     POST /v1/sessions/{id}/end     ends a session; idempotent          200 {}
 
-Every call carries `Authorization: Bearer KEY`; a create may carry an `Idempotency-Key`.
+Every call has the header `Authorization: Bearer KEY`; a create call may have an `Idempotency-Key`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ LOGIN_PAGE = b"<html><body>Please log in.</body></html>"
 class FakeVendor:
     """The server of a fake vendor.
 
-    To imitate another vendor's API, override `handle` and `operation_of`.
+    Override `handle` and `operation_of` to imitate another vendor's API.
 
     Args:
         account: The account of the only customer.
-        key: An API key that the server accepts; more can be added to `keys`.
-        create_s: Seconds that a create takes.
+        key: An API key that the server accepts; a test can add more keys to `keys`.
+        create_s: Seconds that a create call takes.
         idempotent: Whether the server honours idempotency keys.
 
     Attributes:
@@ -68,17 +68,17 @@ class FakeVendor:
 
     @property
     def transport(self) -> MemoryTransport:
-        """A transport for `RestClient` that calls this server without a network."""
+        """An httpx transport for `RestClient` that calls this server without a network."""
         return MemoryTransport(self.serve)
 
     def fail(self, fault: str | VendorFault) -> None:
-        """Add a fault; it applies to calls from now on.
+        """Add a fault, which applies to later calls.
 
         Args:
             fault: A name in `FAULTS`, or a fault.
 
         Raises:
-            KeyError: The name is unknown.
+            KeyError: `FAULTS` does not contain the name.
         """
         fault = FAULTS[fault] if isinstance(fault, str) else fault
         self._faults.append([fault, fault.times or -1])
@@ -86,13 +86,13 @@ class FakeVendor:
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> FakeResponse:
-        """Respond to a request; it is carried out even if the client disconnects.
+        """Respond to a request; complete the request even if the client disconnects.
 
         Args:
-            method: HTTP method.
-            path: Path with its query.
-            headers: Header values by lower-case name.
-            body: The body.
+            method: The HTTP method.
+            path: The path with its query.
+            headers: The header values by lower-case name.
+            body: The body of the request.
 
         Returns:
             The response.
@@ -120,7 +120,7 @@ class FakeVendor:
         await self.account.aclose()
 
     def on_session_end(self, session: VendorSession) -> None:
-        """Handle the end of a session; override it for a vendor that notifies its customers.
+        """Do nothing when a session ends; a subclass may notify the customer.
 
         Args:
             session: The session that has ended.
@@ -128,11 +128,11 @@ class FakeVendor:
         return
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the operation of a call, which decides about its faults.
+        """Return the name of the operation of a call; faults apply to an operation.
 
         Args:
-            method: HTTP method.
-            path: Path with its query.
+            method: The HTTP method.
+            path: The path with its query.
 
         Returns:
             "create", "end" or "find"; a subclass may return other names.
@@ -148,14 +148,14 @@ class FakeVendor:
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Carry out a call.
+        """Execute a call of the API.
 
         Args:
-            method: HTTP method.
-            path: Path with its query.
-            headers: Header values by lower-case name.
-            body: The body.
-            worker: Faults of the worker of a session that the call creates.
+            method: The HTTP method.
+            path: The path with its query.
+            headers: The header values by lower-case name.
+            body: The body of the request.
+            worker: The faults of the worker of a session that the call creates.
 
         Returns:
             The response.
@@ -198,14 +198,14 @@ class FakeVendor:
         return json_response(201, _session_body(session))
 
     def next_fault(self, operation: str, headers: Mapping[str, str]) -> VendorFault | None:
-        """Return the fault of the next call, and count it as used.
+        """Return the fault of the next call, and count this use of the fault.
 
         Args:
             operation: The operation of the call, as `operation_of` returns it.
-            headers: Header values by lower-case name, for subclasses.
+            headers: The header values by lower-case name, for subclasses.
 
         Returns:
-            The first fault of `fail` that applies and is not used up, or None.
+            The first fault from `fail` that applies to the operation and is not used up, or None.
         """
         for pending in self._faults:
             fault: VendorFault = pending[0]
@@ -257,9 +257,15 @@ def json_response(status: int, body: Any, **headers: str) -> FakeResponse:
     """Return a response with a JSON body and the current date.
 
     Args:
-        status: HTTP status code.
-        body: JSON value of the body.
+        status: The HTTP status code.
+        body: The JSON value of the body.
         headers: More headers, by name.
+
+    Returns:
+        The response.
+
+    Raises:
+        TypeError: `body` is not JSON-safe.
     """
     date = format_datetime(datetime.now(UTC), usegmt=True)
     return FakeResponse(status, {**_JSON, "Date": date, **headers}, json.dumps(body).encode())

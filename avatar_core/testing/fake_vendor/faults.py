@@ -1,4 +1,4 @@
-"""Faults of a vendor's API, as data with names."""
+"""Faults of a vendor's API as data, each with a name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mode = Literal["status", "refuse", "reset", "silence", "trickle", "html", "empty
 Operation = Literal["create", "end", "find", "any"]
 
 DATE_SOON = "in two seconds, as a date"
-"""Value of a header that is replaced by the date two seconds after sending."""
+"""A header value that the vendor replaces by the date two seconds after sending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,18 +22,17 @@ class VendorFault:
     """A fault of the vendor's API.
 
     Attributes:
-        on: The operation that fails.
-        times: Number of calls that fail; 0 for all.
-        carried_out: Whether the operation takes place all the same, so that only the response
-            is lost.
+        on: The operation that fails; "any" for all operations.
+        times: The number of calls that fail; 0 for all calls.
+        carried_out: Whether the vendor executes the operation, so that only the response is lost.
         mode: How a call fails. `status` responds with `status`; `refuse` refuses the connection;
-            `reset` resets it; `silence` sends nothing; `trickle`, `html`, `empty` and `huge` are
-            unusable responses with status 200; `twice` delivers the call two times, as a proxy
-            may do.
-        status: Status of the mode `status`; 0 responds normally.
-        headers: Headers of the mode `status`.
-        message: Error message of the mode `status`.
-        worker: Faults of the worker of a session that is created under this fault.
+            `reset` resets the connection; `silence` sends nothing; `trickle`, `html`, `empty` and
+            `huge` send unusable responses with status 200; `twice` delivers the call two times, as
+            a proxy may do.
+        status: The HTTP status of the mode `status`; 0 for a normal response.
+        headers: The headers of the mode `status`.
+        message: The error message of the mode `status`.
+        worker: The faults of the worker of a session that the call creates.
     """
 
     on: Operation = "create"
@@ -46,15 +45,23 @@ class VendorFault:
     worker: Scenario = QUIET
 
     def applies_to(self, operation: str) -> bool:
-        """Return whether calls of an operation fail.
+        """Return whether the fault applies to calls of an operation.
 
         Args:
-            operation: "create", "end", "find", or another name of a vendor's own.
+            operation: "create", "end", "find", or another name that a subclass of `FakeVendor`
+                uses.
+
+        Returns:
+            True if such calls fail.
         """
         return self.on in (operation, "any")
 
     def response_headers(self) -> dict[str, str]:
-        """Return the headers, with the dates that depend on the time of sending."""
+        """Return the headers of the response, with dates computed from the current time.
+
+        Returns:
+            The header values by name.
+        """
         now = datetime.now(UTC)
         dated = format_datetime(now + timedelta(seconds=2), usegmt=True)
         return {
@@ -105,4 +112,4 @@ FAULTS: Mapping[str, VendorFault] = {
     "end is lost": VendorFault(on="end", mode="reset", carried_out=True),
     "find fails once": VendorFault(on="find", status=500, message="Internal error."),
 }
-"""Every fault by name. For a certificate that is not trusted, see the `tls` of `serve_http`."""
+"""Every fault by name. For a certificate that is not trusted, use `tls` of `serve_http`."""

@@ -1,4 +1,4 @@
-"""Serves a fake vendor over HTTP on loopback."""
+"""Serves a fake vendor over HTTP on the loopback interface."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SHUTDOWN_S = 0.5
 async def serve_http(
     vendor: FakeVendor, *, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
-    """Serve a vendor over HTTP on 127.0.0.1 while the block runs.
+    """Serve a fake vendor over HTTP on 127.0.0.1 while the `async with` block runs.
 
     Args:
         vendor: The vendor; it stays open after the block.
-        port: TCP port; 0 chooses a free one.
-        tls: Context with the server's certificate, for https; a certificate that the client
-            does not trust is a fault of its own.
+        port: The TCP port; 0 chooses a free port.
+        tls: The context with the server's certificate, for https; None for http. A test may pass a
+            certificate that the client does not trust, as a further fault.
 
     Yields:
         The base URL of the server.
@@ -33,6 +33,17 @@ async def serve_http(
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        """Pass a request to the vendor, and send the vendor's response.
+
+        Args:
+            request: The request, as aiohttp passes it.
+
+        Returns:
+            The response that was sent; an empty response if a fault closed the connection.
+
+        Raises:
+            Exception: Any exception of a subclass's `handle`; aiohttp responds with status 500.
+        """
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:

@@ -1,1 +1,1 @@
-"""Faults as data, and wrappers that apply them to a worker, a link or a renderer."""
+"""Fault scenarios, and wrappers that apply a scenario to a worker, a room link or a renderer."""

@@ -1,4 +1,4 @@
-"""Somebody else in the room who speaks of takes that are not theirs."""
+"""An intruder: a participant that sends the agent forged playback reports of a worker's takes."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from avatar_core.testing.faults.scenario import Scenario
 log = logging.getLogger("avatar_core.testing")
 
 AHEAD = 1_000_000
-"""A sequence that would deafen the agent to all that its own worker says after it."""
+"""Number that is added to the sequence of a forged report. An agent that accepted the report would
+ignore all later reports of its own worker."""
 CALL_S = 1.0
+"""Seconds that the intruder waits for the response to an RPC."""
 
 
 class OverheardLink(FaultyLink):
-    """A worker's link whose reports another participant overhears, and forges.
+    """A worker's link that lets an intruder forge messages about the worker's takes.
 
-    The worst that a stranger could know: the id of the take being played. The agent must
-    reject all of it.
+    The worker of a scenario with `foreign` uses this link. The link tests that the agent rejects
+    messages from participants that are not its worker. After a position report of the worker, the
+    intruder sends the agent a forged report, a forged RPC `avatar.take` and a forged RPC
+    `lk.playback_finished`. The forged messages contain the correct take id.
 
     Args:
-        link: The worker's.
-        scenario: Has the share of its reports.
-        foreigner: The other participant's, closed with this one.
+        link: The worker's link to the room.
+        scenario: The scenario; its `foreign` is the probability of a forgery after each report.
+        foreigner: The intruder's link to the same room. `aclose` also closes this link.
     """
 
     def __init__(self, link: RoomLink, scenario: Scenario, foreigner: RoomLink) -> None:
@@ -41,7 +45,18 @@ class OverheardLink(FaultyLink):
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Call the method, then let the intruder call it too."""
+        """Send a data packet of the worker; a position report may make the intruder forge messages.
+
+        Args:
+            topic: Topic of the packet.
+            payload: Content of the packet.
+            to: Identities of the receivers.
+            reliable: Whether LiveKit sends a lost packet again.
+
+        Raises:
+            RoomError: The worker's link or the intruder's link could not send, or an RPC of the
+                intruder failed.
+        """
         await super().send(topic, payload, to=to, reliable=reliable)
         if topic == wire.REPORT_TOPIC and self._dice.random() < self._share:
             try:
@@ -52,7 +67,7 @@ class OverheardLink(FaultyLink):
                 await self._forge(agent, report)
 
     async def aclose(self) -> None:
-        """Both leave."""
+        """Close the intruder's link, then the worker's link."""
         await self._foreigner.aclose()
         await super().aclose()
 
@@ -68,4 +83,10 @@ class OverheardLink(FaultyLink):
         await other.send(wire.REPORT_TOPIC, forged, to=[agent])
         for method, word in ((wire.TAKE_RPC, forged.decode()), (wire.PLAYBACK_FINISHED, finished)):
             response = await other.call(agent, method, word, timeout_s=CALL_S)
-            log.debug("%s calls %s with %s: %s", other.identity, method, word, response)
+            log.debug(
+                "The intruder %s called the RPC %s with the payload %s; the response was %s.",
+                other.identity,
+                method,
+                word,
+                response,
+            )

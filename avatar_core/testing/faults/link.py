@@ -1,4 +1,4 @@
-"""Faults applied to a link, by a decorator around one that works."""
+"""A wrapper of a room link that applies the faults of a scenario."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]'
 
 
 class FaultyLink(LinkWrapper):
-    """A worker's link that delays, loses, repeats or falsifies messages as a scenario says.
+    """A worker's link that delays, loses, repeats or falsifies messages as a scenario requires.
 
-    Create it while an event loop runs.
+    A deaf worker receives no streams, data packets or RPCs. A mute worker sends no data packets or
+    RPCs. The scenario sets when each of the two states begins, and `parted_s` sets how long both
+    last. Create the link while an event loop runs.
 
     Args:
         link: The wrapped link.
-        scenario: The faults; their times count from the creation of this object.
+        scenario: The faults to apply. The scenario's times count from the creation of this link.
     """
 
     def __init__(self, link: RoomLink, scenario: Scenario) -> None:
@@ -38,9 +40,26 @@ class FaultyLink(LinkWrapper):
         self._late: set[asyncio.Task[None]] = set()
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Receive byte streams of a topic, except while the scenario makes the worker deaf."""
+        """Receive the byte streams of a topic; while the worker is deaf, close new streams at once.
+
+        Args:
+            topic: Topic of the streams.
+            handler: Called with the sender and the reader of each stream that the worker receives.
+
+        Returns:
+            A function that ends the subscription.
+
+        Raises:
+            ValueError: The topic has a handler already.
+        """
 
         def hear(sender: str, reader: StreamReader) -> None:
+            """Pass a new stream to the handler, or close the stream while the worker is deaf.
+
+            Args:
+                sender: Identity of the participant that opened the stream.
+                reader: The reader of the stream.
+            """
             if self._parted(self._scenario.deaf_at_s):
                 reader.close()
             else:
@@ -49,17 +68,27 @@ class FaultyLink(LinkWrapper):
         return self._link.on_stream(topic, hear)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call an RPC method, with the delay, loss, repetition or nonsense of the scenario.
+        """Call an RPC method; the scenario may delay, lose, repeat or falsify the call.
+
+        Args:
+            to: Identity of the participant that is called.
+            method: Name of the method.
+            payload: Payload of the call. The scenario's `absurd` is the probability that an invalid
+                payload replaces this payload.
+            timeout_s: Seconds to wait for the response, after the delay of the scenario.
+
+        Returns:
+            The response; if the scenario repeats the call, the response to the second call.
 
         Raises:
-            RoomError: The scenario lost the call, or the wrapped link raised it.
+            RoomError: The scenario lost the call, or the wrapped link raised the error.
         """
         scenario = self._scenario
         if scenario.report_late_s:
             await asyncio.sleep(scenario.report_late_s)
         if self._parted(scenario.mute_at_s) or self._chance.random() < scenario.report_loss:
             await asyncio.sleep(timeout_s)
-            raise RoomError(f"{method} to {to} got no response (scenario).")
+            raise RoomError(f"The fault scenario dropped the RPC {method} to the participant {to}.")
         if self._chance.random() < scenario.absurd:
             payload = self._chance.choice(ABSURD).decode("latin-1")
         if self._chance.random() < scenario.report_double:
@@ -67,12 +96,33 @@ class FaultyLink(LinkWrapper):
         return await self._link.call(to, method, payload, timeout_s=timeout_s)
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Serve an RPC method; while the worker is deaf, calls fail after `parted_s` seconds."""
+        """Handle the calls of an RPC method; calls that arrive while the worker is deaf fail.
+
+        Args:
+            method: Name of the method.
+            handler: Called with the caller and the payload of each call that the worker receives.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
         async def response(caller: str, payload: str) -> str:
+            """Respond with the handler, or fail after `parted_s` seconds if the worker is deaf.
+
+            Args:
+                caller: Identity of the caller.
+                payload: Payload of the call.
+
+            Returns:
+                The response of the handler.
+
+            Raises:
+                RoomError: The worker is deaf.
+                Exception: The handler raised the exception.
+            """
             if self._parted(self._scenario.deaf_at_s):
                 await asyncio.sleep(self._scenario.parted_s)
-                raise RoomError("nobody hears (scenario).")
+                raise RoomError("The fault scenario blocks incoming calls of this worker.")
             response = handler(caller, payload)
             return response if isinstance(response, str) else await response
 
@@ -81,12 +131,20 @@ class FaultyLink(LinkWrapper):
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet, with the delay, loss, repetition or nonsense of the scenario.
+        """Send a data packet; the scenario may delay, lose, repeat or falsify the packet.
 
-        Reliable packets are only lost while the worker is mute.
+        While the worker is mute, the link drops all packets. Losses, repetitions, delays and
+        invalid payloads apply to unreliable packets only. A background task sends delayed packets
+        and ignores a `RoomError`.
+
+        Args:
+            topic: Topic of the packet.
+            payload: Content of the packet.
+            to: Identities of the receivers.
+            reliable: Whether LiveKit sends a lost packet again.
 
         Raises:
-            RoomError: The wrapped link raised it for a packet that was not delayed.
+            RoomError: The wrapped link could not send a packet that has no delay.
         """
         scenario, chance = self._scenario, self._chance
         if self._parted(scenario.mute_at_s):
@@ -109,16 +167,43 @@ class FaultyLink(LinkWrapper):
                 self._loop.call_later(late_s, self._send_soon, topic, payload, to)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Receive data packets of a topic, except while the scenario makes the worker deaf."""
+        """Receive the data packets of a topic; while the worker is deaf, drop new packets.
+
+        Args:
+            topic: Topic of the packets.
+            handler: Called with the sender and the content of each packet that the worker receives.
+
+        Returns:
+            A function that ends the subscription.
+        """
 
         def hear(sender: str, payload: bytes) -> None:
+            """Pass a data packet to the handler, unless the worker is deaf.
+
+            Args:
+                sender: Identity of the sender.
+                payload: Content of the packet.
+            """
             if not self._parted(self._scenario.deaf_at_s):
                 handler(sender, payload)
 
         return self._link.on_data(topic, hear)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a video track; with `unseen`, return a track that nobody sees."""
+        """Publish a video track, or return an unpublished track if the scenario has `unseen`.
+
+        Args:
+            width: Width of a frame in pixels.
+            height: Height of a frame in pixels.
+            fps: Frames per second.
+            name: Name of the track.
+
+        Returns:
+            The published track, or an `Unseen` track that drops all frames.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
         if self._scenario.unseen:
             return Unseen()
         return await self._link.publish_video(width, height, fps, name=name)
@@ -129,6 +214,7 @@ class FaultyLink(LinkWrapper):
 
     def _send_soon(self, topic: str, payload: bytes, to: Sequence[str]) -> None:
         async def attempt() -> None:
+            """Send the delayed packet, and ignore a `RoomError`, because no caller waits for it."""
             try:
                 await self._link.send(topic, payload, to=to)
             except RoomError:
@@ -140,7 +226,16 @@ class FaultyLink(LinkWrapper):
 
 
 def _absurd(payload: bytes, nonsense: bytes, chance: float) -> bytes:
-    """Return nonsense, or the report with an impossible position."""
+    """Return `nonsense`, or the report in `payload` with an impossible position.
+
+    Args:
+        payload: A position report as JSON.
+        nonsense: A payload that is not a report.
+        chance: A random number from 0 to 1 that selects the result.
+
+    Returns:
+        The payload to send instead of the report.
+    """
     if chance < 0.5:
         return nonsense
     sequence, take_id, _, state = json.loads(payload)

@@ -1,4 +1,4 @@
-"""Workers with faults in a room in memory, each of them a task."""
+"""Workers with faults that run as asyncio tasks in a room in memory."""
 
 from __future__ import annotations
 
@@ -24,26 +24,33 @@ async def start_faulty_task(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
 ) -> Mapping[str, Any]:
-    """Start a worker with faults in a room in memory.
+    """Start a worker with faults in a room in memory, and wait until the worker is ready.
 
     Args:
-        room: The room.
-        renderer: `package.module:Class` of a `Renderer`.
+        room: The room that the worker joins.
+        renderer: Path of a `Renderer` class: `package.module:Class`.
         token: Room token of the worker, from `workers.mint`.
-        options: Keyword arguments of the renderer.
-        scenario: The faults.
+        options: Keyword arguments of the renderer class; None for none.
+        scenario: The faults to apply to the worker, its link and its renderer.
 
     Returns:
-        The worker's record, for `stop_worker` and `worker_exited`.
+        The record of the worker, for `stop_worker` and `worker_exited`.
 
     Raises:
-        WorkerError: The renderer cannot be made, or the worker ended before it was ready.
+        WorkerError: The renderer cannot be created, or the worker ended before it was ready.
+        AvatarError: The renderer class raised the error.
         RoomError: The worker could not publish its tracks.
+        RuntimeError: The library looptime controls the running event loop.
     """
     ready = asyncio.Event()
     load_renderer(renderer, options or {}).close()  # raises now if it cannot be made
 
     async def work() -> None:
+        """Run the worker until its agent leaves, its room ends, or the task is cancelled.
+
+        Raises:
+            AvatarError: The renderer cannot be created, or the worker could not publish its tracks.
+        """
         await perform(
             _Task(room, token), lambda: load_renderer(renderer, options or {}), scenario, ready
         )
@@ -52,7 +59,12 @@ async def start_faulty_task(
 
 
 class _Task:
-    """The body of a worker that is the current task."""
+    """The `Body` of a worker that runs as the current task in a room in memory.
+
+    Args:
+        room: The room that the worker joins.
+        token: Room token of the worker, from `workers.mint`.
+    """
 
     def __init__(self, room: Hub, token: str) -> None:
         self._room = room
@@ -61,21 +73,53 @@ class _Task:
         self._task = asyncio.current_task()
 
     async def join(self) -> RoomLink:
+        """Join the room as the participant of the token.
+
+        Returns:
+            The link of the worker's participant.
+
+        Raises:
+            RuntimeError: The library looptime controls the running event loop.
+        """
         return admit(self._room, self._token)
 
     def executor(self) -> InlineExecutor:
+        """Return an executor that runs the renderer on the event loop, without a thread.
+
+        Returns:
+            A new executor.
+        """
         return InlineExecutor()
 
     def join_beside(self) -> RoomLink:
+        """Join the room as the intruder `<identity>-foreigner`.
+
+        Returns:
+            The link of the intruder.
+
+        Raises:
+            RuntimeError: The library looptime controls the running event loop.
+        """
         return self._room.join(f"{self._identity}-foreigner")
 
     def crash(self) -> None:
+        """Disconnect the worker without a leave message, and cancel the worker's task."""
         self._room.crash(self._identity)
         if self._task is not None:
             self._task.cancel()
 
     def freeze(self) -> None:
+        """Make the worker's link hang, while its participant stays in the room.
+
+        Raises:
+            KeyError: The worker is not in the room.
+        """
         self._room.members[self._identity].link.freeze()
 
     async def reconnect(self) -> None:
+        """Start a full reconnect of the worker's participant, which breaks its streams.
+
+        Raises:
+            KeyError: The worker is not in the room.
+        """
         self._room.reconnect(self._identity)

@@ -1,4 +1,4 @@
-"""Faults as data: seeded and printable. The wrappers in this package apply them."""
+"""Scenarios: the faults of one worker as data, with a seed, so that a test can repeat them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,52 @@ from avatar_core.contracts.errors import ConfigError
 _RENDERER = ("renderer_raises", "renderer_sizes", "renderer_none", "renderer_many")
 _REPORTS = ("report_loss", "report_double", "absurd", "foreign")
 SHARES = ("loss", "duplicate", "reorder", *_REPORTS, *_RENDERER)
+"""Names of the fields that are probabilities from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """How an avatar's worker, its link and its renderer misbehave. All quiet by default.
+    """The faults of an avatar's worker, its room link and its renderer; by default there are none.
 
-    Times are seconds after the worker has joined, shares are probabilities, 0 to 1.
+    Fields that end in `_at_s` are seconds after the worker has joined; 0 disables the fault, except
+    for `stall_at_s`. Other fields that end in `_s` are durations in seconds. The fields in `SHARES`
+    are probabilities from 0 to 1.
 
     Attributes:
-        seed: Of everything that is left to chance.
-        stock: Its link passes LiveKit's stock wire alone: neither take ids nor positions.
-        unseen: It publishes its sound alone, and no picture.
-        never_joins: It is provisioned and never seen.
-        join_delay_s: It joins so late.
-        leaves_at_s: It leaves the room.
-        back_after_s: And comes back after this, 0 for never.
-        crash_at_s: It is gone without a word.
-        freeze_at_s: It stops doing anything, and stays in the room.
-        reconnect_at_s: Its room reconnects in full: same sid, broken streams.
-        delay_s, jitter_s: What it sends comes so much later.
-        loss, duplicate, reorder: Shares of its lossy packets.
-        deaf_at_s, mute_at_s, parted_s: A partition: nothing reaches it, nothing comes from
-            it, for so long.
-        report_loss, report_double: Shares of its calls that are lost, or come twice.
-        report_late_s: Its calls come so late.
-        absurd: Share of its reports that say nonsense.
-        foreign: Share of its reports on which another participant of the room has a word:
-            finished, cut, at an absurd position. In memory only: the token that a worker
-            process joins a real room with admits nobody else.
-        renderer_raises, renderer_sizes, renderer_none, renderer_many: Shares of pictures
-            that fail so: an error, wrong sizes, none at all, three at once.
-        renderer_slow_s: Each picture takes so long.
-        stall_at_s, stall_s: The renderer hangs once, for so long.
+        seed: Seed of all random decisions.
+        stock: The worker uses LiveKit's stock protocol only: it neither reads take ids nor sends
+            position reports.
+        unseen: The worker publishes its audio track and does not publish a video track.
+        never_joins: The worker reports that it is ready, but never joins the room.
+        join_delay_s: Seconds until the worker joins. The worker reports that it is ready before
+            this delay.
+        leaves_at_s: Time at which the worker leaves the room.
+        back_after_s: Seconds after which a worker that has left joins again, without faults; 0
+            means never.
+        crash_at_s: Time at which the worker's process is killed.
+        freeze_at_s: Time at which the worker stops all work; its participant stays in the room.
+        reconnect_at_s: Time at which the worker's room connection makes a full reconnect, which
+            breaks its streams.
+        delay_s, jitter_s: Delay of each unreliable packet: `delay_s` plus a random time of up to
+            `jitter_s`.
+        loss, duplicate, reorder: Probabilities that an unreliable packet is lost, is sent twice, or
+            is delayed by 50 ms so that a later packet overtakes it.
+        deaf_at_s, mute_at_s, parted_s: Time from which the worker receives no messages, time from
+            which the worker sends no messages, and the duration of both.
+        report_loss, report_double: Probabilities that an RPC of the worker is lost, or is sent
+            twice.
+        report_late_s: Delay of each RPC of the worker.
+        absurd: Probability that an invalid payload replaces a position report or the payload of an
+            RPC.
+        foreign: Probability that an intruder sends forged messages about the take after a position
+            report. Only rooms in memory support this fault, because a worker process has a single
+            token.
+        renderer_raises, renderer_sizes, renderer_none, renderer_many: Probabilities that the
+            renderer raises an error, returns a frame of a wrong size, returns no frame, or returns
+            each frame three times.
+        renderer_slow_s: Delay of each call of the renderer.
+        stall_at_s, stall_s: The first call of the renderer after `stall_at_s` hangs for `stall_s`
+            seconds; a `stall_s` of 0 disables the hang.
     """
 
     seed: int = 0
@@ -82,10 +95,17 @@ class Scenario:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `name=value,name=value`; an empty text is all quiet.
+        """Return the scenario that a text like `loss=0.1,stock` describes.
+
+        Args:
+            text: Items `name=value`, separated by commas. A name without a value has the value 1.
+                An empty text is a scenario without faults.
+
+        Returns:
+            The scenario.
 
         Raises:
-            ConfigError: An unknown name, or a value that is none.
+            ConfigError: A name is not a field of a scenario, or a value is out of range.
         """
         values: dict[str, str] = {}
         for item in filter(None, (part.strip() for part in text.split(","))):
@@ -95,10 +115,17 @@ class Scenario:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
-        """From a mapping, as JSON gives it.
+        """Return the scenario whose fields have the given values.
+
+        Args:
+            values: Values by field name: numbers, or strings that hold a number. A missing field
+                keeps its default.
+
+        Returns:
+            The scenario.
 
         Raises:
-            ConfigError: An unknown name, or a value that is none.
+            ConfigError: A name is not a field of a scenario, or a value is out of range.
         """
         kinds: dict[str, type[Any]] = {field.name: type(field.default) for field in fields(cls)}
         read: dict[str, Any] = {}
@@ -106,8 +133,10 @@ class Scenario:
             if name not in kinds:
                 close = difflib.get_close_matches(name, kinds, n=1)
                 raise ConfigError(
-                    f"a scenario has no {name!r:.40}.",
-                    hint=f"Did you mean {close[0]}?" if close else f"It has {', '.join(kinds)}.",
+                    f"A fault scenario has no field {name!r:.40}.",
+                    hint=f"Did you mean {close[0]}?"
+                    if close
+                    else f"The fields are {', '.join(kinds)}.",
                 )
             least = -math.inf if name == "seed" else 0.0
             most = 1.0 if name in SHARES else math.inf
@@ -117,22 +146,35 @@ class Scenario:
             except (TypeError, ValueError):
                 fits = False
             if not fits:
-                what = "a share, 0 to 1" if name in SHARES else "a number, 0 or more"
+                what = "a share from 0 to 1" if name in SHARES else "a number of 0 or more"
                 raise ConfigError(
-                    f"{name} of a scenario cannot be {value!r:.40}.", hint=f"It is {what}."
+                    f"The field {name} of a fault scenario cannot have the value {value!r:.40}.",
+                    hint=f"Set {name} to {what}.",
                 )
             read[name] = kinds[name](number)
         return cls(**read)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields that differ from the defaults; `read` accepts the result."""
+        """Return the scenario's fields that differ from the defaults.
+
+        Returns:
+            Values by field name, JSON-safe; `read` accepts them.
+        """
         quiet = type(self)()
         return {
             name: value for name, value in asdict(self).items() if value != getattr(quiet, name)
         }
 
     def random(self, what: str) -> random.Random:
-        """Chance for one purpose: the same for the same seed, whatever else is drawn."""
+        """Return a random generator for one purpose; each purpose has independent random numbers.
+
+        Args:
+            what: Name of the purpose. The same seed and purpose always give the same random
+                numbers.
+
+        Returns:
+            A new random generator.
+        """
         return random.Random(f"{self.seed} {what}")
 
     def __str__(self) -> str:
@@ -140,4 +182,4 @@ class Scenario:
 
 
 QUIET = Scenario()
-"""Nothing misbehaves."""
+"""A scenario without faults."""

@@ -1,4 +1,4 @@
-"""Workers with faults, for providers: in a room in memory or of a LiveKit server."""
+"""Starts workers with faults, in a room in memory or in a room of a LiveKit server."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ async def start_faulty_worker(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
 ) -> Mapping[str, Any]:
-    """Start a worker of our own with faults, where a provider calls `request.start_worker`.
+    """Start one of our own workers with faults; a provider calls this instead of `start_worker`.
 
     Args:
-        request: The request, for a room in memory or of a LiveKit server.
-        renderer: `package.module:Class` of a `Renderer`.
-        options: Keyword arguments of the renderer, JSON-safe.
-        scenario: The faults.
+        request: The provisioning request, for a room in memory or on a LiveKit server.
+        renderer: Path of a `Renderer` class: `package.module:Class`.
+        options: Keyword arguments of the renderer class, JSON-safe; None for none.
+        scenario: The faults to apply to the worker, its link and its renderer.
 
     Returns:
-        The worker's record, for `stop_worker` and `worker_exited`.
+        The record of the worker, for `stop_worker` and `worker_exited`.
 
     Raises:
         WorkerError: The worker cannot be started, or ended before it was ready.
+        AvatarError: In a room in memory, the renderer class or the room raised the error.
     """
     token, start = request.avatar_token(), request.start_worker
     if isinstance(start, MemoryWorkers):

@@ -1,6 +1,6 @@
-"""A worker that fails as a scenario says.
+"""Runs a worker with the faults of a scenario, as a process or as a task.
 
-A process runs it in a room of a LiveKit server, a task in a room in memory.
+A process runs the worker in a room of a LiveKit server. A task runs the worker in a room in memory.
 """
 
 from __future__ import annotations
@@ -21,37 +21,62 @@ from avatar_core.worker.worker import AvatarWorker
 
 
 class Body(Protocol):
-    """The process or the task that a worker runs in, and its place in the room."""
+    """The process or the task that runs a worker, and the worker's connection to the room."""
 
     async def join(self) -> RoomLink:
-        """Join the room."""
+        """Join the room as the worker's participant.
+
+        Returns:
+            The worker's link to the room.
+
+        Raises:
+            RoomError: The room cannot be joined.
+        """
 
     def executor(self) -> Executor:
-        """Return the executor of its renderer."""
+        """Return a new executor, which runs the calls of the renderer.
+
+        Returns:
+            The executor.
+        """
 
     def join_beside(self) -> RoomLink | None:
-        """Join as another participant; None where that needs another token."""
+        """Join the same room as an intruder, a second participant.
+
+        Returns:
+            The intruder's link to the room; None if the intruder would need another token.
+        """
 
     def crash(self) -> None:
-        """End at once, without leaving the room."""
+        """End the worker at once, without a leave message to the room."""
 
     def freeze(self) -> None:
-        """Stop everything, and stay in the room."""
+        """Stop all work of the worker, while its participant stays in the room."""
 
     async def reconnect(self) -> None:
-        """Let the room reconnect in full."""
+        """Start a full reconnect of the worker's room connection."""
 
 
 async def perform(
     body: Body, renderer: Callable[[], Renderer], scenario: Scenario, ready: asyncio.Event
 ) -> None:
-    """Run a worker until its agent leaves or its room ends; cancel it to end it.
+    """Run a worker until its agent leaves or its room ends.
+
+    The caller cancels this coroutine to end the worker earlier. With `never_joins`, the coroutine
+    waits until it is cancelled. With `back_after_s`, the worker visits the room a second time,
+    without faults.
 
     Args:
-        body: The process or task that this runs in.
-        renderer: Makes the renderer of each visit to the room.
-        scenario: The faults.
-        ready: Set once both tracks are published; earlier if the scenario delays the join.
+        body: The process or task that runs this coroutine.
+        renderer: Creates the renderer of each visit to the room.
+        scenario: The faults to apply to the worker, its link and its renderer.
+        ready: Set when both tracks are published, or at once if the scenario delays or prevents the
+            join.
+
+    Raises:
+        RoomError: The worker could not join the room or publish its tracks.
+        WorkerError: The room token does not name an agent.
+        Exception: `renderer` raised the exception.
     """
     if scenario.never_joins or scenario.join_delay_s:
         ready.set()
@@ -89,6 +114,15 @@ async def _visit(body: Body, renderer: Renderer, scenario: Scenario, ready: asyn
 
 def _acts(body: Body, worker: AvatarWorker, scenario: Scenario) -> list[Any]:
     async def at(seconds: float, act: Callable[[], Any]) -> None:
+        """Wait, then perform one fault of the scenario.
+
+        Args:
+            seconds: Seconds to wait.
+            act: Performs the fault; may return a coroutine.
+
+        Raises:
+            Exception: `act` raised the exception.
+        """
         await asyncio.sleep(seconds)
         result = act()
         if asyncio.iscoroutine(result):

@@ -1,9 +1,9 @@
-"""Workers with faults in a room of a LiveKit server, each of them a process.
+"""Workers with faults that run as processes in a room of a LiveKit server.
+
+The process works like the process of `avatar_core.rtc.worker_process`, but its configuration also
+contains a fault scenario.
 
     python -m avatar_core.testing.faults.worker_process NONCE
-
-The process is like that of `avatar_core.rtc.worker_process`, with a scenario in its
-configuration.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ async def start_faulty_process(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
 ) -> Mapping[str, Any]:
-    """Start a worker process with faults in a room of a LiveKit server.
+    """Start a worker process with faults in a room of a LiveKit server, and wait until it is ready.
 
     Args:
-        renderer: `package.module:Class` of a `Renderer`.
-        livekit_url: URL of the server.
+        renderer: Path of a `Renderer` class: `package.module:Class`.
+        livekit_url: URL of the LiveKit server.
         token: Room token of the worker.
-        options: Keyword arguments of the renderer, JSON-safe.
-        scenario: The faults.
+        options: Keyword arguments of the renderer class, JSON-safe; None for none.
+        scenario: The faults to apply to the worker, its link and its renderer.
 
     Returns:
-        The worker's record, for `stop_worker` and `worker_exited`.
+        The record of the worker, for `stop_worker` and `worker_exited`.
 
     Raises:
         WorkerError: The process cannot be started or ended before it was ready. The message
-            contains its last output.
+            contains the last output of the process.
     """
     return await start_process(
         __name__,
@@ -61,7 +61,16 @@ async def start_faulty_process(
 
 
 async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
-    """Run the worker that the configuration describes."""
+    """Run the worker of a configuration until its agent leaves or its room ends.
+
+    Args:
+        config: The arguments of `start_faulty_process`, with the scenario as a mapping.
+        ready: Set when the worker is ready.
+
+    Raises:
+        AvatarError: The scenario is invalid, the renderer cannot be created, or the worker cannot
+            join its room or publish its tracks.
+    """
     from avatar_core.testing.faults.worker import perform
     from avatar_core.worker.renderers import load_renderer
 
@@ -74,31 +83,59 @@ async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
 
 
 class _Process:
-    """The body of a worker that is a process."""
+    """The `Body` of a worker that runs as this process.
+
+    Args:
+        url: URL of the LiveKit server.
+        token: Room token of the worker.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
         self._link: RtcLink | None = None
 
     async def join(self) -> RtcLink:
+        """Join the room of the LiveKit server.
+
+        Returns:
+            The worker's link to the room.
+
+        Raises:
+            RoomError: The server cannot be reached, or refuses the token.
+        """
         from avatar_core.rtc.join import join
 
         self._link = await join(self._url, self._token)
         return self._link
 
     def join_beside(self) -> None:
-        log.warning("The scenario's `foreign` works in a room in memory only; nobody else joins.")
+        """Log a warning: the token of this process cannot admit an intruder to the room."""
+        log.warning(
+            "The field `foreign` of the fault scenario has no effect in a room of a server."
+        )
 
     def executor(self) -> ThreadExecutor:
+        """Return an executor that runs the renderer on a new thread.
+
+        Returns:
+            The executor.
+        """
         return ThreadExecutor()
 
     def crash(self) -> None:
+        """Kill this process with SIGKILL, so that the worker cannot leave the room."""
         os.kill(os.getpid(), signal.SIGKILL)
 
     def freeze(self) -> None:
+        """Stop this process with SIGSTOP, while its participant stays in the room."""
         os.kill(os.getpid(), signal.SIGSTOP)
 
     async def reconnect(self) -> None:
+        """Make the LiveKit client reconnect in full; do nothing before the join.
+
+        Raises:
+            RuntimeError: The room is not connected, or the LiveKit client reported a failure.
+        """
         from livekit import rtc
 
         if self._link is not None:

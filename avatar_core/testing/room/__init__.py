@@ -1,1 +1,1 @@
-"""A room in memory: participants, tracks, streams and workers."""
+"""A LiveKit room in memory for tests: participants, tracks, byte streams and workers."""

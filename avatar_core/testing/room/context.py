@@ -1,4 +1,4 @@
-"""The session context of a room in memory."""
+"""Creates the session context of an agent in a room in memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ from avatar_core.testing.room.workers import MemoryWorkers, mint
 
 
 def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> SessionContext:
-    """Make the context for avatars in a room in memory, without a ledger.
+    """Return the session context of an agent in a room in memory, without a ledger.
 
     Args:
         link: The agent's connection to the room.
-        room: The room.
+        room: The room in memory.
         settings: The settings that hold the timeouts.
 
     Returns:
-        The context. Its workers are tasks in the room.
+        The context; it starts workers as asyncio tasks in the room.
     """
 
     async def remove(_: str, identity: str) -> bool:
+        """Remove a participant from the room.
+
+        Args:
+            identity: Identity of the participant.
+
+        Returns:
+            Whether the participant was in the room.
+        """
         was_there = identity in room.members
         room.remove(identity)
         return was_there
@@ -36,4 +44,5 @@ def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> Sessi
         releaser=Releaser(link, Ledger(None), remove),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,
+        listener_timeout_s=settings.listener_timeout_s,
     )

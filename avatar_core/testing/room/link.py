@@ -29,19 +29,20 @@ from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
 
 ACK_S = 7.0
-"""Seconds after which a call to an absent participant fails with the code 1501."""
+"""Seconds after which an RPC to an absent participant fails with the code 1501."""
 UNSUPPORTED, APPLICATION, NO_RESPONSE = 1400, 1500, 1501
+"""LiveKit's RPC error codes: unsupported method, error in the handler, no response."""
 
 
 class MemoryLink(RoomLink):
     """The connection of one participant to a `MemoryRoom`.
 
-    Create it with `MemoryRoom.join`.
+    `MemoryRoom.join` creates it.
 
     Args:
         room: The room in memory.
-        identity: The participant's identity.
-        attributes: The participant's attributes.
+        identity: The identity of the participant.
+        attributes: The attributes of the participant.
 
     Attributes:
         room: The room in memory.
@@ -85,35 +86,68 @@ class MemoryLink(RoomLink):
 
     @property
     def subscriptions(self) -> set[str]:
-        """The topics and RPC methods with a handler, and `presence` if `watch` has one."""
+        """The topics and RPC methods with a handler, and `presence` if `watch` has a handler."""
         return {*self._streams, *self._rpc, *self._data, *(["presence"] * bool(self._watchers))}
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """Return the other participants that this one sees, by identity."""
+        """Return the other participants that this participant sees.
+
+        Returns:
+            The participants by identity.
+        """
         return self.room.participants_for(self._identity)
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether a listener is subscribed, or a participant that is a listener is visible."""
+        return self.room.recording.listening.is_set() or super().has_listener
+
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """Call a handler at each room event from now on."""
+        """Call a handler at each room event from now on.
+
+        Args:
+            handler: Called with the event and its participant, which is None for events of this
+                link itself.
+
+        Returns:
+            A function that removes the handler; it may be called more than once.
+        """
         self._watchers.append(handler)
         return lambda: self._watchers.remove(handler) if handler in self._watchers else None
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Return the context for avatars of this participant, without a ledger.
+        """Return the session context for avatars of this participant, without a ledger.
 
         Args:
             settings: The settings that hold the timeouts.
+
+        Returns:
+            The context; it starts workers as asyncio tasks in the room.
         """
         return memory_context(self, self.room, settings)
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
-        """Open a byte stream that only the given participants receive."""
+        """Open a byte stream that only the given participants receive.
+
+        Args:
+            topic: The topic of the stream.
+            to: The identities of the receivers.
+            attributes: The attributes of the stream, for the receivers.
+
+        Returns:
+            The writer of the stream.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
         writer = MemoryWriter(self.use, self.room.later)
         self._writers.append(writer)
 
         def header() -> None:
+            """Deliver the stream's header: create a reader at each receiver in the room."""
             for identity in to:
                 if (member := self.room.member(identity)) and not writer.broken:
                     writer.readers.extend(member.link.receive(topic, self._identity, attributes))
@@ -122,14 +156,39 @@ class MemoryLink(RoomLink):
         return writer
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
-        """Call a handler with each byte stream of a topic."""
+        """Call a handler with each byte stream of a topic.
+
+        Args:
+            topic: The topic of the streams.
+            handler: Called with the sender and the reader of each stream.
+
+        Returns:
+            A function that removes the handler; it may be called more than once.
+
+        Raises:
+            ValueError: The topic has a handler already.
+        """
         if topic in self._streams:
-            raise ValueError(f"byte stream handler for topic '{topic}' already set")
+            raise ValueError(f"A byte stream handler for the topic {topic!r} is already set.")
         self._streams[topic] = handler
         return lambda: self._streams.pop(topic, None) and None
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
-        """Call an RPC method of a participant."""
+        """Call an RPC method of a participant.
+
+        Args:
+            to: The identity of the participant that is called.
+            method: The name of the method.
+            payload: The payload of the call.
+            timeout_s: Seconds to wait for the response.
+
+        Returns:
+            The response of the participant.
+
+        Raises:
+            RoomError: The call timed out, this participant is not in the room, or the call failed
+                with one of LiveKit's RPC error codes: 1400, 1500 or 1501.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 await self.use()
@@ -137,7 +196,10 @@ class MemoryLink(RoomLink):
                 member = self.room.member(to)
                 if member is None:
                     await asyncio.sleep(ACK_S)
-                    raise RoomError(f"{method} to {to} failed (no one).", rpc_code=NO_RESPONSE)
+                    raise RoomError(
+                        f"The RPC {method} failed, because {to} is not in the room.",
+                        rpc_code=NO_RESPONSE,
+                    )
                 task = asyncio.create_task(member.link.respond(self._identity, method, payload))
                 self._responding.add(task)
                 task.add_done_callback(self._responding.discard)
@@ -145,20 +207,42 @@ class MemoryLink(RoomLink):
                 await asyncio.sleep(self.room.latency_s)
                 return response
         except TimeoutError as error:
-            raise RoomError(f"{method} to {to} got no response within {timeout_s:g} s.") from error
+            raise RoomError(
+                f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
+            ) from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
-        """Serve an RPC method; a later handler of the same method replaces this one."""
+        """Handle an RPC method for all callers.
+
+        Args:
+            method: The name of the method.
+            handler: Called with the caller and the payload of each call; replaces an earlier
+                handler of the method.
+
+        Returns:
+            A function that removes the handler; it may be called more than once.
+        """
         self._rpc[method] = handler
         return lambda: self._rpc.pop(method, None) and None
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False
     ) -> None:
-        """Send a data packet, which arrives after the room's latency."""
+        """Send a data packet, which arrives after the room's latency.
+
+        Args:
+            topic: The topic of the packet.
+            payload: The content of the packet.
+            to: The identities of the receivers.
+            reliable: Ignored, because a room in memory loses no packets.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
 
         def arrive() -> None:
+            """Deliver the packet to each receiver that is in the room."""
             for identity in to:
                 if member := self.room.member(identity):
                     member.link.take_in(topic, self._identity, bytes(payload))
@@ -166,12 +250,32 @@ class MemoryLink(RoomLink):
         self.room.later(arrive)
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
-        """Call a handler with each data packet of a topic; replace an earlier handler."""
+        """Call a handler with each data packet of a topic.
+
+        Args:
+            topic: The topic of the packets.
+            handler: Called with the sender and the content of each packet; replaces an earlier
+                handler of the topic.
+
+        Returns:
+            A function that removes the handler; it may be called more than once.
+        """
         self._data[topic] = handler
         return lambda: self._data.pop(topic, None) and None
 
     async def publish_audio(self, format: AudioFormat, *, name: str) -> AudioTrack:
-        """Publish an audio track, whose audio goes into the room's recording."""
+        """Publish an audio track, whose audio goes into the room's recording.
+
+        Args:
+            format: The format of the audio that the track accepts.
+            name: The name of the track; a room in memory ignores it.
+
+        Returns:
+            The published track.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
         unpublish = partial(self.room.published, self._identity, "audio", unpublished=True)
         audio = MemoryAudioTrack(self._identity, format, self.room.recording, unpublish)
@@ -179,8 +283,26 @@ class MemoryLink(RoomLink):
         self.room.published(self._identity, "audio")
         return audio
 
+    async def wait_for_subscriber(self) -> None:
+        """Wait until a listener is subscribed to all tracks of the room."""
+        await self.use()
+        await self.room.recording.listening.wait()
+
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
-        """Publish a video track, whose frames the room's recording counts."""
+        """Publish a video track, whose frames the room's recording counts.
+
+        Args:
+            width: The width of a frame in pixels; a room in memory ignores it.
+            height: The height of a frame in pixels; a room in memory ignores it.
+            fps: Frames per second; a room in memory ignores the number.
+            name: The name of the track; a room in memory ignores it.
+
+        Returns:
+            The published track.
+
+        Raises:
+            RoomError: This participant is not in the room.
+        """
         await self.use()
         unpublish = partial(self.room.published, self._identity, "video", unpublished=True)
         video = MemoryVideoTrack(self._identity, self.room.recording, unpublish)
@@ -194,10 +316,10 @@ class MemoryLink(RoomLink):
         if self._connected:
             self.room.remove(self._identity)
 
-    # What the room does with a link.
+    # The methods that the room calls.
 
     async def use(self) -> None:
-        """Check that this link works; a frozen link never returns.
+        """Check that this participant is in the room; on a frozen link, wait forever.
 
         Raises:
             RoomError: This participant is not in the room.
@@ -206,10 +328,10 @@ class MemoryLink(RoomLink):
         if self._frozen:
             await asyncio.get_running_loop().create_future()
         if not self._connected:
-            raise RoomError(f"the room {self.room.name!r} is not connected.")
+            raise RoomError(f"The room {self.room.name!r} is not connected.")
 
     def receive(self, topic: str, sender: str, attributes: Mapping[str, str]) -> list[MemoryReader]:
-        """Pass a stream that another participant opened to the handler of its topic.
+        """Pass a stream that another participant opened to the handler of the stream's topic.
 
         Args:
             topic: The topic of the stream.
@@ -217,7 +339,7 @@ class MemoryLink(RoomLink):
             attributes: The attributes of the stream.
 
         Returns:
-            A list of the one reader; empty if the topic has no handler or the link is frozen.
+            A list of one reader; an empty list if the topic has no handler or the link is frozen.
         """
         handler = self._streams.get(topic)
         if handler is None or self._frozen:
@@ -228,12 +350,14 @@ class MemoryLink(RoomLink):
         return [reader]
 
     def take_in(self, topic: str, sender: str, payload: bytes) -> None:
-        """Pass a data packet to the handler of its topic; drop it without one or while frozen.
+        """Pass a data packet to the handler of its topic.
+
+        The link drops the packet if the topic has no handler or the link is frozen.
 
         Args:
             topic: The topic of the packet.
             sender: The identity of the sender.
-            payload: The payload.
+            payload: The content of the packet.
         """
         handler = self._data.get(topic)
         if handler is not None and not self._frozen:
@@ -245,24 +369,28 @@ class MemoryLink(RoomLink):
         Args:
             caller: The identity of the caller.
             method: The name of the method.
-            payload: The payload.
+            payload: The payload of the call.
 
         Returns:
-            The handler's response.
+            The response of the handler.
 
         Raises:
-            RoomError: The participant has left, it does not serve the method (code 1400),
-                or the handler raised an exception (1500).
+            RoomError: This participant has left, it does not serve the method (code 1400), or the
+                handler raised an exception (code 1500).
         """
         handler = self._rpc.get(method)
         await self.use()
         if handler is None:
-            raise RoomError(f"{method} is not known.", rpc_code=UNSUPPORTED)
+            raise RoomError(
+                f"The participant does not serve the RPC {method}.", rpc_code=UNSUPPORTED
+            )
         try:
             response = handler(caller, payload)
             return await response if inspect.isawaitable(response) else response
         except Exception as error:
-            raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
+            raise RoomError(
+                f"The handler of the RPC {method} raised an error.", rpc_code=APPLICATION
+            ) from error
 
     def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
         """Pass a room event to the handlers of `watch`.
@@ -270,7 +398,7 @@ class MemoryLink(RoomLink):
         A frozen link drops all events. A link outside the room passes `DISCONNECTED` only.
 
         Args:
-            event: The event.
+            event: The room event.
             participant: The participant that the event is about; None for this link itself.
         """
         if self._frozen or not (self._connected or event is RoomEvent.DISCONNECTED):
@@ -282,12 +410,12 @@ class MemoryLink(RoomLink):
         """End incoming streams abnormally, as a full reconnect does.
 
         Args:
-            sender: Break the streams of this identity only; None breaks all incoming streams, and
-                drops everything that outgoing streams write later.
+            sender: Identity of the sender whose streams end. None ends all incoming streams, and
+                makes outgoing streams drop all later messages.
         """
         for reader in self._readers:
             if sender in (None, reader.sender):
-                reader.put(RoomError("an incoming stream broke off (reconnected)."))
+                reader.put(RoomError("An incoming byte stream ended abnormally (reconnected)."))
         if sender is None:
             for writer in self._writers:
                 writer.broken = True
@@ -302,7 +430,7 @@ class MemoryLink(RoomLink):
         """Disconnect this link: break its streams and drop its tracks.
 
         Args:
-            event: The event for the handlers of `watch`; None sends none.
+            event: The event for the handlers of `watch`; None sends no event.
         """
         self._connected = False
         self.break_streams()

@@ -1,4 +1,4 @@
-"""Tracks in memory, which play on loop time into a recording of the room."""
+"""Tracks of a room in memory, which play into the room's recording in event-loop time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from avatar_core.playout import PlayoutClock
 
 @dataclass(slots=True)
 class Run:
-    """Audio of one participant without a gap.
+    """A piece of one participant's audio without a gap.
 
     Attributes:
         identity: The identity of the participant that published the track.
         at_s: Loop time of the first sample, in seconds.
         format: The format of `pcm`.
-        pcm: The audio that was heard, interleaved int16.
+        pcm: The audio that was heard, as interleaved int16 samples.
     """
 
     identity: str
@@ -35,10 +35,10 @@ class Run:
         return self.at_s + self.format.duration_s(len(self.pcm))
 
     def since(self, at_s: float) -> bytes:
-        """Return the audio that was heard from a time on.
+        """Return the audio that was heard from a given time until the end.
 
         Args:
-            at_s: Loop time in seconds; a time before the run returns all of it.
+            at_s: Loop time in seconds; a time before the first sample returns all the audio.
 
         Returns:
             Interleaved int16 PCM in `format`.
@@ -51,17 +51,20 @@ class Recording:
     """A recording of all audio in the room, exact to the sample, and a count of video frames.
 
     Attributes:
-        runs: The audio, in the order in which the runs began.
+        runs: The pieces of audio, in the order of their first samples.
         video_frames: The number of video frames received, by identity. The frames are not kept.
         watch: Called with the identity of the sender and each video frame; None for no call.
+        listening: Set once a listener is subscribed to every track. Audio before that is not
+            recorded.
     """
 
     runs: list[Run] = field(default_factory=list)
     video_frames: dict[str, int] = field(default_factory=dict)
     watch: Callable[[str, VideoFrame], None] | None = None
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
 
     def heard(self, identity: str, at_s: float, format: AudioFormat, pcm: bytes) -> None:
-        """Add a piece of audio, and extend the participant's last run if there is no gap.
+        """Add audio to the participant's last run, or begin a new run if there was a gap.
 
         Args:
             identity: The identity of the participant that published the track.
@@ -69,6 +72,8 @@ class Recording:
             format: The format of `pcm`.
             pcm: Interleaved int16 PCM, whole samples.
         """
+        if not self.listening.is_set():
+            return
         for run in reversed(self.runs):
             if run.identity == identity:
                 if abs(run.end_s - at_s) < 1e-6 and run.format == format:
@@ -78,27 +83,30 @@ class Recording:
         self.runs.append(Run(identity, at_s, format, bytearray(pcm)))
 
     def seen(self, identity: str, video_frame: VideoFrame) -> None:
-        """Count a video frame, and pass it to `watch`.
+        """Count a video frame, and pass the frame to `watch`.
 
         Args:
             identity: The identity of the participant that published the track.
-            video_frame: The video frame.
+            video_frame: The video frame that the participant showed.
         """
         self.video_frames[identity] = self.video_frames.get(identity, 0) + 1
         if self.watch is not None:
             self.watch(identity, video_frame)
 
     def seconds(self, identity: str | None = None) -> float:
-        """Return the seconds of audio that were heard.
+        """Return the duration of the audio that was heard, in seconds.
 
         Args:
-            identity: The identity of one participant; None adds up all of them.
+            identity: The identity of one participant; None adds up the audio of all participants.
+
+        Returns:
+            The duration in seconds.
         """
         return sum(run.end_s - run.at_s for run in self.runs if identity in (None, run.identity))
 
 
 class MemoryAudioTrack(AudioTrack):
-    """A queue of audio frames that are heard one after another.
+    """A published audio track, whose queued frames are heard one after another in loop time.
 
     Args:
         identity: The identity of the participant that publishes the track.
@@ -128,9 +136,9 @@ class MemoryAudioTrack(AudioTrack):
         self._lost = False
 
     async def capture(self, pcm: bytes) -> None:
-        """Queue an audio frame; wait while the queue is full.
+        """Queue an audio frame, and wait while the queue is full.
 
-        A frozen track never returns. An unpublished track drops the frame.
+        On a frozen track this method never returns. An unpublished track drops the frame.
 
         Args:
             pcm: Interleaved int16 PCM in `format`, whole samples.
@@ -149,11 +157,11 @@ class MemoryAudioTrack(AudioTrack):
 
     @property
     def queued_s(self) -> float:
-        """The seconds of audio that were captured and have not been heard."""
+        """The seconds of captured audio that have not been heard yet."""
         return self._playout.queued_s
 
     def clear(self) -> None:
-        """Drop the queued audio; the recording keeps the part that was heard."""
+        """Drop the queued audio; the recording keeps the audio that was heard before."""
         now = loop_time()
         for at_s, pcm, timer in self._waiting:
             timer.cancel()
@@ -163,7 +171,7 @@ class MemoryAudioTrack(AudioTrack):
         self._playout.clear()
 
     def freeze(self) -> None:
-        """Make each later capture wait forever; the queued audio is still heard."""
+        """Make each later `capture` wait forever; the queued audio is still heard."""
         self._frozen = True
 
     def drop(self) -> None:
@@ -172,7 +180,8 @@ class MemoryAudioTrack(AudioTrack):
         self._lost = True
 
     async def wait_for_subscription(self) -> None:
-        """Return at once: a room in memory always has a listener."""
+        """Wait until the room has a listener that is subscribed."""
+        await self._recording.listening.wait()
 
     async def unpublish(self) -> None:
         """Clear the queue and unpublish the track; idempotent."""
@@ -191,7 +200,7 @@ class MemoryAudioTrack(AudioTrack):
 
 
 class MemoryVideoTrack(VideoTrack):
-    """A video track whose frames are seen as soon as they are captured.
+    """A published video track, whose frames are shown as soon as they are captured.
 
     Args:
         identity: The identity of the participant that publishes the track.
@@ -212,17 +221,17 @@ class MemoryVideoTrack(VideoTrack):
         """Pass a video frame to the recording, unless the track is unpublished, frozen or dropped.
 
         Args:
-            video_frame: The video frame.
+            video_frame: The video frame to show.
         """
         if not (self._removed or self._still):
             self._recording.seen(self._identity, video_frame)
 
     def freeze(self) -> None:
-        """Ignore all later frames."""
+        """Ignore all later video frames."""
         self._still = True
 
     def drop(self) -> None:
-        """Ignore all later frames, because the participant left the room."""
+        """Ignore all later video frames, because the participant has left the room."""
         self.freeze()
 
     async def unpublish(self) -> None:
@@ -233,14 +242,14 @@ class MemoryVideoTrack(VideoTrack):
 
 
 class Unseen(VideoTrack):
-    """A video track that is never published."""
+    """A video track that is never published; it drops all frames."""
 
     def capture(self, video_frame: VideoFrame) -> None:
         """Ignore a video frame.
 
         Args:
-            video_frame: The video frame.
+            video_frame: The ignored video frame.
         """
 
     async def unpublish(self) -> None:
-        """Do nothing: the track was never published."""
+        """Do nothing, because the track was never published."""

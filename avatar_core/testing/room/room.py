@@ -1,6 +1,7 @@
-"""A LiveKit room in memory, on loop time, with faults on demand.
+"""A LiveKit room in memory, which uses loop time and can simulate faults.
 
-Its behaviour follows livekit-server 1.13.5: the suites in `tests/conformance/` run against both.
+The room behaves like livekit-server 1.13.5. The tests in `tests/conformance/` run against this room
+and against livekit-server.
 """
 
 from __future__ import annotations
@@ -22,32 +23,40 @@ from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.members import Member
 
 LATENCY_S = 0.002
+"""Default one-way latency of a room, in seconds."""
 UNANNOUNCED_S = 3.0
-"""Seconds after which the others see a participant that publishes nothing."""
+"""Seconds after which the room announces a participant that publishes nothing."""
 CRASH_S = 20.0
-"""Seconds after which the others see a crashed participant leave."""
+"""Seconds after which the other participants see a crashed participant leave."""
 
 
 class MemoryRoom:
-    """A room in memory, without a network.
+    """A LiveKit room in memory, without a server or a network.
 
     Args:
         name: The name of the room.
-        latency_s: One-way latency of everything that is sent, in seconds.
+        latency_s: One-way latency of all messages and events, in seconds.
+        listening: Whether a listener hears everything from the start. With False nobody hears
+            anything before a call of `listen`.
 
     Attributes:
         name: The name of the room.
-        latency_s: One-way latency of everything that is sent, in seconds.
+        latency_s: One-way latency of all messages and events, in seconds.
         recording: The audio and the number of video frames that a listener in the room received.
         members: The participants by identity.
-        speaks_for: For each participant that ever joined, by identity, the identity on whose
-            behalf it speaks; its own without the attribute for that.
+        speaks_for: The identity on whose behalf each participant speaks, by the participant's
+            identity. The mapping contains every participant that ever joined. A participant without
+            the attribute `lk.publish_on_behalf` speaks for itself.
     """
 
-    def __init__(self, name: str = "memory", *, latency_s: float = LATENCY_S) -> None:
+    def __init__(
+        self, name: str = "memory", *, latency_s: float = LATENCY_S, listening: bool = True
+    ) -> None:
         self.name = name
         self.latency_s = latency_s
         self.recording = Recording()
+        if listening:
+            self.listen()
         self.members: dict[str, Member] = {}
         self.speaks_for: dict[str, str] = {}
         self._count = itertools.count(1)
@@ -60,18 +69,19 @@ class MemoryRoom:
         is_agent: bool = False,
         attributes: Mapping[str, str] | None = None,
     ) -> MemoryLink:
-        """Join the room; a participant of the same identity is removed.
+        """Join the room as a new participant, and remove a participant with the same identity.
 
         Args:
             identity: The identity of the new participant.
-            is_agent: Whether the others see it as an agent.
+            is_agent: Whether the other participants see the participant as an agent.
             attributes: The attributes of the participant; None for none.
 
         Returns:
             The participant's connection to the room.
 
         Raises:
-            RuntimeError: looptime, which does not move `time.time`, controls the running loop.
+            RuntimeError: The library looptime, which does not change `time.time`, controls the
+                running event loop.
         """
         refuse_other_clocks()
         if identity in self.members:
@@ -86,7 +96,7 @@ class MemoryRoom:
         return link
 
     def agent(self, identity: str = "agent") -> MemoryLink:
-        """Return the link of an agent, which joins the room first if it is not connected.
+        """Return the link of an agent; the agent joins the room first if it is not connected.
 
         Args:
             identity: The identity of the agent.
@@ -95,7 +105,8 @@ class MemoryRoom:
             The agent's connection to the room.
 
         Raises:
-            RuntimeError: looptime, which does not move `time.time`, controls the running loop.
+            RuntimeError: The library looptime, which does not change `time.time`, controls the
+                running event loop.
         """
         member = self.member(identity)
         if member is None:
@@ -104,23 +115,32 @@ class MemoryRoom:
         return member.link
 
     def session_context(self, settings: AvatarSettings) -> SessionContext:
-        """Return the context for avatars of the participant `agent`, without a ledger.
+        """Return the session context for avatars of the participant `agent`, without a ledger.
+
+        The participant `agent` joins the room first if it is not connected.
 
         Args:
             settings: The settings that hold the timeouts.
+
+        Returns:
+            The context; it starts workers as asyncio tasks in the room.
+
+        Raises:
+            RuntimeError: The library looptime, which does not change `time.time`, controls the
+                running event loop.
         """
         return self.agent().session_context(settings)
 
     def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
-        """Return the participants that another one sees.
+        """Return the participants that one participant sees.
 
-        These are the participants that joined before it, and those that were announced since.
+        A participant sees those who joined before it, and those whom the room has announced since.
 
         Args:
-            identity: The identity of the participant that looks.
+            identity: The identity of the participant that sees the others.
 
         Returns:
-            The participants by identity; empty if `identity` is not in the room.
+            The other participants by identity; empty if `identity` is not in the room.
         """
         me = self.members.get(identity)
         return {
@@ -130,21 +150,25 @@ class MemoryRoom:
         }
 
     def member(self, identity: str) -> Member | None:
-        """Return the connected participant of an identity, or None.
+        """Return the connected participant that has the given identity.
 
         Args:
             identity: The identity of the participant.
+
+        Returns:
+            The participant; None if no connected participant has the identity.
         """
         member = self.members.get(identity)
         return member if member is not None and member.link.connected else None
 
     def published(self, identity: str, kind: str, *, unpublished: bool = False) -> None:
-        """Announce to the others that a participant published or unpublished a track.
+        """Announce to the other participants that a participant published or unpublished a track.
 
         Args:
-            identity: The identity of the participant; nothing happens if it is not in the room.
+            identity: The identity of the participant. An identity that is not in the room has no
+                effect.
             kind: The kind of the track: "audio" or "video".
-            unpublished: Whether the track was unpublished.
+            unpublished: Whether the participant unpublished the track.
         """
         member = self.members.get(identity)
         if member is None:
@@ -156,47 +180,57 @@ class MemoryRoom:
     def later(self, arrive: Callable[[], object]) -> None:
         """Call a function after the room's latency, in the order of the calls of this method.
 
-        Timers that are due at the same time run in any order: each calls the oldest function.
+        The event loop may run timers of the same time in any order. Therefore each timer calls the
+        function that has waited longest.
 
         Args:
-            arrive: Called without arguments when the item arrives.
+            arrive: Called without arguments after the latency.
         """
         self._on_the_way.append(arrive)
         loop = asyncio.get_running_loop()
         loop.call_later(self.latency_s, lambda: self._on_the_way.popleft()())
 
-    # What can happen to a participant.
+    def listen(self) -> None:
+        """Let a listener subscribe to all tracks, those of now and later ones; idempotent."""
+        self.recording.listening.set()
+
+    # Actions of a test or a server on a participant.
 
     def remove(self, identity: str) -> None:
-        """Remove a participant, which gets a `DISCONNECTED` event.
+        """Remove a participant from the room; the participant gets a `DISCONNECTED` event.
 
         Args:
-            identity: The identity of the participant; nothing happens if it is not in the room.
+            identity: The identity of the participant. An identity that is not in the room has no
+                effect.
         """
         if member := self.members.pop(identity, None):
             member.link.drop(RoomEvent.DISCONNECTED)
             self._left(member)
 
     def crash(self, identity: str) -> None:
-        """Drop a participant as if its process was killed; the others see it leave 20 s later.
+        """Disconnect a participant as if its process was killed.
+
+        The other participants see the participant leave 20 s later.
 
         Args:
-            identity: The identity of the participant; nothing happens if it is not in the room.
+            identity: The identity of the participant. An identity that is not in the room has no
+                effect.
         """
         if member := self.members.get(identity):
             member.link.drop(None)
             asyncio.get_running_loop().call_later(CRASH_S, self._forget, identity, member.sid)
 
     def reconnect(self, identity: str, away_s: float = 0.08, *, new_sid: bool = False) -> None:
-        """Let a participant reconnect in full, which breaks its streams.
+        """Start a full reconnect of a participant, which breaks the participant's streams.
 
-        It sees all others leave, then `reconnecting`, then the others join with their sids, then
-        `reconnected`. The others see it leave and join.
+        The participant sees all other participants leave, gets the event `RECONNECTING`, sees them
+        join with the same sids, and gets the event `RECONNECTED`. The other participants see the
+        participant leave and join.
 
         Args:
             identity: The identity of the participant.
-            away_s: Seconds during which the others do not see it.
-            new_sid: Whether it returns with a new sid, as on a real server.
+            away_s: Seconds during which the other participants do not see the participant.
+            new_sid: Whether the participant returns with a new sid, as on a real server.
 
         Raises:
             KeyError: The participant is not in the room.
@@ -212,6 +246,7 @@ class MemoryRoom:
         loop.call_later(0.01, member.link.changed, RoomEvent.RECONNECTING, None)
 
         def back() -> None:
+            """Make the participant visible again, unless the participant has left the room."""
             if self.member(identity) is not member:
                 return
             member.away, member.announced = False, True
@@ -222,13 +257,13 @@ class MemoryRoom:
         loop.call_later(away_s, back)
 
     def _pairs(self, member: Member) -> list[tuple[Member, Member]]:
-        """Return each pair of a participant and another one of which the first sees the second."""
+        """Return the pairs (observer, other) in which `member` sees the other or is seen."""
         others = list(self.members.values())
         pairs = [pair for other in others for pair in ((member, other), (other, member))]
         return [pair for pair in pairs if _sees(*pair)]
 
     def _announce(self, identity: str, sid: str) -> None:
-        """Send a `JOINED` event to each participant that does not see this one yet."""
+        """Send a `JOINED` event to each participant that does not see the new participant yet."""
         member = self.members.get(identity)
         if member is None or member.sid != sid or member.announced or member.away:
             return

@@ -10,7 +10,9 @@ from avatar_core.contracts.streams import StreamReader, StreamWriter
 
 
 class MemoryReader(StreamReader):
-    """The reading end of a byte stream.
+    """The receiver's end of a byte stream.
+
+    `MemoryLink.receive` creates it.
 
     Args:
         sender: The identity of the sender.
@@ -28,16 +30,19 @@ class MemoryReader(StreamReader):
         self._closed = False
 
     def put(self, item: bytes | RoomError | None) -> None:
-        """Add an item for the reader; a closed reader ignores it.
+        """Add an item to the queue of the reader; a closed reader ignores the item.
 
         Args:
-            item: A message, an error that ends the stream abnormally, or None for its normal end.
+            item: A message, an error that ends the stream abnormally, or None for the normal end.
         """
         if not self._closed:
             self._queue.put_nowait(item)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the messages in order.
+        """Iterate over the messages in their order.
+
+        Yields:
+            The next message.
 
         Raises:
             RoomError: The stream ended abnormally.
@@ -51,21 +56,24 @@ class MemoryReader(StreamReader):
             yield item
 
     def close(self) -> None:
-        """Stop reading, and ignore later messages."""
+        """Stop reading, and ignore all later messages."""
         self.put(None)
         self._closed = True
 
 
 class MemoryWriter(StreamWriter):
-    """The writing end of a byte stream.
+    """The sender's end of a byte stream.
+
+    `MemoryLink.open_stream` creates it.
 
     Args:
-        use: `MemoryLink.use` of the sender.
-        later: `MemoryRoom.later`.
+        use: The sender's `MemoryLink.use`, which checks that the sender is in the room.
+        later: The room's `MemoryRoom.later`, which delays a call by the room's latency.
 
     Attributes:
-        readers: The readers, once the header has arrived.
-        broken: Whether the stream is broken, so that nothing arrives.
+        readers: The readers of all receivers; empty until the header of the stream has arrived.
+        broken: Whether a disconnect or a reconnect broke the stream, so that receivers get no more
+            messages.
     """
 
     def __init__(
@@ -83,7 +91,7 @@ class MemoryWriter(StreamWriter):
         """Send one message, which arrives after the room's latency.
 
         Args:
-            data: The message.
+            data: The content of the message.
 
         Raises:
             RoomError: The sender is not in the room.
@@ -105,7 +113,7 @@ class MemoryWriter(StreamWriter):
             return
         self._closed = True
         await self._use()
-        end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
+        end = RoomError(f"An incoming byte stream ended abnormally ({reason}).") if reason else None
         if not self.broken:
             self._later(lambda: self._bring(end))
 

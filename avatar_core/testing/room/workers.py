@@ -1,4 +1,4 @@
-"""Workers of a room in memory: tasks, with records like those of processes."""
+"""Workers that run as tasks in a room in memory, with records like those of worker processes."""
 
 from __future__ import annotations
 
@@ -17,48 +17,54 @@ from avatar_core.worker.worker import AvatarWorker
 
 
 def mint(spec: TokenSpec) -> str:
-    """Make a token for a room in memory.
+    """Return a token that admits a participant to a room in memory.
 
     Args:
         spec: The identity and the attributes of the participant.
 
     Returns:
-        The identity and the attributes as JSON.
+        The token: the identity and the attributes as JSON.
     """
     return json.dumps({"identity": spec.identity, "attributes": dict(spec.attributes)})
 
 
 def identity_of(token: str) -> str:
-    """Return the identity in a token.
+    """Return the identity of the participant that a token admits.
 
     Args:
         token: A token from `mint`.
+
+    Returns:
+        The identity of the participant.
     """
     return str(json.loads(token)["identity"])
 
 
 def admit(room: Hub, token: str) -> RoomLink:
-    """Join a room as an agent participant, with the identity and attributes of a token.
+    """Join a room in memory as the agent participant that a token admits.
 
     Args:
-        room: The room.
+        room: The room to join.
         token: A token from `mint`.
 
     Returns:
         The participant's connection to the room.
+
+    Raises:
+        RuntimeError: The library looptime controls the running event loop.
     """
     claims = json.loads(token)
     return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"])
 
 
 class MemoryWorkers:
-    """The `StartWorker` of a room in memory.
+    """Starts our own workers in a room in memory; implements `StartWorker`.
 
     Args:
-        room: The room.
+        room: The room that the workers join.
 
     Attributes:
-        room: The room, for workers with faults.
+        room: The room that the workers join.
     """
 
     def __init__(self, room: Hub) -> None:
@@ -67,24 +73,33 @@ class MemoryWorkers:
     async def __call__(
         self, renderer: str, *, token: str, options: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
-        """Start a worker and wait until both its tracks are published.
+        """Start a worker, and wait until its audio and video tracks are published.
 
         Args:
-            renderer: `package.module:Class` of a `Renderer`.
+            renderer: Path of a `Renderer` class: `package.module:Class`.
             token: Room token of the worker, from `mint`.
-            options: Keyword arguments of the renderer.
+            options: Keyword arguments of the renderer class; None for none.
 
         Returns:
-            The worker's record, for `stop_worker` and `worker_exited`.
+            The record of the worker, for `stop_worker` and `worker_exited`.
 
         Raises:
-            WorkerError: The renderer cannot be made, or the worker ended before it was ready.
+            WorkerError: The renderer cannot be created, or the worker ended before it was ready.
+            AvatarError: The renderer class raised the error.
             RoomError: The worker could not publish its tracks.
+            RuntimeError: The library looptime controls the running event loop.
         """
         ready = asyncio.Event()
         drawing = load_renderer(renderer, options or {})
 
         async def work() -> None:
+            """Run the worker until its agent leaves or its room ends, then leave the room.
+
+            Raises:
+                WorkerError: The token does not name an agent.
+                RoomError: The worker could not publish its tracks.
+                RuntimeError: The library looptime controls the running event loop.
+            """
             link = admit(self.room, token)
             try:
                 worker = AvatarWorker(link, drawing, executor=InlineExecutor(), ready=ready)

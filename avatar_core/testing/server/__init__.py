@@ -1,4 +1,4 @@
-"""Runs a livekit-server on loopback for development and tests."""
+"""Runs a livekit-server on the loopback interface for development and tests."""
 
 from __future__ import annotations
 

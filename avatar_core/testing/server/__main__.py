@@ -10,10 +10,11 @@ from avatar_core.testing.server.find import find_server
 
 
 def main() -> None:
-    """Find or build a livekit-server, and print each step.
+    """Find or build a livekit-server, and print each step and the path of the binary.
 
     Raises:
-        SystemExit: No livekit-server was found and none could be built; carries the message.
+        SystemExit: No livekit-server was found and none could be built; the exit message says why.
+        OSError: The cache folder cannot be written.
     """
     try:
         binary = asyncio.run(find_server(lambda line: print(line, flush=True)))  # noqa: T201

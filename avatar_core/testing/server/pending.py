@@ -1,4 +1,4 @@
-"""A development server that has not started yet."""
+"""A development server that starts when a test awaits or enters it."""
 
 from __future__ import annotations
 

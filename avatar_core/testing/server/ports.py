@@ -1,4 +1,4 @@
-"""Finds free ports on loopback, and checks whether a livekit-server listens on one."""
+"""Finds free ports on the loopback interface, and checks for a livekit-server on a port."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ _RESPONSE_TIMEOUT_S = 1.0
 
 
 def find_free_ports() -> tuple[int, int]:
-    """Return a TCP port and a UDP port that are free on loopback at the moment.
+    """Find a TCP port and a UDP port that are free on loopback at the moment.
 
-    Another process may bind them before the caller does.
+    Another process may bind the ports before the caller does.
+
+    Returns:
+        The TCP port and the UDP port.
 
     Raises:
         OSError: The system has no free port.
@@ -30,10 +33,13 @@ def find_free_ports() -> tuple[int, int]:
 
 
 def is_taken(port: int) -> bool:
-    """Return whether another process listens on a TCP port of loopback.
+    """Return whether a TCP port of loopback is in use.
 
     Args:
         port: The TCP port.
+
+    Returns:
+        True if the port cannot be bound.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,8 +54,11 @@ async def is_server_up(host: str, port: int) -> bool:
     """Return whether an HTTP server responds with status 200 within 1 s, as livekit-server does.
 
     Args:
-        host: Host name or IP address.
-        port: TCP port.
+        host: A host name or an IP address.
+        port: The TCP port.
+
+    Returns:
+        True if the server does so; False also if the connection fails.
     """
     try:
         async with asyncio.timeout(_RESPONSE_TIMEOUT_S):

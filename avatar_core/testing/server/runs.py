@@ -1,4 +1,4 @@
-"""Folders of running servers, one for each, and the removal of those whose owner has died."""
+"""The folder of each running server, and the removal of folders whose owner process has died."""
 
 from __future__ import annotations
 
@@ -50,11 +50,12 @@ def create_run_dir() -> Path:
 
 
 def create_log(kind: str, name: str) -> Path:
-    """Create an empty log file, and delete all but the newest `KEPT_LOGS` of its kind.
+    """Create an empty log file, and delete all but the newest `KEPT_LOGS` files of its kind.
 
     Args:
         kind: The program that writes the log: `livekit-server` or `demo`.
-        name: Distinguishes the logs of one kind; an older log of the same name is replaced.
+        name: The rest of the file name, which distinguishes the logs of one kind. The function
+            replaces an older log of the same name.
 
     Returns:
         The path of the log, which stays after the program has ended.
@@ -73,13 +74,13 @@ def create_log(kind: str, name: str) -> Path:
 
 
 def read_pids(run_dir: Path) -> Pids | None:
-    """Read the process ids that the watchdog wrote into a server's folder.
+    """Read the process ids that the watchdog wrote into the folder of a server.
 
     Args:
         run_dir: The folder, from `create_run_dir`.
 
     Returns:
-        The process ids; None while the watchdog has not written them, or if the file is damaged.
+        The process ids; None if the file does not exist yet, or is damaged.
     """
     try:
         record = json.loads((run_dir / "pids.json").read_text())
@@ -124,7 +125,7 @@ def _start_mark(pid: int) -> int:
 
 
 def _kill(pids: Pids, run_dir: Path) -> None:
-    """Kill both processes of a run, if their arguments still contain its unique folder."""
+    """Kill the watchdog and the server, if their command lines still contain their folder."""
     for pid, path in ((pids.watchdog, run_dir), (pids.server, run_dir / "config.yaml")):
         process = processes.find(pid, argument=str(path))
         if process is not None:

@@ -34,24 +34,26 @@ _INHERITED_VARIABLES = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 class DevServer:
     """A livekit-server for development and tests.
 
-    `start` and `from_environment` return an object that can be awaited or entered:
+    `start` and `from_environment` return an object that a test can await or enter:
 
         async with DevServer.start() as server:
             await room.connect(server.url, token(server.api_key, server.api_secret))
 
-    A server is not bound to an event loop; another loop than the one that started it may stop it.
+    A server is not bound to an event loop: a test may start the server on one loop and stop it on
+    another.
 
     Args:
-        url: WebSocket URL of a running server.
-        api_key: Name of an API key of that server.
-        api_secret: Secret of that key.
+        url: The WebSocket URL of a running server.
+        api_key: An API key of the server.
+        api_secret: The secret of the key.
 
     Attributes:
-        url: WebSocket URL of the server.
-        api_key: Name of its API key.
-        api_secret: Secret of that key; `repr` does not show it.
-        log_path: The server's log, which stays after its end; None if it was not started here.
-        pids: The process ids of server and watchdog; None if it was not started here.
+        url: The WebSocket URL of the server.
+        api_key: An API key of the server.
+        api_secret: The secret of the key; `repr` does not show it.
+        log_path: The log of the server, which stays after the server has ended; None if this object
+            did not start the server.
+        pids: The process ids of server and watchdog; None if this object did not start the server.
     """
 
     def __init__(self, url: str, api_key: str, api_secret: str) -> None:
@@ -70,15 +72,17 @@ class DevServer:
         """Start a new server.
 
         Args:
-            port: TCP port that the server must use; None selects a free port.
+            port: The TCP port of the server; None selects a free port.
             progress: Called with one line of text for each step, if a server must be built first.
 
         Returns:
             An object that starts the server when it is awaited or entered.
 
         Raises:
-            ServerError: While starting: no binary was found or built, the port is in use, or the
-                server did not respond within 15 s.
+            ServerError: Awaiting the object raises it: no binary was found or built, the port is in
+                use, or the server did not respond within 15 s.
+            OSError: Awaiting the object raises it: a folder or a file in the cache cannot be
+                written.
         """
         return PendingServer(lambda: cls._start(port, progress))
 
@@ -90,31 +94,42 @@ class DevServer:
         progress: Progress | None = None,
         allow_remote: bool = False,
     ) -> PendingServer:
-        """Use the server of LIVEKIT_URL if it is on loopback; otherwise start a new one.
+        """Use the server of LIVEKIT_URL if it is on loopback; otherwise start a new server.
 
         `stop` does not end a server that was found through LIVEKIT_URL.
 
         Args:
-            port: TCP port that a new server must use; None selects a free port.
+            port: The TCP port of a new server; None selects a free port.
             progress: Called with one line of text for each step, if a server must be built first.
-            allow_remote: Use the server of LIVEKIT_URL even if it is not on loopback.
+            allow_remote: Whether to use the server of LIVEKIT_URL even if it is not on loopback.
 
         Returns:
             An object that finds or starts the server when it is awaited or entered.
 
         Raises:
-            ServerError: While starting: LIVEKIT_URL is set but its API key is missing or its
-                server does not respond; or one of the reasons listed at `start`.
+            ServerError: Awaiting the object raises it: the key of LIVEKIT_URL is missing, the
+                server of LIVEKIT_URL does not respond, or a new server cannot start, as in `start`.
+            OSError: Awaiting the object raises it: a folder or a file in the cache cannot be
+                written.
         """
 
         async def find_or_start() -> DevServer:
+            """Use the server of LIVEKIT_URL, or start a new server.
+
+            Returns:
+                The running server.
+
+            Raises:
+                ServerError: Neither is possible, as `from_environment` describes.
+                OSError: A folder or a file in the cache cannot be written.
+            """
             running = await cls._find_running(allow_remote)
             return running or await cls._start(port, progress)
 
         return PendingServer(find_or_start)
 
     async def stop(self) -> None:
-        """End the server if it was started here; further calls do nothing."""
+        """End the server if this object started it; idempotent."""
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is None:
             return
@@ -127,12 +142,13 @@ class DevServer:
             await asyncio.to_thread(watchdog.wait)
 
     async def wait_until_lost(self) -> ServerError:
-        """Wait until the server no longer responds: three checks, 0.5 s apart, have failed.
+        """Wait until the server no longer responds to three checks, 0.5 s apart.
 
-        This never returns for a server that is reached over TLS, which is not checked.
+        The method does not check a server that it reaches over TLS, and never returns for such a
+        server.
 
         Returns:
-            The error to report; it names the server's log.
+            The error to report; its hint names the log of the server.
         """
         parts = urlsplit(self.url)
         if parts.scheme not in _UNENCRYPTED:
@@ -143,7 +159,8 @@ class DevServer:
             misses = 0 if await is_server_up(parts.hostname or "", parts.port or 80) else misses + 1
         log = f" The server's log is {self.log_path}." if self.log_path else ""
         return ServerError(
-            f"livekit-server at {self.url} no longer responds.", hint=f"Start it again.{log}"
+            f"The livekit-server at {self.url} no longer responds.",
+            hint=f"Start the server again.{log}",
         )
 
     @classmethod
@@ -194,7 +211,7 @@ class DevServer:
                 raise
             else:
                 return server
-        raise AssertionError("unreachable")
+        raise AssertionError("The last attempt to start the server neither returned nor raised.")
 
     def _spawn(self, binary: Path, port: int, udp_port: int) -> Path:
         run_dir = runs.create_run_dir()
@@ -238,7 +255,8 @@ class DevServer:
         else:
             failure = "exited while it was starting"
         raise ServerError(
-            f"livekit-server {failure}. The last lines of its log:\n{self._log_tail()}\n",
+            f"The start of livekit-server failed: the server {failure}. The last lines of its "
+            f"log:\n{self._log_tail()}\n",
             hint=f"Read the whole log: {self.log_path}.",
         )
 
@@ -250,5 +268,5 @@ class DevServer:
 
 def _port_in_use(port: int) -> ServerError:
     return ServerError(
-        f"port {port} is already in use.", hint="Choose another port, or let the server choose one."
+        f"Port {port} is already in use.", hint="Choose another port, or let the server choose one."
     )

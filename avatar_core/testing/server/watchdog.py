@@ -1,11 +1,10 @@
-"""Ends a livekit-server when its owner process ends; a script that imports only the stdlib.
+"""Ends a livekit-server when its owner process ends; the script imports only the standard library.
 
     python -IS watchdog.py OWNER_PID RUN_DIR BINARY
 
-It ends the server and removes RUN_DIR on any of these events: its standard input closes (the
-owner stopped the server or died), the owner dies while a forked child still holds the pipe,
-SIGTERM arrives, or the server exits. If the watchdog itself is killed, the kernel ends the
-server.
+The watchdog ends the server and removes RUN_DIR on any of these events: its standard input closes
+(the owner stopped the server or died), the owner dies while a forked child still holds the pipe,
+SIGTERM arrives, or the server exits. If the watchdog itself is killed, the kernel ends the server.
 """
 
 from __future__ import annotations
@@ -30,9 +29,10 @@ def main(owner_pid: int, run_dir: Path, binary: str) -> int:
     """Run the server until its owner stops it or dies.
 
     Args:
-        owner_pid: Process id of the owner.
-        run_dir: The server's folder with its `config.yaml`; removed at the end.
-        binary: Path of livekit-server.
+        owner_pid: The process id of the owner.
+        run_dir: The folder of the server with its `config.yaml`; the function removes the folder at
+            the end.
+        binary: The path of livekit-server.
 
     Returns:
         The exit code of the server; negative if a signal ended it.
@@ -83,6 +83,7 @@ def _die_with_parent() -> Callable[[], None] | None:
     watchdog_pid = os.getpid()
 
     def before_exec() -> None:
+        """Make the kernel kill the server when the watchdog dies; exit if it has died already."""
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
         if os.getppid() != watchdog_pid:
             os._exit(1)
@@ -106,7 +107,10 @@ def _wait(server: subprocess.Popen[bytes], signals: int, owner: int | None) -> N
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server; after a second SIGTERM it no longer waits for its participants."""
+    """End the server with SIGTERM; send it again after 0.3 s, and SIGKILL 1.7 s later.
+
+    After a second SIGTERM, livekit-server does not wait for its participants any more.
+    """
     for timeout_s in (_TERM_S, _SECOND_TERM_S):
         server.terminate()
         try:

@@ -1,1 +1,1 @@
-"""The demo of avatar-core: talk to an agent on a web page, or check it with a test user."""
+"""The demo of avatar-core: an agent on a web page, and a test user that checks the agent."""

@@ -1,4 +1,4 @@
-"""The demo's agent: an ordinary LiveKit job that the user controls by RPC."""
+"""The agent of the demo, a LiveKit job that the user controls by RPC."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def _on_registered(*_: object) -> None:
 
 
 async def entrypoint(ctx: JobContext) -> None:
-    """Run one conversation; this function shows all that an agent needs to have a face.
+    """Run one conversation with an avatar in the room of a job.
 
     Args:
-        ctx: The job; its metadata is a `Job` as JSON, or empty.
+        ctx: The job, whose metadata is a `Job` as JSON or empty.
 
     Raises:
         AvatarError: The provider cannot be used, or the avatar did not join within 30 s.
@@ -120,7 +120,7 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
-    """Kill the avatar's worker, or remove it from the room if it runs at its vendor."""
+    """Kill the avatar's worker process, or remove a worker of a vendor from the room."""
     record = ProcessRecord.read(avatar.state)
     if record is None:
         await remove_participant(LiveKitSettings.load(), room, avatar.identity)
@@ -139,13 +139,14 @@ def _register_rpc(
 
 
 def describe_event(event: AvatarEvent) -> Payload:
-    """Return an event of the avatar as JSON for the user.
+    """Convert an event of the avatar to a JSON object for the user.
 
     Args:
         event: One of the events in `EVENTS`.
 
     Returns:
-        An object with the `type` and, depending on it, state, provider, seconds to join or error.
+        An object with the `type` of the event and, depending on the type, its state, provider,
+        join time in seconds, and error.
     """
     if isinstance(event, StateChanged):
         return {"type": "state", "state": event.state.value, "provider": event.provider}

@@ -45,8 +45,8 @@ def demo(
 ) -> None:
     """Talk to an agent with an avatar of AVATAR_PROVIDER (by default `local`), on a web page.
 
-    With --seconds, --record or --offline a test user listens instead of a page, and checks what
-    it hears.
+    With --seconds, --record or --offline a test user replaces the page, and checks the words that
+    it receives.
     """
     from avatar_demo.run import Options, run_demo
 

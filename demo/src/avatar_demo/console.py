@@ -15,7 +15,7 @@ from avatar_demo.user import HeardSpeech
 
 
 class DemoConsole:
-    """Prints a line for each event as it happens, and a table of results at the end."""
+    """Prints a line for each event of the demo, and a table of results at the end."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -23,13 +23,13 @@ class DemoConsole:
 
     @contextmanager
     def progress(self, first: str) -> Iterator[Callable[[str], None]]:
-        """Show what the demo waits for while the block runs.
+        """Show the current step of the demo in a status line while the block runs.
 
         Args:
-            first: The first text.
+            first: The text of the status line at first.
 
         Yields:
-            A function that replaces the text.
+            A function that replaces the text of the status line.
         """
         with self._console.status(escape(first)) as status:
             yield lambda text: status.update(escape(text))
@@ -39,7 +39,7 @@ class DemoConsole:
 
         Args:
             name: Name of the step.
-            result: Its result.
+            result: Result of the step.
             at_s: Seconds since the start of the demo.
         """
         self._console.print(f"[green]✓[/] {escape(name)}: {escape(result)} [dim]{at_s:.1f} s[/]")
@@ -62,10 +62,10 @@ class DemoConsole:
         self._console.print(f"[red]{escape(str(error))}[/]")
 
     def event(self, event: Payload) -> None:
-        """Print an event of the agent, if it is of interest.
+        """Print a state change, a join or an error of the avatar; ignore other events.
 
         Args:
-            event: The payload of `NOTIFY`.
+            event: The payload of the RPC `NOTIFY` from the agent.
         """
         if event["type"] == "state":
             self._console.print(f"[cyan]state[/]  {event['state']} ({escape(event['provider'])})")
@@ -83,10 +83,10 @@ class DemoConsole:
         self._console.print(f"[cyan]says[/]   {escape(text)}")
 
     def heard(self, heard: HeardSpeech) -> None:
-        """Print which part of a text the user heard.
+        """Print the part of a text that the user heard.
 
         Args:
-            heard: One text, as the user heard it.
+            heard: The text, and the words of it that the user heard.
         """
         text = " ".join(heard.spoken_words[: heard.count])
         self._console.print(f"[cyan]heard[/]  {escape(text)}")
@@ -105,8 +105,8 @@ class DemoConsole:
         """Print a measured time.
 
         Args:
-            name: What was measured.
-            seconds: The time in seconds; it is printed in milliseconds.
+            name: Name of the measurement.
+            seconds: The time in seconds; the console prints milliseconds.
         """
         self._console.print(f"[cyan]time[/]   {name}: {1000 * seconds:.0f} ms")
         self._table.add_row(name, "", f"{1000 * seconds:.0f} ms")
@@ -126,7 +126,7 @@ class DemoConsole:
         Args:
             first: The text that was interrupted.
             second: The text during which the avatar was killed.
-            faults: What went wrong, one sentence each without a full stop.
+            faults: Descriptions of the faults, one sentence each without a full stop.
         """
         self._console.print(self._table)
         if faults:

@@ -28,10 +28,10 @@ Samples = npt.NDArray[np.int16]
 
 
 class Mp4Writer:
-    """Writes video frames and audio, each in order of time, into an mp4 file.
+    """A writer of an mp4 file; callers add video frames and audio, each in order of time.
 
-    The data goes to a temporary file in the same folder, which replaces `path` once it is
-    complete. Call `start` before the first frame, and `finish` or `discard` at the end.
+    The writer creates a temporary file in the same folder, and moves the complete file to `path`.
+    Call `start` before the first frame, and `finish` or `discard` at the end.
 
     Args:
         path: Path of the file.
@@ -58,7 +58,7 @@ class Mp4Writer:
             self._temporary.open("wb").close()
         except OSError as error:
             raise ConfigError(
-                f"{path} cannot be written ({error.strerror}).",
+                f"The file {path} cannot be written ({error.strerror}).",
                 hint="Choose a folder that exists and that you can write to.",
             ) from error
         self._container: Any = None
@@ -66,7 +66,7 @@ class Mp4Writer:
         self._last_stamp = -1
 
     def start(self, width: int, height: int) -> None:
-        """Fix the size of the video.
+        """Start the file, with the size of the video.
 
         Args:
             width: Width in pixels, rounded down to an even number.
@@ -86,12 +86,12 @@ class Mp4Writer:
         self._samples = 0
 
     def add_video(self, at_s: float, video_frame: AnyVideoFrame) -> None:
-        """Add a video frame, which is shown until the next one.
+        """Add a video frame, which players show until the next frame.
 
         Args:
-            at_s: Its time in seconds from the start of the file.
-            video_frame: An RGBA frame of a renderer, or any frame of livekit.rtc. A frame of
-                another size is scaled, with black bars at its sides if necessary.
+            at_s: Time of the frame in seconds from the start of the file.
+            video_frame: An RGBA frame of a renderer, or any frame of livekit.rtc. The writer
+                scales a frame of another size, with black bars at its sides if necessary.
 
         Raises:
             ValueError: The data of the frame does not match its size.
@@ -160,14 +160,17 @@ class Mp4Writer:
 
 
 def recording_error(path: Path, error: Exception) -> AvatarError:
-    """Return the error for a recording that could not be completed.
+    """Create the error for an incomplete recording.
 
     Args:
         path: Path of the file.
         error: The exception that stopped the recording.
+
+    Returns:
+        The error to raise.
     """
     return AvatarError(
-        f"{path} could not be recorded ({type(error).__name__}: {error}).",
+        f"The demo could not record {path} ({type(error).__name__}: {error}).",
         hint="Check that the disk is not full, then record again.",
     )
 
@@ -177,14 +180,15 @@ def _load_pyav() -> Any:
         av = import_module("av")
     except ImportError as error:
         raise ConfigError(
-            "PyAV, which recording needs, is not installed.", hint="Run: pip install av"
+            "Recording needs PyAV, which is not installed.", hint="Run: pip install av"
         ) from error
     for name in (VIDEO, AUDIO):
         try:
             av.codec.Codec(name, "w")
         except Exception as error:
             raise ConfigError(
-                f"this build of PyAV has no encoder {name}.",
-                hint="Install its wheel, which has it: pip install --force-reinstall av",
+                f"The installed build of PyAV does not contain the encoder {name}.",
+                hint="Install the PyAV wheel, which contains the encoder: pip install "
+                "--force-reinstall av",
             ) from error
     return av

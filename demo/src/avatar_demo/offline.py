@@ -40,13 +40,13 @@ async def run_offline(console: DemoConsole, path: Path, seconds: float, hint: st
     """Run the scripted conversation in memory and record it.
 
     Args:
-        console: Prints the conversation.
+        console: The console that prints the conversation.
         path: Path of the mp4 file.
-        seconds: Approximate length.
-        hint: One sentence that says how to run the demo with a livekit-server.
+        seconds: Approximate length of the conversation in seconds.
+        hint: One sentence that explains how to run the demo with a livekit-server.
 
     Returns:
-        The exit code: 0 if every word was heard as expected, otherwise 1.
+        The exit code: 0 if the user heard every word as expected, otherwise 1.
 
     Raises:
         AvatarError: The file cannot be written, or the provider needs a real room.
@@ -68,12 +68,12 @@ async def run_offline(console: DemoConsole, path: Path, seconds: float, hint: st
             user.speaker = Speaker(conversation.session, user)
             code = await run_script(console, user, seconds)
             user.stop_events()
-    console.line(f"Recorded {path} from a room in memory. To use a real room: {hint}")
+    console.line(f"Recorded {path} from an in-memory room. To use a LiveKit room: {hint}")
     return code
 
 
 class _InProcessUser(DemoUser):
-    """A user in the agent's own process, who calls functions instead of RPCs."""
+    """A test user in the agent's own process, which calls functions instead of RPCs."""
 
     speaker: Speaker
 
@@ -104,7 +104,12 @@ class _InProcessUser(DemoUser):
         return "Killed the avatar's worker"
 
     def notify(self, type: str, **fields: Any) -> None:
-        """Receive an event of the agent, as `RpcNotifier` sends it in a real room."""
+        """Receive an event of the agent; in a real room, `RpcNotifier` sends the event.
+
+        Args:
+            type: Name of the event.
+            **fields: JSON values that belong to the event.
+        """
         self._on_event({"type": type, **fields})
 
     async def _call(self, method: str, payload: str, timeout_s: float) -> Payload:
@@ -142,7 +147,11 @@ class _ForwardingRecording(Recording):
 
 
 def _load_providers() -> list[AvatarProvider[Any]]:
-    """Return the providers of AVATAR_PROVIDER, which raise if they need the URL of a real room."""
+    """Load the providers of AVATAR_PROVIDER, and let them raise if they need the URL of a room.
+
+    Returns:
+        The providers of the chain, without the voice.
+    """
     chain = resolve(None, ProviderRegistry(), AvatarSettings.load())
     providers = [candidate.provider for candidate in chain if candidate.provider is not None]
     for provider in providers:
@@ -169,7 +178,7 @@ class _RequestWithoutUrl:
     @property
     def livekit_url(self) -> str:
         raise ProvisionError(
-            "the provider needs a real room, and this demo runs in memory.",
+            "the provider needs a LiveKit room, but this demo runs in memory.",
             hint="Put livekit-server on PATH, or choose AVATAR_PROVIDER=local for this demo.",
             outcome=Outcome.NOT_SENT,
         )

@@ -1,4 +1,4 @@
-"""Records what a listener receives from a room into an mp4 file with synchronous tracks."""
+"""Records the audio and video of a listener into an mp4 file with synchronous tracks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from avatar_demo.mp4 import FPS, RATE_HZ, AnyVideoFrame, Mp4Writer, recording_er
 from avatar_demo.tracks import AudioChunk, AudioTrack, Floats
 
 HOLD_S = 0.6
-"""Audio and video are written this long after their time, so that late data still arrives."""
+"""Seconds from the time of audio or video until it is written, so that late data can arrive."""
 STEP_S = 0.1
-"""Audio and video are written in steps of this length; a resampler holds back less."""
+"""Seconds of audio and video that are written at once; a resampler holds back less."""
 FREEZE_S = 0.5
-"""After this long without a new video frame of the shown track, moving bars replace it."""
+"""Seconds without a new video frame after which moving bars replace the video."""
 SIZE = (512, 512)
 SIZE_TIMEOUT_S = 10.0
-"""After this long without a video frame the recording gets `SIZE`."""
+"""Seconds without a video frame after which the recording gets the size `SIZE`."""
 MAX_QUEUED = 250
-"""New video frames are dropped while this many items wait for the writer thread."""
+"""Length of the writer thread's queue from which the recorder drops new video frames."""
 
 BACKGROUND, BAR = (17, 20, 30), (88, 110, 156)
 BARS, FULL_RMS = 5, 0.2
@@ -38,14 +38,14 @@ LEVELS = BARS // 2 + 1
 
 
 class Recorder:
-    """Records a room into an mp4 file; a thread encodes it, so that no method blocks.
+    """A recorder of a room into an mp4 file; a thread encodes, so that no method blocks.
 
-    While there is no video, bars move with the volume of the audio on a dark background. If
-    several tracks send video, the recording shows the one that started first. Call `aclose` at
+    While there is no video, the recording shows bars that move with the volume of the audio. If
+    several tracks send video, the recording shows the track that started first. Call `aclose` at
     the end, or use `async with`, which discards the recording if the block raises an error.
 
     Args:
-        path: Path of the mp4 file, which appears there once it is complete.
+        path: Path of the mp4 file; the recorder creates the file once it is complete.
 
     Raises:
         ConfigError: The path does not end in .mp4, its folder cannot be written, PyAV is not
@@ -66,7 +66,8 @@ class Recorder:
 
         Args:
             track: Name of the track.
-            at_s: When the first sample could be heard, in seconds on a clock that all tracks share.
+            at_s: Time at which the first sample could be heard, in seconds on a clock that all
+                tracks share.
             pcm: Mono int16 PCM.
             rate_hz: Sample rate of `pcm`.
         """
@@ -79,11 +80,11 @@ class Recorder:
 
         Args:
             track: Name of the track.
-            at_s: When it arrived, in seconds on the clock of `add_audio`.
+            at_s: Arrival time of the frame, in seconds on the clock of `add_audio`.
             video_frame: An RGBA frame of a renderer or any frame of livekit.rtc. The first frame
                 fixes the size of the recording.
-            stamp_s: Its presentation time in seconds on any clock of the same speed; more
-                accurate than `at_s` when the receiving process is busy.
+            stamp_s: Presentation time of the frame, in seconds on any clock of the same speed. In a
+                busy process it is more accurate than `at_s`.
         """
         if stamp_s is not None:
             delay_s = min(at_s - stamp_s, self._delay_s.get(track, at_s - stamp_s))
@@ -104,7 +105,7 @@ class Recorder:
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Complete the file; further calls do nothing but raise the same error.
+        """Complete the file; later calls only raise the same error, if there is one.
 
         Raises:
             AvatarError: The file could not be written, or no audio and video arrived.
@@ -150,7 +151,14 @@ class _Timeline:
         self._levels = deque([0.0] * LEVELS, maxlen=LEVELS)
 
     def add(self, track: str, at_s: float, data: Any, rate_hz: int = 0) -> None:
-        """Add PCM, or a video frame if `rate_hz` is 0."""
+        """Add PCM, or a video frame if `rate_hz` is 0.
+
+        Args:
+            track: Name of the track.
+            at_s: Time of the data in seconds on the clock of `Recorder.add_audio`.
+            data: Mono int16 PCM or a video frame.
+            rate_hz: Sample rate of the PCM; 0 for a video frame.
+        """
         if self._start_s is None:
             self._start_s = at_s
         at_s -= self._start_s
@@ -166,14 +174,15 @@ class _Timeline:
             self._write(self._newest_s - HOLD_S, wait_for_size=wait_for_size)
 
     def finish(self) -> None:
-        """Write the rest, and complete the file.
+        """Write the remaining audio and video, and complete the file.
 
         Raises:
             AvatarError: No audio and video arrived.
         """
         if self._start_s is None:
             raise AvatarError(
-                f"{self.writer.path} was not recorded, because no audio and video arrived.",
+                f"The demo did not record {self.writer.path}, because it received no audio or "
+                "video.",
                 hint="Check that the agent joined the room.",
             )
         self._write(self._newest_s)
@@ -201,7 +210,7 @@ class _Timeline:
         self.writer.add_audio(np.rint(np.clip(ready, -1, 1) * 32767).astype(np.int16))
 
     def _add_to_mix(self, at: int, samples: Floats) -> None:
-        """Add audio that starts at a sample of the file; drop the part that came too late."""
+        """Add audio that starts at a sample of the file; drop the part that arrived too late."""
         at -= self._written
         samples, at = samples[max(0, -at) :], max(0, at)
         if (missing := at + samples.size - self._mix.size) > 0:
@@ -209,7 +218,7 @@ class _Timeline:
         self._mix[at : at + samples.size] += samples
 
     def _fill_with_bars(self, until_s: float) -> None:
-        """Write bars from the last video frame on, if there was none for `FREEZE_S`."""
+        """Write frames with bars if there was no video frame for `FREEZE_S` seconds."""
         at_s = max(self._shown_s + FREEZE_S, self._bars_s + 1 / FPS)
         while at_s < until_s:
             start = max(0, round(at_s * RATE_HZ) - self._written)
@@ -221,7 +230,13 @@ class _Timeline:
 
 
 def _draw_bars(width: int, height: int, levels: Sequence[float]) -> VideoFrame:
-    """Draw vertical bars with round ends; `levels` are root mean squares, the newest last."""
+    """Draw vertical bars with round ends, whose heights follow the volume levels.
+
+    Args:
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
+        levels: Root mean squares of the audio from 0 to 1, the newest last.
+    """
     pixels = np.empty((height, width, 4), np.uint8)
     pixels[:] = (*BACKGROUND, 255)
     radius = min(width, height) / 48

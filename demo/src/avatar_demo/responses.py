@@ -1,11 +1,11 @@
-"""The prepared responses of the demo's agent, which needs no language model and no account."""
+"""The prepared responses of the demo's agent, which has no language model."""
 
 from __future__ import annotations
 
 import re
 
 MAX_CHARACTERS = 1000
-"""A longer text from the user is not processed."""
+"""Maximum length of a text from the user; the agent refuses a longer text."""
 GREETING = (
     "Hello, I am your agent, and this is my face. Ask me who I am, or interrupt me. "
     "You can even kill my avatar while I speak: my voice goes on."
@@ -63,10 +63,14 @@ DEFAULT = (
 
 
 def find_response(text: str) -> str:
-    """Return the response to a text that the user typed.
+    """Find the prepared response to a text that the user typed.
 
     Args:
-        text: Any text; it may be empty or too long.
+        text: Text of any length.
+
+    Returns:
+        The response; `EMPTY` for a text without letters and digits, and `TOO_LONG` for a text with
+        more than `MAX_CHARACTERS` characters.
     """
     if len(text) > MAX_CHARACTERS:
         return TOO_LONG

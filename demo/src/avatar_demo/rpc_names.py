@@ -1,4 +1,4 @@
-"""Names and payloads shared by the demo's agent, its web page and its test user."""
+"""Names and payloads that the agent, the web page and the test user of the demo share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Job(NamedTuple):
     """Metadata of a dispatched job.
 
     Attributes:
-        provider: The chain of providers; None uses AVATAR_PROVIDER.
-        interactive: Whether the agent greets the user and responds to texts by itself.
+        provider: Names of the providers in the chain; None uses AVATAR_PROVIDER.
+        interactive: Whether the agent greets the user when its avatar has joined.
     """
 
     provider: str | None = None

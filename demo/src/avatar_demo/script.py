@@ -1,4 +1,4 @@
-"""The scripted conversation: speak, interrupt, speak again, kill the avatar, check the result."""
+"""The scripted conversation: an interrupted speech, a speech with a killed avatar, and checks."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ SENTENCES = (
 SENTENCE_S = 5.5
 INTERRUPT_AT, KILL_AT = 0.55, 0.5
 TWICE = 2
-"""Words that may be heard twice after a kill: speech resumes at a silence up to `REWIND_S` back."""
+"""Maximum number of words that the user may hear twice after a kill.
+
+The agent resumes its speech at a silence that is up to `REWIND_S` before the interruption.
+"""
 
 
 async def run_script(console: DemoConsole, user: DemoUser, seconds: float | None) -> int:
-    """Run the conversation and print its results.
+    """Run the scripted conversation and print its results.
 
     Args:
-        console: Prints the conversation.
-        user: Listens, in the room with the agent.
-        seconds: Approximate length; None continues until the caller cancels this function.
+        console: The console that prints the conversation.
+        user: The test user in the room with the agent.
+        seconds: Approximate length of the conversation in seconds; None continues until the caller
+            cancels this function.
 
     Returns:
-        The exit code: 0 if every word was heard as expected, otherwise 1.
+        The exit code: 0 if the user heard every word as expected, otherwise 1.
 
     Raises:
         TimeoutError: The agent's speech did not start within 15 s.

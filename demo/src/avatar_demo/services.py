@@ -1,4 +1,4 @@
-"""Services for the page and for the test user: the agent server, rooms, dispatches and tokens."""
+"""Functions for the page and the test user: agent server, rooms, dispatches and tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EMPTY_TIMEOUT_S, DEPARTURE_TIMEOUT_S = 10, 2
 
 
 def export_settings(server: DevServer) -> None:
-    """Set LIVEKIT_URL and its key in the environment, from which jobs in child processes read them.
+    """Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET for jobs in child processes.
 
     Args:
         server: The livekit-server.
@@ -45,20 +45,24 @@ def export_settings(server: DevServer) -> None:
 
 @cache
 def agent_log() -> Path:
-    """Return the path of the log of the agent server and its jobs, and create it at first."""
+    """Return the log file of the agent server and its jobs; the first call creates the file.
+
+    Returns:
+        The path of the file.
+    """
     return create_log("demo", str(os.getpid()))
 
 
 @asynccontextmanager
 async def run_agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the agent server in a process of its own while the block runs.
+    """Run the agent server in a child process while the block runs.
 
     Yields:
-        The process; the agent server is registered at the livekit-server.
+        The process, after the agent server has registered at the livekit-server.
 
     Raises:
         ServerError: The agent server exited while it was starting.
-        TimeoutError: It did not register within 30 s.
+        TimeoutError: The agent server did not register within 30 s.
     """
     # It needs its own process, because livekit-agents switches SIGINT off while it starts a job.
     child = await asyncio.create_subprocess_exec(
@@ -77,8 +81,8 @@ async def run_agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
             while (line := await child.stdout.readline()).decode().strip() != REGISTERED:
                 if not line:
                     raise ServerError(
-                        "the agent server exited while it was starting.",
-                        hint=f"Read its log: {agent_log()}.",
+                        "The agent server exited while it was starting.",
+                        hint=f"Read the log of the agent server: {agent_log()}.",
                     )
         yield child
     finally:
@@ -92,14 +96,17 @@ async def run_agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def wait_until_lost(child: asyncio.subprocess.Process) -> ServerError:
-    """Wait until the agent server exits by itself, and return the error to report.
+    """Wait until the agent server exits unexpectedly.
 
     Args:
-        child: The process, from `run_agent_server`.
+        child: The process that `run_agent_server` yielded.
+
+    Returns:
+        The error to report.
     """
     await child.wait()
     return ServerError(
-        "the agent server exited unexpectedly.",
+        "The agent server exited unexpectedly.",
         hint=f"Start the demo again. The log of the agent server is {agent_log()}.",
     )
 
@@ -112,7 +119,7 @@ async def open_client(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
         server: The livekit-server.
 
     Yields:
-        The client.
+        The client of the LiveKit server API.
     """
     async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
         yield client
@@ -121,12 +128,13 @@ async def open_client(server: DevServer) -> AsyncIterator[api.LiveKitAPI]:
 async def dispatch_agent(client: api.LiveKitAPI, room: str, job: Job | None = None) -> None:
     """Create a room and dispatch the agent to it.
 
-    The server deletes the room if nobody else joins within 10 s, or 2 s after all have left.
+    The server deletes the room if no participant joins within 10 s, and 2 s after the last
+    participant has left.
 
     Args:
         client: A client of the server's API.
         room: Name of the new room.
-        job: What the agent does there; by default a `Job` without arguments.
+        job: The task of the agent in the room; None is a `Job` without arguments.
 
     Raises:
         ClientError: The server cannot be reached.
@@ -144,7 +152,7 @@ async def dispatch_agent(client: api.LiveKitAPI, room: str, job: Job | None = No
 
 
 async def delete_room(client: api.LiveKitAPI, room: str) -> None:
-    """Delete a room, which disconnects everybody; ignore a server that cannot be reached.
+    """Delete a room and disconnect its participants; ignore a server that cannot be reached.
 
     Args:
         client: A client of the server's API.
@@ -159,11 +167,14 @@ async def delete_room(client: api.LiveKitAPI, room: str) -> None:
 
 
 def create_user_token(server: DevServer, room: str) -> str:
-    """Return an access token with which the user can join a room.
+    """Create an access token with which the user can join a room.
 
     Args:
         server: The livekit-server.
         room: Name of the room.
+
+    Returns:
+        The token, a JWT.
     """
     return (
         api.AccessToken(server.api_key, server.api_secret)

@@ -1,4 +1,4 @@
-"""The speech of the demo's agent, and the events that it reports to the user."""
+"""Speaks for the agent of the demo, and sends the agent's events to the user."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ RETRY_S = 0.5
 MAX_TRIES = 60
 FRAME_S = 0.02
 TTS_SPEED = 5
-"""The synthesised audio arrives this many times faster than it plays."""
+"""Speed of the synthesised audio relative to playback."""
 
 
 class Notifier(Protocol):
-    """Reports events to the user."""
+    """An object that reports events to the user: `RpcNotifier`, or the user in the same process."""
 
     def notify(self, type: str, **fields: Any) -> None:
         """Report an event.
@@ -40,12 +40,12 @@ class Notifier(Protocol):
 
 
 class RpcNotifier:
-    """Sends events to a participant by RPC, in order, and repeats those that were lost.
+    """A notifier that sends events to a participant by RPC, in order, and repeats lost events.
 
     Args:
         link: The agent's room link.
         identity: Identity of the participant.
-        present: Completes once the participant is in the room.
+        present: An awaitable that completes once the participant is in the room.
     """
 
     def __init__(self, link: RtcLink, identity: str, present: Awaitable[object]) -> None:
@@ -56,7 +56,7 @@ class RpcNotifier:
         self._sending = asyncio.create_task(self._send())
 
     def notify(self, type: str, **fields: Any) -> None:
-        """Queue an event, which is sent once the participant is in the room.
+        """Queue an event; the notifier sends it once the participant is in the room.
 
         Args:
             type: Name of the event.
@@ -65,7 +65,7 @@ class RpcNotifier:
         self._events.put_nowait({"type": type, **fields})
 
     async def stop(self) -> None:
-        """Stop sending; events that are still queued are dropped."""
+        """Stop sending, and drop the events in the queue."""
         self._sending.cancel()
 
     async def _send(self) -> None:
@@ -81,11 +81,11 @@ class RpcNotifier:
 
 
 class Speaker:
-    """Speaks for the demo's agent: texts on request, and responses to the user's texts.
+    """The speech of the demo's agent: texts on request, and responses to the user's texts.
 
     Args:
         session: The session that plays the speech.
-        notifier: Receives latencies, and the text that was heard of an interrupted speech.
+        notifier: Sends latencies and the heard text of interrupted speeches to the user.
     """
 
     def __init__(self, session: AgentSession[Any], notifier: Notifier) -> None:
@@ -96,14 +96,15 @@ class Speaker:
         session.on("agent_state_changed", lambda event: self._on_state(event.new_state))
 
     async def say(self, text: str) -> Payload:
-        """Say a text, and wait until it has been played or interrupted.
+        """Say a text, and wait until the speech has been played or interrupted.
 
         Args:
             text: The text.
 
         Returns:
-            `interrupted`, whether it was; `history`, the part in the chat history; and `said_at`,
-            the Unix time at which the speech was given to the session.
+            An object with `interrupted` (whether the speech was interrupted), `history` (the part
+            of the text in the chat history), and `said_at` (the Unix time at which the session
+            received the speech).
         """
         speech = await asyncio.to_thread(Synthesiser().speak, text)
         said_at = time.time()
@@ -113,7 +114,7 @@ class Speaker:
         return {"interrupted": handle.interrupted, "history": history, "said_at": said_at}
 
     async def interrupt(self, _: str = "") -> Payload:
-        """Interrupt the current speech, and report how long that took.
+        """Interrupt the current speech, and report the duration of the interruption to the user.
 
         Returns:
             An empty object.
@@ -124,7 +125,7 @@ class Speaker:
         return {}
 
     async def respond(self, _: AgentSession[None], event: TextInputEvent) -> None:
-        """Respond to a text from the user; this interrupts all earlier speech.
+        """Interrupt all earlier speech, and respond to a text from the user.
 
         Args:
             event: The text input.
@@ -134,7 +135,7 @@ class Speaker:
         await self._start_saying(find_response(event.text), turn, requested_at)
 
     async def start_saying(self, text: str) -> None:
-        """Start to say a text, without waiting for its end.
+        """Start to say a text; do not wait for the end of the speech.
 
         Args:
             text: The text.
@@ -170,7 +171,7 @@ class Speaker:
 
 
 def _heard_text(handle: SpeechHandle) -> str:
-    """Return the part of a speech that is in the chat history; empty if nothing was heard."""
+    """Return the part of a speech in the chat history; empty if the user heard nothing."""
     return "".join(item.text_content or "" for item in handle.chat_items if item.type == "message")
 
 

@@ -41,11 +41,11 @@ class SpokenText:
         pcm: Mono int16 PCM, little-endian.
         rate_hz: Sample rate of `pcm`.
         word_times: Each word with its start and end in seconds, in order, without overlaps.
-            Joined with spaces, the words are the text. Short words that are spoken as one
-            ("of the") are one item.
+            The text consists of these words with spaces between them. Short words that
+            espeak-ng speaks as one word, such as "of the", are one item.
         phonemes: Each phoneme in IPA, as espeak-ng writes it, with its start and end in seconds;
-            an empty phoneme is a pause. A plosive starts at its burst; its closure belongs to
-            the phoneme before.
+            an empty phoneme is a pause. The time of a plosive starts at its burst; its
+            closure is a part of the previous phoneme.
     """
 
     pcm: bytes
@@ -60,7 +60,7 @@ class SpokenText:
 
 
 class Synthesiser:
-    """Synthesises speech with one voice; threads may share it, and one speaks at a time.
+    """A speech synthesiser with one voice; it can be used in several threads, which take turns.
 
     Args:
         voice: Language code of espeak-ng, such as `en-us` or `de`.
@@ -83,10 +83,13 @@ class Synthesiser:
             self._select_voice()
 
     def speak(self, text: str) -> SpokenText:
-        """Synthesise a text, about a hundred times faster than it plays; the call blocks.
+        """Synthesise a text; the call blocks for about a hundredth of the duration of the speech.
 
         Args:
-            text: Any text.
+            text: The text; null characters become spaces.
+
+        Returns:
+            The audio, with the times of words and phonemes.
         """
         text = text.replace("\0", " ")
         with _lock:
@@ -139,7 +142,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, _Samples, ctypes.c_int, ctypes.POINTE
 
 
 class _Library:
-    """The shared library, which a process initialises once; hold `_lock` while using it."""
+    """The shared library of espeak-ng, which a process loads once; callers must hold `_lock`."""
 
     def __init__(self, api: Any, data_path: str) -> None:
         self.api = api

@@ -14,20 +14,20 @@ import soxr
 from avatar_demo.mp4 import RATE_HZ
 
 TOLERANCE_S = 0.01
-"""A chunk follows the one before without a gap if it is at most this much late."""
+"""Maximum delay of a chunk, in seconds, that counts as no gap after the previous chunk."""
 
 Floats = npt.NDArray[np.float32]
 Place = Callable[[int, Floats], None]
-"""Receives float32 samples from -1 to 1, and the number of the recording's sample they start at."""
+"""A function that takes the index of a sample in the recording, and float32 samples for it."""
 
 
 class AudioChunk(NamedTuple):
-    """Mono audio, and the time when it could be heard.
+    """A chunk of mono audio with its time.
 
     Attributes:
-        at_s: Time of the first sample in seconds.
-        samples: int16 samples.
-        rate_hz: Sample rate.
+        at_s: Time at which the first sample could be heard, in seconds.
+        samples: The samples, int16, mono.
+        rate_hz: Sample rate of the samples.
     """
 
     at_s: float
@@ -36,12 +36,12 @@ class AudioChunk(NamedTuple):
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
+        """The length of the chunk in seconds."""
         return self.samples.size / self.rate_hz
 
 
 class AudioTrack:
-    """The audio of one track; consecutive chunks stay together whatever their jitter.
+    """The audio of one track; jitter causes no gaps between consecutive chunks.
 
     Attributes:
         waiting: Chunks that have arrived and are not placed yet, in order.
@@ -58,8 +58,9 @@ class AudioTrack:
         """Resample and place all chunks that start before a time.
 
         Args:
-            until_s: The time in seconds.
-            place: Receives the samples at `RATE_HZ`.
+            until_s: The time in seconds, on the clock of the chunks.
+            place: Called with the index of the first sample in the recording, and the samples at
+                `RATE_HZ`.
         """
         while self.waiting and (at_s := self._start_of_next()) < until_s:
             chunk = self.waiting.popleft()
@@ -79,7 +80,7 @@ class AudioTrack:
             self._end_run(place)
 
     def _start_of_next(self) -> float:
-        """Return when the next chunk was available at the latest, judged by all later chunks."""
+        """Return the start time of the next chunk in seconds, corrected with the later chunks."""
         at_s, since_s = self.waiting[0].at_s, 0.0
         for chunk in self.waiting:
             at_s = min(at_s, chunk.at_s - since_s)

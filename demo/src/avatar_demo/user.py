@@ -1,4 +1,4 @@
-"""The demo's test user, who listens in the room, controls the agent, and checks its words."""
+"""The demo's test user: listens in the room, controls the agent, and recognises its words."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ RPC_MARGIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class HeardSpeech:
-    """One text of the agent, as the user heard it; times are loop time in seconds.
+    """A text of the agent and the words that the user heard; times are loop time in seconds.
 
     Attributes:
         spoken_words: The words of the whole text, in order.
-        requested_at: When the user asked the agent to say the text.
+        requested_at: Time at which the user asked the agent to say the text.
         latency_s: Seconds from the agent's first audio to the first sound that the user heard.
-        ended_at: When the agent reported the end of the speech.
-        result: The agent's response to `SAY`.
-        aligned: The places where each word was heard.
+        ended_at: Time at which the agent reported the end of the speech.
+        result: The response of the agent to the RPC `SAY`.
+        aligned: Each word of the text, with the times at which the user heard it.
     """
 
     spoken_words: list[str]
@@ -48,31 +48,31 @@ class HeardSpeech:
 
     @property
     def count(self) -> int:
-        """The number of words up to the last one that was heard."""
+        """The number of words up to the last word that the user heard."""
         heard = (at + 1 for at, word in enumerate(self.aligned) if not word.is_missing)
         return max(heard, default=0)
 
     @property
     def skipped(self) -> list[str]:
-        """The missing words; after an interruption only those before the last heard word."""
+        """The missing words, after an interruption only those before the last heard word."""
         end = self.count if self.result["interrupted"] else len(self.aligned)
         return [word.word for word in self.aligned[:end] if word.is_missing]
 
     @property
     def repeated(self) -> list[str]:
-        """The words that were heard more than once."""
+        """The words that the user heard more than once."""
         return [word.word for word in self.aligned if word.is_repeated]
 
 
 class DemoUser:
-    """The user in the room; joins before the agent does.
+    """The test user in the room, which joins before the agent.
 
     Args:
         on_event: Called with each event of the agent.
-        recorder: Records the audio and video that the user receives.
+        recorder: The recorder of the audio and video that the user receives; None records nothing.
 
     Attributes:
-        meter: Measures the received audio, on the clock of the event loop.
+        meter: Meter of the received audio; its times are loop time in seconds.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class DemoUser:
         """Wait until the agent reports that its avatar is ready.
 
         Raises:
-            TimeoutError: That took longer than 60 s.
+            TimeoutError: The agent did not report within 60 s.
         """
         async with asyncio.timeout(READY_S):
             await asyncio.shield(self._agent)
@@ -116,8 +116,11 @@ class DemoUser:
 
         Args:
             text: The text.
-            during: An async function that is called at the first sound, with its time (loop
-                time in seconds) and the synthesised text.
+            during: An async function that the user calls at the first sound. Its arguments are
+                the loop time of the sound in seconds, and the synthesised text.
+
+        Returns:
+            The text, and the words that the user heard.
 
         Raises:
             TimeoutError: The first sound did not arrive within 15 s.
@@ -157,7 +160,8 @@ class DemoUser:
         """Kill the avatar's worker.
 
         Returns:
-            How it was killed, as a sentence without a full stop; None if there is no avatar.
+            A description of the kill, as a sentence without a full stop; None if there is no
+            avatar.
 
         Raises:
             RoomError: The agent did not respond within 30 s.
@@ -176,7 +180,11 @@ class DemoUser:
         return self._listener.video_frames if self._listener is not None else 0
 
     async def data_bytes(self) -> int:
-        """Return the bytes of data packets that the user has received."""
+        """Return the size of the data packets that the user has received.
+
+        Returns:
+            The number of bytes.
+        """
         return await self._listener.data_bytes() if self._listener is not None else 0
 
     def _add_audio(self, track: str, at_s: float, pcm: bytes, rate_hz: int) -> None:

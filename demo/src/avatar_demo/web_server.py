@@ -33,7 +33,7 @@ PAGE = Path(str(files("avatar_demo"))) / "page"
 MAX_SESSIONS = 4
 MAX_BODY_BYTES = 4096
 INVALID_BODY = (ValueError, LookupError, RecursionError, web.RequestPayloadError)
-"""Errors of an invalid body: no JSON, an unknown charset, too many levels, a bad compression."""
+"""Exceptions for an invalid body: no JSON, unknown charset, too many levels, bad compression."""
 POLICY = (
     "default-src 'self'; connect-src 'self' {urls}; img-src 'self' data:; "
     "media-src 'self' blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -43,7 +43,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def is_built() -> bool:
-    """Return whether the web page has been built."""
+    """Return whether vite has built the web page.
+
+    Returns:
+        True if `index.html` exists in `PAGE`.
+    """
     return (PAGE / "index.html").is_file()
 
 
@@ -52,8 +56,8 @@ class WebServer:
 
     Args:
         server: The livekit-server for the rooms.
-        provider: The chain of providers for a session that names none.
-        notices: Sentences about a provider that the user should read, by its name.
+        provider: Names of the providers for a session whose request has no provider.
+        notices: Sentences that the user should read, by the name of the provider.
     """
 
     def __init__(
@@ -138,7 +142,7 @@ class WebServer:
         return web.json_response(session, status=201, headers={"Cache-Control": "no-store"})
 
     async def _count_sessions(self, client: api.LiveKitAPI) -> int:
-        """Count the rooms whose user is present or has not joined yet; forget the others."""
+        """Count the rooms whose user is present or has not joined yet; forget all other rooms."""
         if self._rooms:  # an empty list of names would select all rooms of the server
             response = await client.room.list_rooms(api.ListRoomsRequest(names=list(self._rooms)))
             present = {room.name: await _has_user(client, room.name) for room in response.rooms}
@@ -162,7 +166,7 @@ class WebServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Reject requests for other hosts, and forbid the page to connect to other hosts."""
+        """Reject requests to other host names, and forbid the page to connect to other servers."""
         if not is_loopback(request.url.host or ""):
             return _error(403, "not_this_machine", "Only this machine can use this page.")
         if request.method == "POST" and request.content_type != "application/json":
@@ -199,14 +203,17 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"port {port} cannot be used ({error.strerror}).",
+            f"The demo cannot listen on port {port} ({error.strerror}).",
             hint="Set DEMO_PORT to another port, or to 0 to select a free one.",
         ) from error
     return listener
 
 
 async def _has_user(client: api.LiveKitAPI, room: str) -> bool:
-    """Return whether the user is in a room; the room's own participant count lags by seconds."""
+    """Return whether the user is in a room.
+
+    The function lists the participants, because the room's participant count lags by seconds.
+    """
     response = await client.room.list_participants(api.ListParticipantsRequest(room=room))
     return any(participant.identity == USER for participant in response.participants)
 

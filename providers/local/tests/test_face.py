@@ -1,4 +1,4 @@
-"""The face in time: the same twice, never still, never a jump."""
+"""The face renderer draws reproducible frames that always move and never jump."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def test_same_seed_and_audio_give_the_same_frames() -> None:
 
 
 @pytest.mark.parametrize("who", list(Character))
-def test_each_character_is_somebody_else(who: Character) -> None:
+def test_each_character_looks_different(who: Character) -> None:
     others = [other for other in Character if other is not who]
     mine = face(character=who).idle()
     assert min(difference(mine, face(character=other).idle()) for other in others) > 10
 
 
 @pytest.mark.parametrize(("width", "height"), [(128, 128), (256, 512), (640, 360)])
-def test_face_fills_frames_of_any_aspect(width: int, height: int) -> None:
+def test_face_fills_frames_of_any_aspect_ratio(width: int, height: int) -> None:
     video_frame = face(width=width, height=height).idle()
     assert (video_frame.width, video_frame.height) == (width, height)
     assert pixels(video_frame)[..., 3].min() == 255
     assert pixels(video_frame)[..., :3].std() > 20
 
 
-def test_features_do_not_depend_on_the_pieces_sound_comes_in() -> None:
+def test_audio_features_do_not_depend_on_the_chunk_size() -> None:
     samples = np.frombuffer(speech(), "<i2")
     mean = np.zeros(BANDS, np.float32)
     whole, level = Features(mean).feed(samples)
@@ -68,7 +68,7 @@ def test_features_do_not_depend_on_the_pieces_sound_comes_in() -> None:
     assert np.allclose(np.concatenate([levels for _, levels in parts]), level, atol=1e-4)
 
 
-def test_skipped_frame_moves_the_lips_like_a_drawn_one() -> None:
+def test_skipped_frame_moves_the_lips_like_a_drawn_frame() -> None:
     drawn, skipping = face(), face()
     size = drawn.audio.size(1 / drawn.fps)
     chunks = [speech()[at : at + size] for at in range(0, 30 * size, size)]
@@ -78,7 +78,7 @@ def test_skipped_frame_moves_the_lips_like_a_drawn_one() -> None:
     assert same(kept[-1:], list(skipping.render(chunks[-1], False)))
 
 
-def test_a_listener_breathes_blinks_and_looks_around() -> None:
+def test_idle_face_moves_in_every_frame_and_blinks() -> None:
     listening = face()
     video_frames = [listening.idle() for _ in range(150)]
     eyes = [pixels(video_frame)[95:125, 80:176].astype(int) for video_frame in video_frames]
@@ -87,7 +87,7 @@ def test_a_listener_breathes_blinks_and_looks_around() -> None:
 
 
 @pytest.mark.parametrize("cut_at", range(8, 40, 2))
-def test_a_cut_closes_the_mouth_within_100_ms_and_without_a_jump(cut_at: int) -> None:
+def test_reset_closes_the_mouth_within_five_frames_without_a_jump(cut_at: int) -> None:
     speaking = face()
     size = speaking.audio.size(1 / speaking.fps)
     ahead = speaking.audio.size(speaking.lookahead_s)
@@ -106,7 +106,7 @@ def test_a_cut_closes_the_mouth_within_100_ms_and_without_a_jump(cut_at: int) ->
     assert seen(after[4]).open <= OPEN
 
 
-def test_motion_continues_after_a_cut_from_the_last_shown_frame() -> None:
+def test_face_continues_from_the_last_shown_frame_after_a_discard() -> None:
     drawn_ahead = 4
     speaking = face()
     video_frames = shown(speaking, speech()[: speaking.audio.size(1.2)] + b"\0\0")[:-1]
@@ -116,7 +116,7 @@ def test_motion_continues_after_a_cut_from_the_last_shown_frame() -> None:
     assert difference(video_frames[-1 - drawn_ahead], speaking.idle()) <= usual
 
 
-def test_speech_resumes_without_a_jump() -> None:
+def test_face_resumes_speech_without_a_jump() -> None:
     speaking = face()
     shown(speaking, speech())
     quiet = [speaking.idle() for _ in range(20)]

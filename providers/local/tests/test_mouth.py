@@ -1,4 +1,4 @@
-"""The mouth that is drawn, against the sounds that are spoken and a mouth of mere loudness."""
+"""The drawn mouth matches the spoken sounds better than a mouth that only follows the loudness."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ def test_mouth_distinguishes_open_vowels_closed_lips_and_silence(voice: str) -> 
     assert np.mean(list(found.values())) >= 0.85
 
 
-def test_a_mouth_of_mere_loudness_does_not_close_its_lips() -> None:
+def test_face_closes_its_lips_more_often_than_a_loudness_driven_mouth() -> None:
     face, loudness = (watch(VOICES[0], kind).agreement() for kind in (FaceRenderer, LoudnessMouth))
     assert face["shut"] >= loudness["shut"] + 0.4
 
 
 @pytest.mark.parametrize("voice", VOICES)
-def test_lips_are_in_time(voice: str) -> None:
+def test_mouth_follows_the_audio_within_one_frame(voice: str) -> None:
     assert abs(watch(voice, FaceRenderer).lag_s()) <= FRAME_S
 
 

@@ -1,4 +1,4 @@
-"""The REST API: what it does, and that nothing wrong leaves anything running."""
+"""The REST API creates and ends sessions, and a failed request leaves no worker running."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def people(server: DevServer, room: str) -> list[str]:
 
 
 @pytest.mark.livekit
-async def test_a_session_from_its_begin_to_its_end(server: DevServer) -> None:
+async def test_session_is_created_reported_and_ended(server: DevServer) -> None:
     room = f"desk-{secrets.token_hex(4)}"
     async with desk(flash) as local:
         created = await local.create(invitation(server, room, "ada"))
@@ -59,28 +59,33 @@ async def test_a_session_from_its_begin_to_its_end(server: DevServer) -> None:
 
 
 @pytest.mark.livekit
-async def test_a_token_that_the_room_refuses(server: DevServer) -> None:
+async def test_create_fails_if_the_room_rejects_the_token(server: DevServer) -> None:
     wanted = invitation(server)
     header, claims, signature = wanted["token"].split(".")
     wanted["token"] = f"{header}.{claims}.{signature[::-1]}"
     async with desk(flash) as local:
         refused = await local.create(wanted)
         assert (refused.status, refused.code) == (424, "worker_failed")
-        assert "could not join the room" in refused.message
+        assert "The connection to the room" in refused.message
         assert wanted["token"] not in refused.message
         assert (local.sessions.alive, workers()) == (0, [])
 
 
 WRONG_BODIES: list[tuple[Any, int, str, str]] = [
-    (b"", 400, "invalid_json", "no JSON"),
-    (b"{", 400, "invalid_json", "no JSON"),
-    (b"\xff\xfe", 400, "invalid_json", "no JSON"),
+    (b"", 400, "invalid_json", "not valid JSON"),
+    (b"{", 400, "invalid_json", "not valid JSON"),
+    (b"\xff\xfe", 400, "invalid_json", "not valid JSON"),
     ([], 422, "invalid_request", "object"),
     ({}, 422, "invalid_request", "livekit_url: Field required; token: Field required"),
     ({**NOWHERE, "token": ""}, 422, "invalid_request", "token: "),
     ({**NOWHERE, "token": 7}, 422, "invalid_request", "token: "),
-    ({**NOWHERE, "livekit_url": "file:///etc/passwd"}, 422, "invalid_request", "must be like wss"),
-    ({**NOWHERE, "livekit_url": "ws://me:pw@host"}, 422, "invalid_request", "must not carry"),
+    (
+        {**NOWHERE, "livekit_url": "file:///etc/passwd"},
+        422,
+        "invalid_request",
+        "must look like wss",
+    ),
+    ({**NOWHERE, "livekit_url": "ws://me:pw@host"}, 422, "invalid_request", "must not contain"),
     ({**NOWHERE, "face": {"character": "zoe"}}, 422, "invalid_request", "face.character: "),
     ({**NOWHERE, "face": {"width": 1_000_000}}, 422, "invalid_request", "face.width: "),
     ({**NOWHERE, "surprise": 1}, 422, "invalid_request", "surprise: "),
@@ -90,7 +95,9 @@ WRONG_BODIES: list[tuple[Any, int, str, str]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "code", "said"), WRONG_BODIES)
-async def test_a_body_that_will_not_do(body: Any, status: int, code: str, said: str) -> None:
+async def test_invalid_body_is_rejected_before_a_worker_starts(
+    body: Any, status: int, code: str, said: str
+) -> None:
     start = Hanging()
     async with desk(start) as local:
         refused = await local.call("POST", "/v1/sessions", body)
@@ -112,7 +119,9 @@ async def test_a_body_that_will_not_do(body: Any, status: int, code: str, said: 
         ("GET", "/", 404, "not_found"),
     ],
 )
-async def test_a_call_that_leads_nowhere(method: str, path: str, status: int, code: str) -> None:
+async def test_unknown_session_path_or_method_gets_status_404_or_405(
+    method: str, path: str, status: int, code: str
+) -> None:
     async with desk(Hanging()) as local:
         refused = await local.call(method, path)
         assert (refused.status, refused.code) == (status, code)
@@ -125,7 +134,7 @@ async def test_a_call_that_leads_nowhere(method: str, path: str, status: int, co
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/v1/sessions"), ("DELETE", "/v1/sessions/s_1"), ("GET", "/x")]
 )
-async def test_a_wrong_key(key: str | None, method: str, path: str) -> None:
+async def test_wrong_api_key_gets_status_401(key: str | None, method: str, path: str) -> None:
     start = Hanging()
     async with desk(start) as local:
         refused = await local.call(method, path, NOWHERE, key=key)
@@ -133,7 +142,7 @@ async def test_a_wrong_key(key: str | None, method: str, path: str) -> None:
         assert start.begun == 0
 
 
-async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_incomplete_body_gets_status_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "BODY_S", 0.1)
     async with desk(Hanging()) as local:
         reader, writer = await asyncio.open_connection(*local.address)
@@ -147,7 +156,7 @@ async def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> Non
         assert local.sessions.alive == 0
 
 
-async def test_a_body_of_unknown_length_is_bounded_too() -> None:
+async def test_chunked_body_over_the_limit_gets_status_413() -> None:
     async with desk(Hanging()) as local:
         reader, writer = await asyncio.open_connection(*local.address)
         writer.write(
@@ -160,7 +169,7 @@ async def test_a_body_of_unknown_length_is_bounded_too() -> None:
         assert head.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_a_worker_that_dies_at_once() -> None:
+async def test_create_fails_if_the_worker_exits_at_once() -> None:
     async def broken(wanted: CreateSession) -> Mapping[str, Any]:
         return await start_worker(
             "nowhere.at_all:Nobody",
@@ -171,33 +180,35 @@ async def test_a_worker_that_dies_at_once() -> None:
     async with desk(broken) as local:
         refused = await local.create()
         assert (refused.status, refused.code) == (424, "worker_failed")
-        assert "nowhere.at_all:Nobody cannot be made" in refused.message
+        assert "nowhere.at_all:Nobody cannot be created" in refused.message
         assert "\n" not in refused.message
         assert (local.sessions.alive, workers()) == (0, [])
 
 
-async def test_a_worker_that_is_never_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_create_fails_if_the_worker_is_not_ready_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sessions, "START_S", 0.1)
     start = Hanging()
     async with desk(start) as local:
         refused = await local.create()
         assert (refused.status, refused.code) == (424, "worker_failed")
-        assert "its worker was not in the room within 0.1 s" in refused.message
+        assert "the worker did not join the room within 0.1 s" in refused.message
         assert (start.broken_off, local.sessions.alive) == (1, 0)
 
 
-async def test_a_defect_of_a_start_is_one_message() -> None:
+async def test_unexpected_start_error_is_reported_by_its_type_only() -> None:
     async def defect(wanted: CreateSession) -> Mapping[str, Any]:
         raise ZeroDivisionError(wanted.token.get_secret_value())
 
     async with desk(defect) as local:
         refused = await local.create()
         assert (refused.status, refused.code) == (424, "worker_failed")
-        assert refused.message.endswith("it broke with ZeroDivisionError")
+        assert refused.message.endswith("the session raised ZeroDivisionError")
         assert local.sessions.alive == 0
 
 
-async def test_a_full_server_says_when_to_come_back() -> None:
+async def test_full_server_sends_status_429_with_retry_after() -> None:
     async with desk(roomless, limit=2) as local:
         created = [await local.create() for _ in range(2)]
         assert [response.status for response in created] == [201, 201]
@@ -212,7 +223,7 @@ async def test_a_full_server_says_when_to_come_back() -> None:
     assert workers() == []
 
 
-async def test_a_killed_worker_ends_its_session() -> None:
+async def test_killed_worker_ends_its_session() -> None:
     async with desk(roomless) as local:
         path = f"/v1/sessions/{(await local.create()).json['id']}"
         waiting = asyncio.create_task(local.call("GET", f"{path}?wait=20"))
@@ -226,7 +237,7 @@ async def test_a_killed_worker_ends_its_session() -> None:
 @pytest.mark.parametrize(
     ("wait", "status"), [("0.05", 200), ("-1", 400), ("61", 400), ("nan", 400), ("soon", 400)]
 )
-async def test_waiting_for_an_end_is_bounded(wait: str, status: int) -> None:
+async def test_wait_parameter_must_be_between_0_and_60_seconds(wait: str, status: int) -> None:
     async with desk(roomless) as local:
         created = (await local.create()).json
         response = await local.call("GET", f"/v1/sessions/{created['id']}?wait={wait}")
@@ -234,7 +245,7 @@ async def test_waiting_for_an_end_is_bounded(wait: str, status: int) -> None:
         assert response.json == created if status == 200 else response.code == "invalid_request"
 
 
-async def test_a_server_that_stops_ends_what_it_runs() -> None:
+async def test_stopped_server_ends_its_sessions_and_rejects_new_ones() -> None:
     async with desk(roomless) as local:
         path = f"/v1/sessions/{(await local.create()).json['id']}"
         waiting = asyncio.create_task(local.call("GET", f"{path}?wait=20"))

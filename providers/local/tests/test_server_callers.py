@@ -1,4 +1,4 @@
-"""The REST API's callers: some ask twice, and some do not wait for the response."""
+"""The REST API handles repeated requests and clients that disconnect early."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from avatar_provider_local.schemas import CreateSession
 from providers.local.tests.server_harness import Hanging, desk, roomless, workers
 
 
-class TestTheSameKey:
-    """`Idempotency-Key`: one session, however often it is requested for."""
+class TestIdempotencyKey:
+    """Requests with the same `Idempotency-Key` get the same session."""
 
-    async def test_gives_the_same_session(self) -> None:
+    async def test_requests_with_the_same_key_get_the_same_session(self) -> None:
         async with desk(roomless) as local:
             once, again = await asyncio.gather(
                 *(local.create(Idempotency_Key="room-1") for _ in range(2))
@@ -29,7 +29,7 @@ class TestTheSameKey:
             assert once.json["id"] == again.json["id"] == later.json["id"] != other.json["id"]
             assert len(workers()) == 2
 
-    async def test_gives_another_one_after_its_end(self) -> None:
+    async def test_key_of_an_ended_session_gets_a_new_session(self) -> None:
         async with desk(roomless) as local:
             first = (await local.create(Idempotency_Key="room-1")).json["id"]
             ending, second = await asyncio.gather(
@@ -39,16 +39,16 @@ class TestTheSameKey:
             assert (ending.status, second.status) == (204, 201)
             assert len(workers()) == 1
 
-    async def test_may_not_be_a_novel(self) -> None:
+    async def test_key_of_201_characters_gets_status_400(self) -> None:
         async with desk(Hanging()) as local:
             refused = await local.create(Idempotency_Key="x" * 201)
             assert (refused.status, refused.code) == (400, "invalid_key")
 
 
-class TestACallerThatLeaves:
+class TestDisconnectedClient:
     """A create request whose client disconnects leaves no session."""
 
-    async def test_ends_what_it_began(self) -> None:
+    async def test_disconnected_client_leaves_no_session(self) -> None:
         start = Hanging()
         async with desk(start) as local:
             creating = asyncio.create_task(local.create())
@@ -57,7 +57,7 @@ class TestACallerThatLeaves:
             await local.all_ended()
             assert (start.begun, start.broken_off, local.sessions.alive) == (1, 1, 0)
 
-    async def test_disconnect_keeps_a_session_that_another_client_with_the_same_key_waits_for(
+    async def test_disconnect_keeps_a_session_that_another_client_waits_for(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         go, left, waiting = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
@@ -90,7 +90,7 @@ class TestACallerThatLeaves:
 
 
 @pytest.mark.parametrize("packed", ["gzip", "deflate"])
-async def test_a_body_that_is_not_packed_as_it_says(packed: str) -> None:
+async def test_body_with_a_wrong_content_encoding_gets_status_400(packed: str) -> None:
     async with desk(Hanging()) as local:
         refused = await local.call("POST", "/v1/sessions", b"no such", Content_Encoding=packed)
         assert (refused.status, refused.code) == (400, "invalid_json")

@@ -1,4 +1,4 @@
-"""A few sessions under load with kills; `load.py` makes it hundreds."""
+"""Ten sessions under load, some of them killed, leave no worker; `load.py` runs hundreds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`avatar worker --serve`: a real process, its address and key, and every way it ends."""
+"""`avatar worker --serve` prints its URL and its key, and ends together with its workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.processes import ProcessHandle
 AVATAR = Path(sys.executable).with_name("avatar")
 KEY = "a-key-of-sixteen-letters"
 START_S, END_S = 20.0, 8.0
-LINE = re.compile(r"(http://127\.0\.0\.1:\d+) offers up to (\d+) faces at once\.")
+LINE = re.compile(r"(http://127\.0\.0\.1:\d+) runs up to (\d+) avatars at the same time\.")
 
 
 class RunningServer:
@@ -103,7 +103,7 @@ async def running(*options: str, key: str = "") -> AsyncIterator[RunningServer]:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-async def test_no_face_outlives_its_server(server: DevServer, number: int, code: int) -> None:
+async def test_workers_exit_with_their_server(server: DevServer, number: int, code: int) -> None:
     async with running() as local:
         for _ in range(2 if number == signal.SIGTERM else 1):
             await local.create(invitation(server))
@@ -117,11 +117,11 @@ async def test_no_face_outlives_its_server(server: DevServer, number: int, code:
                 death.close()
 
 
-async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
+async def test_server_generates_a_key_unless_the_environment_sets_one() -> None:
     async with running("--limit", "7") as one, running() as other:
         assert len(one.key) >= 32
         assert one.key != other.key
-        assert "up to 7 faces" in one.said[0]
+        assert "up to 7 avatars" in one.said[0]
         _, rest = await one.end(signal.SIGTERM)
         assert one.key not in rest
     async with running(key=KEY) as given:
@@ -133,14 +133,30 @@ async def test_a_key_is_made_once_or_taken_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("options", "key", "said"),
     [
-        (["--provider", "mock", "--serve"], "", "[AV100] mock: it has no server of its own."),
-        (["--provider", "nope", "--serve"], "", "[AV101] nope: no provider 'nope' is installed"),
-        (["--provider", "local", "--serve", "--host", "192.0.2.1"], "", "cannot be listened on"),
-        (["--provider", "local", "--serve"], "short", "AVATAR_LOCAL_API_KEY: must be 16 printable"),
+        (
+            ["--provider", "mock", "--serve"],
+            "",
+            "[AV100] mock: the provider has no avatar server",
+        ),
+        (
+            ["--provider", "nope", "--serve"],
+            "",
+            "[AV101] nope: No provider named 'nope' is installed",
+        ),
+        (
+            ["--provider", "local", "--serve", "--host", "192.0.2.1"],
+            "",
+            "cannot listen on 192.0.2.1",
+        ),
+        (
+            ["--provider", "local", "--serve"],
+            "short",
+            "AVATAR_LOCAL_API_KEY: The key must have at least 16",
+        ),
         (["--provider", "local"], "", "the option --serve is missing"),
     ],
 )
-async def test_server_that_cannot_start_gives_one_message(
+async def test_server_that_cannot_start_prints_an_error_without_traceback(
     options: list[str], key: str, said: str
 ) -> None:
     process = await begin(*options, key=key)
@@ -151,7 +167,7 @@ async def test_server_that_cannot_start_gives_one_message(
     assert "Traceback" not in err.decode()
 
 
-async def test_a_port_that_is_taken() -> None:
+async def test_error_names_a_port_in_use() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -160,4 +176,6 @@ async def test_a_port_that_is_taken() -> None:
         async with asyncio.timeout(START_S):
             _, err = await process.communicate()
     assert process.returncode == 2
-    assert f"[AV100] local: port {port} of 127.0.0.1 is taken. Choose another" in err.decode()
+    assert (
+        f"[AV100] local: port {port} of 127.0.0.1 is already in use. Choose another" in err.decode()
+    )

@@ -1,4 +1,4 @@
-"""LocalProvider at a server elsewhere: provisioned there, watched there, ended there."""
+"""LocalProvider provisions, watches and ends sessions on a server in another process."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def failure(provider: LocalProvider, request: ProvisionRequest) -> Provisi
 
 
 @pytest.mark.livekit
-async def test_an_agent_speaks_through_a_face_of_another_process(server: DevServer) -> None:
+async def test_agent_speaks_through_an_avatar_that_the_server_started(server: DevServer) -> None:
     async with desk(flash) as local:
         settings = LocalSettings(url=local.url, api_key=SecretStr(KEY))
         async with LiveConversation(server, settings) as conversation:
@@ -109,7 +109,7 @@ async def test_provider_creates_watches_and_ends_a_session_on_the_server(
         assert await watching == "it was ended"
 
 
-async def test_a_killed_worker_is_noticed(request_: ProvisionRequest) -> None:
+async def test_watch_reports_a_killed_worker(request_: ProvisionRequest) -> None:
     async with desk(roomless) as local:
         provider = at(local.url)
         watching = asyncio.create_task(provider.watch(await provider.provision(request_)))
@@ -118,7 +118,7 @@ async def test_a_killed_worker_is_noticed(request_: ProvisionRequest) -> None:
         assert await watching == "its worker exited"
 
 
-async def test_a_retry_gets_the_same_session(request_: ProvisionRequest) -> None:
+async def test_repeated_provision_gets_the_same_session(request_: ProvisionRequest) -> None:
     async with desk(roomless) as local:
         provider = at(local.url)
         once, again = [await provider.provision(request_) for _ in range(2)]
@@ -130,15 +130,15 @@ async def test_a_retry_gets_the_same_session(request_: ProvisionRequest) -> None
         assert LocalProvider.capabilities.safe_retry is SafeRetry.NEVER
 
 
-async def test_a_session_that_a_server_forgot_has_ended(request_: ProvisionRequest) -> None:
+async def test_session_unknown_to_the_server_counts_as_ended(request_: ProvisionRequest) -> None:
     async with desk(roomless) as local:
         provider = at(local.url)
         avatar = replace(await provider.provision(request_), session_id="s_../x")
         await provider.release(avatar, "over")
-        assert await provider.watch(avatar) == "its server does not know it any more"
+        assert await provider.watch(avatar) == "the server no longer knows the session"
 
 
-async def test_a_server_that_is_down_is_watched_until_it_is_back(
+async def test_watch_continues_while_the_server_is_unreachable(
     request_: ProvisionRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requested = asyncio.Event()
@@ -162,7 +162,7 @@ async def test_a_server_that_is_down_is_watched_until_it_is_back(
         await watching
 
 
-async def test_cancelled_start_leaves_no_session(request_: ProvisionRequest) -> None:
+async def test_cancelled_provision_leaves_no_session(request_: ProvisionRequest) -> None:
     start = Hanging()
     async with desk(start) as local:
         starting = asyncio.create_task(at(local.url).provision(request_))
@@ -174,7 +174,7 @@ async def test_cancelled_start_leaves_no_session(request_: ProvisionRequest) -> 
         assert (start.broken_off, local.sessions.alive) == (1, 0)
 
 
-async def test_nor_does_one_that_is_late(request_: ProvisionRequest) -> None:
+async def test_timed_out_provision_leaves_no_session(request_: ProvisionRequest) -> None:
     start = Hanging()
     async with desk(start) as local:
         error = await failure(at(local.url), replace(request_, deadline_s=0.2))
@@ -190,14 +190,14 @@ async def full() -> AsyncIterator[Desk]:
         yield local
 
 
-async def test_a_full_server(request_: ProvisionRequest) -> None:
+async def test_full_server_raises_a_retryable_capacity_error(request_: ProvisionRequest) -> None:
     async with full() as local:
         error = await failure(at(local.url), request_)
     assert (type(error), error.outcome, error.retryable) == (CapacityError, Outcome.REJECTED, True)
     assert error.retry_after_s == 5.0
 
 
-async def test_a_wrong_key(request_: ProvisionRequest) -> None:
+async def test_wrong_api_key_raises_auth_error(request_: ProvisionRequest) -> None:
     async with full() as local:
         error = await failure(at(local.url, "another-key"), request_)
         avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": local.url})
@@ -207,31 +207,35 @@ async def test_a_wrong_key(request_: ProvisionRequest) -> None:
 
 
 @pytest.mark.livekit
-async def test_a_token_that_the_room_refuses(server: DevServer, request_: ProvisionRequest) -> None:
+async def test_token_that_the_room_rejects_raises_rejected_error(
+    server: DevServer, request_: ProvisionRequest
+) -> None:
     wrong = TokenMint(livekit_settings(server, api_secret="x" * 40), "room").mint
     async with desk(flash) as local:
         error = await failure(at(local.url), replace(request_, livekit_url=server.url, mint=wrong))
     assert (type(error), error.outcome) == (RejectedError, Outcome.REJECTED)
-    assert "could not join the room" in str(error)
+    assert "The connection to the room" in str(error)
 
 
-async def test_a_server_that_is_not_there(request_: ProvisionRequest) -> None:
+async def test_unreachable_server_raises_unavailable_error(request_: ProvisionRequest) -> None:
     port, _ = find_free_ports()
     error = await failure(at(f"http://127.0.0.1:{port}"), request_)
     assert (type(error), error.outcome) == (UnavailableError, Outcome.NOT_SENT)
 
 
-async def test_a_room_in_memory_cannot_be_reached(request_: ProvisionRequest) -> None:
+async def test_provision_for_a_room_in_memory_raises_provision_error(
+    request_: ProvisionRequest,
+) -> None:
     async with desk(roomless) as local:
         error = await failure(at(local.url), replace(request_, livekit_url=""))
         assert error.outcome is Outcome.NOT_SENT
         assert "Unset AVATAR_LOCAL_URL" in str(error)
 
 
-async def test_release_without_a_key_raises_an_error() -> None:
+async def test_release_without_an_api_key_raises_provision_error() -> None:
     avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": "https://a.example"})
     with pytest.raises(
-        ProvisionError, match=r"is at https://a\.example, and AVATAR_LOCAL_URL is no"
+        ProvisionError, match=r"on the server https://a\.example, but AVATAR_LOCAL_URL is not"
     ):
         await LocalProvider(LocalSettings()).release(avatar, "over")
 
@@ -262,8 +266,11 @@ async def test_key_is_not_sent_to_an_address_of_a_record() -> None:
 @pytest.mark.parametrize(
     ("updates", "said"),
     [
-        ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
-        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
+        (
+            {"AVATAR_LOCAL_API_KEY": None},
+            "AVATAR_LOCAL_URL is set, but AVATAR_LOCAL_API_KEY is not",
+        ),
+        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set, but AVATAR_LOCAL_URL is not"),
         (
             {"AVATAR_LOCAL_URL": "http://faces.example"},
             "plain http to faces.example",

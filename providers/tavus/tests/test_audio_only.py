@@ -1,4 +1,4 @@
-"""A conversation without a picture, at the simulator, in a room in memory."""
+"""The Tavus simulator runs conversations with and without video in a room in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("audio_only", "tracks"), [(True, {"audio"}), (None, {"audio", "video"})])
-async def test_audio_only_avatar_goes_live(
+async def test_avatar_speaks_with_and_without_video(
     audio_only: bool | None, tracks: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = MemoryRoom()

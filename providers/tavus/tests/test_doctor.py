@@ -1,4 +1,4 @@
-"""`avatar doctor`: planted mistakes, each found and reported in one line with its next step."""
+"""`avatar doctor` reports each planted mistake in one line, with a hint."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def examined(only: str = "") -> dict[str, CheckResult]:
     return {check.name: await check.run() for check in checks.list_checks() if only in check.name}
 
 
-async def test_a_healthy_machine_is_all_green_and_quick(tavus: TavusApi) -> None:
+async def test_doctor_finds_no_fault_on_a_healthy_machine_within_3_s(tavus: TavusApi) -> None:
     began = time.monotonic()
     results = await examined()
     assert {result.status for result in results.values()} == {"ok"}, results
@@ -118,56 +118,74 @@ def no_skia(patch: pytest.MonkeyPatch, _: TavusApi) -> None:
 
 
 MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
-    "no provider": (variable("AVATAR_PROVIDER", None), "provider", "AV100", "no avatar", "Set"),
-    "a typo": (variable("AVATAR_PROVIDER", "tavsu"), "provider", "AV101", "'tavsu'", "'tavus'"),
-    "no key": (variable("TAVUS_API_KEY", None), "provider", "AV105", "TAVUS_API_KEY", "Set it"),
-    "a key of two lines": (
-        variable("TAVUS_API_KEY", "a\nb"),
-        *("provider", "AV105", "line break", "Correct it"),
+    "provider not set": (
+        variable("AVATAR_PROVIDER", None),
+        "provider",
+        "AV100",
+        "No avatar",
+        "Set",
     ),
-    "both names": (both_names, "provider", "AV105", "both set", "Correct it"),
+    "a misspelt provider": (
+        variable("AVATAR_PROVIDER", "tavsu"),
+        "provider",
+        "AV101",
+        "'tavsu'",
+        "'tavus'",
+    ),
+    "API key not set": (
+        variable("TAVUS_API_KEY", None),
+        "provider",
+        "AV105",
+        "TAVUS_API_KEY",
+        "Set the value",
+    ),
+    "an API key with a line break": (
+        variable("TAVUS_API_KEY", "a\nb"),
+        *("provider", "AV105", "printable ASCII", "Correct the value"),
+    ),
+    "old and new name both set": (both_names, "provider", "AV105", "both set", "Correct the value"),
     "a timer out of range": (
         variable("TAVUS_MAX_CALL_DURATION", "9999"),
-        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct it"),
+        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct the value"),
     ),
     "a key of another vendor": (
         variable("TAVUS_API_KEY", "sk-another"),
         *("tavus probe", "AV201", "Invalid access token", "Check the API key"),
     ),
-    "a PAL with a mind": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
-    "no such face": (
+    "a PAL not in echo mode": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
+    "an unknown face": (
         variable("TAVUS_FACE_ID", "r-none"),
         *("tavus probe", "AV204", "Invalid replica_uuid", "Correct"),
     ),
-    "Tavus out of reach": (
+    "an unreachable Tavus": (
         closed("TAVUS_API_URL", "http://127.0.0.1:{port}/v2"),
         *("tavus probe", "AV205", "could not connect to", "Check the URL"),
     ),
-    "no LIVEKIT_URL": (
+    "LIVEKIT_URL not set": (
         variable("LIVEKIT_URL", None),
-        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set it"),
+        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set the value"),
     ),
-    "LIVEKIT_URL of a page": (
+    "LIVEKIT_URL without a scheme": (
         variable("LIVEKIT_URL", "my-project.livekit.cloud"),
-        *("LiveKit", "AV105", "must be like wss://", "Correct it"),
+        *("LiveKit", "AV105", "must look like wss://", "Correct the value"),
     ),
-    "LiveKit down": (
+    "an unreachable LiveKit": (
         closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
         *("LiveKit", "AV303", "does not respond", "Check LIVEKIT_URL"),
     ),
-    "a wrong secret": (
+    "a wrong API secret": (
         variable("LIVEKIT_API_SECRET", "x" * 40),
-        *("LiveKit", "AV303", "refuses our key", "LIVEKIT_API_KEY"),
+        *("LiveKit", "AV303", "refuses the API key", "LIVEKIT_API_KEY"),
     ),
-    "leftovers": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
-    "a ledger that cannot be": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),
+    "a session of a dead process": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
+    "an unwritable ledger": (unwritable, "ledger", "", "cannot write to", "AVATAR_LEDGER"),
     "livekit-agents too new": (old_agents, "versions", "", "livekit-agents 2.1.0", "pip install"),
-    "no system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
+    "a missing system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-async def test_a_mistake_is_found(
+async def test_doctor_reports_a_planted_mistake_with_a_hint(
     name: str, tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant, check, code, said, hint = MISTAKES[name]
@@ -190,7 +208,9 @@ async def test_doctor_reports_a_server_that_tavus_cannot_connect_to(
     assert "public URL" in result.hint
 
 
-async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_reports_a_clock_that_is_wrong_by_a_day(
+    tavus: TavusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def result(request: web.Request) -> web.Response:
         reported = {"Date": formatdate(time.time() - 86_400, usegmt=True)}
         status = 401 if request.method == "POST" else 200
@@ -213,7 +233,9 @@ async def test_a_clock_a_day_off(tavus: TavusApi, monkeypatch: pytest.MonkeyPatc
     assert "timedatectl" in reported.hint
 
 
-def test_for_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_prints_json_or_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("AVATAR_PROVIDER", "nobody")
     monkeypatch.delenv("LIVEKIT_URL", raising=False)
     assert run(as_json=True) == 1

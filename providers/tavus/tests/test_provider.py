@@ -1,4 +1,4 @@
-"""TavusProvider at a Tavus in memory: errors by status and words, lookup, end, probe, emotions."""
+"""TavusProvider with a Tavus API in memory: errors, lookup, release, probe and emotions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from avatar_core.testing import FakeResponse, VendorFault, json_response
 from providers.tavus.tests.server_harness import shop
 
 
-async def test_a_conversation_is_found_by_its_name_among_hundreds() -> None:
+async def test_lookup_finds_a_conversation_by_name_among_hundreds() -> None:
     async with shop() as at:
         provider = at.provider()
         for number in range(250):
@@ -42,7 +42,7 @@ async def test_a_conversation_is_found_by_its_name_among_hundreds() -> None:
         assert await provider.lookup("room-0") is None
 
 
-async def test_an_end_is_idempotent_and_an_unknown_id_is_over() -> None:
+async def test_release_is_idempotent_and_accepts_an_unknown_id() -> None:
     async with shop() as at:
         provider = at.provider()
         avatar = await provider.provision(at.request())
@@ -56,7 +56,7 @@ async def test_an_end_is_idempotent_and_an_unknown_id_is_over() -> None:
             await provider.release(avatar, "over")
 
 
-async def test_a_refused_end_is_judged_by_the_conversations_own_state() -> None:
+async def test_rejected_end_raises_only_while_the_conversation_is_active() -> None:
     refused = VendorFault(on="end", status=400, message="There was an error ending it", times=2)
     async with shop() as at:
         provider = at.provider()
@@ -99,7 +99,7 @@ async def test_error_phrase_selects_the_error_class(
 @pytest.mark.parametrize(
     "url", ["ws://127.0.0.1:7880", "ws://localhost:7880", "ws://10.0.0.5:7880", ""]
 )
-async def test_private_server_is_refused_before_the_first_request(url: str) -> None:
+async def test_private_livekit_url_is_rejected_before_the_first_request(url: str) -> None:
     async with shop() as at:
         request = replace(at.request(), livekit_url=url)
         with pytest.raises(UnavailableError, match="cannot connect to") as caught:
@@ -122,10 +122,10 @@ async def test_probe_checks_key_pal_and_face() -> None:
         pals.faces["r-young"] = {"face_id": "r-young", "status": "started"}
         for settings, said in (
             ({"pal_id": own_mind}, "not in echo mode"),
-            ({"pal_id": on_daily}, "does not speak LiveKit"),
+            ({"pal_id": on_daily}, "does not use the LiveKit transport"),
             ({"face_id": "r-young"}, "is not ready"),
             ({"face_id": "r-none"}, "Invalid replica_uuid"),
-            ({"pal_id": faceless}, "has no face of its own"),
+            ({"pal_id": faceless}, "has no default face"),
             ({"pal_id": with_young}, "r-young is not ready"),
             ({"test_mode": True}, "no avatar joins"),
             ({"api_key": "wrong"}, "Invalid access token"),
@@ -138,7 +138,9 @@ async def test_probe_checks_key_pal_and_face() -> None:
         assert at.tavus.account.sessions == []
 
 
-async def test_an_empty_list_for_a_pal_is_not_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_probe_raises_protocol_error_for_an_empty_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with shop() as at:
         monkeypatch.setattr(at.tavus, "handle", empty)
         with pytest.raises(ProtocolError, match="does not contain an element in data"):
@@ -167,7 +169,7 @@ class Context:
         self.avatar = ProvisionedAvatar(session_id="c1", identity="tavus-avatar-1")
 
 
-async def test_an_emotion_goes_over_the_data_channel() -> None:
+async def test_control_sends_an_emotion_as_a_data_packet() -> None:
     async with shop() as at:
         ctx: Any = Context()
         command = {"name": "set_emotion", "emotion": "surprise"}
@@ -181,7 +183,9 @@ async def test_an_emotion_goes_over_the_data_channel() -> None:
         with pytest.raises(UnsupportedCommandError, match="set_emotion"):
             await at.provider().control(ctx, {"name": "dance"})
         for wrong in ({}, {"emotion": "joyful"}, {"emotion": None}, {"emotion": ["anger"]}):
-            with pytest.raises(UnsupportedCommandError, match=r"no emotion.*It knows neutral"):
+            with pytest.raises(
+                UnsupportedCommandError, match=r"no emotion.*Use one of these emotions: neutral"
+            ):
                 await at.provider().control(ctx, {"name": "set_emotion", **wrong})
         assert len(ctx.link.sent) == 1
 

@@ -1,4 +1,4 @@
-"""The simulator against what Tavus documents: routes, statuses, words, paging, callbacks."""
+"""The simulator responds as Tavus documents: routes, statuses, messages, pages and callbacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from providers.tavus.tests.api_client import ROOM, Quiet, requested, tavus
 from providers.tavus.tests.server_harness import TOKEN
 
 
-async def test_a_conversation_is_created_shown_listed_and_ended() -> None:
+async def test_conversation_is_created_shown_listed_and_ended() -> None:
     async with tavus() as (simulator, call):
         status, made = await call("POST", "/conversations", requested(conversation_name="one"))
         assert status == 200
@@ -47,14 +47,14 @@ async def test_a_conversation_is_created_shown_listed_and_ended() -> None:
         ("GET", "/nothing", None, 404, {"message": "Not found"}),
     ],
 )
-async def test_an_unknown_id_is_a_400(
+async def test_unknown_id_or_path_gets_the_documented_error(
     method: str, path: str, body: Any, status: int, reported: Any
 ) -> None:
     async with tavus() as (_, call):
         assert await call(method, path, body) == (status, reported)
 
 
-async def test_to_delete_is_not_to_end() -> None:
+async def test_delete_does_not_end_the_conversation() -> None:
     async with tavus() as (simulator, call):
         id = (await call("POST", "/conversations", requested()))[1]["conversation_id"]
         assert (await call("DELETE", f"/conversations/{id}"))[0] == 204
@@ -88,7 +88,7 @@ async def test_invalid_request_gets_status_400(field: str, value: Any) -> None:
         assert simulator.account.sessions == []
 
 
-async def test_a_key_goes_first() -> None:
+async def test_wrong_key_is_reported_before_an_invalid_body() -> None:
     async with tavus() as (_, call):
         reported = await call("POST", "/conversations", {"face_id": "r-none"}, key="another")
         assert reported == (401, {"message": "Invalid access token"})
@@ -102,7 +102,7 @@ async def test_a_key_goes_first() -> None:
         {"livekit_ws_url": ROOM["livekit_ws_url"]},
     ],
 )
-async def test_a_room_that_nobody_can_join_is_refused(room: dict[str, str]) -> None:
+async def test_create_with_an_invalid_room_gets_status_400(room: dict[str, str]) -> None:
     async with tavus() as (simulator, call):
         body = {"pal_id": "pb87e71797da", "properties": room}
         status, reported = await call("POST", "/conversations", body)
@@ -111,7 +111,7 @@ async def test_a_room_that_nobody_can_join_is_refused(room: dict[str, str]) -> N
         assert simulator.account.sessions == []
 
 
-async def test_slots_and_credits_have_messages_of_their_own() -> None:
+async def test_used_up_slots_and_credits_get_different_errors() -> None:
     async with tavus(slots=1) as (_, call):
         await call("POST", "/conversations", requested())
         assert await call("POST", "/conversations", requested()) == (
@@ -124,7 +124,7 @@ async def test_slots_and_credits_have_messages_of_their_own() -> None:
         assert "out of conversational credits" in reported["message"]
 
 
-async def test_pages_of_ten_and_any_other_size() -> None:
+async def test_list_has_pages_of_ten_or_of_the_requested_size() -> None:
     async with tavus(slots=100) as (_, call):
         for number in range(25):
             await call("POST", "/conversations", requested(conversation_name=f"n{number}"))
@@ -142,7 +142,7 @@ async def test_pages_of_ten_and_any_other_size() -> None:
         assert (await call("GET", "/conversations?limit=many"))[0] == 400
 
 
-async def test_both_vocabularies_share_one_store() -> None:
+async def test_old_and_new_names_refer_to_the_same_objects() -> None:
     async with tavus() as (_, call):
         status, made = await call(
             "POST", "/personas", {"persona_name": "old", "pipeline_mode": "echo"}
@@ -156,7 +156,7 @@ async def test_both_vocabularies_share_one_store() -> None:
         assert (await call("POST", "/conversations", body))[1]["face_id"] == "r0d1a2b3c4e5"
 
 
-async def test_a_test_costs_nothing() -> None:
+async def test_conversation_in_test_mode_costs_nothing() -> None:
     async with tavus(slots=0) as (simulator, call):
         reported = (await call("POST", "/conversations", requested(test_mode=True)))[1]
         assert reported["status"] == "ended"
@@ -168,7 +168,7 @@ async def test_a_test_costs_nothing() -> None:
     ("properties", "ends_s", "why"),
     [({"max_call_duration": 60}, 60.0, "max duration"), ({}, 3600.0, "max duration")],
 )
-async def test_a_conversation_ends_by_itself(
+async def test_conversation_ends_after_its_maximum_duration(
     properties: dict[str, int], ends_s: float, why: str
 ) -> None:
     async with tavus() as (simulator, call):
@@ -183,7 +183,7 @@ async def test_a_conversation_ends_by_itself(
         assert simulator.account.billed_s(session) == pytest.approx(ends_s)
 
 
-async def test_the_customer_is_called_back() -> None:
+async def test_simulator_calls_the_callback_url_at_the_end() -> None:
     reported: list[dict[str, Any]] = []
     heard = asyncio.Event()
 
@@ -212,7 +212,7 @@ async def test_the_customer_is_called_back() -> None:
     assert said["properties"] == {"shutdown_reason": "end_conversation_endpoint_hit"}
 
 
-async def test_its_page_and_figures_are_for_everybody() -> None:
+async def test_page_and_status_need_no_key() -> None:
     said: list[str] = []
     simulator = Quiet()
     async with serving(simulator, say=said.append) as address:

@@ -1,4 +1,4 @@
-"""The simulator's faults: of one call, of all of a kind, of a share."""
+"""Faults of the simulator affect one request, all requests, or a share of the requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from providers.tavus.tests.api_client import requested, tavus
 
 
-async def test_a_fault_by_header_and_by_name() -> None:
+async def test_fault_can_be_selected_by_name_or_by_header() -> None:
     async with tavus(faults=("402",)) as (simulator, call):
         assert (await call("POST", "/conversations", requested()))[0] == 402
     async with tavus() as (simulator, call):
@@ -23,7 +23,7 @@ async def test_a_fault_by_header_and_by_name() -> None:
         assert (await call("GET", "/conversations"))[0] == 200
 
 
-async def test_a_fault_by_header_is_of_its_call_alone() -> None:
+async def test_fault_in_a_header_affects_only_that_request() -> None:
     async with tavus(slots=9) as (_, call):
         assert (await call("POST", "/conversations", requested(), x_sim_fault="402"))[0] == 402
         status, made = await call("POST", "/conversations", requested())
@@ -47,7 +47,7 @@ async def chaos(share: float, seed: int, calls: int) -> list[str]:
 
 
 @pytest.mark.virtual_time
-async def test_chaos_fails_its_share_of_all_calls_the_same_at_every_run() -> None:
+async def test_chaos_fails_a_reproducible_share_of_the_requests() -> None:
     rows = [await chaos(0.2, seed, 300) for seed in (3, 3, 4)]
     assert rows[0] == rows[1] != rows[2]
     for row in rows:

@@ -1,4 +1,4 @@
-"""The simulator is real enough: livekit-plugins-tavus speaks through it, its code unmodified."""
+"""The unmodified livekit-plugins-tavus and our provider both speak through the simulator."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ STAY_S, REPORT_S = 4.0, 5.0
 pytestmark = [pytest.mark.livekit, pytest.mark.alone, pytest.mark.timeout(180)]
 
 
-async def test_the_stock_plugin_speaks_and_never_ends(server: DevServer, tmp_path: Path) -> None:
+async def test_livekit_plugin_speaks_and_does_not_end_its_conversation(
+    server: DevServer, tmp_path: Path
+) -> None:
     reported = await bill("stock", "", server, tmp_path, STAY_S, REPORT_S)
     assert (set(reported.heard), reported.by_avatar) == (set(SPOKEN_WORDS), True)
     assert (reported.provisioned, reported.ended) == (1, 0)
 
 
-async def test_ours_speaks_and_is_ended(server: DevServer, tmp_path: Path) -> None:
+async def test_our_provider_speaks_and_ends_its_conversation(
+    server: DevServer, tmp_path: Path
+) -> None:
     reported = await bill("ours", "reset after create", server, tmp_path, STAY_S)
     assert (reported.heard, reported.by_avatar) == (tuple(SPOKEN_WORDS), True)
     assert (reported.provisioned, reported.ended) == (1, 1)

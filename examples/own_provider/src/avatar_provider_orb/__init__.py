@@ -1,4 +1,4 @@
-"""A glowing orb for avatar-core: a minimal provider with its own renderer."""
+"""A minimal provider for avatar-core with its own renderer, which draws a glowing orb."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ class OrbSettings(ProviderSettings):
 
 
 class OrbProvider(RendererProvider[OrbSettings]):
-    """A provider without a vendor: a child process of the agent draws an orb."""
+    """A provider without a vendor, whose worker is a child process that draws an orb."""
 
     name = "orb"
     api_version = (1, 0)
     renderer = "avatar_provider_orb.drawing:OrbRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Return the keyword arguments of `OrbRenderer`."""
+        """Return the keyword arguments of `OrbRenderer`.
+
+        Returns:
+            The size and the colour from the settings.
+        """
         return {"size": self.settings.size, "colour": self.settings.colour}

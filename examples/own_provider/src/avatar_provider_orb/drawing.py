@@ -1,6 +1,6 @@
-"""The renderer of the orb: size and brightness follow the level of the speech.
+"""The renderer of the orb, whose size and brightness follow the level of the speech.
 
-While nobody speaks, the radius changes slowly, as in breathing.
+While nobody speaks, the radius grows and shrinks slowly.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class OrbRenderer(Renderer):
         colour: Colour of the orb as `#rrggbb`.
 
     Attributes:
-        audio: int16, mono, at 24000 Hz.
+        audio: Format of the audio: int16, mono, at 24000 Hz.
     """
 
     def __init__(self, size: int, colour: str) -> None:
@@ -46,19 +46,23 @@ class OrbRenderer(Renderer):
         self._count = 0
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """Draw the orb at the loudness of a chunk of speech.
+        """Draw the orb for a chunk of speech.
 
         Args:
             chunk: PCM, int16, mono, at 24000 Hz: 1/fps seconds, or less at the end of a speech.
             last: Whether the speech ends with this chunk; not used.
 
         Returns:
-            One frame; none if the chunk is empty.
+            One RGBA frame; none if the chunk is empty.
         """
         return [self._draw(_rms(chunk) / LOUD_RMS)] if chunk else []
 
     def idle(self) -> VideoFrame:
-        """Draw the next frame of silence: the orb shrinks to its rest size, and breathes."""
+        """Draw the next frame of silence, in which the orb shrinks to its rest size.
+
+        Returns:
+            An RGBA frame.
+        """
         return self._draw(0.0)
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""A drawn, lip-synced face for avatar-core that runs on your own CPU, without an account."""
+"""A provider that draws a lip-synced face on your own CPU, without a vendor and an account."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ RENDERER = "avatar_provider_local.face.renderer:FaceRenderer"
 
 
 class LocalSettings(ProviderSettings, FaceOptions):
-    """The settings of the local provider, read from `AVATAR_LOCAL_*`, including those of the face.
+    """The settings of the local provider and the options of the face, read from `AVATAR_LOCAL_*`.
 
     Attributes:
-        url: URL of a remote avatar server that `avatar worker --provider local --serve` runs;
-            None draws the face in a child process.
-        api_key: Key of that server; required with `url`, and not allowed without it.
+        url: URL of a remote avatar server (`avatar worker --provider local --serve`); None draws
+            the face in a child process.
+        api_key: API key of the remote avatar server; required with `url`, and not allowed without
+            `url`.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
@@ -72,16 +73,20 @@ class LocalProvider(RendererProvider[LocalSettings]):
         elif url or key:
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")
             raise ConfigError(
-                f"AVATAR_LOCAL_{named} is set and AVATAR_LOCAL_{other} is not.",
-                hint="Set both for a server elsewhere, or neither to draw here.",
+                f"AVATAR_LOCAL_{named} is set, but AVATAR_LOCAL_{other} is not set.",
+                hint="Set both to use a remote avatar server, or neither to draw on this machine.",
             )
 
     def options(self) -> Mapping[str, Any]:
-        """Return the keyword arguments of `FaceRenderer`."""
+        """Return the keyword arguments with which the worker creates the `FaceRenderer`.
+
+        Returns:
+            Character, width, height, fps and seed from the settings, JSON-safe.
+        """
         return self.settings.face()
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Start the worker here or on the remote server, and wait until it is in the room.
+        """Start a worker in a child process or on the remote server, and wait until it has joined.
 
         Args:
             request: The room to join, the identity to join as, and the deadline.
@@ -92,28 +97,30 @@ class LocalProvider(RendererProvider[LocalSettings]):
         Raises:
             ProvisionError: The room is in memory and the server is remote, or the call to the
                 server failed; `outcome` says whether a session may exist.
-            WorkerError: The worker cannot be started here, or ended before it was ready.
+            WorkerError: The child process cannot be started, or exited before it was ready.
         """
         if self._server is None:
             return await super().provision(request)
         if not request.livekit_url:
             raise ProvisionError(
-                "a room in memory cannot be reached by a server elsewhere.",
-                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
+                "the remote avatar server cannot join an in-memory room.",
+                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY to draw on this machine.",
                 outcome=Outcome.NOT_SENT,
             )
         return await self._server.create(request, self.settings.face())
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End the worker or the remote session; the record and the settings are sufficient.
+        """End the worker or the remote session.
+
+        Another process than the one that called `provision` may call this method.
 
         Args:
-            avatar: The record that `provision` returned, possibly in another process.
-            reason: Why it ends; not used.
+            avatar: The record that `provision` returned.
+            reason: Why the session ends; not used.
 
         Raises:
-            ProvisionError: The session is remote, and not at the server of the settings, or the
-                call failed.
+            ProvisionError: The session is remote and does not belong to the server of the settings,
+                or the call failed.
         """
         if "url" in avatar.state:
             await self._server_of(avatar).end(avatar.session_id)
@@ -121,11 +128,11 @@ class LocalProvider(RendererProvider[LocalSettings]):
             await super().release(avatar, reason)
 
     async def probe(self) -> None:
-        """Check that the remote server accepts the key, or that the face can be drawn here.
+        """Check that the remote server accepts the API key, or that this machine can draw the face.
 
         Raises:
-            ProvisionError: The server cannot be reached, or it refused the key.
-            ConfigError: A system library is missing.
+            ProvisionError: The remote server cannot be reached, or it refused the API key.
+            ConfigError: The system libraries of Skia are missing, so the face cannot be drawn.
         """
         if self._server is not None:
             await self._server.check_key()
@@ -139,11 +146,11 @@ class LocalProvider(RendererProvider[LocalSettings]):
             avatar: The record that `provision` returned.
 
         Returns:
-            The reason, as a clause for the log.
+            The reason why the worker or the session ended, as a clause for the log.
 
         Raises:
-            ProvisionError: The session is remote, and not at the server of the settings, or the
-                server refused the call.
+            ProvisionError: The session is remote and does not belong to the server of the settings,
+                or the server refused the call.
         """
         if "url" in avatar.state:
             return await self._server_of(avatar).wait_for_end(avatar.session_id)
@@ -155,26 +162,28 @@ class LocalProvider(RendererProvider[LocalSettings]):
 
         Args:
             host: Host name or address to listen on.
-            port: Port to listen on; 0 selects a free one.
+            port: Port to listen on; 0 selects a free port.
             limit: Maximum number of sessions at the same time.
-            say: Called with each line that the user should read.
+            say: A function that the server calls with each line of text for the user.
 
         Raises:
-            ConfigError: The server cannot listen there, or AVATAR_LOCAL_API_KEY is invalid.
+            ConfigError: The server cannot listen on the host and port, or AVATAR_LOCAL_API_KEY is
+                invalid.
         """
         from avatar_provider_local.serving import serve
 
         await serve(host=host, port=port, limit=limit, say=say)
 
     def _server_of(self, avatar: ProvisionedAvatar) -> LocalServer:
-        """Return the client of the server of the settings: the key is sent nowhere else."""
+        """Return the client of the configured server. The key is sent to no other server."""
         url = str(avatar.state["url"])
         if self._server is not None and self._server.url == url:
             return self._server
         ours = "is not set" if self._server is None else f"is {self._server.url}"
         raise ProvisionError(
-            f"the session {avatar.session_id} is at {url}, and AVATAR_LOCAL_URL {ours}.",
+            f"the session {avatar.session_id} runs on the server {url}, but AVATAR_LOCAL_URL "
+            f"{ours}.",
             provider=self.name,
-            hint="If that server is yours, set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY for it.",
+            hint="If the server is yours, set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY for it.",
             outcome=Outcome.NOT_SENT,
         )

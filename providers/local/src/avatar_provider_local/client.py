@@ -1,4 +1,4 @@
-"""The client of a remote local-avatar server."""
+"""The client of a remote avatar server, which runs the workers of the local provider."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAIT_S = 25.0
 PAUSE_S = 0.5
 """Seconds between two requests for the state of a session."""
 DOWN_S = 3.0
-"""Seconds before the next request after a retryable error that names no delay."""
+"""Seconds before the next request after a retryable error without a delay from the server."""
 END_S = 3.5
 """Timeout of the request that ends a session, in seconds."""
 
@@ -41,10 +41,10 @@ class LocalServer:
         self.url = self._rest.url
 
     async def create(self, request: ProvisionRequest, face: Mapping[str, Any]) -> ProvisionedAvatar:
-        """Create a session, and wait until its avatar is in the room.
+        """Create a session, and wait until the avatar of the session is in the room.
 
-        The idempotency key depends only on `request.key`: a repeated request gets the same
-        session while that session is alive.
+        The idempotency key depends only on `request.key`. The server therefore returns the same
+        session for a repeated request, as long as that session is alive.
 
         Args:
             request: The room to join, the identity to join as, and the deadline.
@@ -87,10 +87,13 @@ class LocalServer:
         await self._rest.call("DELETE", _path(session_id), accept={404}, timeout_s=END_S)
 
     async def check_key(self) -> None:
-        """Request an unknown session: only a client with the right key gets status 404.
+        """Check that the server accepts the API key.
+
+        The request names a session that does not exist. The server returns status 404 if the API
+        key is correct, and status 401 otherwise.
 
         Raises:
-            ProvisionError: The server cannot be reached, or it refused the key.
+            ProvisionError: The server cannot be reached, or it refused the API key.
         """
         await self._rest.call("GET", _path("none"), accept={404})
 
@@ -116,9 +119,9 @@ class LocalServer:
                 await asyncio.sleep(error.retry_after_s or DOWN_S)
                 continue
             if response.status == 404:
-                return "its server does not know it any more"
+                return "the server no longer knows the session"
             if response.text("state") == "ended":
-                return response.text("reason", "its server ended it")
+                return response.text("reason", "the server ended the session")
             await asyncio.sleep(PAUSE_S)
 
 

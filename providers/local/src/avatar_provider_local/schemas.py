@@ -11,11 +11,13 @@ from avatar_provider_local.sessions import Session, State
 
 
 class CreateSession(BaseModel):
-    """The body of a create request.
+    """The body of a request that creates a session.
 
     Attributes:
-        livekit_url: URL of the LiveKit server that the worker connects to: ws, wss, http or https.
-        token: Room token of the worker; it names the room, the avatar and its agent.
+        livekit_url: URL of the LiveKit server for the worker, with the scheme ws, wss, http or
+            https.
+        token: Room token of the worker, which contains the room, the avatar's identity and the
+            agent's identity.
         face: Options of the face.
     """
 
@@ -33,9 +35,9 @@ class CreateSession(BaseModel):
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
-            raise ValueError("must be like wss://my-project.livekit.cloud")
+            raise ValueError("The URL must look like wss://my-project.livekit.cloud.")
         if parts.username or parts.password or parts.query:
-            raise ValueError("must not carry a user, a password or a query")
+            raise ValueError("The URL must not contain a user name, a password or a query.")
         return url
 
 
@@ -43,9 +45,9 @@ class SessionView(BaseModel):
     """The public view of a session.
 
     Attributes:
-        id: Id of the session, for the other calls.
+        id: Id of the session, for the paths of later calls.
         state: `running` or `ended`; `starting` only while a create request waits for the session.
-        reason: Why the session ended; empty until then.
+        reason: Why the session ended; empty while the session runs.
     """
 
     id: str
@@ -54,5 +56,12 @@ class SessionView(BaseModel):
 
     @classmethod
     def of(cls, session: Session) -> SessionView:
-        """Return the view of a session in its current state."""
+        """Create the view of a session in its current state.
+
+        Args:
+            session: The session.
+
+        Returns:
+            A copy, which does not change with the session.
+        """
         return cls(id=session.id, state=session.state, reason=session.reason)

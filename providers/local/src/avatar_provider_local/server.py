@@ -1,11 +1,12 @@
 """The REST API of a local avatar server, as docs/local-server.md describes it.
 
-    POST   /v1/sessions              create one: {"livekit_url", "token", "face"}   201
+    POST   /v1/sessions              create a session from its JSON body            201
     GET    /v1/sessions/{id}?wait=s  return its state; wait up to s for its end     200
-    DELETE /v1/sessions/{id}         end it                                         204
+    DELETE /v1/sessions/{id}         end the session                                204
     GET    /v1/health                return the number of sessions and the limit    200
 
-All calls except the last carry the server's key in the header `X-Api-Key`. An error is
+The body of the POST request has the keys `livekit_url`, `token` and `face`. All calls except
+`/v1/health` need the server's key in the header `X-Api-Key`. The body of an error is
 `{"error": {"code": ..., "message": ...}}`.
 """
 
@@ -52,10 +53,10 @@ Starter = Callable[[CreateSession], Awaitable[Mapping[str, Any]]]
 
 
 async def start_face(wanted: CreateSession) -> Mapping[str, Any]:
-    """Start a worker process that draws the face, and wait until it is in the room.
+    """Start a worker process that draws the face, and wait until the worker is in the room.
 
     Args:
-        wanted: The create request.
+        wanted: The body of the create request.
 
     Returns:
         The worker's record, for `stop_worker` and `worker_exited`.
@@ -72,12 +73,15 @@ async def start_face(wanted: CreateSession) -> Mapping[str, Any]:
 
 
 def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.Application:
-    """Return the server's application, to be run by aiohttp with `handler_cancellation`.
+    """Create the aiohttp application of the server; run it with `handler_cancellation=True`.
 
     Args:
         key: Key that clients must send in `X-Api-Key`.
         limit: Maximum number of sessions at the same time.
-        start: Starts the worker of a session.
+        start: The function that starts the worker of a session.
+
+    Returns:
+        The application; it ends all sessions when it shuts down.
     """
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_report, _guard(key)])
     app[SESSIONS] = sessions = Sessions(limit)
@@ -88,6 +92,7 @@ def application(key: SecretStr, limit: int, start: Starter = start_face) -> web.
     app.router.add_get("/v1/health", api.health)
 
     async def close(_: web.Application) -> None:
+        """End all sessions when the application shuts down."""
         await sessions.aclose()
 
     app.on_shutdown.append(close)
@@ -99,13 +104,13 @@ class RefusedError(Exception):
 
     Args:
         status: HTTP status of the response.
-        code: Code in the body, for programs.
-        message: Sentence in the body, for people.
+        code: Error code in the body of the response, for programs.
+        message: Error message in the body of the response, for people.
         **headers: Headers of the response.
 
     Attributes:
         status: HTTP status of the response.
-        code: Code in the body.
+        code: Error code in the body of the response.
         headers: Headers of the response.
     """
 
@@ -115,11 +120,11 @@ class RefusedError(Exception):
 
 
 class _Api:
-    """The handlers of the routes.
+    """The handlers of the server's routes.
 
     Args:
         sessions: The sessions of the server.
-        start: Starts the worker of a session.
+        start: The function that starts the worker of a session.
     """
 
     def __init__(self, sessions: Sessions, start: Starter) -> None:
@@ -127,15 +132,15 @@ class _Api:
         self._start = start
 
     async def create(self, request: web.Request) -> web.Response:
-        """Create a session, and respond once its avatar is in the room.
+        """Create a session, and respond once the avatar of the session is in the room.
 
-        If all clients that wait for a session disconnect before that, the session ends.
+        If all clients of a session disconnect before they get a response, the session ends.
 
         Args:
             request: The request, with a `CreateSession` as its body.
 
         Returns:
-            Status 201 with a `SessionView`.
+            A response with status 201 and a `SessionView` as JSON.
 
         Raises:
             RefusedError: The request is invalid, the server is full or stopping, or the worker
@@ -143,7 +148,7 @@ class _Api:
         """
         key = request.headers.get(IDEMPOTENCY_HEADER, "")
         if len(key) > LONGEST_KEY:
-            what = f"{IDEMPOTENCY_HEADER} is longer than {LONGEST_KEY} letters."
+            what = f"The header {IDEMPOTENCY_HEADER} is longer than {LONGEST_KEY} characters."
             raise RefusedError(400, "invalid_key", what)
         wanted = _read(await _body(request))
         try:
@@ -153,21 +158,21 @@ class _Api:
             wait = {"Retry-After": str(RETRY_AFTER_S)}
             raise RefusedError(429, "too_many_sessions", what, **wait) from None
         except StoppingError:
-            raise RefusedError(503, "stopping", "This server is about to end.") from None
+            raise RefusedError(503, "stopping", "This server is stopping.") from None
         await session.ready()
         if session.state is State.ENDED:
-            what = f"The avatar could not be brought into the room: {session.reason}"
+            what = f"The avatar did not join the room: {session.reason}"
             raise RefusedError(424, "worker_failed", what)
         return _shown(SessionView.of(session), 201)
 
     async def show(self, request: web.Request) -> web.Response:
-        """Return the state of a session; with `?wait=s`, wait up to `s` seconds for its end.
+        """Return the state of a session; the query `?wait=s` waits up to `s` seconds for its end.
 
         Args:
             request: The request, with the id in its path.
 
         Returns:
-            Status 200 with a `SessionView`.
+            A response with status 200 and a `SessionView` as JSON.
 
         Raises:
             RefusedError: The id is unknown, or `wait` is not between 0 and 60 seconds.
@@ -178,7 +183,7 @@ class _Api:
         except ValueError:
             wait_s = -1.0
         if not 0 <= wait_s <= MAX_WAIT_S:
-            what = f"wait must be 0 to {MAX_WAIT_S:g} seconds."
+            what = f"The parameter wait must be from 0 to {MAX_WAIT_S:g} seconds."
             raise RefusedError(400, "invalid_request", what)
         if wait_s:
             with suppress(TimeoutError):  # the session still runs: the response says so
@@ -187,13 +192,13 @@ class _Api:
         return _shown(SessionView.of(session), 200)
 
     async def end(self, request: web.Request) -> web.Response:
-        """End a session, and respond once its worker has exited; idempotent.
+        """End a session, and respond once the worker of the session has exited.
 
         Args:
             request: The request, with the id in its path.
 
         Returns:
-            Status 204.
+            A response with status 204 and no body.
 
         Raises:
             RefusedError: The id is unknown.
@@ -204,14 +209,21 @@ class _Api:
         return web.Response(status=204)
 
     async def health(self, request: web.Request) -> web.Response:
-        """Return the number of sessions that have not ended, and the limit."""
+        """Return the number of sessions that have not ended, and the limit.
+
+        Args:
+            request: The request; not used.
+
+        Returns:
+            A response with status 200 and the JSON object `{"sessions": ..., "limit": ...}`.
+        """
         sessions = self._sessions
         return web.json_response({"sessions": sessions.alive, "limit": sessions.limit})
 
     def _named(self, request: web.Request) -> Session:
         session = self._sessions.get(request.match_info["id"])
         if session is None:
-            raise RefusedError(404, "unknown_session", "There is no session of this id.")
+            raise RefusedError(404, "unknown_session", "This server has no session with this id.")
         return session
 
 
@@ -220,13 +232,13 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(BODY_S):
             return await request.read()
     except TimeoutError:
-        what = f"The body did not come within {BODY_S:g} s."
+        what = f"The request body did not arrive within {BODY_S:g} s."
         raise RefusedError(408, "late_body", what) from None
     except web.RequestPayloadError:
-        what = "The body is not packed as its header Content-Encoding or Transfer-Encoding says."
+        what = "The request body does not match its Content-Encoding or Transfer-Encoding header."
         raise RefusedError(400, "invalid_json", what) from None
     except web.HTTPRequestEntityTooLarge:
-        what = f"The body is longer than {MAX_BODY} bytes."
+        what = f"The request body is longer than {MAX_BODY} bytes."
         raise RefusedError(413, "body_too_large", what) from None
 
 
@@ -236,14 +248,14 @@ def _read(body: bytes) -> CreateSession:
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
     if faults[0]["type"] == "json_invalid":
-        raise RefusedError(400, "invalid_json", "The body is no JSON.")
+        raise RefusedError(400, "invalid_json", "The request body is not valid JSON.")
     said = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
     raise RefusedError(422, "invalid_request", said.replace("Value error, ", ""))
 
 
 @web.middleware
 async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Convert every error to the same JSON shape, also those of aiohttp and unexpected ones."""
+    """Convert all errors to the same JSON structure, including errors of aiohttp and defects."""
     try:
         return await handler(request)
     except RefusedError as refused:
@@ -252,8 +264,10 @@ async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
         reason = refusal.reason or "error"
         error = RefusedError(refusal.status, reason.lower().replace(" ", "_"), f"{reason}.")
     except Exception:
-        log.exception("A call of %s broke.", request.path)
-        error = RefusedError(500, "internal", "This is a defect of the server; its log says more.")
+        log.exception("The handler of the request for %s raised an unexpected error.", request.path)
+        error = RefusedError(
+            500, "internal", "The server raised an unexpected error; its log contains the details."
+        )
     reported = {"code": error.code, "message": str(error)[:LONGEST_MESSAGE]}
     return web.json_response({"error": reported}, status=error.status, headers=error.headers)
 
@@ -261,10 +275,26 @@ async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _guard(key: SecretStr) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a request without the server's API key; the path `/v1/health` needs no key.
+
+        Args:
+            request: The request.
+            handler: The next handler.
+
+        Returns:
+            The response of the next handler.
+
+        Raises:
+            RefusedError: The header `X-Api-Key` does not contain the server's key.
+        """
         given = request.headers.get(KEY_HEADER, "").encode(errors="surrogateescape")
         right = secrets.compare_digest(given, key.get_secret_value().encode())
         if request.path != "/v1/health" and not right:
-            raise RefusedError(401, "wrong_key", f"The header {KEY_HEADER} does not hold our key.")
+            raise RefusedError(
+                401,
+                "wrong_key",
+                f"The header {KEY_HEADER} does not contain the key of this server.",
+            )
         return await handler(request)
 
     return guard

@@ -1,4 +1,4 @@
-"""The process of a local avatar server: it reads the key, binds the port, and cleans up."""
+"""Runs a local avatar server: reads the API key, listens on the port, and stops the server."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ KEY = re.compile(r"[!-~]{16,}")
 
 
 class ServerSettings(ProviderSettings):
-    """The settings of a server, read from `AVATAR_LOCAL_*`.
+    """The settings of an avatar server, read from `AVATAR_LOCAL_*`.
 
     Attributes:
         api_key: Key that clients must send: 16 or more printable ASCII characters without spaces.
-            If it is not set, `serve` generates one for this run and reports it once.
+            If `api_key` is None, `serve` generates a key for this run and prints it once.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_LOCAL_")
@@ -39,7 +39,9 @@ class ServerSettings(ProviderSettings):
     @classmethod
     def _is_long(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not KEY.fullmatch(key.get_secret_value()):
-            raise ValueError("must be 16 printable ASCII letters or more, without spaces")
+            raise ValueError(
+                "The key must have at least 16 printable ASCII characters and no spaces."
+            )
         return key
 
 
@@ -48,12 +50,13 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
 
     Args:
         host: Host name or address to listen on.
-        port: Port to listen on; 0 selects a free one.
+        port: Port to listen on; 0 selects a free port.
         limit: Maximum number of sessions at the same time.
-        say: Called with the server's address, and with the key if it was generated.
+        say: A function that the server calls with a line that contains its address, and with a line
+            that contains the generated key if AVATAR_LOCAL_API_KEY is not set.
 
     Raises:
-        ConfigError: The server cannot listen there, or the key is invalid.
+        ConfigError: The server cannot listen on the host and port, or the API key is invalid.
     """
     given = ServerSettings.load().api_key
     key = given or SecretStr(secrets.token_urlsafe(24))
@@ -68,7 +71,7 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
         await _listen(runner, host, port)
         bound = runner.addresses[0]
         name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        say(f"http://{name}:{bound[1]} offers up to {limit} faces at once.")
+        say(f"http://{name}:{bound[1]} runs up to {limit} avatars at the same time.")
         if given is None:
             say(f"AVATAR_LOCAL_API_KEY={key.get_secret_value()} (made for this run)")
         await asyncio.get_running_loop().create_future()
@@ -81,11 +84,14 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            what, hint = f"port {port} of {host} is taken", "Choose another with --port."
+            what, hint = (
+                f"port {port} of {host} is already in use",
+                "Choose another port with --port.",
+            )
         else:  # a name that is not known has a number that is none of the system's
             number = error.errno or 0
             why = os.strerror(number) if number > 0 else str(error.strerror)
-            what, hint = f"{host} cannot be listened on ({why.lower()})", "Check --host."
+            what, hint = f"the server cannot listen on {host} ({why.lower()})", "Check --host."
         fault = ConfigError(f"{what}.", provider="local", hint=hint)
     else:
         return

@@ -1,4 +1,4 @@
-"""The sessions of a server; each one has a worker process, which ends with the server."""
+"""The sessions of a local avatar server: each session runs one worker process in one room."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Start = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class State(StrEnum):
-    """The states of a session, in their only possible order."""
+    """The states of a session, in the order in which a session passes through them."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -39,17 +39,17 @@ class StoppingError(Exception):
 
 
 class Session:
-    """One avatar in one room.
+    """An avatar in a room, whose worker process the server runs; `Sessions` creates it.
 
     Args:
-        start: Starts its worker.
-        key: Idempotency key of its create request; empty for none.
+        start: The function that starts the worker of the session.
+        key: Idempotency key of the create request; empty for none.
 
     Attributes:
-        id: Id that cannot be guessed.
-        key: Idempotency key of its create request; empty for none.
+        id: Random id that clients cannot guess.
+        key: Idempotency key of the create request; empty for none.
         state: Current state.
-        reason: Why it ended or is ending; empty until then.
+        reason: Why the session ended or is ending; empty while the session runs.
     """
 
     def __init__(self, start: Start, key: str = "") -> None:
@@ -70,10 +70,10 @@ class Session:
         return bool(self.reason) or self.state is State.ENDED
 
     def end(self, reason: str) -> None:
-        """Start to end the session; does nothing if it is ending already.
+        """Start to end the session; do nothing if the session is ending already.
 
         Args:
-            reason: Why it ends.
+            reason: Why the session ends.
         """
         if not self.ending:
             self.reason = reason
@@ -82,7 +82,8 @@ class Session:
     async def ready(self) -> None:
         """Wait until the session runs or has ended.
 
-        If all tasks that wait here are cancelled before that, the session ends.
+        If all tasks that wait in this method are cancelled before the session runs, the session
+        ends.
         """
         self._waiting += 1
         try:
@@ -91,14 +92,14 @@ class Session:
         finally:
             self._waiting -= 1
             if not (self._waiting or self._handed_over):
-                self.end("who asked for it went away before it ran")
+                self.end("the client disconnected before the session ran")
 
     async def ended(self) -> None:
         """Wait until the worker has exited."""
         await asyncio.wait([self._life])
 
     async def _live(self) -> None:
-        """Start the worker, wait for its exit, and stop it however this ends."""
+        """Start the worker, wait until it exits, and stop it after an error or a cancellation."""
         worker: Mapping[str, Any] = {}
         try:
             async with asyncio.timeout(START_S):
@@ -107,13 +108,13 @@ class Session:
             self._settled.set()
             self.reason = await worker_exited(worker)
         except TimeoutError:
-            self.reason = f"its worker was not in the room within {START_S:g} s"
+            self.reason = f"the worker did not join the room within {START_S:g} s"
         except AvatarError as error:
             log.warning("The session %s failed to start: %s", self.id, error.message.rstrip())
             self.reason = _shortly(error.message)
         except Exception as error:
-            log.exception("The session %s broke.", self.id)
-            self.reason = f"it broke with {type(error).__name__}"
+            log.exception("The session %s ended with an unexpected error.", self.id)
+            self.reason = f"the session raised {type(error).__name__}"
         finally:
             await stop_worker(worker)
 
@@ -123,17 +124,21 @@ class Session:
 
 
 def _shortly(message: str) -> str:
-    """Return the first line of a worker's error, with the most useful of the following lines.
+    """Shorten the error of a worker to its first line and its most useful other line.
 
-    That is the first line with a code of avatar-core (`[AV...]`), or else the last line.
+    The most useful line is the first one with an error code of avatar-core (`[AV...]`). Without
+    such a line, the most useful line is the last line.
+
+    Args:
+        message: The error message, with one or more lines.
     """
     what, *lines = [line.strip() for line in message.strip().splitlines()]
     last = next((line for line in lines if line.startswith("[AV")), lines[-1] if lines else "")
-    return f"{what.removesuffix(' It said:').rstrip('.')}: {last}" if last else what
+    return f"{what.removesuffix(' Its last output:').rstrip('.')}: {last}" if last else what
 
 
 class Sessions:
-    """All sessions of a server.
+    """All sessions of a local avatar server, up to a limit.
 
     Args:
         limit: Maximum number of sessions at the same time.
@@ -149,7 +154,7 @@ class Sessions:
 
     @property
     def alive(self) -> int:
-        """Number of sessions that have not ended; their workers may still run."""
+        """The number of sessions that have not ended, including those that are ending."""
         return sum(session.state is not State.ENDED for session in self._known.values())
 
     def get(self, id: str) -> Session | None:
@@ -159,24 +164,25 @@ class Sessions:
             id: Id of the session.
 
         Returns:
-            The session, running or ended; None if it is unknown or was forgotten.
+            The session, running or ended; None if the id is unknown or the session was forgotten.
         """
         return self._known.get(id)
 
     async def create(self, start: Start, key: str = "") -> Session:
-        """Create a session, or return the one that was created with the same key.
+        """Create a session, or return the current session with the same idempotency key.
 
-        A session with the same key that is ending is awaited first.
+        If a session with the same key is ending, this method first waits for its end.
 
         Args:
-            start: Starts the worker of a new session.
-            key: The same for each attempt to create the same session; empty for none.
+            start: The function that starts the worker of a new session.
+            key: Idempotency key, the same for repeated attempts to create a session; empty for
+                none.
 
         Returns:
-            The session; its worker may still be starting.
+            The session, whose worker may still be starting.
 
         Raises:
-            FullError: The limit is reached.
+            FullError: The server has reached its limit of sessions.
             StoppingError: The server is stopping.
         """
         while key and (known := self._begun_with(key)) is not None:

@@ -1,6 +1,6 @@
-"""A flash-and-beep avatar for avatar-core that needs no account and no vendor.
+"""A provider for tests without a vendor: its avatar flashes when its audio is loud.
 
-It uses no network except for the room.
+The avatar needs no account, and no network except for the connection to the room.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class MockSettings(ProviderSettings):
         width: Width of a video frame in pixels.
         height: Height of a video frame in pixels.
         fps: Frames per second.
-        scenario: Faults of the worker, as a `Scenario` or as text: `join_delay_s=2,crash_at_s=9`.
+        scenario: Faults of the worker, as a `Scenario` or as text such as
+            `join_delay_s=2,crash_at_s=9`; by default none.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_MOCK_")
@@ -42,21 +43,25 @@ class MockSettings(ProviderSettings):
 
 
 class MockProvider(RendererProvider[MockSettings]):
-    """A provider whose worker is our own, and flashes while its audio beeps."""
+    """A provider for tests, whose worker shows white flashes while the audio beeps."""
 
     name = "mock"
     api_version = (1, 0)
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
 
     def options(self) -> Mapping[str, Any]:
-        """Return the keyword arguments of `FlashRenderer`: width, height and fps."""
+        """Return the keyword arguments with which the worker creates the `FlashRenderer`.
+
+        Returns:
+            Width, height and fps from the settings.
+        """
         return self.settings.model_dump(include={"width", "height", "fps"})
 
     async def start_worker(self, request: ProvisionRequest) -> Mapping[str, Any]:
         """Start the worker, with faults if a scenario is set.
 
         Args:
-            request: The request of the core.
+            request: The room to join, the identity to join as, and the deadline.
 
         Returns:
             The worker's record, for `ProvisionedAvatar.state`.

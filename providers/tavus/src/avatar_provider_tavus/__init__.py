@@ -1,4 +1,4 @@
-"""A provider for Tavus, which creates conversations in LiveKit rooms and ends them."""
+"""A provider for Tavus, which creates and ends conversations in LiveKit rooms."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Emotion = Literal[
 
 EMOTIONS = get_args(Emotion)
 IN_TEST = (
-    "a conversation in test mode ends as it begins: no avatar joins.",
+    "a conversation in test mode ends at once, so no avatar joins the room.",
     "Unset TAVUS_TEST_MODE to see a face.",
 )
 """Message and hint of the error for a conversation in test mode."""
 
 
 async def set_emotion(avatar: avatar_core.AvatarSession, emotion: Emotion) -> None:
-    """Set the emotion that the face shows from now on.
+    """Set the emotion that the face of the current avatar shows.
 
     Args:
-        avatar: The running session of avatar-core.
-        emotion: The emotion.
+        avatar: The avatar session of the agent.
+        emotion: The emotion, until the next call.
 
     Raises:
         UnsupportedCommandError: The current avatar is not of Tavus, or the emotion is unknown.
@@ -60,8 +60,8 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     def setup(self) -> None:
         """Create the REST client, and adapt the capabilities to the settings.
 
-        `max_session_s` follows `max_call_duration`; with `audio_only`, the avatar is ready
-        without video.
+        The capability `max_session_s` becomes the setting `max_call_duration`. The capability
+        `ready_on` becomes "audio" with the setting `audio_only`, and otherwise "video".
 
         Raises:
             ConfigError: The URL is invalid, or the key cannot be sent in a header.
@@ -72,10 +72,14 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         self.capabilities = replace(self.capabilities, max_session_s=cap_s, ready_on=ready)
 
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Return the body of a create request: PAL, face, options, name and room.
+        """Return the body of a create request.
 
         Args:
-            request: The room to join, and the key that names the conversation.
+            request: The room to join, and the key that becomes the name of the conversation.
+
+        Returns:
+            The ids of PAL and face, the options of the settings, the name, and in `properties` the
+            URL of the LiveKit server and the room token.
         """
         body, token = self.settings.payload(), SecretStr(request.avatar_token())
         room = {"livekit_ws_url": request.livekit_url, "livekit_room_token": token}
@@ -85,13 +89,16 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
     def read_avatar(
         self, response: avatar_core.Response, request: ProvisionRequest
     ) -> ProvisionedAvatar:
-        """Return the record of a created conversation, unless it ended at once.
+        """Return the record of a created conversation that has not ended.
 
         A conversation in test mode ends when it is created, so no avatar would join.
 
         Args:
             response: Response of Tavus to the create request.
             request: The request that `provision` received.
+
+        Returns:
+            The record, with the id of the conversation and the identity of the avatar.
 
         Raises:
             RejectedError: The conversation has ended already.
@@ -105,7 +112,7 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         """Find an active conversation by its name, in all pages of the list.
 
         Args:
-            key: The unique name: `key` of the request that created the conversation.
+            key: The unique name of the conversation, which is the `key` of its provision request.
 
         Returns:
             A record with the id of the conversation and without an identity; None if no active
@@ -120,13 +127,17 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         return ProvisionedAvatar(session_id=id, identity="") if id else None
 
     async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
-        """Return whether a conversation is not active any more, or unknown.
+        """Check whether a conversation has ended or is unknown.
 
-        Tavus refuses to end a conversation with the same status 400 whether it is unknown, ended,
-        or cannot be ended now; so this method reads the status of the conversation.
+        Tavus refuses to end a conversation with status 400 if the conversation is unknown, if it
+        has ended, and if it cannot be ended now. This method therefore reads the state of the
+        conversation.
 
         Args:
             avatar: The record of the conversation.
+
+        Returns:
+            False if Tavus reports the conversation as active, otherwise True.
 
         Raises:
             ProvisionError: The call failed.
@@ -143,14 +154,15 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
 
         Raises:
             UnsupportedCommandError: The command or the emotion is unknown.
+            RoomError: The data packet could not be sent.
         """
         if command.get("name") != "set_emotion":
             await super().control(ctx, command)
         if (emotion := command.get("emotion")) not in EMOTIONS:
             raise avatar_core.UnsupportedCommandError(
-                f"there is no emotion {emotion!r:.40}.",
+                f"Tavus has no emotion {emotion!r:.40}.",
                 provider=self.name,
-                hint=f"It knows {', '.join(EMOTIONS)}.",
+                hint=f"Use one of these emotions: {', '.join(EMOTIONS)}.",
             )
         said = {"message_type": "conversation", "event_type": "conversation.set_emotion"}
         payload = json.dumps({**said, "properties": {"emotion": emotion}}).encode()
@@ -162,25 +174,28 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         The PAL must be in echo mode and use the LiveKit transport; the face must be ready.
 
         Raises:
-            ProvisionError: A setting does not work, or a call failed.
+            ProvisionError: The test mode is on, Tavus does not accept the key, the PAL or the face,
+                or a call failed.
         """
         if self.settings.test_mode:
             raise self.invalid_config(*IN_TEST)
-        id, make = self.settings.pal, "Make one: avatar tavus create-pal"
+        id, make = self.settings.pal, "To create a suitable PAL, run `avatar tavus create-pal`."
         pal = await self._read("pals", id)
         if pal.text("pipeline_mode", "") != "echo":
             raise self.invalid_config(
-                f"the PAL {id} is not in echo mode: it has a mind of its own.", make
+                f"the PAL {id} is not in echo mode, so it does not speak the agent's audio.", make
             )
         if pal.text("layers.transport.transport_type", "") != "livekit":
-            raise self.invalid_config(f"the PAL {id} does not speak LiveKit.", make)
+            raise self.invalid_config(f"the PAL {id} does not use the LiveKit transport.", make)
         own_face = pal.text("default_face_id", "") or pal.text("default_replica_id", "")
         face = self.settings.face or own_face
         if not face:
-            raise self.invalid_config(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
+            raise self.invalid_config(f"the PAL {id} has no default face.", "Set TAVUS_FACE_ID.")
         state = (await self._read("faces", face)).text("status", "completed")
         if state != "completed":
-            raise self.invalid_config(f"the face {face} is not ready ({state}).", "Choose another.")
+            raise self.invalid_config(
+                f"the face {face} is not ready ({state}).", "Choose another face."
+            )
 
     async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Response:
         response = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)

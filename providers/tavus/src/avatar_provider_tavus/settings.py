@@ -15,7 +15,7 @@ STOCK_PAL, STOCK_FACE = "pb87e71797da", "r4067604db72"
 The face is the one that belongs to this PAL.
 """
 RENAMED = {"persona_id": "pal_id", "replica_id": "face_id"}
-"""Old names of settings, and their new names."""
+"""New names of settings by their old names."""
 OURS = {"api_key", "api_url", "variant", *RENAMED, *RENAMED.values()}
 """Settings that do not go to Tavus under their own names."""
 AT_TOP = {
@@ -29,21 +29,26 @@ Id = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]+$")]
 
 
 class TavusSettings(ProviderSettings):
-    """The settings of a conversation; Tavus applies its own default to each option that is None.
+    """The settings of a Tavus conversation, read from `TAVUS_*`.
+
+    Tavus applies its own default to each option that is None. The attributes without a
+    description have the names and meanings of Tavus's API reference.
 
     Attributes:
+        api_key: API key of the Tavus account.
+        api_url: Base URL of the API.
         variant: Id of a face, as in `AVATAR_PROVIDER=tavus:r4067604db72`; overrides `face_id`.
-        pal_id: Id of the PAL; `STOCK_PAL` if it is not set.
+        pal_id: Id of the PAL; None uses `STOCK_PAL`.
         face_id: Id of the face.
         persona_id: The old name of `pal_id`.
         replica_id: The old name of `face_id`.
         max_call_duration: Maximum duration of a conversation, in seconds.
-        participant_left_timeout: Seconds from the last participant's departure to the end of the
-            conversation; the default of Tavus is 0.
+        participant_left_timeout: Seconds from the time at which the last participant leaves to the
+            end of the conversation; Tavus's own default is 0.
         participant_absent_timeout: Seconds that a conversation waits for its first participant.
         audio_only: Whether the avatar publishes no video.
-        test_mode: Whether conversations cost nothing: they end when they are created, and no
-            avatar joins.
+        test_mode: Whether conversations are free of charge. A free conversation ends at once, and
+            no avatar joins.
     """
 
     model_config = SettingsConfigDict(env_prefix="TAVUS_")
@@ -82,17 +87,22 @@ class TavusSettings(ProviderSettings):
 
     @property
     def pal(self) -> str:
-        """Id of the PAL."""
+        """The id of the PAL (Tavus's name for a persona) that speaks in the conversation."""
         return self.pal_id or self.persona_id or STOCK_PAL
 
     @property
     def face(self) -> str | None:
-        """Id of the face; None for the default face of the PAL."""
+        """The id of the face; None for the default face of the PAL."""
         chosen = self.variant or self.face_id or self.replica_id
         return chosen or (STOCK_FACE if self.pal == STOCK_PAL else None)
 
     def payload(self) -> dict[str, Any]:
-        """Return the body of a create request, JSON-safe, without the room and the name."""
+        """Return the part of a create request's body that the settings determine.
+
+        Returns:
+            The ids of PAL and face and all options that are set, JSON-safe. The name of the
+            conversation and the room are missing.
+        """
         options = self.model_dump(mode="json", exclude=OURS, exclude_none=True)
         body = {name: options.pop(name) for name in AT_TOP & options.keys()}
         ids = {"pal_id": self.pal} | ({"face_id": self.face} if self.face else {})

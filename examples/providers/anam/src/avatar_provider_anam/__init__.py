@@ -1,4 +1,4 @@
-"""A provider for Anam, after livekit-plugins-anam 1.8.9; the API cannot end a session."""
+"""A provider for Anam, based on livekit-plugins-anam 1.8.9; the API cannot end a session."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ import avatar_core
 
 
 class AnamSettings(avatar_core.ProviderSettings):
-    """The settings of Anam, read from `ANAM_*`."""
+    """The settings of the Anam provider, read from `ANAM_*`."""
 
     model_config = SettingsConfigDict(env_prefix="ANAM_")
     provider: ClassVar[str] = "anam"
@@ -20,7 +20,7 @@ class AnamSettings(avatar_core.ProviderSettings):
 
 
 class AnamProvider(avatar_core.RestAvatarProvider[AnamSettings]):
-    """A provider with one POST; the worker reports the start and the end of playback."""
+    """A provider that creates a session at Anam with one POST request."""
 
     name = "anam"
     api_version = (1, 0)
@@ -30,7 +30,7 @@ class AnamProvider(avatar_core.RestAvatarProvider[AnamSettings]):
     create, session_key = "POST /v1/engine/session", "sessionId"
 
     def payload(self, request: avatar_core.ProvisionRequest) -> dict[str, Any]:
-        """Return the body of a create: a persona without a language model, and the room."""
+        """Return the body of the create request: a persona without language model, and the room."""
         persona = {"type": "ephemeral", "llmId": "CUSTOMER_CLIENT_V1"}
         persona |= {"name": self.settings.name, "avatarId": self.settings.avatar_id}
         token = SecretStr(request.avatar_token())

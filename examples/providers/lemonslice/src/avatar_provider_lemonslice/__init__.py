@@ -1,4 +1,4 @@
-"""A provider for LemonSlice, after livekit-plugins-lemonslice 1.8.9; cold starts take minutes."""
+"""A provider for LemonSlice (as livekit-plugins-lemonslice 1.8.9); cold starts take minutes."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ import avatar_core
 
 
 class LemonSliceSettings(avatar_core.ProviderSettings):
-    """The settings of LemonSlice, read from `LEMONSLICE_*`; `idle_timeout` is in seconds."""
+    """The settings of the LemonSlice provider; `idle_timeout` is in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="LEMONSLICE_")
     provider: ClassVar[str] = "lemonslice"
@@ -19,7 +19,7 @@ class LemonSliceSettings(avatar_core.ProviderSettings):
 
 
 class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
-    """A provider that creates a session with one POST and ends it with another."""
+    """A provider that creates and ends sessions at LemonSlice with POST requests."""
 
     name = "lemonslice"
     api_version = (1, 0)
@@ -31,7 +31,7 @@ class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
     end, end_payload = "POST /liveai/sessions/{id}/control", {"event": "terminate"}
 
     def payload(self, request: avatar_core.ProvisionRequest) -> dict[str, Any]:
-        """Return the body of the create request: the agent, its idle timeout, and the room."""
+        """Return the body of the create request: the agent, the idle timeout, and the room."""
         token = SecretStr(request.avatar_token())
         room = {"livekit_url": request.livekit_url, "livekit_token": token}
         chosen = {"agent_id": self.settings.agent_id, "idle_timeout": self.settings.idle_timeout}

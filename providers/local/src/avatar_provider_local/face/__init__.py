@@ -1,1 +1,1 @@
-"""The face: features of sound, visemes, a mouth, a head that lives, and their drawing."""
+"""The renderer of the local provider, which draws a face whose lips follow the audio."""

@@ -1,4 +1,4 @@
-"""Draws the parts of a character that do not move, once: wall, body, skin and hair."""
+"""Draws the parts of a character that never change: wall, body, skin and glasses."""
 
 from __future__ import annotations
 
@@ -25,12 +25,20 @@ from avatar_provider_local.face.pen import (
 from avatar_provider_local.face.view import Image, Layer
 
 LEFT, TOP, RIGHT, BOTTOM = -190.0, -215.0, 190.0, 235.0
-"""Face units that textures of the head cover."""
+"""Edges of the area that textures of the head cover, in face units."""
 DARK, LIGHT = "#2a1712", "#fff4e6"
 
 
 def surface(width: int, height: int) -> tuple[Image, Any]:
-    """Pixels, and a canvas that draws into them."""
+    """Create transparent pixels and a Skia surface that draws into them.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+
+    Returns:
+        The premultiplied RGBA pixels, uint8 of shape `(height, width, 4)`, and the `skia.Surface`.
+    """
     pixels = np.zeros((height, width, 4), np.uint8)
     drawn = skia.Surface(
         pixels, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kPremul_AlphaType
@@ -39,7 +47,19 @@ def surface(width: int, height: int) -> tuple[Image, Any]:
 
 
 def texture(draw: Callable[[Any], None], scale: float, depth: views.Depth) -> Layer:
-    """A layer of the head, drawn in face units."""
+    """Draw a texture of the head and create its layer.
+
+    Args:
+        draw: A function that draws the texture on a `skia.Canvas`, in face units.
+        scale: Pixels per face unit in the video frame; the texture is 1.12 times as large.
+        depth: A function that returns the depths of points of the layer.
+
+    Returns:
+        The layer, which covers the whole head.
+
+    Raises:
+        IndexError: `draw` has drawn nothing.
+    """
     scale *= views.TEXTURE_SCALE
     pixels, drawn = surface(round((RIGHT - LEFT) * scale), round((BOTTOM - TOP) * scale))
     canvas = drawn.getCanvas()
@@ -51,7 +71,14 @@ def texture(draw: Callable[[Any], None], scale: float, depth: views.Depth) -> La
 
 
 def wall(canvas: Any, character: Character, width: int, height: int) -> None:
-    """A lit wall behind, out of focus; in pixels."""
+    """Draw the background: a wall that is lit and out of focus.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in pixels.
+        character: The character, whose `wall` is the colour.
+        width: Width of the video frame in pixels.
+        height: Height of the video frame in pixels.
+    """
     colour, side = character.wall, float(max(width, height))
     light, shade = mix(colour, "#ffffff", 0.55), mix(colour, "#22324a", 0.38)
     paint = glow(
@@ -69,7 +96,12 @@ def wall(canvas: Any, character: Character, width: int, height: int) -> None:
 
 
 def body(canvas: Any, character: Character) -> None:
-    """Shoulders, jacket and shirt; in face units."""
+    """Draw the shoulders with jacket and shirt.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in face units.
+        character: The colours and shapes of the face.
+    """
     cloth = character.cloth
     dark, light = mix(cloth, "#0b0f18", 0.45), mix(cloth, "#ffffff", 0.16)
     shoulders = symmetric(
@@ -121,7 +153,14 @@ def body(canvas: Any, character: Character) -> None:
 
 
 def face_outline(character: Character) -> Path:
-    """Skin from the hairline to the chin."""
+    """Create the outline of the face from the hairline to the chin.
+
+    Args:
+        character: The character, whose `jaw` is the width of the jaw.
+
+    Returns:
+        The `skia.Path`, in face units.
+    """
     jaw = character.jaw
     return symmetric(
         (0, -122),
@@ -132,7 +171,12 @@ def face_outline(character: Character) -> Path:
 
 
 def skin(canvas: Any, character: Character) -> None:
-    """Face and ears, with all their light and shade."""
+    """Draw the face and the ears with highlights and shadows, the nose, and the beard.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in face units.
+        character: The colours and shapes of the face.
+    """
     base, face = character.skin, face_outline(character)
     light, shade = mix(base, LIGHT, 0.3), mix(base, "#7a2f22", 0.34)
     deep = mix(base, "#401510", 0.55)
@@ -203,7 +247,7 @@ def _nose(canvas: Any, base: str, deep: str) -> None:
 
 
 def _beard(canvas: Any, character: Character) -> None:
-    """Short, along the jaw and around the mouth."""
+    """Draw a short beard along the jaw and around the mouth."""
     jaw = symmetric(
         (0, 112),
         (-20, 112, -22, 118, -30, 112),
@@ -224,7 +268,11 @@ def _beard(canvas: Any, character: Character) -> None:
 
 
 def glasses(canvas: Any) -> None:
-    """A dark frame before the eyes."""
+    """Draw glasses with a dark frame.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in face units.
+    """
     frame = line("#22242c", 4.2)
     for side in (-1, 1):
         canvas.save()

@@ -1,4 +1,4 @@
-"""The characters: colours and outlines of each face."""
+"""The characters of the local provider, with the colours and shapes of each face."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Hair(StrEnum):
-    """A cut."""
+    """The haircuts; `hair.CUTS` contains the shapes of each haircut."""
 
     BOB = "bob"
     SHORT = "short"
@@ -16,14 +16,23 @@ class Hair(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """A face; colours as `#rrggbb`.
+    """The look of a face; all colours have the form `#rrggbb`.
 
     Attributes:
-        beard: 0 to 1.
-        glasses: Whether they are worn.
-        lashes: Thickness of the upper lid's line.
-        brow: Thickness of the brows.
-        jaw: Width of the jaw, 1 is usual.
+        skin: Colour of the skin.
+        blush: Colour of the cheeks.
+        lips: Colour of the lips.
+        hair: Colour of the hair, the brows and the beard.
+        iris: Colour of the iris.
+        cloth: Colour of the jacket.
+        shirt: Colour of the shirt.
+        wall: Colour of the background.
+        cut: The haircut.
+        beard: Density of the beard, from 0 (no beard) to 1.
+        glasses: Whether the character wears glasses.
+        lashes: Line width of the upper eyelid, in units of 1.14 face units.
+        brow: Thickness of the eyebrows, in face units.
+        jaw: Width of the jaw relative to the usual width.
     """
 
     skin: str
@@ -83,3 +92,4 @@ CHARACTERS: dict[str, Character] = {
         lashes=2.8,
     ),
 }
+"""The characters by name."""

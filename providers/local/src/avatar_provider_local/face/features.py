@@ -1,4 +1,4 @@
-"""Audio features for the mouth: the shape of the spectrum, a hundred times a second."""
+"""Audio features for viseme recognition: a normalised log-mel spectrum every 10 ms."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ import numpy.typing as npt
 
 RATE_HZ = 24_000
 HOP = RATE_HZ // 100
+"""Samples from the start of one window to the start of the next: 10 ms."""
 WINDOW = RATE_HZ // 40
+"""Samples in a window: 25 ms."""
 BANDS = 26
+"""Number of mel bands."""
 LOW_HZ, HIGH_HZ = 60.0, 7600.0
 FFT = 1024
 EMPHASIS = 0.97
 FLOOR_DB = -15.0
-"""No voice is quieter than this; the rest is noise and is not turned up."""
+"""Minimum of the peak level in dB, so that `Features` does not amplify background noise."""
 ATTACK, DECAY_DB = 0.25, 0.012
-"""How the loudest level heard is followed, a frame: up in part, down by so much."""
+"""How the peak level follows the level: share of a rise in one frame, and dB of a fall."""
 SPEECH_DB = 28.0
-"""Frames within this of the loudest count as speech."""
+"""A frame counts as speech if its level is less than this many dB below the peak level."""
 MEAN_WEIGHT, MEAN_FRAMES = 0.7, (40.0, 400.0)
+"""Share of the mean spectrum to subtract; weight of the mean in frames: first and maximum."""
 
 Floats = npt.NDArray[np.float32]
 
 
 class Features:
-    """Frames of log-mel energies, freed of loudness and of most of the microphone.
+    """A converter from audio to log-mel spectra, normalised for loudness and microphone.
 
-    Frame `i` is centred on `i * HOP + WINDOW / 2` samples. The same sound gives the same
-    frames, in whatever pieces it comes.
+    A `Tracker` creates a `Features` object for its audio. Frame `i` is the spectrum of the 25 ms
+    around sample `i * HOP + WINDOW / 2`. The lengths of the audio chunks do not affect the result.
 
     Args:
-        mean: What to expect of their mean at first, `(BANDS,)`.
+        mean: Assumed mean spectrum at the start of a speech: dB relative to the peak level,
+            float32 of shape `(BANDS,)`.
     """
 
     def __init__(self, mean: Floats) -> None:
@@ -38,13 +43,22 @@ class Features:
         self.reset()
 
     def reset(self) -> None:
-        """Another speech begins: what is known of the voice is kept by nobody."""
+        """Start a new speech: drop the remaining samples, the peak level and the learned mean."""
         self._rest = np.zeros(0, np.float32)
         self._mean, self._frames = self._prior.copy(), MEAN_FRAMES[0]
         self._peak_db = FLOOR_DB
 
     def feed(self, samples: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
-        """The frames that are complete now, `(n, BANDS)`, and their level under the peak, dB."""
+        """Add audio, and compute the frames that the audio completes.
+
+        Args:
+            samples: The next samples of the speech: int16, mono, at `RATE_HZ`, any number.
+
+        Returns:
+            The normalised spectra of the `n` completed frames, float32 of shape `(n, BANDS)` from
+            -2.2 to 2.0, and the distance of each frame's level below the peak level in dB,
+            float32 of shape `(n,)`. A distance is negative while the peak level rises.
+        """
         self._rest = np.concatenate([self._rest, samples.astype(np.float32) / 32768.0])
         count = max(0, (self._rest.size - WINDOW) // HOP + 1)
         if not count:
@@ -72,16 +86,36 @@ class Features:
 
 
 def log_mel(frames: Floats) -> Floats:
-    """Energies in dB of windows of sound, `(n, WINDOW)` to `(n, BANDS)`."""
+    """Compute the energy of each mel band in windows of audio.
+
+    Args:
+        frames: Samples from -1 to 1 at `RATE_HZ`, float32, one window in each row: shape
+            `(n, WINDOW)`.
+
+    Returns:
+        Energies in dB, float32 of shape `(n, BANDS)`; at least -80.
+    """
     emphasised = np.concatenate([frames[:, :1], frames[:, 1:] - EMPHASIS * frames[:, :-1]], axis=1)
     power = np.abs(np.fft.rfft(emphasised * _HAMMING, FFT)) ** 2
     return np.asarray(10.0 * np.log10(power @ _MEL + 1e-8), np.float32)
 
 
 def _mel_filters() -> Floats:
-    """Triangles of even width on the mel scale (O'Shaughnessy, 1987)."""
+    """Return triangular filters of equal width on the mel scale (O'Shaughnessy, 1987).
+
+    Returns:
+        The weight of each FFT bin in each band, float32 of shape `(FFT // 2 + 1, BANDS)`.
+    """
 
     def mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Convert frequencies to the mel scale.
+
+        Args:
+            hz: Frequencies in Hz, of any shape.
+
+        Returns:
+            The values in mel, float64, of the same shape.
+        """
         return 2595.0 * np.log10(1.0 + np.asarray(hz, float) / 700.0)
 
     centres = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), BANDS + 2)

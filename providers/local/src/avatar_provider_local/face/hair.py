@@ -1,4 +1,4 @@
-"""Cuts of hair: what stands behind the head, and what frames the forehead."""
+"""Haircuts: shapes of the hair behind the head and around the forehead."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from avatar_provider_local.face.pen import Path, fade, line, mix, outline, skia,
 LIGHT = "#fff4e6"
 
 Strand = tuple[float, float, float, float, float]
-"""From, to, and how far it bows; face units."""
+"""Start x and y, end x and y, and offset of the curve from a straight line, in face units."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Shapes in face units.
+    """The shapes of a haircut, in face units.
 
     Attributes:
-        back: Behind the head.
-        locks: Before it.
-        strands: Drawn into each lock.
-        bun: Worn on top.
+        back: Outline of the hair behind the head.
+        locks: Outlines of the hair in front of the head.
+        strands: Lines that are drawn into each lock.
+        bun: Whether there is a bun on top of the head.
     """
 
     back: Path
@@ -110,7 +110,12 @@ CUTS = {
 
 
 def back_hair(canvas: Any, character: Character) -> None:
-    """Draw the hair behind the head."""
+    """Draw the hair behind the head.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in face units.
+        character: The character, with the haircut and the colour of the hair.
+    """
     hair, cut = character.hair, CUTS[character.cut]
     stops = ((0, mix(hair, LIGHT, 0.12), 1), (0.4, hair, 1), (1, mix(hair, "#000000", 0.45), 1))
     paint = fade((-120, -120), (120, 120), *stops)
@@ -121,7 +126,12 @@ def back_hair(canvas: Any, character: Character) -> None:
 
 
 def front_hair(canvas: Any, character: Character) -> None:
-    """Draw the hair around the forehead."""
+    """Draw the hair around the forehead.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in face units.
+        character: The character, with the haircut and the colour of the hair.
+    """
     hair, cut = character.hair, CUTS[character.cut]
     bright, dark = mix(hair, LIGHT, 0.28), mix(hair, "#000000", 0.4)
     paint = fade((-70, -160), (90, 20), (0, bright, 1), (0.3, hair, 1), (1, dark, 1))

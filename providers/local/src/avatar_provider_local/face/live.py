@@ -12,19 +12,36 @@ from avatar_provider_local.face.view import View
 EYE_X, EYE_Y, EYE_SIZE = 38.0, 4.0, 1.14
 MOUTH_Y = 98.0
 COLLAR_UP = -24.0
-"""Where the body sits: a neck is short."""
+"""Vertical offset of the body in face units; negative values move the body up."""
 INK = "#241513"
 LONG_LASHES = 2.0
+"""Value of `Character.lashes` above which an eye has an additional line at its outer corner."""
 
 
 def onto(canvas: Any, view: View, x: float, y: float) -> None:
-    """Draw around a point of the face from now on, in face units."""
+    """Change the coordinates of a canvas to face units around a point of the face.
+
+    After this call a drawing follows the face as the head turns. Call `canvas.save` before and
+    `canvas.restore` after the drawing.
+
+    Args:
+        canvas: The `skia.Canvas`, in pixels.
+        view: The view of the head in the video frame.
+        x: Horizontal coordinate of the new origin, in face units.
+        y: Vertical coordinate of the new origin, in face units.
+    """
     a, b, c, d, e, f = view.patch(x, y)
     canvas.concat(skia.Matrix.MakeAll(a, b, c, d, e, f, 0, 0, 1))
 
 
 def neck(canvas: Any, view: View, character: Character) -> None:
-    """From the collar, which stands still, to the jaw, which does not."""
+    """Draw the neck from the collar, which does not move, to the jaw, which moves with the head.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in pixels.
+        view: The view of the head in the video frame.
+        character: The colours and shapes of the face.
+    """
     base = character.skin
     shade, deep = mix(base, "#7a2f22", 0.38), mix(base, "#401510", 0.5)
     left, right = view.point(-50, 88, out=-70), view.point(50, 88, out=-70)
@@ -42,7 +59,14 @@ def neck(canvas: Any, view: View, character: Character) -> None:
 
 
 def eye(canvas: Any, view: View, character: Character, side: int) -> None:
-    """One eye; -1 is the left one of the picture."""
+    """Draw one eye.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in pixels.
+        view: The view of the head in the video frame.
+        character: The colours and shapes of the face.
+        side: -1 for the left eye in the image, 1 for the right eye.
+    """
     pose = view.pose
     canvas.save()
     onto(canvas, view, side * EYE_X, EYE_Y)
@@ -86,7 +110,14 @@ def _iris(canvas: Any, character: Character, x: float, y: float) -> None:
 
 
 def brow(canvas: Any, view: View, character: Character, side: int) -> None:
-    """One brow."""
+    """Draw one eyebrow.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in pixels.
+        view: The view of the head in the video frame.
+        character: The colours and shapes of the face.
+        side: -1 for the left brow in the image, 1 for the right brow.
+    """
     canvas.save()
     onto(canvas, view, side * EYE_X, -27.0 - 6.5 * view.pose.brow)
     canvas.scale(side, 1)
@@ -101,7 +132,13 @@ def brow(canvas: Any, view: View, character: Character, side: int) -> None:
 
 
 def mouth(canvas: Any, view: View, character: Character) -> None:
-    """Lips, and what is seen between them."""
+    """Draw the lips, and the teeth and the tongue between them.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on, in pixels.
+        view: The view of the head in the video frame.
+        character: The colours and shapes of the face.
+    """
     shape = view.pose.mouth
     canvas.save()
     onto(canvas, view, 0.0, MOUTH_Y - 12.0)
@@ -111,7 +148,20 @@ def mouth(canvas: Any, view: View, character: Character) -> None:
 
 
 class _Lips:
-    """The curves of a mouth shape, in face units around its middle."""
+    """The lips of one mouth shape: curves in face units around the middle of the mouth.
+
+    Args:
+        mouth: The shape of the mouth.
+
+    Attributes:
+        mouth: The shape of the mouth.
+        half: Half of the width of the lips.
+        corner: Vertical position of the corners.
+        top: Lower edge of the upper lip at the middle.
+        bottom: Upper edge of the lower lip at the middle.
+        upper_thick: Thickness of the upper lip.
+        lower_thick: Thickness of the lower lip.
+    """
 
     def __init__(self, mouth: Mouth) -> None:
         self.mouth = mouth
@@ -125,6 +175,12 @@ class _Lips:
         self.lower_thick = 11.0 * (1.0 - 0.42 * mouth.press - 0.5 * mouth.tuck) + 2.0 * mouth.round
 
     def draw(self, canvas: Any, character: Character) -> None:
+        """Draw the lips, and the teeth and the tongue if the mouth is open.
+
+        Args:
+            canvas: The `skia.Canvas` to draw on, in face units around the middle of the mouth.
+            character: The character, whose `lips` is the colour.
+        """
         half, corner, top, bottom = self.half, self.corner, self.top, self.bottom
         lips = character.lips
         fuller = 0.62 + 0.25 * self.mouth.round

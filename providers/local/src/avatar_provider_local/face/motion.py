@@ -1,4 +1,4 @@
-"""The life of a face: blinks, glances, breath, and a head that is never quite still."""
+"""Generates the movements of a face: blinks, glances, breath, nods and small head movements."""
 
 from __future__ import annotations
 
@@ -9,23 +9,37 @@ from random import Random
 from avatar_provider_local.face.mouth import Mouth
 
 FADE_S = 0.18
-"""From one mood to another."""
+"""Time constant of the transition from one mood to another, in seconds."""
 IDLE_AFTER_S = 8.0
-"""So long after the last speech nobody is expected to say anything."""
+"""Seconds of silence after which the mood changes from `LISTEN` to `IDLE`."""
 BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.075, 0.035, 0.15
+"""Seconds in which the lids close, stay closed, and open again."""
 BLINK_LEAST_S, BLINK_AGAIN_S, TWICE = 1.1, 0.28, 0.14
+"""Minimum pause between blinks and pause before a double blink, in seconds; its probability."""
 SACCADE_S = 0.028
+"""Time constant of a movement of the eyes, in seconds."""
 BREATH_HZ = 0.24
 NOD_HZ, NOD_DECAY_S = 1.6, 0.32
+"""Frequency of a nod in Hz, and the time constant of its decay in seconds."""
 BEAT, BEAT_LEAST_S = 0.16, 0.42
-"""A rise of loudness that the head goes along with, and how often at most."""
+"""Rise of the loudness (0 to 1) that starts a nod, and the minimum seconds between two nods."""
 STARTLE_S = 0.12
-"""From a cut to the height of the surprise."""
+"""Seconds from an interruption to the maximum of the surprise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """How a face behaves as long as it lasts; angles in degrees."""
+    """The behaviour of a face while it is idle, listens or speaks.
+
+    Attributes:
+        sway: Factor of the random movements of the head; 1 during speech.
+        lean: How much larger the head appears because it leans towards the viewer: 0.01 is 1 %.
+        pitch: Angle by which the head turns down, in degrees; a negative angle turns the head up.
+        brow: How far the brows are raised, -1 to 1.
+        smile: How far the corners of the mouth are raised, 0 to 1.
+        away: Share of the glances that leave the viewer, 0 to 1.
+        blink_s: Approximate mean time between two blinks, in seconds.
+    """
 
     sway: float
     lean: float
@@ -33,9 +47,7 @@ class Mood:
     brow: float
     smile: float
     away: float
-    """Share of glances that leave the listener."""
     blink_s: float
-    """Between two blinks, on average."""
 
 
 IDLE = Mood(sway=0.7, lean=0.0, pitch=0.0, brow=0.0, smile=0.3, away=0.35, blink_s=4.2)
@@ -45,16 +57,21 @@ SPEAK = Mood(sway=1.0, lean=0.004, pitch=0.0, brow=0.05, smile=0.22, away=0.2, b
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """All that one picture shows; angles in radians.
+    """The position of the head and the state of the face in one video frame.
+
+    Directions such as "right" are directions in the image.
 
     Attributes:
-        yaw, pitch, roll: Of the head.
-        lean: Towards the viewer, as a share of its size.
-        breath: -1 to 1.
-        lids: 0 open to 1 closed.
-        gaze_x, gaze_y: -1 to 1.
-        brow: -1 to 1.
-        mouth: Its shape.
+        yaw: Angle by which the face turns to the right, in radians.
+        pitch: Angle by which the face turns down, in radians.
+        roll: Angle by which the head tilts clockwise, in radians.
+        lean: How much larger the head appears because it leans towards the viewer: 0.01 is 1 %.
+        breath: Phase of the breath, from -1 (exhaled) to 1 (inhaled).
+        lids: How far the eyelids are closed, from 0 (open) to 1 (closed).
+        gaze_x: Direction of the eyes, from -1 (left) to 1 (right).
+        gaze_y: Direction of the eyes, from -1 (up) to 1 (down).
+        brow: Height of the brows, from -1 (lowered) over 0 (at rest) to 1 (raised).
+        mouth: Shape of the mouth.
     """
 
     yaw: float
@@ -70,9 +87,27 @@ class Pose:
 
 
 def between(one: Pose, other: Pose, share: float) -> Pose:
-    """A pose `share` of the way from one to the other."""
+    """Interpolate linearly between two poses.
+
+    Args:
+        one: The pose at `share` 0.
+        other: The pose at `share` 1.
+        share: Weight of `other`, 0 to 1.
+
+    Returns:
+        The interpolated pose, including its mouth.
+    """
 
     def mixed(mine: float, its: float) -> float:
+        """Interpolate between two numbers with the weight `share`.
+
+        Args:
+            mine: A value of `one`.
+            its: The same value of `other`.
+
+        Returns:
+            The interpolated value.
+        """
         return mine + share * (its - mine)
 
     numbers = {
@@ -88,11 +123,13 @@ def between(one: Pose, other: Pose, share: float) -> Pose:
 
 
 class Motion:
-    """Moves a face picture by picture; the same seed and the same speech move it the same.
+    """A generator of poses: each call of `step` returns the pose of the next video frame.
+
+    `FaceRenderer` creates one. The same seed and the same calls give the same poses.
 
     Args:
-        seed: Of everything that looks like chance.
-        period_s: Of a picture.
+        seed: Seed of the random blinks, glances and movements.
+        period_s: Seconds from one video frame to the next.
     """
 
     def __init__(self, seed: int, period_s: float) -> None:
@@ -111,17 +148,21 @@ class Motion:
         self._slow = self._fast = 0.0
 
     def startle(self) -> None:
-        """Somebody cut in: brows up, a blink, all ears."""
+        """Show that the user has interrupted: raise the brows, blink, and listen."""
         self._startled_at_s = self._time_s
         self._blink_at_s = min(self._blink_at_s, self._time_s + 0.12)
         self._quiet_s = 0.0
 
     def step(self, mouth: Mouth, loudness: float | None) -> Pose:
-        """The next picture.
+        """Compute the pose of the next video frame.
 
         Args:
-            mouth: The shape of the mouth.
-            loudness: 0 to 1 in speech, None where nobody speaks.
+            mouth: Shape of the mouth in the frame, from `Lips`; `step` adds the smile of the mood.
+            loudness: Loudness of the speech in the frame, 0 to 1; None in a frame without speech.
+
+        Returns:
+            The pose of the frame, with a yaw from -14 to 14 degrees and a pitch from -10 to 10
+            degrees.
         """
         self._time_s += self._period_s
         self._quiet_s = 0.0 if loudness is not None else self._quiet_s + self._period_s
@@ -160,7 +201,12 @@ class Motion:
         )
 
     def _noise(self, voice: int, hz: float) -> float:
-        """Smooth, never repeating, about -1 to 1."""
+        """Return smooth noise at the current time, from -1 to 1.
+
+        Args:
+            voice: Number of the noise source, 0 to 5; each source has its own random phase.
+            hz: Frequency of the slower of the two sine waves whose sum is the noise.
+        """
         at = 2 * math.pi * hz * (self._time_s + self._phases[voice])
         return 0.6 * math.sin(at) + 0.4 * math.sin(1.618 * at + 1.3)
 
@@ -197,7 +243,11 @@ class Motion:
         return self._gaze
 
     def _beat(self, loudness: float) -> None:
-        """Nod along: to stressed syllables in speech, now and then while listening."""
+        """Start a nod at a stressed syllable of speech, or after some seconds of listening.
+
+        Args:
+            loudness: Loudness of the speech in the frame, 0 to 1; 0 in a frame without speech.
+        """
         self._fast += (1.0 - math.exp(-self._period_s / 0.05)) * (loudness - self._fast)
         self._slow += (1.0 - math.exp(-self._period_s / 0.4)) * (loudness - self._slow)
         since_s = self._time_s - self._nod_at_s

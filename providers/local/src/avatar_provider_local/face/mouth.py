@@ -1,4 +1,4 @@
-"""The mouth in time: what visemes ask for, mixed with their neighbours and with inertia."""
+"""Converts viseme probabilities to mouth shapes, and moves the mouth smoothly between them."""
 
 from __future__ import annotations
 
@@ -10,30 +10,35 @@ from avatar_provider_local.face.features import Floats
 from avatar_provider_local.face.visemes import VISEMES, Tracker
 
 AHEAD_S = 0.025
-"""Lips move before they are heard."""
+"""Seconds by which the lips move before the audio, as in natural speech."""
 AROUND_S = 0.025
+"""Seconds before and after a moment over which `shape` averages the visemes."""
 CLOSED = (VISEMES.index("PP"), VISEMES.index("FF"))
+"""Indices of the visemes that close the lips."""
 SURE = 0.5
-"""A closure as likely as this is shown in full: averaged, it would not close."""
+"""Above this probability `shape` uses the maximum of a closed viseme and not its average."""
 CONTEXT_S = AHEAD_S + AROUND_S
-"""How much more of the sound than its own is needed to shape a picture."""
+"""Seconds from a moment to the last moment for which `shape` reads the tracker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """A shape; 0 to 1 each, `width` from -1 to 1.
+    """The shape of a mouth in one video frame.
+
+    Each value is 0 at rest and 1 at its full extent; `width` also has negative values, down to -1.
 
     Attributes:
-        jaw: Open.
-        width: Corners apart, or drawn in.
-        round: Lips pushed forward.
-        upper, lower: A lip raised, or lowered, off the teeth.
-        press: Lips closed firmly.
-        tuck: Lower lip under the upper teeth.
-        tongue: Seen.
-        tip: Its tip between the teeth.
-        teeth: Upper teeth seen.
-        smile: Corners up.
+        jaw: How far the jaw is open.
+        width: How far the corners are apart; negative values draw the corners together.
+        round: How far both lips are pushed forward.
+        upper: How far the upper lip is raised off the teeth.
+        lower: How far the lower lip is lowered off the teeth.
+        press: How firmly the lips are closed.
+        tuck: How far the lower lip is under the upper teeth.
+        tongue: How far the tongue is raised.
+        tip: How far the tip of the tongue is between the teeth.
+        teeth: How much of the upper teeth is visible.
+        smile: How far the corners are raised.
     """
 
     jaw: float = 0.0
@@ -50,6 +55,7 @@ class Mouth:
 
 
 NAMES = tuple(field.name for field in fields(Mouth))
+"""Names of the values of a `Mouth`: the order in arrays of 11 values."""
 
 MOUTHS: dict[str, Mouth] = {
     "sil": Mouth(),
@@ -68,18 +74,32 @@ MOUTHS: dict[str, Mouth] = {
     "O": Mouth(jaw=0.62, round=0.85, width=-0.55, tongue=0.1, teeth=0.15),
     "U": Mouth(jaw=0.3, round=1.0, width=-0.92, tongue=0.1),
 }
+"""The shape of the mouth for each viseme."""
 
 _ROWS = np.array(
     [[getattr(MOUTHS[viseme], name) for name in NAMES] for viseme in VISEMES], np.float32
 )
 _JAW, _LOWER = NAMES.index("jaw"), NAMES.index("lower")
+# Time constants in seconds: of falling values, rising values, the others, and values in silence.
 _SPOKEN_S = {"jaw": 0.042, "press": 0.035, "tuck": 0.035, "smile": 0.25}
 _OPENING_S = {"jaw": 0.034, "press": 0.022, "tuck": 0.022, "smile": 0.25}
 _OTHER_S, _REST_S = 0.045, 0.04
 
 
 def shape(tracker: Tracker, at_s: float) -> tuple[Floats, float]:
-    """The mouth a moment of a speech asks for, and how loud it is there."""
+    """Compute the shape of the mouth at a moment of a speech.
+
+    The shape is the average of the shapes of all visemes, weighted with their probabilities.
+    Quiet speech opens the jaw less.
+
+    Args:
+        tracker: The recogniser, with the audio of the speech up to about 0.12 s after the moment.
+        at_s: The moment in seconds from the start of the speech.
+
+    Returns:
+        The values of a `Mouth` in the order of `NAMES`, float32 of shape `(11,)`, and the loudness
+        at the moment: 0 for silence, 1 for full voice.
+    """
     times = at_s + AHEAD_S + np.linspace(-AROUND_S, AROUND_S, 5, dtype=np.float32)
     likely, loudness = tracker.at(times)
     weights = np.array([1.0, 2.0, 3.0, 2.0, 1.0], np.float32) / 9.0
@@ -94,10 +114,12 @@ def shape(tracker: Tracker, at_s: float) -> tuple[Floats, float]:
 
 
 class Lips:
-    """A mouth with inertia: it follows what is asked of it, and never jumps.
+    """A mouth that moves smoothly: each call moves the mouth a part of the way to a target shape.
+
+    `FaceRenderer` creates one, and calls `follow` or `rest` once for each video frame.
 
     Args:
-        period_s: Of a picture.
+        period_s: Seconds from one video frame to the next.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -107,13 +129,24 @@ class Lips:
         self._resting = np.full(len(NAMES), _share(period_s, _REST_S), np.float32)
 
     def follow(self, target: Floats) -> Mouth:
-        """One picture of speech later."""
+        """Move the mouth towards a target for one video frame of speech.
+
+        Args:
+            target: The values of a `Mouth` in the order of `NAMES`, float32 of shape `(11,)`.
+
+        Returns:
+            The shape of the mouth in the frame.
+        """
         shares = np.where(target > self._values, self._opening, self._closing)
         self._values += shares * (target - self._values)
         return self._mouth()
 
     def rest(self) -> Mouth:
-        """One picture of silence later."""
+        """Move the mouth towards its rest shape for one video frame of silence.
+
+        Returns:
+            The shape of the mouth in the frame.
+        """
         self._values -= self._resting * self._values
         return self._mouth()
 

@@ -1,4 +1,4 @@
-"""The options of the drawn face."""
+"""The options of the face: the character, the size and rate of the video, and the seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Character(StrEnum):
-    """The characters."""
+    """The names of the characters."""
 
     ADA = "ada"
     BEN = "ben"
@@ -17,13 +17,14 @@ class Character(StrEnum):
 
 
 class FaceOptions(BaseModel):
-    """Arguments of the renderer.
+    """The options of `FaceRenderer`, in the settings and in requests to an avatar server.
 
     Attributes:
-        character: The characters.
-        width, height: Of a picture, pixels.
-        fps: Pictures a second.
-        seed: Of blinks, glances and movements: the same seed moves the same.
+        character: The character to draw.
+        width: Width of a video frame in pixels.
+        height: Height of a video frame in pixels.
+        fps: Video frames per second.
+        seed: Seed of the random blinks, glances and movements.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +36,12 @@ class FaceOptions(BaseModel):
     seed: int = Field(default=0, ge=0)
 
     def face(self) -> dict[str, Any]:
-        """These, as the renderer takes them."""
+        """Return the options as keyword arguments of `FaceRenderer`.
+
+        Returns:
+            The options `character`, `width`, `height`, `fps` and `seed`, JSON-safe. Other fields of
+            a subclass are not included.
+        """
         return FaceOptions.model_validate(
             {name: getattr(self, name) for name in FaceOptions.model_fields}
         ).model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""Short helpers for Skia: colours, soft spots, smooth outlines."""
+"""Helper functions for Skia: colours, paints, soft spots and smooth outlines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ try:
     import skia as skia
 except ImportError as error:
     raise ConfigError(
-        f"the face cannot be drawn, as Skia does not load ({error}).",
-        hint="On Debian and Ubuntu: apt-get install --no-install-recommends libegl1 libgl1",
+        f"Skia, the library that draws the face, cannot be loaded ({error}).",
+        hint="On Debian and Ubuntu, run: apt-get install --no-install-recommends libegl1 libgl1",
     ) from error
 
 Point = tuple[float, float]
@@ -23,13 +23,36 @@ Path = Any
 
 @lru_cache(maxsize=512)
 def colour(hex: str, alpha: float = 1.0) -> int:
-    """From `#rrggbb`."""
+    """Convert a colour to the number that Skia uses.
+
+    Args:
+        hex: The colour as `#rrggbb`.
+        alpha: Opacity, limited to 0 (transparent) to 1 (opaque).
+
+    Returns:
+        The colour as a 32-bit ARGB number.
+
+    Raises:
+        ValueError: `hex` is not of the form `#rrggbb`.
+    """
     red, green, blue = (int(hex[at : at + 2], 16) for at in (1, 3, 5))
     return int(skia.Color(red, green, blue, round(255 * max(0.0, min(1.0, alpha)))))
 
 
 def mix(one: str, other: str, share: float) -> str:
-    """A colour between two, `share` of the way to the other."""
+    """Mix two colours.
+
+    Args:
+        one: The colour at `share` 0, as `#rrggbb`.
+        other: The colour at `share` 1, as `#rrggbb`.
+        share: Weight of `other`, 0 to 1.
+
+    Returns:
+        The mixed colour as `#rrggbb`.
+
+    Raises:
+        ValueError: A colour is not of the form `#rrggbb`.
+    """
     parts = (
         round(int(one[at : at + 2], 16) * (1 - share) + int(other[at : at + 2], 16) * share)
         for at in (1, 3, 5)
@@ -39,13 +62,36 @@ def mix(one: str, other: str, share: float) -> str:
 
 @lru_cache(maxsize=256)
 def fill(hex: str, alpha: float = 1.0) -> Paint:
-    """One even colour."""
+    """Create a paint that fills a shape with one colour.
+
+    Args:
+        hex: The colour as `#rrggbb`.
+        alpha: Opacity, 0 (transparent) to 1 (opaque).
+
+    Returns:
+        A `skia.Paint` that all calls with these arguments share; do not change it.
+
+    Raises:
+        ValueError: `hex` is not of the form `#rrggbb`.
+    """
     return skia.Paint(Color=colour(hex, alpha), AntiAlias=True)
 
 
 @lru_cache(maxsize=256)
 def line(hex: str, width: float, alpha: float = 1.0) -> Paint:
-    """A round-ended stroke."""
+    """Create a paint for lines with round ends.
+
+    Args:
+        hex: The colour as `#rrggbb`.
+        width: Width of the line, in units of the canvas.
+        alpha: Opacity, 0 (transparent) to 1 (opaque).
+
+    Returns:
+        A `skia.Paint` that all calls with these arguments share; do not change it.
+
+    Raises:
+        ValueError: `hex` is not of the form `#rrggbb`.
+    """
     return skia.Paint(
         Color=colour(hex, alpha),
         AntiAlias=True,
@@ -58,7 +104,20 @@ def line(hex: str, width: float, alpha: float = 1.0) -> Paint:
 
 @lru_cache(maxsize=128)
 def glow(centre: Point, radius: float, *stops: tuple[float, str, float]) -> Paint:
-    """A radial gradient; each stop is its place, its colour and its alpha."""
+    """Create a paint with a radial gradient.
+
+    Args:
+        centre: Centre of the gradient, in units of the canvas.
+        radius: Radius at which the gradient ends, in units of the canvas.
+        *stops: The colours in order. Each stop has a place, from 0 (centre) to 1 (`radius`), a
+            colour as `#rrggbb`, and an opacity, 0 to 1.
+
+    Returns:
+        A `skia.Paint` that all calls with these arguments share; do not change it.
+
+    Raises:
+        ValueError: There are no stops, or a colour is not of the form `#rrggbb`.
+    """
     places, hexes, alphas = zip(*stops, strict=True)
     colours = [colour(hex, alpha) for hex, alpha in zip(hexes, alphas, strict=True)]
     shader = skia.GradientShader.MakeRadial(skia.Point(*centre), radius, colours, list(places))
@@ -67,7 +126,20 @@ def glow(centre: Point, radius: float, *stops: tuple[float, str, float]) -> Pain
 
 @lru_cache(maxsize=128)
 def fade(start: Point, end: Point, *stops: tuple[float, str, float]) -> Paint:
-    """A linear gradient; stops as of `glow`."""
+    """Create a paint with a linear gradient.
+
+    Args:
+        start: Point at which the gradient starts, in units of the canvas.
+        end: Point at which the gradient ends, in units of the canvas.
+        *stops: The colours in order. Each stop has a place, from 0 (`start`) to 1 (`end`), a
+            colour as `#rrggbb`, and an opacity, 0 to 1.
+
+    Returns:
+        A `skia.Paint` that all calls with these arguments share; do not change it.
+
+    Raises:
+        ValueError: There are no stops, or a colour is not of the form `#rrggbb`.
+    """
     places, hexes, alphas = zip(*stops, strict=True)
     colours = [colour(hex, alpha) for hex, alpha in zip(hexes, alphas, strict=True)]
     ends = [skia.Point(*start), skia.Point(*end)]
@@ -76,7 +148,20 @@ def fade(start: Point, end: Point, *stops: tuple[float, str, float]) -> Paint:
 
 
 def spot(canvas: Any, x: float, y: float, rx: float, ry: float, hex: str, alpha: float) -> None:
-    """A soft round patch that fades out to its edge."""
+    """Draw an ellipse whose opacity falls from its centre to 0 at its edge.
+
+    Args:
+        canvas: The `skia.Canvas` to draw on.
+        x: Horizontal position of the centre, in units of the canvas.
+        y: Vertical position of the centre, in units of the canvas.
+        rx: Horizontal radius, in units of the canvas.
+        ry: Vertical radius, in units of the canvas.
+        hex: The colour as `#rrggbb`.
+        alpha: Opacity at the centre, 0 to 1.
+
+    Raises:
+        ValueError: `hex` is not of the form `#rrggbb`.
+    """
     canvas.save()
     canvas.translate(x, y)
     canvas.scale(rx, ry)
@@ -85,7 +170,17 @@ def spot(canvas: Any, x: float, y: float, rx: float, ry: float, hex: str, alpha:
 
 
 def outline(start: Point, *curves: Sequence[float], closed: bool = True) -> Path:
-    """Cubic curves one after another, each two handles and an end: six numbers."""
+    """Create a path from cubic Bezier curves.
+
+    Args:
+        start: Start of the first curve, in units of the canvas.
+        *curves: Six numbers for each curve: x and y of the first control point, of the second
+            control point, and of the end. Each curve starts at the end of the previous curve.
+        closed: Whether a straight line closes the path.
+
+    Returns:
+        The `skia.Path`.
+    """
     path = skia.PathBuilder().moveTo(*start)
     for curve in curves:
         path.cubicTo(*curve)
@@ -95,7 +190,15 @@ def outline(start: Point, *curves: Sequence[float], closed: bool = True) -> Path
 
 
 def symmetric(start: Point, *curves: Sequence[float]) -> Path:
-    """A closed outline from its left half, drawn from a point on the axis to another."""
+    """Create a closed path that is symmetric to the vertical axis `x = 0`.
+
+    Args:
+        start: Start of the left half, on the axis, in units of the canvas.
+        *curves: The curves of the left half, as in `outline`; the last curve must end on the axis.
+
+    Returns:
+        The `skia.Path`.
+    """
     points = [start] + [(curve[at], curve[at + 1]) for curve in curves for at in (0, 2, 4)]
     mirrored = [(-x, y) for x, y in reversed(points)]
     back = [

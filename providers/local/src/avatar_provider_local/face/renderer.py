@@ -1,4 +1,4 @@
-"""The renderer: sound in, a speaking face out."""
+"""The renderer of the local provider, which draws a face whose lips follow the audio."""
 
 from __future__ import annotations
 
@@ -20,22 +20,33 @@ from avatar_provider_local.face.view import Image, View, at_depth, before_face, 
 from avatar_provider_local.face.visemes import LOOKAHEAD_S, Tracker
 
 KEPT = 16
-"""Poses of the latest pictures: so many may be drawn ahead."""
+"""Number of the latest poses that the renderer keeps for `discard`."""
 EASE_S, ENOUGH = 0.06, 0.02
-"""How fast a face leaves the pose it was cut in, and when it has."""
+"""Time constant in seconds of the transition after a cut, and the share at which it ends."""
 
 
 class FaceRenderer(Renderer):
-    """A drawn face whose lips follow the sound.
+    """A renderer that draws a face on the CPU, and moves its lips with the audio.
 
-    The same arguments and the same sound give the same pictures.
+    The worker creates the renderer with the options of the provider. The same arguments and the
+    same calls give the same frames.
 
     Args:
-        width: Of a frame, pixels.
-        height: Of a frame, pixels.
-        fps: Pictures per second of sound.
-        character: One of `CHARACTERS`.
-        seed: Of blinks, glances and movements.
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
+        fps: Frames per second.
+        character: Name of the character, one of `CHARACTERS`.
+        seed: Seed of the random blinks, glances and movements.
+
+    Attributes:
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
+        fps: Frames per second.
+        audio: Format of the audio: int16, mono, at 24000 Hz.
+        lookahead_s: Seconds of audio after a frame's own that the frame depends on: 0.1225.
+
+    Raises:
+        KeyError: There is no character of this name.
     """
 
     def __init__(
@@ -60,30 +71,66 @@ class FaceRenderer(Renderer):
         self._apart = 0.0
 
     def lookahead(self, ahead: bytes) -> None:
-        """Take in the sound that follows."""
+        """Take the audio that is known before the next `render`.
+
+        Args:
+            ahead: PCM, int16, mono, at 24000 Hz: the chunk of the next `render`, and the audio
+                after that chunk. The renderer skips the audio that an earlier call contained.
+
+        Raises:
+            ValueError: The new audio has an odd number of bytes.
+        """
         self._tracker.feed(ahead[max(0, self._heard - self._shown) :])
         self._heard = max(self._heard, self._shown + len(ahead))
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """One frame for the stretch, none for an empty one."""
+        """Draw the frame of the next chunk of speech.
+
+        Args:
+            chunk: PCM, int16, mono, at 24000 Hz: 1/fps seconds, or less at the end of a speech.
+            last: Whether the speech ends with this chunk.
+
+        Returns:
+            One RGBA frame; none if the chunk is empty.
+
+        Raises:
+            ValueError: The chunk has an odd number of bytes.
+        """
         pose = self._spoken(chunk, last)
         return [] if pose is None else [self._video_frame(pose)]
 
     def skip(self, chunk: bytes, last: bool) -> None:
-        """Move on without drawing."""
+        """Move the face for the next chunk of speech without drawing a frame.
+
+        Args:
+            chunk: PCM in the format and length of `render`.
+            last: Whether the speech ends with this chunk.
+
+        Raises:
+            ValueError: The chunk has an odd number of bytes.
+        """
         self._spoken(chunk, last)
 
     def idle(self) -> VideoFrame:
-        """A face that listens."""
+        """Draw the next frame without speech.
+
+        Returns:
+            An RGBA frame of a face that listens or is idle.
+        """
         return self._video_frame(self._motion.step(self._lips.rest(), None))
 
     def discard(self, count: int) -> None:
-        """Go on from the frame that was seen, not from those drawn ahead of it."""
+        """Let the next frames continue from the last frame that was shown.
+
+        Args:
+            count: Number of the latest frames that will not be shown. The renderer ignores a count
+                of 0, and a count for which it no longer keeps the last shown pose.
+        """
         if 0 < count < len(self._poses):
             self._left, self._apart = self._poses[-1 - count], 1.0
 
     def reset(self) -> None:
-        """Somebody cut in."""
+        """Forget the current speech, and show that the user has interrupted."""
         self._forget()
         self._motion.startle()
 
@@ -114,12 +161,15 @@ class FaceRenderer(Renderer):
 
 
 class Drawing:
-    """One character in one size.
+    """The drawing of one character in one frame size; `FaceRenderer` creates it.
 
     Args:
-        width: Of the frame, pixels.
-        height: Of the frame, pixels.
-        character: One of `CHARACTERS`.
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
+        character: Name of the character, one of `CHARACTERS`.
+
+    Raises:
+        KeyError: There is no character of this name.
     """
 
     def __init__(self, width: int, height: int, character: str) -> None:
@@ -141,7 +191,15 @@ class Drawing:
         self._worn = bake.texture(bake.glasses, scale, before_face(14.0)) if who.glasses else None
 
     def draw(self, pose: Pose) -> Image:
-        """The frame of a pose; the pixels are overwritten by the next."""
+        """Draw a video frame.
+
+        Args:
+            pose: The position of the head and the state of the face.
+
+        Returns:
+            RGBA pixels, uint8 of shape `(height, width, 4)`. The next call of
+            `draw` overwrites these pixels.
+        """
         view, who = View(self._width, self._height, pose), self._character
         np.copyto(self._pixels, self._wall)
         canvas = self._surface.getCanvas()
@@ -163,7 +221,16 @@ class Drawing:
 
 
 def _body(who: Any, view: View) -> tuple[Image, int]:
-    """The shoulders, and the row where they begin."""
+    """Draw the shoulders.
+
+    Args:
+        who: The character.
+        view: A view with the size of the video frame.
+
+    Returns:
+        Premultiplied RGBA pixels, uint8 of shape `(rows, width, 4)`, without empty rows at the
+        top, and the row of the frame at which these pixels start.
+    """
     pixels, drawn = bake.surface(view.width, view.height + 8)
     canvas = drawn.getCanvas()
     canvas.translate(*view.origin)

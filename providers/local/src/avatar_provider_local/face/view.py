@@ -1,4 +1,8 @@
-"""From the head to the picture: a turned head seen by a camera, and its textures bent to it."""
+"""Projects points and textures of the head into a video frame.
+
+The coordinates of the head are in face units: 1/460 of the shorter side of the frame. The origin is
+between the eyes, x points to the right of the image, y down, and z (the depth) to the viewer.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +19,44 @@ from avatar_provider_local.face.motion import Pose
 cv2.setNumThreads(1)  # a face has a core at most: more threads only cost more
 
 Plane = npt.NDArray[np.floating]
+"""An array with one coordinate of several points."""
 Image = npt.NDArray[np.uint8]
+"""Premultiplied RGBA pixels of shape `(rows, columns, 4)`."""
 Depth = Callable[[Plane, Plane], Plane]
+"""A function that returns the depth z of points from their x and y, all in face units."""
 
 UNITS = 460.0
-"""Face units along the shorter side of a picture; the origin lies between the eyes."""
+"""Number of face units along the shorter side of a video frame."""
 EYES_AT = 0.45
-"""Of the picture's height."""
+"""Distance of the eyes from the top of a video frame, as a share of its height."""
 PIVOT = (0.0, 150.0, -70.0)
-"""Where a head turns: at the top of the neck."""
+"""The point around which the head turns, at the top of the neck: x, y and z in face units."""
 CAMERA = 1400.0
+"""Distance of the camera from the plane z = 0, in face units."""
 JAW_DROP = 22.0
+"""Distance by which a fully open jaw moves the chin down, in face units."""
 CELL = 32
-"""Pixels between two points at which a bent texture is worked out exactly."""
+"""Pixels between two points for which `Layer.bent` computes the exact texture position."""
 STEPS = 3
+"""Number of iterations that find the texture position of a pixel."""
 MARGIN = 8
-"""Pixels around what of a texture was projected; the rest lies between `EDGE_POINTS` of it."""
+"""Pixels added around the projected grid points of a layer, because its edge may lie outside."""
 EDGE_POINTS = 17
+"""Number of grid points of a layer in each direction."""
 TEXTURE_SCALE = 1.12
-"""Textures are drawn a little larger than seen: bending blurs them."""
+"""Factor by which textures are larger than the frame shows them, because distortion blurs them."""
 
 
 def of_face(x: Plane, y: Plane) -> Plane:
-    """Depth of the face: an egg with a nose and lips."""
+    """Return the depth of points of the face: an ellipsoid with a nose and lips.
+
+    Args:
+        x: Horizontal coordinates in face units.
+        y: Vertical coordinates in face units, of the same shape.
+
+    Returns:
+        The depths z in face units, float32, of the same shape.
+    """
     egg = 118.0 * np.sqrt(np.maximum(0.0, 1.0 - (x / 104.0) ** 2 - ((y - 10.0) / 172.0) ** 2))
     nose = 24.0 * np.exp(-((x / 13.0) ** 2) - ((y - 46.0) / 22.0) ** 2)
     lips = 8.0 * np.exp(-((x / 30.0) ** 2) - ((y - 98.0) / 18.0) ** 2)
@@ -45,22 +64,37 @@ def of_face(x: Plane, y: Plane) -> Plane:
 
 
 def at_depth(depth: float) -> Depth:
-    """An even plane."""
+    """Create a depth function for a plane that is parallel to the image.
+
+    Args:
+        depth: Depth z of the plane in face units.
+
+    Returns:
+        A function that returns `depth` for every point.
+    """
     return lambda x, y: np.full_like(x, depth)
 
 
 def before_face(distance: float) -> Depth:
-    """A shell around the face."""
+    """Create a depth function for a surface in front of the face.
+
+    Args:
+        distance: Distance from the face towards the viewer, in face units.
+
+    Returns:
+        A function that returns the depth of the face plus `distance` for each point.
+    """
     return lambda x, y: of_face(x, y) + np.float32(distance)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One pose, seen in pictures of one size.
+    """The camera's view of a head in one pose; `Drawing` creates one for each video frame.
 
-    Args:
-        width, height: Of the picture, pixels.
-        pose: Of the head.
+    Attributes:
+        width: Width of the video frame in pixels.
+        height: Height of the video frame in pixels.
+        pose: Position of the head.
     """
 
     width: int
@@ -69,16 +103,28 @@ class View:
 
     @property
     def scale(self) -> float:
-        """Pixels of a face unit."""
+        """The number of pixels in one face unit."""
         return min(self.width, self.height) / UNITS
 
     @property
     def origin(self) -> tuple[float, float]:
-        """Pixel between the eyes of a head that looks straight."""
+        """The position in pixels of the point between the eyes, for a head that looks ahead."""
         return self.width / 2, self.height * EYES_AT
 
     def project(self, x: Plane, y: Plane, z: Plane) -> tuple[Plane, Plane]:
-        """Points of the head in pixels."""
+        """Compute the pixel positions of points of the head.
+
+        An open jaw moves the points of the chin down before the head turns.
+
+        Args:
+            x: Horizontal coordinates in face units.
+            y: Vertical coordinates in face units, of the same shape.
+            z: Depths in face units, of the same shape.
+
+        Returns:
+            The horizontal and the vertical positions in pixels from the top left corner of the
+            frame, each of the same shape.
+        """
         pose, (px, py, pz) = self.pose, PIVOT
         drop = np.clip((y - 66.0) / 84.0, 0.0, 1.0)
         y = y + JAW_DROP * pose.mouth.jaw * drop * drop * (3.0 - 2.0 * drop)
@@ -95,13 +141,35 @@ class View:
         return left + (x + px) * near, top + y * near + rise * self.scale
 
     def point(self, x: float, y: float, out: float = 0.0) -> tuple[float, float]:
-        """A point on the face, or `out` units before it, in pixels."""
+        """Compute the pixel position of one point of the face.
+
+        Args:
+            x: Horizontal coordinate in face units.
+            y: Vertical coordinate in face units.
+            out: Distance of the point from the face towards the viewer, in face units; negative
+                values are behind the face.
+
+        Returns:
+            The horizontal and the vertical position in pixels.
+        """
         xs, ys = np.array([x], np.float32), np.array([y], np.float32)
         px, py = self.project(xs, ys, of_face(xs, ys) + np.float32(out))
         return float(px[0]), float(py[0])
 
     def patch(self, x: float, y: float) -> tuple[float, float, float, float, float, float]:
-        """The face around a point as an affine map: scale x, skew x, x, skew y, scale y, y."""
+        """Approximate the projection of the face around a point with an affine map.
+
+        The map converts offsets from the point in face units to pixel positions.
+
+        Args:
+            x: Horizontal coordinate of the point in face units.
+            y: Vertical coordinate of the point in face units.
+
+        Returns:
+            The first two rows of the matrix: scale x, skew x and translation x, then skew y,
+            scale y and translation y. Translations are in pixels, scales and skews in
+            pixels per face unit.
+        """
         radius = 12.0
         xs = np.array([x - radius, x + radius, x, x, x], np.float32)
         ys = np.array([y, y, y - radius, y + radius, y], np.float32)
@@ -114,13 +182,20 @@ class View:
 
 
 class Layer:
-    """A texture of the head: premultiplied RGBA in face units, bent to each view.
+    """A flat texture of the head, such as the skin or the hair, which each view distorts.
+
+    `bake.texture` creates the layers of a character, and `Drawing` draws them in each frame.
 
     Args:
-        texture: Drawn at `scale` pixels a unit.
-        left, top: Its corner, face units.
-        scale: Pixels of a unit in the texture.
-        depth: How far each of its points is before the eyes' plane.
+        texture: Premultiplied RGBA pixels, uint8 of shape `(rows, columns, 4)`. At least one pixel
+            must be visible.
+        left: Horizontal coordinate of the top left corner in face units.
+        top: Vertical coordinate of the top left corner in face units.
+        scale: Texture pixels per face unit.
+        depth: A function that returns the depths of points of the layer.
+
+    Raises:
+        IndexError: All pixels of the texture are transparent.
     """
 
     def __init__(self, texture: Image, left: float, top: float, scale: float, depth: Depth) -> None:
@@ -134,7 +209,17 @@ class Layer:
         self._drawn = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
 
     def bent(self, view: View) -> tuple[Image, int, int]:
-        """As it is seen: its part of the picture, and where that lies, pixels."""
+        """Distort the texture for a view.
+
+        Args:
+            view: The pose of the head and the size of the video frame.
+
+        Returns:
+            The visible part of the layer, and the horizontal and the vertical position of its top
+            left corner in the frame, in pixels. The part has premultiplied RGBA pixels, uint8 of
+            shape `(rows, columns, 4)`, with multiples of `CELL` rows and columns; it can reach
+            over the right and the lower edge of the frame.
+        """
         first_x, last_x, first_y, last_y = self._cells(view)
         to_x = ((np.arange(first_x, last_x + 2) - 0.5) * CELL - 0.5).astype(np.float32)
         to_y = ((np.arange(first_y, last_y + 2) - 0.5) * CELL - 0.5).astype(np.float32)
@@ -157,7 +242,15 @@ class Layer:
         return np.asarray(seen, np.uint8), first_x * CELL, first_y * CELL
 
     def _cells(self, view: View) -> tuple[int, int, int, int]:
-        """Which cells of the picture it covers, from and to, across and down."""
+        """Return the cells of the frame that the layer covers.
+
+        Args:
+            view: The pose of the head and the size of the video frame.
+
+        Returns:
+            The numbers of the first column, of the column after the last column, of the first row,
+            and of the row after the last row. A cell has `CELL` pixels in each direction.
+        """
         px, py = view.project(*self._drawn, self._depth(*self._drawn))
         cells = []
         for at, side in ((px, view.width), (py, view.height)):

@@ -1,4 +1,4 @@
-"""Which mouth belongs to a sound: fifteen visemes, told from its features by a small net."""
+"""Recognises the viseme (the mouth shape of a sound) at each moment with a small neural net."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ import numpy as np
 from avatar_provider_local.face.features import BANDS, HOP, RATE_HZ, WINDOW, Features, Floats
 
 VISEMES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U")
-"""The fifteen of the Oculus lip-sync reference."""
+"""The fifteen visemes of the Oculus lip-sync reference."""
 PAST, FUTURE = 5, 6
-"""Frames of context around the one that is judged."""
+"""Frames before and after a frame that the net also reads to classify that frame."""
 LOOKAHEAD_S = (FUTURE * HOP + WINDOW / 2) / RATE_HZ
+"""Seconds of audio after a moment that the net needs to classify that moment: 0.0725."""
 QUIET_DB, LOUD_DB = 30.0, 4.0
-"""Under the loudest: from silence to full voice."""
+"""Distances below the peak level in dB at which the loudness is 0 and 1."""
 KEPT_FRAMES = 200
+"""Number of the latest frames that a `Tracker` keeps: 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """Weights as `tools/train_visemes.py` writes them.
+    """A neural net that classifies visemes; `tools/train_visemes.py` trains it.
 
     Attributes:
-        mean: What is to be expected of the features' own mean, `(BANDS,)`.
-        layers: Pairs of a matrix and a bias.
+        mean: Mean spectrum of the training speech, for `Features`: dB relative to the peak level,
+            float32 of shape `(BANDS,)`.
+        layers: The weights of each layer: a float32 matrix of shape `(inputs, outputs)` and a
+            bias of shape `(outputs,)`. The first layer has `(PAST + 1 + FUTURE) * BANDS` inputs,
+            and the last layer has one output for each viseme in
+            `VISEMES`.
     """
 
     mean: Floats
@@ -35,7 +41,17 @@ class Net:
 
     @classmethod
     def read(cls, arrays: Mapping[str, Floats]) -> Net:
-        """From the arrays of a file."""
+        """Create a net from the arrays of an npz file.
+
+        Args:
+            arrays: `mean`, and `matrix0`, `bias0`, `matrix1`, `bias1`, ... for the layers.
+
+        Returns:
+            The net, with all arrays as float32.
+
+        Raises:
+            KeyError: `mean` or an array of a layer is missing.
+        """
         count = sum(name.startswith("matrix") for name in arrays)
         layers = tuple(
             (arrays[f"matrix{at}"].astype(np.float32), arrays[f"bias{at}"].astype(np.float32))
@@ -44,7 +60,17 @@ class Net:
         return cls(arrays["mean"].astype(np.float32), layers)
 
     def judge(self, contexts: Floats) -> Floats:
-        """Probabilities of each viseme, `(n, (PAST + 1 + FUTURE) * BANDS)` to `(n, 15)`."""
+        """Compute the probability of each viseme.
+
+        Args:
+            contexts: One row for each moment: the spectra of `PAST` frames before it, of the frame
+                itself and of `FUTURE` frames after it. The type is float32, and the shape
+                `(n, (PAST + 1 + FUTURE) * BANDS)`.
+
+        Returns:
+            Probabilities in the order of `VISEMES`, float32 of shape `(n, 15)`; the sum of each
+            row is 1.
+        """
         values = contexts
         for at, (matrix, bias) in enumerate(self.layers):
             values = values @ matrix + bias
@@ -56,14 +82,30 @@ class Net:
 
 @cache
 def trained() -> Net:
-    """The net this package ships."""
+    """Load the net that this package contains; later calls return the same object.
+
+    Returns:
+        The net.
+
+    Raises:
+        OSError: The file `visemes.npz` of the package cannot be read.
+    """
     source = files("avatar_provider_local.face").joinpath("visemes.npz")
     with source.open("rb") as file, np.load(file) as arrays:
         return Net.read(dict(arrays))
 
 
 class Tracker:
-    """Reads a speech as it arrives, and says which mouth belongs to any moment of it."""
+    """A viseme recogniser for a speech whose audio arrives in chunks.
+
+    `FaceRenderer` creates one, and calls `reset` before each speech.
+
+    Args:
+        net: The neural net; None loads the net that this package contains.
+
+    Raises:
+        OSError: `net` is None, and the file `visemes.npz` of the package cannot be read.
+    """
 
     def __init__(self, net: Net | None = None) -> None:
         self._net = net or trained()
@@ -71,23 +113,40 @@ class Tracker:
         self.reset()
 
     def reset(self) -> None:
-        """Another speech begins."""
+        """Forget the audio, so that the next call of `feed` starts a new speech."""
         self._features.reset()
         self._first = 0
         self._frames = np.zeros((0, BANDS), np.float32)
         self._under_db = np.zeros(0, np.float32)
 
     def feed(self, pcm: bytes) -> None:
-        """Take in sound, in order."""
+        """Add the next audio of the speech.
+
+        Args:
+            pcm: PCM, int16 little-endian, mono, at `RATE_HZ`, of any length.
+
+        Raises:
+            ValueError: `pcm` has an odd number of bytes.
+        """
         frames, under_db = self._features.feed(np.frombuffer(pcm, "<i2"))
         self._first += max(0, len(self._frames) + len(frames) - KEPT_FRAMES)
         self._frames = np.concatenate([self._frames, frames])[-KEPT_FRAMES:]
         self._under_db = np.concatenate([self._under_db, under_db])[-KEPT_FRAMES:]
 
     def at(self, times_s: Floats) -> tuple[Floats, float]:
-        """Probabilities at moments of the speech, `(n, 15)`, and how loud it is there, 0 to 1.
+        """Return the viseme probabilities and the loudness at moments of the speech.
 
-        Audio that has not arrived yet counts as a repetition of the last features.
+        For audio that has not arrived yet, the tracker repeats the latest frame. For audio more
+        than 2 s before the latest frame, the tracker repeats the oldest frame that it keeps.
+
+        Args:
+            times_s: The moments in seconds from the start of the speech, float32 of shape `(n,)`,
+                at least one.
+
+        Returns:
+            The probabilities in the order of `VISEMES`, float32 of shape `(n, 15)`, and the mean
+            loudness at the moments: 0 for silence, 1 for full voice. Before the first 25 ms of
+            audio, the viseme is `sil` and the loudness 0.
         """
         if not len(self._frames):
             silence = np.zeros((len(times_s), len(VISEMES)), np.float32)

@@ -1,4 +1,4 @@
-"""A simulator of Tavus: the part of its API that a LiveKit agent needs, and avatars that join."""
+"""A simulator of Tavus, which serves a part of Tavus's API and starts avatars."""
 
 from avatar_core.testing import FAULTS
 

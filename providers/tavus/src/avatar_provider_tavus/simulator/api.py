@@ -1,11 +1,11 @@
-"""The part of Tavus's REST API that a LiveKit agent needs, on the base of `FakeVendor`.
+"""The part of Tavus's REST API that a LiveKit agent needs, implemented with `FakeVendor`.
 
-It imitates these properties of Tavus:
+The simulated API has these properties of Tavus:
 
 - The status for an unknown id is 400, not 404.
-- Errors have their message in `error` or in `message`, depending on the call.
-- A conversation counts and costs from its create request, whether or not its worker joins.
-- DELETE removes a conversation from the lists, and does not end it.
+- The message of an error is under the key `error` or `message`, depending on the call.
+- Tavus counts and bills a conversation from its create request, even if no worker joins.
+- DELETE removes a conversation from the lists, but does not end the conversation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ REASONS = {
 
 
 class TavusApi(FakeVendor):
-    """A fake vendor with the routes below `/v2`.
+    """A fake vendor with the routes of Tavus's API below `/v2`; `Simulator` adds real workers.
 
     Args:
         *args: Positional arguments of `FakeVendor`.
@@ -67,7 +67,8 @@ class TavusApi(FakeVendor):
             session: The conversation.
 
         Returns:
-            The body with the ids of PAL and face and the time of creation; empty if it is unknown.
+            The body with the ids of PAL and face and the time of creation; an empty mapping if no
+            request of this API created the conversation.
         """
         return self._request_bodies.get(session.id, {})
 
@@ -94,7 +95,7 @@ class TavusApi(FakeVendor):
         return said
 
     def on_session_end(self, session: VendorSession) -> None:
-        """Record the event `system.shutdown` with Tavus's name for the reason.
+        """Record the event `system.shutdown` of a conversation that has ended.
 
         Args:
             session: The conversation that has ended.
@@ -103,7 +104,7 @@ class TavusApi(FakeVendor):
         self.tell(session, "system.shutdown", shutdown_reason=reason)
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the operation of a call, which decides about its faults.
+        """Return the operation of a call; a fault can be limited to one operation.
 
         Args:
             method: HTTP method.
@@ -128,7 +129,7 @@ class TavusApi(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Carry out a call.
+        """Process an API call.
 
         Args:
             method: HTTP method.
@@ -138,7 +139,7 @@ class TavusApi(FakeVendor):
             worker: Faults of the worker of a conversation that the call creates.
 
         Returns:
-            The response; a refused call gets an error status.
+            The response, with an error status if the simulator refuses the call.
         """
         url = urlsplit(path)
         route = tuple(url.path.strip("/").split("/"))

@@ -1,4 +1,4 @@
-"""The PALs and faces of the simulator, with their new field names and their old ones."""
+"""The PALs and faces of the simulator, with new and old names of their fields."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FACES = (STOCK_FACE, "r0d1a2b3c4e5", "r9f8e7d6c5b4")
 
 
 class Catalogue:
-    """The PALs and faces that a customer can choose.
+    """The PALs and faces that exist at the simulated vendor.
 
     Attributes:
         faces: Faces by their ids, with new field names.
@@ -45,11 +45,11 @@ class Catalogue:
         )
 
     def add_pal(self, body: Mapping[str, Any], id: str = "") -> dict[str, Any]:
-        """Add a PAL.
+        """Add a PAL to the catalogue, as the API call that creates a PAL does.
 
         Args:
             body: Body of the create request, with new or old field names.
-            id: Id of the PAL; empty for a random one.
+            id: Id of the PAL; empty for a random id.
 
         Returns:
             The PAL, with new field names.
@@ -68,11 +68,11 @@ class Catalogue:
             body: Body of the create request, with new or old field names.
 
         Returns:
-            The id of the PAL, empty if the body has none, and the id of the face: the requested one
-            or the default of the PAL.
+            The id of the PAL (empty if the body has no PAL), and the id of the requested face or of
+            the default face of the PAL.
 
         Raises:
-            LookupError: An id is unknown; the message is the one of Tavus.
+            LookupError: An id is unknown. The message has the same words as Tavus's response.
         """
         pal_id = body.get("pal_id") or body.get("persona_id") or ""
         face_id = body.get("face_id") or body.get("replica_id") or ""
@@ -85,15 +85,22 @@ class Catalogue:
 
 
 def now() -> str:
-    """Return the current time in Tavus's format: ISO 8601 in UTC, with milliseconds and `Z`."""
+    """Return the current time in Tavus's format.
+
+    Returns:
+        The time as ISO 8601 in UTC, with milliseconds and the suffix `Z`.
+    """
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def with_old_names(thing: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a PAL or a face with old field names, for the old routes.
+    """Copy a PAL or a face with old field names, for the routes with old names.
 
     Args:
         thing: The PAL or the face, with new field names.
+
+    Returns:
+        A copy with old field names; fields without an old name keep their names.
     """
     return {OLD_NAMES.get(name, name): value for name, value in thing.items()}
 

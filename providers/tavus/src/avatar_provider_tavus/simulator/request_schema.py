@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
     Args:
         status: HTTP status of the response.
-        said: Message of the response.
+        said: Error message in the body of the response.
         key: Key of the message in the body: `error` or `message`.
 
     Attributes:
@@ -52,7 +52,7 @@ def check(body: Mapping[str, Any]) -> None:
     """Check the types and ranges of all documented fields.
 
     Args:
-        body: Body of a create request; the fields in its `properties` are checked too.
+        body: Body of a create request, including the fields in `properties`.
 
     Raises:
         RefusedError: A field has the wrong type or is out of its range.
@@ -76,10 +76,13 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def body_of(content: bytes) -> dict[str, Any]:
-    """Return the JSON object in a request body; an empty body is an empty object.
+    """Parse the body of a request as a JSON object.
 
     Args:
-        content: The body as it was received.
+        content: The body in bytes, possibly empty.
+
+    Returns:
+        The JSON object; an empty dictionary for an empty body.
 
     Raises:
         RefusedError: The body is not a JSON object.
@@ -94,15 +97,15 @@ def body_of(content: bytes) -> dict[str, Any]:
 
 
 def room_of(properties: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the URL of the LiveKit server and the room token of the worker.
+    """Read the URL of the LiveKit server and the worker's room token from a create request.
 
-    The expiry of the token is checked; its signature is not.
+    This function checks the expiry of the token, but not its signature.
 
     Args:
-        properties: `properties` of a create request.
+        properties: The object under the key `properties` in the body of the request.
 
     Returns:
-        The URL and the token.
+        The URL and the token, a JWT.
 
     Raises:
         RefusedError: The URL has no known scheme, or the token is invalid, has expired, or does

@@ -1,4 +1,4 @@
-"""The simulator as a server: the API over TCP, a worker per conversation, and a status page."""
+"""Runs the simulator: the API over TCP, a worker process per conversation, and a status page."""
 
 from __future__ import annotations
 
@@ -43,12 +43,17 @@ Start = Callable[..., Awaitable[Mapping[str, Any]]]
 
 
 def renderer() -> str:
-    """Return the path of `FaceRenderer` if its package is installed, else of `FlashRenderer`."""
+    """Return the path of the workers' default renderer.
+
+    Returns:
+        `package.module:Class` of `FaceRenderer` if the local provider is installed, otherwise of
+        `FlashRenderer`.
+    """
     return FACE if find_spec("avatar_provider_local") else FLASH
 
 
 class Simulator(TavusApi):
-    """A simulator of Tavus for one customer.
+    """A simulator of Tavus with one customer account.
 
     Args:
         key: API key that calls must carry.
@@ -57,9 +62,9 @@ class Simulator(TavusApi):
         create_s: Seconds that a create request takes.
         join_s: Seconds from a create request until the worker joins.
         face: `package.module:Class` of the workers' renderer; empty for the result of `renderer`.
-        start: Starts the workers.
+        start: The function that starts a worker.
         faults: Names of faults in `FAULTS` that apply from the start.
-        chaos: Share of calls that fail at random, 0 to 1.
+        chaos: Probability that a call fails at random, 0 to 1.
         seed: Seed of the random failures.
 
     Raises:
@@ -93,7 +98,7 @@ class Simulator(TavusApi):
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> FakeResponse:
-        """Respond to a request; the status page and its data need no key.
+        """Respond to a request; the status page and its data need no API key.
 
         Args:
             method: HTTP method.
@@ -119,7 +124,8 @@ class Simulator(TavusApi):
     def next_fault(self, call: str, headers: Mapping[str, str]) -> VendorFault | None:
         """Return the fault of a call.
 
-        A fault in the header of the call comes first, then a random one, then those of `fail`.
+        A fault in the header of the call has priority over a random fault, and a random fault over
+        the faults that `fail` has set.
 
         Args:
             call: The operation of the call, as `operation_of` returns it.
@@ -135,7 +141,12 @@ class Simulator(TavusApi):
         return super().next_fault(call, headers)
 
     def status(self) -> dict[str, Any]:
-        """Return the data of the status page, JSON-safe."""
+        """Return the data of the status page.
+
+        Returns:
+            A JSON-safe dictionary: the numbers of active and created conversations, the limit, the
+            billed and the paid seconds, the last 50 conversations, and the last 30 calls.
+        """
         account = self.account
         return {
             "active": len(account.active),
@@ -158,7 +169,7 @@ class Simulator(TavusApi):
         }
 
     async def _bring(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
-        """Start a worker that behaves like those of Tavus: it has no features of avatar-core."""
+        """Start a worker that behaves like a worker of Tavus, without features of avatar-core."""
         unseen = bool(self.request_body(session).get("audio_only"))
         worker = await self._start(
             self._face,
@@ -171,7 +182,7 @@ class Simulator(TavusApi):
         return worker
 
     def tell(self, session: VendorSession, event: str, **properties: str) -> dict[str, Any]:
-        """Record an event of a conversation, and send it to the customer's webhook, if one is set.
+        """Record an event of a conversation, and send the event to the webhook of the customer.
 
         Args:
             session: The conversation.
@@ -179,7 +190,7 @@ class Simulator(TavusApi):
             **properties: Properties of the event.
 
         Returns:
-            The body of the webhook call.
+            The body of the webhook call; `webhook_url` is empty if the customer gave no URL.
         """
         said = super().tell(session, event, **properties)
         if said["webhook_url"]:
@@ -202,7 +213,7 @@ async def _post(url: str, said: Mapping[str, Any]) -> None:
 def _fault(named: str) -> VendorFault:
     """Return a fault by its name, or from JSON such as {"on": "end", "status": 500}.
 
-    If the value is invalid, the result is a fault with status 400 that reports it.
+    If the value is invalid, the result is a fault with status 400 and a message.
     """
     if named in FAULTS:
         return FAULTS[named]
@@ -219,9 +230,9 @@ async def serving(
     """Run a simulator on a TCP port while the block runs.
 
     Args:
-        simulator: The simulator; it is closed at the end of the block.
-        port: Port to listen on; 0 selects a free one.
-        say: Called with one line that contains the address.
+        simulator: The simulator, which the function closes at the end of the block.
+        port: Port to listen on; 0 selects a free port.
+        say: A function that receives one line with the address of the simulator.
 
     Yields:
         The base URL of the API, for `TAVUS_API_URL`.
@@ -230,7 +241,7 @@ async def serving(
         OSError: The server cannot listen on the port.
     """
     async with serve_http(simulator, port=port) as address:
-        say(f"Tavus, simulated, at {address} (its meter is on that page)")
+        say(f"The simulator of Tavus runs at {address}. Open that page to see what it bills.")
         try:
             yield f"{address}/v2"
         finally:
@@ -240,14 +251,14 @@ async def serving(
 def offer_simulator(
     notify: Callable[[str], None],
 ) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
-    """Offer the demo a simulated Tavus: the entry point in the group `avatar_core.simulators`.
+    """Offer a simulated Tavus to the demo; an entry point in the group `avatar_core.simulators`.
 
     Args:
-        notify: Called with each sentence that the user should read.
+        notify: A function that receives each sentence for the user.
 
     Returns:
         None if TAVUS_API_KEY is set; otherwise a context manager that runs the simulator and
-        yields the environment variables that select it.
+        yields the environment variables that select the simulator.
     """
     return None if os.environ.get("TAVUS_API_KEY") else _run_simulator(notify)
 

@@ -1,0 +1,43 @@
+"""A real user who joins or subscribes late hears every word."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from avatar_provider_mock import MockSettings
+
+from avatar_core.registry.selection import Item
+from avatar_core.testing.server import DevServer
+from tests.livekit.late_listener import LateListenerConversation, LateSubscriberConversation
+from tests.livekit.live_conversation import SMALL, SPOKEN_WORDS, TEST_S
+
+pytestmark = pytest.mark.livekit
+
+STOCK = MockSettings(width=128, height=128, scenario="stock=1")
+
+
+@pytest.mark.parametrize(
+    ("provider", "late_s"),
+    [("voice", 2.0), (SMALL, 1.0), (STOCK, 0.5)],
+    ids=["voice", "mock", "stock"],
+)
+async def test_user_who_joins_late_hears_every_word(
+    server: DevServer, provider: Item, late_s: float
+) -> None:
+    async with (
+        asyncio.timeout(TEST_S),
+        LateListenerConversation(server, provider, wait_for_join=False) as conversation,
+    ):
+        assert await conversation.listen_late(late_s) == len(SPOKEN_WORDS)
+        conversation.check()
+
+
+@pytest.mark.parametrize("provider", ["voice", SMALL, STOCK], ids=["voice", "mock", "stock"])
+async def test_user_who_subscribes_late_hears_every_word(server: DevServer, provider: Item) -> None:
+    async with (
+        asyncio.timeout(TEST_S),
+        LateSubscriberConversation(server, provider, wait_for_join=False) as conversation,
+    ):
+        assert await conversation.count_spoken_words() == len(SPOKEN_WORDS)
+        conversation.check()

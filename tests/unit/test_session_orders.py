@@ -1,0 +1,107 @@
+"""Calls of an application in any order: somebody speaks, nothing hangs, no word is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from avatar_core.testing.audio.tones import VOCABULARY
+from avatar_core.testing.clock import run
+from avatar_core.testing.room.room import MemoryRoom
+from tests.support.session_orders import PROVIDERS, OrderHarness, Step
+
+EXAMPLES = 300
+SIMPLE = ("session", "say", "ask", "interrupt", "off", "on", "disable", "enable", "handoff")
+STEPS = st.one_of(
+    st.tuples(st.sampled_from((*SIMPLE, "reconnect")), st.just(0.0)),
+    st.tuples(st.just("say"), st.just(0.0)),
+    st.tuples(st.just("start"), st.sampled_from([float(i) for i in range(len(PROVIDERS))])),
+    st.tuples(st.just("close"), st.sampled_from([0.0, 1.0, 2.0])),
+    st.tuples(st.just("wait"), st.sampled_from([0.0, 0.05, 0.4, 0.7, 1.3, 3.0])),
+)
+SESSION, SAY, ASK, OFF, ON = ((name, 0.0) for name in ("session", "say", "ask", "off", "on"))
+MOCK, VOICE, LATE_MOCK = ("start", 0.0), ("start", 1.0), ("start", 2.0)
+CLOSE, WAIT = ("close", 0.0), ("wait", 0.7)
+
+
+def faults_of(steps: Sequence[Step]) -> list[str]:
+    """Run one order in virtual time, and return its faults."""
+
+    async def main() -> list[str]:
+        """Run the order."""
+        return await OrderHarness().run(steps)
+
+    return run(main())
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(steps=st.lists(STEPS, min_size=1, max_size=12))
+@example(steps=[MOCK, CLOSE, SESSION, SAY])
+@example(steps=[SESSION, SAY, WAIT, MOCK, SAY])
+@example(steps=[SESSION, MOCK, SAY, WAIT, VOICE, SAY])
+@example(steps=[MOCK, OFF, CLOSE, ON])
+@example(steps=[SESSION, LATE_MOCK, MOCK, VOICE, CLOSE, SAY])
+def test_any_order_of_calls_loses_no_word_and_never_hangs(steps: list[Step]) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        assert faults_of(steps) == []
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+MID_SENTENCE = [
+    pytest.param([SESSION, SAY, WAIT, MOCK], id="avatar-starts"),
+    pytest.param([SESSION, MOCK, SAY, WAIT, MOCK], id="avatar-is-replaced"),
+    pytest.param([SESSION, MOCK, SAY, WAIT, CLOSE], id="avatar-is-released"),
+    pytest.param([SESSION, MOCK, SAY, WAIT, ("disable", 0.0), ("wait", 3.0)], id="audio-disabled"),
+    pytest.param([SESSION, MOCK, SAY, WAIT, OFF, ("wait", 3.0), ON], id="audio-removed"),
+    pytest.param([SESSION, MOCK, SAY, WAIT, ("reconnect", 0.0)], id="agent-reconnects"),
+]
+
+
+@pytest.mark.parametrize("steps", MID_SENTENCE)
+@pytest.mark.virtual_time
+async def test_no_word_is_lost_in_mid_sentence(steps: list[Step]) -> None:
+    harness = OrderHarness()
+    assert await harness.run(steps) == []
+    assert not any(turn.excused for turn in harness.turns)
+
+
+@pytest.mark.virtual_time
+async def test_idle_avatar_is_replaced_without_a_gap() -> None:
+    harness = OrderHarness()
+    await harness.run([SESSION, MOCK, ("wait", 3.0), LATE_MOCK, SAY, ("wait", 6.0), SAY])
+    assert harness.faults == []
+    speakers = [run.identity for run in harness.room.recording.runs]
+    assert harness.identity not in speakers
+    assert len(set(speakers)) == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.virtual_time
+async def test_two_sessions_in_one_room_do_not_disturb_each_other(seed: int) -> None:
+    room = MemoryRoom()
+    middle = len(VOCABULARY) // 2
+    orders = [
+        [SESSION, MOCK, SAY, WAIT, VOICE, SAY],
+        [LATE_MOCK, SESSION, SAY, WAIT, CLOSE, SAY],
+        [MOCK, CLOSE, SESSION, SAY, MOCK, SAY],
+    ]
+    agents = [
+        OrderHarness(room, "agent", VOCABULARY[:middle]),
+        OrderHarness(room, "other", VOCABULARY[middle:]),
+    ]
+    results = await asyncio.gather(
+        agents[0].run(orders[seed]), agents[1].run(orders[(seed + 1) % 3])
+    )
+    assert results == [[], []]
