@@ -163,13 +163,13 @@ async def _ledger() -> CheckResult:
 
 def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
     trial = LedgerEntry.pending("doctor", "trial", "", "")
-    ledger.write(trial)
-    written = trial in ledger.read_all()
+    written = ledger.write(trial)
+    found = trial in ledger.read_all()
     ledger.remove(trial)
-    if ledger.problem:
+    if written and ledger.problem:
         hint = "Follow that advice, or set AVATAR_LEDGER to a folder that you own."
         return CheckResult("warning", ledger.problem, hint)
-    if not written:
+    if not found:
         return CheckResult(
             "warning",
             f"avatar-core cannot write to {folder}",
