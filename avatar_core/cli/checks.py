@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, requires, version
+from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.net import ensure_reachable, is_loopback
+from avatar_core.provisioning.async_ledger import RESPONSE_S, AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.registry.discovery import ProviderRegistry
@@ -153,11 +155,21 @@ async def _ledger() -> CheckResult:
             "avatar-core does not record paid sessions",
             "Set AVATAR_LEDGER to a folder that you own.",
         )
-    ledger, trial = Ledger(folder), LedgerEntry.pending("doctor", "trial", "", "")
-    ledger.write(trial)
-    written = trial in ledger.read_all()
+    message = f"{folder} did not respond within {RESPONSE_S:g} s"
+    late = CheckResult("warning", message, "Set AVATAR_LEDGER to a folder on a local disk.")
+    ledger = Ledger(folder)
+    return await AsyncLedger(ledger).run(late, _check_ledger, ledger, folder)
+
+
+def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
+    trial = LedgerEntry.pending("doctor", "trial", "", "")
+    written = ledger.write(trial)
+    found = trial in ledger.read_all()
     ledger.remove(trial)
-    if not written:
+    if written and ledger.problem:
+        hint = "Follow that advice, or set AVATAR_LEDGER to a folder that you own."
+        return CheckResult("warning", ledger.problem, hint)
+    if not found:
         return CheckResult(
             "warning",
             f"avatar-core cannot write to {folder}",
@@ -170,7 +182,7 @@ async def _ledger() -> CheckResult:
             f"avatar-core cannot read {len(broken)} files in {folder}; their sessions may be open"
         )
         return CheckResult("warning", what, "Check the vendor's dashboard, then delete the files.")
-    left = [ledger_entry for ledger_entry in ledger.read_all() if ledger_entry.is_orphan()]
+    left = [one for one in ledger.read_all() if ledger.is_orphan(one)]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
         return CheckResult("warning", what, "To end them, run `avatar reap`.")

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from avatar_core.contracts.errors import AvatarError, RoomError, SettingsError
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.reaper import ReapResult, reap
 from avatar_core.registry.discovery import ProviderRegistry
@@ -34,7 +35,11 @@ def run(*, dry_run: bool, as_json: bool) -> int:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
         provider_of = cache(ProviderRegistry().create)
         work = reap(
-            ledger, provider_of, _remove_participant, livekit_url=_server(), dry_run=dry_run
+            AsyncLedger(ledger),
+            provider_of,
+            _remove_participant,
+            livekit_url=_server(),
+            dry_run=dry_run,
         )
         results = asyncio.run(work)
     except AvatarError as error:

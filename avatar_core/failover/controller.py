@@ -139,7 +139,7 @@ class FailoverController:
         except TimeoutError:
             names = ", ".join(task.get_name() for task in left if not task.done())
             log.warning("These background tasks did not end within %g s: %s.", RELEASE_S, names)
-        self._releaser.close()
+        await self._releaser.aclose()
         await asyncio.gather(
             *(close_quietly(one, CLOSE_PROVIDER_S) for one in self._acquisition.providers)
         )

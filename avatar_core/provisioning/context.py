@@ -44,6 +44,14 @@ class SessionContext:
     listener_timeout_s: float | None = None
     clock: Clock = loop_time
 
+    def join_limit_s(self, expected_join_s: float) -> float:
+        """Return the most seconds from the end of provisioning until an avatar must have joined.
+
+        Args:
+            expected_join_s: Typical seconds to join, as in `Capabilities`.
+        """
+        return max(self.join_timeout_s, 2 * expected_join_s)
+
 
 @runtime_checkable
 class RoomLike(Protocol):

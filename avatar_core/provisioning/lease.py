@@ -116,6 +116,7 @@ class Lease:
         try:
             return cls(provider, context, ledger_entry)
         except Exception as error:
+            context.releaser.keep_out(ledger_entry)
             work = context.releaser.end(provider, ledger_entry, "its transport cannot be created")
             context.releaser.tasks.start(work, f"{ledger_entry.identity}-end")
             problem = f"the provider could not create its transport: {describe_error(error)}"
@@ -131,7 +132,7 @@ class Lease:
             TransportError: The transport cannot be opened.
             AvatarError: The sink of the provider raised another error of avatar-core.
         """
-        limit_s = max(self._context.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
+        limit_s = self._context.join_limit_s(self.provider.capabilities.expected_join_s)
         opening = asyncio.ensure_future(call_provider(self.transport.sink.open()))
         ended = asyncio.ensure_future(self.wait_until_ended())
         try:
@@ -242,6 +243,7 @@ class Lease:
         """
         if not self._released:
             self._released = True
+            self._context.releaser.keep_out(self._ledger_entry)
             await asyncio.gather(
                 close_quietly(self.transport.sink),
                 close_quietly(self.transport.tracker),

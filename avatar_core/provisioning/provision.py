@@ -77,13 +77,16 @@ class Provisioning:
             agent_identity=context.link.identity,
             identity=self._pending.identity,
             deadline_s=context.provision_timeout_s,
-            token_ttl_s=token_lifetime_s(provider.capabilities.max_session_s),
+            token_ttl_s=token_lifetime_s(
+                context.provision_timeout_s,
+                context.join_limit_s(provider.capabilities.expected_join_s),
+            ),
             mint=mint_once_per_spec(context.mint),
             claim=self._claim,
             start_worker=context.start_worker,
         )
         self._claimed: dict[str, LedgerEntry] = {}
-        self._is_claim_written = False
+        self._claim_written: asyncio.Future[bool]
         self._last_error: AvatarError | None = None
         self._in_doubt = False
         """Whether the last attempt may have created a session whose id is unknown."""
@@ -105,10 +108,11 @@ class Provisioning:
         Raises:
             AvatarError: No attempt created a session within `provision_timeout_s`.
         """
-        self._releaser.ledger.write(self._pending)
         try:
+            await self._releaser.ledger.write(self._pending)
             return await self._provision()
         except BaseException:
+            self._releaser.keep_out(self._pending)
             self._end_pending()
             raise
 
@@ -133,8 +137,7 @@ class Provisioning:
                 "The avatar joined the room although the provider reported an error: %s", error
             )
             return self._pending
-        if self._is_claim_written:
-            self._releaser.ledger.remove(self._pending)
+        self._releaser.ledger.supersede(self._pending, used)
         for other in self._claimed.values():
             if other != used:
                 shared = other.identity == used.identity
@@ -176,7 +179,9 @@ class Provisioning:
                 request = replace(self._request, deadline_s=limit_s)
                 avatar = await call_provider(self._provider.provision(request))
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
-                return self._claim(avatar)
+                claimed = self._claim(avatar)
+                await self._claim_written
+                return claimed
             failure = provider_bug("the method provision returned no avatar")
         except AvatarError:
             raise
@@ -191,9 +196,11 @@ class Provisioning:
         raise failure
 
     def _claim(self, avatar: ProvisionedAvatar) -> LedgerEntry:
-        """Record a session in the ledger as soon as the session exists."""
-        claimed = self._claimed[avatar.session_id] = self._pending.with_session(avatar)
-        self._is_claim_written = self._releaser.ledger.write(claimed)
+        """Begin to record a session in the ledger as soon as the session exists."""
+        claimed = self._pending.with_session(avatar)
+        if self._claimed.get(avatar.session_id) != claimed:
+            self._claimed[avatar.session_id] = claimed
+            self._claim_written = self._releaser.ledger.write(claimed)
         return claimed
 
     # After an attempt that failed.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger_entry import MAY_STILL_JOIN_S, LedgerEntry
 from avatar_core.provisioning.release import RemoveParticipant, end_session
 from avatar_core.tasks import RELEASE_S
@@ -50,7 +50,7 @@ class ReapResult:
 
 
 async def reap(
-    ledger: Ledger,
+    ledger: AsyncLedger,
     provider_of: ProviderFactory,
     remove: RemoveParticipant,
     *,
@@ -85,7 +85,7 @@ async def reap(
         Returns:
             The result.
         """
-        if not ledger_entry.is_orphan():
+        if not await ledger.is_orphan(ledger_entry):
             return ReapResult(ledger_entry, "alive")
         if dry_run:
             return ReapResult(ledger_entry, "expired" if ledger_entry.is_expired() else "would_end")
@@ -104,13 +104,13 @@ async def reap(
                 ledger_entry, "expired" if ledger_entry.is_expired() else "failed", why
             )
         if result.status not in ("failed", "waiting"):
-            ledger.remove(ledger_entry)
+            await ledger.remove(ledger_entry)
         return result
 
-    wanted = [one for one in ledger.read_all() if only is None or one.provider in only]
+    wanted = [one for one in await ledger.read_all() if only is None or one.provider in only]
     results = await asyncio.gather(*map(reap_one, wanted))
     if not dry_run:
-        ledger.tidy()
+        await ledger.tidy()
     return results
 
 

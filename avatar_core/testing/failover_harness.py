@@ -18,6 +18,7 @@ from avatar_core.playback.segment import Segment
 from avatar_core.playback.transport import Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.release import Releaser
 from avatar_core.registry.selection import Candidate
 from avatar_core.testing.clock import now
@@ -116,6 +117,10 @@ class FailoverHarness:
         self.player.push(speech(duration_s), FORMAT)
         self.player.end()
         return over
+
+    async def read_ledger(self) -> list[LedgerEntry]:
+        """Return the entries of the ledger, after all operations that have begun."""
+        return await self.context.releaser.ledger.read_all()
 
     async def close(self) -> None:
         """Close the failover controller, which ends all sessions, and then the player."""

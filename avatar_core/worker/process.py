@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.processes import STOP_S, ProcessRecord
+from avatar_core.processes import STOP_S, ProcessRecord, new_nonce
 from avatar_core.worker import in_process
 
 READY = b"\nREADY\n"
@@ -63,7 +62,7 @@ async def start_process(
         WorkerError: The process cannot be started, or ended before it was ready. The message
             contains the last output of the process.
     """
-    nonce = secrets.token_hex(8)
+    nonce = new_nonce()
     config = {
         **more,
         "renderer": renderer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ async def test_unreadable_ledger_file_gives_a_warning(
     result = await run_check("ledger")
     assert result.status == "warning"
     assert "cannot read 1 files in " in result.message
+
+
+async def test_shared_ledger_folder_gives_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path))
+    await asyncio.to_thread(tmp_path.chmod, 0o777)
+    result = await run_check("ledger")
+    assert result.status == "warning"
+    assert "mode 0777 lets other users write to it; run: chmod go-w" in result.message
 
 
 @pytest.mark.parametrize(

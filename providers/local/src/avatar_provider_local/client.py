@@ -29,12 +29,16 @@ class LocalServer:
         url: Base URL of the server.
         key: API key of the server.
 
+    Attributes:
+        url: Base URL of the server, without a slash at its end.
+
     Raises:
         ConfigError: The URL is invalid.
     """
 
     def __init__(self, url: str, key: SecretStr) -> None:
         self._rest = RestClient(url, key=key, auth="X-Api-Key", provider="local")
+        self.url = self._rest.url
 
     async def create(self, request: ProvisionRequest, face: Mapping[str, Any]) -> ProvisionedAvatar:
         """Create a session, and wait until the avatar of the session is in the room.
@@ -66,7 +70,7 @@ class LocalServer:
         avatar = ProvisionedAvatar(
             session_id=response.text("id"),
             identity=request.identity,
-            state={"url": self._rest.url},
+            state={"url": self.url},
         )
         request.claim(avatar)
         return avatar
