@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-provisioning long-cancellations long-ledger long-overhead long-kills
+.PHONY: long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -45,24 +45,31 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 	@exec $(BIN)/python -m benchmarks.bench.stress
 
 # Sizes of `make long`: about 15 minutes with these defaults. The nightly workflow raises them.
+# LONG_ORDERS: random orders of an application's calls, in virtual time (0.1 s each).
 # LONG_SEEDS: runs of each vendor fault with each kind of vendor, in virtual time (5 s a seed).
 # LONG_STARTS: measured starts over TCP (0.5 s each).
 # LONG_PROCESSES, LONG_LEDGER_S: processes that write to one ledger, and for how many seconds.
 # LONG_KILLS: killed agents for each of two kinds of vendor (6 s each).
+# LONG_NAMESPACES: killed agents in pid namespaces of their own (8 s each).
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
 # STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.
+LONG_ORDERS ?= 1000
 LONG_SEEDS ?= 4
 LONG_STARTS ?= 20
 LONG_PROCESSES ?= 8
 LONG_LEDGER_S ?= 20
 LONG_KILLS ?= 5
-LONG_RUNS := long-provisioning long-cancellations long-ledger long-overhead long-kills soak strain
+LONG_NAMESPACES ?= 4
+LONG_RUNS := long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
 	@tools/setup.sh bench
 	@BENCH_RESULTS=build/long SOAK_MINUTES=$(or $(SOAK_MINUTES),6) STRAIN_MINUTES=$(or $(STRAIN_MINUTES),1) \
 		$(MAKE) -j1 --no-print-directory --keep-going $(LONG_RUNS)
+
+long-orders:
+	$(BIN)/python -m tests.long.session_orders $(LONG_ORDERS)
 
 long-provisioning:
 	$(BIN)/python -m tests.long.provisioning $(LONG_SEEDS)
@@ -78,6 +85,9 @@ long-overhead:
 
 long-kills:
 	$(BIN)/python -m tests.long.kill_agents $(LONG_KILLS)
+
+long-namespaces:
+	$(BIN)/python -m tests.long.pid_namespaces $(LONG_NAMESPACES)
 
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs

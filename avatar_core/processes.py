@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
+import secrets
 import signal
 import socket
 import sys
@@ -23,6 +25,8 @@ SAME_START_S = 0.005
 STOP_S = 1.0
 """Seconds from SIGTERM to SIGKILL for a process that has not ended."""
 POLL_S = 0.2
+NONCE = re.compile(r"avatar-worker-[0-9a-f]{16}")
+"""The last word on the command line of a worker process; no other program has such a word."""
 STATE, START_TICKS = 0, 19
 """Fields of /proc/PID/stat, counted after the name."""
 
@@ -98,11 +102,13 @@ def find(
     try:
         process = psutil.Process(pid)
         now_s = started(pid)
-        if now_s is None or (started_s is not None and abs(now_s - started_s) > SAME_START_S):
+        if now_s is None:
+            return None
+        if started_s is not None and not abs(now_s - started_s) <= SAME_START_S:  # NaN is refused
             return None
         if argument is not None and argument not in process.cmdline():
             return None
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # the last two: no pid is such a number
         return None
     return process
 
@@ -124,6 +130,11 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
     return boot_ == boot() and find(pid, started_s) is not None
 
 
+def new_nonce() -> str:
+    """Return a random word for the command line of a worker process, which identifies it."""
+    return f"avatar-worker-{secrets.token_hex(8)}"
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
     """A record of a child process: JSON-safe, without secrets.
@@ -131,7 +142,7 @@ class ProcessRecord:
     Attributes:
         pid: The process id.
         started: The value that the function `started` returned for the process, in seconds.
-        nonce: A random word on the command line of the process.
+        nonce: The word of `new_nonce` on the command line of the process.
     """
 
     pid: int
@@ -144,7 +155,7 @@ class ProcessRecord:
 
         Args:
             pid: The process id.
-            nonce: A random word on the command line of the process.
+            nonce: The word of `new_nonce` on the command line of the process.
 
         Returns:
             The record.
@@ -164,7 +175,7 @@ class ProcessRecord:
         try:
             fields = state["process"]
             return cls(int(fields["pid"]), float(fields["started"]), str(fields["nonce"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     @property
@@ -176,8 +187,10 @@ class ProcessRecord:
         """Find the recorded process.
 
         Returns:
-            The process; None if it has ended.
+            The process; None if it has ended, or is not a worker of avatar-core.
         """
+        if NONCE.fullmatch(self.nonce) is None:
+            return None
         return find(self.pid, self.started, self.nonce)
 
     def kill(self) -> bool:

@@ -105,7 +105,9 @@ async def call_provider(method: Callable[P, Awaitable[T]], *args: P.args, **name
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise RuntimeError("it cancelled itself") from error
+        raise RuntimeError(
+            "Awaited code raised CancelledError, although nobody cancelled its task."
+        ) from error
 
 
 async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
@@ -120,7 +122,7 @@ async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
             await call_provider(part.aclose)
     except Exception as error:
         name = type(part).__name__
-        log.warning("%s could not be closed (%s: %s).", name, type(error).__name__, error)
+        log.warning("avatar-core could not close %s (%s: %s).", name, type(error).__name__, error)
 
 
 def notify(listener: Callable[..., object], *args: object) -> None:
@@ -135,7 +137,9 @@ def notify(listener: Callable[..., object], *args: object) -> None:
     except (Exception, asyncio.CancelledError):  # the latter from a future that it read
         name = getattr(listener, "__qualname__", repr(listener))
         module = getattr(listener, "__module__", "?")
-        log.exception("The listener %s.%s raised; the conversation continues.", module, name)
+        log.exception(
+            "The event listener %s.%s raised an error; the conversation continues.", module, name
+        )
 
 
 def provider_bug(problem: str, provider: str = "") -> ProtocolError:
@@ -166,8 +170,8 @@ def as_avatar_error(error: Exception, provider: str) -> AvatarError:
     """
     if isinstance(error, AvatarError):
         return error
-    log.error("%s raised an unexpected error.\n%s", provider, format_trace(error))
-    bug = provider_bug(f"it raised {describe_error(error)}", provider)
+    log.error("The provider %s raised an unexpected error.\n%s", provider, format_trace(error))
+    bug = provider_bug(f"the provider raised {describe_error(error)}", provider)
     bug.__cause__ = error
     return bug
 

@@ -66,7 +66,7 @@ def main() -> int:
     """Print what was found; 1 if there was anything."""
     found = list(find_module_strings(Path(*sys.argv[1:2])))
     for line in found:
-        print(f"{line} is the name of a module in a string. Import it, or pass it as a parameter.")
+        print(f"{line} names a module in a string. Import the module, or pass it as a parameter.")
     return int(bool(found))
 
 

@@ -44,7 +44,10 @@ def read_expected(folder: Path) -> dict[str, dict[Line, str]]:
             if comment := COMMENT.search(text):
                 codes = dict(CODE.findall(comment[1]))
                 if codes.keys() != expected.keys():
-                    raise ValueError(f"{path.name}:{number} must name a code for mypy and pyright.")
+                    raise ValueError(
+                        f"The comment in {path.name}:{number} must name a code for mypy and "
+                        "pyright."
+                    )
                 for checker, code in codes.items():
                     expected[checker][path.name, number] = code
     return expected

@@ -38,7 +38,9 @@ def read_allowed(root: Path) -> list[tuple[str, ...]]:
     lines = (root / "tools/allowed_phrases.txt").read_text(encoding="utf-8").splitlines()
     phrases = [tuple(line.split()) for line in lines if line and not line.startswith("#")]
     if len(phrases) > MOST_PHRASES:
-        raise ValueError(f"{len(phrases)} allowed phrases; at most {MOST_PHRASES} may be listed")
+        raise ValueError(
+            f"tools/allowed_phrases.txt lists {len(phrases)} phrases; the limit is {MOST_PHRASES}."
+        )
     return phrases
 
 

@@ -87,7 +87,7 @@ def find_problems(root: Path, tag: str = "") -> Iterator[str]:
     distributions = read_distributions(root)
     wanted = tag.removeprefix("v") or distributions[0].version
     if tag and not re.fullmatch(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?", tag):
-        yield f"the tag {tag} does not look like v1.2.3."
+        yield f"The tag {tag} does not look like v1.2.3."
         return
     names = {distribution.name for distribution in distributions}
     for distribution in distributions:
@@ -130,7 +130,7 @@ def _archive_problems(distribution: Distribution, path: Path) -> Iterator[str]:
     if (metadata["Name"], metadata["Version"]) != (distribution.name, distribution.version):
         yield f"{path.name} says that it is {metadata['Name']} {metadata['Version']}."
     if distribution.name == "avatar-demo" and not any(name.endswith(PAGE) for name in names):
-        yield f"{path.name} lacks {PAGE}; .venv/page.log says why the page was not built."
+        yield f"{path.name} contains no {PAGE}; .venv/page.log says why the page was not built."
 
 
 def _open_archive(path: Path) -> tuple[list[str], str]:
@@ -178,11 +178,11 @@ def bump(root: Path, version: str, today: datetime.date) -> None:
     try:
         Version(version)
     except InvalidVersion:
-        raise ReleaseError(f"{version} is not a version.") from None
+        raise ReleaseError(f"{version} is not a valid version number.") from None
     changelog = root / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     if not re.search(r"^## \[Unreleased\]\n\n(?!## )", text, re.MULTILINE):
-        raise ReleaseError("CHANGELOG.md has nothing under '## [Unreleased]'.")
+        raise ReleaseError("The section '## [Unreleased]' of CHANGELOG.md is empty.")
     heading = f"## [Unreleased]\n\n## [{version}] - {today.isoformat()}"
     changelog.write_text(text.replace("## [Unreleased]", heading, 1), encoding="utf-8")
     for distribution in read_distributions(root):

@@ -141,12 +141,13 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             format, pcm = AudioFormat(frame.sample_rate, frame.num_channels), bytes(frame.data)
             if len(pcm) % format.frame_bytes:
                 raise AudioError(
-                    f"{len(pcm)} bytes do not hold whole samples of {format.channels} channels.",
-                    hint=f"Use multiples of {format.frame_bytes} bytes.",
+                    f"An audio frame of {len(pcm)} bytes does not contain whole samples of "
+                    f"{format.channels} channels.",
+                    hint=f"Send frames whose size is a multiple of {format.frame_bytes} bytes.",
                 )
         except AudioError as error:
             if not self._dropped:
-                log.error("Frames of the agent's speech are dropped: %s", error)
+                log.error("avatar-core drops audio frames that it cannot play: %s", error)
             self._dropped = True
             format, pcm = SILENT, b""
         self.player.push(pcm, format)

@@ -168,5 +168,5 @@ def _check(event: str) -> None:
     if event in NAMES:
         return
     close = difflib.get_close_matches(str(event), NAMES, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"Events: {', '.join(NAMES)}."
-    raise ValueError(f"There is no event {event!r}. {hint}")
+    hint = f"Did you mean {close[0]!r}?" if close else f"The events are {', '.join(NAMES)}."
+    raise ValueError(f"An avatar session has no event {event!r}. {hint}")

@@ -59,4 +59,7 @@ class ReplacedTrack:
         try:
             await self._room.local_participant.unpublish_track(publication.sid)
         except UnpublishTrackError:
-            log.warning("The track of the replaced audio output could not be unpublished.")
+            log.warning(
+                "The room did not unpublish the track of the replaced audio output. Participants "
+                "may hear that track instead of the avatar."
+            )

@@ -56,6 +56,7 @@ def session_context(
         releaser=Releaser(link, ledger, remove_participant),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,
+        retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
     )
 
@@ -109,6 +110,6 @@ async def _nothing_to_remove(room: str, identity: str) -> bool:
 
 def _no_token(spec: TokenSpec) -> str:
     raise RoomError(
-        f"no token can be made for {spec.identity}.",
+        f"avatar-core cannot create a room token for {spec.identity} without LiveKit's API key.",
         hint="Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
     )

@@ -117,12 +117,18 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         """
         job = get_job_context(required=False)
         if room is None or (job is not None and job.is_fake_job()):
-            log.info("There is no room for an avatar; the agent's output stays as it is.")
+            log.info("The agent has no LiveKit room, so no avatar starts.")
             return
         if self._session is not None:
-            raise AvatarError("this avatar was started before.", hint="Create another one.")
+            raise AvatarError(
+                "This avatar session was started before.",
+                hint="Call create_avatar again for a new avatar session.",
+            )
         if self._closing is not None:
-            raise AvatarError("this avatar was closed before.", hint="Create another one.")
+            raise AvatarError(
+                "This avatar session was closed before.",
+                hint="Call create_avatar again for a new avatar session.",
+            )
         self._session = agent_session
         if job is not None:
             job.add_shutdown_callback(self.aclose)
@@ -171,6 +177,22 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 hint="The agent speaks with its own voice until the avatar has joined.",
             ) from None
 
+    async def retry(self) -> None:
+        """Try the providers of the chain again, from the first, while the agent's voice speaks.
+
+        The method returns when an avatar is live or all providers have failed; `avatar` tells
+        which. While an avatar is live or about to join, the method only waits.
+
+        Raises:
+            AvatarError: The avatar session has not started, or is closed.
+        """
+        if self._controller is None or self._closing is not None:
+            raise AvatarError(
+                "the avatar cannot be tried again, because it is not started or is closed.",
+                hint="Call `start` first, or create another avatar.",
+            )
+        await self._controller.retry()
+
     async def control(self, name: str, **arguments: Any) -> None:
         """Send a command of the vendor, such as an emotion, to the live avatar. Provisional.
 
@@ -186,7 +208,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         lease = self._controller.lease if self._controller is not None else None
         if lease is None:
             raise UnsupportedCommandError(
-                f"no avatar is live that could do {name!r}.",
+                f"no live avatar can receive the command {name!r}.",
                 provider=VOICE,
                 hint="Wait until `avatar.state` is LIVE.",
             )
@@ -258,7 +280,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
     async def _dismiss(self) -> None:
         self._chain = ()  # if provisioning has not begun yet, no session is created
         if self._controller is not None:
-            await self._controller.aclose("it was dismissed", keep_voice=True)
+            await self._controller.aclose("the agent closed its avatar session", keep_voice=True)
 
     async def _dismiss_when_idle(self, tail: AudioTail) -> None:
         await tail.player.wait_for_segment_end()
@@ -269,7 +291,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         if self._begin is not None:
             self._begin.cancel()
         if self._controller is not None:
-            parts.append(self._controller.aclose("the session closed"))
+            parts.append(self._controller.aclose("the agent session closed"))
         tail = self._tail
         if tail is not None and tail.leave(self._owner):
             tail.placement.close()
@@ -278,7 +300,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             async with asyncio.timeout(RELEASE_S + 1.0):
                 await asyncio.gather(*parts)
         except Exception:
-            log.exception("The avatar did not close cleanly.")
+            log.exception("The avatar session raised an unexpected error while it closed.")
         if session is not None:
             session.off("close", self._session_closed)
             session.off("conversation_item_added", self._item_added)

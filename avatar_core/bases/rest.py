@@ -75,8 +75,8 @@ class RestAvatarProvider(AvatarProvider[S]):
             settings, "model_fields", ("api_key",)
         ):
             raise TypeError(
-                f"{settings.__name__} lacks api_key, which {cls.__name__} sends. "
-                "Write in the settings class: api_key: pydantic.SecretStr"
+                f"{settings.__name__} has no field api_key, which {cls.__name__} sends to its "
+                "vendor. Write in the settings class: api_key: pydantic.SecretStr"
             )
 
     def setup(self) -> None:

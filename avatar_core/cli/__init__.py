@@ -50,14 +50,14 @@ def worker(
         int, typer.Option(min=0, max=65535, help="The port to listen on; 0 selects a free one.")
     ] = 0,
     limit: Annotated[
-        int, typer.Option(min=1, max=1000, help="The number of sessions at the same time.")
+        int, typer.Option(min=1, max=1000, help="The maximum number of concurrent sessions.")
     ] = 4,
 ) -> None:
     """Draw avatars for agents on other machines: avatar worker --provider local --serve."""
     from avatar_core.cli.worker import run
 
     if not serve:
-        raise typer.BadParameter("the option --serve is missing. Add it to start the server.")
+        raise typer.BadParameter("the option --serve is missing. Add --serve to start the server.")
     raise typer.Exit(run(provider, host=host, port=port, limit=limit))
 
 
@@ -81,7 +81,8 @@ def list_providers(
 @app.command()
 def reap(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would end, and end nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the sessions that would end, and do not end them."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

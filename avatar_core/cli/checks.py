@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, requires, version
+from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.net import ensure_reachable, is_loopback
+from avatar_core.provisioning.async_ledger import RESPONSE_S, AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
 from avatar_core.registry.discovery import ProviderRegistry
@@ -73,7 +75,9 @@ class Check:
             trace = format_trace(error.__cause__) if error.__cause__ is not None else ""
             return CheckResult("fault", f"{who}{error.message}", error.hint, error.code, trace)
         except TimeoutError:
-            return CheckResult("fault", f"no result within {PROBE_S:g} s", "Check the network.")
+            return CheckResult(
+                "fault", f"the check had no result within {PROBE_S:g} s", "Check the network."
+            )
         except Exception as error:
             hint = f"This is a bug of {self.whose}. Report it to its author."
             message = f"the check raised {describe_error(error)}"
@@ -135,7 +139,8 @@ async def _versions() -> CheckResult:
         if needed.name in FITS and not needed.specifier.contains(version(needed.name)):
             return CheckResult(
                 "fault",
-                f"{needed.name} {version(needed.name)} is installed, and {needed} is needed",
+                f"{needed.name} {version(needed.name)} is installed, but avatar-core needs "
+                f"{needed}",
                 f"pip install '{needed}'",
             )
     versions = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
@@ -146,25 +151,41 @@ async def _ledger() -> CheckResult:
     folder = AvatarSettings.load().ledger or default_folder()
     if folder is None:
         return CheckResult(
-            "warning", "sessions are not recorded", "Set AVATAR_LEDGER to a folder that you own."
+            "warning",
+            "avatar-core does not record paid sessions",
+            "Set AVATAR_LEDGER to a folder that you own.",
         )
-    ledger, trial = Ledger(folder), LedgerEntry.pending("doctor", "trial", "", "")
-    ledger.write(trial)
-    written = trial in ledger.read_all()
+    message = f"{folder} did not respond within {RESPONSE_S:g} s"
+    late = CheckResult("warning", message, "Set AVATAR_LEDGER to a folder on a local disk.")
+    ledger = Ledger(folder)
+    return await AsyncLedger(ledger).run(late, _check_ledger, ledger, folder)
+
+
+def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
+    trial = LedgerEntry.pending("doctor", "trial", "", "")
+    written = ledger.write(trial)
+    found = trial in ledger.read_all()
     ledger.remove(trial)
-    if not written:
+    if written and ledger.problem:
+        hint = "Follow that advice, or set AVATAR_LEDGER to a folder that you own."
+        return CheckResult("warning", ledger.problem, hint)
+    if not found:
         return CheckResult(
-            "warning", f"{folder} cannot be written", "Set AVATAR_LEDGER to a folder that you own."
+            "warning",
+            f"avatar-core cannot write to {folder}",
+            "Set AVATAR_LEDGER to a folder that you own.",
         )
     files = list(folder.glob(f"*{SUFFIX}"))
     known = {ledger_entry.file_name for ledger_entry in ledger.read_all()}
     if broken := [file for file in files if file.name not in known and file.exists()]:
-        what = f"{len(broken)} files in {folder} cannot be read; their sessions may be open"
+        what = (
+            f"avatar-core cannot read {len(broken)} files in {folder}; their sessions may be open"
+        )
         return CheckResult("warning", what, "Check the vendor's dashboard, then delete the files.")
-    left = [ledger_entry for ledger_entry in ledger.read_all() if ledger_entry.is_orphan()]
+    left = [one for one in ledger.read_all() if ledger.is_orphan(one)]
     if left:
         what = f"{len(left)} paid session{'s' * (len(left) > 1)} of dead processes may be open"
-        return CheckResult("warning", what, "End them: avatar reap")
+        return CheckResult("warning", what, "To end them, run `avatar reap`.")
     return CheckResult("ok", "no session of a dead process is open")
 
 
@@ -233,7 +254,10 @@ def _probe_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
         await candidate.provider.probe()
         asks = type(candidate.provider).probe is not AvatarProvider.probe
         return CheckResult(
-            "ok", "the key and the settings work" if asks else "the provider has no probe"
+            "ok",
+            "the key and the settings work"
+            if asks
+            else "the provider offers no check of its settings",
         )
 
     return probe

@@ -73,7 +73,7 @@ def _command(point: EntryPoint) -> Any:
             typer.echo(str(fault), err=True)
             raise typer.Exit(1)
 
-        return TyperCommand(point.name, callback=tell, help=f"Cannot be used: {fault.message}")
+        return TyperCommand(point.name, callback=tell, help=f"Unavailable: {fault.message}")
     command.name = point.name
     command.params = [it for it in command.params if it.name not in COMPLETION_OPTIONS]
     return command

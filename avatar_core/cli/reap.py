@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from avatar_core.contracts.errors import AvatarError, RoomError, SettingsError
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.reaper import ReapResult, reap
 from avatar_core.registry.discovery import ProviderRegistry
@@ -34,13 +35,17 @@ def run(*, dry_run: bool, as_json: bool) -> int:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
         provider_of = cache(ProviderRegistry().create)
         work = reap(
-            ledger, provider_of, _remove_participant, livekit_url=_server(), dry_run=dry_run
+            AsyncLedger(ledger),
+            provider_of,
+            _remove_participant,
+            livekit_url=_server(),
+            dry_run=dry_run,
         )
         results = asyncio.run(work)
     except AvatarError as error:
         return _refused(str(error))
     if ledger.folder is None or (ledger.problem and not results):
-        return _refused(ledger.problem or "There is no ledger.")
+        return _refused(ledger.problem or "There is no ledger. Set AVATAR_LEDGER to a folder.")
     if as_json:
         print(json.dumps([_as_json(result) for result in results], indent=2))
     else:
@@ -72,9 +77,9 @@ async def _remove_participant(room: str, identity: str) -> bool:
         livekit = LiveKitSettings.load()
     except SettingsError as error:
         raise RoomError(
-            f"{identity} can only be removed from its room: its vendor has no end request, or the "
-            "session id is not known.",
-            hint=f"To remove it, set LIVEKIT_*: {error.message}",
+            f"The vendor cannot end the session of {identity}, so `avatar reap` must remove this "
+            "participant from the room.",
+            hint=f"Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET: {error.message}",
         ) from None
     return await remove_participant(livekit, room, identity)
 

@@ -63,9 +63,9 @@ def _server_of(provider: str) -> Serve:
     serve: Serve | None = getattr(ProviderRegistry().load(provider), "serve", None)
     if serve is None:
         raise ConfigError(
-            "it has no server of its own.",
+            "the provider has no avatar server that `avatar worker` can start.",
             provider=provider,
-            hint="Agents use it without one: set AVATAR_PROVIDER.",
+            hint=f"Agents can use this provider without a server: set AVATAR_PROVIDER={provider}.",
         )
     return serve
 

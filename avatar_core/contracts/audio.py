@@ -27,12 +27,12 @@ class AudioFormat:
     def __post_init__(self) -> None:
         if not MIN_RATE_HZ <= self.rate_hz <= MAX_RATE_HZ:
             raise AudioError(
-                f"a sample rate of {self.rate_hz} Hz cannot be played.",
-                hint=f"Use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz.",
+                f"A sample rate of {self.rate_hz} Hz is not supported.",
+                hint=f"Use a sample rate from {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz.",
             )
         if not 1 <= self.channels <= MAX_CHANNELS:
             raise AudioError(
-                f"{self.channels} audio channels cannot be played.",
+                f"Audio with {self.channels} channels is not supported.",
                 hint=f"Use 1 to {MAX_CHANNELS} channels.",
             )
 

@@ -213,9 +213,9 @@ class AvatarProvider(ABC, Generic[S]):
         """
         known = ", ".join(sorted(self.capabilities.commands)) or "none"
         raise UnsupportedCommandError(
-            f"the command {command.get('name')!r} is unknown.",
+            f"the provider does not know the command {command.get('name')!r}.",
             provider=self.name,
-            hint=f"Use one of its commands: {known}.",
+            hint=f"Use one of the provider's commands: {known}.",
         )
 
     async def probe(self) -> None:

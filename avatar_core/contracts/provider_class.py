@@ -40,17 +40,21 @@ def check_provider_class(cls: type[Any], root: type[Any], required: Mapping[str,
         return
     if methods:
         heads = "; ".join(_head_of(cls, name) for name in methods)
-        raise TypeError(f"{cls.__name__} lacks {_join(methods)}. Write in the class: {heads}")
+        raise TypeError(
+            f"{cls.__name__} does not define {_join(methods)}. Write in the class: {heads}"
+        )
     if not hasattr(cls, "settings_cls"):
         base = next(base.__name__ for base in cls.__bases__ if issubclass(base, root))
         stem = cls.__name__.removesuffix("Provider")
         raise TypeError(
-            f"{cls.__name__} lacks the class of its settings. "
+            f"{cls.__name__} does not name the class of its settings. "
             f"Write: class {cls.__name__}({base}[{stem}Settings])"
         )
     if absent := [name for name in required if not hasattr(cls, name)]:
         lines = "; ".join(_line_of(cls, name, required[name]) for name in absent)
-        raise TypeError(f"{cls.__name__} lacks {_join(absent)}. Write in the class: {lines}")
+        raise TypeError(
+            f"{cls.__name__} does not define {_join(absent)}. Write in the class: {lines}"
+        )
 
 
 def type_argument(cls: type[Any], root: type[Any]) -> Any:
@@ -92,8 +96,8 @@ def _set_settings_class(cls: type[Any], root: type[Any]) -> None:
     if not (isinstance(declared, type) and issubclass(declared, argument)):
         name = getattr(declared, "__name__", repr(declared))
         raise TypeError(
-            f"{cls.__name__} is a provider of {argument.__name__}, but settings_cls is {name}. "
-            f"Write in the class: settings_cls = {argument.__name__}"
+            f"{cls.__name__} has the type argument {argument.__name__}, but settings_cls is "
+            f"{name}. Write in the class: settings_cls = {argument.__name__}"
         )
 
 
@@ -118,7 +122,7 @@ def _refuse_misspellings(cls: type[Any], required: Mapping[str, str]) -> None:
         if near := difflib.get_close_matches(name, candidates, n=1, cutoff=MISSPELT_RATIO):
             line = _head_of(cls, near[0]) if is_method else f"{near[0]} = {value!r:.80}"
             raise TypeError(
-                f"{cls.__name__} defines {name}; avatar-core reads {near[0]}. "
+                f"{cls.__name__} defines {name}, but avatar-core reads {near[0]}. "
                 f"Write in the class: {line}"
             )
 

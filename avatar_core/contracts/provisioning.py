@@ -104,7 +104,8 @@ class ProvisionRequest:
         agent_identity: Identity of the agent that the avatar speaks for.
         identity: Identity of the avatar's participant, unique for each session.
         deadline_s: Seconds that `provision` may take.
-        token_ttl_s: Lifetime of the avatar's token in seconds: the longest duration of a session.
+        token_ttl_s: Lifetime of the avatar's token in seconds: the longest time until the avatar
+            has joined. A participant who has joined may stay longer.
         mint: A function that returns a room token for a `TokenSpec`.
         claim: A function that records the session in the ledger. Call `claim` as soon as the
             session exists at the vendor, before the next await.
@@ -119,7 +120,7 @@ class ProvisionRequest:
     agent_identity: str
     identity: str
     deadline_s: float
-    token_ttl_s: float = 3600.0
+    token_ttl_s: float = 120.0
     mint: Callable[[TokenSpec], str] = field(repr=False)
     claim: Callable[[ProvisionedAvatar], object] = field(repr=False)
     start_worker: StartWorker = field(repr=False)

@@ -26,6 +26,8 @@ TAKE_ATTRIBUTE = "avatar.take"
 TAKE_RPC = "avatar.take"
 REPORT_TOPIC = "avatar.report"
 CLEAR_TOPIC = "avatar.clear"
+PING = "avatar.ping"
+"""An RPC that no participant serves: the error in the response shows that the participant lives."""
 
 OK, REJECT = "ok", "reject"
 NOT_A_NUMBER = "has a position that is not a finite number."
@@ -33,8 +35,8 @@ NOT_A_NUMBER = "has a position that is not a finite number."
 MAX_QUOTE_CHARS = 60
 """The maximum number of characters of a malformed payload that an error message quotes."""
 UPGRADE_HINT = (
-    "Speech goes on; if this repeats, upgrade the avatar's worker and avatar-core to matching "
-    "versions."
+    "The speech continues. If this error repeats, upgrade the avatar's worker and avatar-core to "
+    "matching versions."
 )
 """The hint of each error about a malformed message."""
 
@@ -157,7 +159,9 @@ def malformed_message(message: str, reason: str) -> WireError:
     Returns:
         The error, whose attribute `reason` contains the argument `reason`.
     """
-    error = WireError(f"{message} {reason}", hint=UPGRADE_HINT)
+    error = WireError(
+        f"A participant sent a malformed message: {message} {reason}", hint=UPGRADE_HINT
+    )
     error.reason = reason
     return error
 
@@ -203,7 +207,7 @@ def read_stream_attributes(attributes: Mapping[str, str]) -> tuple[AudioFormat, 
         format = AudioFormat(int(attributes["sample_rate"]), int(attributes["num_channels"]))
     except (KeyError, ValueError, TypeError, AudioError) as error:
         raise WireError(
-            f"the stream attributes {dict(attributes)!r:.120} do not describe an audio format.",
+            f"The stream attributes {dict(attributes)!r:.120} do not describe an audio format.",
             hint="Send sample_rate and num_channels as decimal strings.",
         ) from error
     return format, attributes.get(TAKE_ATTRIBUTE, "")[:64]

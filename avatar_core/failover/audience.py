@@ -80,7 +80,10 @@ class Audience:
             if not heard.done() and better.done():
                 return False
             if not heard.done():
-                log.info("Nobody listens after %g s; the agent speaks anyway.", self._timeout_s)
+                log.info(
+                    "No participant can hear the agent after %g s; the agent speaks anyway.",
+                    self._timeout_s,
+                )
                 heard.cancel()
             self._heard.add(transport)
             return True
@@ -94,7 +97,7 @@ class Audience:
         try:
             await wait_until_subscribed()
         except RoomError as error:
-            log.debug("The agent cannot know when somebody subscribes: %s", error)
+            log.debug("The agent cannot detect when a participant subscribes: %s", error)
         if not self._link.has_listener and self._agent_may_have_subscribed(transport):
             await self._wait_for_visible_listener()
             await asyncio.sleep(SETTLE_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
@@ -76,15 +77,15 @@ class HealthCheck:
             timer.cancel()
         self._leaving.clear()
 
-    def _lose(self, event: str) -> None:
+    def _lose(self, event: str, *, may_return: bool = False) -> None:
         self.close()
-        self._transport.lose(
-            AvatarLostError(
-                f"the avatar {self._avatar.identity} {event}.",
-                provider=self._transport.provider,
-                hint="The agent continues with its own voice.",
-            )
+        error = AvatarLostError(
+            f"the avatar {self._avatar.identity} is lost because it {event}.",
+            provider=self._transport.provider,
+            hint="The agent continues with its own voice.",
         )
+        error.may_return = may_return
+        self._transport.lose(error)
 
     # Presence in the room.
 
@@ -96,7 +97,7 @@ class HealthCheck:
             self._reconnecting_until = now + SAME_SID_S
             self._restart()
         elif event is RoomEvent.DISCONNECTED:
-            self._lose("cannot be reached: the agent's room connection closed")
+            self._lose("cannot be reached: the agent's connection to the room closed")
         elif event is RoomEvent.MOVED:
             self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:
@@ -109,11 +110,11 @@ class HealthCheck:
             sid, left_at, timer = self._leaving.pop(participant.identity)
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
-                self._lose("left the room and came back with a new sid")
+                self._lose("left the room and came back with a new sid", may_return=True)
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(LEFT_S, self._lose, "left the room")
+        timer = loop.call_later(LEFT_S, partial(self._lose, "left the room", may_return=True))
         self._leaving[identity] = (sid, loop.time(), timer)
 
     # The provider may know that the worker process exited or that the vendor ended the session.
@@ -142,9 +143,9 @@ class HealthCheck:
             if alive_at is not None and heartbeat.is_regular:
                 silent_s = heartbeat.count_silence_s(TICK_S)
                 if silent_s:
-                    return self._lose(f"sent no report for {silent_s:.1f} s")
+                    return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
             if problem := progress.count(take, TICK_S):
-                return self._lose(problem)
+                return self._lose(problem, may_return=True)
 
     def _owes_audio(self, take: Take) -> bool:
         """Return whether the worker has audio to play, or the end of a take to report."""

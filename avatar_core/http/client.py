@@ -80,7 +80,7 @@ class RestClient:
             self._key = None if key is None else validate_key(key)
         except ValueError as error:
             raise ConfigError(
-                f"the API key {error}.", provider=provider, hint=COPY_KEY_HINT
+                f"the API key is invalid. {error}", provider=provider, hint=COPY_KEY_HINT
             ) from None
         self.provider = provider
         self.timeout_s = timeout_s
@@ -131,7 +131,7 @@ class RestClient:
                 secret.
             asyncio.CancelledError: The current task was cancelled.
         """
-        assert path.startswith("/"), "a path begins with a slash"
+        assert path.startswith("/"), "The path must begin with a slash."
         request = Request(method, path, self._key)
         result: RawResponse | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
@@ -181,9 +181,9 @@ class RestClient:
             if not elements or (len(elements) < longest if total is None else seen >= total):
                 return None
         raise ProtocolError(
-            f"the list has more than {MAX_PAGES} pages.",
+            f"the vendor's list of sessions has more than {MAX_PAGES} pages.",
             provider=self.provider,
-            hint="End the sessions that you no longer need.",
+            hint="On the vendor's site, end or delete sessions that you no longer need.",
         )
 
     def _total_count(self, response: Response) -> int | None:
@@ -193,7 +193,9 @@ class RestClient:
             return int(response.text("total_count"))
         except ValueError:
             raise ProtocolError(
-                "the total_count of the list is not a number.", provider=self.provider, hint=HINT
+                "the total_count in the vendor's list is not a number.",
+                provider=self.provider,
+                hint=HINT,
             ) from None
 
     async def _get_exchange(self) -> Exchange:
@@ -201,10 +203,10 @@ class RestClient:
             return await asyncio.wrap_future(self._exchange)
         except Exception as error:
             raise UnavailableError(
-                f"the HTTP client for {self.url} could not be created "
+                f"avatar-core could not create the HTTP client for {self.url} "
                 f"({type(error).__name__}: {error}).",
                 provider=self.provider,
-                hint="Check SSL_CERT_FILE and SSL_CERT_DIR: certificates are read from there.",
+                hint="Check SSL_CERT_FILE and SSL_CERT_DIR, which name the certificates to trust.",
                 outcome=Outcome.NOT_SENT,
             ) from error
 

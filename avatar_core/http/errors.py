@@ -75,7 +75,7 @@ _REJECTED = _Meaning(RejectedError, "Correct the request as the message says.")
 _UNAVAILABLE = _Meaning(UnavailableError, "Try again later.", Outcome.UNKNOWN, True)
 _OVERLOADED = _Meaning(UnavailableError, "Try again later.", Outcome.REJECTED, True)
 _REDIRECT = _Meaning(
-    ProtocolError, "Redirects are not followed; set the API URL to the final address."
+    ProtocolError, "avatar-core does not follow redirects. Set the API URL to the final address."
 )
 _AUTH = _Meaning(AuthError, "Check the API key and its permissions.")
 _MEANINGS = {
@@ -236,7 +236,7 @@ def unusable_response(
         The error, with the outcome `UNKNOWN`.
     """
     return ProtocolError(
-        f"{request.name} returned status {status} with {content}.",
+        f"the response to {request.name} has status {status} and contains {content}.",
         provider=provider,
         hint="Check the API URL: a proxy or a login page may respond in place of the vendor.",
     )

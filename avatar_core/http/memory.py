@@ -66,9 +66,9 @@ class MemoryTransport(httpx.AsyncBaseTransport):
                 await trace("http11.send_request_headers.started", {})
             response = await self._serve(request.method, path, headers, await request.aread())
         except ConnectionRefusedError:
-            fault = httpx.ConnectError("refused")
+            fault = httpx.ConnectError("The simulated server refused the connection.")
         except ConnectionResetError:
-            fault = httpx.ReadError("reset")
+            fault = httpx.ReadError("The simulated server reset the connection.")
         else:
             body = response.body
             stream = httpx.ByteStream(body) if isinstance(body, bytes) else _Pieces(body)

@@ -127,9 +127,13 @@ class ByteStreamSink(AudioSink):
             async with asyncio.timeout(CUT_DEADLINE_S):
                 for result in await clear:
                     if isinstance(result, RoomError):
-                        self._ctx.log.debug("The cut of %r met an error: %s", take, result)
+                        self._ctx.log.debug(
+                            "The room did not deliver the command to stop %r: %s", take, result
+                        )
         except TimeoutError:
-            self._ctx.log.debug("The cut of %r took longer than %g s.", take, CUT_DEADLINE_S)
+            self._ctx.log.debug(
+                "The command to stop %r took longer than %g s.", take, CUT_DEADLINE_S
+            )
 
     async def aclose(self) -> None:
         """Close the open stream, if any, within `CUT_DEADLINE_S`; idempotent."""
@@ -241,4 +245,6 @@ class ByteStreamTracker(PlaybackTracker):
         """Log a dropped report: the first with each reason as a warning, others at debug level."""
         level = logging.DEBUG if error.reason in self._warned else logging.WARNING
         self._warned.add(error.reason)
-        self._log.log(level, "A report of %s was dropped: %s", self._worker, error)
+        self._log.log(
+            level, "avatar-core ignored a malformed playback report of %s: %s", self._worker, error
+        )

@@ -164,7 +164,7 @@ class Player:
             try:
                 await self._play(segment)
             except AvatarError as error:
-                log.error("No transport is left for segment %d: %s", segment.id, error)
+                log.error("No transport is available to play segment %d: %s", segment.id, error)
                 segment.cleared = True
                 notify(self._observer.on_unplayable, segment, error)
             except Exception:
@@ -256,7 +256,11 @@ class Player:
                 while take.pushed_s > 0 and not take.state.final and transport.lost is None:
                     await self._send_loop.wait_for_wake()
         except TimeoutError:
-            log.debug("The cut of %r was not confirmed within %g s.", take, CUT_DEADLINE_S)
+            log.debug(
+                "The transport did not confirm that it stopped %r within %g s.",
+                take,
+                CUT_DEADLINE_S,
+            )
         if transport.lost is None:
             take.report(state=TakeState.CUT)
 

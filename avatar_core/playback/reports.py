@@ -78,7 +78,7 @@ class ReportsTracker(PlaybackTracker):
             report = wire.Report.decode(payload)
             if report.state is TakeState.LOST:
                 raise wire.malformed_message(
-                    "a playback report", "has state lost; only the player sets it."
+                    "a playback report", "has the state `lost`, which only the player may set."
                 )
         except WireError as error:
             self._on_malformed(error)
@@ -92,7 +92,7 @@ class ReportsTracker(PlaybackTracker):
             return
         elapsed_s = self._clock() - self._followed_at
         if report.position_s > elapsed_s + CLOCK_TOLERANCE_S:
-            claim = f"{report.position_s:.1f} s heard in {elapsed_s:.1f} s"
+            claim = f"a position of {report.position_s:.1f} s after {elapsed_s:.1f} s"
             self._on_malformed(wire.malformed_message(claim, "is impossible."))
         else:
             take.report(report.position_s, report.state)

@@ -119,7 +119,7 @@ class SendLoop:
                 async with asyncio.timeout(CUT_DEADLINE_S):
                     await work
             except Exception as error:
-                log.debug("A transport that was lost did not accept a cut: %s", error)
+                log.debug("A lost transport did not accept the command to stop its take: %s", error)
 
         task = asyncio.create_task(attempt())
         self._background.add(task)

@@ -53,7 +53,7 @@ class VoiceSink(AudioSink):
                     self._track = await self._link.publish_audio(VOICE_FORMAT, name=TRACK_NAME)
             except TimeoutError as error:
                 raise RoomError(
-                    f"the room did not accept the audio track within {PUBLISH_S:g} s.",
+                    f"The room did not accept the agent's audio track within {PUBLISH_S:g} s.",
                     hint="Check that the agent's token allows it to publish.",
                 ) from error
 
@@ -180,7 +180,10 @@ class Voice:
         if self.transport is not None:
             return self.transport
         if self._shut_down:
-            raise TransportError("the session is closed.", hint="Create another avatar.")
+            raise TransportError(
+                "The avatar session is closed, so the agent's voice cannot speak.",
+                hint="Call create_avatar again for a new avatar session.",
+            )
         if self.opening is None:
             self.opening = asyncio.create_task(self._publish(), name="voice-open")
         return await asyncio.shield(self.opening)
@@ -204,7 +207,9 @@ class Voice:
         try:
             await sink.open()
         except TransportError as error:
-            raise TransportError(f"the agent's own voice cannot be published: {error}") from error
+            raise TransportError(
+                f"The room did not accept the track of the agent's own voice: {error}"
+            ) from error
         except asyncio.CancelledError:
             self._tasks.start(sink.aclose(), "voice-close")
             raise

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from typing import Any
 
+from avatar_core.contracts import wire
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import (
     AvatarError,
     AvatarLostError,
     JoinTimeoutError,
+    RoomError,
     TransportError,
 )
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
@@ -28,6 +30,15 @@ from avatar_core.tasks import (
 )
 
 log = logging.getLogger("avatar_core")
+
+
+REVIVE_S = 3.0
+"""Seconds within which a lost avatar must be back, or another one is provisioned."""
+PING_S = 0.3
+"""A live participant responds to an RPC that it does not serve within 8 ms, a killed or frozen one
+never (measured, livekit-server 1.13.5)."""
+UNSUPPORTED_METHOD = 1400
+TICK_S = 0.05
 
 
 class Lease:
@@ -66,8 +77,12 @@ class Lease:
             clock=context.clock,
             log=logging.LoggerAdapter(log, {"provider": provider.name}),
         )
+        self.transport = self._create_transport()
+
+    def _create_transport(self) -> Transport:
+        provider = self.provider
         sink = provider.create_sink(self.ctx)
-        self.transport = Transport(
+        return Transport(
             provider=provider.name,
             sink=sink or ByteStreamSink(self.ctx),
             tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
@@ -97,9 +112,10 @@ class Lease:
         try:
             return cls(provider, context, ledger_entry)
         except Exception as error:
+            context.releaser.keep_out(ledger_entry)
             work = context.releaser.end(provider, ledger_entry, "its transport cannot be created")
             context.releaser.tasks.start(work, f"{ledger_entry.identity}-end")
-            problem = f"its transport cannot be created: {describe_error(error)}"
+            problem = f"the provider could not create its transport: {describe_error(error)}"
             raise provider_bug(problem, provider.name) from error
 
     async def open(self) -> None:
@@ -112,7 +128,7 @@ class Lease:
             TransportError: The transport cannot be opened.
             AvatarError: The sink of the provider raised another error of avatar-core.
         """
-        limit_s = max(self._context.join_timeout_s, 2 * self.provider.capabilities.expected_join_s)
+        limit_s = self._context.join_limit_s(self.provider.capabilities.expected_join_s)
         opening = asyncio.ensure_future(call_provider(self.transport.sink.open))
         ended = asyncio.ensure_future(self.wait_until_ended())
         try:
@@ -125,7 +141,7 @@ class Lease:
                 if isinstance(error := opening.exception(), AvatarError | None):
                     return opening.result()
                 raise TransportError(
-                    f"the transport to the avatar raised {type(error).__name__} as it opened.",
+                    f"the transport to the avatar raised {type(error).__name__} while it opened.",
                     provider=self.provider.name,
                     hint=BUG_HINT,
                 ) from error
@@ -133,7 +149,7 @@ class Lease:
                 raise AvatarLostError(
                     f"the session ended before the avatar joined ({ended.result()}).",
                     provider=self.provider.name,
-                    hint="Look up the session at the vendor.",
+                    hint="Look up the session on the vendor's site.",
                 )
             raise JoinTimeoutError(
                 f"the avatar {self.avatar.identity} was provisioned but did not join within "
@@ -145,6 +161,42 @@ class Lease:
             opening.cancel()
             ended.cancel()
             await asyncio.gather(opening, ended, return_exceptions=True)
+
+    async def revive(self) -> bool:
+        """Open a new transport to an avatar whose transport was lost, if the avatar is alive.
+
+        The worker must be in the room within `REVIVE_S`, publish its tracks, and respond to an RPC.
+        A worker that has sent reports must send one again. A killed or frozen worker costs less
+        than 0.5 s here, because it does not respond.
+
+        Returns:
+            Whether the transport can be used.
+        """
+        lost, reported = self.transport, self.transport.tracker.alive_at is not None
+        tasks = self._context.releaser.tasks
+        tasks.start(close_quietly(lost.sink), "lost-sink")
+        tasks.start(close_quietly(lost.tracker), "lost-tracker")
+        try:
+            async with asyncio.timeout(REVIVE_S):
+                self.transport = self._create_transport()
+                await call_provider(self.transport.sink.open)
+                if not await self._responds():
+                    return False
+                while reported and self.transport.tracker.alive_at is None:  # noqa: ASYNC110
+                    await asyncio.sleep(TICK_S)
+        except Exception as error:
+            log.debug("The avatar %s did not come back: %s", self.avatar.identity, error)
+            return False
+        return True
+
+    async def _responds(self) -> bool:
+        """Return whether the worker responds to an RPC, if only with an error."""
+        worker = self.avatar.audio_destination
+        try:
+            await self._context.link.call(worker, wire.PING, "", timeout_s=PING_S)
+        except RoomError as error:
+            return error.rpc_code == UNSUPPORTED_METHOD
+        return True
 
     async def wait_until_ended(self) -> str:
         """Wait until the provider reports that the session has ended.
@@ -159,7 +211,8 @@ class Lease:
             return await call_provider(self.provider.watch, self.avatar)
         except Exception:
             log.exception(
-                "%s cannot watch its session; the room and the heartbeat still show its end.",
+                "The provider %s cannot watch its session. avatar-core still detects the end of "
+                "the session in the room.",
                 self.provider.name,
             )
             return await AvatarProvider.watch(self.provider, self.avatar)
@@ -186,6 +239,7 @@ class Lease:
         """
         if not self._released:
             self._released = True
+            self._context.releaser.keep_out(self._ledger_entry)
             await asyncio.gather(
                 close_quietly(self.transport.sink),
                 close_quietly(self.transport.tracker),

@@ -48,6 +48,8 @@ class LedgerEntry:
         started: Start time of the process in seconds, as `processes.started` returns it.
         boot: Id of the boot of the process's machine, as `processes.boot` returns it.
         host: Host and container in which `pid` is valid, as `processes.place` returns them.
+        lock: Id of the lock that the process holds on the entry's file, as `lock_id` returns it;
+            empty without a lock. Entries that differ only in `lock` are equal.
     """
 
     provider: str
@@ -66,6 +68,7 @@ class LedgerEntry:
     started: float
     boot: str = ""
     host: str
+    lock: str = field(default="", compare=False)
 
     @classmethod
     def pending(
@@ -148,20 +151,43 @@ class LedgerEntry:
         text = f"{self.provider}\n{self.key}\n{self.session_id}".encode(errors="backslashreplace")
         return f"{sha256(text).hexdigest()[:32]}{SUFFIX}"
 
+    @property
+    def has_own_identity(self) -> bool:
+        """Whether the identity was made for this session alone, and is not the vendor's own."""
+        return self.identity.endswith(f"-{self.key.rpartition('-')[2]}")
+
     def disown(self) -> LedgerEntry:
         """Return a copy of this entry without an owner, so that any reaper may end the session."""
         return replace(self, pid=NO_OWNER)
 
-    def is_orphan(self) -> bool:
+    def is_ours(self) -> bool:
+        """Return whether the current process owns the session.
+
+        Returns:
+            Whether the current process owns the session.
+        """
+        pid = os.getpid()
+        return (self.pid, self.host) == (pid, process.place()) and (
+            self.started == (process.started(pid) or 0.0)
+        )
+
+    def is_orphan(self, free_lock: str = "") -> bool:
         """Return whether the session has no living owner process.
 
         If the owner runs on another machine or in another container, the current process cannot
-        find the owner. The entry of such an owner becomes an orphan when the entry expires.
+        find the owner. The lock of the owner shows whether the owner is alive, if both processes
+        see the same lock. If not, the entry becomes an orphan when the entry expires.
+
+        Args:
+            free_lock: Id of the lock on the entry's file, which nobody holds; empty if the id is
+                unknown.
         """
         if self.pid == NO_OWNER:
             return True
         runs = process.runs(self.host, self.boot, self.pid, self.started)
-        return self.is_expired() if runs is None else not runs
+        if runs is None:
+            return self.is_expired() or (self.lock != "" and self.lock == free_lock)
+        return not runs
 
     def may_still_join(self) -> bool:
         """Return whether the avatar of the request may still join, within `MAY_STILL_JOIN_S`."""

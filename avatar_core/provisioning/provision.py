@@ -77,13 +77,16 @@ class Provisioning:
             agent_identity=context.link.identity,
             identity=self._pending.identity,
             deadline_s=context.provision_timeout_s,
-            token_ttl_s=token_lifetime_s(provider.capabilities.max_session_s),
+            token_ttl_s=token_lifetime_s(
+                context.provision_timeout_s,
+                context.join_limit_s(provider.capabilities.expected_join_s),
+            ),
             mint=mint_once_per_spec(context.mint),
             claim=self._claim,
             start_worker=context.start_worker,
         )
         self._claimed: dict[str, LedgerEntry] = {}
-        self._is_claim_written = False
+        self._claim_written: asyncio.Future[bool]
         self._last_error: AvatarError | None = None
         self._in_doubt = False
         """Whether the last attempt may have created a session whose id is unknown."""
@@ -105,10 +108,11 @@ class Provisioning:
         Raises:
             AvatarError: No attempt created a session within `provision_timeout_s`.
         """
-        self._releaser.ledger.write(self._pending)
         try:
+            await self._releaser.ledger.write(self._pending)
             return await self._provision()
         except BaseException:
+            self._releaser.keep_out(self._pending)
             self._end_pending()
             raise
 
@@ -129,14 +133,17 @@ class Provisioning:
                 self._in_doubt and await wait_for_participant(link, identity, self._remaining_s())
             ):
                 raise
-            log.warning("%s The avatar joined nevertheless and is used.", error)
+            log.warning(
+                "The avatar joined the room although the provider reported an error: %s", error
+            )
             return self._pending
-        if self._is_claim_written:
-            self._releaser.ledger.remove(self._pending)
+        self._releaser.ledger.supersede(self._pending, used)
         for other in self._claimed.values():
             if other != used:
                 shared = other.identity == used.identity
-                work = self._releaser.end(self._provider, other, "another is used", shared=shared)
+                work = self._releaser.end(
+                    self._provider, other, "another session is used", shared=shared
+                )
                 self._releaser.tasks.start(work, f"{other.identity}-end")
         return used
 
@@ -172,14 +179,16 @@ class Provisioning:
                 request = replace(self._request, deadline_s=limit_s)
                 avatar = await call_provider(self._provider.provision, request)
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
-                return self._claim(avatar)
-            failure = provider_bug("provisioning returned no avatar")
+                claimed = self._claim(avatar)
+                await self._claim_written
+                return claimed
+            failure = provider_bug("the method provision returned no avatar")
         except AvatarError:
             raise
         except TimeoutError:
             failure = UnavailableError(
-                f"the provider brought no avatar within {limit_s:g} s.",
-                hint="Try again, or raise AVATAR_PROVISION_TIMEOUT_S.",
+                f"the provider did not bring an avatar into the room within {limit_s:g} s.",
+                hint="Try again, or increase AVATAR_PROVISION_TIMEOUT_S.",
                 retryable=True,
             )
         except Exception as error:
@@ -187,9 +196,11 @@ class Provisioning:
         raise failure
 
     def _claim(self, avatar: ProvisionedAvatar) -> LedgerEntry:
-        """Record a session in the ledger as soon as the session exists."""
-        claimed = self._claimed[avatar.session_id] = self._pending.with_session(avatar)
-        self._is_claim_written = self._releaser.ledger.write(claimed)
+        """Begin to record a session in the ledger as soon as the session exists."""
+        claimed = self._pending.with_session(avatar)
+        if self._claimed.get(avatar.session_id) != claimed:
+            self._claimed[avatar.session_id] = claimed
+            self._claim_written = self._releaser.ledger.write(claimed)
         return claimed
 
     # After an attempt that failed.
@@ -258,7 +269,8 @@ class Provisioning:
             raise
         except Exception as error:
             raise UnavailableError(
-                f"the lookup of a session that may exist failed ({type(error).__name__}).",
+                f"the provider could not look up a session that the vendor may have created "
+                f"({type(error).__name__}).",
                 retryable=True,
             ) from error
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
-from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger_entry import MAY_STILL_JOIN_S, LedgerEntry
 from avatar_core.provisioning.release import RemoveParticipant, end_session
 from avatar_core.tasks import RELEASE_S
@@ -18,10 +18,10 @@ MAX_PARALLEL = 8
 """The number of sessions that the reaper ends at the same time."""
 REASON = "its process was killed"
 MAY_JOIN = (
-    f"its avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
-    "Run `avatar reap` again then."
+    f"The avatar has not joined, but may join within {MAY_STILL_JOIN_S:g} s of the request. "
+    "Run `avatar reap` again after that time."
 )
-FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created it."
+FOREIGN_HINT = "Run `avatar reap` with the environment of the agent that created the session."
 
 ReapStatus = Literal["ended", "would_end", "waiting", "failed", "expired", "alive"]
 ProviderFactory = Callable[[str], AvatarProvider[Any]]
@@ -50,7 +50,7 @@ class ReapResult:
 
 
 async def reap(
-    ledger: Ledger,
+    ledger: AsyncLedger,
     provider_of: ProviderFactory,
     remove: RemoveParticipant,
     *,
@@ -85,7 +85,7 @@ async def reap(
         Returns:
             The result.
         """
-        if not ledger_entry.is_orphan():
+        if not await ledger.is_orphan(ledger_entry):
             return ReapResult(ledger_entry, "alive")
         if dry_run:
             return ReapResult(ledger_entry, "expired" if ledger_entry.is_expired() else "would_end")
@@ -104,13 +104,13 @@ async def reap(
                 ledger_entry, "expired" if ledger_entry.is_expired() else "failed", why
             )
         if result.status not in ("failed", "waiting"):
-            ledger.remove(ledger_entry)
+            await ledger.remove(ledger_entry)
         return result
 
-    wanted = [one for one in ledger.read_all() if only is None or one.provider in only]
+    wanted = [one for one in await ledger.read_all() if only is None or one.provider in only]
     results = await asyncio.gather(*map(reap_one, wanted))
     if not dry_run:
-        ledger.tidy()
+        await ledger.tidy()
     return results
 
 
@@ -126,9 +126,12 @@ def _ensure_ours(
     """
     if ledger_entry.account and ledger_entry.account != provider.account:
         raise ConfigError(
-            "it was created with another key, or at another URL of the vendor.", hint=FOREIGN_HINT
+            "The session was created with another API key, or at another URL of the vendor.",
+            hint=FOREIGN_HINT,
         )
     vendor_ends = ledger_entry.session_id and provider.capabilities.ends_session
     url = ledger_entry.livekit_url
     if not vendor_ends and url and livekit_url not in ("", url):
-        raise ConfigError(f"its room is at {url}.", hint=FOREIGN_HINT)
+        raise ConfigError(
+            f"The room of the session is on another LiveKit server, {url}.", hint=FOREIGN_HINT
+        )

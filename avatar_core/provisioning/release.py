@@ -13,6 +13,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, Unsubscribe
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.tasks import RELEASE_S, BackgroundTasks, call_provider
@@ -48,14 +49,40 @@ class Releaser:
     """
 
     def __init__(self, link: RoomLink, ledger: Ledger, remove: RemoveParticipant) -> None:
-        self.ledger = ledger
+        self.ledger = AsyncLedger(ledger)
         self.remove = remove
         self._link = link
         self.tasks = BackgroundTasks()
         self._unended: dict[str, tuple[LedgerEntry, Unsubscribe]] = {}
         """The sessions that could not be ended yet, by the file name of the ledger entry. Each
         value contains the function that stops the watch for the avatar."""
+        self._kept_out: set[str] = set()
+        self._unwatch: Unsubscribe = _do_nothing
         self._closed = False
+
+    def keep_out(self, ledger_entry: LedgerEntry) -> None:
+        """Remove the participant of an abandoned session whenever it joins, until `aclose`.
+
+        A worker that was removed can join again for as long as its token is valid: 10 minutes
+        after the last token that the server gave it (livekit-server 1.13.5).
+
+        Args:
+            ledger_entry: The session. If its identity is the vendor's own, it may belong to a
+                later session, so nothing happens.
+        """
+        if ledger_entry.has_own_identity and not self._closed:
+            if not self._kept_out:
+                self._unwatch = self._link.watch(self._remove_kept_out)
+            self._kept_out.add(ledger_entry.identity)
+
+    def _remove_kept_out(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
+        if event is not RoomEvent.JOINED or participant is None:
+            return
+        identity = participant.identity
+        retried = {ledger_entry.identity for ledger_entry, _ in self._unended.values()}
+        if identity in self._kept_out - retried:
+            log.info("%s joined again after its session was over; it is removed.", identity)
+            self.tasks.start(self.remove(self._link.room_name, identity), f"{identity}-out")
 
     async def end(
         self,
@@ -86,23 +113,26 @@ class Releaser:
         if ended:
             _, unwatch = self._unended.pop(ledger_entry.file_name, (ledger_entry, _do_nothing))
             unwatch()
-            self.ledger.remove(ledger_entry)
+            await self.ledger.remove(ledger_entry)
         elif self._closed:
-            self.ledger.write(ledger_entry.disown())
+            await self.ledger.write(ledger_entry.disown())
         else:
             self._retry_on_join(provider, ledger_entry, shared)
         return ended
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Stop trying to end sessions, and give up the ownership of the remaining sessions.
 
         Any reaper may end these sessions from now on. A second call of this method has no effect.
+        The method returns when the ledger is on the disk, or does not respond.
         """
         self._closed = True
+        self._unwatch()
         while self._unended:
             ledger_entry, unwatch = self._unended.popitem()[1]
             unwatch()
             self.ledger.write(ledger_entry.disown())
+        await self.ledger.flush()
 
     def _retry_on_join(
         self, provider: AvatarProvider[Any], ledger_entry: LedgerEntry, shared: bool
@@ -136,7 +166,11 @@ class Releaser:
                 and participant is not None
                 and participant.identity == identity
             ):
-                log.info("%s joined after its session was abandoned; it is removed.", identity)
+                log.info(
+                    "The avatar %s joined after its session was abandoned, so avatar-core "
+                    "removes it from the room.",
+                    identity,
+                )
                 self.tasks.start(
                     self.end(provider, ledger_entry, "it joined too late"), f"{identity}-end"
                 )
@@ -176,7 +210,8 @@ class Releaser:
         except Exception as error:
             last = errors[-1] if errors else error
             log.warning(
-                "The %s could not be ended (%s). Run `avatar reap` once this job has ended.",
+                "avatar-core could not end a paid session: %s (%s). Run `avatar reap` after this "
+                "job has ended.",
                 ledger_entry.label,
                 last if isinstance(last, AvatarError) else type(last).__name__,
             )

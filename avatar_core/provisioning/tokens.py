@@ -14,22 +14,24 @@ from avatar_core.settings import LiveKitSettings
 CLOCK_SKEW_S = 10
 """Seconds before now from which a token is valid. The clock of the server may be behind the clock
 of the agent."""
-DEFAULT_SESSION_S = 3600.0
-"""Seconds that a session may last if the vendor states no limit."""
-JOIN_MARGIN_S = 300.0
-"""Seconds for the join, which are added to the duration of a session."""
+JOIN_MARGIN_S = 60.0
+"""Seconds that are added to the time to join, for clocks that differ and for a reconnect during the
+join."""
 
 
-def token_lifetime_s(max_session_s: float | None) -> float:
+def token_lifetime_s(provision_s: float, join_s: float) -> float:
     """Return the lifetime of an avatar's room token in seconds.
 
+    The server sends new tokens to each connected participant, so a session may last longer.
+
     Args:
-        max_session_s: The vendor's limit for a session in seconds; None if the vendor has no limit.
+        provision_s: Longest duration of provisioning in seconds. The token is made at its start.
+        join_s: Longest time from the end of provisioning to the join, in seconds.
 
     Returns:
-        The longest duration of the session plus `JOIN_MARGIN_S`, in seconds.
+        The time until the avatar must have joined plus `JOIN_MARGIN_S`, in seconds.
     """
-    return (max_session_s or DEFAULT_SESSION_S) + JOIN_MARGIN_S
+    return provision_s + join_s + JOIN_MARGIN_S
 
 
 def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec], str]:

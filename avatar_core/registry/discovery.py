@@ -78,15 +78,15 @@ class ProviderRegistry:
         infos = [ProviderInfo.of_entry_point(point) for point in found]
         if name in RESERVED:
             raise ProviderConflictError(
-                f"{infos[0].origin} offers a provider named {name!r}, a reserved name.",
-                hint=f"Remove it: pip uninstall {infos[0].distribution}",
+                f"{infos[0].origin} offers a provider with the reserved name {name!r}.",
+                hint=f"Remove that distribution: pip uninstall {infos[0].distribution}",
             )
         if len(infos) > 1:
             raise ProviderConflictError(
-                f"{' and '.join(info.origin for info in infos)} "
-                f"{'both' if len(infos) == 2 else 'all'} offer a provider named {name!r}.",
-                hint="Keep one: "
-                + " or ".join(f"pip uninstall {info.distribution}" for info in infos),
+                f"Several distributions offer a provider named {name!r}: "
+                f"{', '.join(info.origin for info in infos)}.",
+                hint="Keep only one of them. To remove another, run "
+                f"{' or '.join(f'pip uninstall {info.distribution}' for info in infos)}",
             )
         return infos[0]
 
@@ -142,15 +142,16 @@ class ProviderRegistry:
         cls = self.load(name)
         if variant and "variant" not in cls.settings_cls.model_fields:
             raise ConfigError(
-                f"it has no variants, so {variant!r} cannot be chosen.",
+                f"the provider has no variants, but the chain names the variant {variant!r}.",
                 provider=name,
-                hint=f"Choose it as {name!r} alone.",
+                hint=f"Write {name!r} without a variant.",
             )
         if settings is not None and not isinstance(settings, cls.settings_cls):
             raise SettingsError(
-                f"it takes {cls.settings_cls.__name__}, not {type(settings).__name__}.",
+                f"the provider needs settings of the class {cls.settings_cls.__name__}, not "
+                f"{type(settings).__name__}.",
                 provider=name,
-                hint=f"Pass {cls.settings_cls.__name__}(...), or the name alone.",
+                hint=f"Pass {cls.settings_cls.__name__}(...), or only the name of the provider.",
             )
         try:
             if settings is None:
@@ -162,9 +163,9 @@ class ProviderRegistry:
         except Exception as error:
             said = error.message if isinstance(error, AvatarError) else describe_error(error)
             raise ConfigError(
-                f"it cannot be set up: {said.rstrip('.')}.",
+                f"the set-up of the provider failed: {said.rstrip('.')}.",
                 provider=name,
-                hint=f"Report this to the author of {self.describe(name).origin}.",
+                hint=f"Report this error to the author of {self.describe(name).origin}.",
             ) from error
 
     def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:
@@ -182,10 +183,13 @@ class ProviderRegistry:
             ApiVersionError: The class was written for another version of the provider API.
         """
         if name in RESERVED:
-            raise ProviderConflictError(f"{name!r} is a reserved name.", hint="Take another.")
+            raise ProviderConflictError(
+                f"The provider name {name!r} is reserved.", hint="Choose another name."
+            )
         if name in self.names() and not replace:
             raise ProviderConflictError(
-                f"a provider named {name!r} exists already.", hint="Pass replace=True."
+                f"A provider named {name!r} exists already.",
+                hint="Pass replace=True to replace that provider.",
             )
         self._registered[name] = validate_provider(cls, ProviderInfo.of_class(name, cls))
 
@@ -202,7 +206,7 @@ class ProviderRegistry:
         """
         if self._registered.pop(name, None) is None:
             raise ProviderNotFoundError(
-                f"{name!r} was not registered at run time.",
+                f"The provider {name!r} was not registered at run time.",
                 hint="To remove an installed provider, use pip uninstall.",
             )
 
@@ -227,12 +231,13 @@ class ProviderRegistry:
     def _not_found(self, name: str) -> ProviderNotFoundError:
         if name in RESERVED:
             return ProviderNotFoundError(
-                f"{name!r} is a reserved name and no provider.",
-                hint="It belongs into a chain, as in create_avatar('voice').",
+                f"The reserved name {name!r} is not the name of a provider.",
+                hint="Use this name in a chain of providers, as in create_avatar('voice').",
             )
         installed = self.names()
         close = difflib.get_close_matches(name.lower(), [*installed, VOICE], n=1)
         return ProviderNotFoundError(
-            f"no provider {name!r} is installed; installed: {', '.join(installed) or 'none'}.",
+            f"No provider named {name!r} is installed. Installed providers: "
+            f"{', '.join(installed) or 'none'}.",
             hint=f"Did you mean {close[0]!r}?" if close else NOT_INSTALLED,
         )

@@ -115,7 +115,8 @@ def _split(text: str) -> list[str]:
     items = text.split(",")
     if not all(item.strip() for item in items):
         raise ConfigError(
-            f"an item of the chain {text!r:.80} is empty.", hint="Write it like first,second."
+            f"The provider chain {text!r:.80} has an empty item.",
+            hint="Separate the names with single commas, like first,second.",
         )
     return items
 
@@ -125,29 +126,35 @@ def _parse_item(item: str) -> Choice:
     match = _ITEM.fullmatch(text)
     if not match:
         raise ConfigError(
-            f"{text!r:.80} is not a valid provider name.",
-            hint="Write it as name or name:variant, commas between.",
+            f"The chain item {text!r:.80} is not a valid provider name.",
+            hint="Write name or name:variant, and separate the items with commas.",
         )
     name, variant = match.groups(default="")
     if name == VOICE and variant:
         raise ConfigError(
-            f"{text!r:.80} is wrong: the agent's own voice has no variants.",
-            hint="Write voice alone.",
+            f"The chain item {text!r:.80} is invalid: the agent's own voice has no variants.",
+            hint="Write voice without a variant.",
         )
     if name == LIVEKIT and not variant:
-        raise ConfigError(f"{text!r:.80} names no plugin.", hint="Write it as livekit:plugin.")
+        raise ConfigError(
+            f"The chain item {text!r:.80} does not name a LiveKit plugin.",
+            hint="Write livekit:plugin, with the name of the plugin.",
+        )
     return Choice(name, variant)
 
 
 def _check_order(names: Sequence[str]) -> None:
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise ConfigError(f"{name!r} appears twice in the chain.", hint="Name it once.")
+            raise ConfigError(
+                f"The provider {name!r} appears twice in the chain.",
+                hint="Name each provider once.",
+            )
     if VOICE in names[:-1]:
         after = names[names.index(VOICE) + 1]
         raise ConfigError(
-            f"{after!r} stands after 'voice' and would never be used.",
-            hint="Leave voice out: it always stands at the end.",
+            f"The chain item {after!r} follows 'voice', so the session would never use it.",
+            hint="Remove voice from the chain: the agent's own voice is always the last item.",
         )
 
 
@@ -161,14 +168,14 @@ def _choice_of(item: Item) -> Choice:
         name = type(item).provider
     else:
         raise ConfigError(
-            f"a chain of avatars cannot hold {type(item).__name__}.",
-            hint="It holds names, provider settings and providers.",
+            f"A chain of providers cannot contain an object of type {type(item).__name__}.",
+            hint="Pass provider names, provider settings or providers.",
         )
     if not name or name in RESERVED:
         attribute = "name" if isinstance(item, AvatarProvider) else "provider"
         raise ConfigError(
-            f"{type(item).__name__} belongs to no provider.",
-            hint=f"Its class must say to which: {attribute} = ...",
+            f"The class {type(item).__name__} does not name its provider.",
+            hint=f"Set the name of the provider in the class: {attribute} = ...",
         )
     return Choice(name)
 
@@ -183,9 +190,9 @@ def _build(
     if chosen.name == LIVEKIT:
         if bridge is None:
             raise ConfigError(
-                f"'livekit:{chosen.variant}' cannot be used: no bridge to stock LiveKit plugins "
-                "is there.",
-                hint=f"There are {', '.join([*registry.names(), VOICE])}.",
+                f"The chain item 'livekit:{chosen.variant}' cannot be used, because avatar-core "
+                "has no bridge to LiveKit's avatar plugins.",
+                hint=f"Choose one of these providers: {', '.join([*registry.names(), VOICE])}.",
             )
         return bridge(chosen.variant)
     return registry.create(chosen.name, variant=chosen.variant)
@@ -194,7 +201,7 @@ def _build(
 def _nothing_chosen(registry: ProviderRegistry) -> ConfigError:
     names = [*(name for name in registry.names() if name not in RESERVED), VOICE]
     return ConfigError(
-        f"no avatar provider is chosen; there are {', '.join(names)}.",
-        hint=f"Set AVATAR_PROVIDER, like AVATAR_PROVIDER={names[0]}, to one of them or to a "
-        "chain of them separated by commas; voice means no avatar.",
+        f"No avatar provider is chosen. Available providers: {', '.join(names)}.",
+        hint=f"Set AVATAR_PROVIDER to one name, like AVATAR_PROVIDER={names[0]}, or to several "
+        "names separated by commas; voice means no avatar.",
     )

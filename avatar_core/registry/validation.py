@@ -101,38 +101,40 @@ def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
         Returns:
             The error.
         """
-        message = f"{info.target} of {info.distribution}" if info.distribution else info.target
-        return ProviderLoadError(f"{message} {what}", provider=info.name, hint=hint)
+        target = f"{info.target} of {info.distribution}" if info.distribution else info.target
+        return ProviderLoadError(
+            f"the provider cannot be used, because {target} {what}", provider=info.name, hint=hint
+        )
 
     if not (isinstance(found, type) and issubclass(found, AvatarProvider)):
         raise fault(
-            "is no subclass of avatar_core.AvatarProvider.",
-            "It must be one: class Provider(AvatarProvider[Settings])",
+            "is not a subclass of avatar_core.AvatarProvider.",
+            "Write: class Provider(AvatarProvider[Settings])",
         )
     declared = getattr(found, "name", None)
     if declared != info.name:
-        raise fault(f"calls itself {declared!r}.", f"It must say: name = {info.name!r}")
+        raise fault(f"has the name {declared!r}.", f"Write in the class: name = {info.name!r}")
     api = getattr(found, "api_version", None)
     if not (isinstance(api, tuple) and [type(part) for part in api] == [int, int]):
-        hint = f"It must say: api_version = {PROVIDER_API_VERSION}"
-        raise fault("states no provider API version.", hint)
+        hint = f"Write in the class: api_version = {PROVIDER_API_VERSION}"
+        raise fault("does not state its version of the provider API.", hint)
     if api[0] != PROVIDER_API_VERSION[0] or api[1] > PROVIDER_API_VERSION[1]:
         behind = "avatar-core" if api > PROVIDER_API_VERSION else info.distribution
         raise ApiVersionError(
-            f"{info.origin} is for provider API {api[0]}.{api[1]}, and avatar-core "
-            f"{_core_version()} has {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}.",
+            f"{info.origin} needs version {api[0]}.{api[1]} of the provider API, but avatar-core "
+            f"{_core_version()} has version {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}.",
             provider=info.name,
-            hint=f"Bring them together: pip install --upgrade {behind}" if behind else "",
+            hint=f"Install matching versions: pip install --upgrade {behind}" if behind else "",
         )
     settings_cls = getattr(found, "settings_cls", None)
     if not (isinstance(settings_cls, type) and issubclass(settings_cls, ProviderSettings)):
-        hint = "It must say: settings_cls = <a subclass of avatar_core.ProviderSettings>"
-        raise fault("names no settings class.", hint)
+        hint = "Write in the class: settings_cls = <a subclass of avatar_core.ProviderSettings>"
+        raise fault("does not name the class of its settings.", hint)
     if inspect.isabstract(found):
         absent = sorted(found.__abstractmethods__)
         raise fault(
             f"does not implement {' and '.join(absent)}.",
-            f"It must have: {', '.join(f'async def {name}' for name in absent)}",
+            f"Write in the class: {', '.join(f'async def {name}' for name in absent)}",
         )
     return found
 
@@ -154,19 +156,19 @@ def import_fault(info: ProviderInfo, error: BaseException) -> ProviderLoadError:
     absent = missing if isinstance(error, ModuleNotFoundError) else ""
     own = info.target.partition(":")[0].strip()
     if missing.partition(".")[0] == "avatar_core":
-        what = f"{info.origin} does not fit avatar-core {_core_version()}: {error}."
-        hint = f"Bring them together: pip install --upgrade avatar-core {info.distribution}"
+        what = f"{info.origin} is not compatible with avatar-core {_core_version()}: {error}."
+        hint = f"Install matching versions: pip install --upgrade avatar-core {info.distribution}"
     elif absent and f"{own}.".startswith(f"{absent}."):
-        what = f"{info.origin} promises {info.target}, and there is no module {absent}."
-        hint = f"Reinstall it: pip install --force-reinstall {info.distribution}"
+        what = f"{info.origin} declares {info.target}, but does not contain the module {absent}."
+        hint = f"Reinstall the distribution: pip install --force-reinstall {info.distribution}"
     elif absent:
         what = f"{info.origin} needs the module {absent}, which is not installed."
-        hint = f"Install it: pip install {_requirement(info.distribution, absent)}"
+        hint = f"Install the module: pip install {_requirement(info.distribution, absent)}"
     else:
         text = f"{type(error).__name__}: {str(error)[:MOST_TEXT]}".removesuffix(": ")
         stop = "" if text.endswith((".", "?", "!")) else "."
         what = f"importing {info.target} of {info.origin} raised {text}{stop}"
-        hint = f"Upgrade {info.distribution}, or report this to its author."
+        hint = f"Upgrade {info.distribution}, or report this error to its author."
     return ProviderLoadError(what, provider=info.name, hint=hint)
 
 

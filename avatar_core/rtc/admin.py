@@ -52,8 +52,9 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
         fault = type(error).__name__
     if fault:  # raised outside of the handlers, so that no chain of causes leads to the key
         raise RoomError(
-            f"the server did not remove {identity} from the room {room!r} ({fault}).",
-            hint="Check LIVEKIT_URL, and that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to it.",
+            f"The LiveKit server did not remove {identity} from the room {room!r} ({fault}).",
+            hint="Check that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to the server "
+            "LIVEKIT_URL.",
         )
     return False
 
@@ -87,14 +88,14 @@ async def check_server(livekit: LiveKitSettings) -> float:
                 await server.room.list_rooms(api.ListRoomsRequest(names=["avatar-doctor"]))
     except api.TwirpError as error:
         fault, hint = (
-            f"refuses our key ({error.code})",
+            f"refuses the API key ({error.code})",
             "Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
         )
     except (aiohttp.ClientError, TimeoutError, OSError, KeyError, ValueError) as error:
-        fault = f"does not respond as a LiveKit server does ({type(error).__name__})"
+        fault = f"does not respond like a LiveKit server ({type(error).__name__})"
     if fault and abs(ahead_s) > SKEW_S:
-        fault = f"refuses our tokens: this machine's clock is {ahead_s:+.0f} s off"
+        fault = f"refuses room tokens, because this machine's clock is {ahead_s:+.0f} s off"
         hint = SET_CLOCK_HINT
     if fault:
-        raise RoomError(f"{livekit.url} {fault}.", hint=hint)
+        raise RoomError(f"The check of LIVEKIT_URL failed: {livekit.url} {fault}.", hint=hint)
     return ahead_s

@@ -58,7 +58,7 @@ async def join(
             await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
     except TimeoutError as error:
         raise RoomError(
-            f"could not join the room at {url} within {timeout_s:g} s.",
+            f"The connection to the room at {url} took longer than {timeout_s:g} s.",
             hint="Check that the server runs and that this machine can connect to it.",
         ) from error
     except rtc.ConnectError as error:
@@ -67,9 +67,9 @@ async def join(
         )  # the server quotes the token that it refuses
     if refusal is not None:  # raised here, so that the chain of causes holds no token
         raise RoomError(
-            f"could not join the room at {url} ({refusal}).",
-            hint="Check LIVEKIT_URL, that the server runs, and that LIVEKIT_API_KEY and "
-            "LIVEKIT_API_SECRET belong to it.",
+            f"The connection to the room at {url} failed ({refusal}).",
+            hint="Check that the server LIVEKIT_URL runs, and that LIVEKIT_API_KEY and "
+            "LIVEKIT_API_SECRET belong to that server.",
         )
     link = RtcLink(room, owned=True)
     _links[room] = weakref.ref(link)

@@ -136,7 +136,7 @@ class RtcLink(RoomLink):
                     attributes=dict(attributes),
                 )
             except ConnectionError as error:
-                raise RoomError(f"the room did not open a stream ({error}).") from error
+                raise RoomError(f"The room did not open a byte stream ({error}).") from error
             return PublicWriter(writer)
         if self._acks is None:
             self._acks = Acknowledgements()
@@ -189,10 +189,12 @@ class RtcLink(RoomLink):
                 )
         except rtc.RpcError as error:
             raise RoomError(
-                f"{method} to {to} failed ({error.message}).", rpc_code=error.code
+                f"The RPC {method} to {to} failed ({error.message}).", rpc_code=error.code
             ) from error
         except TimeoutError as error:
-            raise RoomError(f"{method} to {to} had no response within {timeout_s:g} s.") from error
+            raise RoomError(
+                f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
+            ) from error
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Register the handler of an RPC method for all callers; only the router calls this method.
@@ -244,7 +246,7 @@ class RtcLink(RoomLink):
                 payload, reliable=reliable, destination_identities=list(to), topic=topic
             )
         except rtc.participant.PublishDataError as error:
-            raise RoomError(f"the room did not accept a data packet ({error}).") from error
+            raise RoomError(f"The room did not accept a data packet ({error}).") from error
 
     def on_data(self, topic: str, handler: DataHandler) -> Unsubscribe:
         """Register the handler for the data packets of a topic; only the router calls this.
@@ -319,11 +321,15 @@ class RtcLink(RoomLink):
                 async with asyncio.timeout(LEAVE_S):
                     await self.room.disconnect()
             except TimeoutError:
-                log.debug("Leaving the room %s took longer than %g s.", self.room.name, LEAVE_S)
+                log.debug(
+                    "The room %s did not confirm the disconnect within %g s.",
+                    self.room.name,
+                    LEAVE_S,
+                )
 
     def _require_connection(self) -> None:
         if not self.connected:
-            raise RoomError(f"the room {self.room.name!r} is not connected.")
+            raise RoomError(f"The room {self.room.name!r} is not connected.")
 
     def _close_acks(self) -> None:
         if self._acks is not None:

@@ -283,7 +283,7 @@ async def _publish(
     try:
         return await participant.publish_track(track, options)
     except rtc.participant.PublishTrackError as error:
-        raise RoomError(f"the room did not accept the track {track.name!r} ({error}).") from error
+        raise RoomError(f"The room did not accept the track {track.name!r} ({error}).") from error
 
 
 async def _unpublish(

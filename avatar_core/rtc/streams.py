@@ -44,8 +44,9 @@ def addressed_streams_work() -> bool:
     ) and hasattr(room_pb2, "DataStream")
     if not works:
         log.warning(
-            "This release of livekit cannot address byte streams: everyone in the room receives "
-            "the agent's audio as data. Install the release that livekit-agents requires."
+            "The installed version of livekit cannot send byte streams to selected participants, "
+            "so every participant of the room receives the agent's audio as data. Install the "
+            "version that livekit-agents requires."
         )
     return works
 
@@ -83,7 +84,7 @@ class Acknowledgements:
         finally:
             del self._waiting[key]
         if error:
-            raise RoomError(f"the room did not accept a stream packet ({error}).")
+            raise RoomError(f"The room did not accept a packet of a byte stream ({error}).")
 
     async def _read(self) -> None:
         while True:
@@ -100,7 +101,7 @@ class Acknowledgements:
         self._task.cancel()
         for done in self._waiting.values():
             if not done.done():
-                done.set_result("the room was left")
+                done.set_result("this participant left the room")
 
 
 class AddressedWriter(StreamWriter):
@@ -198,7 +199,9 @@ class PublicWriter(StreamWriter):
         try:
             await self._writer.write(data)
         except (ConnectionError, RuntimeError) as error:
-            raise RoomError(f"the room did not accept a stream packet ({error}).") from error
+            raise RoomError(
+                f"The room did not accept a packet of a byte stream ({error})."
+            ) from error
 
     async def aclose(self, reason: str = "") -> None:
         """Send the trailer of the stream; idempotent.
@@ -215,7 +218,9 @@ class PublicWriter(StreamWriter):
         try:
             await self._writer.aclose(reason=reason)
         except (ConnectionError, RuntimeError) as error:
-            raise RoomError(f"the room did not accept the end of a stream ({error}).") from error
+            raise RoomError(
+                f"The room did not accept the end of a byte stream ({error})."
+            ) from error
 
 
 class RtcStreamReader(StreamReader):
@@ -245,7 +250,7 @@ class RtcStreamReader(StreamReader):
             async for data in self._reader:
                 yield data
         except ConnectionError as error:
-            raise RoomError(f"an incoming stream ended abnormally ({error}).") from error
+            raise RoomError(f"An incoming byte stream ended abnormally ({error}).") from error
         finally:
             self._reader.close()
 

@@ -32,9 +32,9 @@ def validate_key(key: SecretStr) -> SecretStr:
     """
     text = key.get_secret_value()
     if not text:
-        raise ValueError("must not be empty")
+        raise ValueError("The key must not be empty.")
     if any(not "!" <= character <= "~" for character in text):
-        raise ValueError("has white space, a line break or a non-ASCII character in it")
+        raise ValueError("The key must contain only printable ASCII characters and no white space.")
     return key
 
 
@@ -62,7 +62,7 @@ class ProviderSettings(Settings):
         kinds = get_args(field.annotation) or (field.annotation,)
         if any(kind not in (SecretStr, type(None)) for kind in kinds):
             raise TypeError(
-                f"{cls.__name__}.api_key would show in logs. "
+                f"Logs would show {cls.__name__}.api_key in plain text. "
                 "Write in the class: api_key: pydantic.SecretStr"
             )
 
@@ -81,8 +81,12 @@ class ProviderSettings(Settings):
             if getattr(self, old) is not None:
                 names = self.variable_of(new), self.variable_of(old)
                 if getattr(self, new) is not None:
-                    raise ValueError(f"{' and its old name '.join(names)} are both set; unset one")
-                warnings.warn(f"{names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2)
+                    raise ValueError(
+                        f"{names[0]} and its old name {names[1]} are both set; unset {names[1]}."
+                    )
+                warnings.warn(
+                    f"The setting {names[1]} is now called {names[0]}.", FutureWarning, stacklevel=2
+                )
         return self
 
 
@@ -101,6 +105,8 @@ class AvatarSettings(Settings):
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
     """Seconds from the creation of a session until the avatar can be heard and seen. A provider
     whose typical join takes longer gets twice its typical time."""
+    retries: int = Field(default=2, ge=0, le=1000)
+    """How often a provider whose avatar was lost is provisioned again within 10 minutes."""
     listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
     """Seconds for which speech waits until a listener can hear it; by default without a limit."""
     ledger: Path | None = None
@@ -113,7 +119,7 @@ class AvatarSettings(Settings):
         try:
             return ledger and ledger.expanduser()
         except RuntimeError:
-            raise ValueError("the home directory of that user is unknown") from None
+            raise ValueError("The path starts in the home directory of an unknown user.") from None
 
 
 class LiveKitSettings(Settings):
@@ -134,9 +140,11 @@ class LiveKitSettings(Settings):
         except ValueError:  # the message of the error may quote a password
             parts = urlsplit("")
         if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
-            raise ValueError("must be like wss://my-project.livekit.cloud or ws://127.0.0.1:7880")
+            raise ValueError(
+                "The URL must look like wss://my-project.livekit.cloud or ws://127.0.0.1:7880."
+            )
         if parts.username or parts.password or parts.query:
-            raise ValueError("must not carry a user, a password or a query")
+            raise ValueError("The URL must not contain a user name, a password or a query.")
         return url.strip()
 
     @field_validator("api_key", "api_secret")
@@ -144,7 +152,9 @@ class LiveKitSettings(Settings):
     def _is_one_word(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
         if not text:
-            raise ValueError("must not be empty")
+            raise ValueError("The value must not be empty.")
         if text != text.strip() or not text.isprintable():
-            raise ValueError("has white space, a line break or an unprintable character in it")
+            raise ValueError(
+                "The value must not have white space at its ends or unprintable characters."
+            )
         return value

@@ -93,9 +93,9 @@ class Settings(BaseSettings):
         return SettingsError(
             text if text.endswith("?") else f"{text}.",
             provider=cls._owner(),
-            hint="Set it in the environment or pass it in code."
+            hint="Set the value in the environment or pass it in code."
             if missing
-            else "Correct it where it is set, in the environment or in code.",
+            else "Correct the value in the environment or in code.",
         )
 
     @classmethod
@@ -114,7 +114,11 @@ class Settings(BaseSettings):
             what = f"{cause.message} {cause.hint}".strip().removesuffix(".")
         else:
             said = str(fault["msg"]).removeprefix("Value error, ")
-            what = said.replace("Input should be", "must be").partition(", unable to")[0]
+            what = (
+                said.replace("Input should be", "must be")
+                .partition(", unable to")[0]
+                .removesuffix(".")
+            )
         return f"{name}: {what}"
 
     @classmethod

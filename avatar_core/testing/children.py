@@ -58,8 +58,8 @@ class ChildProcess:
             while (line := await child.read_line()) != "READY":
                 if not line:
                     raise WorkerError(
-                        f"the module {module} died before it was ready.",
-                        hint="See its traceback on stderr, and fix the error.",
+                        f"The process of the module {module} exited before it was ready.",
+                        hint="Read the traceback of the process on stderr, and fix the error.",
                     )
         except BaseException:
             await child.stop()

@@ -60,7 +60,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """
     if asyncio._get_running_loop() is not None:
         main.close()
-        raise RuntimeError("A loop is running already: await the coroutine instead.")
+        raise RuntimeError(
+            "An event loop is already running in this thread. Await the coroutine instead."
+        )
     with _clocks, asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
 
@@ -89,7 +91,7 @@ def block(duration_s: float) -> None:
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
         raise RuntimeError(
-            "The clock of this loop is true: mark the test with @pytest.mark.virtual_time."
+            "This event loop runs in real time. Mark the test with @pytest.mark.virtual_time."
         )
     loop.advance(duration_s)
 
@@ -119,9 +121,9 @@ def refuse_other_clocks() -> None:
     """
     if getattr(asyncio.get_running_loop(), "looptime_on", False):
         raise RuntimeError(
-            "looptime moves the time of this loop, and not time.time, which AgentSession reads: "
-            "a conversation would hang, or its history would be out of order. "
-            "Replace @pytest.mark.looptime by @pytest.mark.virtual_time."
+            "The plugin looptime sets the time of the event loop, but not time.time, which "
+            "AgentSession reads. A conversation would hang, or its history would be out of order. "
+            "Use @pytest.mark.virtual_time instead of @pytest.mark.looptime."
         )
 
 

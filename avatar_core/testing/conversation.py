@@ -274,7 +274,8 @@ class Conversation:
             faults.append(f"{', '.join(twice)} were heard twice")
         if len(said) > last + 1:
             faults.append(
-                f"history says {said[-1]}, and {turn.spoken_words[last]} was the last heard"
+                f"the history ends with {said[-1]}, but the last heard word is "
+                f"{turn.spoken_words[last]}"
             )
         if turn.user_text:
             dialogue = [("user", turn.user_text), ("assistant", turn.history)]
@@ -282,7 +283,7 @@ class Conversation:
             history = self.history()
             at = history.index(dialogue[0]) if dialogue[0] in history else 0
             if history[at : at + len(dialogue)] != dialogue:
-                faults.append(f"history has {history}, and not in it {dialogue}")
+                faults.append(f"the history {history} does not contain {dialogue}")
         return faults
 
     def _heard_in(self, turn: Turn) -> list[HeardWord]:

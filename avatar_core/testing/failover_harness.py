@@ -18,6 +18,7 @@ from avatar_core.playback.segment import Segment
 from avatar_core.playback.transport import Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger
+from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.release import Releaser
 from avatar_core.registry.selection import Candidate
 from avatar_core.testing.clock import now
@@ -39,6 +40,7 @@ class FailoverHarness:
         join_timeout_s: Seconds from the end of provisioning until the avatar must have joined.
         provision_timeout_s: Seconds for all attempts of one provisioning.
         ledger: The folder of the ledger; None for no ledger.
+        retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
         mint: Returns a room token for a specification.
 
     Attributes:
@@ -62,6 +64,7 @@ class FailoverHarness:
         join_timeout_s: float = 30.0,
         provision_timeout_s: float = 20.0,
         ledger: Path | None = None,
+        retries: int = 0,
         mint: Callable[[TokenSpec], str] = workers.mint,
     ) -> None:
         self.room = room
@@ -80,6 +83,7 @@ class FailoverHarness:
             releaser=Releaser(self.agent, Ledger(ledger), self._remove_participant),
             provision_timeout_s=provision_timeout_s,
             join_timeout_s=join_timeout_s,
+            retries=retries,
         )
         chain = [Candidate(provider.name, "", provider) for provider in providers]
         self.controller = FailoverController(
@@ -113,6 +117,10 @@ class FailoverHarness:
         self.player.push(speech(duration_s), FORMAT)
         self.player.end()
         return over
+
+    async def read_ledger(self) -> list[LedgerEntry]:
+        """Return the entries of the ledger, after all operations that have begun."""
+        return await self.context.releaser.ledger.read_all()
 
     async def close(self) -> None:
         """Close the failover controller, which ends all sessions, and then the player."""
@@ -154,7 +162,9 @@ class FailoverHarness:
         return present
 
     async def _refuse_worker(self, *_: object, **__: object) -> Any:
-        raise AssertionError("a scripted provider starts its workers itself")
+        raise AssertionError(
+            "The provider of this test must start its workers itself, without start_worker."
+        )
 
     # The `PlayerObserver` of the player.
 

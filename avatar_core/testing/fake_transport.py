@@ -316,7 +316,7 @@ class FakeTransport(AudioSink, PlaybackTracker):
         task.add_done_callback(self._tasks.discard)
 
 
-def lost_error(why: str = "lost by the test.") -> RoomError:
+def lost_error(why: str = "The test lost the transport.") -> RoomError:
     """Return an error for the loss of a transport, which a test passes to `Transport.lose`.
 
     Args:

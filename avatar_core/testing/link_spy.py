@@ -83,7 +83,9 @@ class LinkSpy:
         if kind in self.hang:
             await asyncio.Event().wait()
         if kind in self.refuse:
-            raise RoomError(f"the room refused {kind}.", rpc_code=REFUSED)
+            raise RoomError(
+                f"The room refused an operation of the kind {kind!r}.", rpc_code=REFUSED
+            )
         return kind not in self.lossy
 
     async def open_stream(
@@ -123,7 +125,7 @@ class LinkSpy:
         """
         if not await self.record("rpc", [to]):
             await asyncio.sleep(timeout_s)
-            raise RoomError(f"{to} did not respond within {timeout_s:g} s.")
+            raise RoomError(f"The participant {to} did not respond within {timeout_s:g} s.")
         response: str = await self._originals["call"](to, method, payload, timeout_s=timeout_s)
         return response
 

@@ -117,7 +117,7 @@ class PlayerHarness:
             RoomError: The harness has no voice.
         """
         if self.voice is None:
-            raise lost_error("there is no voice.")
+            raise lost_error("The agent has no voice in this test.")
         return self.voice.transport
 
     # The actions of an AgentSession.

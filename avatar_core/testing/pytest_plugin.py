@@ -117,9 +117,9 @@ class _VirtualTime:
             pyfuncitem.obj = self._as_function(test)
         elif inspect.iscoroutinefunction(inspect.unwrap(test)) and not self._loops:
             pytest.fail(
-                f"{pyfuncitem.nodeid} is marked {MARKER}, but other tests may share its loop, "
-                'which keeps the true time. Mark it with pytest.mark.asyncio(loop_scope="function")'
-                " too.",
+                f"The test {pyfuncitem.nodeid} is marked {MARKER}, but may share an event loop in "
+                "real time with other tests. Also mark the test with "
+                'pytest.mark.asyncio(loop_scope="function").',
                 pytrace=False,
             )
         try:

@@ -53,7 +53,7 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
         why = f": {describe_error(error)}" if error is not None else ""
         raise WorkerError(
             f"the worker ended before it was ready{why}.",
-            hint="Its messages in the log say why.",
+            hint="Read the messages of the worker in the log.",
         ) from error
     return keep(task, task.cancel)
 
@@ -79,7 +79,7 @@ def keep(task: asyncio.Task[None], end: Callable[[], object]) -> dict[str, Any]:
         """
         del _running[name]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("A worker failed.", exc_info=error)
+            log.error("An avatar worker ended with an unexpected error.", exc_info=error)
 
     task.add_done_callback(ended)
     return {"task": name}

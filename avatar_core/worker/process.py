@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
-import secrets
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.processes import STOP_S, ProcessRecord
+from avatar_core.processes import STOP_S, ProcessRecord, new_nonce
 from avatar_core.worker import in_process
 
 READY = b"\nREADY\n"
@@ -63,7 +62,7 @@ async def start_process(
         WorkerError: The process cannot be started, or ended before it was ready. The message
             contains the last output of the process.
     """
-    nonce = secrets.token_hex(8)
+    nonce = new_nonce()
     config = {
         **more,
         "renderer": renderer,
@@ -83,7 +82,7 @@ async def start_process(
             start_new_session=True,
         )
     except OSError as error:
-        raise WorkerError(f"no worker process can be started ({error}).") from error
+        raise WorkerError(f"avatar-core could not start a worker process ({error}).") from error
     record = ProcessRecord.of(child.pid, nonce)
     assert child.stdin is not None
     try:
@@ -93,7 +92,7 @@ async def start_process(
     except BaseException as error:
         await _to_its_end(asyncio.ensure_future(_discard(child, record)))
         if isinstance(error, ConnectionError):
-            raise WorkerError("the worker process died as it started.") from error
+            raise WorkerError("the worker process exited before it was ready.") from error
         raise
     drain = asyncio.create_task(_drain(child, said), name=f"worker {child.pid}")
     _children[nonce] = _Child(child, drain)
@@ -188,10 +187,10 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
             return since
         said = said[-BLOCK:]
     lines = [_short(line) for line in said.decode(errors="replace").strip().splitlines()]
-    last = "\n  ".join(lines[-TAIL_LINES:]) or "(it said nothing)"
+    last = "\n  ".join(lines[-TAIL_LINES:]) or "(no output)"
     raise WorkerError(
-        f"the worker process died as it started. It said:\n  {last}\n",
-        hint="Fix the cause that it names, then start again.",
+        f"the worker process exited before it was ready. Its last output:\n  {last}\n",
+        hint="Fix the error in the output, then start the avatar again.",
     )
 
 

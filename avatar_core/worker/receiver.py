@@ -76,12 +76,13 @@ class Receiver:
         try:
             if sender != self._agent:
                 raise WireError(
-                    f"this avatar serves {self._agent} alone.",
-                    hint=f"For {sender}, start one whose {wire.PUBLISH_ON_BEHALF} names it.",
+                    f"This avatar accepts audio only from the agent {self._agent}.",
+                    hint=f"For the audio of {sender}, start another avatar whose token has the "
+                    f"attribute {wire.PUBLISH_ON_BEHALF}={sender}.",
                 )
             format, take_id = wire.read_stream_attributes(reader.attributes)
         except WireError as error:
-            log.warning("An audio stream from %s was dropped: %s", sender, error)
+            log.warning("The worker rejected an audio stream from %s: %s", sender, error)
             reader.close()
             return
         for earlier in self._reading.values():

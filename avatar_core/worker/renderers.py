@@ -32,11 +32,11 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
         raise
     except (Exception, SystemExit) as error:  # the latter would end the agent of a room in memory
         raise WorkerError(
-            f"the renderer {path} cannot be made ({type(error).__name__}: {error}).",
-            hint="Check its name and options, and install its dependencies.",
+            f"the renderer {path} cannot be created ({type(error).__name__}: {error}).",
+            hint="Check the name and the options of the renderer, and install its dependencies.",
         ) from error
     if not isinstance(renderer, Renderer):
         raise WorkerError(
-            f"{path} is not a Renderer.", hint="Name a subclass of avatar_core.Renderer."
+            f"the object {path} is not a renderer.", hint="Name a subclass of avatar_core.Renderer."
         )
     return renderer

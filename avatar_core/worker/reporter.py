@@ -107,7 +107,7 @@ class Reporter:
             try:
                 response = await self._link.call(self._agent, method, payload, timeout_s=CALL_S)
                 if response == wire.REJECT:
-                    log.warning("The agent %s rejected %s.", self._agent, method)
+                    log.warning("The agent %s rejected the RPC %s.", self._agent, method)
                 return
             except RoomError as error:
                 if last or error.rpc_code not in UNDELIVERED:
@@ -119,7 +119,7 @@ class Reporter:
             try:
                 await work
             except RoomError as error:
-                log.debug("A report was lost: %s", error)
+                log.debug("The agent did not receive a playback report: %s", error)
 
         task = asyncio.create_task(attempt())
         self._sending.add(task)

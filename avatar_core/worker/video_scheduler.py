@@ -170,7 +170,7 @@ class VideoScheduler:
                 self._busy_since = self._clock()
                 video_frames = await self._executor(partial(_do, order, passed))
             except Exception:
-                log.exception("The renderer failed; a frame is missing.")
+                log.exception("The renderer raised an error, so a video frame is missing.")
                 video_frames = ()
             finally:
                 self._busy_since = None
@@ -189,9 +189,9 @@ class VideoScheduler:
             async with asyncio.timeout(CLOSE_S):
                 await self._executor(self._renderer.close)
         except TimeoutError:
-            log.warning("The renderer hangs and was left behind.")
+            log.warning("The renderer did not close in time; its thread continues to run.")
         except Exception:
-            log.exception("The renderer failed to close.")
+            log.exception("The renderer raised an error while it closed.")
         self._executor.close()
 
     def _order(self, order: _Order) -> None:
@@ -220,12 +220,16 @@ class VideoScheduler:
             return
         self._seen = number
         if len(video_frame.rgba) != video_frame.width * video_frame.height * 4:
-            log.warning("A frame of %d bytes was dropped.", len(video_frame.rgba))
+            log.warning(
+                "The worker dropped a video frame of %d bytes, which do not match its size in "
+                "pixels.",
+                len(video_frame.rgba),
+            )
             return
         try:
             video.capture(video_frame)
         except Exception:
-            log.exception("A frame could not be shown.")
+            log.exception("The video track did not accept a frame.")
 
 
 def _do(order: _Order, passed: Sequence[_Order]) -> Sequence[VideoFrame]:

@@ -59,8 +59,8 @@ class AvatarWorker:
         agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
         if not agent:
             raise WorkerError(
-                f"the token of {link.identity} names no agent to serve.",
-                hint=f"Mint it with the attribute {PUBLISH_ON_BEHALF}.",
+                f"the room token of {link.identity} does not name the agent of the avatar.",
+                hint=f"Set the attribute {PUBLISH_ON_BEHALF} of the token to the agent's identity.",
             )
         self._link = link
         self._agent = agent
@@ -159,5 +159,5 @@ async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await work()
         except Exception:
-            log.exception("The render loop failed and starts again.")
+            log.exception("The render loop raised an error and starts again.")
             await asyncio.sleep(RESTART_S)

@@ -45,7 +45,9 @@ def main(
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
     systems = (*SYSTEMS, *compare_with)
     if unknown := [name for name in only if name not in systems]:
-        console.print(f"There is no system {unknown[0]!r}. The systems are {', '.join(systems)}.")
+        console.print(
+            f"The benchmark has no system {unknown[0]!r}. The systems are {', '.join(systems)}."
+        )
         return 2
     try:
         results = asyncio.run(
@@ -87,7 +89,7 @@ async def _measure(
         results = await run(systems, plan, lambda step: console.print(step, style="dim"))
     if quick:
         return results
-    console.print("over 5 Mbit/s", style="dim")
+    console.print("Measuring over 5 Mbit/s.", style="dim")
     names = [system.name for system in systems if system.has_worker and system.name in SYSTEMS]
     slow = await low_bandwidth.measure(names, provider, LOW_BANDWIDTH_TIMES)
     if isinstance(slow, str):

@@ -96,7 +96,7 @@ async def test_port_in_use_prints_one_error_line_and_exits_with_2() -> None:
         process = await start_demo("--no-open", DEMO_PORT=str(other.getsockname()[1]))
         (line,) = [line async for line in read_lines(process)]
     assert await process.wait() == 2
-    assert "cannot be used" in line
+    assert "cannot listen on port" in line
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def find_agent_server(demo: psutil.Process) -> psutil.Process:
     ("arguments", "output", "find_process", "message"),
     [
         (*SPEAKS, find_livekit_server, "livekit-server at"),
-        (*SPEAKS, find_agent_server, "the agent server exited unexpectedly"),
-        (*SERVES, find_agent_server, "the agent server exited unexpectedly"),
+        (*SPEAKS, find_agent_server, "The agent server exited unexpectedly"),
+        (*SERVES, find_agent_server, "The agent server exited unexpectedly"),
     ],
 )
 async def test_demo_prints_one_error_line_if_a_server_process_is_killed(

@@ -217,13 +217,13 @@ def test_invalid_path_raises_config_error_before_the_recording(tmp_path: Path, n
 
 def test_missing_encoder_raises_config_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mp4, "VIDEO", "no_such_h264")
-    with pytest.raises(ConfigError, match=r"no encoder no_such_h264.*pip install"):
+    with pytest.raises(ConfigError, match=r"the encoder no_such_h264.*pip install"):
         Recorder(path)
     assert list(path.parent.iterdir()) == []
 
 
 async def test_empty_and_failed_recordings_leave_no_file(path: Path) -> None:
-    with pytest.raises(AvatarError, match="no audio and video arrived"):
+    with pytest.raises(AvatarError, match="it received no audio or video"):
         await Recorder(path).aclose()
     recorder = Recorder(path)
     recorder.add_audio("voice", BEGIN_S, beep(True), RATE_HZ)
@@ -238,6 +238,6 @@ async def test_close_raises_the_error_of_the_writer_thread(path: Path) -> None:
     wrong: Any = VideoFrame(WIDTH, HEIGHT, b"short")
     for _, here_s in moments(2.0):
         recorder.add_video("face", here_s, wrong)
-    with pytest.raises(AvatarError, match=r"talk\.mp4 could not be recorded \(ValueError"):
+    with pytest.raises(AvatarError, match=r"could not record .*talk\.mp4 \(ValueError"):
         await recorder.aclose()
     assert list(path.parent.iterdir()) == []

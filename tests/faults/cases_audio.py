@@ -63,10 +63,10 @@ CASES = [
     dropped_frame("rate.fast", "1 MHz", frame(bytes(960), rate_hz=1_000_000), ["1000000 Hz"]),
     dropped_frame("rate.negative", "-24000 Hz", frame(bytes(960), rate_hz=-24_000), ["-24000 Hz"]),
     dropped_frame(
-        "channels.none", "no channel", frame(bytes(960), channels=0), ["0 audio channels"]
+        "channels.none", "no channel", frame(bytes(960), channels=0), ["with 0 channels"]
     ),
     dropped_frame(
-        "channels.many", "99 channels", frame(bytes(1980), channels=99), ["99 audio channels"]
+        "channels.many", "99 channels", frame(bytes(1980), channels=99), ["with 99 channels"]
     ),
     dropped_frame(
         "half-sample", "half a stereo sample", frame(bytes(962), channels=2), ["962 bytes"]

@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,10 +100,15 @@ class Prefork:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, environment: Mapping[str, str]) -> AsyncIterator[Prefork]:
-        """Run the process while the block runs, and kill it with its agents afterwards."""
+    async def start(cls, environment: Mapping[str, str], *prefix: str) -> AsyncIterator[Prefork]:
+        """Run the process while the block runs, and kill it with its agents afterwards.
+
+        Args:
+            environment: The environment variables of the process.
+            prefix: A command that runs the process, such as `unshare`.
+        """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.long.prefork"),
+            *(*prefix, sys.executable, "-m", "tests.long.prefork"),
             env=environment,
             cwd=ROOT,
             stdin=asyncio.subprocess.PIPE,
@@ -120,10 +125,21 @@ class Prefork:
             await process.wait()
 
     async def start_agent(self, room: str) -> int:
-        """Start an agent in a room, and return its pid."""
+        """Start an agent in a room, and return its pid in the namespace of this process."""
+        return await self._send_line(room)
+
+    async def kill_agent(self, pid: int) -> None:
+        """Kill an agent with SIGKILL.
+
+        Args:
+            pid: The result of `start_agent`.
+        """
+        await self._send_line(f"kill {pid}")
+
+    async def _send_line(self, line: str) -> int:
         assert self._process.stdin is not None
         async with self._lock:
-            self._process.stdin.write(f"{room}\n".encode())
+            self._process.stdin.write(f"{line}\n".encode())
             await self._process.stdin.drain()
             return int(await self._read_line())
 
@@ -163,12 +179,12 @@ async def kill_agents(times: int, server: DevServer, folder: Path, kind: str = "
             rooms = [f"living-{own_pid}-{number}" for number in range(2)]
             for room in rooms:
                 await living.start_agent(room)
-            await _until(lambda: sum(one.worker_joined for one in account.sessions) == 2)
+            await wait_until(lambda: sum(one.worker_joined for one in account.sessions) == 2)
 
             async def one(number: int) -> None:
                 room = f"dying-{own_pid}-{number}"
                 pid = await dying.start_agent(room)
-                await _until((folder / room).exists)
+                await wait_until((folder / room).exists)
                 await asyncio.sleep(dice.uniform(0.0, MAX_DELAY_S))
                 os.kill(pid, signal.SIGKILL)
 
@@ -177,7 +193,7 @@ async def kill_agents(times: int, server: DevServer, folder: Path, kind: str = "
             await asyncio.sleep(CREATE_S + JOIN_S + 0.5)  # for creates that are in progress
             dead = [one for one in account.sessions if not one.name.startswith("living")]
             result.open_before = sum(one.ended_at is None for one in dead)
-            result.reap_results.update(await _reap(environment))
+            result.reap_results.update(await run_reap(environment))
             result.created = len(account.sessions)
             result.open = sum(one.ended_at is None for one in dead)
             result.living = len(account.active) - result.open
@@ -186,9 +202,16 @@ async def kill_agents(times: int, server: DevServer, folder: Path, kind: str = "
     return result
 
 
-async def _reap(environment: Mapping[str, str]) -> list[str]:
+async def run_reap(environment: Mapping[str, str], *prefix: str) -> list[str]:
+    """Run `avatar reap --json`, and return the status of each session.
+
+    Args:
+        environment: The environment variables of the process.
+        prefix: A command that runs the process, such as `unshare`.
+    """
+    reap = "from avatar_core.cli import app; app()", "reap", "--json"
     reaper = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from avatar_core.cli import app; app()", "reap", "--json"),
+        *(*prefix, sys.executable, "-c", *reap),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -196,7 +219,8 @@ async def _reap(environment: Mapping[str, str]) -> list[str]:
     return [reaped["status"] for reaped in json.loads(output)]
 
 
-async def _until(condition: Any) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, at most a minute; another process causes it."""
     async with asyncio.timeout(60.0):
         while not condition():  # noqa: ASYNC110 - another process causes it
             await asyncio.sleep(0.05)

@@ -1,6 +1,7 @@
 """Starts agent processes quickly: imports everything once, then forks for each agent.
 
-Reads the name of a room from each line of stdin, and prints the pid of its agent.
+Reads the name of a room from each line of stdin, and prints the pid of its agent. The line
+`kill <pid>` kills an agent, for callers in another pid namespace; the pid is printed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # reap children automatically
     print("READY", flush=True)
     for line in sys.stdin:
+        if line.startswith("kill "):
+            pid = int(line.split()[1])
+            os.kill(pid, signal.SIGKILL)
+            print(pid, flush=True)
+            continue
         pid = os.fork()
         if pid == 0:
             os.close(0)

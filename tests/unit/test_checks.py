@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ async def test_probe_check_reports_a_provider_without_a_probe(
     site: FakeSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug(site, monkeypatch, "")
-    assert (await run_check("sick probe")).message == "the provider has no probe"
+    assert (await run_check("sick probe")).message == "the provider offers no check of its settings"
 
 
 async def test_inherited_probe_is_called(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +65,17 @@ async def test_unreadable_ledger_file_gives_a_warning(
     (tmp_path / "broken.json").write_text("{half")
     result = await run_check("ledger")
     assert result.status == "warning"
-    assert "1 files in " in result.message
-    assert "cannot be read" in result.message
+    assert "cannot read 1 files in " in result.message
+
+
+async def test_shared_ledger_folder_gives_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path))
+    await asyncio.to_thread(tmp_path.chmod, 0o777)
+    result = await run_check("ledger")
+    assert result.status == "warning"
+    assert "mode 0777 lets other users write to it; run: chmod go-w" in result.message
 
 
 @pytest.mark.parametrize(

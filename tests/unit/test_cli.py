@@ -65,7 +65,7 @@ def test_list_and_doctor_show_the_cause_of_an_error_on_request(
     for command in (["list", "--load"], ["doctor"]):
         code, said = avatar(*command)
         assert code == 1
-        assert "Provider lacks release" in said
+        assert "Provider does not define release" in said
         assert 'plugin_half.py"' not in said
         assert 'plugin_half.py", line 6' in avatar(*command, "-v")[1]
         reported = json.loads(avatar(*command, "--json")[1])
@@ -113,7 +113,7 @@ def test_reap_keeps_sessions_that_cannot_be_ended(ledger: Ledger) -> None:
     code, said = avatar("reap")
     assert code == 1
     assert "failed" in said
-    assert "no provider 'uninstalled' is installed" in said
+    assert "No provider named 'uninstalled' is installed" in said
     assert ledger.read_all() == [ledger_entry]
 
 
@@ -146,7 +146,7 @@ def test_broken_plugin_command_reports_its_error_and_others_work(site: FakeSite)
     code, said = avatar("--help")
     assert code == 0
     assert "tavus-sim" in said
-    assert said.count("Cannot be used") == 3
+    assert said.count("Unavailable") == 3
     code, said = avatar("sick")
     assert code == 1
     assert "avatar-provider-sick 1.2 needs the module no_such_module" in said

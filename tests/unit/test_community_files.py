@@ -130,7 +130,7 @@ def test_avatar_token_has_only_the_documented_grants_and_lifetime() -> None:
 
     from avatar_core.contracts.provisioning import TokenSpec
     from avatar_core.provisioning.tokens import TokenMint, token_lifetime_s
-    from avatar_core.settings import LiveKitSettings
+    from avatar_core.settings import AvatarSettings, LiveKitSettings
 
     settings = LiveKitSettings(
         url="ws://127.0.0.1", api_key=SecretStr("k" * 12), api_secret=SecretStr("s" * 32)
@@ -145,4 +145,7 @@ def test_avatar_token_has_only_the_documented_grants_and_lifetime() -> None:
         "canPublishData",
     }
     assert grants["canPublishSources"] == ["camera", "microphone"]
-    assert (token_lifetime_s(None), token_lifetime_s(600.0)) == (3900.0, 900.0)
+    limits = AvatarSettings()
+    lifetime_s = token_lifetime_s(limits.provision_timeout_s, limits.join_timeout_s)
+    assert lifetime_s == 110.0
+    assert "110 seconds" in " ".join((ROOT / "SECURITY.md").read_text().split())

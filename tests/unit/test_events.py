@@ -191,7 +191,9 @@ class TestAvatarEvents:
                 register("avatar_eror")
 
     def test_error_for_an_event_without_a_similar_name_lists_all_events(self) -> None:
-        with pytest.raises(ValueError, match="Events: state_changed, avatar_joined, avatar_err"):
+        with pytest.raises(
+            ValueError, match="The events are state_changed, avatar_joined, avatar_err"
+        ):
             self.events.on("close", print)
 
     def test_handler_gets_each_event_until_it_is_removed(self) -> None:

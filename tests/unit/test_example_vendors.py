@@ -97,7 +97,7 @@ def test_example_providers_have_at_most_40_lines() -> None:
 
 
 def test_error_names_a_key_that_cannot_be_sent() -> None:
-    with pytest.raises(SettingsError, match="ANAM_API_KEY: has white space"):
+    with pytest.raises(SettingsError, match="ANAM_API_KEY: The key must contain only printable"):
         anam.AnamSettings.load(api_key="sk-abc\n", avatar_id="x")
 
 

@@ -73,7 +73,7 @@ async def test_avatar_is_lost_at_once_if_the_room_closes(reconnecting_s: float) 
     harness.room.remove("agent")
     await asyncio.sleep(DELIVERY_S)
     assert len(harness.losses) == 1
-    assert "room connection closed" in harness.losses[0][1]
+    assert "connection to the room closed" in harness.losses[0][1]
     await harness.close()
 
 

@@ -58,7 +58,7 @@ async def test_start_returns_once_both_tracks_are_published(
 async def test_start_raises_if_the_token_names_no_agent(start: Start) -> None:
     room = MemoryRoom()
     async with asyncio.timeout(PATIENCE_S):
-        with pytest.raises(WorkerError, match="names no agent to serve"):
+        with pytest.raises(WorkerError, match="does not name the agent of the avatar"):
             await start(room, token())
     assert room.members == {}
 
@@ -164,5 +164,5 @@ async def test_worker_that_fails_later_logs_its_error(
     state = await start(room, token(**SERVES))
     room.remove("avatar")
     await worker_exited(state)
-    assert "A worker failed." in caplog.text
+    assert "An avatar worker ended with an unexpected error." in caplog.text
     assert "its track is broken" in caplog.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import sys
 from collections.abc import AsyncIterator
 
@@ -30,7 +29,7 @@ class Recorded:
 
     @classmethod
     async def start(cls, program: str = UNTIL_EOF) -> Recorded:
-        nonce = secrets.token_hex(8)
+        nonce = processes.new_nonce()
         pipe = asyncio.subprocess.PIPE
         return cls(
             await asyncio.create_subprocess_exec(
@@ -88,7 +87,7 @@ async def test_record_does_not_match_a_later_process_with_the_same_pid(
     other = (
         ProcessRecord(record.pid, record.started - 1.0, record.nonce)
         if differing == "started"
-        else ProcessRecord(record.pid, record.started, "another")
+        else ProcessRecord(record.pid, record.started, processes.new_nonce())
     )
     assert other.process() is None
     await other.stop()
@@ -96,10 +95,34 @@ async def test_record_does_not_match_a_later_process_with_the_same_pid(
     assert await recorded.end() == 0
 
 
+async def test_process_without_a_nonce_of_ours_is_not_found(recorded: Recorded) -> None:
+    """A planted record may name any process with a word of its command line."""
+    pid, started_s = recorded.record.pid, recorded.record.started
+    for word in (UNTIL_EOF, "-c", sys.executable):
+        other = ProcessRecord(pid, started_s, word)
+        assert processes.find(pid, started_s, word) is not None
+        assert other.process() is None
+        await other.stop()
+    assert recorded.record.process() is not None
+    assert await recorded.end() == 0
+
+
+async def test_start_time_nan_matches_no_process(recorded: Recorded) -> None:
+    assert processes.find(recorded.record.pid, float("nan")) is None
+    assert ProcessRecord(recorded.record.pid, float("nan"), recorded.record.nonce).process() is None
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**31, 2**70])
+def test_impossible_pid_matches_no_process(pid: int) -> None:
+    assert processes.find(pid, 1.0) is None
+    assert processes.runs(processes.place(), processes.boot(), pid, 1.0) is False
+
+
 @pytest.mark.parametrize(
     "state",
     [
         {},
+        {"process": {"pid": float("inf"), "started": 1.0, "nonce": "n"}},
         {"process": None},
         {"process": {"pid": 1}},
         {"process": {"pid": "x", "started": 1.0, "nonce": "n"}},

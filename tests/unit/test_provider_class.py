@@ -83,9 +83,9 @@ def test_type_argument_is_found_through_generic_bases() -> None:
 @pytest.mark.parametrize(
     ("absent", "line"),
     [
-        (["create"], 'lacks create. Write in the class: create = "POST /v1/sessions"'),
-        (["name"], 'lacks name. Write in the class: name = "acme"'),
-        (["api_version"], "lacks api_version. Write in the class: api_version = (1, 0)"),
+        (["create"], 'does not define create. Write in the class: create = "POST /v1/sessions"'),
+        (["name"], 'does not define name. Write in the class: name = "acme"'),
+        (["api_version"], "does not define api_version. Write in the class: api_version = (1, 0)"),
         (["name", "create"], 'name = "acme"; create = "POST /v1/sessions"'),
     ],
 )
@@ -123,7 +123,7 @@ def test_settings_cls_may_be_a_subclass_of_the_type_argument() -> None:
 def test_error_for_a_missing_method_contains_its_signature() -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], payload=False, **WHOLE)
-    assert "lacks payload" in str(caught.value)
+    assert "does not define payload" in str(caught.value)
     assert "def payload(self, request: ProvisionRequest) -> Mapping[str, Any]: ..." in str(
         caught.value
     )
@@ -151,7 +151,7 @@ def test_error_for_a_misspelt_attribute_contains_the_correct_name(
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], **attributes)
     wrong = next(name for name in attributes if name not in WHOLE)
-    assert f"defines {wrong};" in str(caught.value)
+    assert f"defines {wrong}, but" in str(caught.value)
     assert line in str(caught.value)
 
 
@@ -159,7 +159,9 @@ def test_error_for_a_misspelt_attribute_contains_the_correct_name(
 def test_error_for_a_misspelt_required_attribute_contains_both_names(wrong: str) -> None:
     with pytest.raises(TypeError) as caught:
         create(RestAvatarProvider[AcmeSettings], **without("name"), **{wrong: "acme"})
-    assert f"lacks name. Write in the class: name = 'acme' (not {wrong})" in str(caught.value)
+    assert f"does not define name. Write in the class: name = 'acme' (not {wrong})" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,13 +217,15 @@ def test_base_class_can_require_attributes_of_its_subclasses() -> None:
 
 
 def test_renderer_provider_without_a_renderer_raises_type_error() -> None:
-    with pytest.raises(TypeError, match="lacks renderer") as caught:
+    with pytest.raises(TypeError, match="does not define renderer") as caught:
         create(RendererProvider[OtherSettings], payload=False, **without("create"))
     assert 'renderer = "my_package.drawing:MyRenderer"' in str(caught.value)
 
 
 def test_rest_provider_without_an_api_key_setting_raises_type_error() -> None:
-    with pytest.raises(TypeError, match=r"OtherSettings lacks api_key.*api_key: pydantic.Secret"):
+    with pytest.raises(
+        TypeError, match=r"OtherSettings has no field api_key.*api_key: pydantic.Secret"
+    ):
         create(RestAvatarProvider[OtherSettings], **WHOLE)
 
 

@@ -126,7 +126,7 @@ def test_marked_test_on_a_shared_loop_fails_with_a_hint(tmp_path: Path) -> None:
     """
     done = outside(tmp_path, test, *AUTO)
     assert "1 failed" in done.stdout
-    assert 'Mark it with pytest.mark.asyncio(loop_scope="function") too.' in done.stdout
+    assert 'Also mark the test with pytest.mark.asyncio(loop_scope="function").' in done.stdout
 
 
 def test_module_scoped_loops_and_fixtures_use_true_time(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import FORGET_AFTER_S, MAY_STILL_JOIN_S, LedgerEntry
 from avatar_core.provisioning.reaper import reap
@@ -59,7 +60,7 @@ class ReaperHarness:
         return self.is_present
 
     async def reap(self, **options: Any) -> list[str]:
-        results = await reap(self.ledger, self.provider_of, self.remove, **options)
+        results = await reap(AsyncLedger(self.ledger), self.provider_of, self.remove, **options)
         return [result.status for result in results]
 
     @property
@@ -143,7 +144,7 @@ async def test_failed_session_stays_in_the_ledger_until_it_expires(tmp_path: Pat
     harness.add_session("s1")
     harness.add_session("s2", expires_at=time.time() - FORGET_AFTER_S)
     harness.error = UnavailableError("it is down.")
-    results = await reap(harness.ledger, harness.provider_of, harness.remove)
+    results = await reap(AsyncLedger(harness.ledger), harness.provider_of, harness.remove)
     assert [(result.status, result.why) for result in results] == [
         ("failed", "[AV205] it is down."),
         ("expired", "[AV205] it is down."),

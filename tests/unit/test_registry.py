@@ -74,7 +74,7 @@ def test_error_for_an_unknown_provider_lists_the_installed_ones(
         ProviderRegistry().load(name)
     text = str(caught.value)
     assert repr(name) in text
-    assert "installed: " in text
+    assert "Installed providers: " in text
     assert "gamma" in text
     assert text.endswith(hint)
     assert "pip " not in text
@@ -158,9 +158,9 @@ def test_registered_provider_is_listed_until_it_is_unregistered() -> None:
 def test_register_rejects_invalid_and_conflicting_providers(site: FakeSite) -> None:
     site.install("avatar-provider-own", {"own": "own_m:Provider"}, {"own_m": "assert False"})
     registry = ProviderRegistry()
-    with pytest.raises(ProviderLoadError, match="calls itself 'plain'"):
+    with pytest.raises(ProviderLoadError, match="has the name 'plain'"):
         registry.register("own", Plain, replace=True)
-    with pytest.raises(ProviderLoadError, match="no subclass"):
+    with pytest.raises(ProviderLoadError, match="not a subclass"):
         registry.register("thing", object())  # type: ignore[arg-type]
     with pytest.raises(ProviderConflictError):
         registry.register("own", Plain)
@@ -209,7 +209,10 @@ def test_create_reads_settings_from_the_environment(
 def test_create_accepts_only_settings_of_the_providers_class(keyed: ProviderRegistry) -> None:
     settings = KeyedSettings(token="t")
     assert keyed.create("keyed", settings).settings is settings
-    with pytest.raises(SettingsError, match=r"keyed: it takes KeyedSettings.* PlainSettings"):
+    with pytest.raises(
+        SettingsError,
+        match=r"keyed: the provider needs settings of the class KeyedSettings.* PlainSettings",
+    ):
         keyed.create("keyed", PlainSettings())
 
 
@@ -221,7 +224,9 @@ def test_variant_without_a_settings_field_raises_config_error(keyed: ProviderReg
 def test_error_of_setup_becomes_a_config_error(keyed: ProviderRegistry) -> None:
     with pytest.raises(ConfigError, match="keyed: that token is refused"):
         keyed.create("keyed", KeyedSettings(token="refused"))
-    with pytest.raises(ConfigError, match="keyed: it cannot be set up: KeyError") as caught:
+    with pytest.raises(
+        ConfigError, match="keyed: the set-up of the provider failed: KeyError"
+    ) as caught:
         keyed.create("keyed", KeyedSettings(token="absurd"))
     assert isinstance(caught.value.__cause__, KeyError)
     assert "s3cret" not in str(caught.value)

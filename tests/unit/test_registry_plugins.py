@@ -24,7 +24,7 @@ def test_error_for_a_missing_plugin_module_suggests_a_reinstall(site: FakeSite) 
     site.install("avatar-provider-bad", {"bad": "not_there.inner:Provider"})
     with pytest.raises(ProviderLoadError) as caught:
         ProviderRegistry().load("bad")
-    assert "there is no module not_there." in str(caught.value)
+    assert "does not contain the module not_there." in str(caught.value)
     assert "pip install --force-reinstall avatar-provider-bad" in str(caught.value)
 
 
@@ -43,7 +43,7 @@ def test_error_for_an_undeclared_dependency_suggests_a_reinstall(site: FakeSite)
 
 def test_plugin_for_another_avatar_core_version_is_rejected(site: FakeSite) -> None:
     fault = fault_of(site, "from avatar_core import NotYetThere")
-    assert "does not fit avatar-core" in str(fault)
+    assert "is not compatible with avatar-core" in str(fault)
     assert "pip install --upgrade avatar-core avatar-provider-bad" in str(fault)
 
 
@@ -76,15 +76,24 @@ def test_keyboard_interrupt_at_import_is_raised(site: FakeSite) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("Provider = object()", "is no subclass of avatar_core.AvatarProvider"),
-        ("class Provider: name = 'bad'", "is no subclass of avatar_core.AvatarProvider"),
-        (provider_source("worse"), "calls itself 'worse'"),
-        (provider_source("bad", api_version="'1.0'"), "states no provider API version"),
-        (provider_source("bad", api_version="(True, 0)"), "states no provider API version"),
-        (provider_source("bad", api_version="(1, 0, 0)"), "states no provider API version"),
+        ("Provider = object()", "is not a subclass of avatar_core.AvatarProvider"),
+        ("class Provider: name = 'bad'", "is not a subclass of avatar_core.AvatarProvider"),
+        (provider_source("worse"), "has the name 'worse'"),
+        (
+            provider_source("bad", api_version="'1.0'"),
+            "does not state its version of the provider API",
+        ),
+        (
+            provider_source("bad", api_version="(True, 0)"),
+            "does not state its version of the provider API",
+        ),
+        (
+            provider_source("bad", api_version="(1, 0, 0)"),
+            "does not state its version of the provider API",
+        ),
         (
             provider_source("bad", "settings_cls = dict").replace("[Settings]", ""),
-            "names no settings class",
+            "does not name the class of its settings",
         ),
         (
             provider_source("bad")
@@ -138,8 +147,8 @@ def test_incompatible_api_version_raises_with_the_upgrade_command(
     with pytest.raises(ApiVersionError) as caught:
         ProviderRegistry().load("api")
     text = str(caught.value)
-    assert f"provider API {api_version[0]}.{api_version[1]}" in text
-    assert f"has {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
+    assert f"needs version {api_version[0]}.{api_version[1]} of" in text
+    assert f"has version {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
     assert text.endswith(f"pip install --upgrade {upgrade}")
 
 

@@ -113,7 +113,7 @@ async def test_renderer_gets_the_options_of_its_provider(
 async def test_missing_renderer_claims_no_session() -> None:
     room, claims = MemoryRoom(), Claims()
     room.agent()
-    with pytest.raises(WorkerError, match=r"nowhere\.at_all:Nobody cannot be made"):
+    with pytest.raises(WorkerError, match=r"nowhere\.at_all:Nobody cannot be created"):
         await Missing(FrameSettings()).provision(request_in(MemoryWorkers(room), claims))
     assert claims == []
     assert set(room.members) == {"agent"}

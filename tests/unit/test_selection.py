@@ -88,10 +88,10 @@ def test_parse_chain_returns_names_and_variants(text: str, chain: tuple[Choice, 
         ("öne", "'öne'"),
         ("one,two,one", "'one' appears twice"),
         ("one:a,one:b", "'one' appears twice"),
-        ("voice,one", "'one' stands after 'voice'"),
+        ("voice,one", "'one' follows 'voice'"),
         ("voice,voice", "twice"),
         ("voice:low", "no variants"),
-        ("livekit", "no plugin"),
+        ("livekit", "does not name a LiveKit plugin"),
     ],
 )
 def test_parse_chain_error_describes_the_invalid_item(text: str, said: str) -> None:
@@ -116,7 +116,7 @@ def test_error_for_an_empty_choice_lists_the_installed_providers(
     with pytest.raises(ConfigError) as caught:
         resolve(choice, registry, UNSET)
     text = str(caught.value)
-    listed = text.partition("there are ")[2].partition(".")[0].split(", ")
+    listed = text.partition("Available providers: ")[2].partition(".")[0].split(", ")
     assert {"one", "two"} <= set(listed)
     assert listed[-1] == "voice"
     assert "AVATAR_PROVIDER" in text
@@ -173,12 +173,12 @@ class HomelessSettings(ProviderSettings):
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ([3], "cannot hold int"),
+        ([3], "object of type int"),
         (["one,two"], "'one,two'"),
         (["one", OneSettings()], "twice"),
-        (["voice", "one"], "after 'voice'"),
-        ([HomelessSettings()], "HomelessSettings belongs to no provider"),
-        ("livekit:bey", "stock LiveKit plugins"),
+        (["voice", "one"], "follows 'voice'"),
+        ([HomelessSettings()], "HomelessSettings does not name its provider"),
+        ("livekit:bey", "LiveKit's avatar plugins"),
     ],
 )
 def test_invalid_choice_raises_config_error(

@@ -83,4 +83,10 @@ class OverheardLink(FaultyLink):
         await other.send(wire.REPORT_TOPIC, forged, to=[agent])
         for method, word in ((wire.TAKE_RPC, forged.decode()), (wire.PLAYBACK_FINISHED, finished)):
             response = await other.call(agent, method, word, timeout_s=CALL_S)
-            log.debug("%s calls %s with %s: %s", other.identity, method, word, response)
+            log.debug(
+                "The intruder %s called the RPC %s with the payload %s; the response was %s.",
+                other.identity,
+                method,
+                word,
+                response,
+            )

@@ -72,7 +72,7 @@ class FaultyRenderer(Renderer):
         scenario, chance = self._scenario, self._chance
         frames = self._renderer.render(chunk, last)
         if chance.random() < scenario.renderer_raises:
-            raise RuntimeError("the scenario wants an error")
+            raise RuntimeError("The fault scenario made the renderer raise this error.")
         if chance.random() < scenario.renderer_sizes:
             return [VideoFrame(self.width, self.height, b"\0" * 7)]
         if chance.random() < scenario.renderer_none:

@@ -133,8 +133,10 @@ class Scenario:
             if name not in kinds:
                 close = difflib.get_close_matches(name, kinds, n=1)
                 raise ConfigError(
-                    f"a scenario has no {name!r:.40}.",
-                    hint=f"Did you mean {close[0]}?" if close else f"It has {', '.join(kinds)}.",
+                    f"A fault scenario has no field {name!r:.40}.",
+                    hint=f"Did you mean {close[0]}?"
+                    if close
+                    else f"The fields are {', '.join(kinds)}.",
                 )
             least = -math.inf if name == "seed" else 0.0
             most = 1.0 if name in SHARES else math.inf
@@ -144,9 +146,10 @@ class Scenario:
             except (TypeError, ValueError):
                 fits = False
             if not fits:
-                what = "a share, 0 to 1" if name in SHARES else "a number, 0 or more"
+                what = "a share from 0 to 1" if name in SHARES else "a number of 0 or more"
                 raise ConfigError(
-                    f"{name} of a scenario cannot be {value!r:.40}.", hint=f"It is {what}."
+                    f"The field {name} of a fault scenario cannot have the value {value!r:.40}.",
+                    hint=f"Set {name} to {what}.",
                 )
             read[name] = kinds[name](number)
         return cls(**read)

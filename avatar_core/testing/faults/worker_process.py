@@ -110,7 +110,9 @@ class _Process:
 
     def join_beside(self) -> None:
         """Log a warning: the token of this process cannot admit an intruder to the room."""
-        log.warning("The scenario's `foreign` works in a room in memory only; nobody else joins.")
+        log.warning(
+            "The field `foreign` of the fault scenario has no effect in a room of a server."
+        )
 
     def executor(self) -> ThreadExecutor:
         """Return an executor that runs the renderer on a new thread.

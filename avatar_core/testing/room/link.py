@@ -55,6 +55,7 @@ class MemoryLink(RoomLink):
         self._identity, self._attributes = identity, attributes
         self._connected = True
         self._frozen = False
+        self._left = asyncio.Event()
         self._watchers: list[RoomEventHandler] = []
         self._streams: dict[str, StreamHandler] = {}
         self._rpc: dict[str, RpcHandler] = {}
@@ -169,7 +170,7 @@ class MemoryLink(RoomLink):
             ValueError: The topic has a handler already.
         """
         if topic in self._streams:
-            raise ValueError(f"byte stream handler for topic '{topic}' already set")
+            raise ValueError(f"A byte stream handler for the topic {topic!r} is already set.")
         self._streams[topic] = handler
         return lambda: self._streams.pop(topic, None) and None
 
@@ -196,15 +197,25 @@ class MemoryLink(RoomLink):
                 member = self.room.member(to)
                 if member is None:
                     await asyncio.sleep(ACK_S)
-                    raise RoomError(f"{method} to {to} failed (no one).", rpc_code=NO_RESPONSE)
+                    raise RoomError(
+                        f"The RPC {method} failed, because {to} is not in the room.",
+                        rpc_code=NO_RESPONSE,
+                    )
                 task = asyncio.create_task(member.link.respond(self._identity, method, payload))
                 self._responding.add(task)
-                task.add_done_callback(self._responding.discard)
+                task.add_done_callback(self._forget_response)
                 response = await asyncio.shield(task)
                 await asyncio.sleep(self.room.latency_s)
                 return response
         except TimeoutError as error:
-            raise RoomError(f"{method} to {to} got no response within {timeout_s:g} s.") from error
+            raise RoomError(
+                f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
+            ) from error
+
+    def _forget_response(self, task: asyncio.Task[str]) -> None:
+        self._responding.discard(task)
+        if not task.cancelled():
+            task.exception()  # a call that timed out does not read it
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Handle an RPC method for all callers.
@@ -314,16 +325,16 @@ class MemoryLink(RoomLink):
     # The methods that the room calls.
 
     async def use(self) -> None:
-        """Check that this participant is in the room; on a frozen link, wait forever.
+        """Check that this participant is in the room; on a frozen link, wait until it leaves.
 
         Raises:
             RoomError: This participant is not in the room.
         """
         await asyncio.sleep(0)
         if self._frozen:
-            await asyncio.get_running_loop().create_future()
+            await self._left.wait()
         if not self._connected:
-            raise RoomError(f"the room {self.room.name!r} is not connected.")
+            raise RoomError(f"The room {self.room.name!r} is not connected.")
 
     def receive(self, topic: str, sender: str, attributes: Mapping[str, str]) -> list[MemoryReader]:
         """Pass a stream that another participant opened to the handler of the stream's topic.
@@ -376,12 +387,16 @@ class MemoryLink(RoomLink):
         handler = self._rpc.get(method)
         await self.use()
         if handler is None:
-            raise RoomError(f"{method} is not known.", rpc_code=UNSUPPORTED)
+            raise RoomError(
+                f"The participant does not serve the RPC {method}.", rpc_code=UNSUPPORTED
+            )
         try:
             response = handler(caller, payload)
             return await response if inspect.isawaitable(response) else response
         except Exception as error:
-            raise RoomError(f"{method} failed.", rpc_code=APPLICATION) from error
+            raise RoomError(
+                f"The handler of the RPC {method} raised an error.", rpc_code=APPLICATION
+            ) from error
 
     def changed(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
         """Pass a room event to the handlers of `watch`.
@@ -406,7 +421,7 @@ class MemoryLink(RoomLink):
         """
         for reader in self._readers:
             if sender in (None, reader.sender):
-                reader.put(RoomError("an incoming stream broke off (reconnected)."))
+                reader.put(RoomError("An incoming byte stream ended abnormally (reconnected)."))
         if sender is None:
             for writer in self._writers:
                 writer.broken = True
@@ -424,6 +439,7 @@ class MemoryLink(RoomLink):
             event: The event for the handlers of `watch`; None sends no event.
         """
         self._connected = False
+        self._left.set()
         self.break_streams()
         for track in self._tracks:
             track.drop()

@@ -113,7 +113,7 @@ class MemoryWriter(StreamWriter):
             return
         self._closed = True
         await self._use()
-        end = RoomError(f"an incoming stream broke off ({reason}).") if reason else None
+        end = RoomError(f"An incoming byte stream ended abnormally ({reason}).") if reason else None
         if not self.broken:
             self._later(lambda: self._bring(end))
 

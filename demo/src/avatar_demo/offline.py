@@ -68,7 +68,7 @@ async def run_offline(console: DemoConsole, path: Path, seconds: float, hint: st
             user.speaker = Speaker(conversation.session, user)
             code = await run_script(console, user, seconds)
             user.stop_events()
-    console.line(f"Recorded {path} from a room in memory. To use a real room: {hint}")
+    console.line(f"Recorded {path} from an in-memory room. To use a LiveKit room: {hint}")
     return code
 
 
@@ -178,7 +178,7 @@ class _RequestWithoutUrl:
     @property
     def livekit_url(self) -> str:
         raise ProvisionError(
-            "the provider needs a real room, and this demo runs in memory.",
+            "the provider needs a LiveKit room, but this demo runs in memory.",
             hint="Put livekit-server on PATH, or choose AVATAR_PROVIDER=local for this demo.",
             outcome=Outcome.NOT_SENT,
         )

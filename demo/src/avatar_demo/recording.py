@@ -181,7 +181,8 @@ class _Timeline:
         """
         if self._start_s is None:
             raise AvatarError(
-                f"{self.writer.path} was not recorded, because no audio and video arrived.",
+                f"The demo did not record {self.writer.path}, because it received no audio or "
+                "video.",
                 hint="Check that the agent joined the room.",
             )
         self._write(self._newest_s)

@@ -89,7 +89,7 @@ def run_demo(options: Options) -> int:
         return 1
     except TimeoutError:
         hint = f"Read the log of the agent server: {services.agent_log()}."
-        console.error(ServerError("a step of the demo timed out.", hint=hint))
+        console.error(ServerError("A step of the demo timed out.", hint=hint))
         return 1
     except KeyboardInterrupt:
         console.line("Stopped.")

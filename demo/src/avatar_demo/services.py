@@ -81,8 +81,8 @@ async def run_agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
             while (line := await child.stdout.readline()).decode().strip() != REGISTERED:
                 if not line:
                     raise ServerError(
-                        "the agent server exited while it was starting.",
-                        hint=f"Read its log: {agent_log()}.",
+                        "The agent server exited while it was starting.",
+                        hint=f"Read the log of the agent server: {agent_log()}.",
                     )
         yield child
     finally:
@@ -107,7 +107,7 @@ async def wait_until_lost(child: asyncio.subprocess.Process) -> ServerError:
     """
     await child.wait()
     return ServerError(
-        "the agent server exited unexpectedly.",
+        "The agent server exited unexpectedly.",
         hint=f"Start the demo again. The log of the agent server is {agent_log()}.",
     )
 

@@ -203,7 +203,7 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"port {port} cannot be used ({error.strerror}).",
+            f"The demo cannot listen on port {port} ({error.strerror}).",
             hint="Set DEMO_PORT to another port, or to 0 to select a free one.",
         ) from error
     return listener

@@ -24,7 +24,7 @@ from tests.support.processes import ProcessHandle
 AVATAR = Path(sys.executable).with_name("avatar")
 KEY = "a-key-of-sixteen-letters"
 START_S, END_S = 20.0, 8.0
-LINE = re.compile(r"(http://127\.0\.0\.1:\d+) offers up to (\d+) faces at once\.")
+LINE = re.compile(r"(http://127\.0\.0\.1:\d+) runs up to (\d+) avatars at the same time\.")
 
 
 class RunningServer:
@@ -121,7 +121,7 @@ async def test_server_generates_a_key_unless_the_environment_sets_one() -> None:
     async with running("--limit", "7") as one, running() as other:
         assert len(one.key) >= 32
         assert one.key != other.key
-        assert "up to 7 faces" in one.said[0]
+        assert "up to 7 avatars" in one.said[0]
         _, rest = await one.end(signal.SIGTERM)
         assert one.key not in rest
     async with running(key=KEY) as given:
@@ -133,10 +133,26 @@ async def test_server_generates_a_key_unless_the_environment_sets_one() -> None:
 @pytest.mark.parametrize(
     ("options", "key", "said"),
     [
-        (["--provider", "mock", "--serve"], "", "[AV100] mock: it has no server of its own."),
-        (["--provider", "nope", "--serve"], "", "[AV101] nope: no provider 'nope' is installed"),
-        (["--provider", "local", "--serve", "--host", "192.0.2.1"], "", "cannot be listened on"),
-        (["--provider", "local", "--serve"], "short", "AVATAR_LOCAL_API_KEY: must be 16 printable"),
+        (
+            ["--provider", "mock", "--serve"],
+            "",
+            "[AV100] mock: the provider has no avatar server",
+        ),
+        (
+            ["--provider", "nope", "--serve"],
+            "",
+            "[AV101] nope: No provider named 'nope' is installed",
+        ),
+        (
+            ["--provider", "local", "--serve", "--host", "192.0.2.1"],
+            "",
+            "cannot listen on 192.0.2.1",
+        ),
+        (
+            ["--provider", "local", "--serve"],
+            "short",
+            "AVATAR_LOCAL_API_KEY: The key must have at least 16",
+        ),
         (["--provider", "local"], "", "the option --serve is missing"),
     ],
 )
@@ -160,4 +176,6 @@ async def test_error_names_a_port_in_use() -> None:
         async with asyncio.timeout(START_S):
             _, err = await process.communicate()
     assert process.returncode == 2
-    assert f"[AV100] local: port {port} of 127.0.0.1 is taken. Choose another" in err.decode()
+    assert (
+        f"[AV100] local: port {port} of 127.0.0.1 is already in use. Choose another" in err.decode()
+    )

@@ -135,7 +135,7 @@ async def test_session_unknown_to_the_server_counts_as_ended(request_: Provision
         provider = at(local.url)
         avatar = replace(await provider.provision(request_), session_id="s_../x")
         await provider.release(avatar, "over")
-        assert await provider.watch(avatar) == "its server does not know it any more"
+        assert await provider.watch(avatar) == "the server no longer knows the session"
 
 
 async def test_watch_continues_while_the_server_is_unreachable(
@@ -149,12 +149,11 @@ async def test_watch_continues_while_the_server_is_unreachable(
         await sleep(0)
 
     async with desk(roomless) as local:
-        provider = at(local.url)
-        avatar = await provider.provision(request_)
+        avatar = await at(local.url).provision(request_)
     port, _ = find_free_ports()
     monkeypatch.setattr(client.asyncio, "sleep", at_once)
-    down = replace(avatar, state={"url": f"http://127.0.0.1:{port}"})
-    watching = asyncio.create_task(provider.watch(down))
+    url = f"http://127.0.0.1:{port}"
+    watching = asyncio.create_task(at(url).watch(replace(avatar, state={"url": url})))
     async with asyncio.timeout(5):
         await requested.wait()
     assert not watching.done()
@@ -215,7 +214,7 @@ async def test_token_that_the_room_rejects_raises_rejected_error(
     async with desk(flash) as local:
         error = await failure(at(local.url), replace(request_, livekit_url=server.url, mint=wrong))
     assert (type(error), error.outcome) == (RejectedError, Outcome.REJECTED)
-    assert "could not join the room" in str(error)
+    assert "The connection to the room" in str(error)
 
 
 async def test_unreachable_server_raises_unavailable_error(request_: ProvisionRequest) -> None:
@@ -235,15 +234,43 @@ async def test_provision_for_a_room_in_memory_raises_provision_error(
 
 async def test_release_without_an_api_key_raises_provision_error() -> None:
     avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": "https://a.example"})
-    with pytest.raises(ProvisionError, match=r"is at https://a\.example, whose key is unset"):
+    with pytest.raises(
+        ProvisionError, match=r"on the server https://a\.example, but AVATAR_LOCAL_URL is not"
+    ):
         await LocalProvider(LocalSettings()).release(avatar, "over")
+
+
+async def test_key_is_not_sent_to_an_address_of_a_record() -> None:
+    connections = 0
+
+    def count(_: object, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    stranger = await asyncio.start_server(count, "127.0.0.1", 0)
+    async with stranger, asyncio.timeout(10):
+        url = f"http://127.0.0.1:{stranger.sockets[0].getsockname()[1]}"
+        avatar = ProvisionedAvatar(session_id="s_1", identity="x", state={"url": url})
+        provider = at("https://faces.example")
+        for call in (provider.release(avatar, "over"), provider.watch(avatar)):
+            with pytest.raises(ProvisionError, match="AVATAR_LOCAL_URL is https://faces") as caught:
+                await call
+            assert caught.value.outcome is Outcome.NOT_SENT
+        assert connections == 0
+        with pytest.raises(ProvisionError):
+            await at(url).release(avatar, "over")
+        assert connections == 1
 
 
 @pytest.mark.parametrize(
     ("updates", "said"),
     [
-        ({"AVATAR_LOCAL_API_KEY": None}, "AVATAR_LOCAL_URL is set and AVATAR_LOCAL_API_KEY is not"),
-        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set and AVATAR_LOCAL_URL is not"),
+        (
+            {"AVATAR_LOCAL_API_KEY": None},
+            "AVATAR_LOCAL_URL is set, but AVATAR_LOCAL_API_KEY is not",
+        ),
+        ({"AVATAR_LOCAL_URL": None}, "AVATAR_LOCAL_API_KEY is set, but AVATAR_LOCAL_URL is not"),
         (
             {"AVATAR_LOCAL_URL": "http://faces.example"},
             "plain http to faces.example",

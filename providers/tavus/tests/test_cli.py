@@ -25,10 +25,10 @@ def simulate(*options: str) -> tuple[int, str]:
         ("--join", "-0.5", "Invalid value"),
         ("--join", "inf", "not a finite number"),
         ("--join", "nan", "Invalid value"),
-        ("--face", "nonsense", "there is no 'nonsense'"),
+        ("--face", "nonsense", "'nonsense' cannot be imported"),
         ("--face", "no.such:Face", "ModuleNotFoundError"),
-        ("--face", "json:loads", "no subclass of avatar_core.Renderer"),
-        ("--fault", "no such", "there is no fault"),
+        ("--face", "json:loads", "not a subclass of avatar_core.Renderer"),
+        ("--fault", "no such", "has no fault"),
     ],
 )
 def test_invalid_option_value_is_rejected(option: str, value: str, said: str) -> None:
@@ -47,7 +47,7 @@ def test_error_distinguishes_a_port_in_use_from_a_forbidden_port(
         port = holder.getsockname()[1]
         assert simulate("--port", str(port)) == (
             2,
-            f"Port {port} is taken. Choose another with --port.\n",
+            f"Port {port} is already in use. Choose another port with --port.\n",
         )
 
     def refuse(*_: object, **__: object) -> None:
@@ -55,5 +55,5 @@ def test_error_distinguishes_a_port_in_use_from_a_forbidden_port(
 
     monkeypatch.setattr(server, "serving", refuse)
     code, reported = simulate("--port", "80")
-    assert (code, "is taken" in reported) == (2, False)
-    assert "cannot be had (Permission denied)" in reported
+    assert (code, "already in use" in reported) == (2, False)
+    assert "cannot be used (Permission denied)" in reported

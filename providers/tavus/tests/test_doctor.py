@@ -122,7 +122,7 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
         variable("AVATAR_PROVIDER", None),
         "provider",
         "AV100",
-        "no avatar",
+        "No avatar",
         "Set",
     ),
     "a misspelt provider": (
@@ -137,16 +137,16 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
         "provider",
         "AV105",
         "TAVUS_API_KEY",
-        "Set it",
+        "Set the value",
     ),
     "an API key with a line break": (
         variable("TAVUS_API_KEY", "a\nb"),
-        *("provider", "AV105", "line break", "Correct it"),
+        *("provider", "AV105", "printable ASCII", "Correct the value"),
     ),
-    "old and new name both set": (both_names, "provider", "AV105", "both set", "Correct it"),
+    "old and new name both set": (both_names, "provider", "AV105", "both set", "Correct the value"),
     "a timer out of range": (
         variable("TAVUS_MAX_CALL_DURATION", "9999"),
-        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct it"),
+        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct the value"),
     ),
     "a key of another vendor": (
         variable("TAVUS_API_KEY", "sk-another"),
@@ -163,11 +163,11 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "LIVEKIT_URL not set": (
         variable("LIVEKIT_URL", None),
-        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set it"),
+        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set the value"),
     ),
     "LIVEKIT_URL without a scheme": (
         variable("LIVEKIT_URL", "my-project.livekit.cloud"),
-        *("LiveKit", "AV105", "must be like wss://", "Correct it"),
+        *("LiveKit", "AV105", "must look like wss://", "Correct the value"),
     ),
     "an unreachable LiveKit": (
         closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
@@ -175,10 +175,10 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     ),
     "a wrong API secret": (
         variable("LIVEKIT_API_SECRET", "x" * 40),
-        *("LiveKit", "AV303", "refuses our key", "LIVEKIT_API_KEY"),
+        *("LiveKit", "AV303", "refuses the API key", "LIVEKIT_API_KEY"),
     ),
     "a session of a dead process": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
-    "an unwritable ledger": (unwritable, "ledger", "", "cannot be written", "AVATAR_LEDGER"),
+    "an unwritable ledger": (unwritable, "ledger", "", "cannot write to", "AVATAR_LEDGER"),
     "livekit-agents too new": (old_agents, "versions", "", "livekit-agents 2.1.0", "pip install"),
     "a missing system library": (no_skia, "local probe", "AV100", "Skia", "apt-get install"),
 }

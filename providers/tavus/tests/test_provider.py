@@ -122,10 +122,10 @@ async def test_probe_checks_key_pal_and_face() -> None:
         pals.faces["r-young"] = {"face_id": "r-young", "status": "started"}
         for settings, said in (
             ({"pal_id": own_mind}, "not in echo mode"),
-            ({"pal_id": on_daily}, "does not speak LiveKit"),
+            ({"pal_id": on_daily}, "does not use the LiveKit transport"),
             ({"face_id": "r-young"}, "is not ready"),
             ({"face_id": "r-none"}, "Invalid replica_uuid"),
-            ({"pal_id": faceless}, "has no face of its own"),
+            ({"pal_id": faceless}, "has no default face"),
             ({"pal_id": with_young}, "r-young is not ready"),
             ({"test_mode": True}, "no avatar joins"),
             ({"api_key": "wrong"}, "Invalid access token"),
@@ -183,7 +183,9 @@ async def test_control_sends_an_emotion_as_a_data_packet() -> None:
         with pytest.raises(UnsupportedCommandError, match="set_emotion"):
             await at.provider().control(ctx, {"name": "dance"})
         for wrong in ({}, {"emotion": "joyful"}, {"emotion": None}, {"emotion": ["anger"]}):
-            with pytest.raises(UnsupportedCommandError, match=r"no emotion.*It knows neutral"):
+            with pytest.raises(
+                UnsupportedCommandError, match=r"no emotion.*Use one of these emotions: neutral"
+            ):
                 await at.provider().control(ctx, {"name": "set_emotion", **wrong})
         assert len(ctx.link.sent) == 1
 

@@ -73,8 +73,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
         elif url or key:
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")
             raise ConfigError(
-                f"AVATAR_LOCAL_{named} is set and AVATAR_LOCAL_{other} is not.",
-                hint="Set both for a server elsewhere, or neither to draw here.",
+                f"AVATAR_LOCAL_{named} is set, but AVATAR_LOCAL_{other} is not set.",
+                hint="Set both to use a remote avatar server, or neither to draw on this machine.",
             )
 
     def options(self) -> Mapping[str, Any]:
@@ -103,8 +103,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
             return await super().provision(request)
         if not request.livekit_url:
             raise ProvisionError(
-                "a room in memory cannot be reached by a server elsewhere.",
-                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
+                "the remote avatar server cannot join an in-memory room.",
+                hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY to draw on this machine.",
                 outcome=Outcome.NOT_SENT,
             )
         return await self._server.create(request, self.settings.face())
@@ -119,8 +119,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
             reason: Why the session ends; not used.
 
         Raises:
-            ProvisionError: The session is remote, and the API key is not set or the call failed.
-            ConfigError: The session is remote, and the URL in its record is invalid.
+            ProvisionError: The session is remote and does not belong to the server of the settings,
+                or the call failed.
         """
         if "url" in avatar.state:
             await self._server_of(avatar).end(avatar.session_id)
@@ -149,9 +149,8 @@ class LocalProvider(RendererProvider[LocalSettings]):
             The reason why the worker or the session ended, as a clause for the log.
 
         Raises:
-            ProvisionError: The session is remote, and the API key is not set or the server refused
-                the call.
-            ConfigError: The session is remote, and the URL in its record is invalid.
+            ProvisionError: The session is remote and does not belong to the server of the settings,
+                or the server refused the call.
         """
         if "url" in avatar.state:
             return await self._server_of(avatar).wait_for_end(avatar.session_id)
@@ -176,12 +175,15 @@ class LocalProvider(RendererProvider[LocalSettings]):
         await serve(host=host, port=port, limit=limit, say=say)
 
     def _server_of(self, avatar: ProvisionedAvatar) -> LocalServer:
-        key = self.settings.api_key
-        if key is None:
-            raise ProvisionError(
-                f"the session {avatar.session_id} is at {avatar.state['url']}, whose key is unset.",
-                provider=self.name,
-                hint="Set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY.",
-                outcome=Outcome.NOT_SENT,
-            )
-        return LocalServer(str(avatar.state["url"]), key)
+        """Return the client of the configured server. The key is sent to no other server."""
+        url = str(avatar.state["url"])
+        if self._server is not None and self._server.url == url:
+            return self._server
+        ours = "is not set" if self._server is None else f"is {self._server.url}"
+        raise ProvisionError(
+            f"the session {avatar.session_id} runs on the server {url}, but AVATAR_LOCAL_URL "
+            f"{ours}.",
+            provider=self.name,
+            hint="If the server is yours, set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY for it.",
+            outcome=Outcome.NOT_SENT,
+        )

@@ -29,12 +29,16 @@ class LocalServer:
         url: Base URL of the server.
         key: API key of the server.
 
+    Attributes:
+        url: Base URL of the server, without a slash at its end.
+
     Raises:
         ConfigError: The URL is invalid.
     """
 
     def __init__(self, url: str, key: SecretStr) -> None:
         self._rest = RestClient(url, key=key, auth="X-Api-Key", provider="local")
+        self.url = self._rest.url
 
     async def create(self, request: ProvisionRequest, face: Mapping[str, Any]) -> ProvisionedAvatar:
         """Create a session, and wait until the avatar of the session is in the room.
@@ -66,7 +70,7 @@ class LocalServer:
         avatar = ProvisionedAvatar(
             session_id=response.text("id"),
             identity=request.identity,
-            state={"url": self._rest.url},
+            state={"url": self.url},
         )
         request.claim(avatar)
         return avatar
@@ -115,9 +119,9 @@ class LocalServer:
                 await asyncio.sleep(error.retry_after_s or DOWN_S)
                 continue
             if response.status == 404:
-                return "its server does not know it any more"
+                return "the server no longer knows the session"
             if response.text("state") == "ended":
-                return response.text("reason", "its server ended it")
+                return response.text("reason", "the server ended the session")
             await asyncio.sleep(PAUSE_S)
 
 

@@ -35,9 +35,9 @@ class CreateSession(BaseModel):
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
-            raise ValueError("must be like wss://my-project.livekit.cloud")
+            raise ValueError("The URL must look like wss://my-project.livekit.cloud.")
         if parts.username or parts.password or parts.query:
-            raise ValueError("must not carry a user, a password or a query")
+            raise ValueError("The URL must not contain a user name, a password or a query.")
         return url
 
 

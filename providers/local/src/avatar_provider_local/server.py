@@ -148,7 +148,7 @@ class _Api:
         """
         key = request.headers.get(IDEMPOTENCY_HEADER, "")
         if len(key) > LONGEST_KEY:
-            what = f"{IDEMPOTENCY_HEADER} is longer than {LONGEST_KEY} letters."
+            what = f"The header {IDEMPOTENCY_HEADER} is longer than {LONGEST_KEY} characters."
             raise RefusedError(400, "invalid_key", what)
         wanted = _read(await _body(request))
         try:
@@ -158,10 +158,10 @@ class _Api:
             wait = {"Retry-After": str(RETRY_AFTER_S)}
             raise RefusedError(429, "too_many_sessions", what, **wait) from None
         except StoppingError:
-            raise RefusedError(503, "stopping", "This server is about to end.") from None
+            raise RefusedError(503, "stopping", "This server is stopping.") from None
         await session.ready()
         if session.state is State.ENDED:
-            what = f"The avatar could not be brought into the room: {session.reason}"
+            what = f"The avatar did not join the room: {session.reason}"
             raise RefusedError(424, "worker_failed", what)
         return _shown(SessionView.of(session), 201)
 
@@ -183,7 +183,7 @@ class _Api:
         except ValueError:
             wait_s = -1.0
         if not 0 <= wait_s <= MAX_WAIT_S:
-            what = f"wait must be 0 to {MAX_WAIT_S:g} seconds."
+            what = f"The parameter wait must be from 0 to {MAX_WAIT_S:g} seconds."
             raise RefusedError(400, "invalid_request", what)
         if wait_s:
             with suppress(TimeoutError):  # the session still runs: the response says so
@@ -223,7 +223,7 @@ class _Api:
     def _named(self, request: web.Request) -> Session:
         session = self._sessions.get(request.match_info["id"])
         if session is None:
-            raise RefusedError(404, "unknown_session", "There is no session of this id.")
+            raise RefusedError(404, "unknown_session", "This server has no session with this id.")
         return session
 
 
@@ -232,13 +232,13 @@ async def _body(request: web.Request) -> bytes:
         async with asyncio.timeout(BODY_S):
             return await request.read()
     except TimeoutError:
-        what = f"The body did not come within {BODY_S:g} s."
+        what = f"The request body did not arrive within {BODY_S:g} s."
         raise RefusedError(408, "late_body", what) from None
     except web.RequestPayloadError:
-        what = "The body is not packed as its header Content-Encoding or Transfer-Encoding says."
+        what = "The request body does not match its Content-Encoding or Transfer-Encoding header."
         raise RefusedError(400, "invalid_json", what) from None
     except web.HTTPRequestEntityTooLarge:
-        what = f"The body is longer than {MAX_BODY} bytes."
+        what = f"The request body is longer than {MAX_BODY} bytes."
         raise RefusedError(413, "body_too_large", what) from None
 
 
@@ -248,7 +248,7 @@ def _read(body: bytes) -> CreateSession:
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
     if faults[0]["type"] == "json_invalid":
-        raise RefusedError(400, "invalid_json", "The body is no JSON.")
+        raise RefusedError(400, "invalid_json", "The request body is not valid JSON.")
     said = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
     raise RefusedError(422, "invalid_request", said.replace("Value error, ", ""))
 
@@ -264,8 +264,10 @@ async def _report(request: web.Request, handler: Handler) -> web.StreamResponse:
         reason = refusal.reason or "error"
         error = RefusedError(refusal.status, reason.lower().replace(" ", "_"), f"{reason}.")
     except Exception:
-        log.exception("A call of %s broke.", request.path)
-        error = RefusedError(500, "internal", "This is a defect of the server; its log says more.")
+        log.exception("The handler of the request for %s raised an unexpected error.", request.path)
+        error = RefusedError(
+            500, "internal", "The server raised an unexpected error; its log contains the details."
+        )
     reported = {"code": error.code, "message": str(error)[:LONGEST_MESSAGE]}
     return web.json_response({"error": reported}, status=error.status, headers=error.headers)
 
@@ -288,7 +290,11 @@ def _guard(key: SecretStr) -> Middleware:
         given = request.headers.get(KEY_HEADER, "").encode(errors="surrogateescape")
         right = secrets.compare_digest(given, key.get_secret_value().encode())
         if request.path != "/v1/health" and not right:
-            raise RefusedError(401, "wrong_key", f"The header {KEY_HEADER} does not hold our key.")
+            raise RefusedError(
+                401,
+                "wrong_key",
+                f"The header {KEY_HEADER} does not contain the key of this server.",
+            )
         return await handler(request)
 
     return guard

@@ -39,7 +39,9 @@ class ServerSettings(ProviderSettings):
     @classmethod
     def _is_long(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and not KEY.fullmatch(key.get_secret_value()):
-            raise ValueError("must be 16 printable ASCII letters or more, without spaces")
+            raise ValueError(
+                "The key must have at least 16 printable ASCII characters and no spaces."
+            )
         return key
 
 
@@ -69,7 +71,7 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
         await _listen(runner, host, port)
         bound = runner.addresses[0]
         name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        say(f"http://{name}:{bound[1]} offers up to {limit} faces at once.")
+        say(f"http://{name}:{bound[1]} runs up to {limit} avatars at the same time.")
         if given is None:
             say(f"AVATAR_LOCAL_API_KEY={key.get_secret_value()} (made for this run)")
         await asyncio.get_running_loop().create_future()
@@ -82,11 +84,14 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            what, hint = f"port {port} of {host} is taken", "Choose another with --port."
+            what, hint = (
+                f"port {port} of {host} is already in use",
+                "Choose another port with --port.",
+            )
         else:  # a name that is not known has a number that is none of the system's
             number = error.errno or 0
             why = os.strerror(number) if number > 0 else str(error.strerror)
-            what, hint = f"{host} cannot be listened on ({why.lower()})", "Check --host."
+            what, hint = f"the server cannot listen on {host} ({why.lower()})", "Check --host."
         fault = ConfigError(f"{what}.", provider="local", hint=hint)
     else:
         return

@@ -92,7 +92,7 @@ class Session:
         finally:
             self._waiting -= 1
             if not (self._waiting or self._handed_over):
-                self.end("who asked for it went away before it ran")
+                self.end("the client disconnected before the session ran")
 
     async def ended(self) -> None:
         """Wait until the worker has exited."""
@@ -108,13 +108,13 @@ class Session:
             self._settled.set()
             self.reason = await worker_exited(worker)
         except TimeoutError:
-            self.reason = f"its worker was not in the room within {START_S:g} s"
+            self.reason = f"the worker did not join the room within {START_S:g} s"
         except AvatarError as error:
             log.warning("The session %s failed to start: %s", self.id, error.message.rstrip())
             self.reason = _shortly(error.message)
         except Exception as error:
-            log.exception("The session %s broke.", self.id)
-            self.reason = f"it broke with {type(error).__name__}"
+            log.exception("The session %s ended with an unexpected error.", self.id)
+            self.reason = f"the session raised {type(error).__name__}"
         finally:
             await stop_worker(worker)
 
@@ -134,7 +134,7 @@ def _shortly(message: str) -> str:
     """
     what, *lines = [line.strip() for line in message.strip().splitlines()]
     last = next((line for line in lines if line.startswith("[AV")), lines[-1] if lines else "")
-    return f"{what.removesuffix(' It said:').rstrip('.')}: {last}" if last else what
+    return f"{what.removesuffix(' Its last output:').rstrip('.')}: {last}" if last else what
 
 
 class Sessions:

@@ -22,7 +22,7 @@ Emotion = Literal[
 
 EMOTIONS = get_args(Emotion)
 IN_TEST = (
-    "a conversation in test mode ends as it begins: no avatar joins.",
+    "a conversation in test mode ends at once, so no avatar joins the room.",
     "Unset TAVUS_TEST_MODE to see a face.",
 )
 """Message and hint of the error for a conversation in test mode."""
@@ -160,9 +160,9 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
             await super().control(ctx, command)
         if (emotion := command.get("emotion")) not in EMOTIONS:
             raise avatar_core.UnsupportedCommandError(
-                f"there is no emotion {emotion!r:.40}.",
+                f"Tavus has no emotion {emotion!r:.40}.",
                 provider=self.name,
-                hint=f"It knows {', '.join(EMOTIONS)}.",
+                hint=f"Use one of these emotions: {', '.join(EMOTIONS)}.",
             )
         said = {"message_type": "conversation", "event_type": "conversation.set_emotion"}
         payload = json.dumps({**said, "properties": {"emotion": emotion}}).encode()
@@ -179,21 +179,23 @@ class TavusProvider(avatar_core.RestAvatarProvider[TavusSettings]):
         """
         if self.settings.test_mode:
             raise self.invalid_config(*IN_TEST)
-        id, make = self.settings.pal, "Make one: avatar tavus create-pal"
+        id, make = self.settings.pal, "To create a suitable PAL, run `avatar tavus create-pal`."
         pal = await self._read("pals", id)
         if pal.text("pipeline_mode", "") != "echo":
             raise self.invalid_config(
-                f"the PAL {id} is not in echo mode: it has a mind of its own.", make
+                f"the PAL {id} is not in echo mode, so it does not speak the agent's audio.", make
             )
         if pal.text("layers.transport.transport_type", "") != "livekit":
-            raise self.invalid_config(f"the PAL {id} does not speak LiveKit.", make)
+            raise self.invalid_config(f"the PAL {id} does not use the LiveKit transport.", make)
         own_face = pal.text("default_face_id", "") or pal.text("default_replica_id", "")
         face = self.settings.face or own_face
         if not face:
-            raise self.invalid_config(f"the PAL {id} has no face of its own.", "Set TAVUS_FACE_ID.")
+            raise self.invalid_config(f"the PAL {id} has no default face.", "Set TAVUS_FACE_ID.")
         state = (await self._read("faces", face)).text("status", "completed")
         if state != "completed":
-            raise self.invalid_config(f"the face {face} is not ready ({state}).", "Choose another.")
+            raise self.invalid_config(
+                f"the face {face} is not ready ({state}).", "Choose another face."
+            )
 
     async def _read(self, kind: str, id: str, accept: Sequence[int] = ()) -> avatar_core.Response:
         response = await self.rest.call("GET", f"/{kind}/{quote(id, safe='')}", accept=accept)

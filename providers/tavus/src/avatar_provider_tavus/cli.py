@@ -27,7 +27,7 @@ Fault = Annotated[
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise typer.BadParameter("not a finite number.")
+        raise typer.BadParameter("the value is not a finite number.")
     return value
 
 
@@ -36,9 +36,9 @@ def _renderer(path: str) -> str:
     try:
         found = getattr(import_module(module), name) if path else Renderer
     except Exception as error:
-        raise typer.BadParameter(f"there is no {path!r} ({type(error).__name__}).") from None
+        raise typer.BadParameter(f"{path!r} cannot be imported ({type(error).__name__}).") from None
     if not (isinstance(found, type) and issubclass(found, Renderer)):
-        raise typer.BadParameter(f"{path!r} is no subclass of avatar_core.Renderer.")
+        raise typer.BadParameter(f"{path!r} is not a subclass of avatar_core.Renderer.")
     return path
 
 
@@ -73,7 +73,9 @@ def simulate(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port; 0 selects a free one.")
     ] = 8787,
-    slots: Annotated[int, typer.Option(min=0, help="The number of conversations at a time.")] = 3,
+    slots: Annotated[
+        int, typer.Option(min=0, help="The maximum number of concurrent conversations.")
+    ] = 3,
     credits: Annotated[
         float,
         typer.Option(min=0, callback=_finite, help="Paid minutes; 0 means no limit."),
@@ -89,7 +91,9 @@ def simulate(
         typer.Option(callback=_renderer, help="A renderer of your own, as package.module:Class."),
     ] = "",
     fault: Fault = None,
-    chaos: Annotated[float, typer.Option(min=0, max=1, help="The share of calls that fail.")] = 0.0,
+    chaos: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of calls that fail, from 0 to 1.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="The seed of --chaos.")] = 0,
 ) -> None:
     """Run a simulator of Tavus on loopback, with a page that shows the billed seconds.
@@ -100,7 +104,7 @@ def simulate(
     from avatar_provider_tavus.simulator.server import KEY, Simulator, serving
 
     if unknown := [name for name in fault or () if name not in FAULTS]:
-        raise typer.BadParameter(f"there is no fault {unknown[0]!r}; see --help.")
+        raise typer.BadParameter(f"the simulator has no fault {unknown[0]!r}; see --help.")
 
     async def run() -> None:
         """Run the simulator until SIGINT or SIGTERM, and print the number of conversations."""
@@ -120,15 +124,17 @@ def simulate(
                 asyncio.get_running_loop().add_signal_handler(number, stopped.set)
             await stopped.wait()
         leaked = sum(one.end_reason == "the vendor was closed" for one in made.account.sessions)
-        typer.echo(f"{len(made.account.sessions)} sold, {leaked} were never ended.")
+        typer.echo(
+            f"Created {len(made.account.sessions)} conversations; {leaked} were never ended."
+        )
 
     with contextlib.suppress(KeyboardInterrupt):
         try:
             asyncio.run(run())
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            what = "is taken" if taken else f"cannot be had ({error.strerror or error})"
-            typer.echo(f"Port {port} {what}. Choose another with --port.", err=True)
+            what = "is already in use" if taken else f"cannot be used ({error.strerror or error})"
+            typer.echo(f"Port {port} {what}. Choose another port with --port.", err=True)
             raise typer.Exit(2) from None
 
 

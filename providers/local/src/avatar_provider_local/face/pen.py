@@ -12,8 +12,8 @@ try:
     import skia as skia
 except ImportError as error:
     raise ConfigError(
-        f"the face cannot be drawn, as Skia does not load ({error}).",
-        hint="On Debian and Ubuntu: apt-get install --no-install-recommends libegl1 libgl1",
+        f"Skia, the library that draws the face, cannot be loaded ({error}).",
+        hint="On Debian and Ubuntu, run: apt-get install --no-install-recommends libegl1 libgl1",
     ) from error
 
 Point = tuple[float, float]

@@ -241,7 +241,7 @@ async def serving(
         OSError: The server cannot listen on the port.
     """
     async with serve_http(simulator, port=port) as address:
-        say(f"Tavus, simulated, at {address} (its meter is on that page)")
+        say(f"The simulator of Tavus runs at {address}. Open that page to see what it bills.")
         try:
             yield f"{address}/v2"
         finally:
