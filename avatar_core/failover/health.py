@@ -8,6 +8,7 @@ from functools import partial
 
 from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.playback.transport import Transport
 
@@ -62,6 +63,9 @@ class HealthCheck:
         self._restart = restart
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
         self._reconnecting_until = 0.0
+        self._was_audible = self._lost_track = False
+        for participant in link.remote_participants().values():
+            self._note_tracks(participant)
         self._unwatch = link.watch(self._on_room_event)
         self._tasks = (
             asyncio.create_task(self._watch_provider(), name="avatar-watch"),
@@ -104,6 +108,8 @@ class HealthCheck:
             self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:
             return
+        elif event is RoomEvent.TRACKS:
+            self._note_tracks(participant)
         elif event is RoomEvent.LEFT and participant.left_for_good:
             self._lose("left the room")
         elif event is RoomEvent.LEFT and participant.identity not in self._leaving:
@@ -113,6 +119,24 @@ class HealthCheck:
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
                 self._lose("left the room and came back with a new sid", may_return=True)
+
+    def _note_tracks(self, participant: RemoteParticipant) -> None:
+        if participant.identity == self._avatar.identity:
+            is_audible = "audio" in participant.tracks
+            self._lost_track = self._was_audible and not is_audible
+            self._was_audible |= is_audible
+            if self._lost_track and self._owed_take() is not None:
+                self._lose_track()
+
+    def _lose_track(self) -> None:
+        self._lose("muted or unpublished its audio track", may_return=True)
+
+    def _owed_take(self) -> Take | None:
+        """Return the take if its worker has audio to play, or its end to report."""
+        take = self._transport.take
+        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
+            return None
+        return take if take.ended or take.unheard_s > WAITING_AUDIO_S else None
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
@@ -133,10 +157,10 @@ class HealthCheck:
         position_s = 0.0
         while True:
             await asyncio.sleep(TICK_S)
-            tracker, take = self._transport.tracker, self._transport.take
-            is_owed = take is not None and (take.ended or take.unheard_s > WAITING_AUDIO_S)
-            reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-            if take is None or not is_owed or reconnecting or tracker.alive_at is None:
+            tracker, take = self._transport.tracker, self._owed_take()
+            if take is not None and self._lost_track:
+                return self._lose_track()
+            if take is None or tracker.alive_at is None:
                 silent_s = stalled_s = 0.0
                 continue
             silent_s = silent_s + TICK_S if tracker.alive_at == alive_at else 0.0
