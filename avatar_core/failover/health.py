@@ -10,15 +10,12 @@ from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.failover.heartbeat import Heartbeat
+from avatar_core.failover.progress import Progress
 from avatar_core.playback.transport import Transport
 
-HEARTBEAT_LOST_S = 0.43
-"""Seconds without a position report after which a worker counts as lost. The limit tolerates two
-lost reports in a row, which happen once in half an hour of speech at 1 % packet loss."""
 RECONNECT_S = 15.0
 """Seconds for which the check ignores the heartbeat after the agent starts to reconnect."""
-STALL_S = 1.0
-"""Seconds after which a worker counts as lost if it sends reports but plays no audio."""
 SAME_SID_S = 1.0
 """Seconds in which a participant that left may return with its old sid. The check then assumes that
 only the agent reconnected."""
@@ -131,13 +128,6 @@ class HealthCheck:
     def _lose_track(self) -> None:
         self._lose("muted or unpublished its audio track", may_return=True)
 
-    def _owed_take(self) -> Take | None:
-        """Return the take if its worker has audio to play, or its end to report."""
-        take = self._transport.take
-        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
-            return None
-        return take if take.ended or take.unheard_s > WAITING_AUDIO_S else None
-
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
         timer = loop.call_later(LEFT_S, partial(self._lose, "left the room", may_return=True))
@@ -148,25 +138,41 @@ class HealthCheck:
     async def _watch_provider(self) -> None:
         self._lose(f"ended ({await self._wait_until_ended()})")
 
-    # The heartbeat. Time counts only while the worker has audio to play or a take to end. The check
-    # counts ticks, not seconds, so that a pause of this process does not look like a dead worker.
+    # The heartbeat and the position. Time counts only while the worker has audio to play or a take
+    # to end. The check counts ticks, not seconds, so that a pause of this process does not look
+    # like a dead worker.
 
     async def _watch_heartbeat(self) -> None:
-        silent_s = stalled_s = 0.0
-        alive_at: float | None = None
-        position_s = 0.0
+        transport = self._transport
+        heartbeat = Heartbeat(transport.heartbeat_s)
+        progress = Progress(transport)
         while True:
             await asyncio.sleep(TICK_S)
-            tracker, take = self._transport.tracker, self._owed_take()
+            take, alive_at = self._owed_take(), transport.tracker.alive_at
+            heartbeat.observe(alive_at, transport.take, TICK_S)
             if take is not None and self._lost_track:
                 return self._lose_track()
-            if take is None or tracker.alive_at is None:
-                silent_s = stalled_s = 0.0
+            if take is None or transport.tracker.is_estimate:
+                unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
+                heartbeat.reset()
+                progress.reset(is_empty=unheard_s <= WAITING_AUDIO_S)
                 continue
-            silent_s = silent_s + TICK_S if tracker.alive_at == alive_at else 0.0
-            stalled_s = stalled_s + TICK_S if take.position_s == position_s else 0.0
-            alive_at, position_s = tracker.alive_at, take.position_s
-            if silent_s > HEARTBEAT_LOST_S:
-                return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
-            if stalled_s > STALL_S:
-                return self._lose(f"played no audio for {stalled_s:.1f} s", may_return=True)
+            if alive_at is not None and heartbeat.is_regular:
+                silent_s = heartbeat.count_silence_s(TICK_S)
+                if silent_s:
+                    return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
+            if problem := progress.count(take, TICK_S):
+                return self._lose(problem, may_return=True)
+
+    def _owed_take(self) -> Take | None:
+        """Return the take if its worker has audio to play, or the end of the take to report."""
+        transport, take = self._transport, self._transport.take
+        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
+            return None
+        if take.cutting or take.state.final:
+            return None  # the player waits for the end of a cut within a deadline of its own
+        if take.ended:
+            return take
+        if transport.collects or transport.heartbeat_s is None:
+            return take if transport.budget_s(take) == 0 else None
+        return take if take.unheard_s > WAITING_AUDIO_S else None
