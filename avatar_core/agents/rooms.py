@@ -56,6 +56,7 @@ def session_context(
         releaser=Releaser(link, ledger, remove_participant),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,
+        retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
     )
 

@@ -177,6 +177,22 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 hint="The agent speaks with its own voice until the avatar has joined.",
             ) from None
 
+    async def retry(self) -> None:
+        """Try the providers of the chain again, from the first, while the agent's voice speaks.
+
+        The method returns when an avatar is live or all providers have failed; `avatar` tells
+        which. While an avatar is live or about to join, the method only waits.
+
+        Raises:
+            AvatarError: The avatar session has not started, or is closed.
+        """
+        if self._controller is None or self._closing is not None:
+            raise AvatarError(
+                "the avatar cannot be tried again, because it is not started or is closed.",
+                hint="Call `start` first, or create another avatar.",
+            )
+        await self._controller.retry()
+
     async def control(self, name: str, **arguments: Any) -> None:
         """Send a command of the vendor, such as an emotion, to the live avatar. Provisional.
 

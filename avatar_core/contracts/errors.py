@@ -199,9 +199,14 @@ class JoinTimeoutError(TransportError, TimeoutError):
 
 
 class AvatarLostError(TransportError):
-    """The avatar that was in use left the room, froze, or stopped playing audio."""
+    """The avatar that was in use left the room, froze, or stopped playing audio.
+
+    Attributes:
+        may_return: Whether the same avatar may be alive, so that its session need not be ended.
+    """
 
     code = "AV302"
+    may_return = False
 
 
 class RoomError(TransportError):

@@ -26,6 +26,8 @@ TAKE_ATTRIBUTE = "avatar.take"
 TAKE_RPC = "avatar.take"
 REPORT_TOPIC = "avatar.report"
 CLEAR_TOPIC = "avatar.clear"
+PING = "avatar.ping"
+"""An RPC that no participant serves: the error in the response shows that the participant lives."""
 
 OK, REJECT = "ok", "reject"
 NOT_A_NUMBER = "has a position that is not a finite number."

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.events import (
@@ -17,18 +16,18 @@ from avatar_core.contracts.events import (
     StateChanged,
 )
 from avatar_core.contracts.link import Unsubscribe
-from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.failover.acquisition import Acquisition
 from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck
+from avatar_core.failover.leftovers import end_leftovers
 from avatar_core.playback.player import Player
 from avatar_core.playback.transport import Transport
 from avatar_core.playback.voice import Voice
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.lease import Lease
-from avatar_core.provisioning.reaper import reap
 from avatar_core.registry.discovery import VOICE
 from avatar_core.registry.selection import Candidate
-from avatar_core.tasks import RELEASE_S, as_avatar_error, close_quietly
+from avatar_core.tasks import RELEASE_S, close_quietly
 
 log = logging.getLogger("avatar_core")
 
@@ -37,8 +36,6 @@ MAX_HOLD_S = 8.0
 provider's `expected_join_s`."""
 CLOSE_PROVIDER_S = 0.3
 """Seconds that a provider has to close its connections after the end of all its sessions."""
-REAP_AGAIN_S = 15.0
-"""Seconds between two runs of the reaper while an avatar of a dead process may still join."""
 
 
 class FailoverController:
@@ -69,8 +66,7 @@ class FailoverController:
         self._context = context
         self._releaser = context.releaser
         self._tasks = context.releaser.tasks
-        self._remaining = [candidate for candidate in chain if candidate.provider is not None]
-        self._providers = [one.provider for one in self._remaining if one.provider]
+        self._acquisition = Acquisition(context, chain, self._report_failure)
         self._emit = emit
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
@@ -78,11 +74,9 @@ class FailoverController:
         self._audience = Audience(context.link, context.listener_timeout_s, self._tasks)
         self._lease_changed = asyncio.Event()
         self._unobserve: Unsubscribe = lambda: None
-        self._provisioning: AvatarProvider[Any] | None = None
-        self._may_hold = bool(self._remaining)
+        self._may_hold = bool(self._acquisition.providers)
         self._hold_until: float | None = None
         self._settled = asyncio.Event()
-        self._provisioned = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
         self._reaping: asyncio.Task[None] | None = None
         self.state = AvatarState.NEW
@@ -100,10 +94,11 @@ class FailoverController:
         The method returns when a provider has created a session, or when all providers have failed.
         The avatar may join the room later.
         """
-        self._set_state(AvatarState.STARTING, self._remaining[0].name if self._remaining else VOICE)
-        self._reaping = asyncio.create_task(self._reap(), name="avatar-reap")
+        self._set_state(AvatarState.STARTING, self._acquisition.first_name or VOICE)
+        leftovers = end_leftovers(self._context, self._acquisition.providers)
+        self._reaping = asyncio.create_task(leftovers, name="avatar-reap")
         self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
-        await self._provisioned.wait()
+        await self._acquisition.provisioned.wait()
 
     async def wait_until_settled(self) -> Lease | None:
         """Wait until an avatar is live or no provider of the chain is left.
@@ -130,13 +125,10 @@ class FailoverController:
         if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
             return
         self._set_state(AvatarState.CLOSING, self._speaking_provider)
-        if (lease := self._lease) is not None:
-            error = AvatarLostError(
-                f"avatar-core released the avatar because {reason}.",
-                provider=self._speaking_provider,
-            )
-            self._end_lease(reason)
-            lease.transport.lose(error)
+        if (lease := self._drop_lease()) is not None:
+            self._tasks.start(lease.release(reason), f"{lease.provider.name}-release")
+            error = f"avatar-core released the avatar because {reason}."
+            lease.transport.lose(AvatarLostError(error, provider=lease.provider.name))
         unwanted = [task for task in (self._acquiring, self._reaping, publishing) if task]
         for task in unwanted:
             task.cancel()
@@ -149,10 +141,10 @@ class FailoverController:
             log.warning("These background tasks did not end within %g s: %s.", RELEASE_S, names)
         await self._releaser.aclose()
         await asyncio.gather(
-            *(close_quietly(provider, CLOSE_PROVIDER_S) for provider in self._providers)
+            *(close_quietly(one, CLOSE_PROVIDER_S) for one in self._acquisition.providers)
         )
         self._settled.set()
-        self._provisioned.set()
+        self._acquisition.provisioned.set()
         self._set_state(AvatarState.CLOSED, VOICE)
 
     # The TransportChooser of the player.
@@ -204,7 +196,7 @@ class FailoverController:
     async def _hold_speech(self) -> None:
         now = self._context.clock()
         if self._hold_until is None:
-            provider = self._provisioning
+            provider = self._acquisition.provisioning
             expected_s = provider.capabilities.expected_join_s if provider else 0.0
             self._hold_until = now + min(2 * expected_s, MAX_HOLD_S)
         try:
@@ -214,65 +206,47 @@ class FailoverController:
             log.info("The avatar has not joined yet; the agent's own voice speaks this segment.")
         self._may_hold = False
 
-    async def _reap(self) -> None:
-        """End the sessions that dead processes left behind at the providers of the chain."""
-        own = {provider.name: provider for provider in self._providers}
-        ledger, remove = self._releaser.ledger, self._releaser.remove
-        url = self._context.livekit_url
-        logged: set[tuple[str, str]] = set()
-        while True:
-            results = await reap(ledger, own.__getitem__, remove, livekit_url=url, only=own)
-            for result in results:
-                one = result.ledger_entry.label, result.status
-                if result.status in ("ended", "failed") and one not in logged:
-                    logged.add(one)
-                    if result.status == "ended":
-                        log.warning(
-                            "avatar-core ended a paid session of a killed process: %s", one[0]
-                        )
-                    else:
-                        log.warning(
-                            "avatar-core could not end a paid session of a killed process: %s: %s",
-                            one[0],
-                            result.why,
-                        )
-            if not any(result.status == "waiting" for result in results):
-                return
-            await asyncio.sleep(REAP_AGAIN_S)
+    # The lease.
 
-    # Down the chain.
+    async def retry(self) -> Lease | None:
+        """Provision the chain again from its first provider, if the agent's own voice speaks.
+
+        Returns:
+            The lease of the live avatar, or None if all providers failed.
+        """
+        if self._settled.is_set() and self._lease is None and self.state is AvatarState.VOICE:
+            self._acquisition.restart()
+            self._settled.clear()
+            self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
+        return await self.wait_until_settled()
 
     async def _acquire(self) -> None:
         started_at = self._context.clock()
-        while self._remaining and self._context.link.connected:
-            candidate = self._remaining.pop(0)
-            provider = self._provisioning = candidate.provider
-            assert provider is not None
-            lease: Lease | None = None
-            try:
-                lease = await Lease.provision(provider, self._context)
-                self._provisioned.set()
-                await lease.open()
-            except Exception as raised:
-                error = as_avatar_error(raised, candidate.name)
-                self._report_failure(candidate.name, error)
-                if lease is not None:
-                    self._tasks.start(lease.release(str(error)), f"{candidate.name}-release")
-                continue
-            except asyncio.CancelledError:
-                if lease is not None:
-                    self._tasks.start(lease.release("closing"), f"{candidate.name}-release")
-                raise
+        lease = await self._acquisition.run()
+        if lease is not None:
             self._use_lease(lease, self._context.clock() - started_at)
-            break
         else:
             self._set_state(AvatarState.VOICE, VOICE)
             self._tasks.start(self._voice.open(), "voice")
-        self._provisioning = None
-        self._provisioned.set()
         self._settled.set()
-        if self._lease is not None:
-            self._unobserve = self._lease.transport.on_lost(partial(self._on_lost, self._lease))
+
+    async def _recover(self, lease: Lease, error: AvatarError) -> None:
+        """Use a lost avatar again if it is alive, or provision another one."""
+        lost_at = self._context.clock()
+        revived = False
+        try:
+            revived = isinstance(error, AvatarLostError) and error.may_return
+            revived = revived and await lease.revive()
+        finally:
+            if not revived:
+                self._tasks.start(lease.release(str(error)), f"{lease.provider.name}-release")
+                lease.remove_participant()
+        if revived:
+            self._use_lease(lease, self._context.clock() - lost_at)
+            self._settled.set()
+        else:
+            self._acquisition.note_loss()
+            await self._acquire()
 
     def _use_lease(self, lease: Lease, join_s: float) -> None:
         self._lease = lease
@@ -288,30 +262,29 @@ class FailoverController:
         provider = lease.provider.name
         self._emit(AvatarJoined(provider=provider, identity=lease.avatar.identity, join_s=join_s))
         self._set_state(AvatarState.LIVE, provider)
+        self._unobserve = lease.transport.on_lost(partial(self._on_lost, lease))
 
     def _on_lost(self, lease: Lease, error: AvatarError) -> None:
         self._report_failure(lease.provider.name, error)
-        self._end_lease(str(error))
-        lease.remove_participant()
+        self._drop_lease()
         self._set_state(AvatarState.VOICE, VOICE)
         self._tasks.start(self._voice.open(), "voice")
         self._settled.clear()
-        self._acquiring = asyncio.create_task(self._acquire(), name="avatar-acquire")
+        self._acquiring = asyncio.create_task(self._recover(lease, error), name="avatar-recover")
 
     def _report_failure(self, provider: str, error: AvatarError) -> None:
         self.last_error = error
         log.warning("%s", error)
         self._emit(AvatarFailed(provider=provider, error=error))
 
-    def _end_lease(self, reason: str) -> None:
+    def _drop_lease(self) -> Lease | None:
         lease, self._lease = self._lease, None
         self._lease_changed.set()
         self._unobserve()
         if self._health is not None:
             self._health.close()
             self._health = None
-        if lease is not None:
-            self._tasks.start(lease.release(reason), f"{lease.provider.name}-release")
+        return lease
 
     # State.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
@@ -78,15 +79,15 @@ class HealthCheck:
             timer.cancel()
         self._leaving.clear()
 
-    def _lose(self, event: str) -> None:
+    def _lose(self, event: str, *, may_return: bool = False) -> None:
         self.close()
-        self._transport.lose(
-            AvatarLostError(
-                f"the avatar {self._avatar.identity} is lost because it {event}.",
-                provider=self._transport.provider,
-                hint="The agent continues with its own voice.",
-            )
+        error = AvatarLostError(
+            f"the avatar {self._avatar.identity} is lost because it {event}.",
+            provider=self._transport.provider,
+            hint="The agent continues with its own voice.",
         )
+        error.may_return = may_return
+        self._transport.lose(error)
 
     # Presence in the room.
 
@@ -111,11 +112,11 @@ class HealthCheck:
             sid, left_at, timer = self._leaving.pop(participant.identity)
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
-                self._lose("left the room and came back with a new sid")
+                self._lose("left the room and came back with a new sid", may_return=True)
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(LEFT_S, self._lose, "left the room")
+        timer = loop.call_later(LEFT_S, partial(self._lose, "left the room", may_return=True))
         self._leaving[identity] = (sid, loop.time(), timer)
 
     # The provider may know that the worker process exited or that the vendor ended the session.
@@ -142,6 +143,6 @@ class HealthCheck:
             stalled_s = stalled_s + TICK_S if take.position_s == position_s else 0.0
             alive_at, position_s = tracker.alive_at, take.position_s
             if silent_s > HEARTBEAT_LOST_S:
-                return self._lose(f"sent no report for {silent_s:.1f} s")
+                return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
             if stalled_s > STALL_S:
-                return self._lose(f"played no audio for {stalled_s:.1f} s")
+                return self._lose(f"played no audio for {stalled_s:.1f} s", may_return=True)

@@ -27,6 +27,7 @@ class SessionContext:
         releaser: Ends the paid sessions of the room.
         provision_timeout_s: Seconds for all attempts to create a session at one provider.
         join_timeout_s: Seconds from the creation of a session until the avatar must be ready.
+        retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
         listener_timeout_s: Seconds for which speech waits until a listener can hear it; None means
             no limit.
         clock: A function that returns monotonic seconds.
@@ -39,6 +40,7 @@ class SessionContext:
     releaser: Releaser = field(repr=False)
     provision_timeout_s: float
     join_timeout_s: float
+    retries: int = 2
     listener_timeout_s: float | None = None
     clock: Clock = loop_time
 

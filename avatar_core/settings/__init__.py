@@ -105,6 +105,8 @@ class AvatarSettings(Settings):
     join_timeout_s: float = Field(default=30.0, gt=0, le=600)
     """Seconds from the creation of a session until the avatar can be heard and seen. A provider
     whose typical join takes longer gets twice its typical time."""
+    retries: int = Field(default=2, ge=0, le=1000)
+    """How often a provider whose avatar was lost is provisioned again within 10 minutes."""
     listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
     """Seconds for which speech waits until a listener can hear it; by default without a limit."""
     ledger: Path | None = None

@@ -40,6 +40,7 @@ class FailoverHarness:
         join_timeout_s: Seconds from the end of provisioning until the avatar must have joined.
         provision_timeout_s: Seconds for all attempts of one provisioning.
         ledger: The folder of the ledger; None for no ledger.
+        retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
         mint: Returns a room token for a specification.
 
     Attributes:
@@ -63,6 +64,7 @@ class FailoverHarness:
         join_timeout_s: float = 30.0,
         provision_timeout_s: float = 20.0,
         ledger: Path | None = None,
+        retries: int = 0,
         mint: Callable[[TokenSpec], str] = workers.mint,
     ) -> None:
         self.room = room
@@ -81,6 +83,7 @@ class FailoverHarness:
             releaser=Releaser(self.agent, Ledger(ledger), self._remove_participant),
             provision_timeout_s=provision_timeout_s,
             join_timeout_s=join_timeout_s,
+            retries=retries,
         )
         chain = [Candidate(provider.name, "", provider) for provider in providers]
         self.controller = FailoverController(

@@ -98,7 +98,7 @@ class ScriptedProvider(AvatarProvider[NoSettings]):
         """
         self.released.append((avatar.session_id, reason))
         await asyncio.sleep(self.release_s)
-        if worker := self.workers.get(avatar.identity):
+        if worker := self.workers.pop(avatar.identity, None):
             worker.cancel()
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:

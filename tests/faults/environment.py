@@ -73,7 +73,7 @@ class TurnHarness:
     @property
     def take_id(self) -> str:
         """Id of the current take."""
-        output = self.conversation.avatar._output
+        output = self.conversation.avatar._tail
         assert output is not None
         assert output.player.take is not None
         return output.player.take.id

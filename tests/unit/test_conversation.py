@@ -10,7 +10,7 @@ import pytest
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
-from avatar_core.contracts.events import AvatarState, TakeFinished
+from avatar_core.contracts.events import AvatarJoined, AvatarState, TakeFinished
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
 
@@ -167,7 +167,8 @@ async def sixty_turns() -> list[Any]:
             await talk.over(turn)
         assert talk.faults() == []
         assert sum(turn.cut for turn in talk.turns) == 20
-        assert talk.avatar.state is AvatarState.VOICE
+        assert talk.avatar.state is AvatarState.LIVE
+        assert sum(isinstance(event, AvatarJoined) for _, event in talk.events) == 2
         return outline(talk)
 
 

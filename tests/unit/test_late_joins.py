@@ -13,7 +13,7 @@ from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import RejectedError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar
-from avatar_core.failover.controller import REAP_AGAIN_S
+from avatar_core.failover.leftovers import REAP_AGAIN_S
 from avatar_core.http.memory import FakeResponse
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry

@@ -16,6 +16,8 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.media import Unseen
 
 LATE_S = 0.05
+DEAF_TICK_S = 0.1
+"""Seconds between two checks whether a deaf worker was removed."""
 ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)
 
 
@@ -121,7 +123,9 @@ class FaultyLink(LinkWrapper):
                 Exception: The handler raised the exception.
             """
             if self._parted(self._scenario.deaf_at_s):
-                await asyncio.sleep(self._scenario.parted_s)
+                until = asyncio.get_running_loop().time() + self._scenario.parted_s
+                while self._link.connected and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
+                    await asyncio.sleep(DEAF_TICK_S)
                 raise RoomError("The fault scenario blocks incoming calls of this worker.")
             response = handler(caller, payload)
             return response if isinstance(response, str) else await response

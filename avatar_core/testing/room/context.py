@@ -44,5 +44,6 @@ def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> Sessi
         releaser=Releaser(link, Ledger(None), remove),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,
+        retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
     )

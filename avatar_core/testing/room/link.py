@@ -55,6 +55,7 @@ class MemoryLink(RoomLink):
         self._identity, self._attributes = identity, attributes
         self._connected = True
         self._frozen = False
+        self._left = asyncio.Event()
         self._watchers: list[RoomEventHandler] = []
         self._streams: dict[str, StreamHandler] = {}
         self._rpc: dict[str, RpcHandler] = {}
@@ -202,7 +203,7 @@ class MemoryLink(RoomLink):
                     )
                 task = asyncio.create_task(member.link.respond(self._identity, method, payload))
                 self._responding.add(task)
-                task.add_done_callback(self._responding.discard)
+                task.add_done_callback(self._forget_response)
                 response = await asyncio.shield(task)
                 await asyncio.sleep(self.room.latency_s)
                 return response
@@ -210,6 +211,11 @@ class MemoryLink(RoomLink):
             raise RoomError(
                 f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
             ) from error
+
+    def _forget_response(self, task: asyncio.Task[str]) -> None:
+        self._responding.discard(task)
+        if not task.cancelled():
+            task.exception()  # a call that timed out does not read it
 
     def serve(self, method: str, handler: RpcHandler) -> Unsubscribe:
         """Handle an RPC method for all callers.
@@ -319,14 +325,14 @@ class MemoryLink(RoomLink):
     # The methods that the room calls.
 
     async def use(self) -> None:
-        """Check that this participant is in the room; on a frozen link, wait forever.
+        """Check that this participant is in the room; on a frozen link, wait until it leaves.
 
         Raises:
             RoomError: This participant is not in the room.
         """
         await asyncio.sleep(0)
         if self._frozen:
-            await asyncio.get_running_loop().create_future()
+            await self._left.wait()
         if not self._connected:
             raise RoomError(f"The room {self.room.name!r} is not connected.")
 
@@ -433,6 +439,7 @@ class MemoryLink(RoomLink):
             event: The event for the handlers of `watch`; None sends no event.
         """
         self._connected = False
+        self._left.set()
         self.break_streams()
         for track in self._tracks:
             track.drop()
