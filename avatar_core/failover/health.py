@@ -60,6 +60,9 @@ class HealthCheck:
         self._restart = restart
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
         self._reconnecting_until = 0.0
+        self._was_audible = self._lost_track = False
+        for participant in link.remote_participants().values():
+            self._note_tracks(participant)
         self._unwatch = link.watch(self._on_room_event)
         self._tasks = (
             asyncio.create_task(self._watch_provider(), name="avatar-watch"),
@@ -102,6 +105,8 @@ class HealthCheck:
             self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:
             return
+        elif event is RoomEvent.TRACKS:
+            self._note_tracks(participant)
         elif event is RoomEvent.LEFT and participant.left_for_good:
             self._lose("left the room")
         elif event is RoomEvent.LEFT and participant.identity not in self._leaving:
@@ -111,6 +116,17 @@ class HealthCheck:
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
                 self._lose("left the room and came back with a new sid", may_return=True)
+
+    def _note_tracks(self, participant: RemoteParticipant) -> None:
+        if participant.identity == self._avatar.identity:
+            is_audible = "audio" in participant.tracks
+            self._lost_track = self._was_audible and not is_audible
+            self._was_audible |= is_audible
+            if self._lost_track and self._owed_take() is not None:
+                self._lose_track()
+
+    def _lose_track(self) -> None:
+        self._lose("muted or unpublished its audio track", may_return=True)
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
@@ -132,13 +148,14 @@ class HealthCheck:
         progress = Progress(transport)
         while True:
             await asyncio.sleep(TICK_S)
-            take, alive_at = transport.take, transport.tracker.alive_at
-            heartbeat.observe(alive_at, take, TICK_S)
-            reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-            is_estimate = transport.tracker.is_estimate
-            if take is None or reconnecting or is_estimate or not self._owes_audio(take):
+            take, alive_at = self._owed_take(), transport.tracker.alive_at
+            heartbeat.observe(alive_at, transport.take, TICK_S)
+            if take is not None and self._lost_track:
+                return self._lose_track()
+            if take is None or transport.tracker.is_estimate:
+                unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
                 heartbeat.reset()
-                progress.reset(is_empty=take is None or take.unheard_s <= WAITING_AUDIO_S)
+                progress.reset(is_empty=unheard_s <= WAITING_AUDIO_S)
                 continue
             if alive_at is not None and heartbeat.is_regular:
                 silent_s = heartbeat.count_silence_s(TICK_S)
@@ -147,12 +164,15 @@ class HealthCheck:
             if problem := progress.count(take, TICK_S):
                 return self._lose(problem, may_return=True)
 
-    def _owes_audio(self, take: Take) -> bool:
-        """Return whether the worker has audio to play, or the end of a take to report."""
+    def _owed_take(self) -> Take | None:
+        """Return the take if its worker has audio to play, or the end of the take to report."""
+        transport, take = self._transport, self._transport.take
+        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
+            return None
         if take.cutting or take.state.final:
-            return False  # the player waits for the end of a cut within a deadline of its own
+            return None  # the player waits for the end of a cut within a deadline of its own
         if take.ended:
-            return True
-        if self._transport.collects or self._transport.heartbeat_s is None:
-            return self._transport.budget_s(take) == 0
-        return take.unheard_s > WAITING_AUDIO_S
+            return take
+        if transport.collects or transport.heartbeat_s is None:
+            return take if transport.budget_s(take) == 0 else None
+        return take if take.unheard_s > WAITING_AUDIO_S else None

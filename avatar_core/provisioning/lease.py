@@ -165,14 +165,14 @@ class Lease:
     async def revive(self) -> bool:
         """Open a new transport to an avatar whose transport was lost, if the avatar is alive.
 
-        The worker must be in the room within `REVIVE_S`, publish its tracks, and respond to an RPC.
-        A worker that has sent reports must send one again. A killed or frozen worker costs less
-        than 0.5 s here, because it does not respond.
+        Within `REVIVE_S` the worker must be in the room, publish an audible track, and respond to
+        an RPC. A worker that has sent reports must send one again. A killed or frozen worker costs
+        less than 0.5 s here, because it does not respond.
 
         Returns:
             Whether the transport can be used.
         """
-        lost, reported = self.transport, self.transport.tracker.alive_at is not None
+        lost, reported = self.transport, self._has_reported
         tasks = self._context.releaser.tasks
         tasks.start(close_quietly(lost.sink), "lost-sink")
         tasks.start(close_quietly(lost.tracker), "lost-tracker")
@@ -182,12 +182,25 @@ class Lease:
                 await call_provider(self.transport.sink.open)
                 if not await self._responds():
                     return False
-                while reported and self.transport.tracker.alive_at is None:  # noqa: ASYNC110
+                while not self._is_audible or (reported and not self._has_reported):  # noqa: ASYNC110
                     await asyncio.sleep(TICK_S)
         except Exception as error:
             log.debug("The avatar %s did not come back: %s", self.avatar.identity, error)
             return False
         return True
+
+    @property
+    def _has_reported(self) -> bool:
+        return self.transport.tracker.alive_at is not None
+
+    @property
+    def _is_audible(self) -> bool:
+        """Whether the avatar publishes an audio track that is not muted."""
+        participants = self._context.link.remote_participants()
+        return any(
+            "audio" in participants[identity].tracks
+            for identity in self.transport.identities & {*participants}
+        )
 
     async def _responds(self) -> bool:
         """Return whether the worker responds to an RPC, if only with an error."""
