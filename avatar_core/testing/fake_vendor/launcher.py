@@ -8,9 +8,10 @@ from typing import Any
 from avatar_core.testing.fake_vendor.account import LaunchWorker, VendorSession
 from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.members import Hub
 
-RENDERER = "avatar_core.testing.flash_renderer:FlashRenderer"
+RENDERER = f"{FlashRenderer.__module__}:{FlashRenderer.__name__}"
 SIDE = 64
 
 
