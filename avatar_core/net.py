@@ -51,6 +51,28 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_local_request(host: str, origin: str | None) -> bool:
+    """Return whether a request to a server on the loopback interface may come from a web page.
+
+    With DNS rebinding, a page of another site reaches the server under the site's own host name, so
+    `Host` must name this machine. `Origin` must name the server itself, because a page of another
+    site can send requests to this machine too.
+
+    Args:
+        host: The header `Host`.
+        origin: The header `Origin`; None if the request has no such header, as most programs send.
+
+    Returns:
+        True if the server may respond.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        page = urlsplit(origin).netloc if origin is not None else host
+    except ValueError:
+        return False
+    return is_loopback(name) and page.lower() == host.lower()
+
+
 def check_url(url: str, provider: str | None) -> str:
     """Check the URL of a vendor's API, and remove white space around it and slashes at its end.
 

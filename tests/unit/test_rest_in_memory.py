@@ -65,7 +65,7 @@ async def test_conversation_runs_with_the_avatar_of_the_vendor() -> None:
     await vendor.aclose()
 
 
-async def test_vendor_on_the_network_is_not_asked_for_a_room_in_memory() -> None:
+async def test_vendor_on_the_network_is_not_called_for_a_room_in_memory() -> None:
     avatar = avatar_core.create_avatar([Third(ThirdSettings())], livekit=IN_MEMORY)
     async with Conversation(avatar) as conversation:
         await avatar.wait_for_join()
