@@ -116,7 +116,7 @@ async def test_page_of_another_site_is_refused(client: Client, headers: dict[str
     assert (code, response["error"]["code"]) == (403, "not_this_machine")
 
 
-async def test_own_page_is_served(client: Client) -> None:
+async def test_own_page_gets_a_session(client: Client) -> None:
     code, _ = await client.post(
         json={"provider": "voice"}, headers={"Origin": client.url.rstrip("/")}
     )

@@ -29,7 +29,7 @@ class Site:
     async def page(self, _: web.Request) -> web.Response:
         self.entered.set()
         await self.released.wait()
-        return web.Response(text="served")
+        return web.Response(text="response")
 
     async def send(self, data: bytes) -> Client:
         client = await asyncio.open_connection("127.0.0.1", self.port)
@@ -69,10 +69,10 @@ async def is_closed(client: Client) -> bool:
     return True
 
 
-async def served(client: Client) -> bool:
+async def responds(client: Client) -> bool:
     """Read one response."""
     head = await client[0].readuntil(b"\r\n\r\n")
-    await client[0].readexactly(len("served"))
+    await client[0].readexactly(len("response"))
     return head.startswith(b"HTTP/1.1 200")
 
 
@@ -86,7 +86,7 @@ async def test_second_half_sent_head_closes_its_connection_too() -> None:
     async with site(Connections(head_s=0.1)) as server:
         server.released.set()
         client = await server.send(WHOLE)
-        assert await served(client)
+        assert await responds(client)
         client[1].write(HALF)
         assert await is_closed(client)
 
@@ -97,7 +97,7 @@ async def test_slow_response_is_not_cut() -> None:
         await server.entered.wait()
         assert await is_closed(await server.send(HALF))  # so head_s has passed
         server.released.set()
-        assert await served(client)
+        assert await responds(client)
 
 
 async def test_oldest_of_too_many_half_sent_heads_is_closed() -> None:
@@ -108,8 +108,8 @@ async def test_oldest_of_too_many_half_sent_heads_is_closed() -> None:
         for client in half[:6]:
             assert await is_closed(client)
         server.released.set()
-        assert await served(await server.send(WHOLE))
-        assert await served(slow)
+        assert await responds(await server.send(WHOLE))
+        assert await responds(slow)
 
 
 async def test_worker_server_responds_in_spite_of_256_half_sent_heads() -> None:
