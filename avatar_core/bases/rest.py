@@ -16,7 +16,7 @@ from avatar_core.contracts.provider import AvatarProvider, S
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.http.client import RestClient
 from avatar_core.http.response import Response
-from avatar_core.net import ensure_reachable
+from avatar_core.net import MEMORY_URL, ensure_reachable
 
 END_S = 3.5
 """Seconds for the request that ends a session, less than the 4 s of the whole release."""
@@ -141,7 +141,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             ProvisionError: The vendor cannot connect to the room, or the call failed. `outcome` of
                 the error says whether a session may exist.
         """
-        if self.transport is None:  # a vendor in memory can connect to every room
+        if self.transport is None or request.livekit_url != MEMORY_URL:
             ensure_reachable(self.rest.url, request.livekit_url, self.name)
         method, path = self.create.split()
         key = sha256(request.key.encode()).hexdigest()  # room names may contain any character
