@@ -7,6 +7,8 @@ import secrets
 import traceback
 
 import pytest
+from livekit import rtc
+from livekit.agents import AgentSession
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.capabilities import Capabilities
@@ -49,13 +51,14 @@ async def test_join_error_for_a_wrong_secret_does_not_show_the_token(server: Dev
     assert "LIVEKIT_API_SECRET" in str(caught.value)
 
 
-def test_create_avatar_raises_for_missing_livekit_settings(
+async def test_start_raises_for_missing_livekit_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
+    avatar = create_avatar("mock")
     with pytest.raises(SettingsError, match=r"LIVEKIT_URL.*LIVEKIT_API_KEY.*LIVEKIT_API_SECRET"):
-        create_avatar("mock")
+        await avatar.start(AgentSession(), rtc.Room())
 
 
 # Workers that do not start
