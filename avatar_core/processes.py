@@ -123,7 +123,8 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
         started_s: The value that `started` returned for the process.
 
     Returns:
-        True or False; None if the process belongs to another `place`, where it cannot be found.
+        Whether the process runs; None if it cannot be looked up from here, because the record was
+        written on another host or in another pid namespace.
     """
     if place_ != place():
         return None

@@ -126,7 +126,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             )
         if self._closing is not None:
             raise AvatarError(
-                "This avatar session was closed before.",
+                "This avatar session is already closed.",
                 hint="Call create_avatar again for a new avatar session.",
             )
         self._session = agent_session

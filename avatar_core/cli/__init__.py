@@ -53,7 +53,10 @@ def worker(
         int, typer.Option(min=1, max=1000, help="The maximum number of concurrent sessions.")
     ] = 4,
 ) -> None:
-    """Draw avatars for agents on other machines: avatar worker --provider local --serve."""
+    """Draw avatars for agents on other machines: avatar worker --provider local --serve.
+
+    The command exits with status 2 if an option is missing or invalid.
+    """
     from avatar_core.cli.worker import run
 
     if not serve:

@@ -27,8 +27,8 @@ class AsyncLedger:
     """Runs the operations of a ledger, each within `RESPONSE_S`.
 
     An operation begins when its method is called; its result need not be awaited. After the
-    deadline, the result is that of a disk error, and the operation goes on. Until it ends, the
-    results of later operations come at once.
+    deadline, the caller gets the same result as after a disk error, and the operation continues.
+    Until it ends, the results of later operations come at once.
 
     Args:
         ledger: The ledger.
@@ -158,7 +158,7 @@ class AsyncLedger:
 class _OrderedThread(Executor):
     """Runs calls one after the other, on a thread that ends with the last of them.
 
-    It is a daemon thread: a process can exit although its file system hangs.
+    The thread is a daemon thread, so that the process can exit even if the file system hangs.
     """
 
     def __init__(self) -> None:

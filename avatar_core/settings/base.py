@@ -61,7 +61,11 @@ class Settings(BaseSettings):
             raise error
 
         def _read_values(self, values: Mapping[str, Any]) -> SettingsError | None:
-            """Read the settings, and return an error that contains no value."""
+            """Read the settings.
+
+            Returns:
+                An error that quotes no value of a setting; None if the settings are valid.
+            """
             misspelt = self._misspelt()
             faults: list[str] = []
             missing = False
