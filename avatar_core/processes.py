@@ -132,7 +132,11 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
 
 
 def new_nonce() -> str:
-    """Return a random word for the command line of a worker process, which identifies it."""
+    """Make a random word for the command line of a worker process, which identifies the process.
+
+    Returns:
+        The word, in the form of `NONCE`.
+    """
     return f"avatar-worker-{secrets.token_hex(8)}"
 
 

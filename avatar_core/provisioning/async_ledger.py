@@ -126,14 +126,18 @@ class AsyncLedger:
         limit_s = 0.0 if self._is_late else RESPONSE_S
 
         def give_up() -> None:
-            """Return the default."""
+            """Use the default as the result."""
             self._late = self._late if self._is_late else running
             self._ledger.report_hang(RESPONSE_S)
             if not result.done():
                 result.set_result(default)
 
         def finish(_: object) -> None:
-            """Return the result of the work, if the default was not returned before."""
+            """Use the result of the work, if the default is not the result already.
+
+            Args:
+                _: The future of the work.
+            """
             deadline.cancel()
             self._running.discard(running)
             error = running.exception()

@@ -105,6 +105,8 @@ class Lease:
             AvatarError: The provider created no session, or the transport cannot be created. A
                 background task ends the new session if its transport cannot be created.
         """
+        if type(provider).create_sink is AvatarProvider.create_sink:
+            context.link.check_streams()
         ledger_entry = await Provisioning(provider, context).run()
         try:
             return cls(provider, context, ledger_entry)

@@ -90,7 +90,18 @@ class Settings(BaseSettings):
 
         @classmethod
         def model_validate(cls, obj: Any, **options: Any) -> Self:
-            """Like `load`, for the values in a mapping."""
+            """Read the settings from a mapping and the environment.
+
+            Args:
+                obj: Values by field name, or settings of this class.
+                options: Options of pydantic, which have no effect.
+
+            Returns:
+                The settings.
+
+            Raises:
+                SettingsError: A setting is missing, invalid or unknown.
+            """
             try:
                 return obj if isinstance(obj, cls) else cls(**obj)
             finally:
@@ -98,7 +109,18 @@ class Settings(BaseSettings):
 
         @classmethod
         def model_validate_json(cls, json_data: str | bytes, **options: Any) -> Self:
-            """Like `load`, for the values in a JSON object."""
+            """Read the settings from a JSON object and the environment.
+
+            Args:
+                json_data: A JSON object with values by field name.
+                options: Options of pydantic, which have no effect.
+
+            Returns:
+                The settings.
+
+            Raises:
+                SettingsError: A setting is missing, invalid or unknown.
+            """
             try:
                 with suppress(ValueError):
                     json_data = json.loads(json_data)
@@ -110,7 +132,18 @@ class Settings(BaseSettings):
 
         @classmethod
         def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
-            """Like `load`, for the texts in a mapping."""
+            """Read the settings from texts and the environment.
+
+            Args:
+                obj: Texts by field name.
+                options: Options of pydantic, which have no effect.
+
+            Returns:
+                The settings.
+
+            Raises:
+                SettingsError: A setting is missing, invalid or unknown.
+            """
             try:
                 return cls(**obj)
             finally:
