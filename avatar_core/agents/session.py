@@ -39,7 +39,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         chain: The providers in the order in which avatar-core tries them. The last item is the
             agent's own voice.
         settings: The settings of avatar-core.
-        livekit: The LiveKit server and its API key; None if the chain has no provider.
+        livekit: The LiveKit server and its API key; None if the chain has no provider, or if they
+            are not configured.
     """
 
     def __init__(
@@ -93,6 +94,10 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         """The last error that made the session use the next provider of its chain, or None."""
         return self._controller.last_error if self._controller is not None else None
 
+    @property
+    def _has_provider(self) -> bool:
+        return any(candidate.provider is not None for candidate in self._chain)
+
     async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
         """Start the avatar: create a session at the first provider of the chain that works.
 
@@ -112,6 +117,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 nothing.
 
         Raises:
+            SettingsError: A variable `LIVEKIT_*` is not set, and the chain has a provider.
             AvatarError: `start` or `aclose` was called before, or all providers failed and the
                 setting `required` is set.
         """
@@ -129,6 +135,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 "This avatar session is already closed.",
                 hint="Call create_avatar again for a new avatar session.",
             )
+        if self._livekit is None and isinstance(room, rtc.Room) and self._has_provider:
+            self._livekit = LiveKitSettings.load()  # raises before anything has changed
         self._session = agent_session
         if job is not None:
             job.add_shutdown_callback(self.aclose)
