@@ -45,7 +45,7 @@ def session_context(
     url, remove_participant = "", _nothing_to_remove
     mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
-        url, mint = livekit.url, mint_for(livekit, link)
+        url, mint = livekit.ws_url, mint_for(livekit, link)
         remove_participant = partial(admin.remove_participant, livekit)
 
     return SessionContext(

@@ -21,7 +21,7 @@ class SessionContext:
 
     Attributes:
         link: The agent's connection to the room.
-        livekit_url: URL of the LiveKit server, for the workers of vendors.
+        livekit_url: URL of the LiveKit server, for the workers of vendors, with ws or wss.
         mint: A function that returns a room token for a `TokenSpec`.
         start_worker: A function that starts a worker of avatar-core in the room.
         releaser: Ends the paid sessions of the room.

@@ -126,11 +126,22 @@ class LiveKitSettings(Settings):
     """The LiveKit server, and the API key that signs room tokens."""
 
     url: str = Field(validation_alias="LIVEKIT_URL")
-    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`."""
+    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`. With http or https,
+    vendors receive the same URL with ws or wss."""
     api_key: SecretStr = Field(validation_alias="LIVEKIT_API_KEY")
     """API key of the LiveKit server."""
     api_secret: SecretStr = Field(validation_alias="LIVEKIT_API_SECRET")
     """Secret of the API key, which signs the tokens."""
+
+    @property
+    def ws_url(self) -> str:
+        """The URL with the scheme ws or wss, for workers. Some vendors refuse http and https."""
+        return _with_scheme(self.url, {"http": "ws", "https": "wss"})
+
+    @property
+    def http_url(self) -> str:
+        """The URL with the scheme http or https, for calls to the server's API."""
+        return _with_scheme(self.url, {"ws": "http", "wss": "https"})
 
     @field_validator("url")
     @classmethod
@@ -158,3 +169,9 @@ class LiveKitSettings(Settings):
                 "The value must not have white space at its ends or unprintable characters."
             )
         return value
+
+
+def _with_scheme(url: str, scheme_of: Mapping[str, str]) -> str:
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    return f"{scheme_of.get(scheme, scheme)}{separator}{rest}"

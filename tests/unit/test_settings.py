@@ -140,6 +140,24 @@ def test_valid_livekit_url_is_accepted_and_stripped(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "ws_url", "http_url"),
+    [
+        ("https://x.livekit.cloud", "wss://x.livekit.cloud", "https://x.livekit.cloud"),
+        ("http://127.0.0.1:7880", "ws://127.0.0.1:7880", "http://127.0.0.1:7880"),
+        ("wss://x.livekit.cloud", "wss://x.livekit.cloud", "https://x.livekit.cloud"),
+        ("ws://[::1]:7880/rtc", "ws://[::1]:7880/rtc", "http://[::1]:7880/rtc"),
+        ("HTTPS://http.Example", "wss://http.Example", "https://http.Example"),
+        ("WSS://ws.example", "wss://ws.example", "https://ws.example"),
+    ],
+)
+def test_livekit_url_has_a_form_for_workers_and_one_for_the_api(
+    url: str, ws_url: str, http_url: str
+) -> None:
+    settings = LiveKitSettings.load(url=url, api_key="k", api_secret="s")
+    assert (settings.url, settings.ws_url, settings.http_url) == (url, ws_url, http_url)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "x.livekit.cloud",
