@@ -76,7 +76,10 @@ async def check_server(livekit: LiveKitSettings) -> float:
     fault, hint, ahead_s = "", "Check LIVEKIT_URL, and that the server runs.", 0.0
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            async with aiohttp.ClientSession() as session, session.get(livekit.http_url) as response:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(livekit.http_url) as response,
+            ):
                 server_time = parsedate_to_datetime(response.headers["Date"]).timestamp()
                 ahead_s = time.time() - server_time
             async with api.LiveKitAPI(
