@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from avatar_core.agents.livekit_server import load_if_complete
 from avatar_core.agents.session import AvatarSession
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item, resolve
@@ -26,7 +27,7 @@ def create_avatar(
         settings: The settings of avatar-core. By default avatar-core reads the variables
             `AVATAR_*`.
         livekit: The LiveKit server and its API key. By default avatar-core reads the variables
-            `LIVEKIT_*` if the chain has a provider.
+            `LIVEKIT_*` if the chain has a provider. `AvatarSession.start` also accepts the values.
         registry: The registry that finds providers by name. The default finds the installed
             providers.
 
@@ -34,11 +35,11 @@ def create_avatar(
         An avatar session that has not started. `AvatarSession.start` creates the paid session.
 
     Raises:
-        ConfigError: A provider is unknown, or a setting of a provider, of avatar-core or of LiveKit
-            is missing or invalid.
+        ConfigError: A provider is unknown, a setting of a provider or of avatar-core is missing or
+            invalid, or a setting of LiveKit is invalid.
     """
     settings = settings or AvatarSettings.load()
     candidates = resolve(chain, registry or ProviderRegistry(), settings)
     if livekit is None and any(candidate.provider for candidate in candidates):
-        livekit = LiveKitSettings.load()
+        livekit = load_if_complete()
     return AvatarSession(candidates, settings, livekit)
