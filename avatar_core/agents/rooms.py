@@ -58,6 +58,8 @@ def session_context(
         join_timeout_s=settings.join_timeout_s,
         retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
+        avatar_name=settings.name,
+        avatar_attributes=settings.attributes,
     )
 
 

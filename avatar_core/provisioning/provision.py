@@ -81,7 +81,7 @@ class Provisioning:
                 context.provision_timeout_s,
                 context.join_limit_s(provider.capabilities.expected_join_s),
             ),
-            mint=mint_once_per_spec(context.mint),
+            mint=mint_once_per_spec(context.mint_for(self._pending.identity)),
             claim=self._claim,
             start_worker=context.start_worker,
         )

@@ -92,6 +92,19 @@ async def test_start_mixes_arguments_and_environment(
         assert conversation.avatar.avatar_identity in conversation.room.remote_participants
 
 
+async def test_users_see_the_name_and_the_attributes_of_the_avatar(server: DevServer) -> None:
+    settings = AvatarSettings.load(name="Ada", attributes={"role": "tutor"})
+    async with (
+        asyncio.timeout(TEST_S),
+        LiveConversation(server, settings=settings) as conversation,
+    ):
+        participants = conversation.listener.link.room.remote_participants
+        avatar = participants[conversation.avatar.avatar_identity]
+        assert avatar.name == "Ada"
+        assert avatar.attributes["role"] == "tutor"
+        assert avatar.attributes["lk.publish_on_behalf"] == "agent"
+
+
 async def test_closed_agent_session_ends_the_avatar_before_the_room_closes(
     server: DevServer,
 ) -> None:

@@ -203,3 +203,23 @@ def test_tilde_in_the_ledger_path_is_expanded(
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         AvatarSettings.load().provider = "x"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "mention"),
+    [
+        ("AVATAR_NAME", "é" * 129, "at most 256 bytes"),
+        ("AVATAR_ATTRIBUTES", "role=tutor", "must be JSON"),
+        ("AVATAR_ATTRIBUTES", '["role"]', "must be a valid dictionary"),
+        ("AVATAR_ATTRIBUTES", '{"level": 3}', "must be a valid string"),
+        ("AVATAR_ATTRIBUTES", '{"lk.publish_on_behalf": "user"}', "begin with lk. are reserved"),
+        ("AVATAR_ATTRIBUTES", '{"lk.agent.state": "x"}', "begin with lk. are reserved"),
+        ("AVATAR_ATTRIBUTES", f'{{"a": "{"x" * 20_000}"}}', "at most 16384 bytes"),
+    ],
+)
+def test_invalid_name_or_attributes_raise_settings_error(
+    variable: str, value: str, mention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"{variable}: .*{mention}"):
+        AvatarSettings.load()
