@@ -193,6 +193,21 @@ class ProcessRecord:
             return None
         return find(self.pid, self.started, self.nonce)
 
+    def kill(self) -> bool:
+        """Kill the process with SIGKILL and do not wait.
+
+        Returns:
+            Whether it still ran.
+
+        Raises:
+            psutil.AccessDenied: The process belongs to another user.
+        """
+        process = self.process()
+        if process is not None:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        return process is not None
+
     async def exited(self) -> None:
         """Wait until the process has ended.
 

@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import PurePath
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from avatar_core.contracts.errors import AvatarError, ProtocolError
 
@@ -20,6 +20,7 @@ NAMING_ERRORS = (AttributeError, ImportError, NameError)
 BUG_HINT = "This is a bug of the provider package. Report it to its author."
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class BackgroundTasks:
@@ -66,6 +67,7 @@ class BackgroundTasks:
         task = asyncio.create_task(run(), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: work.close())  # if the task was cancelled before it ran
         return task
 
 
@@ -76,17 +78,20 @@ class Closable(Protocol):
         """Close the object, and free its resources."""
 
 
-async def call_provider(work: Awaitable[T]) -> T:
-    """Await an awaitable of a provider package.
+async def call_provider(method: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
+    """Call an async method of a provider package.
 
     A provider that raises `CancelledError` must not cancel avatar-core, so this function raises
-    `RuntimeError` instead.
+    `RuntimeError` instead. It creates the coroutine itself, so that a task that is cancelled before
+    it runs leaves no coroutine that was never awaited.
 
     Args:
-        work: The awaitable that the package returned.
+        method: An async method of the package.
+        args: Its arguments.
+        named: Its named arguments.
 
     Returns:
-        The result of `work`.
+        The result of `method`.
 
     Raises:
         RuntimeError: The package raised `CancelledError`, although nobody cancelled the current
@@ -95,7 +100,7 @@ async def call_provider(work: Awaitable[T]) -> T:
         Exception: Any other exception that the package raises.
     """
     try:
-        return await work
+        return await method(*args, **named)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -114,7 +119,7 @@ async def close_quietly(part: Closable, within_s: float = RELEASE_S) -> None:
     """
     try:
         async with asyncio.timeout(within_s):
-            await call_provider(part.aclose())
+            await call_provider(part.aclose)
     except Exception as error:
         name = type(part).__name__
         log.warning("avatar-core could not close %s (%s: %s).", name, type(error).__name__, error)

@@ -14,6 +14,7 @@ from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
 from avatar_core.agents.events import SafeEventEmitter
+from avatar_core.agents.late_sound import cut_late_sound
 from avatar_core.agents.output_chain import outputs_of
 from avatar_core.agents.tail_placement import TailPlacement
 from avatar_core.agents.transcript_throttle import TranscriptThrottle
@@ -79,6 +80,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         self.successors: list[TailOwner] = []
         self.placement = TailPlacement(session, self, room)
         self.player = Player(self)
+        cut_late_sound(session, self.player)
         self.throttle = TranscriptThrottle(session)
 
     @classmethod

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.errors import ConfigError
+
+MOST_RUN_AHEAD_S = 10.0
+"""The longest run-ahead that a provider may declare."""
 
 
 class SafeRetry(Enum):
@@ -41,12 +46,17 @@ class Capabilities:
         reports_finished: Whether the worker calls the RPC `lk.playback_finished`.
         playout_latency_s: Seconds from sending a chunk of audio to its sound at the listener.
             avatar-core uses this estimate if the worker does not report positions.
-        run_ahead_s: Seconds of audio that avatar-core sends beyond the audio that was heard.
+        run_ahead_s: Seconds of audio that avatar-core sends beyond the audio that was heard, at
+            most 10. avatar-core sends at least `playout_latency_s` + 0.3 s. A sink that sends
+            pieces of audio needs the length of two pieces. An interruption drops this audio.
         safe_retry: How avatar-core can repeat a create request without a second paid session.
         ends_session: Whether `release` ends the session at the vendor.
         expected_join_s: Typical time from the create request to the join, in seconds.
         max_session_s: Longest session that the vendor allows, in seconds; None means no limit.
         commands: Names of the commands that `AvatarProvider.control` accepts.
+
+    Raises:
+        ConfigError: A number of seconds is invalid.
     """
 
     audio: AudioFormat | None = None
@@ -60,3 +70,25 @@ class Capabilities:
     expected_join_s: float = 4.0
     max_session_s: float | None = None
     commands: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        _check_seconds("playout_latency_s", self.playout_latency_s)
+        _check_seconds("run_ahead_s", self.run_ahead_s)
+        _check_seconds("expected_join_s", self.expected_join_s)
+        if self.max_session_s is not None:
+            _check_seconds("max_session_s", self.max_session_s)
+        if self.run_ahead_s > MOST_RUN_AHEAD_S:
+            raise ConfigError(
+                f"run_ahead_s={self.run_ahead_s:g} is too long: an interruption must take all of "
+                "that audio back, and a transport that stands still is noticed only after it.",
+                hint=f"Declare at most run_ahead_s={MOST_RUN_AHEAD_S:g}.",
+            )
+
+
+def _check_seconds(name: str, value: object) -> None:
+    """Raise a `ConfigError` if a value is not a finite number of at least 0."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ConfigError(
+            f"{name}={value!r} is not a number of seconds.",
+            hint=f"Set {name} in the Capabilities to a finite number of at least 0.",
+        )

@@ -34,7 +34,7 @@ class RemoteParticipant:
             connection keeps the sid.
         is_agent: Whether LiveKit's participant kind is AGENT.
         attributes: Participant attributes, which everyone in the room can read.
-        tracks: Kinds of the tracks that the participant publishes: "audio", "video".
+        tracks: Kinds of its published tracks that are not muted: "audio", "video".
         left_for_good: Whether the participant left and the server stated a reason. The server
             states no reason if one side only reconnects.
         is_listener: Whether the participant is a person on a device or on a telephone, and not an
@@ -56,7 +56,7 @@ class RoomEvent(Enum):
     Attributes:
         JOINED: A remote participant joined.
         LEFT: A remote participant left.
-        TRACKS: A remote participant published or unpublished a track.
+        TRACKS: A remote participant published, unpublished, muted or unmuted a track.
         RECONNECTING: The connection of the local participant was interrupted.
         RECONNECTED: The connection of the local participant was restored.
         DISCONNECTED: The connection of the local participant ended.

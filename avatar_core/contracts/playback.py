@@ -116,8 +116,33 @@ class PlaybackTracker(ABC):
     """The interface of a tracker: it finds out how much of a take was heard.
 
     A tracker calls `Take.report` with positions and with the states DONE and CUT. The player
-    reports the state LOST.
+    reports the state LOST. While audio is unheard, the position must move at least once a second,
+    or once in `Capabilities.run_ahead_s` seconds if that is longer. If the position stands still
+    for longer, the avatar counts as lost.
+
+    Attributes:
+        heartbeat_s: The longest time in seconds between two messages of the worker while audio is
+            unheard. An avatar counts as lost if no message arrives for 3.3 times as long, and at
+            least 0.43 s. None means that the worker sends messages without a fixed interval.
+            avatar-core reads the attribute once, before the first take.
     """
+
+    heartbeat_s: float | None = None
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether positions come from a clock and say nothing about the worker's health."""
+        return False
+
+    @property
+    def measured_latency_s(self) -> float:
+        """Seconds from a push to its sound, as far as the tracker has measured them; else 0.0."""
+        return 0.0
+
+    @property
+    def may_sound(self) -> bool:
+        """Whether audio of the last take may still be heard, although the take is DONE."""
+        return False
 
     @abstractmethod
     def follow(self, take: Take) -> None:
@@ -129,7 +154,11 @@ class PlaybackTracker(ABC):
 
     @property
     def alive_at(self) -> float | None:
-        """Event-loop time in seconds of the last message from the worker; None without messages."""
+        """Event-loop time in seconds of the last message from the worker; None without messages.
+
+        If the tracker has no `heartbeat_s`, avatar-core ignores this time until the messages were
+        regular, also between two takes.
+        """
         return None
 
     @abstractmethod

@@ -235,8 +235,8 @@ class FailoverController:
         lost_at = self._context.clock()
         revived = False
         try:
-            revived = isinstance(error, AvatarLostError) and error.may_return
-            revived = revived and await lease.revive()
+            may_return = isinstance(error, AvatarLostError) and error.may_return
+            revived = may_return and await lease.revive()
         finally:
             if not revived:
                 self._tasks.start(lease.release(str(error)), f"{lease.provider.name}-release")

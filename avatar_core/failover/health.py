@@ -8,16 +8,14 @@ from functools import partial
 
 from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.failover.heartbeat import Heartbeat
+from avatar_core.failover.progress import Progress
 from avatar_core.playback.transport import Transport
 
-HEARTBEAT_LOST_S = 0.43
-"""Seconds without a position report after which a worker counts as lost. The limit tolerates two
-lost reports in a row, which happen once in half an hour of speech at 1 % packet loss."""
 RECONNECT_S = 15.0
 """Seconds for which the check ignores the heartbeat after the agent starts to reconnect."""
-STALL_S = 1.0
-"""Seconds after which a worker counts as lost if it sends reports but plays no audio."""
 SAME_SID_S = 1.0
 """Seconds in which a participant that left may return with its old sid. The check then assumes that
 only the agent reconnected."""
@@ -62,6 +60,9 @@ class HealthCheck:
         self._restart = restart
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
         self._reconnecting_until = 0.0
+        self._was_audible = self._lost_track = False
+        for participant in link.remote_participants().values():
+            self._note_tracks(participant)
         self._unwatch = link.watch(self._on_room_event)
         self._tasks = (
             asyncio.create_task(self._watch_provider(), name="avatar-watch"),
@@ -104,6 +105,8 @@ class HealthCheck:
             self._lose("stayed in the old room when the agent was moved to another one")
         elif participant is None or participant.identity not in self._identities:
             return
+        elif event is RoomEvent.TRACKS:
+            self._note_tracks(participant)
         elif event is RoomEvent.LEFT and participant.left_for_good:
             self._lose("left the room")
         elif event is RoomEvent.LEFT and participant.identity not in self._leaving:
@@ -113,6 +116,17 @@ class HealthCheck:
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
                 self._lose("left the room and came back with a new sid", may_return=True)
+
+    def _note_tracks(self, participant: RemoteParticipant) -> None:
+        if participant.identity == self._avatar.identity:
+            is_audible = "audio" in participant.tracks
+            self._lost_track = self._was_audible and not is_audible
+            self._was_audible |= is_audible
+            if self._lost_track and self._owed_take() is not None:
+                self._lose_track()
+
+    def _lose_track(self) -> None:
+        self._lose("muted or unpublished its audio track", may_return=True)
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
@@ -124,25 +138,41 @@ class HealthCheck:
     async def _watch_provider(self) -> None:
         self._lose(f"ended ({await self._wait_until_ended()})")
 
-    # The heartbeat. Time counts only while the worker has audio to play or a take to end. The check
-    # counts ticks, not seconds, so that a pause of this process does not look like a dead worker.
+    # The heartbeat and the position. Time counts only while the worker has audio to play or a take
+    # to end. The check counts ticks, not seconds, so that a pause of this process does not look
+    # like a dead worker.
 
     async def _watch_heartbeat(self) -> None:
-        silent_s = stalled_s = 0.0
-        alive_at: float | None = None
-        position_s = 0.0
+        transport = self._transport
+        heartbeat = Heartbeat(transport.heartbeat_s)
+        progress = Progress(transport)
         while True:
             await asyncio.sleep(TICK_S)
-            tracker, take = self._transport.tracker, self._transport.take
-            is_owed = take is not None and (take.ended or take.unheard_s > WAITING_AUDIO_S)
-            reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-            if take is None or not is_owed or reconnecting or tracker.alive_at is None:
-                silent_s = stalled_s = 0.0
+            take, alive_at = self._owed_take(), transport.tracker.alive_at
+            heartbeat.observe(alive_at, transport.take, TICK_S)
+            if take is not None and self._lost_track:
+                return self._lose_track()
+            if take is None or transport.tracker.is_estimate:
+                unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
+                heartbeat.reset()
+                progress.reset(is_empty=unheard_s <= WAITING_AUDIO_S)
                 continue
-            silent_s = silent_s + TICK_S if tracker.alive_at == alive_at else 0.0
-            stalled_s = stalled_s + TICK_S if take.position_s == position_s else 0.0
-            alive_at, position_s = tracker.alive_at, take.position_s
-            if silent_s > HEARTBEAT_LOST_S:
-                return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
-            if stalled_s > STALL_S:
-                return self._lose(f"played no audio for {stalled_s:.1f} s", may_return=True)
+            if alive_at is not None and heartbeat.is_regular:
+                silent_s = heartbeat.count_silence_s(TICK_S)
+                if silent_s:
+                    return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
+            if problem := progress.count(take, TICK_S):
+                return self._lose(problem, may_return=True)
+
+    def _owed_take(self) -> Take | None:
+        """Return the take if its worker has audio to play, or the end of the take to report."""
+        transport, take = self._transport, self._transport.take
+        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
+            return None
+        if take.cutting or take.state.final:
+            return None  # the player waits for the end of a cut within a deadline of its own
+        if take.ended:
+            return take
+        if transport.collects or transport.heartbeat_s is None:
+            return take if transport.budget_s(take) == 0 else None
+        return take if take.unheard_s > WAITING_AUDIO_S else None

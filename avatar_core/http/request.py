@@ -11,6 +11,10 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 _TOKEN = re.compile(r"\b[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
+MIN_SECRET_CHARS = 8
+"""Shorter secrets are not replaced in error messages."""
+LONG_SECRET_CHARS = 16
+"""Secrets of this length are replaced also within a longer word."""
 _CONNECTING = "connection.connect_tcp.started"
 _SENDING = ".send_request_headers.started"
 
@@ -104,15 +108,30 @@ class Request:
 def redact(text: str, secrets: Iterable[SecretStr]) -> str:
     """Replace secrets and JWTs in a text.
 
+    A secret of fewer than `MIN_SECRET_CHARS` is not replaced: no vendor issues such a key, and a
+    test key such as `tok` is a part of many words. A secret of fewer than `LONG_SECRET_CHARS` is
+    replaced where it is not a part of a longer word.
+
     Args:
-        text: A text that may contain secrets, in plain or URL-encoded form.
+        text: A text that may contain secrets, in plain, URL-encoded or JSON-encoded form.
         secrets: The secrets that the function replaces by `<secret>`.
 
     Returns:
         The text without secrets, and with `<token>` in place of each JWT.
     """
+    forms: set[str] = set()
     for secret in secrets:
         value = secret.get_secret_value()
-        for form in filter(None, (value, quote(value, safe=""))):
-            text = text.replace(form, "<secret>")
+        if len(value) >= MIN_SECRET_CHARS:
+            forms |= {value, quote(value, safe=""), json.dumps(value)[1:-1]}
+    if forms:  # the longest first, because a secret may be the beginning of another
+        patterns = map(_pattern_of, sorted(forms, key=len, reverse=True))
+        text = re.sub("|".join(patterns), "<secret>", text)
     return _TOKEN.sub("<token>", text)
+
+
+def _pattern_of(form: str) -> str:
+    pattern = re.escape(form)
+    if len(form) >= LONG_SECRET_CHARS:
+        return pattern
+    return f"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{{2}})){pattern}(?![A-Za-z0-9])"

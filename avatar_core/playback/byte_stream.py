@@ -8,20 +8,26 @@ import logging
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError, WireError
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent
-from avatar_core.contracts.playback import PlaybackTracker, Take
+from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.contracts.streams import StreamWriter
-from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker, PositionEstimate
+from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker
+from avatar_core.playback.position_estimate import PositionEstimate
 from avatar_core.playback.reports import ReportsTracker
 from avatar_core.playback.send_loop import CUT_DEADLINE_S
 from avatar_core.playback.stock_rpcs import StockTracker
+from avatar_core.worker.reporter import BEAT_S
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit delivers to its readers in one piece."""
 SUBSCRIBED_S = 0.15
 """Wait after a track's publication, until the participants hear it: 37 to 67 ms (measured), more on
 a busy machine. Without the wait a listener would miss the first syllable."""
+
+
+MAY_SOUND_S = 10.0
+"""A worker that does not confirm the end of a take may be behind by this time."""
 
 
 class ByteStreamSink(AudioSink):
@@ -151,14 +157,34 @@ class ByteStreamTracker(PlaybackTracker):
 
     Args:
         ctx: The room link, the avatar and the capabilities of its provider.
+
+    Attributes:
+        heartbeat_s: Time between two reports of our worker.
     """
+
+    heartbeat_s = BEAT_S
 
     def __init__(self, ctx: SinkContext) -> None:
         worker = self._worker = ctx.avatar.audio_destination
+        self._now = ctx.clock
+        self._take: Take | None = None
+        self._followed_at = 0.0
+        self._finished: Take | None = None
+        self._estimate = PositionEstimate(
+            ctx.capabilities.playout_latency_s,
+            ctx.clock,
+            reports_started=ctx.capabilities.reports_started,
+        )
         self._reports = ReportsTracker(ctx.link.router, worker, ctx.clock, self._on_malformed)
-        self._stock = StockTracker(ctx.link.router, worker, ctx.clock, self._on_malformed)
+        self._stock = StockTracker(
+            ctx.link.router,
+            worker,
+            ctx.clock,
+            self._on_malformed,
+            on_started=self._estimate.learn_start,
+            on_finished=self._on_finished,
+        )
         tail_s = FINISH_GRACE_S if ctx.capabilities.reports_finished else 0.0
-        self._estimate = PositionEstimate(ctx.capabilities.playout_latency_s, ctx.clock)
         self._clock = ClockTracker(self._estimated_s, tail_s=tail_s)
         self._log = ctx.log
         self._warned: set[str] = set()
@@ -174,6 +200,7 @@ class ByteStreamTracker(PlaybackTracker):
         Args:
             take: The take that begins on the transport; it replaces the previous take.
         """
+        self._take, self._followed_at = take, self._now()
         self._reports.follow(take)
         if self.alive_at is None:
             self._stock.follow(take)
@@ -184,6 +211,32 @@ class ByteStreamTracker(PlaybackTracker):
         await self._reports.aclose()
         await self._stock.aclose()
         await self._clock.aclose()
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether positions come from a clock, because the worker has not reported any."""
+        return self.alive_at is None
+
+    @property
+    def measured_latency_s(self) -> float:
+        """Measured seconds from a push to its sound; 0.0 if the worker reports positions."""
+        return self._estimate.latency_s if self.is_estimate else 0.0
+
+    @property
+    def may_sound(self) -> bool:
+        """Whether the last take is done by an estimate, which the worker did not confirm."""
+        take = self._take
+        return (
+            self.is_estimate
+            and take is not None
+            and take.state is TakeState.DONE
+            and take is not self._finished
+            and self._now() < self._followed_at + take.pushed_s + MAY_SOUND_S
+        )
+
+    def _on_finished(self, take: Take) -> None:
+        self._finished = take
+        self._estimate.learn_end(take)
 
     def _estimated_s(self, take: Take) -> float:
         return self._estimate.position_s(take) if self.alive_at is None else 0.0

@@ -1,13 +1,11 @@
-"""A tracker that reads positions at intervals, and an estimate for workers that do not report."""
+"""A tracker that reads positions from a function at intervals."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
-from avatar_core.playout import PlayoutClock
 
 TICK_S = 0.02
 """Seconds between two readings of the position."""
@@ -71,44 +69,3 @@ class ClockTracker(PlaybackTracker):
         if self._task is not None:
             self._task.cancel()
             self._task = None
-
-
-class PositionEstimate:
-    """An estimate of the position of a worker that does not report positions.
-
-    The estimate assumes that the worker plays in real time, and that a listener hears audio a fixed
-    latency after the push.
-
-    Args:
-        latency_s: Seconds from a push until a listener hears the audio.
-        clock: Returns monotonic seconds.
-    """
-
-    def __init__(self, latency_s: float, clock: Clock = loop_time) -> None:
-        self._latency_s = latency_s
-        self._clock = clock
-        self._playout = PlayoutClock(clock)
-        self._take: Take | None = None
-        self._counted_s = 0.0
-
-    def position_s(self, take: Take) -> float:
-        """Estimate the seconds of a take that a listener has heard.
-
-        Audio that was pushed since the last call counts as pushed now, so frequent calls make the
-        estimate more accurate.
-
-        Args:
-            take: The take that is on the transport.
-
-        Returns:
-            The estimated position in seconds.
-        """
-        if take is not self._take:
-            self._take, self._counted_s = take, 0.0
-            self._playout = PlayoutClock(self._clock)
-        if take.pushed_s > self._counted_s:
-            # Audio that enters an empty queue is heard a latency from now, not sooner.
-            self._playout.empty_at = max(self._playout.empty_at, self._clock() + self._latency_s)
-            self._playout.add(take.pushed_s - self._counted_s)
-            self._counted_s = take.pushed_s
-        return self._counted_s - self._playout.queued_s

@@ -47,6 +47,8 @@ class Player:
         self._finished = asyncio.Event()
         self._send_loop = SendLoop(self._run, name="avatar-player")
         self._reported_s = 0.0
+        self._last: tuple[Transport, Take] | None = None
+        self._rest: tuple[Transport, Take] | None = None
         self.segment: Segment | None = None
         self.take: Take | None = None
         self._send_loop.start()
@@ -98,9 +100,16 @@ class Player:
         """Interrupt every segment that has begun; segments that begin later are not affected."""
         for segment in self._segments:
             segment.cleared = True
+        self.clear_rest()
         self._report_progress()
         self._finish_if_stopped()
         self._send_loop.interrupt()
+
+    def clear_rest(self) -> None:
+        """Stop the sound of segments that have finished, if the worker may be behind."""
+        if self._last is not None and self._last[0].tracker.may_sound:
+            self._rest, self._last = self._last, None
+            self._send_loop.wake()
 
     def pause(self) -> None:
         """Cut the current take and play nothing until `resume`; idempotent.
@@ -149,6 +158,7 @@ class Player:
     async def _run(self) -> None:
         while True:
             while not self._segments:
+                await self._cut_rest()
                 await self._send_loop.wait_for_wake()
             segment = self.segment = self._segments[0]
             try:
@@ -168,6 +178,7 @@ class Player:
         futile = 0
         while not segment.cleared and not segment.is_played(take):
             chooser = self._chooser
+            await self._cut_rest()
             if chooser is None or self._paused or segment.awaits_more:
                 await self._send_loop.wait_for_wake()
             elif transport is None:
@@ -202,7 +213,7 @@ class Player:
         unobserve = transport.on_lost(lambda _: self._send_loop.interrupt())
         try:
             transport.tracker.follow(take)
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.begin(take)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.begin, take))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
         except AvatarError as error:
@@ -218,10 +229,11 @@ class Player:
             unobserve()
             if not take.state.final:
                 take.report(state=TakeState.CUT if transport.lost is None else TakeState.LOST)
-                self._send_loop.run_in_background(call_provider(transport.sink.cut(take)))
+                self._send_loop.run_in_background(call_provider(transport.sink.cut, take))
             self._report_progress()
             notify(self._observer.on_take_finished, segment, take, transport)
             self.take = transport.take = None
+            self._last = (transport, take) if take.state is TakeState.DONE else None
         return take
 
     async def _step(self, segment: Segment, transport: Transport, take: Take, feed: Feed) -> None:
@@ -229,10 +241,10 @@ class Player:
             await self._cut(transport, take)
         elif chunk := feed.next(transport.budget_s(take)):
             take.pushed_s += take.format.duration_s(len(chunk))
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.push(chunk)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.push, chunk))
         elif feed.exhausted and not take.ended:
             take.ended = True
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.end(take)))
+            await self._send_loop.run_with_deadline(call_provider(transport.sink.end, take))
         else:
             await self._send_loop.wait_for_wake()
 
@@ -240,7 +252,7 @@ class Player:
         take.cutting = True
         try:
             async with asyncio.timeout(CUT_DEADLINE_S):
-                await call_provider(transport.sink.cut(take))
+                await call_provider(transport.sink.cut, take)
                 while take.pushed_s > 0 and not take.state.final and transport.lost is None:
                     await self._send_loop.wait_for_wake()
         except TimeoutError:
@@ -251,6 +263,18 @@ class Player:
             )
         if transport.lost is None:
             take.report(state=TakeState.CUT)
+
+    async def _cut_rest(self) -> None:
+        """Cut the last take of a transport that may still play it, before the next take begins."""
+        rest, self._rest = self._rest, None
+        if rest is None or rest[0].lost is not None:
+            return
+        transport, take = rest
+        try:
+            async with asyncio.timeout(CUT_DEADLINE_S):
+                await call_provider(transport.sink.cut, take)
+        except Exception as error:
+            log.debug("The rest of %r could not be cut: %s", take, error)
 
     def _on_take_update(self, take: Take) -> None:
         segment = self.segment

@@ -124,3 +124,4 @@ class SendLoop:
         task = asyncio.create_task(attempt())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        task.add_done_callback(lambda _: work.close())  # if the task was cancelled before it ran

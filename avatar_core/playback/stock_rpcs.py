@@ -30,6 +30,9 @@ class StockTracker(PlaybackTracker):
         worker: The identity of the worker.
         clock: Returns monotonic seconds.
         on_malformed: Called with the error of each payload that is dropped.
+        on_started: Called with the take whose playback the worker reports to start.
+        on_finished: Called with the take that the worker reports to have played to its end, also
+            if the take is final already.
     """
 
     def __init__(
@@ -38,9 +41,13 @@ class StockTracker(PlaybackTracker):
         worker: str,
         clock: Clock,
         on_malformed: Callable[[WireError], None],
+        on_started: Callable[[Take], None] = lambda _: None,
+        on_finished: Callable[[Take], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._on_malformed = on_malformed
+        self._notify_started = on_started
+        self._notify_finished = on_finished
         self._take: Take | None = None
         self._followed_at = 0.0
         self._unsubscribe = (
@@ -64,6 +71,7 @@ class StockTracker(PlaybackTracker):
 
     def _on_started(self, _: str, __: str) -> str:
         if self._take is not None and self._take.pushed_s > 0:
+            self._notify_started(self._take)
             self._take.report(state=TakeState.PLAYING)
         return wire.OK
 
@@ -75,6 +83,8 @@ class StockTracker(PlaybackTracker):
             return wire.OK
         take = self._take
         if take is not None and take.pushed_s > 0 and self._is_about(take, finished):
+            if take.ended and not take.cutting:
+                self._notify_finished(take)
             take.report(finished.position_s, TakeState.CUT if take.cutting else TakeState.DONE)
         return wire.OK
 

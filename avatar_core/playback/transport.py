@@ -18,6 +18,9 @@ SHORT_CHUNK_S, LONG_CHUNK_S = 0.04, 0.1
 """Seconds of audio in a message. It is short while little audio is ahead, because the worker needs
 one video frame's worth before the first sound. It is long later, because each message costs time
 on an event loop that may be busy."""
+LEAST_AHEAD_S = 0.3
+"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
+the speech stutters."""
 
 
 class Transport:
@@ -35,6 +38,8 @@ class Transport:
         identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
+        latency_s: Seconds from a push to its sound.
+        collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
 
     Attributes:
         provider: The provider's name; `voice` for the agent's own voice.
@@ -45,6 +50,9 @@ class Transport:
         identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
+        latency_s: Seconds from a push to its sound.
+        collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
+        heartbeat_s: The interval that the tracker declares, if any.
         take: The take that is on the transport now, if any; the player sets it.
     """
 
@@ -58,6 +66,8 @@ class Transport:
         run_ahead_s: float,
         identities: frozenset[str] = frozenset(),
         wait_until_subscribed: Callable[[], Awaitable[None]] | None = None,
+        latency_s: float = 0.0,
+        collects: bool = False,
     ) -> None:
         self.provider = provider
         self.sink = sink
@@ -66,6 +76,9 @@ class Transport:
         self.run_ahead_s = run_ahead_s
         self.identities = identities
         self.wait_until_subscribed = wait_until_subscribed
+        self.latency_s = latency_s
+        self.collects = collects
+        self.heartbeat_s: float | None = tracker.heartbeat_s
         self.take: Take | None = None
         self._lost: AvatarError | None = None
         self._observers: list[LossHandler] = []
@@ -113,7 +126,13 @@ class Transport:
             sent and unheard; 0.0 if the message would exceed `run_ahead_s`.
         """
         size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
-        return size_s if take.unheard_s + size_s <= self.run_ahead_s else 0.0
+        ahead_s, latency_s = self.run_ahead_s, self.tracker.measured_latency_s
+        if latency_s > 0:
+            ahead_s = max(ahead_s, latency_s + LEAST_AHEAD_S)
+        room_s = ahead_s - take.unheard_s
+        if self.collects:
+            return max(0.0, min(size_s, room_s))
+        return size_s if size_s <= room_s else 0.0
 
 
 class TransportChooser(Protocol):

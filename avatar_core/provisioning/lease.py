@@ -17,7 +17,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.playback.byte_stream import ByteStreamSink, ByteStreamTracker
-from avatar_core.playback.transport import Transport
+from avatar_core.playback.transport import LEAST_AHEAD_S, Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.provision import Provisioning
@@ -30,13 +30,6 @@ from avatar_core.tasks import (
 )
 
 log = logging.getLogger("avatar_core")
-
-OWN_RUN_AHEAD_S = 0.5
-"""Seconds of audio that the player may send to a worker of avatar-core ahead of the audio that was
-heard."""
-LEAST_AHEAD_S = 0.3
-"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
-the speech stutters."""
 
 
 REVIVE_S = 3.0
@@ -88,13 +81,16 @@ class Lease:
 
     def _create_transport(self) -> Transport:
         provider = self.provider
+        sink = provider.create_sink(self.ctx)
         return Transport(
             provider=provider.name,
-            sink=provider.create_sink(self.ctx) or ByteStreamSink(self.ctx),
+            sink=sink or ByteStreamSink(self.ctx),
             tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
             run_ahead_s=_run_ahead_s(provider.capabilities),
             identities=frozenset({self.avatar.identity, self.avatar.audio_destination}),
+            latency_s=provider.capabilities.playout_latency_s,
+            collects=sink is not None,
         )
 
     @classmethod
@@ -133,7 +129,7 @@ class Lease:
             AvatarError: The sink of the provider raised another error of avatar-core.
         """
         limit_s = self._context.join_limit_s(self.provider.capabilities.expected_join_s)
-        opening = asyncio.ensure_future(call_provider(self.transport.sink.open()))
+        opening = asyncio.ensure_future(call_provider(self.transport.sink.open))
         ended = asyncio.ensure_future(self.wait_until_ended())
         try:
             done, _ = await asyncio.wait(
@@ -169,29 +165,42 @@ class Lease:
     async def revive(self) -> bool:
         """Open a new transport to an avatar whose transport was lost, if the avatar is alive.
 
-        The worker must be in the room within `REVIVE_S`, publish its tracks, and respond to an RPC.
-        A worker that has sent reports must send one again. A killed or frozen worker costs less
-        than 0.5 s here, because it does not respond.
+        Within `REVIVE_S` the worker must be in the room, publish an audible track, and respond to
+        an RPC. A worker that has sent reports must send one again. A killed or frozen worker costs
+        less than 0.5 s here, because it does not respond.
 
         Returns:
             Whether the transport can be used.
         """
-        lost, reported = self.transport, self.transport.tracker.alive_at is not None
+        lost, reported = self.transport, self._has_reported
         tasks = self._context.releaser.tasks
         tasks.start(close_quietly(lost.sink), "lost-sink")
         tasks.start(close_quietly(lost.tracker), "lost-tracker")
         try:
             async with asyncio.timeout(REVIVE_S):
                 self.transport = self._create_transport()
-                await call_provider(self.transport.sink.open())
+                await call_provider(self.transport.sink.open)
                 if not await self._responds():
                     return False
-                while reported and self.transport.tracker.alive_at is None:  # noqa: ASYNC110
+                while not self._is_audible or (reported and not self._has_reported):  # noqa: ASYNC110
                     await asyncio.sleep(TICK_S)
         except Exception as error:
             log.debug("The avatar %s did not come back: %s", self.avatar.identity, error)
             return False
         return True
+
+    @property
+    def _has_reported(self) -> bool:
+        return self.transport.tracker.alive_at is not None
+
+    @property
+    def _is_audible(self) -> bool:
+        """Whether the avatar publishes an audio track that is not muted."""
+        participants = self._context.link.remote_participants()
+        return any(
+            "audio" in participants[identity].tracks
+            for identity in self.transport.identities & {*participants}
+        )
 
     async def _responds(self) -> bool:
         """Return whether the worker responds to an RPC, if only with an error."""
@@ -212,7 +221,7 @@ class Lease:
             The reason, as the provider states it.
         """
         try:
-            return await call_provider(self.provider.watch(self.avatar))
+            return await call_provider(self.provider.watch, self.avatar)
         except Exception:
             log.exception(
                 "The provider %s cannot watch its session. avatar-core still detects the end of "
@@ -253,5 +262,4 @@ class Lease:
 
 def _run_ahead_s(capabilities: Capabilities) -> float:
     """Return the seconds of audio that the player may send ahead, with the worker's latency."""
-    wanted_s = min(capabilities.run_ahead_s, 2 * OWN_RUN_AHEAD_S)
-    return max(wanted_s, capabilities.playout_latency_s + LEAST_AHEAD_S)
+    return max(capabilities.run_ahead_s, capabilities.playout_latency_s + LEAST_AHEAD_S)

@@ -180,7 +180,7 @@ class Provisioning:
         try:
             async with asyncio.timeout(limit_s):
                 request = replace(self._request, deadline_s=limit_s)
-                avatar = await call_provider(self._provider.provision(request))
+                avatar = await call_provider(self._provider.provision, request)
             if isinstance(avatar, ProvisionedAvatar) and avatar.session_id:
                 claimed = self._claim(avatar)
                 await self._claim_written
@@ -267,7 +267,7 @@ class Provisioning:
         """
         try:
             async with asyncio.timeout(min(LOOKUP_S, self._remaining_s())):
-                return await call_provider(self._provider.lookup(self._pending.key))
+                return await call_provider(self._provider.lookup, self._pending.key)
         except ProvisionError:
             raise
         except Exception as error:

@@ -259,14 +259,14 @@ async def end_session(
     """
     can_end, ended = provider.capabilities.ends_session, False
     if ledger_entry.session_id:
-        await call_provider(provider.release(ledger_entry.avatar, reason))
+        await call_provider(provider.release, ledger_entry.avatar, reason)
         ended = can_end
     if provider.capabilities.safe_retry is SafeRetry.LOOKUP:
         for _ in range(MAX_STRAYS):
-            stray = await call_provider(provider.lookup(ledger_entry.key))
+            stray = await call_provider(provider.lookup, ledger_entry.key)
             if stray is None or stray.session_id == ledger_entry.session_id:
                 break  # the vendor's list may still contain a session that has ended
-            await call_provider(provider.release(stray, reason))
+            await call_provider(provider.release, stray, reason)
             ended = can_end
     if not (ledger_entry.session_id and can_end):
         ended |= await remove(ledger_entry.room, ledger_entry.identity)

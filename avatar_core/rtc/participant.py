@@ -32,7 +32,7 @@ def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
         tracks=frozenset(
             _KINDS[publication.kind]
             for publication in participant.track_publications.values()
-            if publication.kind in _KINDS
+            if publication.kind in _KINDS and not publication.muted
         ),
         left_for_good=participant.disconnect_reason is not None,
         is_listener=participant.kind not in _NOT_LISTENERS

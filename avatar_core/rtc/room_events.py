@@ -35,6 +35,8 @@ class RoomEvents:
             ("track_published", lambda _, other: self._notify(RoomEvent.TRACKS, other)),
             ("track_subscribed", self._on_track_subscribed),
             ("track_unpublished", lambda _, other: self._notify(RoomEvent.TRACKS, other)),
+            ("track_muted", self._on_mute_changed),
+            ("track_unmuted", self._on_mute_changed),
             ("reconnecting", lambda: self._notify(RoomEvent.RECONNECTING)),
             ("reconnected", lambda: self._notify(RoomEvent.RECONNECTED)),
             ("connection_state_changed", self._on_state_changed),
@@ -87,6 +89,10 @@ class RoomEvents:
         """
         if other.attributes.get(PUBLISH_ON_BEHALF) == self._local.identity:
             publication.set_subscribed(False)
+
+    def _on_mute_changed(self, other: rtc.Participant, _: rtc.TrackPublication) -> None:
+        if isinstance(other, rtc.RemoteParticipant):
+            self._notify(RoomEvent.TRACKS, other)
 
     def _on_state_changed(self, state: rtc.ConnectionState.ValueType) -> None:
         # The event "disconnected" is lost if the room's own queue ends before it.

@@ -125,6 +125,9 @@ class AvatarSettings(Settings):
     ledger: Path | None = None
     """The folder that records paid sessions; by default `avatar-core/ledger` in the user's state
     directory."""
+    worker_env: str = Field(default="", pattern=r"^[A-Za-z0-9_*?, ]*$")
+    """Names and patterns of further variables that worker processes inherit, separated by commas.
+    By default they inherit only the variables of the system and of media libraries."""
 
     @field_validator("name")
     @classmethod

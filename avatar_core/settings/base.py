@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import AliasChoices, ValidationError
@@ -41,6 +43,25 @@ class Settings(BaseSettings):
     if not TYPE_CHECKING:  # type checkers build the parameters from the fields
 
         def __init__(self, **values: Any) -> None:
+            error = self._read_values(values)
+            if error is not None:
+                del self, values  # so that no frame of the traceback contains a value
+                raise error
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in type(self).model_fields:
+                super().__setattr__(name, value)
+                return
+            error = SettingsError(
+                f"{self.variable_of(name)}: settings cannot be changed.",
+                provider=self._owner(),
+                hint="Create new settings with the other value.",
+            )
+            del self, value
+            raise error
+
+        def _read_values(self, values: Mapping[str, Any]) -> SettingsError | None:
+            """Read the settings, and return an error that contains no value."""
             misspelt = self._misspelt()
             faults: list[str] = []
             missing = False
@@ -61,8 +82,35 @@ class Settings(BaseSettings):
                 if f"there is {wrong})" not in found_text
                 and self._must_refuse(wrong, right, values)
             ] + faults
-            if faults:  # raised outside the handlers, so that no exception chain contains a value
-                raise self._error(faults, missing=missing)
+            return self._error(faults, missing=missing) if faults else None
+
+        @classmethod
+        def model_validate(cls, obj: Any, **options: Any) -> Self:
+            """Like `load`, for the values in a mapping."""
+            try:
+                return obj if isinstance(obj, cls) else cls(**obj)
+            finally:
+                del obj, options
+
+        @classmethod
+        def model_validate_json(cls, json_data: str | bytes, **options: Any) -> Self:
+            """Like `load`, for the values in a JSON object."""
+            try:
+                with suppress(ValueError):
+                    json_data = json.loads(json_data)
+                if isinstance(json_data, dict):
+                    return cls(**json_data)
+            finally:
+                del json_data, options
+            raise cls._error([f"{cls.__name__}: the settings must be a JSON object"], missing=False)
+
+        @classmethod
+        def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
+            """Like `load`, for the texts in a mapping."""
+            try:
+                return cls(**obj)
+            finally:
+                del obj, options
 
     @classmethod
     def load(cls, **values: Any) -> Self:
@@ -80,7 +128,10 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: A setting is missing, invalid or unknown.
         """
-        return cls(**values)
+        try:
+            return cls(**values)
+        finally:
+            del values  # so that no frame of the traceback contains a value
 
     @classmethod
     def _owner(cls) -> str | None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, NoReturn, Self
 
 from avatar_core.contracts.errors import WorkerError
@@ -98,7 +99,8 @@ class ChildProcess:
             async with asyncio.timeout(STOP_S):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            with suppress(ProcessLookupError):  # it ended while the loop was busy
+                self._process.kill()
             await self._process.wait()
 
 

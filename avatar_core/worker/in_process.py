@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from avatar_core.contracts.errors import WorkerError
+from avatar_core.contracts.errors import AvatarError, WorkerError
+from avatar_core.tasks import describe_error
 
 log = logging.getLogger("avatar_core.worker")
 
@@ -31,8 +32,8 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
         The record of the worker, JSON-safe, for `stop`, `kill` and `exited`.
 
     Raises:
-        WorkerError: The worker ended without an exception before it was ready.
-        Exception: Any exception that `work` raised before it was ready.
+        WorkerError: The worker ended before it was ready, or raised an unexpected exception.
+        AvatarError: `work` raised it before it was ready.
     """
     task = asyncio.create_task(work, name="avatar-worker-task")
     waiting = asyncio.create_task(ready.wait(), name="avatar-worker-ready")
@@ -44,12 +45,16 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
     finally:
         waiting.cancel()
     if not ready.is_set():
-        if not task.cancelled():
-            task.result()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, AvatarError):
+            raise error
+        if error is not None:
+            log.error("A worker failed as it started.", exc_info=error)
+        why = f": {describe_error(error)}" if error is not None else ""
         raise WorkerError(
-            "the worker ended before it was ready.",
+            f"the worker ended before it was ready{why}.",
             hint="Read the messages of the worker in the log.",
-        )
+        ) from error
     return keep(task, task.cancel)
 
 

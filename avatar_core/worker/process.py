@@ -14,6 +14,7 @@ from typing import Any
 from avatar_core.contracts.errors import WorkerError
 from avatar_core.processes import STOP_S, ProcessRecord, new_nonce
 from avatar_core.worker import in_process
+from avatar_core.worker.environment import worker_environment
 
 READY = b"\nREADY\n"
 BLOCK = 65536
@@ -79,6 +80,7 @@ async def start_process(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=worker_environment(),
             start_new_session=True,
         )
     except OSError as error:

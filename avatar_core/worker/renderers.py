@@ -30,7 +30,7 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
         renderer = getattr(import_module(module), name)(**options)
     except AvatarError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the latter would end the agent of a room in memory
         raise WorkerError(
             f"the renderer {path} cannot be created ({type(error).__name__}: {error}).",
             hint="Check the name and the options of the renderer, and install its dependencies.",

@@ -124,3 +124,4 @@ class Reporter:
         task = asyncio.create_task(attempt())
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
+        task.add_done_callback(lambda _: work.close())  # if the task was cancelled before it ran

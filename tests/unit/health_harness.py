@@ -22,11 +22,18 @@ DELIVERY_S = 0.01
 
 
 @dataclass
-class FakeHeartbeat:
+class FakeHeartbeat(PlaybackTracker):
     """A tracker whose heartbeat comes every 0.1 s while `is_beating`."""
 
     alive_at: float | None = None
     is_beating: bool = True
+    heartbeat_s: float | None = None
+
+    def follow(self, take: Take) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return
 
     async def run(self) -> None:
         while True:

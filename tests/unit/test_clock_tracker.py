@@ -8,7 +8,8 @@ import pytest
 
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.playback.clock_tracker import ClockTracker, PositionEstimate
+from avatar_core.playback.clock_tracker import ClockTracker
+from avatar_core.playback.position_estimate import PositionEstimate
 from avatar_core.testing.clock import now
 from avatar_core.testing.link_spy import MONO, make_take
 

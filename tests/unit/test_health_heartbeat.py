@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.clock import now
 from avatar_core.worker.reporter import BEAT_S
 from tests.unit.health_harness import DELIVERY_S, HealthHarness
@@ -94,7 +95,7 @@ async def test_worker_that_never_reported_is_not_lost() -> None:
     harness.heartbeat.alive_at = None
     harness.beating.cancel()
     harness.start_take()
-    await asyncio.sleep(10.0)
+    await harness.report_playback(10.0)
     assert harness.losses == []
     await harness.close()
 
@@ -122,7 +123,18 @@ async def test_unheard_audio_shorter_than_a_frame_is_tolerated(rest_s: float) ->
     await harness.close()
 
 
-@pytest.mark.parametrize("rest_s", [0.0, 0.01, 0.039])
+async def test_missing_end_of_a_take_that_was_heard_loses_nothing() -> None:
+    harness = await HealthHarness.start()
+    take = harness.start_take(1.0)
+    take.ended = True
+    await harness.report_playback(1.0)
+    await asyncio.sleep(2.0)
+    assert take.state is TakeState.DONE
+    assert harness.losses == []
+    await harness.close()
+
+
+@pytest.mark.parametrize("rest_s", [0.01, 0.039])
 async def test_worker_is_lost_if_it_does_not_report_the_end_of_a_take(rest_s: float) -> None:
     harness = await HealthHarness.start()
     take = harness.start_take(1.0 + rest_s)

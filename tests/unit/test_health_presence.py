@@ -8,6 +8,7 @@ import pytest
 
 from avatar_core.contracts.link import RoomEvent
 from avatar_core.contracts.playback import TakeState
+from avatar_core.testing.clock import now
 from tests.unit.health_harness import DELIVERY_S, HealthHarness
 
 pytestmark = pytest.mark.virtual_time
@@ -182,4 +183,35 @@ async def test_participant_that_left_before_the_check_began_is_lost() -> None:
     await asyncio.sleep(2.0)
     assert len(harness.losses) == 1
     assert "left the room" in harness.losses[0][1]
+    await harness.close()
+
+
+async def test_avatar_without_an_audible_track_is_lost_while_audio_is_owed() -> None:
+    harness = await HealthHarness.start()
+    harness.start_take()
+    harness.room.published("avatar", "audio", unpublished=True)
+    began = now()
+    while not harness.losses:
+        await harness.report_playback(0.1)
+    assert harness.losses[0][0] - began == pytest.approx(0.0, abs=0.05)
+    assert "muted or unpublished" in harness.losses[0][1]
+    await harness.close()
+
+
+async def test_avatar_that_mutes_its_track_while_idle_is_kept() -> None:
+    harness = await HealthHarness.start()
+    harness.room.published("avatar", "audio", unpublished=True)
+    await asyncio.sleep(5.0)
+    harness.room.published("avatar", "audio")
+    harness.start_take()
+    await harness.report_playback(3.0)
+    assert harness.losses == []
+    await harness.close()
+
+
+async def test_avatar_that_never_published_audio_is_not_lost_for_it() -> None:
+    harness = HealthHarness()
+    harness.start_take()
+    await harness.report_playback(3.0)
+    assert harness.losses == []
     await harness.close()

@@ -78,6 +78,21 @@ async def test_start_raises_the_error_of_a_worker_that_fails_before_it_is_ready(
     assert "avatar" not in room.members
 
 
+async def test_start_raises_an_unexpected_error_of_a_worker_as_worker_error(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(MemoryLink, "publish_audio", broken)
+    room = MemoryRoom()
+    room.agent()
+    with pytest.raises(WorkerError, match=r"before it was ready.*ZeroDivisionError") as caught:
+        await start(room, token(**SERVES))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert now() < 1.0
+
+
 async def test_start_raises_if_the_worker_is_cancelled_before_it_is_ready(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

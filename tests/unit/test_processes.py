@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from avatar_core import processes
 from avatar_core.processes import ProcessRecord
+from avatar_core.testing.children import ChildProcess
 
 PATIENCE_S = 20.0
 UNTIL_EOF = "import sys; sys.stdin.read()"
@@ -177,3 +178,34 @@ async def test_stop_returns_if_the_process_ends_before_sigterm(
     await recorded.end()
     monkeypatch.setattr(ProcessRecord, "process", lambda _: process)
     await recorded.record.stop()
+
+
+async def test_kill_ends_the_process_and_never_a_later_one(recorded: Recorded) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        # Its command line appears a moment later.
+        while recorded.record.process() is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert recorded.record.kill() is True
+        assert await recorded.child.wait() == -9
+    assert recorded.record.kill() is False
+
+
+async def test_child_that_ends_before_it_is_killed_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A busy loop handles the timeout before the end of the process."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", UNTIL_EOF, stdin=pipe, stdout=pipe
+    )
+    wait = process.wait
+
+    async def times_out() -> int:
+        monkeypatch.undo()
+        await wait()
+        raise TimeoutError
+
+    monkeypatch.setattr(process, "wait", times_out)
+    async with asyncio.timeout(PATIENCE_S):
+        await ChildProcess(process).stop()
+    assert process.returncode == 0

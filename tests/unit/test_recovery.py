@@ -130,6 +130,20 @@ async def test_worker_that_returns_with_a_new_sid_is_used_again(room: MemoryRoom
     assert each_released_once(provider)
 
 
+async def test_session_that_closes_while_an_avatar_may_return_releases_the_avatar(
+    room: MemoryRoom,
+) -> None:
+    provider = ScriptedProvider(room)
+    harness = await start(room, provider, retries=2)
+    lease = harness.controller.lease
+    assert lease is not None
+    room.reconnect(lease.avatar.identity, 60.0)
+    await harness.wait_until(lambda: harness.controller.state is AvatarState.VOICE, 3.0)
+    await asyncio.sleep(0.5)
+    await harness.close()
+    assert each_released_once(provider)
+
+
 async def test_frozen_worker_is_replaced_within_a_second(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = await start(room, provider, retries=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -125,7 +124,8 @@ async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
     if record is None:
         await remove_participant(LiveKitSettings.load(), room, avatar.identity)
         return "Removed the avatar's worker from the room"
-    os.kill(record.pid, signal.SIGKILL)
+    if not record.kill():
+        return f"The avatar's worker had ended already (pid {record.pid})"
     return f"Sent SIGKILL to the avatar's worker (pid {record.pid})"
 
 

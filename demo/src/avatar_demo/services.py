@@ -91,7 +91,8 @@ async def run_agent_server() -> AsyncIterator[asyncio.subprocess.Process]:
             async with asyncio.timeout(STOP_S):
                 await child.wait()
         except TimeoutError:
-            child.kill()
+            with suppress(ProcessLookupError):  # it ended while the loop was busy
+                child.kill()
             await child.wait()
 
 

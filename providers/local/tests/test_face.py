@@ -13,7 +13,7 @@ from avatar_provider_local.face.features import BANDS, Features
 from avatar_provider_local.face.renderer import FaceRenderer
 
 from avatar_core import VideoFrame
-from providers.local.tests.drawing import at_rate, pixels, seen, shown
+from providers.local.tests.drawing import Pixels, at_rate, pixels, seen, shown
 
 SIDE = 256
 OPEN = 4e-4
@@ -56,6 +56,36 @@ def test_face_fills_frames_of_any_aspect_ratio(width: int, height: int) -> None:
     assert (video_frame.width, video_frame.height) == (width, height)
     assert pixels(video_frame)[..., 3].min() == 255
     assert pixels(video_frame)[..., :3].std() > 20
+
+
+ASPECTS = [(160, 480), (180, 390), (180, 320), (240, 320), (256, 256), (480, 270), (480, 160)]
+
+
+def drawn_parts(renderer: FaceRenderer, video_frame: VideoFrame) -> Pixels:
+    """Return whether each pixel of a frame shows the person, and not the wall behind them."""
+    wall = renderer._drawing._wall[..., :3].astype(int)
+    return np.abs(pixels(video_frame)[..., :3] - wall).max(axis=2) > 12
+
+
+@pytest.mark.parametrize("who", list(Character))
+@pytest.mark.parametrize(("width", "height"), ASPECTS)
+def test_person_fills_the_frame_at_any_aspect_ratio(
+    width: int, height: int, who: Character
+) -> None:
+    renderer = face(width=width, height=height, character=who)
+    frames = [renderer.idle() for _ in range(100)]
+    for video_frame in frames[::20]:
+        person = drawn_parts(renderer, video_frame)
+        rows, body = np.flatnonzero(person.any(axis=1)), person[-1]
+        assert body[width // 2 - width // 8 : width // 2 + width // 8].all(), "wall under the bust"
+        if height > 1.3 * width:
+            assert body.all(), "wall beside the bust"
+        assert 0.02 * height < rows[0] < 0.28 * height, "the hair is cut off, or too low"
+        head = person[: round(height * (0.4 if height > width else 0.45))]
+        sides = np.flatnonzero(head.any(axis=0))
+        assert sides[0] > 0, "the hair touches the left side"
+        assert sides[-1] < width - 1, "the hair touches the right side"
+        assert len(sides) > 0.45 * min(width, height), "the head is small"
 
 
 def test_audio_features_do_not_depend_on_the_chunk_size() -> None:

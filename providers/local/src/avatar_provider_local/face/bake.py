@@ -26,6 +26,11 @@ from avatar_provider_local.face.view import Image, Layer
 
 LEFT, TOP, RIGHT, BOTTOM = -190.0, -215.0, 190.0, 235.0
 """Edges of the area that textures of the head cover, in face units."""
+HEM = 1400.0
+"""The lower end of the jacket in face units, below the edge of a frame that is three times as high
+as wide."""
+BUTTONS = (410.0, 500.0, 590.0, 680.0)
+"""The heights of the buttons in face units."""
 DARK, LIGHT = "#2a1712", "#fff4e6"
 
 
@@ -96,7 +101,7 @@ def wall(canvas: Any, character: Character, width: int, height: int) -> None:
 
 
 def body(canvas: Any, character: Character) -> None:
-    """Draw the shoulders with jacket and shirt.
+    """Draw the shoulders with jacket and shirt, down to the lower edge of any frame.
 
     Args:
         canvas: The `skia.Canvas` to draw on, in face units.
@@ -109,11 +114,22 @@ def body(canvas: Any, character: Character) -> None:
         (-30, 238, -46, 222, -52, 204),
         (-62, 206, -70, 210, -78, 214),
         (-138, 236, -188, 252, -204, 420),
-        (-150, 430, -60, 430, 0, 430),
+        (-210, 560, -212, 900, -212, HEM),
+        (-150, HEM, -60, HEM, 0, HEM),
     )
     canvas.drawPath(
         shoulders, fade((-150, 200), (170, 360), (0, light, 1), (0.45, cloth, 1), (1, dark, 1))
     )
+    seam = line(mix(cloth, "#05070c", 0.55), 1.2, 0.5)
+    canvas.drawLine(0, 340, 4, HEM, seam)
+    for height in BUTTONS:
+        spot(canvas, 12, height + 1.5, 9, 9, "#05070c", 0.5)
+        canvas.drawCircle(12, height, 5.5, fill(mix(cloth, "#05070c", 0.6), 1))
+    for side in (-1, 1):  # the arms
+        arm = outline(
+            (side * 138, 330), (side * 148, 420, side * 150, 700, side * 150, HEM), closed=False
+        )
+        canvas.drawPath(arm, line(mix(cloth, "#05070c", 0.5), 2.4, 0.4))
     shirt = outline(
         (-50, 204),
         (-40, 246, 40, 246, 50, 204),

@@ -1,6 +1,7 @@
 """Projects points and textures of the head into a video frame.
 
-The coordinates of the head are in face units: 1/460 of the shorter side of the frame. The origin is
+The coordinates of the head are in face units: 1/460 of the shorter side of a frame that is not
+taller than wide, and up to 1.4 times as much in a taller one. The origin is
 between the eyes, x points to the right of the image, y down, and z (the depth) to the viewer.
 """
 
@@ -26,9 +27,12 @@ Depth = Callable[[Plane, Plane], Plane]
 """A function that returns the depth z of points from their x and y, all in face units."""
 
 UNITS = 460.0
-"""Number of face units along the shorter side of a video frame."""
-EYES_AT = 0.45
-"""Distance of the eyes from the top of a video frame, as a share of its height."""
+"""Number of face units along the shorter side of a square or wide video frame."""
+MOST_ZOOM = 1.4
+"""Factor by which the head is larger in a tall frame. With more, the hair touches the sides."""
+EYES_AT, TALL_EYES_AT = 0.45, 0.4
+"""Distance of the eyes from the top of a video frame, as a share of its height: for square and wide
+frames, and for frames that are twice as high as wide or higher."""
 PIVOT = (0.0, 150.0, -70.0)
 """The point around which the head turns, at the top of the neck: x, y and z in face units."""
 CAMERA = 1400.0
@@ -104,12 +108,14 @@ class View:
     @property
     def scale(self) -> float:
         """The number of pixels in one face unit."""
-        return min(self.width, self.height) / UNITS
+        zoom = min(MOST_ZOOM, math.sqrt(max(1.0, self.height / self.width)))
+        return min(self.width, self.height) / UNITS * zoom
 
     @property
     def origin(self) -> tuple[float, float]:
         """The position in pixels of the point between the eyes, for a head that looks ahead."""
-        return self.width / 2, self.height * EYES_AT
+        tall = min(max(self.height / self.width - 1.0, 0.0), 1.0)
+        return self.width / 2, self.height * (EYES_AT + tall * (TALL_EYES_AT - EYES_AT))
 
     def project(self, x: Plane, y: Plane, z: Plane) -> tuple[Plane, Plane]:
         """Compute the pixel positions of points of the head.

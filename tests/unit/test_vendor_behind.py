@@ -1,0 +1,189 @@
+"""A vendor's worker that plays audio seconds late and speaks LiveKit's stock wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from avatar_core.agents.session import AvatarSession
+from avatar_core.contracts import wire
+from avatar_core.contracts.streams import StreamHandler, StreamReader
+from avatar_core.registry.selection import Candidate
+from avatar_core.settings import AvatarSettings
+from avatar_core.testing.clock import now
+from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.failover_harness import FailoverHarness
+from avatar_core.testing.faults.stock_wire import StockWireLink
+from avatar_core.testing.flash_renderer import FlashRenderer
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.scripted_provider import AGENT, ScriptedProvider
+from avatar_core.worker.executors import InlineExecutor
+from avatar_core.worker.worker import AvatarWorker
+from tests.unit.test_lease import start_harness
+
+pytestmark = pytest.mark.virtual_time
+
+BEHIND_S, SPEECH_S = 3.0, 3.9
+SECOND = ["sierra", "tango"]
+
+
+class LateReader(StreamReader):
+    """A stream whose chunks are read `BEHIND_S` after they were sent."""
+
+    def __init__(self, reader: StreamReader) -> None:
+        self._reader = reader
+        self.attributes = reader.attributes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        queue: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue()
+
+        async def fill() -> None:
+            async for chunk in self._reader:
+                queue.put_nowait((now(), chunk))
+            queue.put_nowait((now(), None))
+
+        filling = asyncio.create_task(fill())
+        try:
+            while True:
+                sent_at, chunk = await queue.get()
+                await asyncio.sleep(max(0.0, sent_at + BEHIND_S - now()))
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            filling.cancel()
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+class LateLink(StockWireLink):
+    """The link of a worker that is behind. `says_started` is False for a worker that does not."""
+
+    says_started = True
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> object:  # type: ignore[override]
+        return super().on_stream(topic, lambda to, reader: handler(to, LateReader(reader)))
+
+    async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        if method == wire.PLAYBACK_STARTED and not self.says_started:
+            return wire.OK
+        return await super().call(to, method, payload, timeout_s=timeout_s)
+
+
+class LateProvider(ScriptedProvider):
+    """A provider that does not know that its worker is behind."""
+
+    says_started = True
+
+    async def _work(self, identity: str) -> None:
+        link = self._room.join(identity, is_agent=True, attributes={wire.PUBLISH_ON_BEHALF: AGENT})
+        late = LateLink(link)
+        late.says_started = self.says_started
+        await AvatarWorker(late, FlashRenderer(64, 64), executor=InlineExecutor()).run()
+
+
+async def start(*, says_started: bool, declares_started: bool = False) -> FailoverHarness:
+    room = MemoryRoom()
+    provider = LateProvider(room)
+    provider.says_started = says_started
+    provider.capabilities = replace(provider.capabilities, reports_started=declares_started)
+    return await start_harness(provider, room=room)
+
+
+def heard_s(harness: FailoverHarness, until: float) -> float:
+    """Return the seconds of sound that a listener heard until a time."""
+    return sum(max(0.0, min(run.end_s, until) - run.at_s) for run in harness.room.recording.runs)
+
+
+async def interrupt(harness: FailoverHarness) -> float:
+    """Interrupt; return the seconds that a listener hears after it."""
+    at = now()
+    harness.player.clear()
+    await asyncio.sleep(10.0)
+    return heard_s(harness, now()) - heard_s(harness, at)
+
+
+async def test_interruption_after_an_early_finish_silences_the_worker() -> None:
+    harness = await start(says_started=False)
+    assert await harness.say(SPEECH_S) == (pytest.approx(SPEECH_S), False)
+    assert heard_s(harness, now()) < SPEECH_S - 1.0, "the finish was not early"
+    assert await interrupt(harness) < 0.5
+    await harness.close()
+
+
+async def test_interruption_after_an_early_finish_spares_the_next_segment() -> None:
+    harness = await start(says_started=False)
+    await harness.say(SPEECH_S)
+    harness.player.clear()
+    before_s = heard_s(harness, now())
+    await harness.say(2.0)
+    await asyncio.sleep(10.0)
+    assert heard_s(harness, now()) - before_s == pytest.approx(2.0, abs=0.3)
+    await harness.close()
+
+
+@pytest.mark.parametrize("says_started", [True, False])
+async def test_position_does_not_lead_once_the_latency_is_known(says_started: bool) -> None:
+    harness = await start(says_started=says_started)
+    await harness.say(SPEECH_S)
+    await asyncio.sleep(10.0)
+    before_s = heard_s(harness, now())
+    over = harness.push_speech(SPEECH_S)
+    await harness.wait_until(lambda: heard_s(harness, now()) > before_s + 1.5, within_s=10.0)
+    at = now()
+    harness.player.clear()
+    position_s, interrupted = await over
+    assert interrupted
+    assert position_s == pytest.approx(heard_s(harness, at) - before_s, abs=0.25)
+    await harness.close()
+
+
+async def test_position_waits_for_a_declared_start() -> None:
+    harness = await start(says_started=True, declares_started=True)
+    over = harness.push_speech(SPEECH_S)
+    await asyncio.sleep(1.2)
+    harness.player.clear()
+    position_s, _ = await over
+    assert position_s == 0.0
+    assert harness.started == []
+    await harness.close()
+
+
+async def test_first_speech_ends_after_its_sound_if_the_worker_reports_its_start() -> None:
+    harness = await start(says_started=True)
+    await harness.say(SPEECH_S)
+    assert heard_s(harness, now()) == pytest.approx(SPEECH_S, abs=0.1)
+    assert harness.takes == [("vendor", "done")]
+    await harness.close()
+
+
+async def test_worker_without_a_declared_start_report_is_not_awaited_for_ever() -> None:
+    harness = await start(says_started=False, declares_started=True)
+    began = now()
+    await harness.say(SPEECH_S)
+    assert now() - began < SPEECH_S + 0.4 + 2.0 + 0.1
+    await harness.close()
+
+
+async def test_message_of_the_user_silences_speech_that_has_finished_early() -> None:
+    room = MemoryRoom()
+    provider = LateProvider(room)
+    provider.says_started = False
+    candidates = [Candidate(provider.name, "", provider)]
+    avatar = AvatarSession(candidates, AvatarSettings(), IN_MEMORY)
+    async with Conversation(avatar, room) as talk:
+        await avatar.wait_for_join()
+        first = talk.say(10)
+        await first.handle
+        message_at = now()
+        second = await talk.ask("And then?", SECOND)
+        await second.handle
+        await asyncio.sleep(10.0)
+        (first_run, _) = room.recording.runs
+        assert first_run.at_s < message_at < first_run.end_s < message_at + 0.6
+        heard = await talk.over(second)
+    assert [word.word for word in heard.heard] == SECOND
