@@ -46,7 +46,7 @@ def session_context(
     url, remove_participant = "", _nothing_to_remove
     mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
-        url, mint = livekit.url, mint_for(livekit, link)
+        url, mint = livekit.ws_url, mint_for(livekit, link)
         remove_participant = partial(admin.remove_participant, livekit)
 
     return SessionContext(
@@ -59,6 +59,8 @@ def session_context(
         join_timeout_s=settings.join_timeout_s,
         retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
+        avatar_name=settings.name,
+        avatar_attributes=settings.attributes,
     )
 
 

@@ -141,6 +141,16 @@ class RoomLink(ABC):
     def connected(self) -> bool:
         """Whether the local participant is connected to the room now."""
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the other participants cannot see the local participant."""
+        return False
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the server forwards streams, RPCs and data packets of the local participant."""
+        return True
+
     @abstractmethod
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.

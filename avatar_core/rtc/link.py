@@ -89,6 +89,17 @@ class RtcLink(RoomLink):
         """Whether the link is open and the room is connected."""
         return not self.closed and self.room.isconnected()
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the token of the local participant has the grant `hidden`."""
+        return bool(self._local.permissions.hidden)
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the token of the local participant has the grant `canPublishData`."""
+        granted = self._local.permissions
+        return bool(granted.can_publish_data) or not granted.ByteSize()  # empty: not known
+
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.
 

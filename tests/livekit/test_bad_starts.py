@@ -8,9 +8,8 @@ import traceback
 
 import pytest
 
-from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.capabilities import Capabilities
-from avatar_core.contracts.errors import RoomError, SettingsError, WorkerError
+from avatar_core.contracts.errors import RoomError, WorkerError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.registry.discovery import ProviderRegistry
@@ -47,15 +46,6 @@ async def test_join_error_for_a_wrong_secret_does_not_show_the_token(server: Dev
     assert forged not in "".join(traceback.format_exception(caught.value, chain=True))
     assert caught.value.__context__ is None
     assert "LIVEKIT_API_SECRET" in str(caught.value)
-
-
-def test_create_avatar_raises_for_missing_livekit_settings(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(SettingsError, match=r"LIVEKIT_URL.*LIVEKIT_API_KEY.*LIVEKIT_API_SECRET"):
-        create_avatar("mock")
 
 
 # Workers that do not start

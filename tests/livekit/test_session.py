@@ -19,6 +19,7 @@ from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
 from tests.livekit.live_conversation import (
     MORE_SPOKEN_WORDS,
+    SMALL,
     SPOKEN_WORDS,
     TEST_S,
     LiveConversation,
@@ -65,6 +66,43 @@ async def test_late_avatar_replaces_the_voice_and_its_track(
         await conversation.say_all(MORE_SPOKEN_WORDS)
         conversation.check_speech()
         assert {event.provider for _, event in conversation.log} == {"mock"}
+
+
+class ArgumentsConversation(LiveConversation):
+    """A conversation that passes the server and its key to `start`, as with a stock plugin."""
+
+    async def start_avatar(self) -> None:
+        """Start an avatar that read nothing but LIVEKIT_URL from the environment."""
+        self.avatar = create_avatar(SMALL)
+        await self.avatar.start(
+            self.session,
+            room=self.room,
+            livekit_api_key=self.server.api_key,
+            livekit_api_secret=self.server.api_secret,
+        )
+
+
+async def test_start_mixes_arguments_and_environment(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", server.url.replace("ws", "http", 1))
+    monkeypatch.delenv("LIVEKIT_API_KEY", raising=False)
+    monkeypatch.delenv("LIVEKIT_API_SECRET", raising=False)
+    async with asyncio.timeout(TEST_S), ArgumentsConversation(server) as conversation:
+        assert conversation.avatar.avatar_identity in conversation.room.remote_participants
+
+
+async def test_users_see_the_name_and_the_attributes_of_the_avatar(server: DevServer) -> None:
+    settings = AvatarSettings.load(name="Ada", attributes={"role": "tutor"})
+    async with (
+        asyncio.timeout(TEST_S),
+        LiveConversation(server, settings=settings) as conversation,
+    ):
+        participants = conversation.listener.link.room.remote_participants
+        avatar = participants[conversation.avatar.avatar_identity]
+        assert avatar.name == "Ada"
+        assert avatar.attributes["role"] == "tutor"
+        assert avatar.attributes["lk.publish_on_behalf"] == "agent"
 
 
 async def test_closed_agent_session_ends_the_avatar_before_the_room_closes(
