@@ -49,8 +49,8 @@ class Reporter:
     def send_heartbeat(self, take: IncomingTake | None) -> None:
         """Send a position report in a lossy data packet, if one is due.
 
-        A report is due every `HEARTBEAT_S` while a take plays, every `IDLE_HEARTBEAT_S` otherwise, and at
-        once for a new take. The pacer calls this method from its loop, so that the reports stop
+        A report is due every `HEARTBEAT_S` while a take plays, every `IDLE_HEARTBEAT_S` otherwise,
+        and at once for a new take. The pacer calls this method from its loop, so that the reports stop
         when the loop hangs.
 
         Args:
