@@ -50,8 +50,8 @@ class Reporter:
         """Send a position report in a lossy data packet, if one is due.
 
         A report is due every `HEARTBEAT_S` while a take plays, every `IDLE_HEARTBEAT_S` otherwise,
-        and at once for a new take. The pacer calls this method from its loop, so that the reports stop
-        when the loop hangs.
+        and at once for a new take. The pacer calls this method from its loop, so that the reports
+        stop when the loop hangs.
 
         Args:
             take: The take that is being played; None if there is none.
