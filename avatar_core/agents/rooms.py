@@ -41,11 +41,12 @@ def session_context(
     if isinstance(room, RoomLike):
         return room.session_context(settings)
     link = link_for(room)
+    link.allow_public_streams = settings.allow_public_audio
     ledger = Ledger(settings.ledger or default_folder())
     url, remove_participant = "", _nothing_to_remove
     mint: Callable[[TokenSpec], str] = _no_token
     if livekit is not None:
-        url, mint = livekit.url, mint_for(livekit, link)
+        url, mint = livekit.ws_url, mint_for(livekit, link)
         remove_participant = partial(admin.remove_participant, livekit)
 
     return SessionContext(
@@ -58,6 +59,8 @@ def session_context(
         join_timeout_s=settings.join_timeout_s,
         retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
+        avatar_name=settings.name,
+        avatar_attributes=settings.attributes,
     )
 
 

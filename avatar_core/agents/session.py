@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import AgentSession, JobContext, get_job_context
+from livekit.agents import NOT_GIVEN, AgentSession, JobContext, NotGivenOr, get_job_context
 from livekit.agents.metrics.base import AvatarMetrics
 from livekit.agents.voice import avatar as upstream
 from livekit.agents.voice import events
@@ -16,6 +16,7 @@ from livekit.agents.voice import events
 from avatar_core.agents import output_chain
 from avatar_core.agents.audio_tail import AudioTail, TailOwner
 from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
+from avatar_core.agents.livekit_server import with_arguments
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.rooms import AnyRoom, session_context, wait_until_connected
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
@@ -39,8 +40,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         chain: The providers in the order in which avatar-core tries them. The last item is the
             agent's own voice.
         settings: The settings of avatar-core.
-        livekit: The LiveKit server and its API key; None if the chain has no provider, or if they
-            are not configured.
+        livekit: The LiveKit server and its API key; None if the chain has no provider, or if
+            `start` receives the values.
     """
 
     def __init__(
@@ -94,11 +95,15 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         """The last error that made the session use the next provider of its chain, or None."""
         return self._controller.last_error if self._controller is not None else None
 
-    @property
-    def _has_provider(self) -> bool:
-        return any(candidate.provider is not None for candidate in self._chain)
-
-    async def start(self, agent_session: AgentSession[Any], room: AnyRoom | None) -> None:
+    async def start(
+        self,
+        agent_session: AgentSession[Any],
+        room: AnyRoom | None,
+        *,
+        livekit_url: NotGivenOr[str] = NOT_GIVEN,
+        livekit_api_key: NotGivenOr[str] = NOT_GIVEN,
+        livekit_api_secret: NotGivenOr[str] = NOT_GIVEN,
+    ) -> None:
         """Start the avatar: create a session at the first provider of the chain that works.
 
         `start` returns when a provider has created a session, or when all providers have failed.
@@ -115,9 +120,14 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             agent_session: The agent session whose speech the avatar speaks.
             room: The room that the avatar joins. With None, as in console mode, `start` does
                 nothing.
+            livekit_url: URL of the LiveKit server; by default the value of `create_avatar` or of
+                `LIVEKIT_URL`.
+            livekit_api_key: API key of the server; by default as for the URL.
+            livekit_api_secret: Secret of the API key; by default as for the URL.
 
         Raises:
-            SettingsError: A variable `LIVEKIT_*` is not set, and the chain has a provider.
+            ConfigError: The chain has a provider, and the URL, the key or the secret is missing or
+                invalid.
             AvatarError: `start` or `aclose` was called before, or all providers failed and the
                 setting `required` is set.
         """
@@ -132,11 +142,13 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             )
         if self._closing is not None:
             raise AvatarError(
-                "This avatar session was closed before.",
+                "This avatar session is already closed.",
                 hint="Call create_avatar again for a new avatar session.",
             )
-        if self._livekit is None and isinstance(room, rtc.Room) and self._has_provider:
-            self._livekit = LiveKitSettings.load()  # raises before anything has changed
+        if isinstance(room, rtc.Room) and any(candidate.provider for candidate in self._chain):
+            self._livekit = with_arguments(
+                self._livekit, livekit_url, livekit_api_key, livekit_api_secret
+            )
         self._session = agent_session
         if job is not None:
             job.add_shutdown_callback(self.aclose)

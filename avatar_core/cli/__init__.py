@@ -66,6 +66,8 @@ def worker(
     """Draw avatars for agents on other machines.
 
     Example: avatar worker --provider local --serve
+
+    The command exits with status 2 if an option is missing or invalid.
     """
     from avatar_core.cli.worker import run
 

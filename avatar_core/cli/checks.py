@@ -143,6 +143,10 @@ async def _versions() -> CheckResult:
                 f"{needed}",
                 f"pip install '{needed}'",
             )
+    from avatar_core.rtc.private_ffi import check_addressed_streams
+
+    if not AvatarSettings.load().allow_public_audio:
+        check_addressed_streams()
     versions = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
     return CheckResult("ok", ", ".join(versions))
 
@@ -190,6 +194,7 @@ def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
 
 
 async def _livekit() -> CheckResult:
+    from avatar_core.cli.agents_in_rooms import find_unserved_agent
     from avatar_core.rtc.admin import SKEW_S, check_server
 
     livekit = LiveKitSettings.load()
@@ -198,6 +203,8 @@ async def _livekit() -> CheckResult:
         return CheckResult(
             "warning", f"the clock of this machine is {ahead_s:+.0f} s off", "Set the clock."
         )
+    if problem := await find_unserved_agent(livekit):
+        return CheckResult("warning", *problem)
     return CheckResult("ok", f"{livekit.url} accepts the API key")
 
 

@@ -60,7 +60,7 @@ def _refused(why: str) -> int:
 
 def _server() -> str:
     try:
-        return LiveKitSettings.load().url
+        return LiveKitSettings.load().ws_url
     except SettingsError:
         return ""
 

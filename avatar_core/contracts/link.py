@@ -141,6 +141,16 @@ class RoomLink(ABC):
     def connected(self) -> bool:
         """Whether the local participant is connected to the room now."""
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the other participants cannot see the local participant."""
+        return False
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the server forwards streams, RPCs and data packets of the local participant."""
+        return True
+
     @abstractmethod
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.
@@ -168,6 +178,14 @@ class RoomLink(ABC):
         Returns:
             A function that removes the handler.
         """
+
+    def check_streams(self) -> None:
+        """Check, before an avatar is paid for, that byte streams reach only their receivers.
+
+        Raises:
+            RoomError: Other participants would receive the streams; the default never raises.
+        """
+        return
 
     @abstractmethod
     async def open_stream(

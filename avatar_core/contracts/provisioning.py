@@ -99,7 +99,7 @@ class ProvisionRequest:
     Attributes:
         key: Unique key of one start of an avatar. All attempts of the start have the same key, so a
             provider can use the key as idempotency key or as name of the session.
-        livekit_url: URL of the LiveKit server that the worker joins.
+        livekit_url: URL of the LiveKit server that the worker joins, with the scheme ws or wss.
         room_name: Name of the room that the worker joins.
         agent_identity: Identity of the agent that the avatar speaks for.
         identity: Identity of the avatar's participant, unique for each session.

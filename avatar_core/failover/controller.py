@@ -15,12 +15,13 @@ from avatar_core.contracts.events import (
     AvatarState,
     StateChanged,
 )
-from avatar_core.contracts.link import Unsubscribe
+from avatar_core.contracts.link import RemoteParticipant, RoomEvent, Unsubscribe
 from avatar_core.failover.acquisition import Acquisition
 from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck
 from avatar_core.failover.leftovers import end_leftovers
 from avatar_core.playback.player import Player
+from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.playback.transport import Transport
 from avatar_core.playback.voice import Voice
 from avatar_core.provisioning.context import SessionContext
@@ -79,6 +80,8 @@ class FailoverController:
         self._settled = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
         self._reaping: asyncio.Task[None] | None = None
+        self._room_end: asyncio.Task[None] | None = None
+        self._unwatch_room: Unsubscribe = lambda: None
         self.state = AvatarState.NEW
         self.last_error: AvatarError | None = None
         self._player = player
@@ -94,6 +97,7 @@ class FailoverController:
         The method returns when a provider has created a session, or when all providers have failed.
         The avatar may join the room later.
         """
+        self._unwatch_room = self._context.link.watch(self._on_room_event)
         self._set_state(AvatarState.STARTING, self._acquisition.first_name or VOICE)
         leftovers = end_leftovers(self._context, self._acquisition.providers)
         self._reaping = asyncio.create_task(leftovers, name="avatar-reap")
@@ -121,8 +125,11 @@ class FailoverController:
         """
         publishing = None if keep_voice else self._voice.opening
         if not keep_voice:
+            self._unwatch_room()
             self._voice.shut_down()
         if self.state in (AvatarState.CLOSING, AvatarState.CLOSED):
+            if self._room_end is not None:
+                await asyncio.shield(self._room_end)
             return
         self._set_state(AvatarState.CLOSING, self._speaking_provider)
         if (lease := self._drop_lease()) is not None:
@@ -186,6 +193,8 @@ class FailoverController:
     async def _wait_for_listener(self) -> Transport:
         """Return the transport to use, as soon as a listener can hear the transport."""
         while True:
+            if not self._context.link.connected:
+                raise RoomClosedError(self._context.link.room_name)
             lease = self._lease
             transport = lease.transport if lease is not None else await self._voice.open()
             if lease is self._lease and await self._audience.wait(transport, self._lease_changed):
@@ -271,6 +280,18 @@ class FailoverController:
         self._tasks.start(self._voice.open(), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._recover(lease, error), name="avatar-recover")
+
+    def _on_room_event(self, event: RoomEvent, _: RemoteParticipant | None) -> None:
+        """End the session without an error of a provider once the room has closed."""
+        if event is not RoomEvent.DISCONNECTED or self._room_end is not None:
+            return
+        name = self._context.link.room_name
+        log.warning("The agent's connection to the room %s closed; its avatar session ends.", name)
+        self._unobserve()
+        if self._voice.transport is not None:
+            self._voice.transport.lose(RoomClosedError(name))
+        self._room_end = asyncio.create_task(self.aclose("the room closed"), name="avatar-room-end")
+        self._settled.set()  # no speech waits for an avatar any more
 
     def _report_failure(self, provider: str, error: AvatarError) -> None:
         self.last_error = error

@@ -9,6 +9,7 @@ from collections import deque
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.playback import Take, TakeState
+from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.playback.segment import Feed, Segment
 from avatar_core.playback.send_loop import CUT_DEADLINE_S, SEND_DEADLINE_S, SendLoop
 from avatar_core.playback.transport import PlayerObserver, Transport, TransportChooser
@@ -164,7 +165,8 @@ class Player:
             try:
                 await self._play(segment)
             except AvatarError as error:
-                log.error("No transport is available to play segment %d: %s", segment.id, error)
+                if not isinstance(error, RoomClosedError):
+                    log.error("No transport is available to play segment %d: %s", segment.id, error)
                 segment.cleared = True
                 notify(self._observer.on_unplayable, segment, error)
             except Exception:

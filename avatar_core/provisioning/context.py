@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import StartWorker, TokenSpec
 from avatar_core.provisioning.release import Releaser
+from avatar_core.provisioning.tokens import mint_with_display
 from avatar_core.settings import AvatarSettings
 
 
@@ -21,7 +22,7 @@ class SessionContext:
 
     Attributes:
         link: The agent's connection to the room.
-        livekit_url: URL of the LiveKit server, for the workers of vendors.
+        livekit_url: URL of the LiveKit server, for the workers of vendors, with ws or wss.
         mint: A function that returns a room token for a `TokenSpec`.
         start_worker: A function that starts a worker of avatar-core in the room.
         releaser: Ends the paid sessions of the room.
@@ -30,6 +31,8 @@ class SessionContext:
         retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
         listener_timeout_s: Seconds for which speech waits until a listener can hear it; None means
             no limit.
+        avatar_name: Display name of the avatar's participant; empty for its identity.
+        avatar_attributes: Further attributes of the avatar's participant.
         clock: A function that returns monotonic seconds.
     """
 
@@ -42,6 +45,8 @@ class SessionContext:
     join_timeout_s: float
     retries: int = 2
     listener_timeout_s: float | None = None
+    avatar_name: str = ""
+    avatar_attributes: Mapping[str, str] = field(default_factory=dict)
     clock: Clock = loop_time
 
     def join_limit_s(self, expected_join_s: float) -> float:
@@ -49,8 +54,19 @@ class SessionContext:
 
         Args:
             expected_join_s: Typical seconds to join, as in `Capabilities`.
+
+        Returns:
+            The longest time from the end of provisioning to the join, in seconds.
         """
         return max(self.join_timeout_s, 2 * expected_join_s)
+
+    def mint_for(self, identity: str) -> Callable[[TokenSpec], str]:
+        """Return `mint` with the display name and the attributes of the avatar's participant.
+
+        Args:
+            identity: The identity of the avatar's participant.
+        """
+        return mint_with_display(self.mint, identity, self.avatar_name, self.avatar_attributes)
 
 
 @runtime_checkable

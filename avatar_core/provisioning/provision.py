@@ -25,6 +25,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
+from avatar_core.provisioning.agent_check import ensure_audible
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.tokens import mint_once_per_spec, token_lifetime_s
@@ -81,7 +82,7 @@ class Provisioning:
                 context.provision_timeout_s,
                 context.join_limit_s(provider.capabilities.expected_join_s),
             ),
-            mint=mint_once_per_spec(context.mint),
+            mint=mint_once_per_spec(context.mint_for(self._pending.identity)),
             claim=self._claim,
             start_worker=context.start_worker,
         )
@@ -106,8 +107,10 @@ class Provisioning:
             The entry of the session, which is in the ledger.
 
         Raises:
-            AvatarError: No attempt created a session within `provision_timeout_s`.
+            AvatarError: No attempt created a session within `provision_timeout_s`, or an avatar
+                could not hear the agent.
         """
+        ensure_audible(self._context.link, self._provider)
         try:
             await self._releaser.ledger.write(self._pending)
             return await self._provision()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import jwt
 
@@ -67,6 +68,41 @@ def mint_once_per_spec(mint: Callable[[TokenSpec], str]) -> Callable[[TokenSpec]
         return minted[-1][1]
 
     return mint_or_recall
+
+
+def mint_with_display(
+    mint: Callable[[TokenSpec], str], identity: str, name: str, attributes: Mapping[str, str]
+) -> Callable[[TokenSpec], str]:
+    """Wrap `mint` so that the tokens of one participant contain a display name and attributes.
+
+    Args:
+        mint: A function that returns a token for a specification.
+        identity: The identity of the participant. Other tokens stay as they are.
+        name: The display name; an empty name keeps the name of the specification.
+        attributes: The attributes. The attributes of the specification take precedence.
+
+    Returns:
+        The wrapped function.
+    """
+
+    def mint_displayed(spec: TokenSpec) -> str:
+        """Return a token for a specification, with the display name and the attributes.
+
+        Args:
+            spec: The specification.
+
+        Returns:
+            The token, a JWT.
+
+        Raises:
+            AvatarError: `mint` cannot create the token.
+        """
+        if spec.identity == identity:
+            merged = {**attributes, **spec.attributes}
+            spec = replace(spec, name=name or spec.name, attributes=merged)
+        return mint(spec)
+
+    return mint_displayed
 
 
 class TokenMint:

@@ -37,7 +37,7 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
         async with (
             asyncio.timeout(TIMEOUT_S),
             api.LiveKitAPI(
-                livekit.url,
+                livekit.http_url,
                 livekit.api_key.get_secret_value(),
                 livekit.api_secret.get_secret_value(),
             ) as server,
@@ -73,15 +73,17 @@ async def check_server(livekit: LiveKitSettings) -> float:
         RoomError: The server did not respond within 3 s, refuses the key, or refuses our tokens
             because this machine's clock is wrong.
     """
-    url = livekit.url.replace("ws", "http", 1) if livekit.url.startswith("ws") else livekit.url
     fault, hint, ahead_s = "", "Check LIVEKIT_URL, and that the server runs.", 0.0
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            async with aiohttp.ClientSession() as session, session.get(url) as response:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(livekit.http_url) as response,
+            ):
                 server_time = parsedate_to_datetime(response.headers["Date"]).timestamp()
                 ahead_s = time.time() - server_time
             async with api.LiveKitAPI(
-                livekit.url,
+                livekit.http_url,
                 livekit.api_key.get_secret_value(),
                 livekit.api_secret.get_secret_value(),
             ) as server:

@@ -23,13 +23,13 @@ from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
 from avatar_core.rtc.media import TrackPublisher
 from avatar_core.rtc.participant import read_participant
+from avatar_core.rtc.private_ffi import check_addressed_streams, find_missing
 from avatar_core.rtc.room_events import RoomEvents
 from avatar_core.rtc.streams import (
     Acknowledgements,
     AddressedWriter,
     PublicWriter,
     RtcStreamReader,
-    addressed_streams_work,
 )
 
 log = logging.getLogger("avatar_core.rtc")
@@ -55,6 +55,8 @@ class RtcLink(RoomLink):
     def __init__(self, room: rtc.Room, *, owned: bool = False) -> None:
         self.room = room
         self.closed = False
+        self.allow_public_streams = False
+        self._has_warned = False
         self._owned = owned
         self._local = room.local_participant
         self._tracks = TrackPublisher(self._local)
@@ -87,6 +89,17 @@ class RtcLink(RoomLink):
         """Whether the link is open and the room is connected."""
         return not self.closed and self.room.isconnected()
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the token of the local participant has the grant `hidden`."""
+        return bool(self._local.permissions.hidden)
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the token of the local participant has the grant `canPublishData`."""
+        granted = self._local.permissions
+        return bool(granted.can_publish_data) or not granted.ByteSize()  # empty: not known
+
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.
 
@@ -110,6 +123,22 @@ class RtcLink(RoomLink):
         """
         return self._events.watch(handler)
 
+    def check_streams(self) -> None:
+        """Check that byte streams reach only their receivers, or that the application allows more.
+
+        Raises:
+            RoomError: The installed livekit cannot address byte streams.
+        """
+        if not self.allow_public_streams:
+            check_addressed_streams()
+        elif (missing := find_missing()) and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "Every participant of the room receives the agent's audio as data, because the "
+                "installed version of livekit lacks %s and AVATAR_ALLOW_PUBLIC_AUDIO is set.",
+                missing,
+            )
+
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
@@ -124,10 +153,12 @@ class RtcLink(RoomLink):
             The writer of the stream.
 
         Raises:
-            RoomError: The room is disconnected, or did not open the stream.
+            RoomError: The room is disconnected or did not open the stream, or the installed
+                livekit cannot address the stream.
         """
         self._require_connection()
-        if not addressed_streams_work():
+        self.check_streams()
+        if find_missing():
             try:
                 writer = await self._local.stream_bytes(
                     "audio",
@@ -138,10 +169,17 @@ class RtcLink(RoomLink):
             except ConnectionError as error:
                 raise RoomError(f"The room did not open a byte stream ({error}).") from error
             return PublicWriter(writer)
-        if self._acks is None:
-            self._acks = Acknowledgements()
-        addressed = AddressedWriter(self._local, self._acks, to)
-        await addressed.open(topic, attributes)
+        try:
+            if self._acks is None:
+                self._acks = Acknowledgements()
+            addressed = AddressedWriter(self._local, self._acks, to)
+            await addressed.open(topic, attributes)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise RoomError(
+                f"The installed version of livekit refused the request for a byte stream "
+                f"({type(error).__name__}).",
+                hint="Install the version of livekit that livekit-agents requires.",
+            ) from error
         return addressed
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:

@@ -16,6 +16,14 @@ from pydantic_settings import SettingsConfigDict
 
 from avatar_core.settings.base import Settings
 
+RESERVED_ATTRIBUTES = "lk."
+"""The beginning of the names of LiveKit's own attributes, such as `lk.publish_on_behalf`."""
+MAX_NAME_BYTES = 256
+"""The most bytes of a participant's name in UTF-8 (livekit-server 1.13.5, the default)."""
+MAX_ATTRIBUTES_BYTES = 16_384
+"""The most bytes of the names and values of attributes. A server accepts 64 KiB by default
+(livekit-server 1.13.5), but the attributes are also a part of the room token."""
+
 
 def validate_key(key: SecretStr) -> SecretStr:
     """Check that an HTTP header can carry an API key.
@@ -109,12 +117,37 @@ class AvatarSettings(Settings):
     """How often a provider whose avatar was lost is provisioned again within 10 minutes."""
     listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
     """Seconds for which speech waits until a listener can hear it; by default without a limit."""
+    name: str = ""
+    """The display name of the avatar's participant; by default its identity."""
+    attributes: dict[str, str] = Field(default_factory=dict)
+    """Attributes of the avatar's participant, which everyone in the room can read. In the
+    environment, a JSON object of strings."""
     ledger: Path | None = None
     """The folder that records paid sessions; by default `avatar-core/ledger` in the user's state
     directory."""
+    allow_public_audio: bool = False
+    """Whether an avatar may be used with a version of livekit that cannot address byte streams, so
+    that every participant of the room receives the agent's audio as data."""
     worker_env: str = Field(default="", pattern=r"^[A-Za-z0-9_*?, ]*$")
     """Names and patterns of further variables that worker processes inherit, separated by commas.
     By default they inherit only the variables of the system and of media libraries."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_short(cls, name: str) -> str:
+        if len(name.strip().encode()) > MAX_NAME_BYTES:
+            raise ValueError(f"The name must have at most {MAX_NAME_BYTES} bytes.")
+        return name.strip()
+
+    @field_validator("attributes")
+    @classmethod
+    def _leaves_room_for_livekit(cls, attributes: dict[str, str]) -> dict[str, str]:
+        if any(name.startswith(RESERVED_ATTRIBUTES) for name in attributes):
+            raise ValueError(f"Names that begin with {RESERVED_ATTRIBUTES} are reserved.")
+        size = sum(len(f"{name}{value}".encode()) for name, value in attributes.items())
+        if size > MAX_ATTRIBUTES_BYTES:
+            raise ValueError(f"The attributes must have at most {MAX_ATTRIBUTES_BYTES} bytes.")
+        return attributes
 
     @field_validator("ledger")
     @classmethod
@@ -129,11 +162,22 @@ class LiveKitSettings(Settings):
     """The LiveKit server, and the API key that signs room tokens."""
 
     url: str = Field(validation_alias="LIVEKIT_URL")
-    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`."""
+    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`. With http or https,
+    vendors receive the same URL with ws or wss."""
     api_key: SecretStr = Field(validation_alias="LIVEKIT_API_KEY")
     """API key of the LiveKit server."""
     api_secret: SecretStr = Field(validation_alias="LIVEKIT_API_SECRET")
     """Secret of the API key, which signs the tokens."""
+
+    @property
+    def ws_url(self) -> str:
+        """The URL with the scheme ws or wss, for workers. Some vendors refuse http and https."""
+        return _with_scheme(self.url, {"http": "ws", "https": "wss"})
+
+    @property
+    def http_url(self) -> str:
+        """The URL with the scheme http or https, for calls to the server's API."""
+        return _with_scheme(self.url, {"ws": "http", "wss": "https"})
 
     @field_validator("url")
     @classmethod
@@ -161,3 +205,9 @@ class LiveKitSettings(Settings):
                 "The value must not have white space at its ends or unprintable characters."
             )
         return value
+
+
+def _with_scheme(url: str, scheme_of: Mapping[str, str]) -> str:
+    scheme, separator, rest = url.partition("://")
+    scheme = scheme.lower()
+    return f"{scheme_of.get(scheme, scheme)}{separator}{rest}"

@@ -42,6 +42,7 @@ class FailoverHarness:
         ledger: The folder of the ledger; None for no ledger.
         retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
         mint: Returns a room token for a specification.
+        more: Further fields of the session context.
 
     Attributes:
         room: The room in memory.
@@ -66,6 +67,7 @@ class FailoverHarness:
         ledger: Path | None = None,
         retries: int = 0,
         mint: Callable[[TokenSpec], str] = workers.mint,
+        **more: Any,
     ) -> None:
         self.room = room
         self.events: list[AvatarEvent] = []
@@ -84,6 +86,7 @@ class FailoverHarness:
             provision_timeout_s=provision_timeout_s,
             join_timeout_s=join_timeout_s,
             retries=retries,
+            **more,
         )
         chain = [Candidate(provider.name, "", provider) for provider in providers]
         self.controller = FailoverController(
@@ -119,7 +122,11 @@ class FailoverHarness:
         return over
 
     async def read_ledger(self) -> list[LedgerEntry]:
-        """Return the entries of the ledger, after all operations that have begun."""
+        """Read the ledger, after all operations that have begun.
+
+        Returns:
+            The entries of the ledger.
+        """
         return await self.context.releaser.ledger.read_all()
 
     async def close(self) -> None:

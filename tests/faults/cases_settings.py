@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 from avatar_provider_mock import MockSettings
 from livekit import rtc
@@ -46,6 +47,20 @@ def choose(chain: Any = None, livekit: LiveKitSettings | None = IN_MEMORY, **env
     return provoke
 
 
+def start_in_a_room(**env: str) -> Any:
+    """Return a function that starts the mock in a LiveKit room with these variables."""
+
+    def provoke(environment: Environment) -> None:
+        environment.set(**env)
+        session = Mock(spec=AgentSession)
+        try:
+            asyncio.run(create_avatar("mock").start(session, Mock(spec=rtc.Room)))
+        finally:
+            assert session.mock_calls == []
+
+    return provoke
+
+
 def _voice_settings() -> Any:
     from avatar_core.settings import AvatarSettings
 
@@ -70,7 +85,7 @@ def server(id: str, fault: str, mentions: list[str], **env: str | None) -> Case:
     return Case(
         id=f"livekit.{id}",
         fault=fault,
-        provoke=choose("mock", None, **whole),
+        provoke=start_in_a_room(**whole),
         error=SettingsError,
         code="AV105",
         mentions=mentions,

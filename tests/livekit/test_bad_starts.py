@@ -7,12 +7,9 @@ import secrets
 import traceback
 
 import pytest
-from livekit import rtc
-from livekit.agents import AgentSession
 
-from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.capabilities import Capabilities
-from avatar_core.contracts.errors import RoomError, SettingsError, WorkerError
+from avatar_core.contracts.errors import RoomError, WorkerError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.registry.discovery import ProviderRegistry
@@ -49,16 +46,6 @@ async def test_join_error_for_a_wrong_secret_does_not_show_the_token(server: Dev
     assert forged not in "".join(traceback.format_exception(caught.value, chain=True))
     assert caught.value.__context__ is None
     assert "LIVEKIT_API_SECRET" in str(caught.value)
-
-
-async def test_start_raises_for_missing_livekit_settings(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    avatar = create_avatar("mock")
-    with pytest.raises(SettingsError, match=r"LIVEKIT_URL.*LIVEKIT_API_KEY.*LIVEKIT_API_SECRET"):
-        await avatar.start(AgentSession(), rtc.Room())
 
 
 # Workers that do not start

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import avatar as upstream
 
@@ -13,12 +14,13 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.agents.tail_placement import TailPlacement
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, Outcome, RejectedError
-from avatar_core.contracts.events import AvatarState
+from avatar_core.contracts.events import AvatarState, StateChanged
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
 from tests.livekit.live_conversation import (
     MORE_SPOKEN_WORDS,
+    SMALL,
     SPOKEN_WORDS,
     TEST_S,
     LiveConversation,
@@ -65,6 +67,76 @@ async def test_late_avatar_replaces_the_voice_and_its_track(
         await conversation.say_all(MORE_SPOKEN_WORDS)
         conversation.check_speech()
         assert {event.provider for _, event in conversation.log} == {"mock"}
+
+
+class ArgumentsConversation(LiveConversation):
+    """A conversation that passes the server and its key to `start`, as with a stock plugin."""
+
+    async def start_avatar(self) -> None:
+        """Start an avatar that read nothing but LIVEKIT_URL from the environment."""
+        self.avatar = create_avatar(SMALL)
+        await self.avatar.start(
+            self.session,
+            room=self.room,
+            livekit_api_key=self.server.api_key,
+            livekit_api_secret=self.server.api_secret,
+        )
+
+
+async def test_start_mixes_arguments_and_environment(
+    server: DevServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_URL", server.url.replace("ws", "http", 1))
+    monkeypatch.delenv("LIVEKIT_API_KEY", raising=False)
+    monkeypatch.delenv("LIVEKIT_API_SECRET", raising=False)
+    async with asyncio.timeout(TEST_S), ArgumentsConversation(server) as conversation:
+        assert conversation.avatar.avatar_identity in conversation.room.remote_participants
+
+
+async def test_users_see_the_name_and_the_attributes_of_the_avatar(server: DevServer) -> None:
+    settings = AvatarSettings.load(name="Ada", attributes={"role": "tutor"})
+    async with (
+        asyncio.timeout(TEST_S),
+        LiveConversation(server, settings=settings) as conversation,
+    ):
+        participants = conversation.listener.link.room.remote_participants
+        avatar = participants[conversation.avatar.avatar_identity]
+        assert avatar.name == "Ada"
+        assert avatar.attributes["role"] == "tutor"
+        assert avatar.attributes["lk.publish_on_behalf"] == "agent"
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_deleted_room_ends_the_session_with_one_message(
+    speaks: bool, server: DevServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "avatar_core")
+    async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
+        worker = conversation.worker()
+        closed = asyncio.Event()
+        conversation.avatar.on("state_changed", lambda event: _note_closed(event, closed))
+        if speaks:
+            turn = conversation.say(SPOKEN_WORDS)
+            await conversation.wait_for_word(SPOKEN_WORDS[3])
+        caplog.clear()
+        async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as livekit:
+            await livekit.room.delete_room(api.DeleteRoomRequest(room=conversation.room_name))
+        await closed.wait()
+        await worker.exited()
+        if speaks:
+            await turn.handle
+        ours = [one for one in caplog.records if one.name.startswith("avatar_core")]
+        assert [one.getMessage() for one in ours] == [
+            f"The agent's connection to the room {conversation.room_name} closed; "
+            "its avatar session ends."
+        ]
+        assert conversation.errors == []
+        assert conversation.avatar.last_error is None
+
+
+def _note_closed(event: StateChanged, closed: asyncio.Event) -> None:
+    if event.state is AvatarState.CLOSED:
+        closed.set()
 
 
 async def test_closed_agent_session_ends_the_avatar_before_the_room_closes(
@@ -142,7 +214,7 @@ async def test_avatar_closed_before_or_during_start_is_not_provisioned(
         await avatar.aclose()
         closed = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
         await closed.aclose()
-        with pytest.raises(AvatarError, match="closed before"):
+        with pytest.raises(AvatarError, match="already closed"):
             await closed.start(AgentSession(), conversation.room)
     assert requests == []
 

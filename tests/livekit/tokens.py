@@ -31,6 +31,7 @@ def create_token(
     identity: str,
     kind: str = "standard",
     attributes: dict[str, str] | None = None,
+    **grants: bool,
 ) -> str:
     """Return an access token with the default grants of a participant.
 
@@ -40,12 +41,13 @@ def create_token(
         identity: Identity of the participant.
         kind: Kind of the participant, such as `standard` or `agent`.
         attributes: Attributes of the participant.
+        grants: Further grants, by their name in `VideoGrants`.
     """
     return (
         api.AccessToken(server.api_key, server.api_secret)
         .with_identity(identity)
         .with_kind(kind)  # type: ignore[arg-type]
         .with_attributes(attributes or {})
-        .with_grants(api.VideoGrants(room_join=True, room=room_name))
+        .with_grants(api.VideoGrants(room_join=True, room=room_name, **grants))
         .to_jwt()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, JobContext
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, JobContext
 from livekit.agents.metrics.base import AvatarMetrics
 
 import avatar_core
@@ -116,4 +116,11 @@ async def replace(avatar: AvatarSession, session: AgentSession[None], room: rtc.
     log.info("%s %s %s", last, identity, avatar.provider)
     await avatar.aclose()
     await create_avatar("mock").start(session, room)
+    await create_avatar("mock").start(
+        session,
+        room=room,
+        livekit_url="wss://example.livekit.cloud",
+        livekit_api_key="key",
+        livekit_api_secret=NOT_GIVEN,
+    )
     await create_avatar("voice").start(session, room=None)

@@ -135,6 +135,21 @@ def test_reap_needs_livekit_url_only_for_sessions_without_an_id(
     assert "LIVEKIT_URL" in kept["why"]
 
 
+def test_reap_treats_https_and_wss_as_the_same_server(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "127.0.0.1:1"  # nothing listens on port 1
+    monkeypatch.setenv("LIVEKIT_URL", f"https://{url}")
+    monkeypatch.setenv("LIVEKIT_API_KEY", "key")
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "s" * 40)
+    ours = replace(left_behind(ledger, "mock"), session_id="", livekit_url=f"wss://{url}")
+    ledger.write(ours)
+    reported = json.loads(avatar("reap", "--json")[1])
+    (failed,) = [result for result in reported if result["status"] == "failed"]
+    assert "another LiveKit server" not in failed["why"]
+    assert "did not remove" in failed["why"]
+
+
 def test_broken_plugin_command_reports_its_error_and_others_work(site: FakeSite) -> None:
     site.install(
         "avatar-provider-sick",

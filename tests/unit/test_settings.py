@@ -140,6 +140,24 @@ def test_valid_livekit_url_is_accepted_and_stripped(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "ws_url", "http_url"),
+    [
+        ("https://x.livekit.cloud", "wss://x.livekit.cloud", "https://x.livekit.cloud"),
+        ("http://127.0.0.1:7880", "ws://127.0.0.1:7880", "http://127.0.0.1:7880"),
+        ("wss://x.livekit.cloud", "wss://x.livekit.cloud", "https://x.livekit.cloud"),
+        ("ws://[::1]:7880/rtc", "ws://[::1]:7880/rtc", "http://[::1]:7880/rtc"),
+        ("HTTPS://http.Example", "wss://http.Example", "https://http.Example"),
+        ("WSS://ws.example", "wss://ws.example", "https://ws.example"),
+    ],
+)
+def test_livekit_url_has_a_form_for_workers_and_one_for_the_api(
+    url: str, ws_url: str, http_url: str
+) -> None:
+    settings = LiveKitSettings.load(url=url, api_key="k", api_secret="s")
+    assert (settings.url, settings.ws_url, settings.http_url) == (url, ws_url, http_url)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "x.livekit.cloud",
@@ -183,5 +201,25 @@ def test_tilde_in_the_ledger_path_is_expanded(
 
 
 def test_settings_are_frozen() -> None:
-    with pytest.raises(ValueError, match="cannot be changed"):
+    with pytest.raises(SettingsError, match="AVATAR_PROVIDER: settings cannot be changed"):
         AvatarSettings.load().provider = "x"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "mention"),
+    [
+        ("AVATAR_NAME", "é" * 129, "at most 256 bytes"),
+        ("AVATAR_ATTRIBUTES", "role=tutor", "must be JSON"),
+        ("AVATAR_ATTRIBUTES", '["role"]', "must be a valid dictionary"),
+        ("AVATAR_ATTRIBUTES", '{"level": 3}', "must be a valid string"),
+        ("AVATAR_ATTRIBUTES", '{"lk.publish_on_behalf": "user"}', "begin with lk. are reserved"),
+        ("AVATAR_ATTRIBUTES", '{"lk.agent.state": "x"}', "begin with lk. are reserved"),
+        ("AVATAR_ATTRIBUTES", f'{{"a": "{"x" * 20_000}"}}', "at most 16384 bytes"),
+    ],
+)
+def test_invalid_name_or_attributes_raise_settings_error(
+    variable: str, value: str, mention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=f"{variable}: .*{mention}"):
+        AvatarSettings.load()

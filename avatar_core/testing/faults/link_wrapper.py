@@ -52,6 +52,16 @@ class LinkWrapper(RoomLink):
         """Whether the wrapped link is connected to the room."""
         return self._link.connected
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the other participants cannot see the wrapped link's participant."""
+        return self._link.is_hidden
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the server forwards the messages of the wrapped link's participant."""
+        return self._link.can_publish_data
+
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.
 
@@ -64,6 +74,14 @@ class LinkWrapper(RoomLink):
     def has_listener(self) -> bool:
         """Whether a participant that is a listener is in the room."""
         return self._link.has_listener
+
+    def check_streams(self) -> None:
+        """Check that byte streams reach only their receivers.
+
+        Raises:
+            RoomError: Other participants would receive the streams.
+        """
+        self._link.check_streams()
 
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """Call a handler at each room event from now on.

@@ -47,4 +47,6 @@ def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> Sessi
         join_timeout_s=settings.join_timeout_s,
         retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
+        avatar_name=settings.name,
+        avatar_attributes=settings.attributes,
     )

@@ -43,16 +43,27 @@ class MemoryLink(RoomLink):
         room: The room in memory.
         identity: The identity of the participant.
         attributes: The attributes of the participant.
+        is_hidden: Whether the participant is hidden.
+        can_publish_data: Whether the participant may publish data.
 
     Attributes:
         room: The room in memory.
         router: Passes RPCs and data packets to their handlers, by sender.
     """
 
-    def __init__(self, room: Hub, identity: str, attributes: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        room: Hub,
+        identity: str,
+        attributes: Mapping[str, str],
+        *,
+        is_hidden: bool = False,
+        can_publish_data: bool = True,
+    ) -> None:
         self.room = room
         self.router = SenderRouter(self)
         self._identity, self._attributes = identity, attributes
+        self._is_hidden, self._can_publish_data = is_hidden, can_publish_data
         self._connected = True
         self._frozen = False
         self._left = asyncio.Event()
@@ -84,6 +95,16 @@ class MemoryLink(RoomLink):
     def connected(self) -> bool:
         """Whether this participant is in the room now."""
         return self._connected
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the participant is hidden; the room in memory only reports this."""
+        return self._is_hidden
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the participant may publish data; the room in memory only reports this."""
+        return self._can_publish_data
 
     @property
     def subscriptions(self) -> set[str]:

@@ -68,6 +68,8 @@ class MemoryRoom:
         *,
         is_agent: bool = False,
         attributes: Mapping[str, str] | None = None,
+        is_hidden: bool = False,
+        can_publish_data: bool = True,
     ) -> MemoryLink:
         """Join the room as a new participant, and remove a participant with the same identity.
 
@@ -75,6 +77,8 @@ class MemoryRoom:
             identity: The identity of the new participant.
             is_agent: Whether the other participants see the participant as an agent.
             attributes: The attributes of the participant; None for none.
+            is_hidden: Whether the link reports that the participant is hidden.
+            can_publish_data: Whether the link reports that the participant may publish data.
 
         Returns:
             The participant's connection to the room.
@@ -86,7 +90,13 @@ class MemoryRoom:
         refuse_other_clocks()
         if identity in self.members:
             self.remove(identity)
-        link = MemoryLink(self, identity, dict(attributes or {}))
+        link = MemoryLink(
+            self,
+            identity,
+            dict(attributes or {}),
+            is_hidden=is_hidden,
+            can_publish_data=can_publish_data,
+        )
         self.speaks_for[identity] = link.attributes.get(PUBLISH_ON_BEHALF, identity)
         sid = _new_sid()
         self.members[identity] = Member(

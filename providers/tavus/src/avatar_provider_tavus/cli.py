@@ -107,7 +107,11 @@ def simulate(
         raise typer.BadParameter(f"the simulator has no fault {unknown[0]!r}; see --help.")
 
     async def run() -> None:
-        """Run the simulator until SIGINT or SIGTERM, and print the number of conversations."""
+        """Run the simulator until SIGINT or SIGTERM, and print the number of conversations.
+
+        Raises:
+            OSError: The port cannot be used.
+        """
         made = Simulator(
             slots=slots,
             credits_s=60 * credits or math.inf,

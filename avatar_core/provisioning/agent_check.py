@@ -1,0 +1,55 @@
+"""The check before a paid session starts: whether an avatar can hear this agent at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from avatar_core.contracts.errors import Outcome, ProvisionError
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.provider import AvatarProvider
+
+HIDDEN = "is hidden: LiveKit removes the sender from its messages, so no avatar accepts its speech"
+HIDDEN_HINT = "Let the agent join without the permission: WorkerPermissions(hidden=False)."
+NO_DATA = "may not publish data, so the server drops the speech that it sends to an avatar"
+NO_DATA_HINT = "Give the agent the permission: WorkerPermissions(can_publish_data=True)."
+
+
+def find_problem(*, is_hidden: bool, can_publish_data: bool) -> tuple[str, str] | None:
+    """Return why an avatar cannot receive the speech of an agent with these permissions.
+
+    Args:
+        is_hidden: Whether the agent has the permission `hidden`.
+        can_publish_data: Whether the agent has the permission `can_publish_data`.
+
+    Returns:
+        The problem, as the rest of a sentence about the agent, and the next step of the user; None
+        if the permissions suffice.
+    """
+    if is_hidden:
+        return HIDDEN, HIDDEN_HINT
+    return None if can_publish_data else (NO_DATA, NO_DATA_HINT)
+
+
+def ensure_audible(link: RoomLink, provider: AvatarProvider[Any]) -> None:
+    """Check that an avatar of a provider can receive the speech of the agent.
+
+    A provider with its own sink may send the speech past the room, so it is not checked.
+
+    Args:
+        link: The agent's connection to the room.
+        provider: The provider that would create the avatar.
+
+    Raises:
+        ProvisionError: The permissions of the agent do not allow it; the outcome is NOT_SENT.
+    """
+    if type(provider).create_sink is not AvatarProvider.create_sink:
+        return
+    found = find_problem(is_hidden=link.is_hidden, can_publish_data=link.can_publish_data)
+    if found is not None:
+        problem, hint = found
+        raise ProvisionError(
+            f"the agent {link.identity} {problem}.",
+            provider=provider.name,
+            hint=hint,
+            outcome=Outcome.NOT_SENT,
+        )
