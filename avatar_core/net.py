@@ -12,6 +12,8 @@ _PRIVATE = (
     *(".localdomain", ".localhost", ".test"),
 )
 """Suffixes of host names that resolve only inside a local network, or nowhere."""
+MEMORY_URL = "wss://memory.invalid"
+"""The URL of a room in memory. The suffix `.invalid` is reserved, so no server can have the URL."""
 _DIGITS = frozenset("0123456789")
 
 
@@ -47,6 +49,28 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_local_request(host: str, origin: str | None) -> bool:
+    """Return whether a request to a server on the loopback interface may come from a web page.
+
+    With DNS rebinding, a page of another site reaches the server under the site's own host name, so
+    `Host` must name this machine. `Origin` must name the server itself, because a page of another
+    site can send requests to this machine too.
+
+    Args:
+        host: The header `Host`.
+        origin: The header `Origin`; None if the request has no such header, as most programs send.
+
+    Returns:
+        True if the server may respond.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        page = urlsplit(origin).netloc if origin is not None else host
+    except ValueError:
+        return False
+    return is_loopback(name) and page.lower() == host.lower()
 
 
 def check_url(url: str, provider: str | None) -> str:
@@ -97,7 +121,7 @@ def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
 
     Args:
         vendor_url: The URL of the vendor's API.
-        livekit_url: The URL of the LiveKit server; a URL without a host for an in-memory room.
+        livekit_url: The URL of the LiveKit server; `MEMORY_URL` for an in-memory room.
         provider: The name of the provider, for the error.
 
     Raises:
@@ -106,9 +130,12 @@ def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
     vendor, server = (urlsplit(url).hostname or "" for url in (vendor_url, livekit_url))
     if is_loopback(vendor) or is_public(server):
         return
+    in_memory = livekit_url in ("", MEMORY_URL)
     raise UnavailableError(
-        f"the vendor's servers cannot connect to {server or 'an in-memory room'}.",
+        f"the vendor's servers cannot connect to {'an in-memory room' if in_memory else server}.",
         provider=provider,
-        hint="Set LIVEKIT_URL to a public URL, for example one of LiveKit Cloud.",
+        hint="Set the attribute `transport` of the provider class to that of a FakeVendor."
+        if in_memory
+        else "Set LIVEKIT_URL to a public URL, for example one of LiveKit Cloud.",
         outcome=Outcome.NOT_SENT,
     )

@@ -123,7 +123,8 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
         started_s: The value that `started` returned for the process.
 
     Returns:
-        True or False; None if the process belongs to another `place`, where it cannot be found.
+        Whether the process runs; None if it cannot be looked up from here, because the record was
+        written on another host or in another pid namespace.
     """
     if place_ != place():
         return None
@@ -131,7 +132,11 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
 
 
 def new_nonce() -> str:
-    """Return a random word for the command line of a worker process, which identifies it."""
+    """Make a random word for the command line of a worker process, which identifies the process.
+
+    Returns:
+        The word, in the form of `NONCE`.
+    """
     return f"avatar-worker-{secrets.token_hex(8)}"
 
 

@@ -14,6 +14,7 @@ from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
 from avatar_core.agents.events import SafeEventEmitter
+from avatar_core.agents.heard_transcript import HeardTranscript
 from avatar_core.agents.late_sound import cut_late_sound
 from avatar_core.agents.output_chain import outputs_of
 from avatar_core.agents.tail_placement import TailPlacement
@@ -64,7 +65,8 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     Attributes:
         player: Plays the audio on the current transport.
-        throttle: Delays the transcript until the listener has heard the audio.
+        transcript: Cuts the transcript to what was heard.
+        throttle: Delays a transcript whose text only LiveKit's synchronizer has.
         placement: The place of the tail in the chain of audio outputs of the agent session.
         owner: The callbacks of the avatar session that uses the tail.
         successors: Those of the avatar sessions that will use the tail when their avatars join.
@@ -78,7 +80,8 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         self._dropped = False
         self.owner = owner
         self.successors: list[TailOwner] = []
-        self.placement = TailPlacement(session, self, room)
+        self.transcript = HeardTranscript(session, self)
+        self.placement = TailPlacement(session, self, room, self.transcript)
         self.player = Player(self)
         cut_late_sound(session, self.player)
         self.throttle = TranscriptThrottle(session)
@@ -151,16 +154,23 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
             self._dropped = True
             format, pcm = SILENT, b""
         self.player.push(pcm, format)
+        self.transcript.on_audio(pcm, format)
 
     def flush(self) -> None:
         """Mark the open segment as complete, so that the next frame begins another segment."""
         super().flush()
         self._dropped = False
+        self.transcript.on_audio_ended()
         self.player.end()
 
     def clear_buffer(self) -> None:
         """Interrupt all segments that have begun and have not finished."""
+        self.transcript.on_interrupted()
         self.player.clear()
+
+    def _mark_input_truncated(self) -> None:
+        # LiveKit calls this before `flush` if the TTS failed (livekit-agents 1.8.9, `voice/io.py`).
+        self.transcript.on_audio_truncated()
 
     def pause(self) -> None:
         """Pause playback, unless the transcript throttle made the call to delay the transcript."""
@@ -190,12 +200,13 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
     def _check_place(self) -> None:
         outputs = outputs_of(self._session)
         if outputs and self not in outputs:
+            self.transcript.detach()
             self.owner.on_replaced()
 
     # From the player.
 
     def on_segment_started(self, segment: Segment, ago_s: float) -> None:
-        """Emit `playback_started`, and start the transcript throttle.
+        """Emit `playback_started`, and let the transcript follow the playback.
 
         Args:
             segment: The segment that started.
@@ -203,7 +214,8 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         """
         created_at = time.time() - ago_s
         self.on_playback_started(created_at=created_at)
-        self.throttle.started(segment, created_at)
+        if not self.transcript.on_started(segment):
+            self.throttle.started(segment, created_at)
 
     def on_segment_progressed(
         self, segment: Segment, ago_s: float, offset_s: float, played_s: float
@@ -221,14 +233,18 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
         )
 
     def on_segment_finished(self, segment: Segment, interrupted: bool) -> None:
-        """Stop the transcript throttle, and emit `playback_finished`.
+        """Emit `playback_finished`, with the text that was heard.
 
         Args:
             segment: The segment that finished, with the position that was heard.
             interrupted: Whether the segment ended before all its audio was heard.
         """
         self.throttle.finished()
-        self.on_playback_finished(playback_position=segment.position_s, interrupted=interrupted)
+        self.on_playback_finished(
+            playback_position=segment.position_s,
+            interrupted=interrupted,
+            synchronized_transcript=self.transcript.on_finished(segment, interrupted),
+        )
 
     def on_unplayable(self, segment: Segment, error: AvatarError) -> None:
         """Interrupt the current speech of the agent, because no transport can play the segment.

@@ -7,6 +7,7 @@ from typing import Any
 
 from livekit.agents import AgentSession
 from livekit.agents.voice import SpeechHandle, io
+from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 
 def is_running(session: AgentSession[Any]) -> bool:
@@ -39,6 +40,23 @@ def outputs_of(session: AgentSession[Any]) -> list[io.AudioOutput]:
         outputs.append(output)
         output = output.next_in_chain
     return outputs
+
+
+def find_synchronizer(session: AgentSession[Any]) -> TranscriptSynchronizer | None:
+    """Find LiveKit's transcript synchronizer in the chain of audio outputs of an agent session.
+
+    Args:
+        session: The agent session.
+
+    Returns:
+        The synchronizer, which is an attribute of its audio output (livekit-agents 1.8.9); None if
+        the chain has none.
+    """
+    for output in outputs_of(session):
+        for value in vars(output).values():
+            if isinstance(value, TranscriptSynchronizer):
+                return value
+    return None
 
 
 async def wait_until_idle(session: AgentSession[Any]) -> None:

@@ -41,6 +41,7 @@ def session_context(
     if isinstance(room, RoomLike):
         return room.session_context(settings)
     link = link_for(room)
+    link.allow_public_streams = settings.allow_public_audio
     ledger = Ledger(settings.ledger or default_folder())
     url, remove_participant = "", _nothing_to_remove
     mint: Callable[[TokenSpec], str] = _no_token

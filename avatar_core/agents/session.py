@@ -142,7 +142,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             )
         if self._closing is not None:
             raise AvatarError(
-                "This avatar session was closed before.",
+                "This avatar session is already closed.",
                 hint="Call create_avatar again for a new avatar session.",
             )
         if isinstance(room, rtc.Room) and any(candidate.provider for candidate in self._chain):

@@ -9,6 +9,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
+from avatar_core.agents.heard_transcript import HeardTranscript
 from avatar_core.agents.output_chain import outputs_of, put_back, wait_until_idle
 from avatar_core.agents.replaced_track import ReplacedTrack
 from avatar_core.tasks import BackgroundTasks
@@ -23,12 +24,20 @@ class TailPlacement:
         session: The agent session.
         tail: The audio tail.
         room: The room of the agent. Only an `rtc.Room` can have a track to unpublish.
+        transcript: The transcript of the tail; it leaves the session together with the tail.
     """
 
-    def __init__(self, session: AgentSession[Any], tail: io.AudioOutput, room: object) -> None:
+    def __init__(
+        self,
+        session: AgentSession[Any],
+        tail: io.AudioOutput,
+        room: object,
+        transcript: HeardTranscript,
+    ) -> None:
         self._session = session
         self._tail = tail
         self._room = room
+        self._transcript = transcript
         self._tasks = BackgroundTasks()
         self._replaced: io.AudioOutput | None = None
         self._track: ReplacedTrack | None = None
@@ -52,6 +61,7 @@ class TailPlacement:
             self._track.close()
         for task in self._tasks.running:
             task.cancel()
+        self._transcript.close()
         put_back(self._session, self._tail, self._replaced)
 
     async def _attach_when_idle(self) -> None:

@@ -37,10 +37,20 @@ def main(
     """Give any LiveKit voice agent a face, from any vendor."""
 
 
+def _complete_provider(incomplete: str) -> list[str]:
+    from avatar_core.registry.discovery import ProviderRegistry
+
+    return [name for name in ProviderRegistry().names() if name.startswith(incomplete)]
+
+
 @app.command()
 def worker(
     provider: Annotated[
-        str, typer.Option(help="The provider that has a server, for example local.")
+        str,
+        typer.Option(
+            help="The provider that has a server, for example local.",
+            autocompletion=_complete_provider,
+        ),
     ],
     serve: Annotated[
         bool, typer.Option("--serve", help="Serve avatars over REST until Ctrl-C.")
@@ -53,7 +63,12 @@ def worker(
         int, typer.Option(min=1, max=1000, help="The maximum number of concurrent sessions.")
     ] = 4,
 ) -> None:
-    """Draw avatars for agents on other machines: avatar worker --provider local --serve."""
+    """Draw avatars for agents on other machines.
+
+    Example: avatar worker --provider local --serve
+
+    The command exits with status 2 if an option is missing or invalid.
+    """
     from avatar_core.cli.worker import run
 
     if not serve:

@@ -143,6 +143,10 @@ async def _versions() -> CheckResult:
                 f"{needed}",
                 f"pip install '{needed}'",
             )
+    from avatar_core.rtc.private_ffi import check_addressed_streams
+
+    if not AvatarSettings.load().allow_public_audio:
+        check_addressed_streams()
     versions = (f"{name} {version(name)}" for name in ("avatar-core", "livekit-agents", "livekit"))
     return CheckResult("ok", ", ".join(versions))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 
-from rich.console import Console
 from rich.markup import escape
 
 from avatar_core.cli.checks import Check, CheckResult, list_checks
+from avatar_core.cli.output import FAILED, make_console
 
 MARKS = {
     "ok": "[green]✓[/]",
@@ -37,12 +37,12 @@ def run(*, as_json: bool, verbose: bool = False) -> int:
         ]
         print(json.dumps(report, indent=2))
     else:
-        console = Console(highlight=False)
+        console = make_console()
         for check, result in zip(checks, results, strict=True):
             console.print(_line(check, result), soft_wrap=True)
             if verbose and result.trace:
                 console.print(escape(result.trace), soft_wrap=True)
-    return int(any(result.status == "fault" for result in results))
+    return FAILED if any(result.status == "fault" for result in results) else 0
 
 
 async def _run_checks(checks: list[Check]) -> list[CheckResult]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from avatar_core.cli.output import make_console
 from avatar_core.contracts.errors import (
     ApiVersionError,
     AvatarError,
     ProviderConflictError,
     ProviderNotFoundError,
 )
-from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.discovery import VOICE, ProviderRegistry
 from avatar_core.tasks import format_trace
 
 
@@ -50,9 +51,10 @@ def rows(registry: ProviderRegistry, *, load: bool) -> list[Row]:
         load: Whether to import each provider, to find import errors.
 
     Returns:
-        A row for each provider, sorted by name.
+        A row for each provider, sorted by name, and a row for the agent's own voice.
     """
-    return [_row(name, registry, load=load) for name in registry.names()]
+    voice = Row(VOICE, "avatar-core", version("avatar-core"), "ready")
+    return [*(_row(name, registry, load=load) for name in registry.names()), voice]
 
 
 def run(*, load: bool, as_json: bool, verbose: bool = False) -> int:
@@ -67,12 +69,12 @@ def run(*, load: bool, as_json: bool, verbose: bool = False) -> int:
         The exit code: 1 if a provider cannot be used, or else 0.
     """
     found = rows(ProviderRegistry(), load=load)
-    console = Console(highlight=False)
+    console = make_console()
     if as_json:
         print(json.dumps([asdict(row) for row in found], indent=2))
-    elif not found:
-        console.print("No provider is installed. Try: pip install avatar-provider-local")
     else:
+        if len(found) == 1:
+            console.print("No provider is installed. Try: pip install avatar-provider-local")
         table = Table("name", "distribution", "version", "state")
         for row in found:
             table.add_row(row.name, row.distribution, row.version, row.state)

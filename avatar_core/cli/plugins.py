@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from avatar_core.cli.output import FAILED, exit_code
 from avatar_core.registry.validation import ProviderInfo, import_fault
 
 GROUP = "avatar_core.commands"
@@ -32,6 +35,54 @@ class WithPlugins(TyperGroup):
             The group's own names, then the names of the entry points.
         """
         return [*super().list_commands(ctx), *sorted(entry_points(group=GROUP).names)]
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **options: Any,
+    ) -> Any:
+        """Run a command, and print errors of the command line as plain text.
+
+        Typer prints them in a box of the width of the terminal, or of 80 characters, in which a
+        command cannot be copied.
+
+        Args:
+            args: The arguments of the command line; None for those of the process.
+            prog_name: Name of the program; None for that of the process.
+            complete_var: Name of the variable that requests completions.
+            standalone_mode: Whether to exit at the end, and to print errors.
+            windows_expand_args: Whether to expand wildcards on Windows.
+            options: The arguments of the click context.
+
+        Returns:
+            The result of the command, if `standalone_mode` is False.
+
+        Raises:
+            SystemExit: The command has ended, and `standalone_mode` is True.
+            Exception: Any exception of the command.
+        """
+        try:
+            code = super().main(
+                args, prog_name, complete_var, False, windows_expand_args, **options
+            )
+            if not standalone_mode:
+                return code
+        except typer.Abort:
+            if not standalone_mode:
+                raise
+            typer.echo("Aborted.", err=True)
+            sys.exit(FAILED)
+        except Exception as error:
+            show = getattr(error, "show", None)  # click's errors, of which typer has its own copy
+            if show is None or not standalone_mode:
+                raise
+            show()
+            sys.exit(getattr(error, "exit_code", FAILED))
+        sys.exit(code if isinstance(code, int) else 0)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a subcommand.
@@ -68,10 +119,10 @@ def _command(point: EntryPoint) -> Any:
             """Print the reason why the command cannot be used.
 
             Raises:
-                typer.Exit: Always, with the exit code 1.
+                typer.Exit: Always, with the exit code of an error in the configuration.
             """
             typer.echo(str(fault), err=True)
-            raise typer.Exit(1)
+            raise typer.Exit(exit_code(fault))
 
         return TyperCommand(point.name, callback=tell, help=f"Unavailable: {fault.message}")
     command.name = point.name

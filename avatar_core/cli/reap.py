@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 from functools import cache
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from avatar_core.cli.output import MISUSED, make_console
 from avatar_core.contracts.errors import AvatarError, RoomError, SettingsError
 from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
@@ -54,8 +54,8 @@ def run(*, dry_run: bool, as_json: bool) -> int:
 
 
 def _refused(why: str) -> int:
-    Console(stderr=True, highlight=False).print(f"[red]{escape(why)}[/]")
-    return 2
+    make_console(stderr=True).print(f"[red]{escape(why)}[/]", soft_wrap=True)
+    return MISUSED
 
 
 def _server() -> str:
@@ -99,7 +99,7 @@ def _as_json(result: ReapResult) -> dict[str, object]:
 
 
 def _show(results: Sequence[ReapResult]) -> None:
-    console = Console(highlight=False)
+    console = make_console()
     if not results:
         console.print("The ledger is empty: no session is open.")
         return
@@ -113,4 +113,5 @@ def _show(results: Sequence[ReapResult]) -> None:
     console.print(table)
     for result in results:
         if result.why:
-            console.print(f"[red]{escape(result.ledger_entry.label)}: {escape(result.why)}[/]")
+            line = f"{result.ledger_entry.label}: {result.why}"
+            console.print(f"[red]{escape(line)}[/]", soft_wrap=True)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from avatar_core.cli.output import exit_code
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.registry.discovery import ProviderRegistry
 
@@ -56,7 +57,7 @@ def run(provider: str, *, host: str, port: int, limit: int) -> int:
     except AvatarError as error:
         error.provider = error.provider or provider
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return exit_code(error)
 
 
 def _server_of(provider: str) -> Serve:

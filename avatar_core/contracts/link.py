@@ -184,6 +184,14 @@ class RoomLink(ABC):
             A function that removes the handler.
         """
 
+    def check_streams(self) -> None:
+        """Check, before an avatar is paid for, that byte streams reach only their receivers.
+
+        Raises:
+            RoomError: Other participants would receive the streams; the default never raises.
+        """
+        return
+
     @abstractmethod
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]

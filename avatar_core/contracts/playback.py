@@ -52,6 +52,8 @@ class Take:
         format: Format of the audio that the player sends.
         pushed_s: Seconds of audio that the player has sent. The player sets this attribute.
         ended: Whether the player has sent all audio of the take. The player sets this attribute.
+        confirmed_s: Estimated seconds of the take that were heard when the worker last showed that
+            it is alive; None if the worker reports its positions.
         cutting: Whether the player has begun to stop the take.
         position_s: Seconds of the take that were heard.
         state: The current state of the take.
@@ -71,6 +73,7 @@ class Take:
         self.format = format
         self.pushed_s = 0.0
         self.ended = False
+        self.confirmed_s: float | None = None
         self.cutting = False
         self.position_s = 0.0
         self.state = TakeState.OPEN

@@ -13,6 +13,7 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.heartbeat import Heartbeat
 from avatar_core.failover.progress import Progress
 from avatar_core.playback.transport import Transport
+from avatar_core.provisioning.ping import is_alive
 
 RECONNECT_S = 15.0
 """Seconds for which the check ignores the heartbeat after the agent starts to reconnect."""
@@ -23,6 +24,9 @@ LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason for its leaving. After
 that the avatar counts as lost."""
 
+PING_EVERY_S, PING_S = 0.2, 0.35
+"""A worker without reports responds to an RPC each 0.2 s. The wait for a response grows with the
+slowest one so far."""
 TICK_S = 0.025
 """Seconds between two checks of the heartbeat."""
 WAITING_AUDIO_S = 0.1
@@ -53,6 +57,7 @@ class HealthCheck:
         wait_until_ended: Callable[[], Awaitable[str]],
         restart: Callable[[], None],
     ) -> None:
+        self._link = link
         self._avatar = avatar
         self._identities = {avatar.identity, avatar.audio_destination}
         self._transport = transport
@@ -67,6 +72,7 @@ class HealthCheck:
         self._tasks = (
             asyncio.create_task(self._watch_provider(), name="avatar-watch"),
             asyncio.create_task(self._watch_heartbeat(), name="avatar-heartbeat"),
+            asyncio.create_task(self._watch_responses(), name="avatar-responses"),
         )
         for identity in self._identities - {*link.remote_participants()}:
             self._start_grace_period(identity, "")  # the participant left right after it joined
@@ -163,6 +169,25 @@ class HealthCheck:
                     return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
             if problem := progress.count(take, TICK_S):
                 return self._lose(problem, may_return=True)
+
+    async def _watch_responses(self) -> None:
+        """Ask a worker that sends no reports for a sign of life, while it plays a take.
+
+        A worker that has never responded is not judged: its SDK may be too old for RPCs.
+        """
+        slowest_s, responded = 0.0, False
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            take, loop = self._transport.take, asyncio.get_running_loop()
+            if take is None or take.pushed_s == 0 or self._transport.tracker.alive_at is not None:
+                continue
+            position_s, began = take.position_s, loop.time()
+            within_s = max(PING_S, 3 * slowest_s)
+            if await is_alive(self._link, self._avatar.audio_destination, within_s):
+                slowest_s, responded = max(slowest_s, loop.time() - began), True
+                take.confirmed_s = position_s
+            elif responded and loop.time() >= self._reconnecting_until:
+                return self._lose(f"did not respond within {within_s:.2g} s", may_return=True)
 
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""

@@ -17,7 +17,7 @@ from avatar_core.playback.position_estimate import PositionEstimate
 from avatar_core.playback.reports import ReportsTracker
 from avatar_core.playback.send_loop import CUT_DEADLINE_S
 from avatar_core.playback.stock_rpcs import StockTracker
-from avatar_core.worker.reporter import BEAT_S
+from avatar_core.worker.reporter import HEARTBEAT_S
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit delivers to its readers in one piece."""
@@ -162,7 +162,7 @@ class ByteStreamTracker(PlaybackTracker):
         heartbeat_s: Time between two reports of our worker.
     """
 
-    heartbeat_s = BEAT_S
+    heartbeat_s = HEARTBEAT_S
 
     def __init__(self, ctx: SinkContext) -> None:
         worker = self._worker = ctx.avatar.audio_destination

@@ -146,19 +146,22 @@ class Segment:
             return 0.0
         if take.state is not TakeState.LOST:
             return take.offset_s + take.position_s
-        end = self.format.size(self.position_s)
+        heard_s = self.position_s
+        if take.confirmed_s is not None:
+            heard_s = min(heard_s, take.offset_s + take.confirmed_s)
+        end = self.format.size(heard_s)
         start = max(self._forgotten, end - self.format.size(REWIND_S), 0)
         window = self.format.size(WINDOW_S) // self.format.frame_bytes
         samples = np.frombuffer(self.read(start, end - start), "<i2")
         samples = samples[:: self.format.channels].astype(np.float64)
         count = len(samples) // window
         if count == 0:
-            return self.position_s
+            return heard_s
         loudness = np.sqrt((samples[-count * window :].reshape(count, window) ** 2).mean(axis=1))
         pauses = np.flatnonzero(loudness <= max(SILENCE_RMS, PAUSE_SHARE * loudness.max()))
         recent = max(0, count - round(WORD_S / WINDOW_S))
         chosen = pauses[-1] if len(pauses) else recent + loudness[recent:].argmin()
-        return self.position_s - float(count - chosen) * window / self.format.rate_hz
+        return heard_s - float(count - chosen) * window / self.format.rate_hz
 
 
 class Feed:

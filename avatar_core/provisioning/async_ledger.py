@@ -27,8 +27,8 @@ class AsyncLedger:
     """Runs the operations of a ledger, each within `RESPONSE_S`.
 
     An operation begins when its method is called; its result need not be awaited. After the
-    deadline, the result is that of a disk error, and the operation goes on. Until it ends, the
-    results of later operations come at once.
+    deadline, the caller gets the same result as after a disk error, and the operation continues.
+    Until it ends, later calls return at once: writes wait for their turn, and reads are dropped.
 
     Args:
         ledger: The ledger.
@@ -49,7 +49,7 @@ class AsyncLedger:
         Returns:
             Whether it was written in time.
         """
-        return self.run(False, self._ledger.write, ledger_entry)
+        return self._begin(False, self._ledger.write, ledger_entry)
 
     def remove(self, ledger_entry: LedgerEntry) -> asyncio.Future[None]:
         """Begin to remove an entry, as `Ledger.remove` does.
@@ -60,7 +60,7 @@ class AsyncLedger:
         Returns:
             None, once it was removed or the deadline has passed.
         """
-        return self.run(None, self._ledger.remove, ledger_entry)
+        return self._begin(None, self._ledger.remove, ledger_entry)
 
     def supersede(self, pending: LedgerEntry, provisioned: LedgerEntry) -> asyncio.Future[None]:
         """Begin to remove the entry of a request, as `Ledger.supersede` does.
@@ -72,7 +72,7 @@ class AsyncLedger:
         Returns:
             None, once it was removed or the deadline has passed.
         """
-        return self.run(None, self._ledger.supersede, pending, provisioned)
+        return self._begin(None, self._ledger.supersede, pending, provisioned)
 
     def read_all(self) -> asyncio.Future[list[LedgerEntry]]:
         """Begin to read all entries, as `Ledger.read_all` does.
@@ -107,7 +107,7 @@ class AsyncLedger:
             await asyncio.wait(self._running, timeout=RESPONSE_S)
 
     def run(self, default: T, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-        """Begin any work on the folder of the ledger.
+        """Begin any work that reads the folder of the ledger.
 
         Args:
             default: The result after the deadline.
@@ -117,6 +117,18 @@ class AsyncLedger:
         Returns:
             The result of the function, or its exception.
         """
+        if self._is_late:
+            result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+            result.set_result(default)
+            return result
+        return self._begin(default, call, *args)
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether an operation has passed its deadline and still runs."""
+        return self._late is not None and not self._late.done()
+
+    def _begin(self, default: T, call: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         if self._ledger.folder is None:
@@ -126,14 +138,18 @@ class AsyncLedger:
         limit_s = 0.0 if self._is_late else RESPONSE_S
 
         def give_up() -> None:
-            """Return the default."""
+            """Use the default as the result."""
             self._late = self._late if self._is_late else running
             self._ledger.report_hang(RESPONSE_S)
             if not result.done():
                 result.set_result(default)
 
         def finish(_: object) -> None:
-            """Return the result of the work, if the default was not returned before."""
+            """Use the result of the work, if the default is not the result already.
+
+            Args:
+                _: The future of the work.
+            """
             deadline.cancel()
             self._running.discard(running)
             error = running.exception()
@@ -149,16 +165,11 @@ class AsyncLedger:
         running.add_done_callback(finish)
         return result
 
-    @property
-    def _is_late(self) -> bool:
-        """Whether an operation has passed its deadline and still runs."""
-        return self._late is not None and not self._late.done()
-
 
 class _OrderedThread(Executor):
     """Runs calls one after the other, on a thread that ends with the last of them.
 
-    It is a daemon thread: a process can exit although its file system hangs.
+    The thread is a daemon thread, so that the process can exit even if the file system hangs.
     """
 
     def __init__(self) -> None:

@@ -54,6 +54,9 @@ class SessionContext:
 
         Args:
             expected_join_s: Typical seconds to join, as in `Capabilities`.
+
+        Returns:
+            The longest time from the end of provisioning to the join, in seconds.
         """
         return max(self.join_timeout_s, 2 * expected_join_s)
 

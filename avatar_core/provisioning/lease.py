@@ -6,13 +6,11 @@ import asyncio
 import logging
 from typing import Any
 
-from avatar_core.contracts import wire
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import (
     AvatarError,
     AvatarLostError,
     JoinTimeoutError,
-    RoomError,
     TransportError,
 )
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
@@ -20,6 +18,7 @@ from avatar_core.playback.byte_stream import ByteStreamSink, ByteStreamTracker
 from avatar_core.playback.transport import LEAST_AHEAD_S, Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
+from avatar_core.provisioning.ping import is_alive
 from avatar_core.provisioning.provision import Provisioning
 from avatar_core.tasks import (
     BUG_HINT,
@@ -35,9 +34,7 @@ log = logging.getLogger("avatar_core")
 REVIVE_S = 3.0
 """Seconds within which a lost avatar must be back, or another one is provisioned."""
 PING_S = 0.3
-"""A live participant responds to an RPC that it does not serve within 8 ms, a killed or frozen one
-never (measured, livekit-server 1.13.5)."""
-UNSUPPORTED_METHOD = 1400
+"""Seconds within which a live worker responds to an RPC."""
 TICK_S = 0.05
 
 
@@ -106,8 +103,10 @@ class Lease:
 
         Raises:
             AvatarError: The provider created no session, or the transport cannot be created. A
-                background task ends a session without a transport.
+                background task ends the new session if its transport cannot be created.
         """
+        if type(provider).create_sink is AvatarProvider.create_sink:
+            context.link.check_streams()
         ledger_entry = await Provisioning(provider, context).run()
         try:
             return cls(provider, context, ledger_entry)
@@ -180,7 +179,8 @@ class Lease:
             async with asyncio.timeout(REVIVE_S):
                 self.transport = self._create_transport()
                 await call_provider(self.transport.sink.open)
-                if not await self._responds():
+                worker = self.avatar.audio_destination
+                if not await is_alive(self._context.link, worker, PING_S):
                     return False
                 while not self._is_audible or (reported and not self._has_reported):  # noqa: ASYNC110
                     await asyncio.sleep(TICK_S)
@@ -202,15 +202,6 @@ class Lease:
             for identity in self.transport.identities & {*participants}
         )
 
-    async def _responds(self) -> bool:
-        """Return whether the worker responds to an RPC, if only with an error."""
-        worker = self.avatar.audio_destination
-        try:
-            await self._context.link.call(worker, wire.PING, "", timeout_s=PING_S)
-        except RoomError as error:
-            return error.rpc_code == UNSUPPORTED_METHOD
-        return True
-
     async def wait_until_ended(self) -> str:
         """Wait until the provider reports that the session has ended.
 
@@ -225,7 +216,7 @@ class Lease:
         except Exception:
             log.exception(
                 "The provider %s cannot watch its session. avatar-core still detects the end of "
-                "the session in the room.",
+                "the session from the events of the room.",
                 self.provider.name,
             )
             return await AvatarProvider.watch(self.provider, self.avatar)

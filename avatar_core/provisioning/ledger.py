@@ -160,6 +160,10 @@ class Ledger:
 
         Args:
             ledger_entry: The entry. It is read again, because its owner may have replaced it.
+
+        Returns:
+            Whether no process owns the session. False if the entry was removed meanwhile, because
+            the session has ended.
         """
         if self.folder is None:
             return False

@@ -181,6 +181,9 @@ class LedgerEntry:
         Args:
             free_lock: Id of the lock on the entry's file, which nobody holds; empty if the id is
                 unknown.
+
+        Returns:
+            Whether the session has no living owner process.
         """
         if self.pid == NO_OWNER:
             return True

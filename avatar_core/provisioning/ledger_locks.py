@@ -20,13 +20,16 @@ except ModuleNotFoundError:  # Windows; there a session is owned by its pid alon
 
 
 def lock_id(descriptor: int) -> str:
-    """Return the id of the lock on an open file: the boot of the kernel, the device and the file.
+    """Return the id of the lock on an open file.
 
-    The same id in another process means that both see the same lock. Two machines, a copy of a
-    ledger, and two mounts of a network file system have different ids.
+    The same id in another process means that both processes see the same lock. Two machines, a
+    copy of a ledger, and two mounts of a network file system have different ids.
 
     Args:
         descriptor: The open file.
+
+    Returns:
+        The boot of the kernel, the device and the number of the file.
     """
     file = os.fstat(descriptor)
     return f"{processes.boot()} {file.st_dev} {file.st_ino}"
@@ -37,6 +40,9 @@ def is_held(descriptor: int) -> bool:
 
     Args:
         descriptor: The open file. While it stays open, nobody can take the lock.
+
+    Returns:
+        Whether another open file holds the lock. False if the file system has no locks.
     """
     try:
         if fcntl is not None:

@@ -81,7 +81,10 @@ class Releaser:
         identity = participant.identity
         retried = {ledger_entry.identity for ledger_entry, _ in self._unended.values()}
         if identity in self._kept_out - retried:
-            log.info("%s joined again after its session was over; it is removed.", identity)
+            log.info(
+                "The avatar %s joined again after its session ended. avatar-core removes it.",
+                identity,
+            )
             self.tasks.start(self.remove(self._link.room_name, identity), f"{identity}-out")
 
     async def end(

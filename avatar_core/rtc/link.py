@@ -24,13 +24,13 @@ from avatar_core.router import SenderRouter
 from avatar_core.rtc.encryption import is_encrypted
 from avatar_core.rtc.media import TrackPublisher
 from avatar_core.rtc.participant import read_participant
+from avatar_core.rtc.private_ffi import check_addressed_streams, find_missing
 from avatar_core.rtc.room_events import RoomEvents
 from avatar_core.rtc.streams import (
     Acknowledgements,
     AddressedWriter,
     PublicWriter,
     RtcStreamReader,
-    addressed_streams_work,
 )
 
 log = logging.getLogger("avatar_core.rtc")
@@ -56,6 +56,8 @@ class RtcLink(RoomLink):
     def __init__(self, room: rtc.Room, *, owned: bool = False) -> None:
         self.room = room
         self.closed = False
+        self.allow_public_streams = False
+        self._has_warned = False
         self._owned = owned
         self._local = room.local_participant
         self._tracks = TrackPublisher(self._local)
@@ -127,6 +129,22 @@ class RtcLink(RoomLink):
         """
         return self._events.watch(handler)
 
+    def check_streams(self) -> None:
+        """Check that byte streams reach only their receivers, or that the application allows more.
+
+        Raises:
+            RoomError: The installed livekit cannot address byte streams.
+        """
+        if not self.allow_public_streams:
+            check_addressed_streams()
+        elif (missing := find_missing()) and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "Every participant of the room receives the agent's audio as data, because the "
+                "installed version of livekit lacks %s and AVATAR_ALLOW_PUBLIC_AUDIO is set.",
+                missing,
+            )
+
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
     ) -> StreamWriter:
@@ -141,10 +159,12 @@ class RtcLink(RoomLink):
             The writer of the stream.
 
         Raises:
-            RoomError: The room is disconnected, or did not open the stream.
+            RoomError: The room is disconnected or did not open the stream, or the installed
+                livekit cannot address the stream.
         """
         self._require_connection()
-        if not addressed_streams_work():
+        self.check_streams()
+        if find_missing():
             try:
                 writer = await self._local.stream_bytes(
                     "audio",
@@ -155,10 +175,17 @@ class RtcLink(RoomLink):
             except ConnectionError as error:
                 raise RoomError(f"The room did not open a byte stream ({error}).") from error
             return PublicWriter(writer)
-        if self._acks is None:
-            self._acks = Acknowledgements()
-        addressed = AddressedWriter(self._local, self._acks, to)
-        await addressed.open(topic, attributes)
+        try:
+            if self._acks is None:
+                self._acks = Acknowledgements()
+            addressed = AddressedWriter(self._local, self._acks, to)
+            await addressed.open(topic, attributes)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise RoomError(
+                f"The installed version of livekit refused the request for a byte stream "
+                f"({type(error).__name__}).",
+                hint="Install the version of livekit that livekit-agents requires.",
+            ) from error
         return addressed
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:

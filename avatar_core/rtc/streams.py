@@ -2,53 +2,23 @@
 
 The public writer of `livekit.rtc` addresses only the header, so the server sends the chunks to
 everyone in the room. This module uses three FFI requests of `livekit.rtc` that address chunks and
-trailer, too. The requests are private: `addressed_streams_work` checks once whether they exist. If
-the requests do not exist, the room link uses the public writer and logs one warning.
+trailer, too. The requests are private; `private_ffi` checks whether they exist. If they do not
+exist, the room link opens no stream, unless the application allows the public writer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from livekit import rtc
-from livekit.rtc._ffi_client import FfiClient
-from livekit.rtc._proto import ffi_pb2, room_pb2
 
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.streams import StreamReader, StreamWriter
-
-log = logging.getLogger("avatar_core.rtc")
-
-_REQUESTS = ("send_stream_header", "send_stream_chunk", "send_stream_trailer")
-
-
-@cache
-def addressed_streams_work() -> bool:
-    """Check once whether the installed livekit has the FFI requests of addressed streams.
-
-    The function logs a warning if the requests do not exist.
-
-    Returns:
-        True if `AddressedWriter` can be used.
-    """
-    works = all(
-        name in ffi_pb2.FfiRequest.DESCRIPTOR.fields_by_name
-        and name in ffi_pb2.FfiEvent.DESCRIPTOR.fields_by_name
-        for name in _REQUESTS
-    ) and hasattr(room_pb2, "DataStream")
-    if not works:
-        log.warning(
-            "The installed version of livekit cannot send byte streams to selected participants, "
-            "so every participant of the room receives the agent's audio as data. Install the "
-            "version that livekit-agents requires."
-        )
-    return works
+from avatar_core.rtc.private_ffi import REQUESTS, FfiClient, ffi_pb2, room_pb2
 
 
 class Acknowledgements:
@@ -60,7 +30,7 @@ class Acknowledgements:
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, int], asyncio.Future[Any]] = {}
         self._queue = FfiClient.instance.queue.subscribe(
-            filter_fn=lambda event: event.WhichOneof("message") in _REQUESTS
+            filter_fn=lambda event: event.WhichOneof("message") in REQUESTS
         )
         self._task = asyncio.create_task(self._read(), name="ffi-acknowledgements")
 
@@ -68,7 +38,7 @@ class Acknowledgements:
         """Send an FFI request and wait for its response.
 
         Args:
-            kind: The name of the request in `FfiRequest`, one of `_REQUESTS`.
+            kind: The name of the request in `FfiRequest`, one of `REQUESTS`.
             fields: The fields of the request.
 
         Raises:

@@ -130,6 +130,9 @@ class AvatarSettings(Settings):
     ledger: Path | None = None
     """The folder that records paid sessions; by default `avatar-core/ledger` in the user's state
     directory."""
+    allow_public_audio: bool = False
+    """Whether an avatar may be used with a version of livekit that cannot address byte streams, so
+    that every participant of the room receives the agent's audio as data."""
     worker_env: str = Field(default="", pattern=r"^[A-Za-z0-9_*?, ]*$")
     """Names and patterns of further variables that worker processes inherit, separated by commas.
     By default they inherit only the variables of the system and of media libraries."""

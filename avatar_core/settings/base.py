@@ -61,7 +61,11 @@ class Settings(BaseSettings):
             raise error
 
         def _read_values(self, values: Mapping[str, Any]) -> SettingsError | None:
-            """Read the settings, and return an error that contains no value."""
+            """Read the settings.
+
+            Returns:
+                An error that quotes no value of a setting; None if the settings are valid.
+            """
             misspelt = self._misspelt()
             faults: list[str] = []
             missing = False
@@ -86,7 +90,18 @@ class Settings(BaseSettings):
 
         @classmethod
         def model_validate(cls, obj: Any, **options: Any) -> Self:
-            """Like `load`, for the values in a mapping."""
+            """Read the settings from a mapping and the environment.
+
+            Args:
+                obj: Values by field name, or settings of this class.
+                options: Options of pydantic, which have no effect.
+
+            Returns:
+                The settings.
+
+            Raises:
+                SettingsError: A setting is missing, invalid or unknown.
+            """
             try:
                 return obj if isinstance(obj, cls) else cls(**obj)
             finally:
@@ -94,7 +109,18 @@ class Settings(BaseSettings):
 
         @classmethod
         def model_validate_json(cls, json_data: str | bytes, **options: Any) -> Self:
-            """Like `load`, for the values in a JSON object."""
+            """Read the settings from a JSON object and the environment.
+
+            Args:
+                json_data: A JSON object with values by field name.
+                options: Options of pydantic, which have no effect.
+
+            Returns:
+                The settings.
+
+            Raises:
+                SettingsError: A setting is missing, invalid or unknown.
+            """
             try:
                 with suppress(ValueError):
                     json_data = json.loads(json_data)
@@ -106,7 +132,18 @@ class Settings(BaseSettings):
 
         @classmethod
         def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
-            """Like `load`, for the texts in a mapping."""
+            """Read the settings from texts and the environment.
+
+            Args:
+                obj: Texts by field name.
+                options: Options of pydantic, which have no effect.
+
+            Returns:
+                The settings.
+
+            Raises:
+                SettingsError: A setting is missing, invalid or unknown.
+            """
             try:
                 return cls(**obj)
             finally:

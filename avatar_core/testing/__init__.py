@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
     from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
     from avatar_core.testing.fake_vendor.http_server import serve_http
+    from avatar_core.testing.fake_vendor.launcher import make_launcher
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
@@ -52,6 +53,7 @@ __all__ = [
     "VendorSession",
     "WordTones",
     "json_response",
+    "make_launcher",
     "run",
     "serve_http",
     "start_faulty_process",
@@ -70,6 +72,7 @@ _HOMES = {
     "testing.fake_vendor.fake": "FakeVendor json_response",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
     "testing.fake_vendor.http_server": "serve_http",
+    "testing.fake_vendor.launcher": "make_launcher",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",

@@ -88,12 +88,21 @@ def block(duration_s: float) -> None:
     Raises:
         RuntimeError: The running loop is not virtual, or no loop is running.
     """
-    loop = asyncio.get_running_loop()
-    if not isinstance(loop, VirtualLoop):
-        raise RuntimeError(
-            "This event loop runs in real time. Mark the test with @pytest.mark.virtual_time."
-        )
-    loop.advance(duration_s)
+    _running_virtual_loop().advance(duration_s)
+
+
+def step_unix_time(step_s: float) -> None:
+    """Move the Unix time of the running loop, as a correction of the system clock does.
+
+    The times of `asyncio` and `time.monotonic` do not change.
+
+    Args:
+        step_s: Seconds; below 0 the Unix time goes back.
+
+    Raises:
+        RuntimeError: The running loop is not virtual, or no loop is running.
+    """
+    _running_virtual_loop().step_unix_time(step_s)
 
 
 @contextmanager
@@ -133,6 +142,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._clock = _JumpingSelector()
         self._last_reading_ns = 0
+        self._unix_step_ns = 0
         super().__init__(self._clock)
 
     def time(self) -> float:
@@ -160,9 +170,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         Returns:
             Nanoseconds since 1970.
         """
-        at_ns = round(EPOCH_S) * SECOND_NS + self.time_ns()
+        at_ns = round(EPOCH_S) * SECOND_NS + self.time_ns() + self._unix_step_ns
         self._last_reading_ns = max(self._last_reading_ns + READING_NS, at_ns)
         return self._last_reading_ns
+
+    def step_unix_time(self, step_s: float) -> None:
+        """Move the virtual Unix time, but not the time of the loop.
+
+        Args:
+            step_s: Seconds; below 0 the Unix time goes back.
+        """
+        self._unix_step_ns += round(step_s * SECOND_NS)
+        self._last_reading_ns = 0
 
     def advance(self, duration_s: float) -> None:
         """Advance the virtual time without running the loop.
@@ -280,6 +299,15 @@ class _Clocks:
             self._loops -= 1
             if not self._loops:
                 self._references.restore()
+
+
+def _running_virtual_loop() -> VirtualLoop:
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        raise RuntimeError(
+            "This event loop runs in real time. Mark the test with @pytest.mark.virtual_time."
+        )
+    return loop
 
 
 def _follow(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage, Tool
@@ -20,6 +20,7 @@ from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarEvent
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones, decode_tones
+from avatar_core.testing.captions import CaptionLog
 from avatar_core.testing.room.media import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import (
@@ -42,6 +43,10 @@ IN_MEMORY = LiveKitSettings.model_validate(
     {"LIVEKIT_URL": "wss://memory.example", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
 )
 """Settings for `create_avatar` in a room in memory, which has no server."""
+Transcription = Literal["synchronized", "direct", "none"]
+"""How the text of the agent reaches its captions: through LiveKit's transcript synchronizer, as
+with the default `RoomOptions`; without it, as with `sync_transcription=False`; or not at all, as
+with `text_output=False`."""
 EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
 
 
@@ -60,6 +65,7 @@ class Turn:
         cut: Whether the test interrupted the turn.
         heard: The words that a listener heard; `Conversation.over` sets it.
         history: The text of the turn in the chat history; `Conversation.over` sets it.
+        captions: The captions of the turn; `Conversation.over` sets them.
     """
 
     spoken_words: Sequence[str]
@@ -70,6 +76,7 @@ class Turn:
     cut: bool = False
     heard: list[HeardWord] = field(default_factory=list)
     history: str = ""
+    captions: str = ""
 
     def shares(self) -> dict[str, float]:
         """Return how much of each word was heard.
@@ -97,6 +104,7 @@ class Conversation:
             agents.
         identity: The identity of the agent in the room.
         tools: The function tools of the agent.
+        transcription: How the text of the agent reaches its captions.
 
     Attributes:
         avatar: The avatar.
@@ -105,6 +113,7 @@ class Conversation:
         model: The scripted model of the agent.
         session: The AgentSession.
         turns: The turns so far, in order.
+        captions: The captions that the agent session has sent.
         events: The events of the avatar, each with its loop time in seconds.
     """
 
@@ -115,6 +124,7 @@ class Conversation:
         identity: str = "agent",
         *,
         tools: Sequence[Tool] = (),
+        transcription: Transcription = "synchronized",
     ) -> None:
         self.avatar = avatar
         self.room = room or MemoryRoom()
@@ -122,10 +132,12 @@ class Conversation:
         self.model = ScriptedLLM()
         self.session: AgentSession[Any] = AgentSession(llm=self.model)
         self.turns: list[Turn] = []
+        self.captions = CaptionLog()
         self.events: list[tuple[float, AvatarEvent]] = []
         self._tools = tools
         self._tones = WordTones(RATE_HZ)
-        self._synchronizer: TranscriptSynchronizer
+        self._transcription = transcription
+        self._synchronizer: TranscriptSynchronizer | None = None
 
     async def __aenter__(self) -> Self:
         for name in EVENTS:
@@ -133,11 +145,14 @@ class Conversation:
         await self.avatar.start(self.session, self.room.agent(self.identity))
         tail = self.session.output.audio
         assert tail is not None
-        self._synchronizer = TranscriptSynchronizer(
-            next_in_chain_audio=tail, next_in_chain_text=None
-        )
-        self.session.output.audio = self._synchronizer.audio_output
-        self.session.output.transcription = self._synchronizer.text_output
+        if self._transcription == "synchronized":
+            self._synchronizer = TranscriptSynchronizer(
+                next_in_chain_audio=tail, next_in_chain_text=self.captions
+            )
+            self.session.output.audio = self._synchronizer.audio_output
+            self.session.output.transcription = self._synchronizer.text_output
+        elif self._transcription == "direct":
+            self.session.output.transcription = self.captions
         await self.session.start(ToneAgent(self._tools))
         return self
 
@@ -146,7 +161,8 @@ class Conversation:
     ) -> None:
         await self.session.aclose()
         await self.avatar.aclose()
-        await self._synchronizer.aclose()
+        if self._synchronizer is not None:
+            await self._synchronizer.aclose()
 
     def say(self, spoken_words: int | Sequence[str]) -> Turn:
         """Make the agent speak words.
@@ -204,7 +220,7 @@ class Conversation:
         return said(self.session.history)
 
     async def over(self, turn: Turn) -> Turn:
-        """Wait until a turn has ended, and fill in its `heard` and `history`.
+        """Wait until a turn has ended, and fill in its `heard`, `history` and `captions`.
 
         Args:
             turn: A turn of this conversation.
@@ -217,6 +233,7 @@ class Conversation:
         turn.heard = self._heard_in(turn)
         items = [item for item in turn.handle.chat_items if isinstance(item, ChatMessage)]
         turn.history = " ".join(item.text_content or "" for item in items)
+        turn.captions = self.captions.between(turn.said_at, turn.until_at)
         return turn
 
     async def interrupt_at(self, turn: Turn, word: int) -> None:
@@ -276,6 +293,10 @@ class Conversation:
             faults.append(
                 f"the history ends with {said[-1]}, but the last heard word is "
                 f"{turn.spoken_words[last]}"
+            )
+        if self._transcription == "synchronized" and turn.captions.split() != said:
+            faults.append(
+                f"the captions are {turn.captions!r}, but the history is {turn.history!r}"
             )
         if turn.user_text:
             dialogue = [("user", turn.user_text), ("assistant", turn.history)]

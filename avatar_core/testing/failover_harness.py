@@ -122,7 +122,11 @@ class FailoverHarness:
         return over
 
     async def read_ledger(self) -> list[LedgerEntry]:
-        """Return the entries of the ledger, after all operations that have begun."""
+        """Read the ledger, after all operations that have begun.
+
+        Returns:
+            The entries of the ledger.
+        """
         return await self.context.releaser.ledger.read_all()
 
     async def close(self) -> None:

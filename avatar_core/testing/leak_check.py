@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-OUR_TASKS = ("avatar", "clock of ", "transcript-throttle", "ffi-", "worker")
+OUR_TASKS = ("avatar", "clock of ", "transcript", "ffi-", "worker")
 OUR_CODE = str(Path(__file__).parents[1])
 MOST_FILES = 4
 """Number of new open files that are tolerated: libraries open some at their first use."""

@@ -174,7 +174,7 @@ class WorkerHarness:
             lambda _, payload: self.reports.append((now(), Report.decode(payload))),
         )
 
-        def turned(_: str, payload: str) -> str:
+        def report_state(_: str, payload: str) -> str:
             """Record a change of a take's state.
 
             Args:
@@ -216,7 +216,7 @@ class WorkerHarness:
 
             return handler
 
-        router.rpc(wire.TAKE_RPC, "avatar", turned)
+        router.rpc(wire.TAKE_RPC, "avatar", report_state)
         for method in (wire.PLAYBACK_STARTED, wire.PLAYBACK_FINISHED):
             router.rpc(method, "avatar", reported(method))
 

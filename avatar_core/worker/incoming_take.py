@@ -8,16 +8,16 @@ from avatar_core.contracts.wire import Finished, Report
 from avatar_core.resample import Resampler
 
 
-class Speech:
+class IncomingTake:
     """One incoming take: its audio in the renderer's format, its position and its state.
 
-    The receiver creates a `Speech` for each audio stream, and the pacer plays it. A stock agent (an
-    agent without avatar-core) sends one stream for each segment, without an id.
+    The receiver creates an `IncomingTake` for each audio stream, and the pacer plays it. A stock
+    agent (an agent without avatar-core) sends one stream for each segment, without an id.
 
     Args:
         id: The id of the take on the wire; empty from a stock agent.
         source: The format of the audio that arrives.
-        target: The format of the audio that `take` and `ahead` return.
+        target: The format of the audio that `read` and `peek` return.
 
     Attributes:
         id: The id of the take on the wire; empty from a stock agent.
@@ -38,7 +38,7 @@ class Speech:
         self._pcm = bytearray()
         self._odd = b""
 
-    def over(self) -> bool:
+    def has_ended(self) -> bool:
         """Return whether the take has ended, so that no more of it may be played.
 
         Returns:
@@ -64,7 +64,7 @@ class Speech:
             self._pcm += self._resampler.feed(b"", last=True)
             self.complete = True
 
-    def take(self, duration_s: float) -> tuple[bytes, bool]:
+    def read(self, duration_s: float) -> tuple[bytes, bool]:
         """Remove the next audio from the buffer and return it.
 
         Args:
@@ -82,8 +82,8 @@ class Speech:
         del self._pcm[:size]
         return chunk, last
 
-    def ahead(self, duration_s: float) -> bytes:
-        """Return the audio that `take` returns next, without removing it.
+    def peek(self, duration_s: float) -> bytes:
+        """Return the audio that `read` returns next, without removing it.
 
         Args:
             duration_s: The most seconds of audio to return.
@@ -93,7 +93,7 @@ class Speech:
         """
         return bytes(self._pcm[: self._format.size(duration_s)])
 
-    def played(self, queued_s: float) -> float:
+    def update_position(self, queued_s: float) -> float:
         """Advance the position to the captured audio that has left the queue of the track.
 
         Args:
@@ -117,7 +117,7 @@ class Speech:
         """
         return Report(sequence, self.id, self.position_s, self.state)
 
-    def finished(self) -> Finished:
+    def stock_finish(self) -> Finished:
         """Return the payload of `lk.playback_finished` for this take, for a stock agent.
 
         Returns:

@@ -9,7 +9,7 @@ from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playout import PLAYOUT_TAIL_S
-from avatar_core.worker.incoming_take import Speech
+from avatar_core.worker.incoming_take import IncomingTake
 from avatar_core.worker.reporter import Reporter
 from avatar_core.worker.video_scheduler import Stretch, VideoScheduler
 
@@ -33,8 +33,8 @@ class Pacer:
         scheduler: Draws and shows the video frames.
         audio: The worker's audio track; its queue sets the pace.
         reporter: Sends positions and states of takes to the agent.
-        speeches: The takes to play, in order; the receiver appends new takes to this queue.
-        fed: An event that the receiver sets when a take has more audio or is complete.
+        takes: The takes to play, in order; the receiver appends new takes to this queue.
+        on_audio: An event that the receiver sets when a take has more audio or is complete.
         period_s: Seconds of one video frame.
         clock: Returns monotonic seconds.
     """
@@ -44,8 +44,8 @@ class Pacer:
         scheduler: VideoScheduler,
         audio: AudioTrack,
         reporter: Reporter,
-        speeches: deque[Speech],
-        fed: asyncio.Event,
+        takes: deque[IncomingTake],
+        on_audio: asyncio.Event,
         period_s: float,
         clock: Clock = loop_time,
     ) -> None:
@@ -53,23 +53,23 @@ class Pacer:
         self._audio = audio
         self._reporter = reporter
         self._clock = clock
-        self._speeches = speeches
-        self._fed = fed
+        self._takes = takes
+        self._on_audio = on_audio
         self._rest = b""
         self._period_s = period_s
 
-    def silence(self, speech: Speech) -> None:
+    def silence(self, take: IncomingTake) -> None:
         """Drop the queued audio and video of a take, and record its position, before a cut.
 
         A frame that is on its way into the audio queue is dropped afterwards.
 
         Args:
-            speech: The take. The method does nothing unless the take is the one that is being
+            take: The take. The method does nothing unless the take is the one that is being
                 played.
         """
-        if self._speeches and self._speeches[0] is speech:
+        if self._takes and self._takes[0] is take:
             self._rest = b""
-            speech.played(self._audio.queued_s)
+            take.update_position(self._audio.queued_s)
             self._audio.clear()
             self._scheduler.reset()
 
@@ -81,37 +81,37 @@ class Pacer:
                 again.
         """
         while True:
-            self._fed.clear()
-            while self._speeches and self._speeches[0].over():
-                self._speeches.popleft()
-            speech = self._speeches[0] if self._speeches else None
-            self._beat(speech)
-            chunk, last = speech.take(self._period_s) if speech else (b"", False)
-            if speech is not None and (chunk or last):
-                await self._play(speech, chunk, last)
+            self._on_audio.clear()
+            while self._takes and self._takes[0].has_ended():
+                self._takes.popleft()
+            take = self._takes[0] if self._takes else None
+            self._send_heartbeat(take)
+            chunk, last = take.read(self._period_s) if take else (b"", False)
+            if take is not None and (chunk or last):
+                await self._play(take, chunk, last)
             else:
-                if speech is not None:
-                    await self._emit(speech)
-                    speech.played(self._audio.queued_s)
+                if take is not None:
+                    await self._emit(take)
+                    take.update_position(self._audio.queued_s)
                 self._scheduler.idle()
-                tick = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._fed.set)
-                await self._fed.wait()
+                tick = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._on_audio.set)
+                await self._on_audio.wait()
                 tick.cancel()
 
-    async def _play(self, speech: Speech, chunk: bytes, last: bool) -> None:
+    async def _play(self, take: IncomingTake, chunk: bytes, last: bool) -> None:
         format = self._audio.format
         ahead_s = self._audio.queued_s + format.duration_s(len(self._rest)) + VIDEO_DELAY_S
         self._scheduler.speak(
-            Stretch(chunk, last, speech.ahead(self._scheduler.lookahead_s)),
+            Stretch(chunk, last, take.peek(self._scheduler.lookahead_s)),
             self._clock() + ahead_s,
-            lambda: speech.state is not TakeState.CUT,
+            lambda: take.state is not TakeState.CUT,
         )
         self._rest += chunk
-        await self._emit(speech, last)
-        if last and not speech.over():
-            await self._drain(speech)
+        await self._emit(take, last)
+        if last and not take.has_ended():
+            await self._drain(take)
 
-    async def _emit(self, speech: Speech, last: bool = False) -> None:
+    async def _emit(self, take: IncomingTake, last: bool = False) -> None:
         """Pass collected audio to the track in whole frames, shorter ones if its queue runs low."""
         size, whole = self._audio.format.size(FRAME_S), self._audio.format.size(SOURCE_S)
         while self._rest:
@@ -121,46 +121,46 @@ class Pacer:
             if not taken:
                 return
             frame, self._rest = self._rest[:taken], self._rest[taken:]
-            await self._capture(speech, frame.ljust(-(-taken // whole) * whole, b"\0"), taken)
-            if speech.over():
+            await self._capture(take, frame.ljust(-(-taken // whole) * whole, b"\0"), taken)
+            if take.has_ended():
                 self._rest = b""
 
-    async def _capture(self, speech: Speech, frame: bytes, taken: int) -> None:
-        while not speech.over() and (surplus_s := self._audio.queued_s - LOW_S) > 1e-3:
+    async def _capture(self, take: IncomingTake, frame: bytes, taken: int) -> None:
+        while not take.has_ended() and (surplus_s := self._audio.queued_s - LOW_S) > 1e-3:
             await asyncio.sleep(min(surplus_s, FRAME_S / 2))
-            speech.played(self._audio.queued_s)
-            self._beat(speech)
-        if speech.over():
+            take.update_position(self._audio.queued_s)
+            self._send_heartbeat(take)
+        if take.has_ended():
             return
-        speech.captured_s += self._audio.format.duration_s(taken)
+        take.captured_s += self._audio.format.duration_s(taken)
         await self._audio.capture(frame)
-        if speech.over():
+        if take.has_ended():
             self._audio.clear()  # the cut came while this frame was on its way in
             return
-        if speech.state is TakeState.OPEN:
-            speech.state = TakeState.PLAYING
-            self._reporter.turned(speech)
-        speech.played(self._audio.queued_s)
-        self._beat(speech)
+        if take.state is TakeState.OPEN:
+            take.state = TakeState.PLAYING
+            self._reporter.report_state(take)
+        take.update_position(self._audio.queued_s)
+        self._send_heartbeat(take)
 
-    async def _drain(self, speech: Speech) -> None:
+    async def _drain(self, take: IncomingTake) -> None:
         """Wait until the last audio of a take was heard, then report the state DONE."""
         until = self._clock() + self._audio.queued_s + PLAYOUT_TAIL_S
-        while not speech.over() and (rest_s := until - self._clock()) > 0:
-            speech.played(self._audio.queued_s)
-            self._beat(speech)
+        while not take.has_ended() and (rest_s := until - self._clock()) > 0:
+            take.update_position(self._audio.queued_s)
+            self._send_heartbeat(take)
             self._scheduler.idle()
             await asyncio.sleep(min(rest_s, IDLE_TICK_S))
-        if not speech.over():
-            speech.position_s = speech.captured_s
-            speech.state = TakeState.DONE
-            self._reporter.turned(speech)
+        if not take.has_ended():
+            take.position_s = take.captured_s
+            take.state = TakeState.DONE
+            self._reporter.report_state(take)
 
-    def _beat(self, speech: Speech | None) -> None:
+    def _send_heartbeat(self, take: IncomingTake | None) -> None:
         """Send a due report, unless the renderer hangs.
 
         If the reports stop, the agent replaces the avatar. So the agent also replaces an avatar
         whose video is frozen.
         """
         if not self._scheduler.hung:
-            self._reporter.beat(speech)
+            self._reporter.send_heartbeat(take)

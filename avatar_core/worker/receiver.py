@@ -12,7 +12,7 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError, WireError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.streams import StreamReader
-from avatar_core.worker.incoming_take import Speech
+from avatar_core.worker.incoming_take import IncomingTake
 
 log = logging.getLogger("avatar_core.worker")
 
@@ -31,9 +31,9 @@ class Receiver:
         link: The worker's connection to the room.
         agent: The identity of the agent.
         format: The format to which the audio is converted.
-        arrived: Called with each new take, before its first audio.
-        cut: Called with each take that must stop; it may be called again for the same take.
-        fed: Called when a take has more audio, or is complete.
+        on_take: Called with each new take, before its first audio.
+        on_cut: Called with each take that must stop; it may be called again for the same take.
+        on_audio: Called when a take has more audio, or is complete.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class Receiver:
         link: RoomLink,
         agent: str,
         format: AudioFormat,
-        arrived: Callable[[Speech], None],
-        cut: Callable[[Speech], None],
-        fed: Callable[[], None],
+        on_take: Callable[[IncomingTake], None],
+        on_cut: Callable[[IncomingTake], None],
+        on_audio: Callable[[], None],
     ) -> None:
         self._agent = agent
         self._format = format
-        self._arrived = arrived
-        self._cut = cut
-        self._fed = fed
-        self._known: deque[Speech] = deque(maxlen=16)
+        self._on_take = on_take
+        self._on_cut = on_cut
+        self._on_audio = on_audio
+        self._known: deque[IncomingTake] = deque(maxlen=16)
         self._cleared_ahead: deque[str] = deque(maxlen=16)
         self._reading: dict[asyncio.Task[None], StreamReader] = {}
         self._leave = (
@@ -59,10 +59,10 @@ class Receiver:
             link.on_stream(wire.AUDIO_STREAM, self._stream),
         )
 
-    def drop_all(self) -> None:
+    def cut_all(self) -> None:
         """Cut all known takes, because the agent has left or has sent `lk.clear_buffer`."""
-        for speech in list(self._known):
-            self._cut(speech)
+        for take in list(self._known):
+            self._on_cut(take)
 
     async def aclose(self) -> None:
         """Remove the handlers of the room link, and cancel the tasks that read streams."""
@@ -87,38 +87,38 @@ class Receiver:
             return
         for earlier in self._reading.values():
             asyncio.get_running_loop().call_later(TRAILER_S, earlier.close)
-        speech = Speech(take_id, format, self._format)
-        self._known.append(speech)
-        self._arrived(speech)
+        take = IncomingTake(take_id, format, self._format)
+        self._known.append(take)
+        self._on_take(take)
         if take_id in self._cleared_ahead:
-            self._cut(speech)
-        task = asyncio.create_task(self._read(reader, speech), name="avatar-receiver")
+            self._on_cut(take)
+        task = asyncio.create_task(self._read(reader, take), name="avatar-receiver")
         self._reading[task] = reader
         task.add_done_callback(self._reading.pop)
 
-    async def _read(self, reader: StreamReader, speech: Speech) -> None:
+    async def _read(self, reader: StreamReader, take: IncomingTake) -> None:
         chunks = aiter(reader)
         try:
-            while not speech.over():
-                speech.feed(await asyncio.wait_for(anext(chunks), IDLE_S))
-                self._fed()
+            while not take.has_ended():
+                take.feed(await asyncio.wait_for(anext(chunks), IDLE_S))
+                self._on_audio()
         except (StopAsyncIteration, TimeoutError):
-            speech.end()
-            self._fed()
+            take.end()
+            self._on_audio()
         except RoomError as error:
             log.debug("%s", error)
-            self._cut(speech)
+            self._on_cut(take)
         finally:
             reader.close()
 
     def _clear_all(self, _: str, __: str) -> str:
-        self.drop_all()
+        self.cut_all()
         return wire.OK
 
     def _clear_one(self, _: str, payload: bytes) -> None:
         take_id = payload[:64].decode(errors="replace")
-        for speech in self._known:
-            if speech.id == take_id:
-                self._cut(speech)
+        for take in self._known:
+            if take.id == take_id:
+                self._on_cut(take)
                 return
         self._cleared_ahead.append(take_id)

@@ -13,11 +13,11 @@ from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import TakeState
-from avatar_core.worker.incoming_take import Speech
+from avatar_core.worker.incoming_take import IncomingTake
 
 log = logging.getLogger("avatar_core.worker")
 
-BEAT_S, IDLE_BEAT_S = 0.13, 0.5
+HEARTBEAT_S, IDLE_HEARTBEAT_S = 0.13, 0.5
 """Seconds between two reports while a take plays, and otherwise. A report costs agent and worker
 together 2 ms of CPU: at 10 Hz, a seventh of all the CPU that they use."""
 CALL_S = 5.0
@@ -41,27 +41,27 @@ class Reporter:
         self._agent = agent
         self._clock = clock
         self._sequence = itertools.count()
-        self._next_beat = 0.0
-        self._latest: Speech | None = None
+        self._next_at = 0.0
+        self._latest: IncomingTake | None = None
         self._turn = asyncio.Lock()
         self._sending: set[asyncio.Task[None]] = set()
 
-    def beat(self, speech: Speech | None) -> None:
+    def send_heartbeat(self, take: IncomingTake | None) -> None:
         """Send a position report in a lossy data packet, if one is due.
 
-        A report is due every `BEAT_S` while a take plays, every `IDLE_BEAT_S` otherwise, and at
-        once for a new take. The pacer calls this method from its loop, so that the reports stop
-        when the loop hangs.
+        A report is due every `HEARTBEAT_S` while a take plays, every `IDLE_HEARTBEAT_S` otherwise,
+        and at once for a new take. The pacer calls this method from its loop, so that the reports
+        stop when the loop hangs.
 
         Args:
-            speech: The take that is being played; None if there is none.
+            take: The take that is being played; None if there is none.
         """
-        if speech is not None and speech is not self._latest:
-            self._latest, self._next_beat = speech, 0.0
+        if take is not None and take is not self._latest:
+            self._latest, self._next_at = take, 0.0
         now = self._clock()
-        if now >= self._next_beat:
-            every_s = BEAT_S if speech is not None else IDLE_BEAT_S
-            self._next_beat = max(self._next_beat + every_s, now)
+        if now >= self._next_at:
+            every_s = HEARTBEAT_S if take is not None else IDLE_HEARTBEAT_S
+            self._next_at = max(self._next_at + every_s, now)
             report = (
                 self._latest.report(next(self._sequence))
                 if self._latest is not None
@@ -69,23 +69,23 @@ class Reporter:
             )
             self._spawn(self._link.send(wire.REPORT_TOPIC, report.encode(), to=[self._agent]))
 
-    def turned(self, speech: Speech) -> None:
+    def report_state(self, take: IncomingTake) -> None:
         """Send the new state of a take to the agent at once, as an RPC.
 
         An agent that uses avatar-core receives `avatar.take`, and a stock agent receives
         `lk.playback_started` or `lk.playback_finished`.
 
         Args:
-            speech: The take whose state changed to PLAYING, DONE or CUT.
+            take: The take whose state changed to PLAYING, DONE or CUT.
         """
-        self._latest = speech
-        self._next_beat = 0.0
-        if speech.id:
-            self._spawn(self._call(wire.TAKE_RPC, speech.report(-1).encode().decode()))
-        elif speech.state is TakeState.PLAYING:
+        self._latest = take
+        self._next_at = 0.0
+        if take.id:
+            self._spawn(self._call(wire.TAKE_RPC, take.report(-1).encode().decode()))
+        elif take.state is TakeState.PLAYING:
             self._spawn(self._in_turn(wire.PLAYBACK_STARTED, ""))
-        elif speech.state.final:
-            self._spawn(self._in_turn(wire.PLAYBACK_FINISHED, speech.finished().encode()))
+        elif take.state.final:
+            self._spawn(self._in_turn(wire.PLAYBACK_FINISHED, take.stock_finish().encode()))
 
     async def aclose(self) -> None:
         """Cancel the reports that are being sent, and wait until their tasks have ended."""

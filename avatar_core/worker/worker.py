@@ -17,7 +17,7 @@ from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.worker.executors import Executor, ThreadExecutor
-from avatar_core.worker.incoming_take import Speech
+from avatar_core.worker.incoming_take import IncomingTake
 from avatar_core.worker.pacer import Pacer
 from avatar_core.worker.receiver import Receiver
 from avatar_core.worker.reporter import Reporter
@@ -67,7 +67,7 @@ class AvatarWorker:
         self._renderer = renderer
         self._clock = clock
         self._executor = executor
-        self._speeches: deque[Speech] = deque()
+        self._takes: deque[IncomingTake] = deque()
         self._reporter = Reporter(link, agent, clock)
         self._pacer: Pacer | None = None
         self._over = asyncio.Event()
@@ -90,9 +90,9 @@ class AvatarWorker:
             leaving.push_async_callback(scheduler.aclose)
             leaving.push_async_callback(self._reporter.aclose)
             # Handlers first: whoever sees our tracks may send audio at once.
-            fed = asyncio.Event()
+            on_audio = asyncio.Event()
             receiver = Receiver(
-                link, self._agent, renderer.audio, self._speeches.append, self._cut, fed.set
+                link, self._agent, renderer.audio, self._takes.append, self._cut, on_audio.set
             )
             leaving.push_async_callback(receiver.aclose)
             leaving.callback(
@@ -109,7 +109,13 @@ class AvatarWorker:
             )
             leaving.push_async_callback(video.unpublish)
             self._pacer = Pacer(
-                scheduler, audio, self._reporter, self._speeches, fed, 1 / renderer.fps, self._clock
+                scheduler,
+                audio,
+                self._reporter,
+                self._takes,
+                on_audio,
+                1 / renderer.fps,
+                self._clock,
             )
             for name, work in (
                 ("avatar-scheduler", partial(scheduler.run, video)),
@@ -125,13 +131,13 @@ class AvatarWorker:
         """Make `run` unpublish both tracks and return."""
         self._over.set()
 
-    def _cut(self, speech: Speech) -> None:
-        if speech.over():
+    def _cut(self, take: IncomingTake) -> None:
+        if take.has_ended():
             return
         if self._pacer is not None:
-            self._pacer.silence(speech)
-        speech.state = TakeState.CUT
-        self._reporter.turned(speech)
+            self._pacer.silence(take)
+        take.state = TakeState.CUT
+        self._reporter.report_state(take)
 
     def _presence(
         self, event: RoomEvent, participant: RemoteParticipant | None, receiver: Receiver
@@ -140,7 +146,7 @@ class AvatarWorker:
             self._over.set()
         elif participant is not None and participant.identity == self._agent:
             if event is RoomEvent.LEFT:
-                receiver.drop_all()
+                receiver.cut_all()
                 self._expect(AGENT_LEFT_S)
             elif event is RoomEvent.JOINED:
                 self._expect(None)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from avatar_core.cli.output import exit_code
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
@@ -38,8 +39,8 @@ def main(
         out: File for the results; the function writes the plot into the same folder.
 
     Returns:
-        The exit code: 0 after a complete run, 1 after an error, 2 for an unknown system, and 130
-        after Ctrl-C.
+        The exit code: 0 after a complete run, 1 after an error, 2 for an unknown system or an
+        error in the configuration, and 130 after Ctrl-C.
     """
     console = Console()
     logging.getLogger("livekit").setLevel(logging.CRITICAL)
@@ -54,8 +55,8 @@ def main(
             _measure(console, provider, quick=quick, only=only, compare_with=compare_with)
         )
     except AvatarError as error:
-        console.print(str(error), style="red")
-        return 1
+        console.print(str(error), style="red", soft_wrap=True)
+        return exit_code(error)
     except KeyboardInterrupt:
         return 130
     figures = report.summarise(results)

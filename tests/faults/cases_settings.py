@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest.mock import Mock
@@ -89,6 +90,21 @@ def server(id: str, fault: str, mentions: list[str], **env: str | None) -> Case:
         code="AV105",
         mentions=mentions,
     )
+
+
+def unset(id: str, fault: str, mentions: list[str], **env: str | None) -> Case:
+    """Return a case in which a variable of the server is not set, and an avatar starts."""
+    case = server(id, fault, mentions, **env)
+    whole = {name: value for name, value in {**SERVER, **env}.items() if value is not None}
+
+    async def start() -> None:
+        await create_avatar("mock").start(AgentSession(), rtc.Room())
+
+    def provoke(environment: Environment) -> None:
+        environment.set(**whole)
+        asyncio.run(start())
+
+    return replace(case, provoke=provoke)
 
 
 def chain(id: str, fault: str, choice: Any, mentions: list[str], **more: Any) -> Case:
@@ -192,13 +208,13 @@ CASES = [
         code="AV105",
         mentions=["widht", "width"],
     ),
-    server(
+    unset(
         "missing",
         "no URL, no key, no secret",
         ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"],
         **dict.fromkeys(SERVER),
     ),
-    server(
+    unset(
         "wrong-variable",
         "the name of the key's variable is misspelt",
         ["LIVEKIT_API_KEY", "LIVEKIT_APIKEY"],

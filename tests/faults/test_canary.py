@@ -186,7 +186,7 @@ async def launch_nothing(*_: object) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("name", OVER_TCP)
-async def test_start_over_tcp_shows_no_secret(
+async def test_avatar_started_over_tcp_leaves_no_secret_in_logs(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

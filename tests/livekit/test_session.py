@@ -214,7 +214,7 @@ async def test_avatar_closed_before_or_during_start_is_not_provisioned(
         await avatar.aclose()
         closed = create_avatar("counting", livekit=livekit_settings(server), registry=registry)
         await closed.aclose()
-        with pytest.raises(AvatarError, match="closed before"):
+        with pytest.raises(AvatarError, match="already closed"):
             await closed.start(AgentSession(), conversation.room)
     assert requests == []
 

@@ -128,8 +128,6 @@ class OrderedTurn:
         handle: The handle from AgentSession.
         said_at: Loop time of the call in seconds.
         excused: Whether the words need not be heard: the test interrupted them, or audio was off.
-        unsynchronised: Whether the audio output was removed during the turn. AgentSession then no
-            longer holds the text back to the audio.
         done_at: Loop time of the end of the turn in seconds; None before.
     """
 
@@ -137,7 +135,6 @@ class OrderedTurn:
     handle: SpeechHandle
     said_at: float
     excused: bool
-    unsynchronised: bool = False
     done_at: float | None = None
 
 
@@ -296,7 +293,6 @@ class OrderHarness:
         """Excuse the turns that have not begun, since only their text follows without an output."""
         shares = self._shares()
         for turn in self.turns:
-            turn.unsynchronised |= not turn.handle.done()
             turn.excused |= not any(shares.get(word) for word in turn.spoken_words)
 
     def _say(self, spoken_words: Sequence[str] | None = None) -> OrderedTurn | None:
@@ -363,7 +359,7 @@ class OrderHarness:
         if len(twice) > MOST_TWICE:
             self.faults.append(f"{', '.join(twice)} were heard twice")
         was_heard = any(shares.get(word, 0) > 0 for word in turn.spoken_words)
-        if not turn.unsynchronised and (was_heard or not turn.excused):
+        if was_heard or not turn.excused:
             ahead = [word for word in history if shares.get(word, 0) <= 0]
             if ahead:
                 self.faults.append(f"the history has {', '.join(ahead)}, which nobody heard")

@@ -83,6 +83,7 @@ async def test_hanging_disk_is_logged_once_and_delays_only_the_first_operation(
         assert await ledger.write(pending("another")) is False
         assert await ledger.read_all() == []
         assert await ledger.is_orphan(pending()) is False
+        assert [await ledger.run("late", pytest.fail, "dropped") for _ in range(3)] == ["late"] * 3
         await ledger.flush()
     assert f"{tmp_path} did not respond within 0.05 s" in caplog.text
     assert caplog.text.count("did not respond") == 1

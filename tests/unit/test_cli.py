@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -163,10 +166,10 @@ def test_broken_plugin_command_reports_its_error_and_others_work(site: FakeSite)
     assert "tavus-sim" in said
     assert said.count("Unavailable") == 3
     code, said = avatar("sick")
-    assert code == 1
+    assert code == 2
     assert "avatar-provider-sick 1.2 needs the module no_such_module" in said
     assert "Traceback" not in said
-    assert avatar("odd")[0] == avatar("exits")[0] == 1
+    assert avatar("odd")[0] == avatar("exits")[0] == 2
 
 
 def test_plugin_adds_its_commands_to_avatar() -> None:
@@ -201,6 +204,7 @@ def test_completion_includes_the_commands_of_plugins(site: FakeSite) -> None:
     assert complete("avatar do") == ["doctor"]
     assert complete("avatar tavus ") == ["create-pal"]
     assert complete("avatar doctor --j") == ["--json"]
+    assert complete("avatar worker --provider lo") == ["local"]
 
 
 def test_only_the_top_level_help_offers_to_install_completion(site: FakeSite) -> None:
@@ -214,3 +218,85 @@ def test_only_the_top_level_help_offers_to_install_completion(site: FakeSite) ->
     code, said = avatar("well", "--help")
     assert code == 0
     assert "completion" not in said
+
+
+def run_piped(*arguments: str) -> tuple[int, str]:
+    """Run the command as a process whose output is a pipe of no width."""
+    program = "import sys; from avatar_core.cli import app; app(prog_name='avatar')"
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**env, "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+LONG = (
+    "a-provider-with-a-name-that-is-much-longer-than-the-eighty-columns-of-a-pipe-without-a-width"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["worker", "--serve", "--provider", LONG], LONG),
+        (
+            ["worker", "--provider", "x"],
+            "Invalid value: the option --serve is missing. Add --serve",
+        ),
+        ([LONG], f"No such command '{LONG}'."),
+        (["list", f"--{LONG}"], f"No such option: --{LONG}"),
+        (["reap"], "cannot be read (Not a directory)"),
+    ],
+)
+def test_error_in_a_pipe_is_one_line_without_a_box(
+    arguments: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ("a folder with a long name " * 5)
+    file.write_text("")
+    monkeypatch.setenv("AVATAR_LEDGER", str(file))
+    code, said = run_piped(*arguments)
+    assert code == 2
+    error = [one for one in said.splitlines() if line in one][-1]
+    assert "│" not in said
+    assert "╭" not in said
+    assert not error.startswith(" ")
+
+
+def test_list_shows_the_voice() -> None:
+    code, said = run_piped("list")
+    assert code == 0
+    assert "voice" in said
+    (row,) = [row for row in json.loads(avatar("list", "--json")[1]) if row["name"] == "voice"]
+    assert (row["distribution"], row["state"]) == ("avatar-core", "ready")
+
+
+def test_list_in_a_pipe_breaks_no_name(site: FakeSite) -> None:
+    site.install(f"avatar-provider-{LONG}", {LONG: "plugin_long:Provider"})
+    said = CliRunner().invoke(app, ["list"]).output
+    assert any(LONG in one and f"avatar-provider-{LONG}" in one for one in said.splitlines())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["worker", "--serve", "--provider", "nobody"],
+        ["worker", "--serve", "--provider", "mock"],
+        ["reap"],
+        ["tavus", "create-pal"],
+        ["demo", "--offline"],
+        ["nothing"],
+    ],
+)
+def test_mistake_in_the_configuration_exits_with_2(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("AVATAR_LEDGER", str(file))
+    monkeypatch.setenv("AVATAR_PROVIDER", "nobody")
+    monkeypatch.delenv("TAVUS_API_KEY", raising=False)
+    assert run_piped(*arguments)[0] == 2

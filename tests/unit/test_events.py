@@ -39,6 +39,7 @@ def test_conversation_continues_if_event_listeners_raise(
     error: type[BaseException], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", "crash_at_s=6")
+    monkeypatch.setenv("AVATAR_RETRIES", "0")
     broken = Broken(error)
 
     async def main() -> None:

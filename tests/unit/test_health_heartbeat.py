@@ -9,7 +9,7 @@ import pytest
 from avatar_core.contracts.link import RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.clock import now
-from avatar_core.worker.reporter import BEAT_S
+from avatar_core.worker.reporter import HEARTBEAT_S
 from tests.unit.health_harness import DELIVERY_S, HealthHarness
 
 pytestmark = pytest.mark.virtual_time
@@ -56,8 +56,8 @@ async def test_two_missing_reports_in_a_row_are_tolerated() -> None:
     harness.beating.cancel()
     for _ in range(10):
         harness.heartbeat.alive_at = now()
-        await asyncio.sleep(3 * BEAT_S)
-        take.report(take.position_s + 3 * BEAT_S)
+        await asyncio.sleep(3 * HEARTBEAT_S)
+        take.report(take.position_s + 3 * HEARTBEAT_S)
     assert harness.losses == []
     await harness.close()
 

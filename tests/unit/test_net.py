@@ -1,10 +1,10 @@
-"""`is_public` distinguishes public hosts from private ones."""
+"""Hosts that are public or private, and requests of web pages to servers of this machine."""
 
 from __future__ import annotations
 
 import pytest
 
-from avatar_core.net import is_public
+from avatar_core.net import is_local_request, is_public
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,37 @@ def test_is_public_accepts_a_public_host(host: str) -> None:
 )
 def test_is_public_rejects_a_private_host(host: str) -> None:
     assert not is_public(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:80", None),
+        ("localhost", None),
+        ("[::1]:8787", None),
+        ("localhost:8787", "http://localhost:8787"),
+        ("127.0.0.1:8787", "https://127.0.0.1:8787"),
+    ],
+)
+def test_request_of_this_machine_is_local(host: str, origin: str | None) -> None:
+    assert is_local_request(host, origin)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("", None),
+        ("evil.example", None),
+        ("localhost.evil.example", None),
+        ("127.0.0.1@evil.example", None),
+        ("evil.example:8787", "http://evil.example:8787"),
+        ("[::1", None),
+        ("127.0.0.1:8787", "http://evil.example"),
+        ("127.0.0.1:8787", "http://127.0.0.1:80"),
+        ("127.0.0.1:8787", "http://127.0.0.1:8787@evil.example"),
+        ("127.0.0.1:8787", "null"),
+        ("127.0.0.1:8787", "http://[::1"),
+    ],
+)
+def test_request_of_another_site_is_not_local(host: str, origin: str | None) -> None:
+    assert not is_local_request(host, origin)

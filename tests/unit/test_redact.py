@@ -43,7 +43,7 @@ def test_secret_that_begins_another_leaves_no_rest(order: int) -> None:
     assert redact("canary-key-of-the-room, canary-key", secrets) == "<secret>, <secret>"
 
 
-def test_message_of_a_vendor_keeps_its_words_with_a_short_test_key() -> None:
+def test_vendor_message_is_unchanged_by_a_short_test_key() -> None:
     request = Request("POST", "/v1/tokens", SecretStr("tok"))
     response = RawResponse(401, {}, b'{"message": "Invalid access token."}')
     error = error_for_status(response, request, "acme")

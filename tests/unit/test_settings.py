@@ -201,7 +201,7 @@ def test_tilde_in_the_ledger_path_is_expanded(
 
 
 def test_settings_are_frozen() -> None:
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(SettingsError, match="AVATAR_PROVIDER: settings cannot be changed"):
         AvatarSettings.load().provider = "x"
 
 

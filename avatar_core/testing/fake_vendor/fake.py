@@ -71,6 +71,26 @@ class FakeVendor:
         """An httpx transport for `RestClient` that calls this server without a network."""
         return MemoryTransport(self.serve)
 
+    def check_called(self, operation: str = "create") -> None:
+        """Check that a call has reached this vendor, so that a test cannot pass without one.
+
+        The agent's own voice serves where a provider fails, so most other checks of a test pass
+        without any call.
+
+        Args:
+            operation: The name of the operation, one that `operation_of` returns.
+
+        Raises:
+            AssertionError: No such call has arrived.
+        """
+        called = [self.operation_of(method, path) for method, path in self.requests]
+        if operation not in called:
+            raise AssertionError(
+                f"No {operation} call has reached the fake vendor (calls: "
+                f"{', '.join(called) or 'none'}), so this test says nothing about the provider. "
+                "Set `transport` of the provider class, and read `avatar.last_error`."
+            )
+
     def fail(self, fault: str | VendorFault) -> None:
         """Add a fault, which applies to later calls.
 

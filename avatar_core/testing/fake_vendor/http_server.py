@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from avatar_core.net import is_local_request
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 
 SHUTDOWN_S = 0.5
@@ -18,6 +19,8 @@ async def serve_http(
     vendor: FakeVendor, *, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
     """Serve a fake vendor over HTTP on 127.0.0.1 while the `async with` block runs.
+
+    The server refuses requests of web pages of other sites, also with DNS rebinding.
 
     Args:
         vendor: The vendor; it stays open after the block.
@@ -44,6 +47,10 @@ async def serve_http(
         Raises:
             Exception: Any exception of a subclass's `handle`; aiohttp responds with status 500.
         """
+        if not is_local_request(request.headers.get("Host", ""), request.headers.get("Origin")):
+            return web.json_response(
+                {"error": "Only this machine can call this server."}, status=403
+            )
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:

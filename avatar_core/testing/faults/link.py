@@ -8,7 +8,14 @@ from collections.abc import Sequence
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import DataHandler, RoomLink, RpcHandler, Unsubscribe
+from avatar_core.contracts.link import (
+    DataHandler,
+    RemoteParticipant,
+    RoomEvent,
+    RoomLink,
+    RpcHandler,
+    Unsubscribe,
+)
 from avatar_core.contracts.streams import StreamHandler, StreamReader
 from avatar_core.contracts.tracks import VideoTrack
 from avatar_core.testing.faults.link_wrapper import LinkWrapper
@@ -16,8 +23,6 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.media import Unseen
 
 LATE_S = 0.05
-DEAF_TICK_S = 0.1
-"""Seconds between two checks whether a deaf worker was removed."""
 ABSURD = (b"", b"[]", b"\xff\x00", b'[1,"x",NaN,"done"]', b'[9,"",-1e308,"cut"]', b"[" * 5000)
 
 
@@ -40,6 +45,8 @@ class FaultyLink(LinkWrapper):
         self._loop = asyncio.get_running_loop()
         self._joined_at = self._loop.time()
         self._late: set[asyncio.Task[None]] = set()
+        self._left = asyncio.Event()
+        link.watch(self._note_event)
 
     def on_stream(self, topic: str, handler: StreamHandler) -> Unsubscribe:
         """Receive the byte streams of a topic; while the worker is deaf, close new streams at once.
@@ -123,14 +130,28 @@ class FaultyLink(LinkWrapper):
                 Exception: The handler raised the exception.
             """
             if self._parted(self._scenario.deaf_at_s):
-                until = asyncio.get_running_loop().time() + self._scenario.parted_s
-                while self._link.connected and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110
-                    await asyncio.sleep(DEAF_TICK_S)
+                await self._wait_until_left(self._scenario.parted_s)
                 raise RoomError("The fault scenario blocks incoming calls of this worker.")
             response = handler(caller, payload)
             return response if isinstance(response, str) else await response
 
         return self._link.serve(method, response)
+
+    async def aclose(self) -> None:
+        """Leave the room."""
+        self._left.set()
+        await super().aclose()
+
+    def _note_event(self, event: RoomEvent, _: RemoteParticipant | None) -> None:
+        if event is RoomEvent.DISCONNECTED:
+            self._left.set()
+
+    async def _wait_until_left(self, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._left.wait()
+        except TimeoutError:
+            return
 
     async def send(
         self, topic: str, payload: bytes, *, to: Sequence[str], reliable: bool = False

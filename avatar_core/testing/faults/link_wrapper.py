@@ -80,6 +80,14 @@ class LinkWrapper(RoomLink):
         """Whether a participant that is a listener is in the room."""
         return self._link.has_listener
 
+    def check_streams(self) -> None:
+        """Check that byte streams reach only their receivers.
+
+        Raises:
+            RoomError: Other participants would receive the streams.
+        """
+        self._link.check_streams()
+
     def watch(self, handler: RoomEventHandler) -> Unsubscribe:
         """Call a handler at each room event from now on.
 

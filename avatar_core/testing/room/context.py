@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from avatar_core.contracts.link import RoomLink
+from avatar_core.net import MEMORY_URL
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.release import Releaser
@@ -41,7 +42,7 @@ def memory_context(
 
     return SessionContext(
         link=link,
-        livekit_url="",
+        livekit_url=MEMORY_URL,
         mint=mint,
         start_worker=MemoryWorkers(room, room_key, settings.room_key()),
         releaser=Releaser(link, Ledger(None), remove),

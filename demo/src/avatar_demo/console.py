@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from avatar_core.cli.output import make_console
 from avatar_core.contracts.errors import AvatarError
 from avatar_demo.rpc_names import Payload
 from avatar_demo.user import HeardSpeech
@@ -18,7 +18,7 @@ class DemoConsole:
     """Prints a line for each event of the demo, and a table of results at the end."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False)
+        self._console = make_console()
         self._table = Table("step", "result", "time", title="Summary", title_justify="left")
 
     @contextmanager
@@ -51,7 +51,7 @@ class DemoConsole:
         Args:
             text: The text, without markup.
         """
-        self._console.print(escape(text))
+        self._console.print(escape(text), soft_wrap=True)
 
     def error(self, error: AvatarError) -> None:
         """Print the error that ends the demo.
@@ -59,7 +59,7 @@ class DemoConsole:
         Args:
             error: The error.
         """
-        self._console.print(f"[red]{escape(str(error))}[/]")
+        self._console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
 
     def event(self, event: Payload) -> None:
         """Print a state change, a join or an error of the avatar; ignore other events.
@@ -72,7 +72,7 @@ class DemoConsole:
         elif event["type"] == "joined":
             self._table.add_row("avatar joined", event["provider"], f"{event['join_s']:.2f} s")
         elif event["type"] == "failed":
-            self._console.print(f"[yellow]error[/]  {escape(event['error'])}")
+            self._console.print(f"[yellow]error[/]  {escape(event['error'])}", soft_wrap=True)
 
     def says(self, text: str) -> None:
         """Print a text that the agent starts to say.

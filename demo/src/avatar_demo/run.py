@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from avatar_core.contracts.errors import AvatarError, ConfigError, ServerError
+from avatar_core.cli.output import exit_code
+from avatar_core.contracts.errors import AvatarError, ServerError
 from avatar_core.net import is_loopback
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import resolve
@@ -81,12 +82,9 @@ def run_demo(options: Options) -> int:
     console = DemoConsole()
     try:
         return asyncio.run(_run_until_signal(console, options))
-    except ConfigError as error:
-        console.error(error)
-        return 2
     except AvatarError as error:
         console.error(error)
-        return 1
+        return exit_code(error)
     except TimeoutError:
         hint = f"Read the log of the agent server: {services.agent_log()}."
         console.error(ServerError("A step of the demo timed out.", hint=hint))

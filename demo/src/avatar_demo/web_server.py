@@ -20,7 +20,7 @@ from aiohttp import ClientError, web
 from livekit import api
 
 from avatar_core.contracts.errors import ConfigError
-from avatar_core.net import is_loopback
+from avatar_core.net import is_local_request
 from avatar_core.registry.discovery import VOICE, ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
@@ -166,8 +166,8 @@ class WebServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Reject requests to other host names, and forbid the page to connect to other servers."""
-        if not is_loopback(request.url.host or ""):
+        """Reject requests of other sites, and forbid the page to connect to other servers."""
+        if not is_local_request(request.headers.get("Host", ""), request.headers.get("Origin")):
             return _error(403, "not_this_machine", "Only this machine can use this page.")
         if request.method == "POST" and request.content_type != "application/json":
             return _error(415, "invalid_request", "The content type must be application/json.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -103,7 +104,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
         """
         if self._server is None:
             return await super().provision(request)
-        if not request.livekit_url:
+        if (urlsplit(request.livekit_url).hostname or ".invalid").endswith(".invalid"):
             raise ProvisionError(
                 "the remote avatar server cannot join an in-memory room.",
                 hint="Unset AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY to draw on this machine.",

@@ -15,10 +15,13 @@ from pydantic import SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from avatar_core import ConfigError, ProviderSettings
+from avatar_provider_local.connections import Connections, LimitedRunner
 from avatar_provider_local.server import application
 
 STOP_S = 5.0
 """Seconds that open requests have to complete when the server stops."""
+BACKLOG = 32
+"""Number of connections that the server accepts before it closes the oldest of too many."""
 KEY = re.compile(r"[!-~]{16,}")
 
 
@@ -60,8 +63,12 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
     """
     given = ServerSettings.load().api_key
     key = given or SecretStr(secrets.token_urlsafe(24))
-    runner = web.AppRunner(
-        application(key, limit),
+    connections = Connections()
+    app = application(key, limit)
+    app.middlewares.insert(0, connections.middleware)
+    runner = LimitedRunner(
+        app,
+        connections,
         handler_cancellation=True,
         access_log=None,
         shutdown_timeout=STOP_S,
@@ -81,7 +88,7 @@ async def serve(*, host: str, port: int, limit: int, say: Callable[[str], None])
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             what, hint = (

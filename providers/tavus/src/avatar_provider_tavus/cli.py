@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from avatar_core import AvatarError, Renderer, RestClient
+from avatar_core import AvatarError, ConfigError, Renderer, RestClient
 from avatar_provider_tavus.settings import STOCK_FACE, TavusSettings
 from avatar_provider_tavus.simulator import FAULTS
 
@@ -57,14 +57,14 @@ def create_pal(
     """Create a PAL (Tavus's persona) that joins LiveKit rooms and speaks what your agent says.
 
     The command prints TAVUS_PAL_ID and the id of the PAL, for your environment. The command
-    exits with status 1 if the settings are invalid or the request fails.
+    exits with status 2 if the settings are invalid, and with status 1 if the request fails.
     """
     try:
         settings = TavusSettings.load()
         made = asyncio.run(_create_pal(settings, name, face))
     except AvatarError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from None
     typer.echo(f"TAVUS_PAL_ID={made}")
 
 
@@ -107,7 +107,11 @@ def simulate(
         raise typer.BadParameter(f"the simulator has no fault {unknown[0]!r}; see --help.")
 
     async def run() -> None:
-        """Run the simulator until SIGINT or SIGTERM, and print the number of conversations."""
+        """Run the simulator until SIGINT or SIGTERM, and print the number of conversations.
+
+        Raises:
+            OSError: The port cannot be used.
+        """
         made = Simulator(
             slots=slots,
             credits_s=60 * credits or math.inf,

@@ -251,7 +251,7 @@ async def serving(
 def offer_simulator(
     notify: Callable[[str], None],
 ) -> AbstractAsyncContextManager[Mapping[str, str]] | None:
-    """Offer a simulated Tavus to the demo; an entry point in the group `avatar_core.simulators`.
+    """Offer a simulated Tavus to the demo, which finds this function by its entry point.
 
     Args:
         notify: A function that receives each sentence for the user.

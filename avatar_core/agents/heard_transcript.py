@@ -1,0 +1,255 @@
+"""The transcript of an agent session, cut to what was heard.
+
+The transcript synchronizer of livekit-agents 1.8.9 (`voice/transcription/synchronizer.py`) paces
+the text by the wall clock, and there is none if the application turns it off. `HeardTranscript`
+works with and without it: it reads the text of each segment, and computes from the audio which
+words were heard at a position. The text of an interrupted segment in the chat history, and the
+captions that the synchronizer would pace, both come from that computation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from livekit.agents import AgentSession
+from livekit.agents.voice import io
+
+from avatar_core.agents.caption_queue import CaptionQueue
+from avatar_core.agents.output_chain import find_synchronizer, outputs_of
+from avatar_core.agents.segment_transcript import SegmentTranscript
+from avatar_core.agents.transcript_output import TranscriptOutput
+from avatar_core.agents.word_times import SpeakingRate
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.playback.segment import Segment
+
+TICK_S = 0.03
+
+
+class HeardTranscript:
+    """Reads the text of the segments, and passes it on when it is heard.
+
+    The audio tail creates the object, and tells it about the audio. `speech_created` of the agent
+    session is the moment to look for another text output: AgentSession reads its text output after
+    that event.
+
+    Args:
+        session: The agent session.
+        tail: The audio tail of the agent session.
+    """
+
+    def __init__(self, session: AgentSession[Any], tail: io.AudioOutput) -> None:
+        self._session = session
+        self._tail = tail
+        self._rate = SpeakingRate()
+        self._output: TranscriptOutput | None = None
+        self._target: io.TextOutput | None = None
+        self._replaces_synchronizer = False
+        self._detaching = False
+        self._text: SegmentTranscript | None = None
+        self._audio: SegmentTranscript | None = None
+        self._pending: deque[SegmentTranscript] = deque()
+        self._pace: asyncio.Task[None] | None = None
+        self._ending: asyncio.Handle | None = None
+        self._captions = CaptionQueue()
+        session.on("speech_created", self._attach)
+
+    # The place in the chain of text outputs.
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the object is in the chain of text outputs, and reads the text."""
+        output = self._session.output.transcription
+        while output is not None and output is not self._output:
+            output = output.next_in_chain
+        return output is not None
+
+    def close(self) -> None:
+        """Put the previous text output back once no segment plays; idempotent."""
+        self._session.off("speech_created", self._attach)
+        self.detach()
+
+    def detach(self) -> None:
+        """Put the previous text output back once no segment plays, until the tail is back."""
+        self._detaching = bool(self._pending)
+        output = self._session.output
+        if not self._detaching and self._output and output.transcription is self._output:
+            output.transcription = self._output.next_in_chain
+
+    def _attach(self, *_: object) -> None:
+        output = self._session.output
+        if self._tail not in outputs_of(self._session):
+            return
+        self._detaching = False
+        if self.is_attached:
+            return
+        synchronizer = find_synchronizer(self._session)
+        synced = synchronizer is not None and output.transcription is synchronizer.text_output
+        if synced and self._session.current_speech is not None:
+            return  # without its text output, the synchronizer drops the text of that speech
+        self._replaces_synchronizer = synced
+        self._output = TranscriptOutput(self, output.transcription)
+        self._target = output.transcription
+        if synced and synchronizer is not None:
+            self._target = synchronizer.text_output.next_in_chain
+        output.transcription = self._output
+
+    # From the text output.
+
+    def on_text(self, text: str) -> None:
+        """Add text to the segment whose text is open, or to the next one.
+
+        Args:
+            text: The next piece of the text.
+        """
+        transcript = self._text
+        if transcript is None or transcript.text_ended:
+            transcript = self._text = self._begin_text()
+        if transcript.interrupted:
+            return
+        transcript.add_text(text)
+        if not transcript.paced:
+            self._pass_on([text])
+        elif transcript.finished:
+            self._pass_on(transcript.advance_to_end())
+
+    def on_text_ended(self) -> None:
+        """Complete the text of the open segment."""
+        transcript = self._text
+        if transcript is None or transcript.text_ended:
+            return
+        transcript.text_ended = True
+        if not transcript.paced or transcript.finished:
+            self._flush()
+
+    def _begin_text(self) -> SegmentTranscript:
+        if self._pending:
+            # AgentSession sends the text of one segment at a time, so any text that the segment
+            # has came from an earlier speech that had no audio.
+            transcript = self._pending[-1]
+            transcript.clear_text()
+        else:
+            transcript = SegmentTranscript(self._rate)
+        transcript.audible = self._is_audible()
+        transcript.paced = self._replaces_synchronizer and transcript.audible
+        if transcript.paced:
+            self._disable_synchronizer()
+        return transcript
+
+    def _is_audible(self) -> bool:
+        return self._session.output.audio_enabled and self._tail in outputs_of(self._session)
+
+    def _disable_synchronizer(self) -> None:
+        synchronizer = find_synchronizer(self._session)
+        if synchronizer is not None and synchronizer.enabled:
+            synchronizer.set_enabled(False)
+
+    # From the audio tail.
+
+    def on_audio(self, pcm: bytes, format: AudioFormat) -> None:
+        """Add audio to the open segment, or begin a segment.
+
+        Args:
+            pcm: Whole samples: int16, little-endian, interleaved.
+            format: The format of `pcm`.
+        """
+        if self._audio is None:
+            self._audio = self._awaiting_audio() or SegmentTranscript(self._rate)
+            self._pending.append(self._audio)
+        self._audio.add_audio(pcm, format)
+
+    def _awaiting_audio(self) -> SegmentTranscript | None:
+        """Return the transcript whose text came before its audio."""
+        text = self._text
+        if text is None or text.has_audio:
+            return None
+        # The text of a speech without audio output gets no audio, also not that of a later speech.
+        return text if text.audible or not self._is_audible() else None
+
+    def on_audio_truncated(self) -> None:
+        """Note that the audio of the open segment covers only a part of its text."""
+        if self._audio is not None:
+            self._audio.truncated = True
+
+    def on_audio_ended(self) -> None:
+        """Complete the audio of the open segment, or forget the text of a speech without audio."""
+        if self._audio is not None:
+            # If AgentSession ends the audio early, `on_interrupted` follows before the next event.
+            self._ending = asyncio.get_running_loop().call_soon(self._audio.end_audio)
+        elif self._text is not None and not self._text.has_audio:
+            self._text = None
+        self._audio = None
+
+    def on_started(self, segment: Segment) -> bool:
+        """Pass the text of a segment on as it is heard.
+
+        Args:
+            segment: The segment that started to play.
+
+        Returns:
+            Whether this object reads the text. Otherwise LiveKit's synchronizer has the text.
+        """
+        if self._pending and not segment.cleared:
+            following = self._follow(segment, self._pending[0])
+            self._pace = asyncio.create_task(following, name="transcript")
+        return self.is_attached
+
+    def on_interrupted(self) -> None:
+        """Pass no more text on until the segment has finished."""
+        if self._ending is not None:
+            self._ending.cancel()
+        self._stop_following()
+
+    def on_finished(self, segment: Segment, interrupted: bool) -> str | None:
+        """Complete the text of a segment.
+
+        Args:
+            segment: The segment that finished, with the position that was heard.
+            interrupted: Whether the segment ended before all its audio was heard.
+
+        Returns:
+            The text that was heard; None if it is not known.
+        """
+        self._stop_following()
+        if not self._pending:
+            return None
+        transcript = self._pending.popleft()
+        transcript.finished, transcript.interrupted = True, interrupted
+        heard = self._finish(transcript, segment.position_s) if transcript.text else None
+        if self._detaching:
+            self.detach()
+        return heard
+
+    def _finish(self, transcript: SegmentTranscript, position_s: float) -> str | None:
+        if self._replaces_synchronizer:
+            self._disable_synchronizer()  # the application may have attached its output again
+        partly = transcript.interrupted or transcript.truncated
+        words = transcript.advance(position_s) if partly else transcript.advance_to_end()
+        is_last = partly or transcript.text_ended
+        if transcript.paced:
+            self._pass_on(words, at_s=position_s)
+            if is_last:
+                self._flush()
+        return transcript.text[: transcript.heard] if is_last else None
+
+    def _stop_following(self) -> None:
+        if self._pace is not None:
+            self._pace.cancel()
+            self._pace = None
+
+    async def _follow(self, segment: Segment, transcript: SegmentTranscript) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            heard = transcript.advance(segment.position_s)
+            if transcript.paced:
+                self._pass_on(heard, at_s=segment.position_s)
+
+    def _pass_on(self, pieces: Sequence[str], at_s: float | None = None) -> None:
+        if at_s is not None:
+            pieces = [io.TimedString(piece, end_time=at_s) for piece in pieces]
+        self._captions.put(self._target, pieces)
+
+    def _flush(self) -> None:
+        self._captions.flush(self._target)

@@ -1,0 +1,140 @@
+"""The text of one segment, and how much of the text a listener has heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from livekit.agents.voice import io
+
+from avatar_core.agents.speech_envelope import Floats, SpeechEnvelope
+from avatar_core.agents.transcript_words import Word, split_words
+from avatar_core.agents.word_times import LONGEST_WORD_S, SpeakingRate, heard_times
+from avatar_core.contracts.audio import AudioFormat
+
+
+class SegmentTranscript:
+    """The text and the audio of one segment, and the part of the text that was heard.
+
+    Args:
+        rate: The rate of the voice, for segments whose end is not known yet.
+
+    Attributes:
+        audible: Whether the agent session had an audio output when the text began.
+        paced: Whether the text is passed on when it is heard; otherwise it was passed on at once.
+        text: The text so far.
+        text_ended: Whether the text is complete.
+        has_audio: Whether the segment has audio.
+        truncated: Whether the audio covers only a part of the text.
+        finished: Whether the segment has finished, so that no more of it will be heard.
+        interrupted: Whether it finished before all its audio was heard.
+        heard: The index after the last character of the text that was heard; it never falls.
+    """
+
+    def __init__(self, rate: SpeakingRate) -> None:
+        self.audible = True
+        self.paced = False
+        self.text = ""
+        self.text_ended = False
+        self.has_audio = False
+        self.truncated = False
+        self.finished = False
+        self.interrupted = False
+        self.heard = 0
+        self._rate = rate
+        self._speech = SpeechEnvelope()
+        self._anchors: list[tuple[int, float]] = []
+        self._cache: tuple[object, Sequence[Word], Floats] = (None, (), np.empty(0))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all text and all audio are known, and the audio covers the text."""
+        return self.text_ended and self._speech.ended and not self.truncated
+
+    def add_text(self, text: str) -> None:
+        """Add text to the end.
+
+        Args:
+            text: The next piece. A `TimedString` tells when it is spoken.
+        """
+        if isinstance(text, io.TimedString):
+            for index, time_s in (
+                (len(self.text), text.start_time),
+                (len(self.text) + len(text), text.end_time),
+            ):
+                if isinstance(time_s, float | int):
+                    self._anchors.append((index, float(time_s)))
+        self.text += text
+
+    def clear_text(self) -> None:
+        """Forget the text, because it turned out to belong to a speech without audio."""
+        self.text, self.text_ended, self.heard = "", False, 0
+        self._anchors.clear()
+
+    def add_audio(self, pcm: bytes, format: AudioFormat) -> None:
+        """Add audio to the end.
+
+        Args:
+            pcm: Whole samples: int16, little-endian, interleaved.
+            format: The format of `pcm`.
+        """
+        self.has_audio = True
+        self._speech.append(pcm, format)
+
+    def end_audio(self) -> None:
+        """Note that no more audio follows."""
+        self._speech.end()
+
+    def advance(self, position_s: float) -> list[str]:
+        """Count the words as heard that end at or before a position.
+
+        Args:
+            position_s: Seconds of the segment that were heard.
+
+        Returns:
+            The words that were heard since the last call.
+        """
+        words, times = self._words_and_times()
+        count = int(np.searchsorted(times, position_s + 1e-6, side="right"))
+        return self._advance_to([word.end for word in words[:count]])
+
+    def advance_to_end(self) -> list[str]:
+        """Count all text so far as heard.
+
+        Returns:
+            The rest of the text in words.
+        """
+        if self.complete:
+            self._rate.learn(self._words_and_times()[0], self._speech)
+        ends = [word.end for word in split_words(self.text, ended=True)]
+        return self._advance_to([*ends[:-1], len(self.text)])
+
+    def _advance_to(self, ends: Sequence[int]) -> list[str]:
+        pieces = []
+        for end in ends:
+            if end > self.heard:
+                pieces.append(self.text[self.heard : end])
+                self.heard = end
+        return pieces
+
+    def _words_and_times(self) -> tuple[Sequence[Word], Floats]:
+        state = (len(self.text), self.complete, self._speech.ended, self._speech.duration_s)
+        if state != self._cache[0]:
+            words = split_words(self.text, ended=self.text_ended)
+            times = self._times_of_anchors(words)
+            if times is None:
+                times = heard_times(words, self._speech, self._rate, complete=self.complete)
+            self._cache = (state, words, times)
+        return self._cache[1:]
+
+    def _times_of_anchors(self, words: Sequence[Word]) -> Floats | None:
+        """Return the times of the words from the timestamps of the text; None without them."""
+        if not words or not self._anchors or self._anchors[-1][1] <= self._anchors[0][1]:
+            return None
+        indices, seconds = np.array(self._anchors).T
+        seconds = np.maximum.accumulate(seconds)
+        last_s = self._speech.duration_s if self.complete else np.inf
+        ends = np.interp([word.end for word in words], indices, seconds, right=last_s)
+        starts = np.interp([word.start for word in words], indices, seconds, right=last_s)
+        times: Floats = np.minimum(ends, starts + LONGEST_WORD_S)
+        return np.maximum.accumulate(times)

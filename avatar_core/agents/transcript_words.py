@@ -1,0 +1,83 @@
+"""The words of a transcript: where each word ends in the text, and how long it takes to say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TAG = r"<[^<>]*>"
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"  # kana, ideographs, Hangul
+)
+"""Characters of scripts that write no spaces between words; each of them counts as a word."""
+_WORD = re.compile(
+    rf"(?:\s*{_TAG})*\s*"  # markup before the word
+    rf"(?:[{_UNSPACED}][^\w\s<]*|(?:[^\s<{_UNSPACED}]|<(?!{_TAG[1:]}))+)"
+    rf"(?:{_TAG})*(?:(?:\s*{_TAG})+\s*$)?"  # markup after it
+)
+_OPEN_TAG = re.compile(r"<[^<>]*$")
+_CLAUSE_MARKS = ".,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f"  # also full-width ones
+_CLAUSE_END = re.compile(rf"[{_CLAUSE_MARKS}]\W*$")
+
+WORD_WEIGHT, LETTER_WEIGHT, DIGIT_WEIGHT, SYMBOL_WEIGHT, CHARACTER_WEIGHT = 2.0, 1.0, 6.0, 7.0, 4.0
+"""How long the parts of a word take to say, in letters: a digit is spoken as a word, a currency
+sign too, and an ideograph is a syllable. Each word takes a little time of its own."""
+_SYMBOLS = "$€£¥%&@"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a transcript.
+
+    Attributes:
+        start: The index of its first character in the text; spaces before the word belong to it.
+        end: The index after its last character.
+        weight: The relative time that it takes to say; 0 for markup and punctuation.
+        ends_clause: Whether a punctuation mark ends the word, so that a pause may follow.
+    """
+
+    start: int
+    end: int
+    weight: float
+    ends_clause: bool
+
+
+def split_words(text: str, *, ended: bool) -> list[Word]:
+    """Split a transcript into words.
+
+    Markup such as `<emotion value="happy"/>` belongs to the next word, since it is not spoken.
+
+    Args:
+        text: The text as the language model wrote it.
+        ended: Whether the text is complete. Otherwise the last word may still grow, and is left
+            out.
+
+    Returns:
+        The words in order.
+    """
+    if not ended:
+        text = _OPEN_TAG.sub("", text)
+    words = []
+    for match in _WORD.finditer(text):
+        visible = re.sub(_TAG, "", match.group()).strip()
+        ends_clause = _CLAUSE_END.search(visible) is not None
+        words.append(Word(match.start(), match.end(), _weight(visible), ends_clause))
+    if words and not ended and words[-1].end == len(text):
+        words.pop()
+    return words
+
+
+def _weight(visible: str) -> float:
+    letters = sum(map(_character_weight, visible))
+    return letters + WORD_WEIGHT if letters else 0.0
+
+
+def _character_weight(character: str) -> float:
+    if character.isdigit():
+        return DIGIT_WEIGHT
+    if character in _SYMBOLS:
+        return SYMBOL_WEIGHT
+    if not character.isalnum():
+        return 0.0
+    return CHARACTER_WEIGHT if re.match(f"[{_UNSPACED}]", character) else LETTER_WEIGHT

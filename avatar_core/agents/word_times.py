@@ -1,0 +1,143 @@
+"""The times at which the words of a segment were spoken, from its text and its audio."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from avatar_core.agents.speech_envelope import Floats, SpeechEnvelope
+from avatar_core.agents.transcript_words import Word
+
+LONGEST_WORD_S = 0.4
+"""A word counts as heard at its end, or this time after its start if it is longer. So an
+interruption within a long word does not remove the word from the chat history."""
+CLAUSE_PAUSE_S = 0.15
+"""The shortest pause that may be the one after a punctuation mark."""
+CLAUSE_TOLERANCE_S = 0.4
+"""Seconds of speech by which the estimated end of a clause may differ from a pause."""
+
+SLOW_RATE_S = 0.05
+"""Seconds of speech per unit of a word's weight, for speech whose rate is not known yet. Measured
+with espeak-ng 1.52: 0.038 to 0.054 at 120 words a minute, 0.025 to 0.031 at 210."""
+RATE_MARGIN = 1.25
+"""While the end of a segment is not known, its rate may be slower than that of the last ones."""
+MIN_WEIGHT = 30.0
+"""A segment of less weight, about four words, does not tell the rate of the voice."""
+
+
+class SpeakingRate:
+    """The rate of one voice, learnt from the segments that it has finished."""
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=5)
+
+    @property
+    def slowest_s(self) -> float:
+        """Seconds of speech per unit of weight that the voice needs at most."""
+        return RATE_MARGIN * max(self._recent) if self._recent else SLOW_RATE_S
+
+    def learn(self, words: Sequence[Word], speech: SpeechEnvelope) -> None:
+        """Note the rate of a segment.
+
+        Args:
+            words: All words of the segment.
+            speech: All audio of the segment.
+        """
+        weight = sum(word.weight for word in words)
+        if weight >= MIN_WEIGHT:
+            self._recent.append(float(speech.speech_s[-1]) / weight)
+
+
+def heard_times(
+    words: Sequence[Word], speech: SpeechEnvelope, rate: SpeakingRate, *, complete: bool
+) -> Floats:
+    """Estimate from which position of a segment on each of its words counts as heard.
+
+    In 250 s of espeak-ng speech at 120 to 210 words a minute, the estimate was ahead of the sound
+    by a word at 3 % of all moments, and more than two words behind it at 3 %. The first estimate
+    assumes that each word takes speech in proportion to its weight. It is corrected at pauses.
+
+    Args:
+        words: The words of the segment that are known.
+        speech: The audio of the segment that is known.
+        rate: The rate of the voice; used while more audio or text may follow.
+        complete: Whether all text and all audio of the segment are known.
+
+    Returns:
+        A position in seconds for each word, ascending; infinity for words without audio.
+    """
+    if not words:
+        return np.empty(0)
+    weights = np.cumsum([0.0, *(word.weight for word in words)])
+    if weights[-1] <= 0:
+        weights = np.arange(len(words) + 1, dtype=np.float64)
+    spoken_s = float(speech.speech_s[-1])
+    bursts = speech.bursts
+    if complete and len(bursts) == sum(word.weight > 0 for word in words):
+        return _times_of_bursts(words, bursts)
+    # As long as audio may follow, the audio so far says at most the text so far.
+    unit_s = spoken_s / weights[-1] if complete else max(spoken_s / weights[-1], rate.slowest_s)
+    marks = _match_pauses(words, weights, speech, unit_s, complete=complete)
+    starts, ends = speech.starts_after(marks[:-1]), speech.ends_of(marks[1:])
+    times = np.minimum(ends, starts + LONGEST_WORD_S)
+    if not complete and bursts:
+        # A pause ends a word, so at least as many words were spoken as stretches of speech.
+        spoken = np.flatnonzero([word.weight > 0 for word in words])[: len(bursts)]
+        times[spoken] = np.minimum(times[spoken], [end for _, end in bursts[: len(spoken)]])
+    ascending: Floats = np.maximum.accumulate(times)
+    return ascending
+
+
+def _times_of_bursts(words: Sequence[Word], bursts: Sequence[tuple[float, float]]) -> Floats:
+    """Return the times if each word is one stretch of speech, as in slow dictation."""
+    times, at_s, following = [], 0.0, iter(bursts)
+    for word in words:
+        if word.weight > 0:
+            start_s, end_s = next(following)
+            at_s = min(end_s, start_s + LONGEST_WORD_S)
+        times.append(at_s)
+    return np.array(times)
+
+
+def _match_pauses(
+    words: Sequence[Word],
+    weights: Floats,
+    speech: SpeechEnvelope,
+    unit_s: float,
+    *,
+    complete: bool,
+) -> Floats:
+    """Return the amount of speech up to the bound before each word and after the last one.
+
+    The ends of clauses are moved to pauses of the audio that are near their estimated place.
+    """
+    spoken = speech.speech_s
+    bursts = speech.bursts
+    pauses = [
+        float(spoken[round(end_s / (speech.duration_s or 1.0) * (len(spoken) - 1))])
+        for (_, end_s), (next_s, _) in pairwise(bursts)
+        if next_s - end_s >= CLAUSE_PAUSE_S - 1e-6
+    ]
+    fixed = [(0.0, 0.0)]
+    for index, word in enumerate(words[:-1], 1):
+        if not word.ends_clause:
+            continue
+        weight, at_s = fixed[-1]
+        if complete:
+            unit_s = (float(spoken[-1]) - at_s) / max(weights[-1] - weight, 1.0)
+        estimate_s = at_s + (weights[index] - weight) * unit_s
+        nearest_s = min(pauses, key=lambda pause_s: abs(pause_s - estimate_s), default=np.inf)
+        if abs(nearest_s - estimate_s) <= CLAUSE_TOLERANCE_S:
+            fixed.append((float(weights[index]), nearest_s))
+            pauses = [pause_s for pause_s in pauses if pause_s > nearest_s]
+    weight, at_s = fixed[-1]
+    if complete:
+        fixed.append((float(weights[-1]), float(spoken[-1])))
+    else:
+        fixed.append((float(weights[-1]) + 1e-9, at_s + (weights[-1] - weight) * unit_s))
+    at_weights, at_seconds = np.array(fixed).T
+    marks: Floats = np.interp(weights, at_weights, at_seconds)
+    return marks

@@ -1,0 +1,30 @@
+"""Asks a participant for a sign of life."""
+
+from __future__ import annotations
+
+from avatar_core.contracts import wire
+from avatar_core.contracts.errors import RoomError
+from avatar_core.contracts.link import RoomLink
+
+UNSUPPORTED_METHOD = 1400
+
+
+async def is_alive(link: RoomLink, identity: str, within_s: float) -> bool:
+    """Return whether a participant responds to an RPC, if only with an error.
+
+    Every live LiveKit SDK responds within 8 ms on loopback to an RPC that it does not serve. A
+    killed or frozen process never responds (measured, livekit-server 1.13.5).
+
+    Args:
+        link: A connection to the room of the participant.
+        identity: The identity of the participant.
+        within_s: Seconds to wait for the response.
+
+    Returns:
+        Whether the participant responded in time. False also if our own connection is closed.
+    """
+    try:
+        await link.call(identity, wire.PING, "", timeout_s=within_s)
+    except RoomError as error:
+        return error.rpc_code == UNSUPPORTED_METHOD
+    return True
