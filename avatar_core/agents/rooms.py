@@ -17,7 +17,7 @@ from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc import admin
 from avatar_core.rtc.join import link_for
-from avatar_core.rtc.worker_process import start_worker
+from avatar_core.rtc.room_workers import RoomWorkers
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 
 AnyRoom = rtc.Room | RoomLike
@@ -53,7 +53,7 @@ def session_context(
         link=link,
         livekit_url=url,
         mint=mint,
-        start_worker=partial(start_worker, livekit_url=url),
+        start_worker=RoomWorkers(room, url, settings.room_key()),
         releaser=Releaser(link, ledger, remove_participant),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,

@@ -31,6 +31,7 @@ class RendererProvider(AvatarProvider[S]):
         run_ahead_s=0.5,
         ends_session=True,
         expected_join_s=2.0,
+        supports_encryption=True,
     )
 
     _required: ClassVar[Mapping[str, str]] = {

@@ -53,6 +53,8 @@ class Capabilities:
         ends_session: Whether `release` ends the session at the vendor.
         expected_join_s: Typical time from the create request to the join, in seconds.
         max_session_s: Longest session that the vendor allows, in seconds; None means no limit.
+        supports_encryption: Whether the avatar can join a room with end-to-end encryption. Only
+            `ProvisionRequest.start_worker` passes the key of the room on.
         commands: Names of the commands that `AvatarProvider.control` accepts.
 
     Raises:
@@ -69,6 +71,7 @@ class Capabilities:
     ends_session: bool = False
     expected_join_s: float = 4.0
     max_session_s: float | None = None
+    supports_encryption: bool = False
     commands: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

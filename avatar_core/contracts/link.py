@@ -151,6 +151,11 @@ class RoomLink(ABC):
         """Whether the server forwards streams, RPCs and data packets of the local participant."""
         return True
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the local participant uses end-to-end encryption in this room."""
+        return False
+
     @abstractmethod
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.

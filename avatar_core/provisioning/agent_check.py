@@ -14,6 +14,27 @@ NO_DATA = "may not publish data, so the server drops the speech that it sends to
 NO_DATA_HINT = "Give the agent the permission: WorkerPermissions(can_publish_data=True)."
 
 
+def ensure_usable(link: RoomLink, provider: AvatarProvider[Any]) -> None:
+    """Check that an avatar of a provider can be used by this agent in its room.
+
+    Args:
+        link: The agent's connection to the room.
+        provider: The provider that would create the avatar.
+
+    Raises:
+        ProvisionError: The avatar could not be used; the outcome is NOT_SENT.
+    """
+    if link.is_encrypted and not provider.capabilities.supports_encryption:
+        raise ProvisionError(
+            "the room is end-to-end encrypted, and the vendor has no key, so its avatar could not "
+            "hear the agent.",
+            provider=provider.name,
+            hint="Choose a provider whose worker avatar-core starts, and set AVATAR_E2EE_KEY.",
+            outcome=Outcome.NOT_SENT,
+        )
+    ensure_audible(link, provider)
+
+
 def find_problem(*, is_hidden: bool, can_publish_data: bool) -> tuple[str, str] | None:
     """Return why an avatar cannot receive the speech of an agent with these permissions.
 

@@ -25,7 +25,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.provisioning.agent_check import ensure_audible
+from avatar_core.provisioning.agent_check import ensure_usable
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.tokens import mint_once_per_spec, token_lifetime_s
@@ -108,9 +108,9 @@ class Provisioning:
 
         Raises:
             AvatarError: No attempt created a session within `provision_timeout_s`, or an avatar
-                could not hear the agent.
+                could not be used by the agent.
         """
-        ensure_audible(self._context.link, self._provider)
+        ensure_usable(self._context.link, self._provider)
         try:
             await self._releaser.ledger.write(self._pending)
             return await self._provision()

@@ -35,7 +35,12 @@ def link_for(room: rtc.Room) -> RtcLink:
 
 
 async def join(
-    url: str, token: str, *, subscribe: bool = False, timeout_s: float = 10.0
+    url: str,
+    token: str,
+    *,
+    subscribe: bool = False,
+    timeout_s: float = 10.0,
+    encryption: rtc.E2EEOptions | None = None,
 ) -> RtcLink:
     """Join a room as a new participant.
 
@@ -44,6 +49,7 @@ async def join(
         token: The room token of the participant.
         subscribe: Whether to subscribe to all tracks of the room.
         timeout_s: Seconds to wait for the connection.
+        encryption: The end-to-end encryption of tracks and data; None for no encryption.
 
     Returns:
         The link; closing it leaves the room.
@@ -55,7 +61,8 @@ async def join(
     refusal: str | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            await room.connect(url, token, rtc.RoomOptions(auto_subscribe=subscribe))
+            options = rtc.RoomOptions(auto_subscribe=subscribe, encryption=encryption)
+            await room.connect(url, token, options)
     except TimeoutError as error:
         raise RoomError(
             f"The connection to the room at {url} took longer than {timeout_s:g} s.",

@@ -21,6 +21,7 @@ from avatar_core.contracts.link import (
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
+from avatar_core.rtc.encryption import is_encrypted
 from avatar_core.rtc.media import TrackPublisher
 from avatar_core.rtc.participant import read_participant
 from avatar_core.rtc.private_ffi import check_addressed_streams, find_missing
@@ -99,6 +100,11 @@ class RtcLink(RoomLink):
         """Whether the token of the local participant has the grant `canPublishData`."""
         granted = self._local.permissions
         return bool(granted.can_publish_data) or not granted.ByteSize()  # empty: not known
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the local participant encrypts its tracks or its data."""
+        return is_encrypted(self.room)
 
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.

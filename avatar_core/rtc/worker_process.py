@@ -62,12 +62,14 @@ async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
     Raises:
         AvatarError: The renderer cannot be loaded, the room cannot be joined, or the worker failed.
     """
+    from avatar_core.rtc.encryption import read_encryption
     from avatar_core.rtc.join import join
     from avatar_core.worker.renderers import load_renderer
     from avatar_core.worker.worker import AvatarWorker
 
     renderer = load_renderer(config["renderer"], config["options"])
-    link = await join(config["livekit_url"], config["token"])
+    encryption = read_encryption(config["encryption"])
+    link = await join(config["livekit_url"], config["token"], encryption=encryption)
     try:
         await AvatarWorker(link, renderer, ready=ready).run()
     finally:

@@ -6,6 +6,7 @@ Arguments in code take precedence over environment variables.
 from __future__ import annotations
 
 import warnings
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
@@ -18,6 +19,7 @@ from avatar_core.settings.base import Settings
 
 RESERVED_ATTRIBUTES = "lk."
 """The beginning of the names of LiveKit's own attributes, such as `lk.publish_on_behalf`."""
+BASE64 = "base64:"
 MAX_NAME_BYTES = 256
 """The most bytes of a participant's name in UTF-8 (livekit-server 1.13.5, the default)."""
 MAX_ATTRIBUTES_BYTES = 16_384
@@ -122,6 +124,9 @@ class AvatarSettings(Settings):
     attributes: dict[str, str] = Field(default_factory=dict)
     """Attributes of the avatar's participant, which everyone in the room can read. In the
     environment, a JSON object of strings."""
+    e2ee_key: SecretStr | None = None
+    """The shared key of a room with end-to-end encryption, for workers of avatar-core. A key that
+    is not text is written as `base64:` and its bytes in base64."""
     ledger: Path | None = None
     """The folder that records paid sessions; by default `avatar-core/ledger` in the user's state
     directory."""
@@ -148,6 +153,27 @@ class AvatarSettings(Settings):
         if size > MAX_ATTRIBUTES_BYTES:
             raise ValueError(f"The attributes must have at most {MAX_ATTRIBUTES_BYTES} bytes.")
         return attributes
+
+    def room_key(self) -> bytes | None:
+        """Return the bytes of `e2ee_key`; None if the setting is not set.
+
+        Raises:
+            ValueError: The text after `base64:` is not base64.
+        """
+        if self.e2ee_key is None:
+            return None
+        return _key_bytes(self.e2ee_key.get_secret_value())
+
+    @field_validator("e2ee_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
+        try:
+            empty = key is not None and not _key_bytes(key.get_secret_value())
+        except ValueError:
+            raise ValueError("The text after base64: is not base64.") from None
+        if empty:
+            raise ValueError("The key must not be empty.")
+        return key
 
     @field_validator("ledger")
     @classmethod
@@ -205,6 +231,12 @@ class LiveKitSettings(Settings):
                 "The value must not have white space at its ends or unprintable characters."
             )
         return value
+
+
+def _key_bytes(text: str) -> bytes:
+    if text.startswith(BASE64):
+        return b64decode(text.removeprefix(BASE64), validate=True)
+    return text.encode()
 
 
 def _with_scheme(url: str, scheme_of: Mapping[str, str]) -> str:

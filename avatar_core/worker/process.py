@@ -6,6 +6,7 @@ import asyncio
 import codecs
 import json
 import sys
+from base64 import b64decode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ READY = b"\nREADY\n"
 BLOCK = 65536
 TAIL_LINES = 12
 LONGEST_LINE = 800
+SHORTEST_SECRET = 4
+"""Bytes of the shortest secret that is replaced in the output of a worker process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ async def start_process(
     livekit_url: str,
     token: str,
     options: Mapping[str, Any] | None = None,
+    encryption: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Mapping[str, Any]:
     """Start a worker process and wait until it is ready.
@@ -54,6 +58,8 @@ async def start_process(
         livekit_url: The URL of the LiveKit server.
         token: The room token of the worker.
         options: Keyword arguments of the renderer, JSON-safe; None for no arguments.
+        encryption: The encryption of the room with its key, JSON-safe; None for none. The function
+            sends it through the pipe, too.
         more: Further fields of the JSON object.
 
     Returns:
@@ -70,6 +76,7 @@ async def start_process(
         "options": dict(options or {}),
         "livekit_url": livekit_url,
         "token": token,
+        "encryption": encryption,
     }
     try:
         child = await asyncio.create_subprocess_exec(
@@ -90,7 +97,7 @@ async def start_process(
     try:
         child.stdin.write(json.dumps(config).encode() + b"\n")
         await child.stdin.drain()
-        said = await _until_ready(child, token)
+        said = await _until_ready(child, _secrets_of(token, encryption))
     except BaseException as error:
         await _to_its_end(asyncio.ensure_future(_discard(child, record)))
         if isinstance(error, ConnectionError):
@@ -174,7 +181,16 @@ async def _to_its_end(work: asyncio.Future[Any]) -> None:
         raise cancelled
 
 
-async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
+def _secrets_of(token: str, encryption: Mapping[str, Any] | None) -> Mapping[bytes, bytes]:
+    """Return the secrets that the child receives, with their replacements in its output."""
+    secrets = {token.encode(): b"<token>"}
+    if encryption is not None:
+        key = str(encryption["shared_key"])
+        secrets |= {key.encode(): b"<key>", b64decode(key): b"<key>"}
+    return {secret: name for secret, name in secrets.items() if len(secret) >= SHORTEST_SECRET}
+
+
+async def _until_ready(child: asyncio.subprocess.Process, secrets: Mapping[bytes, bytes]) -> bytes:
     """Wait until the child writes `READY`, and return its output after that line.
 
     Raises:
@@ -183,7 +199,9 @@ async def _until_ready(child: asyncio.subprocess.Process, token: str) -> bytes:
     assert child.stdout is not None
     said = b"\n"
     while block := await child.stdout.read(BLOCK):
-        said = (said + block).replace(token.encode(), b"<token>")
+        said += block
+        for secret, replacement in secrets.items():
+            said = said.replace(secret, replacement)
         _, ready, since = said.partition(READY)
         if ready:
             return since

@@ -118,8 +118,7 @@ class LiveConversation:
         return self
 
     async def _open(self) -> None:
-        server, name = self.server, self.room_name
-        await self.room.connect(server.url, create_token(server, name, "agent", "agent"))
+        await self.connect_agent()
         await self.join_listener()
         self.session = AgentSession(**self._session_arguments)
         self.session.on("conversation_item_added", self._add_item)
@@ -131,6 +130,11 @@ class LiveConversation:
         self.counts.watch(self.session)
         if self._wait_for_join:
             await self.avatar.wait_for_join(timeout=JOIN_S)
+
+    async def connect_agent(self) -> None:
+        """Let the agent join the room."""
+        token = create_token(self.server, self.room_name, "agent", "agent")
+        await self.room.connect(self.server.url, token)
 
     async def join_listener(self) -> None:
         """Let the user join, who subscribes to every track."""

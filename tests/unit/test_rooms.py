@@ -43,6 +43,6 @@ async def test_provider_receives_a_ws_url_if_livekit_url_is_http(
     provider.provision = note  # type: ignore[method-assign]
     lease = await Lease.provision(provider, context)
     assert urls == ["wss://x.livekit.cloud"]
-    assert context.start_worker.keywords["livekit_url"] == "wss://x.livekit.cloud"
+    assert context.start_worker.livekit_url == "wss://x.livekit.cloud"
     await lease.release("the test is over")
     await context.releaser.aclose()

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,19 @@ async def test_stop_awaits_the_output_of_a_worker_that_exits_before_the_kill(
         await host.stop_worker(state)
     assert running.drain.done()
     assert host._children == {}
+
+
+async def test_failed_worker_does_not_show_the_key_of_the_room(child: Child) -> None:
+    child("import sys; config = sys.stdin.readline(); print(config); sys.exit('a canary key')")
+    key = b64encode(b"a canary key").decode()
+    with pytest.raises(WorkerError) as caught:
+        await host.start_process(
+            "a_child",
+            renderer="any:Renderer",
+            livekit_url="ws://none",
+            token="t0ken",
+            encryption={"shared_key": key},
+        )
+    assert key not in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert "<key>" in str(caught.value)

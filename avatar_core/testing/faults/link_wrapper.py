@@ -62,6 +62,11 @@ class LinkWrapper(RoomLink):
         """Whether the server forwards the messages of the wrapped link's participant."""
         return self._link.can_publish_data
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the wrapped link's participant uses end-to-end encryption."""
+        return self._link.is_encrypted
+
     def remote_participants(self) -> Mapping[str, RemoteParticipant]:
         """Return the other participants of the room.
 

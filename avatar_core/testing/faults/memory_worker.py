@@ -23,6 +23,7 @@ async def start_faulty_task(
     token: str,
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
+    key: bytes | None = None,
 ) -> Mapping[str, Any]:
     """Start a worker with faults in a room in memory, and wait until the worker is ready.
 
@@ -32,6 +33,7 @@ async def start_faulty_task(
         token: Room token of the worker, from `workers.mint`.
         options: Keyword arguments of the renderer class; None for none.
         scenario: The faults to apply to the worker, its link and its renderer.
+        key: The key with which the worker encrypts its messages; None for no encryption.
 
     Returns:
         The record of the worker, for `stop_worker` and `worker_exited`.
@@ -52,7 +54,7 @@ async def start_faulty_task(
             AvatarError: The renderer cannot be created, or the worker could not publish its tracks.
         """
         await perform(
-            _Task(room, token), lambda: load_renderer(renderer, options or {}), scenario, ready
+            _Task(room, token, key), lambda: load_renderer(renderer, options or {}), scenario, ready
         )
 
     return await in_process.start(work(), ready)
@@ -64,9 +66,11 @@ class _Task:
     Args:
         room: The room that the worker joins.
         token: Room token of the worker, from `workers.mint`.
+        key: The key with which the worker encrypts its messages; None for no encryption.
     """
 
-    def __init__(self, room: Hub, token: str) -> None:
+    def __init__(self, room: Hub, token: str, key: bytes | None) -> None:
+        self._key = key
         self._room = room
         self._token = token
         self._identity = identity_of(token)
@@ -81,7 +85,7 @@ class _Task:
         Raises:
             RuntimeError: The library looptime controls the running event loop.
         """
-        return admit(self._room, self._token)
+        return admit(self._room, self._token, self._key)
 
     def executor(self) -> InlineExecutor:
         """Return an executor that runs the renderer on the event loop, without a thread.

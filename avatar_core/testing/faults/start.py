@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from avatar_core.contracts.provisioning import ProvisionRequest
+from avatar_core.rtc.room_workers import RoomWorkers
 from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker_process import start_faulty_process
@@ -37,7 +38,12 @@ async def start_faulty_worker(
     token, start = request.avatar_token(), request.start_worker
     if isinstance(start, MemoryWorkers):
         return await start_faulty_task(
-            start.room, renderer, token=token, options=options, scenario=scenario
+            start.room,
+            renderer,
+            token=token,
+            options=options,
+            scenario=scenario,
+            key=start.worker_key(),
         )
     return await start_faulty_process(
         renderer,
@@ -45,4 +51,5 @@ async def start_faulty_worker(
         token=token,
         options=options,
         scenario=scenario,
+        encryption=start.encryption() if isinstance(start, RoomWorkers) else None,
     )

@@ -33,6 +33,7 @@ async def start_faulty_process(
     token: str,
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
+    encryption: Mapping[str, Any] | None = None,
 ) -> Mapping[str, Any]:
     """Start a worker process with faults in a room of a LiveKit server, and wait until it is ready.
 
@@ -42,6 +43,7 @@ async def start_faulty_process(
         token: Room token of the worker.
         options: Keyword arguments of the renderer class, JSON-safe; None for none.
         scenario: The faults to apply to the worker, its link and its renderer.
+        encryption: The encryption of the room, from `RoomWorkers.encryption`; None for none.
 
     Returns:
         The record of the worker, for `stop_worker` and `worker_exited`.
@@ -56,6 +58,7 @@ async def start_faulty_process(
         livekit_url=livekit_url,
         token=token,
         options=options,
+        encryption=encryption,
         scenario=scenario.as_dict(),
     )
 
@@ -75,7 +78,7 @@ async def serve(config: Mapping[str, Any], ready: asyncio.Event) -> None:
     from avatar_core.worker.renderers import load_renderer
 
     await perform(
-        _Process(config["livekit_url"], config["token"]),
+        _Process(config["livekit_url"], config["token"], config["encryption"]),
         lambda: load_renderer(config["renderer"], config["options"]),
         Scenario.read(config["scenario"]),
         ready,
@@ -88,10 +91,11 @@ class _Process:
     Args:
         url: URL of the LiveKit server.
         token: Room token of the worker.
+        encryption: The encryption of the room; None for none.
     """
 
-    def __init__(self, url: str, token: str) -> None:
-        self._url, self._token = url, token
+    def __init__(self, url: str, token: str, encryption: Mapping[str, Any] | None) -> None:
+        self._url, self._token, self._encryption = url, token, encryption
         self._link: RtcLink | None = None
 
     async def join(self) -> RtcLink:
@@ -103,9 +107,11 @@ class _Process:
         Raises:
             RoomError: The server cannot be reached, or refuses the token.
         """
+        from avatar_core.rtc.encryption import read_encryption
         from avatar_core.rtc.join import join
 
-        self._link = await join(self._url, self._token)
+        encryption = read_encryption(self._encryption)
+        self._link = await join(self._url, self._token, encryption=encryption)
         return self._link
 
     def join_beside(self) -> None:

@@ -12,13 +12,16 @@ from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.workers import MemoryWorkers, mint
 
 
-def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> SessionContext:
+def memory_context(
+    link: RoomLink, room: Hub, settings: AvatarSettings, room_key: bytes | None = None
+) -> SessionContext:
     """Return the session context of an agent in a room in memory, without a ledger.
 
     Args:
         link: The agent's connection to the room.
         room: The room in memory.
         settings: The settings that hold the timeouts.
+        room_key: The key with which the agent encrypts its messages; None for no encryption.
 
     Returns:
         The context; it starts workers as asyncio tasks in the room.
@@ -41,7 +44,7 @@ def memory_context(link: RoomLink, room: Hub, settings: AvatarSettings) -> Sessi
         link=link,
         livekit_url=MEMORY_URL,
         mint=mint,
-        start_worker=MemoryWorkers(room),
+        start_worker=MemoryWorkers(room, room_key, settings.room_key()),
         releaser=Releaser(link, Ledger(None), remove),
         provision_timeout_s=settings.provision_timeout_s,
         join_timeout_s=settings.join_timeout_s,

@@ -25,7 +25,7 @@ from avatar_core.router import SenderRouter
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.room.context import memory_context
 from avatar_core.testing.room.media import MemoryAudioTrack, MemoryVideoTrack
-from avatar_core.testing.room.members import Hub
+from avatar_core.testing.room.members import Hub, Member
 from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
 
 ACK_S = 7.0
@@ -45,9 +45,11 @@ class MemoryLink(RoomLink):
         attributes: The attributes of the participant.
         is_hidden: Whether the participant is hidden.
         can_publish_data: Whether the participant may publish data.
+        key: The key with which the participant encrypts its messages; None for no encryption.
 
     Attributes:
         room: The room in memory.
+        key: The key with which the participant encrypts its messages; None for no encryption.
         router: Passes RPCs and data packets to their handlers, by sender.
     """
 
@@ -59,8 +61,10 @@ class MemoryLink(RoomLink):
         *,
         is_hidden: bool = False,
         can_publish_data: bool = True,
+        key: bytes | None = None,
     ) -> None:
         self.room = room
+        self.key = key
         self.router = SenderRouter(self)
         self._identity, self._attributes = identity, attributes
         self._is_hidden, self._can_publish_data = is_hidden, can_publish_data
@@ -107,6 +111,11 @@ class MemoryLink(RoomLink):
         return self._can_publish_data
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether the participant encrypts its messages."""
+        return self.key is not None
+
+    @property
     def subscriptions(self) -> set[str]:
         """The topics and RPC methods with a handler, and `presence` if `watch` has a handler."""
         return {*self._streams, *self._rpc, *self._data, *(["presence"] * bool(self._watchers))}
@@ -146,7 +155,7 @@ class MemoryLink(RoomLink):
         Returns:
             The context; it starts workers as asyncio tasks in the room.
         """
-        return memory_context(self, self.room, settings)
+        return memory_context(self, self.room, settings, self.key)
 
     async def open_stream(
         self, topic: str, *, to: Sequence[str], attributes: Mapping[str, str]
@@ -171,7 +180,7 @@ class MemoryLink(RoomLink):
         def header() -> None:
             """Deliver the stream's header: create a reader at each receiver in the room."""
             for identity in to:
-                if (member := self.room.member(identity)) and not writer.broken:
+                if (member := self._reader_of(identity)) and not writer.broken:
                     writer.readers.extend(member.link.receive(topic, self._identity, attributes))
 
         self.room.later(header)
@@ -215,7 +224,7 @@ class MemoryLink(RoomLink):
             async with asyncio.timeout(timeout_s):
                 await self.use()
                 await asyncio.sleep(self.room.latency_s)
-                member = self.room.member(to)
+                member = self._reader_of(to)
                 if member is None:
                     await asyncio.sleep(ACK_S)
                     raise RoomError(
@@ -232,6 +241,11 @@ class MemoryLink(RoomLink):
             raise RoomError(
                 f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
             ) from error
+
+    def _reader_of(self, identity: str) -> Member | None:
+        """Return a participant that can read the messages of this link, or None."""
+        member = self.room.member(identity)
+        return member if member is not None and self.key in (None, member.link.key) else None
 
     def _forget_response(self, task: asyncio.Task[str]) -> None:
         self._responding.discard(task)
@@ -271,7 +285,7 @@ class MemoryLink(RoomLink):
         def arrive() -> None:
             """Deliver the packet to each receiver that is in the room."""
             for identity in to:
-                if member := self.room.member(identity):
+                if member := self._reader_of(identity):
                     member.link.take_in(topic, self._identity, bytes(payload))
 
         self.room.later(arrive)

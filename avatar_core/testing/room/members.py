@@ -13,7 +13,13 @@ from avatar_core.testing.room.streams import MemoryReader
 
 
 class MemberLink(Protocol):
-    """The interface of a participant's link for its room in memory; see `MemoryLink`."""
+    """The interface of a participant's link for its room in memory; see `MemoryLink`.
+
+    Attributes:
+        key: The key with which the participant encrypts its messages; None for no encryption.
+    """
+
+    key: bytes | None
 
     @property
     def identity(self) -> str:
@@ -153,6 +159,7 @@ class Hub(Protocol):
         *,
         is_agent: bool = False,
         attributes: Mapping[str, str] | None = None,
+        key: bytes | None = None,
     ) -> RoomLink:
         """Join the room as a new participant.
 
@@ -160,6 +167,7 @@ class Hub(Protocol):
             identity: The identity of the new participant.
             is_agent: Whether the other participants see the participant as an agent.
             attributes: The attributes of the participant; None for none.
+            key: The key with which the participant encrypts its messages; None for no encryption.
 
         Returns:
             The participant's connection to the room.

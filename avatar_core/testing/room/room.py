@@ -70,6 +70,7 @@ class MemoryRoom:
         attributes: Mapping[str, str] | None = None,
         is_hidden: bool = False,
         can_publish_data: bool = True,
+        key: bytes | None = None,
     ) -> MemoryLink:
         """Join the room as a new participant, and remove a participant with the same identity.
 
@@ -79,6 +80,8 @@ class MemoryRoom:
             attributes: The attributes of the participant; None for none.
             is_hidden: Whether the link reports that the participant is hidden.
             can_publish_data: Whether the link reports that the participant may publish data.
+            key: The key with which the participant encrypts its messages; None for no encryption.
+                Only participants with the same key receive the messages.
 
         Returns:
             The participant's connection to the room.
@@ -96,6 +99,7 @@ class MemoryRoom:
             dict(attributes or {}),
             is_hidden=is_hidden,
             can_publish_data=can_publish_data,
+            key=key,
         )
         self.speaks_for[identity] = link.attributes.get(PUBLISH_ON_BEHALF, identity)
         sid = _new_sid()

@@ -13,6 +13,7 @@ from avatar_core.testing.room.members import Hub
 from avatar_core.worker import in_process
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.renderers import load_renderer
+from avatar_core.worker.room_key import check_room_key
 from avatar_core.worker.worker import AvatarWorker
 
 
@@ -40,12 +41,13 @@ def identity_of(token: str) -> str:
     return str(json.loads(token)["identity"])
 
 
-def admit(room: Hub, token: str) -> RoomLink:
+def admit(room: Hub, token: str, key: bytes | None = None) -> RoomLink:
     """Join a room in memory as the agent participant that a token admits.
 
     Args:
         room: The room to join.
         token: A token from `mint`.
+        key: The key with which the participant encrypts its messages; None for no encryption.
 
     Returns:
         The participant's connection to the room.
@@ -54,7 +56,7 @@ def admit(room: Hub, token: str) -> RoomLink:
         RuntimeError: The library looptime controls the running event loop.
     """
     claims = json.loads(token)
-    return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"])
+    return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"], key=key)
 
 
 class MemoryWorkers:
@@ -62,13 +64,27 @@ class MemoryWorkers:
 
     Args:
         room: The room that the workers join.
+        room_key: The key with which the agent encrypts its messages; None for no encryption.
+        key: The key of the settings; None if it is not set.
 
     Attributes:
         room: The room that the workers join.
     """
 
-    def __init__(self, room: Hub) -> None:
+    def __init__(self, room: Hub, room_key: bytes | None = None, key: bytes | None = None) -> None:
         self.room = room
+        self._room_key, self._key = room_key, key
+
+    def worker_key(self) -> bytes | None:
+        """Return the key with which a worker joins the room; None if the room is not encrypted.
+
+        Returns:
+            The key.
+
+        Raises:
+            ProvisionError: The key of the settings is missing, or it is not the key of the room.
+        """
+        return None if self._room_key is None else check_room_key(self._room_key, self._key)
 
     async def __call__(
         self, renderer: str, *, token: str, options: Mapping[str, Any] | None = None
@@ -84,12 +100,13 @@ class MemoryWorkers:
             The record of the worker, for `stop_worker` and `worker_exited`.
 
         Raises:
+            ProvisionError: The key of the encrypted room is missing or wrong.
             WorkerError: The renderer cannot be created, or the worker ended before it was ready.
             AvatarError: The renderer class raised the error.
             RoomError: The worker could not publish its tracks.
             RuntimeError: The library looptime controls the running event loop.
         """
-        ready = asyncio.Event()
+        ready, key = asyncio.Event(), self.worker_key()
         drawing = load_renderer(renderer, options or {})
 
         async def work() -> None:
@@ -100,7 +117,7 @@ class MemoryWorkers:
                 RoomError: The worker could not publish its tracks.
                 RuntimeError: The library looptime controls the running event loop.
             """
-            link = admit(self.room, token)
+            link = admit(self.room, token, key)
             try:
                 worker = AvatarWorker(link, drawing, executor=InlineExecutor(), ready=ready)
                 await worker.run()

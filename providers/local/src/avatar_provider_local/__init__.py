@@ -70,7 +70,9 @@ class LocalProvider(RendererProvider[LocalSettings]):
                 error.message = f"AVATAR_LOCAL_URL: {error.message}"
                 raise
             self.endpoint = url
-            self.capabilities = replace(self.capabilities, safe_retry=SafeRetry.KEY)
+            self.capabilities = replace(
+                self.capabilities, safe_retry=SafeRetry.KEY, supports_encryption=False
+            )
         elif url or key:
             named, other = ("URL", "API_KEY") if url else ("API_KEY", "URL")
             raise ConfigError(
