@@ -126,7 +126,7 @@ class LiveConversation:
         for name in ("state_changed", "avatar_joined", "avatar_error", "take_finished"):
             self.avatar.on(name, self._log_event)
         await self.start_avatar()
-        await self.session.start(self._agent, room=self.room)
+        await self.start_session(self._agent)
         self.counts.watch(self.session)
         if self._wait_for_join:
             await self.avatar.wait_for_join(timeout=JOIN_S)
@@ -140,6 +140,14 @@ class LiveConversation:
         """Let the user join, who subscribes to every track."""
         token = create_token(self.server, self.room_name, "user")
         self.listener = await Listener.join(self.server.url, token, self.meter.add)
+
+    async def start_session(self, agent: Agent) -> None:
+        """Start the agent session in the room.
+
+        Args:
+            agent: The agent.
+        """
+        await self.session.start(agent, room=self.room)
 
     async def start_avatar(self) -> None:
         """Start the avatar, which replaces the session's audio tail."""
