@@ -18,6 +18,9 @@ SETTLE_S = 0.5
 """Seconds to wait after a listener became visible, if the agent cannot know when the listener
 subscribes. On the loopback interface, a participant subscribes within 0.15 s of its join (measured
 with livekit-server 1.13.5)."""
+DECRYPTS_S = 0.5
+"""Seconds to wait in a room with end-to-end encryption, because a subscriber cannot decrypt a track
+at once: without the wait, 1 of 10 listeners missed the first 0.3 s (livekit 1.1.21)."""
 
 
 class Audience:
@@ -101,6 +104,8 @@ class Audience:
         if not self._link.has_listener and self._agent_may_have_subscribed(transport):
             await self._wait_for_visible_listener()
             await asyncio.sleep(SETTLE_S)
+        elif self._link.is_encrypted:
+            await asyncio.sleep(DECRYPTS_S)
 
     def _agent_may_have_subscribed(self, transport: Transport) -> bool:
         """Return whether the subscriber may be an agent.

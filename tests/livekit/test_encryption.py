@@ -138,5 +138,5 @@ async def test_worker_without_the_key_of_the_room_is_an_error_before_it_starts(
         assert problem in str(error)
         assert KEY not in str(error)
         if encryption.key_provider_options.shared_key:
-            await conversation.say_all(MORE_SPOKEN_WORDS)  # the voice, which users can decrypt
-            conversation.check()
+            conversation.say(MORE_SPOKEN_WORDS)
+            await conversation.wait_for_word(MORE_SPOKEN_WORDS[-1])  # users can decrypt the voice

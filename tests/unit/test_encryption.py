@@ -13,6 +13,7 @@ from livekit import rtc
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.errors import Outcome, ProvisionError, RoomError, SettingsError
 from avatar_core.contracts.events import AvatarState
+from avatar_core.failover.audience import DECRYPTS_S
 from avatar_core.provisioning.lease import Lease
 from avatar_core.rtc.encryption import describe_encryption, is_encrypted, read_encryption
 from avatar_core.settings import AvatarSettings
@@ -80,6 +81,17 @@ async def test_key_is_ignored_in_a_room_without_encryption() -> None:
         await avatar.wait_for_join(timeout=10.0)
         await conversation.over(conversation.say(2))
         assert avatar.state is AvatarState.LIVE
+
+
+@pytest.mark.parametrize("key", [None, KEY.encode()])
+async def test_speech_waits_until_a_new_subscriber_can_decrypt_it(key: bytes | None) -> None:
+    room = MemoryRoom()
+    room.join("agent", is_agent=True, key=key)
+    async with Conversation(create_avatar("voice"), room) as conversation:
+        turn = conversation.say(2)
+        await conversation.over(turn)
+        waited_s = room.recording.runs[0].at_s - turn.said_at
+    assert (waited_s >= DECRYPTS_S) == (key is not None)
 
 
 async def test_only_participants_with_the_key_receive_encrypted_messages(room: MemoryRoom) -> None:
