@@ -58,6 +58,17 @@ class TranscriptThrottle:
             self._paused_at = max(self._paused_at, created_at)
         self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
 
+    def interrupted(self) -> None:
+        """Hold the transcript back until the segment finishes.
+
+        A transport may take a while to confirm that it has stopped.
+        """
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            if self._paused_at is None:
+                self._hold()
+
     def finished(self) -> None:
         """Stop delaying the transcript, because the segment finishes now."""
         if self._task is not None:

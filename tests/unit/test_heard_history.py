@@ -189,6 +189,24 @@ async def test_speech_without_audio_output_is_shown_at_once_and_not_mixed_with_t
 
 
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("transcription", TRANSCRIPTIONS)
+@pytest.mark.parametrize("word", [0, 1, 4, 8])
+@pytest.mark.parametrize("asks", [False, True])
+async def test_history_ends_at_the_last_heard_word_while_transcription_is_disabled(
+    asks: bool, word: int, transcription: Transcription
+) -> None:
+    async with Conversation(mock(), transcription=transcription) as talk:
+        talk.session.output.set_transcription_enabled(False)
+        turn = await talk.ask("question", SPOKEN_WORDS) if asks else talk.say(SPOKEN_WORDS)
+        await talk.interrupt_at(turn, word)
+        await talk.over(turn)
+        assert lag(turn) in (0, 1)
+        assert turn.captions == ""
+        whole = await talk.over(talk.say(SPOKEN_WORDS))
+        assert whole.history == " ".join(whole.spoken_words)
+
+
+@pytest.mark.virtual_time
 async def test_previous_text_output_is_back_after_the_audio_tail_was_replaced() -> None:
     async with Conversation(mock()) as talk:
         previous = talk.session.output.transcription
