@@ -6,6 +6,7 @@ python -m tests.long.flood [packets a second] [bytes] [seconds]
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 
@@ -24,10 +25,8 @@ async def flood(conversation: LiveConversation, rate_hz: float, size: int) -> No
     payload = bytes(size)
     while True:
         to = ["agent", conversation.avatar.avatar_identity or "agent"]
-        try:
+        with contextlib.suppress(RoomError):
             await conversation.listener.link.send("noise", payload, to=to, reliable=True)
-        except RoomError:
-            pass
         await asyncio.sleep(1 / rate_hz)
 
 
