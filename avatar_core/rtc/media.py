@@ -35,6 +35,7 @@ class TrackPublisher:
     def __init__(self, participant: rtc.LocalParticipant) -> None:
         self._participant = participant
         self._unwanted: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def publish_audio(self, format: AudioFormat, name: str) -> AudioTrack:
         """Publish a microphone track.
@@ -87,6 +88,7 @@ class TrackPublisher:
 
     def close(self) -> None:
         """Stop waiting for publications whose callers were cancelled, because the room was left."""
+        self._closed = True
         for task in self._unwanted:
             task.cancel()
 
@@ -95,6 +97,9 @@ class TrackPublisher:
         try:
             return await asyncio.shield(publishing)
         except asyncio.CancelledError:
+            if self._closed:
+                publishing.cancel()
+                raise
             task = asyncio.create_task(_unpublish_late(publishing), name="unpublish-late-track")
             self._unwanted.add(task)
             task.add_done_callback(self._unwanted.discard)
