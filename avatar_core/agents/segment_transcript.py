@@ -8,7 +8,7 @@ import numpy as np
 from livekit.agents.voice import io
 
 from avatar_core.agents.speech_envelope import Floats, SpeechEnvelope
-from avatar_core.agents.transcript_words import Word, split_words
+from avatar_core.agents.word_splitter import Word, split_text
 from avatar_core.agents.word_times import LONGEST_WORD_S, SpeakingRate, heard_times
 from avatar_core.contracts.audio import AudioFormat
 
@@ -51,7 +51,7 @@ class SegmentTranscript:
         self._rate = rate
         self._speech = SpeechEnvelope()
         self._anchors: list[tuple[int, float]] = []
-        self._words: Sequence[Word] = ()
+        self._spoken_words: Sequence[Word] = ()
         self._times: Floats = np.empty(0)
         self._computed: object = None
         self._computed_at_s = -np.inf
@@ -108,7 +108,7 @@ class SegmentTranscript:
         if self.finished or self.complete or age_s >= COMPUTE_SHARE * self._speech.duration_s:
             self._compute(position_s)
         count = int(np.searchsorted(self._times, position_s + ROUNDING, side="right"))
-        return self._advance_to([word.end for word in self._words[:count]])
+        return self._advance_to([word.end for word in self._spoken_words[:count]])
 
     def advance_to_end(self) -> list[str]:
         """Count all text so far as heard.
@@ -116,10 +116,10 @@ class SegmentTranscript:
         Returns:
             The rest of the text in words.
         """
-        words = split_words(self.text, ended=True)
+        spoken_words = split_text(self.text, ended=True)
         if self.complete:
-            self._rate.learn(words, self._speech)
-        ends = [word.end for word in words]
+            self._rate.learn(spoken_words, self._speech)
+        ends = [word.end for word in spoken_words]
         return self._advance_to([*ends[:-1], len(self.text)])
 
     def _advance_to(self, ends: Sequence[int]) -> list[str]:
@@ -136,22 +136,24 @@ class SegmentTranscript:
         if known == self._computed:
             return
         self._computed = known
-        self._words = split_words(self.text, ended=self.text_ended)
-        times = self._times_of_anchors(self._words)
+        self._spoken_words = split_text(self.text, ended=self.text_ended)
+        times = self._times_of_anchors(self._spoken_words)
         if times is None:
-            times = heard_times(self._words, self._speech, self._rate, complete=self.complete)
+            times = heard_times(
+                self._spoken_words, self._speech, self._rate, complete=self.complete
+            )
         self._times = times
 
-    def _times_of_anchors(self, words: Sequence[Word]) -> Floats | None:
+    def _times_of_anchors(self, spoken_words: Sequence[Word]) -> Floats | None:
         """Return the times of the words from the timestamps of the text; None without them."""
-        if not words or not self._anchors or self._anchors[-1][1] <= self._anchors[0][1]:
+        if not spoken_words or not self._anchors or self._anchors[-1][1] <= self._anchors[0][1]:
             return None
         indices, seconds = np.array(self._anchors).T
         seconds = np.maximum.accumulate(seconds)
         last_s = self._speech.duration_s if self.complete else np.inf
         # Two pieces of text meet at one index, but one ends before the other starts.
-        ends = np.array([word.end for word in words]) - ROUNDING
-        starts = np.array([word.start for word in words]) + ROUNDING
+        ends = np.array([word.end for word in spoken_words]) - ROUNDING
+        starts = np.array([word.start for word in spoken_words]) + ROUNDING
         ends = np.interp(ends, indices, seconds, right=last_s)
         starts = np.interp(starts, indices, seconds, right=last_s)
         times: Floats = np.minimum(ends, starts + LONGEST_WORD_S)

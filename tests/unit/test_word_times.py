@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from livekit.agents.voice import io
 
 from avatar_core.agents.segment_transcript import SegmentTranscript
-from avatar_core.agents.transcript_words import split_words
+from avatar_core.agents.word_splitter import split_text
 from avatar_core.agents.word_times import LONGEST_WORD_S, SpeakingRate
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.testing.audio.tones import PAUSE_S, TONE_S, VOCABULARY, WORD_S, WordTones
@@ -60,33 +60,33 @@ def heard(made: SegmentTranscript, position_s: float) -> str:
         ("  ", []),
     ],
 )
-def test_text_is_split_into_words(text: str, expected: list[str] | int) -> None:
-    ends = [0, *(word.end for word in split_words(text, ended=True))]
-    words = [text[start:end] for start, end in pairwise(ends)]
+def test_text_is_split_at_spaces_and_characters(text: str, expected: list[str] | int) -> None:
+    ends = [0, *(word.end for word in split_text(text, ended=True))]
+    spoken_words = [text[start:end] for start, end in pairwise(ends)]
     if isinstance(expected, int):
-        assert len(words) == expected
-        assert "".join(words) == text
+        assert len(spoken_words) == expected
+        assert "".join(spoken_words) == text
     else:
-        assert words == expected
+        assert spoken_words == expected
 
 
 @given(text=st.text(alphabet="ab <>/.,\u4f60\u0e31\u0e2a$5", max_size=40), ended=st.booleans())
-def test_words_are_in_order_and_lose_nothing_but_spaces(text: str, ended: bool) -> None:
-    words = split_words(text, ended=ended)
-    bounds = [0, *(bound for word in words for bound in (word.start, word.end))]
+def test_split_text_is_in_order_and_loses_only_spaces(text: str, ended: bool) -> None:
+    spoken_words = split_text(text, ended=ended)
+    bounds = [0, *(bound for word in spoken_words for bound in (word.start, word.end))]
     assert bounds == sorted(bounds)
     between = "".join(text[a:b] for a, b in zip(bounds[::2], bounds[1::2], strict=False))
     assert re.sub(r"\s|</?[A-Za-z][^<>]*>", "", between) == ""
 
 
 def test_last_word_of_unfinished_text_is_not_a_word_yet() -> None:
-    assert [word.end for word in split_words("alpha bra", ended=False)] == [5]
-    assert [word.end for word in split_words("alpha <lau", ended=False)] == [5]
+    assert [word.end for word in split_text("alpha bra", ended=False)] == [5]
+    assert [word.end for word in split_text("alpha <lau", ended=False)] == [5]
 
 
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize("spoken_words", [SPOKEN_WORDS, (*VOCABULARY[26:], *VOCABULARY[:6])])
-def test_words_with_pauses_between_are_heard_at_their_ends(
+def test_word_between_pauses_is_heard_at_its_end(
     spoken_words: tuple[str, ...], complete: bool
 ) -> None:
     pcm = WordTones(FORMAT.rate_hz).speak(spoken_words)
@@ -98,7 +98,7 @@ def test_words_with_pauses_between_are_heard_at_their_ends(
         assert heard(made, count * WORD_S - WORD_S).split() == [*spoken_words[: count - 1]]
 
 
-def test_fluent_speech_is_divided_by_the_lengths_of_the_words() -> None:
+def test_fluent_speech_is_divided_by_the_length_of_each_word() -> None:
     text = "one extraordinary one"
     assert heard(transcript(text, noise(2.0)), 0.3) == ""
     assert heard(transcript(text, noise(2.0)), 0.41) == "one"
@@ -173,7 +173,7 @@ def test_heard_text_never_falls_and_markup_is_not_spoken() -> None:
     assert made.text[: made.heard] == text
 
 
-def test_formats_may_change_within_a_segment() -> None:
+def test_format_may_differ_within_a_segment() -> None:
     stereo = np.repeat(np.frombuffer(noise(0.5), "<i2"), 2).tobytes()
     made = SegmentTranscript(SpeakingRate())
     made.add_text("alpha bravo")

@@ -7,7 +7,7 @@ import pytest
 from avatar_demo.speech import Synthesiser
 
 from avatar_core.agents.speech_envelope import SpeechEnvelope
-from avatar_core.agents.transcript_words import split_words
+from avatar_core.agents.word_splitter import split_text
 from avatar_core.agents.word_times import SpeakingRate, heard_times
 from avatar_core.contracts.audio import AudioFormat
 
@@ -38,15 +38,15 @@ def leads(text: str, rate_wpm: int, share: float) -> list[int]:
     """
     spoken = Synthesiser("en-us", rate_wpm).speak(text)
     begins = []
-    for words, start_s, end_s in spoken.word_times:
-        count = len(words.split())
+    for part, start_s, end_s in spoken.word_times:
+        count = len(part.split())
         begins += np.linspace(start_s, end_s, count, endpoint=False).tolist()
     speech = SpeechEnvelope()
     speech.append(spoken.pcm[: 2 * int(share * len(spoken.pcm) / 2)], AudioFormat(spoken.rate_hz))
     if share == 1.0:
         speech.end()
-    words = split_words(text, ended=True)
-    times = heard_times(words, speech, SpeakingRate(), complete=share == 1.0)
+    spoken_words = split_text(text, ended=True)
+    times = heard_times(spoken_words, speech, SpeakingRate(), complete=share == 1.0)
     return [
         int((times <= at_s).sum() - (np.array(begins) < at_s).sum())
         for at_s in np.arange(STEP_S, share * spoken.duration_s, STEP_S)

@@ -43,7 +43,7 @@ class Word:
     ends_clause: bool
 
 
-def split_words(text: str, *, ended: bool) -> list[Word]:
+def split_text(text: str, *, ended: bool) -> list[Word]:
     """Split a transcript into words.
 
     Spaces and markup such as `<emotion value="happy"/>` belong to the word after them.
@@ -58,14 +58,14 @@ def split_words(text: str, *, ended: bool) -> list[Word]:
     """
     if not ended:
         text = _OPEN_TAG.sub("", text)
-    words = []
+    spoken_words = []
     for match in _WORD.finditer(text):
         visible = re.sub(_TAG, "", match.group()).strip()
         ends_clause = _CLAUSE_END.search(visible) is not None
-        words.append(Word(match.start("word"), match.end(), _weight(visible), ends_clause))
-    if words and not ended and words[-1].end == len(text):
-        words.pop()
-    return words
+        spoken_words.append(Word(match.start("word"), match.end(), _weight(visible), ends_clause))
+    if spoken_words and not ended and spoken_words[-1].end == len(text):
+        spoken_words.pop()
+    return spoken_words
 
 
 def _weight(visible: str) -> float:
