@@ -194,10 +194,10 @@ class HeardTranscript:
     def _finish(self, transcript: SegmentTranscript, position_s: float) -> str | None:
         self._placement.disable_synchronizer()
         partly = transcript.interrupted or transcript.truncated
-        words = transcript.advance(position_s) if partly else transcript.advance_to_end()
+        spoken_words = transcript.advance(position_s) if partly else transcript.advance_to_end()
         is_last = partly or transcript.text_ended
         if transcript.paced:
-            self._pass_on(words, at_s=position_s)
+            self._pass_on(spoken_words, at_s=position_s)
             if is_last:
                 self._flush()
         return transcript.text[: transcript.heard] if is_last else None

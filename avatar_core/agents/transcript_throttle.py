@@ -6,6 +6,9 @@ that clock is ahead of the audio that was heard, the throttle calls `pause` on t
 output of the agent session. The synchronizer then holds back the text, and the audio tail ignores
 the call. After an interruption, the chat history contains only words that were heard; the last word
 that was heard may be missing.
+
+The throttle works only on speech whose text `HeardTranscript` does not get: speech that the agent
+session created while an earlier speech kept the synchronizer busy, before the avatar started.
 """
 
 from __future__ import annotations
