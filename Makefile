@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
+.PHONY: long-listeners long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -62,7 +62,7 @@ LONG_LEDGER_S ?= 20
 LONG_KILLS ?= 5
 LONG_WORKER_KILLS ?= 5
 LONG_NAMESPACES ?= 4
-LONG_RUNS := long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-namespaces soak strain
+LONG_RUNS := long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -88,6 +88,9 @@ long-overhead:
 long-worker-kills:
 	$(BIN)/python -m tests.long.kill_workers $(LONG_WORKER_KILLS)
 	$(BIN)/python -m tests.long.kill_workers $(LONG_WORKER_KILLS) stock
+
+long-listeners:
+	$(BIN)/python -m tests.long.late_listeners
 
 long-flood:
 	$(BIN)/python -m tests.long.flood

@@ -297,7 +297,7 @@ class RtcLink(RoomLink):
 
         Args:
             topic: The topic of the packets.
-            handler: Called with the identity of any sender and the payload. The handler replaces an
+            handler: Called with the sender's identity and the payload of each packet, of any sender. The handler replaces an
                 earlier handler of the topic.
 
         Returns:
