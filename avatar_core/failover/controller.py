@@ -20,6 +20,7 @@ from avatar_core.failover.acquisition import Acquisition
 from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck
 from avatar_core.failover.leftovers import end_leftovers
+from avatar_core.failover.room_end import is_room_closing, open_voice, prepare_voice
 from avatar_core.playback.player import Player
 from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.playback.transport import Transport
@@ -80,6 +81,10 @@ class FailoverController:
         self._settled = asyncio.Event()
         self._acquiring: asyncio.Task[None] | None = None
         self._reaping: asyncio.Task[None] | None = None
+        self._lost: Lease | None = None
+        self._unreported = False
+        """Whether the last loss of an avatar may be a part of the end of the room."""
+        self._error_before: AvatarError | None = None
         self._room_end: asyncio.Task[None] | None = None
         self._unwatch_room: Unsubscribe = lambda: None
         self.state = AvatarState.NEW
@@ -136,6 +141,8 @@ class FailoverController:
             self._tasks.start(lease.release(reason), f"{lease.provider.name}-release")
             error = f"avatar-core released the avatar because {reason}."
             lease.transport.lose(AvatarLostError(error, provider=lease.provider.name))
+        if self._lost is not None:  # its recovery may be cancelled before it begins
+            self._tasks.start(self._lost.release(reason), f"{self._lost.provider.name}-release")
         unwanted = [task for task in (self._acquiring, self._reaping, publishing) if task]
         for task in unwanted:
             task.cancel()
@@ -196,7 +203,10 @@ class FailoverController:
             if not self._context.link.connected:
                 raise RoomClosedError(self._context.link.room_name)
             lease = self._lease
-            transport = lease.transport if lease is not None else await self._voice.open()
+            if lease is not None:
+                transport = lease.transport
+            else:
+                transport = await open_voice(self._voice, self._context.link)
             if lease is self._lease and await self._audience.wait(transport, self._lease_changed):
                 return transport
             if self._lease is not None:
@@ -236,7 +246,7 @@ class FailoverController:
             self._use_lease(lease, self._context.clock() - started_at)
         else:
             self._set_state(AvatarState.VOICE, VOICE)
-            self._tasks.start(self._voice.open(), "voice")
+            self._tasks.start(prepare_voice(self._voice, self._context.link), "voice")
         self._settled.set()
 
     async def _recover(self, lease: Lease, error: AvatarError) -> None:
@@ -244,6 +254,7 @@ class FailoverController:
         lost_at = self._context.clock()
         revived = False
         try:
+            await self._report_loss(lease, error)
             may_return = isinstance(error, AvatarLostError) and error.may_return
             revived = may_return and await lease.revive()
         finally:
@@ -256,6 +267,15 @@ class FailoverController:
         else:
             self._acquisition.note_loss()
             await self._acquire()
+
+    async def _report_loss(self, lease: Lease, error: AvatarError) -> None:
+        """Report the loss of an avatar, unless it was a part of the end of the room."""
+        try:
+            await is_room_closing(self._context.link)
+        finally:  # also if the session closes meanwhile
+            if self._unreported:
+                self._unreported = False
+                self._report_failure(lease.provider.name, error)
 
     def _use_lease(self, lease: Lease, join_s: float) -> None:
         self._lease = lease
@@ -274,10 +294,11 @@ class FailoverController:
         self._unobserve = lease.transport.on_lost(partial(self._on_lost, lease))
 
     def _on_lost(self, lease: Lease, error: AvatarError) -> None:
-        self._report_failure(lease.provider.name, error)
         self._drop_lease()
+        self._lost, self._unreported = lease, True
+        self._error_before, self.last_error = self.last_error, error
         self._set_state(AvatarState.VOICE, VOICE)
-        self._tasks.start(self._voice.open(), "voice")
+        self._tasks.start(prepare_voice(self._voice, self._context.link), "voice")
         self._settled.clear()
         self._acquiring = asyncio.create_task(self._recover(lease, error), name="avatar-recover")
 
@@ -288,6 +309,8 @@ class FailoverController:
         name = self._context.link.room_name
         log.warning("The agent's connection to the room %s closed; its avatar session ends.", name)
         self._unobserve()
+        if self._unreported:  # the avatar left some milliseconds earlier
+            self._unreported, self.last_error = False, self._error_before
         if self._voice.transport is not None:
             self._voice.transport.lose(RoomClosedError(name))
         self._room_end = asyncio.create_task(self.aclose("the room closed"), name="avatar-room-end")

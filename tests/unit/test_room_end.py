@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.events import AvatarFailed, AvatarState
 from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.testing.clock import now
@@ -68,6 +69,50 @@ async def test_closed_room_ends_the_session_once(
     check_one_line(caplog, harness)
     assert len(first.released) == 1
     assert second.provisioned == []
+    await harness.close()
+
+
+@pytest.mark.parametrize("earlier_s", [0.0, 0.005, 0.05])
+@pytest.mark.parametrize("event", ["left", "unpublished", "ended"])
+async def test_avatar_that_leaves_first_is_a_part_of_the_end_of_the_room(
+    event: str, earlier_s: float, room: MemoryRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = ScriptedProvider(room)
+    harness = await start(room, provider)
+    speaking = harness.push_speech(4.0)
+    await harness.wait_until(lambda: bool(harness.started), 3.0)
+    await asyncio.sleep(1.0)
+    lease = harness.controller.lease
+    assert lease is not None
+    if event == "left":
+        room.remove(lease.avatar.identity)
+    elif event == "unpublished":
+        room.published(lease.avatar.identity, "audio", unpublished=True)
+    else:
+        assert provider.session_end is not None
+        provider.session_end.set_result("its worker exited")
+    if earlier_s:
+        await asyncio.sleep(earlier_s)
+    delete(room)
+    assert (await speaking)[1]
+    await harness.wait_until(lambda: harness.controller.state is AvatarState.CLOSED, END_S)
+    check_one_line(caplog, harness)
+    assert len(provider.provisioned) == 1
+    assert each_released_once(provider)
+    await harness.close()
+
+
+async def test_session_that_closes_right_after_a_loss_is_released_and_reports_it(
+    room: MemoryRoom,
+) -> None:
+    provider = ScriptedProvider(room)
+    harness = await start(room, provider)
+    lease = harness.controller.lease
+    assert lease is not None
+    lease.transport.lose(AvatarLostError("the avatar froze."))
+    await harness.controller.aclose("the job ended")  # before the recovery has begun
+    assert each_released_once(provider)
+    assert "froze" in str(harness.controller.last_error)
     await harness.close()
 
 
