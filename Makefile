@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
+.PHONY: long-listeners long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,7 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 # LONG_SEEDS: runs of each vendor fault with each kind of vendor, in virtual time (5 s a seed).
 # LONG_STARTS: measured starts over TCP (0.5 s each).
 # LONG_PROCESSES, LONG_LEDGER_S: processes that write to one ledger, and for how many seconds.
+# LONG_WORKER_KILLS: killed workers in one conversation, for each of two kinds (5 s each).
 # LONG_KILLS: killed agents for each of two kinds of vendor (6 s each).
 # LONG_NAMESPACES: killed agents in pid namespaces of their own (8 s each).
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
@@ -59,8 +60,9 @@ LONG_STARTS ?= 20
 LONG_PROCESSES ?= 8
 LONG_LEDGER_S ?= 20
 LONG_KILLS ?= 5
+LONG_WORKER_KILLS ?= 5
 LONG_NAMESPACES ?= 4
-LONG_RUNS := long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces soak strain
+LONG_RUNS := long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -82,6 +84,16 @@ long-ledger:
 
 long-overhead:
 	$(BIN)/python -m tests.long.overhead $(LONG_STARTS)
+
+long-worker-kills:
+	$(BIN)/python -m tests.long.kill_workers $(LONG_WORKER_KILLS)
+	$(BIN)/python -m tests.long.kill_workers $(LONG_WORKER_KILLS) stock
+
+long-listeners:
+	$(BIN)/python -m tests.long.late_listeners
+
+long-flood:
+	$(BIN)/python -m tests.long.flood
 
 long-kills:
 	$(BIN)/python -m tests.long.kill_agents $(LONG_KILLS)

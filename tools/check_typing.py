@@ -45,8 +45,8 @@ def read_expected(folder: Path) -> dict[str, dict[Line, str]]:
                 codes = dict(CODE.findall(comment[1]))
                 if codes.keys() != expected.keys():
                     raise ValueError(
-                        f"The comment in {path.name}:{number} must name a code for mypy and "
-                        "pyright."
+                        f"The comment in {path.name}:{number} must name an error code of mypy "
+                        "and one of pyright."
                     )
                 for checker, code in codes.items():
                     expected[checker][path.name, number] = code

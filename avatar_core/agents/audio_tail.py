@@ -165,6 +165,7 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     def clear_buffer(self) -> None:
         """Interrupt all segments that have begun and have not finished."""
+        self.throttle.interrupted()
         self.transcript.on_interrupted()
         self.player.clear()
 

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from livekit.agents import AgentSession
-from livekit.agents.voice import io
+from livekit.agents.voice import events, io
 
 from avatar_core.agents.caption_queue import CaptionQueue
-from avatar_core.agents.output_chain import find_synchronizer, outputs_of
 from avatar_core.agents.segment_transcript import SegmentTranscript
-from avatar_core.agents.transcript_output import TranscriptOutput
+from avatar_core.agents.transcript_placement import TranscriptPlacement
+from avatar_core.agents.unread_text import UnreadText
 from avatar_core.agents.word_times import SpeakingRate
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.playback.segment import Segment
@@ -31,9 +31,7 @@ TICK_S = 0.03
 class HeardTranscript:
     """Reads the text of the segments, and passes it on when it is heard.
 
-    The audio tail creates the object, and tells it about the audio. `speech_created` of the agent
-    session is the moment to look for another text output: AgentSession reads its text output after
-    that event.
+    The audio tail creates the object, and tells it about the audio.
 
     Args:
         session: The agent session.
@@ -42,11 +40,8 @@ class HeardTranscript:
 
     def __init__(self, session: AgentSession[Any], tail: io.AudioOutput) -> None:
         self._session = session
-        self._tail = tail
+        self._placement = TranscriptPlacement(session, tail, self)
         self._rate = SpeakingRate()
-        self._output: TranscriptOutput | None = None
-        self._target: io.TextOutput | None = None
-        self._replaces_synchronizer = False
         self._detaching = False
         self._text: SegmentTranscript | None = None
         self._audio: SegmentTranscript | None = None
@@ -54,47 +49,25 @@ class HeardTranscript:
         self._pace: asyncio.Task[None] | None = None
         self._ending: asyncio.Handle | None = None
         self._captions = CaptionQueue()
-        session.on("speech_created", self._attach)
-
-    # The place in the chain of text outputs.
-
-    @property
-    def is_attached(self) -> bool:
-        """Whether the object is in the chain of text outputs, and reads the text."""
-        output = self._session.output.transcription
-        while output is not None and output is not self._output:
-            output = output.next_in_chain
-        return output is not None
+        self._unread = UnreadText()
+        session.on("speech_created", self._on_speech_created)
+        session.on("conversation_item_added", self._unread.on_item_added)
 
     def close(self) -> None:
         """Put the previous text output back once no segment plays; idempotent."""
-        self._session.off("speech_created", self._attach)
+        self._session.off("speech_created", self._on_speech_created)
+        self._session.off("conversation_item_added", self._unread.on_item_added)
         self.detach()
 
     def detach(self) -> None:
-        """Put the previous text output back once no segment plays, until the tail is back."""
+        """Put the previous text output back once no segment plays, unless the tail is back."""
         self._detaching = bool(self._pending)
-        output = self._session.output
-        if not self._detaching and self._output and output.transcription is self._output:
-            output.transcription = self._output.next_in_chain
+        if not self._detaching:
+            self._placement.detach()
 
-    def _attach(self, *_: object) -> None:
-        output = self._session.output
-        if self._tail not in outputs_of(self._session):
-            return
-        self._detaching = False
-        if self.is_attached:
-            return
-        synchronizer = find_synchronizer(self._session)
-        synced = synchronizer is not None and output.transcription is synchronizer.text_output
-        if synced and self._session.current_speech is not None:
-            return  # without its text output, the synchronizer drops the text of that speech
-        self._replaces_synchronizer = synced
-        self._output = TranscriptOutput(self, output.transcription)
-        self._target = output.transcription
-        if synced and synchronizer is not None:
-            self._target = synchronizer.text_output.next_in_chain
-        output.transcription = self._output
+    def _on_speech_created(self, _: events.SpeechCreatedEvent) -> None:
+        if self._placement.attach():
+            self._detaching = False
 
     # From the text output.
 
@@ -132,19 +105,10 @@ class HeardTranscript:
             transcript.clear_text()
         else:
             transcript = SegmentTranscript(self._rate)
-        transcript.audible = self._is_audible()
-        transcript.paced = self._replaces_synchronizer and transcript.audible
-        if transcript.paced:
-            self._disable_synchronizer()
+        transcript.audible = self._placement.is_audible
+        transcript.paced = self._placement.is_pacing and transcript.audible
+        self._placement.disable_synchronizer()
         return transcript
-
-    def _is_audible(self) -> bool:
-        return self._session.output.audio_enabled and self._tail in outputs_of(self._session)
-
-    def _disable_synchronizer(self) -> None:
-        synchronizer = find_synchronizer(self._session)
-        if synchronizer is not None and synchronizer.enabled:
-            synchronizer.set_enabled(False)
 
     # From the audio tail.
 
@@ -158,6 +122,7 @@ class HeardTranscript:
         if self._audio is None:
             self._audio = self._awaiting_audio() or SegmentTranscript(self._rate)
             self._pending.append(self._audio)
+            self._unread.forget()
         self._audio.add_audio(pcm, format)
 
     def _awaiting_audio(self) -> SegmentTranscript | None:
@@ -166,7 +131,7 @@ class HeardTranscript:
         if text is None or text.has_audio:
             return None
         # The text of a speech without audio output gets no audio, also not that of a later speech.
-        return text if text.audible or not self._is_audible() else None
+        return text if text.audible or not self._placement.is_audible else None
 
     def on_audio_truncated(self) -> None:
         """Note that the audio of the open segment covers only a part of its text."""
@@ -194,7 +159,7 @@ class HeardTranscript:
         if self._pending and not segment.cleared:
             following = self._follow(segment, self._pending[0])
             self._pace = asyncio.create_task(following, name="transcript")
-        return self.is_attached
+        return self._placement.is_attached
 
     def on_interrupted(self) -> None:
         """Pass no more text on until the segment has finished."""
@@ -217,19 +182,22 @@ class HeardTranscript:
             return None
         transcript = self._pending.popleft()
         transcript.finished, transcript.interrupted = True, interrupted
-        heard = self._finish(transcript, segment.position_s) if transcript.text else None
+        heard = None
+        if transcript.text:
+            heard = self._finish(transcript, segment.position_s)
+        elif interrupted and not self._placement.is_synchronized:
+            self._unread.expect(transcript, segment.position_s)
         if self._detaching:
             self.detach()
         return heard
 
     def _finish(self, transcript: SegmentTranscript, position_s: float) -> str | None:
-        if self._replaces_synchronizer:
-            self._disable_synchronizer()  # the application may have attached its output again
+        self._placement.disable_synchronizer()
         partly = transcript.interrupted or transcript.truncated
-        words = transcript.advance(position_s) if partly else transcript.advance_to_end()
+        spoken_words = transcript.advance(position_s) if partly else transcript.advance_to_end()
         is_last = partly or transcript.text_ended
         if transcript.paced:
-            self._pass_on(words, at_s=position_s)
+            self._pass_on(spoken_words, at_s=position_s)
             if is_last:
                 self._flush()
         return transcript.text[: transcript.heard] if is_last else None
@@ -249,7 +217,7 @@ class HeardTranscript:
     def _pass_on(self, pieces: Sequence[str], at_s: float | None = None) -> None:
         if at_s is not None:
             pieces = [io.TimedString(piece, end_time=at_s) for piece in pieces]
-        self._captions.put(self._target, pieces)
+        self._captions.put(self._placement.target, pieces)
 
     def _flush(self) -> None:
-        self._captions.flush(self._target)
+        self._captions.flush(self._placement.target)

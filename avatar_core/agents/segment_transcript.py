@@ -8,9 +8,16 @@ import numpy as np
 from livekit.agents.voice import io
 
 from avatar_core.agents.speech_envelope import Floats, SpeechEnvelope
-from avatar_core.agents.transcript_words import Word, split_words
+from avatar_core.agents.word_splitter import Word, split_text
 from avatar_core.agents.word_times import LONGEST_WORD_S, SpeakingRate, heard_times
 from avatar_core.contracts.audio import AudioFormat
+
+COMPUTE_SHARE = 0.001
+"""While audio still arrives, the times of the words are computed again after this share of the
+audio. In ten minutes of audio, that is each 0.6 s; a computation takes 0.03 s then."""
+
+
+ROUNDING = 1e-6
 
 
 class SegmentTranscript:
@@ -44,7 +51,10 @@ class SegmentTranscript:
         self._rate = rate
         self._speech = SpeechEnvelope()
         self._anchors: list[tuple[int, float]] = []
-        self._cache: tuple[object, Sequence[Word], Floats] = (None, (), np.empty(0))
+        self._spoken_words: Sequence[Word] = ()
+        self._times: Floats = np.empty(0)
+        self._computed: object = None
+        self._computed_at_s = -np.inf
 
     @property
     def complete(self) -> bool:
@@ -94,9 +104,11 @@ class SegmentTranscript:
         Returns:
             The words that were heard since the last call.
         """
-        words, times = self._words_and_times()
-        count = int(np.searchsorted(times, position_s + 1e-6, side="right"))
-        return self._advance_to([word.end for word in words[:count]])
+        age_s = position_s - self._computed_at_s
+        if self.finished or self.complete or age_s >= COMPUTE_SHARE * self._speech.duration_s:
+            self._compute(position_s)
+        count = int(np.searchsorted(self._times, position_s + ROUNDING, side="right"))
+        return self._advance_to([word.end for word in self._spoken_words[:count]])
 
     def advance_to_end(self) -> list[str]:
         """Count all text so far as heard.
@@ -104,9 +116,10 @@ class SegmentTranscript:
         Returns:
             The rest of the text in words.
         """
+        spoken_words = split_text(self.text, ended=True)
         if self.complete:
-            self._rate.learn(self._words_and_times()[0], self._speech)
-        ends = [word.end for word in split_words(self.text, ended=True)]
+            self._rate.learn(spoken_words, self._speech)
+        ends = [word.end for word in spoken_words]
         return self._advance_to([*ends[:-1], len(self.text)])
 
     def _advance_to(self, ends: Sequence[int]) -> list[str]:
@@ -117,24 +130,31 @@ class SegmentTranscript:
                 self.heard = end
         return pieces
 
-    def _words_and_times(self) -> tuple[Sequence[Word], Floats]:
-        state = (len(self.text), self.complete, self._speech.ended, self._speech.duration_s)
-        if state != self._cache[0]:
-            words = split_words(self.text, ended=self.text_ended)
-            times = self._times_of_anchors(words)
-            if times is None:
-                times = heard_times(words, self._speech, self._rate, complete=self.complete)
-            self._cache = (state, words, times)
-        return self._cache[1:]
+    def _compute(self, position_s: float) -> None:
+        self._computed_at_s = position_s
+        known = (self.text, self.complete, self._speech.ended, self._speech.duration_s)
+        if known == self._computed:
+            return
+        self._computed = known
+        self._spoken_words = split_text(self.text, ended=self.text_ended)
+        times = self._times_of_anchors(self._spoken_words)
+        if times is None:
+            times = heard_times(
+                self._spoken_words, self._speech, self._rate, complete=self.complete
+            )
+        self._times = times
 
-    def _times_of_anchors(self, words: Sequence[Word]) -> Floats | None:
+    def _times_of_anchors(self, spoken_words: Sequence[Word]) -> Floats | None:
         """Return the times of the words from the timestamps of the text; None without them."""
-        if not words or not self._anchors or self._anchors[-1][1] <= self._anchors[0][1]:
+        if not spoken_words or not self._anchors or self._anchors[-1][1] <= self._anchors[0][1]:
             return None
         indices, seconds = np.array(self._anchors).T
         seconds = np.maximum.accumulate(seconds)
         last_s = self._speech.duration_s if self.complete else np.inf
-        ends = np.interp([word.end for word in words], indices, seconds, right=last_s)
-        starts = np.interp([word.start for word in words], indices, seconds, right=last_s)
+        # Two pieces of text meet at one index, but one ends before the other starts.
+        ends = np.array([word.end for word in spoken_words]) - ROUNDING
+        starts = np.array([word.start for word in spoken_words]) + ROUNDING
+        ends = np.interp(ends, indices, seconds, right=last_s)
+        starts = np.interp(starts, indices, seconds, right=last_s)
         times: Floats = np.minimum(ends, starts + LONGEST_WORD_S)
         return np.maximum.accumulate(times)

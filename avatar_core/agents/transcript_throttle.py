@@ -6,6 +6,9 @@ that clock is ahead of the audio that was heard, the throttle calls `pause` on t
 output of the agent session. The synchronizer then holds back the text, and the audio tail ignores
 the call. After an interruption, the chat history contains only words that were heard; the last word
 that was heard may be missing.
+
+The throttle works only on speech whose text `HeardTranscript` does not get: speech that the agent
+session created while an earlier speech kept the synchronizer busy, before the avatar started.
 """
 
 from __future__ import annotations
@@ -57,6 +60,17 @@ class TranscriptThrottle:
         if self._paused_at is not None:
             self._paused_at = max(self._paused_at, created_at)
         self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
+
+    def interrupted(self) -> None:
+        """Hold the transcript back until the segment finishes.
+
+        A transport may take a while to confirm that it has stopped.
+        """
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+            if self._paused_at is None:
+                self._hold()
 
     def finished(self) -> None:
         """Stop delaying the transcript, because the segment finishes now."""

@@ -20,6 +20,9 @@ RECONNECT_S = 15.0
 SAME_SID_S = 1.0
 """Seconds in which a participant that left may return with its old sid. The check then assumes that
 only the agent reconnected."""
+INAUDIBLE_S = 0.2
+"""Seconds for which the audio track may be missing during speech. When the agent reconnects, all
+tracks disappear about 10 ms before the event."""
 LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason for its leaving. After
 that the avatar counts as lost."""
@@ -124,15 +127,15 @@ class HealthCheck:
                 self._lose("left the room and came back with a new sid", may_return=True)
 
     def _note_tracks(self, participant: RemoteParticipant) -> None:
-        if participant.identity == self._avatar.identity:
-            is_audible = "audio" in participant.tracks
-            self._lost_track = self._was_audible and not is_audible
-            self._was_audible |= is_audible
-            if self._lost_track and self._owed_take() is not None:
-                self._lose_track()
-
-    def _lose_track(self) -> None:
-        self._lose("muted or unpublished its audio track", may_return=True)
+        if participant.identity != self._avatar.identity:
+            return
+        is_audible, take = "audio" in participant.tracks, self._transport.take
+        if self._was_audible and not is_audible and take is not None:
+            take.confirmed_s = take.position_s  # nobody hears what the worker reports from now on
+        elif is_audible and take is not None:
+            take.confirmed_s = None
+        self._lost_track = self._was_audible and not is_audible
+        self._was_audible |= is_audible
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
         loop = asyncio.get_running_loop()
@@ -152,12 +155,14 @@ class HealthCheck:
         transport = self._transport
         heartbeat = Heartbeat(transport.heartbeat_s)
         progress = Progress(transport)
+        inaudible_s = 0.0
         while True:
             await asyncio.sleep(TICK_S)
             take, alive_at = self._owed_take(), transport.tracker.alive_at
             heartbeat.observe(alive_at, transport.take, TICK_S)
-            if take is not None and self._lost_track:
-                return self._lose_track()
+            inaudible_s = inaudible_s + TICK_S if take is not None and self._lost_track else 0.0
+            if inaudible_s > INAUDIBLE_S:
+                return self._lose("muted or unpublished its audio track", may_return=True)
             if take is None or transport.tracker.is_estimate:
                 unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
                 heartbeat.reset()
@@ -170,6 +175,11 @@ class HealthCheck:
             if problem := progress.count(take, TICK_S):
                 return self._lose(problem, may_return=True)
 
+    @property
+    def _reports(self) -> bool:
+        """Whether the worker reports its positions."""
+        return self._transport.tracker.alive_at is not None
+
     async def _watch_responses(self) -> None:
         """Ask a worker that sends no reports for a sign of life, while it plays a take.
 
@@ -179,13 +189,14 @@ class HealthCheck:
         while True:
             await asyncio.sleep(PING_EVERY_S)
             take, loop = self._transport.take, asyncio.get_running_loop()
-            if take is None or take.pushed_s == 0 or self._transport.tracker.alive_at is not None:
+            if take is None or take.pushed_s == 0 or self._reports:
                 continue
             position_s, began = take.position_s, loop.time()
             within_s = max(PING_S, 3 * slowest_s)
             if await is_alive(self._link, self._avatar.audio_destination, within_s):
                 slowest_s, responded = max(slowest_s, loop.time() - began), True
-                take.confirmed_s = position_s
+                if not self._reports:
+                    take.confirmed_s = position_s
             elif responded and loop.time() >= self._reconnecting_until:
                 return self._lose(f"did not respond within {within_s:.2g} s", may_return=True)
 

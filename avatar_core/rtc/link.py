@@ -297,8 +297,8 @@ class RtcLink(RoomLink):
 
         Args:
             topic: The topic of the packets.
-            handler: Called with the identity of any sender and the payload. The handler replaces an
-                earlier handler of the topic.
+            handler: Called with the sender's identity and the payload of each packet of any sender.
+                The handler replaces an earlier handler of the topic.
 
         Returns:
             A function that removes the handler.

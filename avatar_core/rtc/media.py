@@ -97,7 +97,7 @@ class TrackPublisher:
         try:
             return await asyncio.shield(publishing)
         except asyncio.CancelledError:
-            if self._closed:  # LiveKit does not complete the publication
+            if self._closed:
                 publishing.cancel()
                 raise
             task = asyncio.create_task(_unpublish_late(publishing), name="unpublish-late-track")

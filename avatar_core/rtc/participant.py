@@ -12,6 +12,12 @@ _NOT_LISTENERS = (
     rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
     rtc.ParticipantKind.PARTICIPANT_KIND_INGRESS,
 )
+_NOT_FOR_GOOD = (
+    None,
+    rtc.DisconnectReason.ROOM_DELETED,
+    rtc.DisconnectReason.ROOM_CLOSED,
+)
+"""Reasons after which the end of our own connection says more. It follows soon."""
 _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 
 
@@ -34,7 +40,7 @@ def read_participant(participant: rtc.RemoteParticipant) -> RemoteParticipant:
             for publication in participant.track_publications.values()
             if publication.kind in _KINDS and not publication.muted
         ),
-        left_for_good=participant.disconnect_reason is not None,
+        left_for_good=participant.disconnect_reason not in _NOT_FOR_GOOD,
         is_listener=participant.kind not in _NOT_LISTENERS
         and PUBLISH_ON_BEHALF not in participant.attributes,
     )

@@ -44,9 +44,9 @@ IN_MEMORY = LiveKitSettings.model_validate(
 )
 """Settings for `create_avatar` in a room in memory, which has no server."""
 Transcription = Literal["synchronized", "direct", "none"]
-"""How the text of the agent reaches its captions: through LiveKit's transcript synchronizer, as
-with the default `RoomOptions`; without it, as with `sync_transcription=False`; or not at all, as
-with `text_output=False`."""
+"""How text becomes captions: through LiveKit's transcript synchronizer, as with the default
+`RoomOptions`; without it, as with `sync_transcription=False`; not at all, as with
+`text_output=False`."""
 EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
 
 

@@ -32,7 +32,7 @@ The benchmark compares four systems:
   is no avatar.
 - **stock** uses only the avatar classes of livekit-agents: `DataStreamAudioOutput` in the agent,
   and `DataStreamAudioReceiver` and `AvatarRunner` with their defaults in the worker. A generator in
-  the worker makes one video frame and one audio frame each 40 ms.
+  the worker makes one video frame and one audio frame every 40 ms.
 - **ours** uses avatar-core in the agent and the worker of avatar-core.
 - **ours-stock** uses avatar-core in the agent and the worker of *stock*. A vendor whose worker uses
   LiveKit's classes behaves in the same way.

@@ -102,6 +102,8 @@ class LiveConversation:
         self._session_arguments = session or {}
         self._agent = agent or Agent(instructions="")
 
+    owns_children = True
+    """Whether every child process must have ended with the last conversation."""
     _entered = 0
     _before: frozenset[int]
     """Child processes when the first conversation was entered."""
@@ -167,7 +169,7 @@ class LiveConversation:
         self, kind: type[BaseException] | None, _: object, __: TracebackType | None
     ) -> None:
         await self._close()
-        if kind is None and LiveConversation._entered == 0:
+        if kind is None and LiveConversation._entered == 0 and self.owns_children:
             assert find_new_children(LiveConversation._before) == []
 
     async def _close(self) -> None:

@@ -173,7 +173,7 @@ async def test_stopped_server_leaves_only_its_log(own_cache: Path) -> None:
 async def test_port_in_use_raises_an_error_with_its_number(own_cache: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(ServerError, match=f"port {port} is already in use"):
+        with pytest.raises(ServerError, match=f"Port {port} is already in use"):
             await DevServer.start(port=port)
     assert not (own_cache / "run").exists()
 

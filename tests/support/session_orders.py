@@ -43,6 +43,7 @@ PROVIDERS: Sequence[Item] = (
     MockSettings(**SMALL, scenario="join_delay_s=3"),
     MockSettings(**SMALL, scenario="crash_at_s=1.5"),
     MockSettings(**SMALL, scenario="stock=1"),
+    MockSettings(**SMALL, scenario="stock=1,report_loss=1"),
 )
 
 

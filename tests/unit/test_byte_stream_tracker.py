@@ -33,7 +33,7 @@ async def test_position_follows_the_clock_if_the_worker_sends_no_reports() -> No
     assert agent.subscriptions == set()
 
 
-async def test_take_is_done_a_second_after_a_missing_finished_rpc() -> None:
+async def test_take_without_a_finished_rpc_is_done_a_second_after_its_estimated_end() -> None:
     agent = MemoryRoom().join("agent")
     tracker = ByteStreamTracker(sink_context(agent, playout_latency_s=0.3))
     take = make_take(1.0, ended=True)

@@ -1,4 +1,4 @@
-"""What was heard decides the chat history, with and without LiveKit's transcript synchronizer."""
+"""The chat history contains what was heard, with and without LiveKit's transcript synchronizer."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_history_does_not_run_on_while_a_cut_is_not_confirmed(
 @pytest.mark.parametrize("transcription", TRANSCRIPTIONS)
 @pytest.mark.parametrize("step_s", [-5.0, 5.0])
 @pytest.mark.parametrize("scenario", ["", UNCONFIRMED])
-async def test_steps_of_the_unix_time_do_not_change_the_history(
+async def test_steps_of_the_unix_time_leave_the_history_as_it_is(
     scenario: str,
     step_s: float,
     transcription: Transcription,
@@ -189,6 +189,24 @@ async def test_speech_without_audio_output_is_shown_at_once_and_not_mixed_with_t
 
 
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("transcription", TRANSCRIPTIONS)
+@pytest.mark.parametrize("word", [0, 1, 4, 8])
+@pytest.mark.parametrize("asks", [False, True])
+async def test_history_ends_at_the_last_heard_word_while_transcription_is_disabled(
+    asks: bool, word: int, transcription: Transcription
+) -> None:
+    async with Conversation(mock(), transcription=transcription) as talk:
+        talk.session.output.set_transcription_enabled(False)
+        turn = await talk.ask("question", SPOKEN_WORDS) if asks else talk.say(SPOKEN_WORDS)
+        await talk.interrupt_at(turn, word)
+        await talk.over(turn)
+        assert lag(turn) in (0, 1)
+        assert turn.captions == ""
+        whole = await talk.over(talk.say(SPOKEN_WORDS))
+        assert whole.history == " ".join(whole.spoken_words)
+
+
+@pytest.mark.virtual_time
 async def test_previous_text_output_is_back_after_the_audio_tail_was_replaced() -> None:
     async with Conversation(mock()) as talk:
         previous = talk.session.output.transcription
@@ -247,7 +265,7 @@ TURNS = st.tuples(
     st.booleans(),
     st.sampled_from([0.0, 5.0]),  # after a step back, AgentSession sorts later messages before
 )
-LONG_WORDS_LAST = (*VOCABULARY[26:], "november", "charlie", "juliett", "foxtrot", "uniform")
+LONG_SPOKEN_WORDS_LAST = (*VOCABULARY[26:], "november", "charlie", "juliett", "foxtrot", "uniform")
 
 
 @settings(
@@ -261,8 +279,8 @@ LONG_WORDS_LAST = (*VOCABULARY[26:], "november", "charlie", "juliett", "foxtrot"
     transcription=st.sampled_from(TRANSCRIPTIONS),
     scenario=st.sampled_from(SCENARIOS),
 )
-@example(turns=[(LONG_WORDS_LAST, 9, False, 0.0)], transcription="none", scenario="")
-@example(turns=[(LONG_WORDS_LAST, 9, True, 0.0)], transcription="none", scenario="")
+@example(turns=[(LONG_SPOKEN_WORDS_LAST, 9, False, 0.0)], transcription="none", scenario="")
+@example(turns=[(LONG_SPOKEN_WORDS_LAST, 9, True, 0.0)], transcription="none", scenario="")
 @example(turns=[(VOCABULARY, 3, False, 0.0)], transcription="none", scenario="")
 def test_history_never_has_an_unheard_word_and_agrees_with_the_captions(
     turns: list[tuple[list[str], int, bool, float]],

@@ -26,7 +26,8 @@ STEPS = st.one_of(
 )
 SESSION, SAY, ASK, OFF, ON = ((name, 0.0) for name in ("session", "say", "ask", "off", "on"))
 MOCK, VOICE, LATE_MOCK = ("start", 0.0), ("start", 1.0), ("start", 2.0)
-CLOSE, WAIT = ("close", 0.0), ("wait", 0.7)
+UNCONFIRMED_MOCK = ("start", 5.0)
+CLOSE, WAIT, INTERRUPT = ("close", 0.0), ("wait", 0.7), ("interrupt", 0.0)
 
 
 def faults_of(steps: Sequence[Step]) -> list[str]:
@@ -75,6 +76,16 @@ async def test_no_word_is_lost_in_mid_sentence(steps: list[Step]) -> None:
     harness = OrderHarness()
     assert await harness.run(steps) == []
     assert not any(turn.excused for turn in harness.turns)
+
+
+@pytest.mark.parametrize("wait_s", [0.2 + 0.1 * step for step in range(20)])
+@pytest.mark.virtual_time
+async def test_speech_that_waited_for_its_turn_while_the_avatar_started_keeps_its_history(
+    wait_s: float,
+) -> None:
+    """The text of that speech goes to LiveKit's synchronizer, which the throttle holds back."""
+    order = [SESSION, SAY, SAY, WAIT, UNCONFIRMED_MOCK, ("wait", wait_s), INTERRUPT]
+    assert await OrderHarness().run(order) == []
 
 
 @pytest.mark.virtual_time

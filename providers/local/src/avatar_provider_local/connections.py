@@ -108,7 +108,11 @@ class _Connection(asyncio.Protocol):
         self._is_idle = False
 
     def limit(self, within_s: float | None) -> None:
-        """Close the connection after a time; None sets no limit."""
+        """Close the connection after a time.
+
+        Args:
+            within_s: Seconds from now; None for no limit.
+        """
         if self._timer is not None:
             self._timer.cancel()
         self._is_idle = within_s is not None
@@ -122,6 +126,11 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Limit the time until the first request head has arrived.
+
+        Args:
+            transport: The transport of the connection.
+        """
         self._transport = transport
         self._connections.add(self)
         self.limit(self._connections.head_s)
@@ -129,23 +138,40 @@ class _Connection(asyncio.Protocol):
         self.inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer, and forget the connection.
+
+        Args:
+            exc: The reason of the loss; None if the connection was closed.
+        """
         self.limit(None)
         self._connections.remove(self)
         self.inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Limit the time of the next request head, and pass the data on.
+
+        Args:
+            data: Bytes of requests.
+        """
         if self._is_idle and self._connections.waits(self):
             self.limit(self._connections.head_s)
             self._is_idle = False
         self.inner.data_received(data)
 
     def eof_received(self) -> bool | None:
+        """Pass the end of the client's data on.
+
+        Returns:
+            Whether the connection stays open for the response; None closes it.
+        """
         return self.inner.eof_received()
 
     def pause_writing(self) -> None:
+        """Tell aiohttp that the write buffer is full."""
         self.inner.pause_writing()
 
     def resume_writing(self) -> None:
+        """Tell aiohttp that the write buffer has space again."""
         self.inner.resume_writing()
 
 

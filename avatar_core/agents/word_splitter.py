@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TAG = r"<[^<>]*>"
+_TAG = r"</?[A-Za-z][^<>]*>"
 _UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
     r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"  # kana, ideographs, Hangul
@@ -13,14 +13,14 @@ _UNSPACED = (
 """Characters of scripts that write no spaces between words; each of them counts as a word."""
 _WORD = re.compile(
     rf"(?:\s*{_TAG})*\s*"  # markup before the word
-    rf"(?:[{_UNSPACED}][^\w\s<]*|(?:[^\s<{_UNSPACED}]|<(?!{_TAG[1:]}))+)"
-    rf"(?:{_TAG})*(?:(?:\s*{_TAG})+\s*$)?"  # markup after it
+    rf"(?P<word>[{_UNSPACED}][^\w\s<]*|(?:[^\s<{_UNSPACED}]|<(?!{_TAG[1:]})|{_TAG})+)"
+    rf"(?:(?:\s*{_TAG})+\s*$)?"  # markup after it
 )
-_OPEN_TAG = re.compile(r"<[^<>]*$")
+_OPEN_TAG = re.compile(r"<(?:/?[A-Za-z][^<>]*)?$")
 _CLAUSE_MARKS = ".,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f"  # also full-width ones
 _CLAUSE_END = re.compile(rf"[{_CLAUSE_MARKS}]\W*$")
 
-WORD_WEIGHT, LETTER_WEIGHT, DIGIT_WEIGHT, SYMBOL_WEIGHT, CHARACTER_WEIGHT = 2.0, 1.0, 6.0, 7.0, 4.0
+WORD_WEIGHT, LETTER_WEIGHT, DIGIT_WEIGHT, SYMBOL_WEIGHT, CHARACTER_WEIGHT = 2.0, 1.0, 7.0, 7.0, 4.0
 """How long the parts of a word take to say, in letters: a digit is spoken as a word, a currency
 sign too, and an ideograph is a syllable. Each word takes a little time of its own."""
 _SYMBOLS = "$€£¥%&@"
@@ -31,7 +31,7 @@ class Word:
     """One word of a transcript.
 
     Attributes:
-        start: The index of its first character in the text; spaces before the word belong to it.
+        start: The index of its first character in the text, after spaces and markup.
         end: The index after its last character.
         weight: The relative time that it takes to say; 0 for markup and punctuation.
         ends_clause: Whether a punctuation mark ends the word, so that a pause may follow.
@@ -43,10 +43,10 @@ class Word:
     ends_clause: bool
 
 
-def split_words(text: str, *, ended: bool) -> list[Word]:
+def split_text(text: str, *, ended: bool) -> list[Word]:
     """Split a transcript into words.
 
-    Markup such as `<emotion value="happy"/>` belongs to the next word, since it is not spoken.
+    Spaces and markup such as `<emotion value="happy"/>` belong to the word after them.
 
     Args:
         text: The text as the language model wrote it.
@@ -58,14 +58,14 @@ def split_words(text: str, *, ended: bool) -> list[Word]:
     """
     if not ended:
         text = _OPEN_TAG.sub("", text)
-    words = []
+    spoken_words = []
     for match in _WORD.finditer(text):
         visible = re.sub(_TAG, "", match.group()).strip()
         ends_clause = _CLAUSE_END.search(visible) is not None
-        words.append(Word(match.start(), match.end(), _weight(visible), ends_clause))
-    if words and not ended and words[-1].end == len(text):
-        words.pop()
-    return words
+        spoken_words.append(Word(match.start("word"), match.end(), _weight(visible), ends_clause))
+    if spoken_words and not ended and spoken_words[-1].end == len(text):
+        spoken_words.pop()
+    return spoken_words
 
 
 def _weight(visible: str) -> float:
