@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-listeners long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
+.PHONY: long-slow long-listeners long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -15,8 +15,8 @@ demo: ## Talk to a face on a page: make demo AVATAR_PROVIDER=local DEMO_SECONDS=
 
 test: check ## Check, then run all tests
 	@$(BIN)/python -m avatar_core.testing.server
-	$(BIN)/pytest -n 2 --dist worksteal -m "not alone and not benchmark"
-	$(BIN)/pytest -m alone
+	$(BIN)/pytest -n 2 --dist worksteal -m "not alone and not benchmark and not slow"
+	$(BIN)/pytest -m "alone and not slow"
 
 check: ## Lint, types, layers, prose
 	@tools/setup.sh test
@@ -62,7 +62,7 @@ LONG_LEDGER_S ?= 20
 LONG_KILLS ?= 5
 LONG_WORKER_KILLS ?= 5
 LONG_NAMESPACES ?= 4
-LONG_RUNS := long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces soak strain
+LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -91,6 +91,9 @@ long-worker-kills:
 
 long-listeners:
 	$(BIN)/python -m tests.long.late_listeners
+
+long-slow:
+	$(BIN)/pytest -m slow
 
 long-flood:
 	$(BIN)/python -m tests.long.flood

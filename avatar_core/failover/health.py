@@ -195,7 +195,7 @@ class HealthCheck:
             within_s = max(PING_S, 3 * slowest_s)
             if await is_alive(self._link, self._avatar.audio_destination, within_s):
                 slowest_s, responded = max(slowest_s, loop.time() - began), True
-                if not self._reports:
+                if not self._reports and not self._lost_track:
                     take.confirmed_s = position_s
             elif responded and loop.time() >= self._reconnecting_until:
                 return self._lose(f"did not respond within {within_s:.2g} s", may_return=True)

@@ -103,8 +103,8 @@ async def test_port_in_use_prints_one_error_line_and_exits_with_2() -> None:
     ("arguments", "output", "number"),
     [
         (*SPEAKS, signal.SIGINT),
-        (*SPEAKS, signal.SIGHUP),
-        (*SERVES, signal.SIGTERM),
+        pytest.param(*SPEAKS, signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(*SERVES, signal.SIGTERM, marks=pytest.mark.slow),
         (*RECORDS, signal.SIGTERM),
     ],
 )
@@ -127,7 +127,9 @@ async def test_signal_ends_every_process_and_keeps_only_the_recording(
     assert (tmp_path / FILE).exists() == (FILE in arguments)
 
 
-@pytest.mark.parametrize(("arguments", "output"), [SPEAKS, SERVES])
+@pytest.mark.parametrize(
+    ("arguments", "output"), [SPEAKS, pytest.param(*SERVES, marks=pytest.mark.slow)]
+)
 async def test_killed_demo_leaves_no_process(arguments: tuple[str, ...], output: str) -> None:
     process = await start_demo(*arguments)
     await wait_for_output(process, output)
@@ -163,7 +165,12 @@ def find_agent_server(demo: psutil.Process) -> psutil.Process:
     ("arguments", "output", "find_process", "message"),
     [
         (*SPEAKS, find_livekit_server, "livekit-server at"),
-        (*SPEAKS, find_agent_server, "The agent server exited unexpectedly"),
+        pytest.param(
+            *SPEAKS,
+            find_agent_server,
+            "The agent server exited unexpectedly",
+            marks=pytest.mark.slow,
+        ),
         (*SERVES, find_agent_server, "The agent server exited unexpectedly"),
     ],
 )

@@ -86,6 +86,7 @@ async def test_captions_of_an_interrupted_turn_equal_the_chat_history(server: De
         assert conversation.captions[-1] == conversation.items[-1] == " ".join(LAST_SPOKEN_WORDS)
 
 
+@pytest.mark.slow
 async def test_history_without_captions_ends_at_the_last_heard_word(server: DevServer) -> None:
     async with asyncio.timeout(TEST_S), UncaptionedConversation(server) as conversation:
         turn = conversation.say(SPOKEN_WORDS)

@@ -19,8 +19,11 @@ STOCK = MockSettings(width=128, height=128, scenario="stock=1")
 
 @pytest.mark.parametrize(
     ("provider", "late_s"),
-    [("voice", 2.0), (SMALL, 1.0), (STOCK, 0.5)],
-    ids=["voice", "mock", "stock"],
+    [
+        pytest.param("voice", 2.0, id="voice"),
+        pytest.param(SMALL, 1.0, id="mock", marks=pytest.mark.slow),
+        pytest.param(STOCK, 0.5, id="stock", marks=pytest.mark.slow),
+    ],
 )
 async def test_user_who_joins_late_hears_every_word(
     server: DevServer, provider: Item, late_s: float
@@ -33,7 +36,14 @@ async def test_user_who_joins_late_hears_every_word(
         conversation.check()
 
 
-@pytest.mark.parametrize("provider", ["voice", SMALL, STOCK], ids=["voice", "mock", "stock"])
+@pytest.mark.parametrize(
+    "provider",
+    [
+        pytest.param("voice", id="voice", marks=pytest.mark.slow),
+        pytest.param(SMALL, id="mock", marks=pytest.mark.slow),
+        pytest.param(STOCK, id="stock"),
+    ],
+)
 async def test_user_who_subscribes_late_hears_every_word(server: DevServer, provider: Item) -> None:
     async with (
         asyncio.timeout(TEST_S),

@@ -49,7 +49,11 @@ class Moderator:
 
 
 @pytest.mark.parametrize(
-    ("provider", "action"), [(SMALL, "mute"), (STOCK, "forbid")], ids=["mock", "stock"]
+    ("provider", "action"),
+    [
+        pytest.param(SMALL, "mute", id="mock", marks=pytest.mark.slow),
+        pytest.param(STOCK, "forbid", id="stock"),
+    ],
 )
 async def test_voice_continues_when_a_moderator_silences_the_avatar(
     server: DevServer, provider: MockSettings, action: str

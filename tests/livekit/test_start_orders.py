@@ -60,7 +60,7 @@ class StartsAvatarOnEnter(Agent):
         await self.conversation.avatar.start(self.conversation.session, self.conversation.room)
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.3])
+@pytest.mark.parametrize("delay_s", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 async def test_agent_has_no_microphone_beside_a_later_avatar(
     server: DevServer, delay_s: float
 ) -> None:
@@ -75,6 +75,7 @@ async def test_agent_has_no_microphone_beside_a_later_avatar(
         conversation.check_speech()
 
 
+@pytest.mark.slow
 async def test_agent_has_no_microphone_beside_an_avatar_started_on_enter(
     server: DevServer,
 ) -> None:

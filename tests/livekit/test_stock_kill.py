@@ -26,7 +26,13 @@ MOST_SILENCE_S = 1.2
 """The median is below 0.7 s on an idle machine."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["kill", "stop"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGKILL, id="kill", marks=pytest.mark.slow),
+        pytest.param(signal.SIGSTOP, id="stop"),
+    ],
+)
 async def test_voice_continues_and_the_face_returns(
     server: DevServer, number: signal.Signals
 ) -> None:

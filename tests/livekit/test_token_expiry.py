@@ -56,6 +56,7 @@ async def until_refused(url: str, token: str) -> None:
         await link.aclose()
 
 
+@pytest.mark.slow
 async def test_removed_avatar_that_comes_back_is_removed_again(server: DevServer) -> None:
     suffix = secrets.token_hex(4)
     settings, room_name = livekit_settings(server), f"tokens-{suffix}"

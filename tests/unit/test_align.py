@@ -89,7 +89,14 @@ def with_fault(spoken: SpokenText, number: int, fault: str) -> Samples:
     )
 
 
-@pytest.mark.parametrize("fault", ["dropped", "doubled", "rewound", "cut and said again", "paused"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "dropped",
+        "cut and said again",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("doubled", "rewound", "paused")),
+    ],
+)
 def test_single_fault_in_a_recording_is_found(spoken: SpokenText, fault: str) -> None:
     for number in range(1, len(spoken.word_times) - 1, 2):
         _, start_s, end_s = word = spoken.word_times[number]
