@@ -134,7 +134,7 @@ def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
     raise UnavailableError(
         f"the vendor's servers cannot connect to {'an in-memory room' if in_memory else server}.",
         provider=provider,
-        hint="Set the attribute `transport` of the provider class to that of a FakeVendor."
+        hint="Set `transport` of the provider class to the `transport` of a FakeVendor."
         if in_memory
         else "Set LIVEKIT_URL to a public URL, for example one of LiveKit Cloud.",
         outcome=Outcome.NOT_SENT,

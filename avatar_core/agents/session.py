@@ -208,8 +208,8 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
         """
         if self._controller is None or self._closing is not None:
             raise AvatarError(
-                "the avatar cannot be tried again, because it is not started or is closed.",
-                hint="Call `start` first, or create another avatar.",
+                "the avatar session cannot retry, because the session is not started or is closed.",
+                hint="Call `start` first, or call create_avatar for a new avatar session.",
             )
         await self._controller.retry()
 

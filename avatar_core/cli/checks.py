@@ -171,7 +171,7 @@ def _check_ledger(ledger: Ledger, folder: Path) -> CheckResult:
     found = trial in ledger.read_all()
     ledger.remove(trial)
     if written and ledger.problem:
-        hint = "Follow that advice, or set AVATAR_LEDGER to a folder that you own."
+        hint = "Correct the problem of the folder, or set AVATAR_LEDGER to a folder that you own."
         return CheckResult("warning", ledger.problem, hint)
     if not found:
         return CheckResult(

@@ -82,9 +82,9 @@ class Capabilities:
             _check_seconds("max_session_s", self.max_session_s)
         if self.run_ahead_s > MOST_RUN_AHEAD_S:
             raise ConfigError(
-                f"run_ahead_s={self.run_ahead_s:g} is too long: an interruption must take all of "
-                "that audio back, and a transport that stands still is noticed only after it.",
-                hint=f"Declare at most run_ahead_s={MOST_RUN_AHEAD_S:g}.",
+                f"run_ahead_s={self.run_ahead_s:g} is too long: an interruption must cancel up to "
+                f"{self.run_ahead_s:g} s of audio that the sink has already sent.",
+                hint=f"Set run_ahead_s in the Capabilities to at most {MOST_RUN_AHEAD_S:g}.",
             )
 
 
@@ -92,6 +92,6 @@ def _check_seconds(name: str, value: object) -> None:
     """Raise a `ConfigError` if a value is not a finite number of at least 0."""
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise ConfigError(
-            f"{name}={value!r} is not a number of seconds.",
+            f"{name}={value!r} is not a valid number of seconds.",
             hint=f"Set {name} in the Capabilities to a finite number of at least 0.",
         )

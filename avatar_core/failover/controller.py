@@ -307,7 +307,9 @@ class FailoverController:
         if event is not RoomEvent.DISCONNECTED or self._room_end is not None:
             return
         name = self._context.link.room_name
-        log.warning("The agent's connection to the room %s closed; its avatar session ends.", name)
+        log.warning(
+            "The agent's connection to the room %s closed. avatar-core ends the session.", name
+        )
         self._unobserve()
         if self._unreported:  # the avatar left some milliseconds earlier
             self._unreported, self.last_error = False, self._error_before

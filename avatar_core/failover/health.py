@@ -124,7 +124,7 @@ class HealthCheck:
             sid, left_at, timer = self._leaving.pop(participant.identity)
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
-                self._lose("left the room and came back with a new sid", may_return=True)
+                self._lose("left the room and joined again with a new sid", may_return=True)
 
     def _note_tracks(self, participant: RemoteParticipant) -> None:
         if participant.identity != self._avatar.identity:

@@ -78,7 +78,7 @@ class Progress:
         if self._still_s > self._stall_s + latency_s:
             return f"played no audio for {self._still_s:.1f} s"
         if self._behind_s > self._stall_s + BEHIND_S + self._latency_s:
-            return f"fell {self._behind_s:.1f} s behind"
+            return f"is {self._behind_s:.1f} s behind real time"
         return ""
 
     def _complete(self, take: Take) -> None:
@@ -86,8 +86,9 @@ class Progress:
         self._warned = True
         log.log(
             level,
-            "All of %r was heard, and its tracker did not report DONE within %g s. The "
-            "conversation continues. Report DONE in the tracker's package: each turn waits for it.",
+            "All audio of %r was heard, but the tracker did not report DONE within %g s. "
+            "avatar-core ends the take. Change the tracker so that it reports DONE: "
+            "each turn waits for DONE.",
             take,
             DONE_S,
         )

@@ -276,7 +276,7 @@ class Player:
             async with asyncio.timeout(CUT_DEADLINE_S):
                 await call_provider(transport.sink.cut, take)
         except Exception as error:
-            log.debug("The rest of %r could not be cut: %s", take, error)
+            log.debug("The sink could not cut the remaining audio of %r: %s", take, error)
 
     def _on_take_update(self, take: Take) -> None:
         segment = self.segment

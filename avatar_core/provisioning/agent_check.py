@@ -8,10 +8,15 @@ from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provider import AvatarProvider
 
-HIDDEN = "is hidden: LiveKit removes the sender from its messages, so no avatar accepts its speech"
-HIDDEN_HINT = "Let the agent join without the permission: WorkerPermissions(hidden=False)."
-NO_DATA = "may not publish data, so the server drops the speech that it sends to an avatar"
-NO_DATA_HINT = "Give the agent the permission: WorkerPermissions(can_publish_data=True)."
+HIDDEN = (
+    "is hidden: LiveKit removes the sender from messages of a hidden participant, so every avatar "
+    "ignores the agent's speech"
+)
+HIDDEN_HINT = "Remove the permission `hidden` of the agent: WorkerPermissions(hidden=False)."
+NO_DATA = (
+    "may not publish data, so the LiveKit server drops the speech that the agent sends to an avatar"
+)
+NO_DATA_HINT = "Let the agent publish data: WorkerPermissions(can_publish_data=True)."
 
 
 def ensure_usable(link: RoomLink, provider: AvatarProvider[Any]) -> None:
@@ -26,8 +31,8 @@ def ensure_usable(link: RoomLink, provider: AvatarProvider[Any]) -> None:
     """
     if link.is_encrypted and not provider.capabilities.supports_encryption:
         raise ProvisionError(
-            "the room is end-to-end encrypted, and the vendor has no key, so its avatar could not "
-            "hear the agent.",
+            "the room is end-to-end encrypted, and the vendor has no key, so the vendor's avatar "
+            "cannot decrypt the agent's speech.",
             provider=provider.name,
             hint="Choose a provider whose worker avatar-core starts, and set AVATAR_E2EE_KEY.",
             outcome=Outcome.NOT_SENT,

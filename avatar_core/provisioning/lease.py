@@ -185,7 +185,7 @@ class Lease:
                 while not self._is_audible or (reported and not self._has_reported):  # noqa: ASYNC110
                     await asyncio.sleep(TICK_S)
         except Exception as error:
-            log.debug("The avatar %s did not come back: %s", self.avatar.identity, error)
+            log.debug("The lost avatar %s did not return: %s", self.avatar.identity, error)
             return False
         return True
 

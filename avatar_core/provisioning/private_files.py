@@ -35,7 +35,7 @@ def check_folder(folder: Path) -> None:
         advice = (
             f"run: chmod go-w {folder}"
             if _is_own(status)
-            else "set AVATAR_LEDGER to a folder of your own, or run as the user that owns it"
+            else "set AVATAR_LEDGER to a folder that you own, or run as the owner of the folder"
         )
         raise UntrustedError(0, f"{why}; {advice}")
 
@@ -58,11 +58,11 @@ def open_private(path: Path) -> Iterator[BinaryIO]:
     with open(os.open(path, _SAFE_OPEN), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise UntrustedError(0, "it is not a regular file")
+            raise UntrustedError(0, "the path is not a regular file")
         if why := _why_untrusted(status):
             raise UntrustedError(0, why)
         if status.st_size > MAX_BYTES:
-            raise UntrustedError(0, f"it has more than {MAX_BYTES} bytes")
+            raise UntrustedError(0, f"the file has more than {MAX_BYTES} bytes")
         yield file
 
 
@@ -74,7 +74,7 @@ def _why_untrusted(status: os.stat_result) -> str:
     if os.name != "posix":
         return ""  # there permissions are not in the mode
     if not _is_own(status):
-        return f"it belongs to the user {status.st_uid}, and this process runs as {os.geteuid()}"
+        return f"the owner is user {status.st_uid}, but this process runs as user {os.geteuid()}"
     if status.st_mode & _OTHERS_WRITE:
-        return f"its mode {stat.S_IMODE(status.st_mode):04o} lets other users write to it"
+        return f"the mode {stat.S_IMODE(status.st_mode):04o} lets other users write to it"
     return ""

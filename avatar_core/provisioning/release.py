@@ -82,7 +82,8 @@ class Releaser:
         retried = {ledger_entry.identity for ledger_entry, _ in self._unended.values()}
         if identity in self._kept_out - retried:
             log.info(
-                "The avatar %s joined again after its session ended. avatar-core removes it.",
+                "The avatar %s joined again after its session ended. avatar-core removes "
+                "the avatar.",
                 identity,
             )
             self.tasks.start(self.remove(self._link.room_name, identity), f"{identity}-out")

@@ -170,7 +170,7 @@ class AvatarSettings(Settings):
         try:
             empty = key is not None and not _key_bytes(key.get_secret_value())
         except ValueError:
-            raise ValueError("The text after base64: is not base64.") from None
+            raise ValueError("The text after `base64:` is not valid base64.") from None
         if empty:
             raise ValueError("The key must not be empty.")
         return key
@@ -181,7 +181,10 @@ class AvatarSettings(Settings):
         try:
             return ledger and ledger.expanduser()
         except RuntimeError:
-            raise ValueError("The path starts in the home directory of an unknown user.") from None
+            raise ValueError(
+                "The path begins with `~` or `~name`, but the home directory of that user is "
+                "unknown. Set an absolute path."
+            ) from None
 
 
 class LiveKitSettings(Settings):

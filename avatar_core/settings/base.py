@@ -55,7 +55,7 @@ class Settings(BaseSettings):
             error = SettingsError(
                 f"{self.variable_of(name)}: settings cannot be changed.",
                 provider=self._owner(),
-                hint="Create new settings with the other value.",
+                hint="Create a new settings object with the new value.",
             )
             del self, value
             raise error

@@ -49,7 +49,7 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
         if isinstance(error, AvatarError):
             raise error
         if error is not None:
-            log.error("A worker failed as it started.", exc_info=error)
+            log.error("A worker raised an error before the worker was ready.", exc_info=error)
         why = f": {describe_error(error)}" if error is not None else ""
         raise WorkerError(
             f"the worker ended before it was ready{why}.",

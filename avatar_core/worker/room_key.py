@@ -25,13 +25,13 @@ def check_room_key(room_key: bytes, setting: bytes | None) -> bytes:
             contains no key.
     """
     if not room_key:
-        problem = "and it has no shared key that a worker could use"
+        problem = "and the agent has no shared key that a worker can use"
         hint = "Give the agent a shared key: KeyProviderOptions(shared_key=...)."
     elif setting is None:
         problem = "and the worker has no key"
         hint = f"Set {VARIABLE} to the shared key of the room."
     elif not hmac.compare_digest(room_key, setting):
-        problem = f"and {VARIABLE} is not its key"
+        problem = f"and {VARIABLE} is not the key of the room"
         hint = f"Set {VARIABLE} to the shared key that the agent and the users have."
     else:
         return setting

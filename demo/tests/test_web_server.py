@@ -111,12 +111,14 @@ async def test_body_with_a_wrong_content_encoding_gets_a_json_error(client: Clie
 @pytest.mark.parametrize(
     "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}]
 )
-async def test_page_of_another_site_is_refused(client: Client, headers: dict[str, str]) -> None:
+async def test_request_from_a_page_of_another_website_is_refused(
+    client: Client, headers: dict[str, str]
+) -> None:
     code, response = await client.post(json={"provider": "voice"}, headers=headers)
     assert (code, response["error"]["code"]) == (403, "not_this_machine")
 
 
-async def test_own_page_gets_a_session(client: Client) -> None:
+async def test_page_of_the_demo_gets_a_session(client: Client) -> None:
     code, _ = await client.post(
         json={"provider": "voice"}, headers={"Origin": client.url.rstrip("/")}
     )

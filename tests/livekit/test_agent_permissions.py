@@ -44,7 +44,7 @@ async def join(
 
 
 @PERMISSIONS
-async def test_start_reports_the_permission_and_provisions_nothing(
+async def test_start_reports_the_missing_permission_and_starts_no_paid_session(
     grants: dict[str, bool], problem: str, server: DevServer, room: rtc.Room
 ) -> None:
     async with asyncio.timeout(TEST_S):

@@ -96,7 +96,7 @@ async def test_worker_with_the_key_speaks_and_is_interrupted(
         assert KEY not in shown
 
 
-async def test_vendor_is_not_paid_in_an_encrypted_room(server: DevServer) -> None:
+async def test_no_paid_session_starts_in_an_encrypted_room(server: DevServer) -> None:
     requests: list[ProvisionRequest] = []
 
     class Vendor(NeverProvider):
@@ -121,12 +121,12 @@ async def test_vendor_is_not_paid_in_an_encrypted_room(server: DevServer) -> Non
     ("key", "encryption", "problem"),
     [
         (None, options(), "the worker has no key"),
-        ("another key", options(), "AVATAR_E2EE_KEY is not its key"),
+        ("another key", options(), "AVATAR_E2EE_KEY is not the key of the room"),
         (KEY, options(None), "no shared key"),
     ],
     ids=["missing", "wrong", "per-participant"],
 )
-async def test_worker_without_the_key_of_the_room_is_an_error_before_it_starts(
+async def test_worker_without_the_key_of_the_room_raises_before_the_worker_starts(
     key: str | None, encryption: rtc.E2EEOptions, problem: str, server: DevServer
 ) -> None:
     conversation = EncryptedConversation(server, key=key)

@@ -128,7 +128,7 @@ async def test_deleted_room_ends_the_session_with_one_message(
         ours = [one for one in caplog.records if one.name.startswith("avatar_core")]
         assert [one.getMessage() for one in ours] == [
             f"The agent's connection to the room {conversation.room_name} closed; "
-            "its avatar session ends."
+            "avatar-core ends the session."
         ]
         assert conversation.errors == []
         assert conversation.avatar.last_error is None

@@ -33,7 +33,7 @@ MOST_SILENCE_S = 1.2
         pytest.param(signal.SIGSTOP, id="stop"),
     ],
 )
-async def test_voice_continues_and_the_face_returns(
+async def test_voice_continues_after_a_stock_worker_is_killed_and_the_avatar_returns(
     server: DevServer, number: signal.Signals
 ) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server, STOCK) as conversation:

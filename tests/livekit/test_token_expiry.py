@@ -57,7 +57,7 @@ async def until_refused(url: str, token: str) -> None:
 
 
 @pytest.mark.slow
-async def test_removed_avatar_that_comes_back_is_removed_again(server: DevServer) -> None:
+async def test_removed_avatar_that_joins_again_is_removed_again(server: DevServer) -> None:
     suffix = secrets.token_hex(4)
     settings, room_name = livekit_settings(server), f"tokens-{suffix}"
     session = LedgerEntry.pending("acme", f"{room_name}-{suffix}", room_name, f"avatar-{suffix}")

@@ -60,7 +60,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingDisk]:
             thread.join(PATIENCE_S)
 
 
-async def test_loop_runs_while_the_disk_hangs(disk: HangingDisk, tmp_path: Path) -> None:
+async def test_event_loop_runs_while_the_disk_hangs(disk: HangingDisk, tmp_path: Path) -> None:
     ledger = AsyncLedger(Ledger(tmp_path))
     result = ledger.write(pending())
     await asyncio.sleep(0)
@@ -125,7 +125,7 @@ async def test_error_of_an_operation_reaches_the_caller(tmp_path: Path) -> None:
 
 
 @pytest.mark.virtual_time
-async def test_avatar_joins_and_ends_while_the_disk_hangs(
+async def test_avatar_joins_and_leaves_while_the_disk_hangs(
     disk: HangingDisk, tmp_path: Path
 ) -> None:
     room = MemoryRoom()

@@ -35,7 +35,7 @@ from tests.unit.test_lease import start_harness
         ("max_session_s", -60.0),
     ],
 )
-def test_number_that_cannot_be_used_is_refused_with_the_class(name: str, value: Any) -> None:
+def test_invalid_number_raises_when_the_class_is_defined(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=name):
 
         class _Provider(ScriptedProvider):
@@ -89,7 +89,7 @@ class PieceProvider(ScriptedProvider):
     ("piece_s", "run_ahead_s"), [(1.0, 3.0), (1.0, 1.0), (0.97, 1.0), (4.0, 8.0), (0.6, 0.7)]
 )
 @pytest.mark.parametrize("is_live", [False, True])
-async def test_sink_that_sends_pieces_plays_all(
+async def test_sink_that_sends_whole_pieces_plays_all_audio(
     piece_s: float, run_ahead_s: float, is_live: bool
 ) -> None:
     """Speech comes at once, or as fast as it is spoken."""

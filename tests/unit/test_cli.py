@@ -274,7 +274,7 @@ def test_list_shows_the_voice() -> None:
     assert (row["distribution"], row["state"]) == ("avatar-core", "ready")
 
 
-def test_list_in_a_pipe_breaks_no_name(site: FakeSite) -> None:
+def test_list_in_a_pipe_wraps_no_name(site: FakeSite) -> None:
     site.install(f"avatar-provider-{LONG}", {LONG: "plugin_long:Provider"})
     said = CliRunner().invoke(app, ["list"]).output
     assert any(LONG in one and f"avatar-provider-{LONG}" in one for one in said.splitlines())
@@ -291,7 +291,7 @@ def test_list_in_a_pipe_breaks_no_name(site: FakeSite) -> None:
         ["nothing"],
     ],
 )
-def test_mistake_in_the_configuration_exits_with_2(
+def test_error_in_the_configuration_exits_with_2(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"

@@ -43,7 +43,7 @@ async def test_room_in_memory_needs_no_server() -> None:
         assert conversation.faults() == []
 
 
-async def test_start_in_a_livekit_room_names_what_is_not_set() -> None:
+async def test_start_in_a_livekit_room_raises_with_the_names_of_missing_variables() -> None:
     avatar = avatar_core.create_avatar("mock")
     session: AgentSession[None] = AgentSession()
     with pytest.raises(SettingsError, match="LIVEKIT_API_KEY: is not set"):
@@ -58,7 +58,7 @@ async def test_voice_alone_needs_no_server_in_a_livekit_room() -> None:
     await avatar.aclose()
 
 
-def test_invalid_server_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_avatar_raises_for_an_invalid_server(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
         monkeypatch.setenv(name, "no server")
     with pytest.raises(SettingsError, match="LIVEKIT_URL"):

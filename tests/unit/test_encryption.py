@@ -26,7 +26,7 @@ pytestmark = pytest.mark.virtual_time
 KEY = "a canary key"
 
 
-async def test_vendor_is_not_paid_in_an_encrypted_room(room: MemoryRoom) -> None:
+async def test_no_paid_session_starts_in_an_encrypted_room(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     agent = room.join("agent", is_agent=True, key=KEY.encode())
     context = agent.session_context(AvatarSettings.load(e2ee_key=KEY))
@@ -54,9 +54,9 @@ async def test_worker_with_the_key_speaks(scenario: str, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("key", "problem"), [(None, "the worker has no key"), ("other", "is not its key")]
+    ("key", "problem"), [(None, "the worker has no key"), ("other", "is not the key of the room")]
 )
-async def test_worker_without_the_key_is_an_error_and_the_voice_speaks(
+async def test_worker_without_the_key_raises_and_the_voice_speaks(
     key: str | None, problem: str
 ) -> None:
     room = MemoryRoom()
@@ -166,7 +166,7 @@ def test_key_that_was_set_later_is_the_key_of_the_room() -> None:
     read = read_encryption(described)
     assert read is not None
     assert read.key_provider_options.shared_key == b"later"
-    with pytest.raises(ProvisionError, match="AVATAR_E2EE_KEY is not its key"):
+    with pytest.raises(ProvisionError, match="AVATAR_E2EE_KEY is not the key of the room"):
         describe_encryption(room, b"earlier")  # type: ignore[arg-type]
 
 

@@ -106,7 +106,7 @@ async def say(harness: FailoverHarness, duration_s: float = SPEECH_S) -> float:
     return now() - began
 
 
-async def test_tracker_without_done_costs_a_second_and_keeps_the_avatar(
+async def test_tracker_without_done_delays_the_turn_by_a_second_and_keeps_the_avatar(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     harness = await start(ScriptedTracker())
@@ -127,7 +127,7 @@ async def test_tracker_without_done_costs_a_second_and_keeps_the_avatar(
         pytest.param(lambda heard_s: min(heard_s, 3.85), SPEECH_S + STALL_S, id="stops at the end"),
     ],
 )
-async def test_tracker_that_stands_still_is_judged_in_time(
+async def test_avatar_with_a_constant_position_is_lost_in_time(
     heard_s: Callable[[float], float], lost_after_s: float
 ) -> None:
     harness = await start(ScriptedTracker(heard_s=heard_s))
@@ -142,7 +142,7 @@ async def test_tracker_that_stands_still_is_judged_in_time(
 
 
 @pytest.mark.parametrize("run_ahead_s", [1.0, 3.0])
-async def test_tracker_that_reports_whole_pieces_keeps_the_avatar(run_ahead_s: float) -> None:
+async def test_tracker_that_reports_only_whole_pieces_keeps_the_avatar(run_ahead_s: float) -> None:
     """A sink may send pieces of a second or more, and learn only that one was played."""
     piece_s = run_ahead_s - 0.1
 
@@ -161,7 +161,7 @@ async def test_tracker_that_reports_whole_pieces_keeps_the_avatar(run_ahead_s: f
     await harness.close()
 
 
-async def test_tracker_at_half_speed_is_judged_in_time() -> None:
+async def test_avatar_at_half_speed_is_lost_in_time() -> None:
     harness = await start(ScriptedTracker(heard_s=lambda heard_s: heard_s / 2))
     took_s = await say(harness, 20.0)
     assert took_s < 20.0 + STALL_S + 2.0 + LATENCY_S + 0.6
@@ -184,7 +184,7 @@ async def test_pause_does_not_count_as_a_stall() -> None:
 
 @pytest.mark.parametrize("every_s", [0.1, 0.2, 0.3, 0.45, 0.6, 0.9])
 @pytest.mark.parametrize("late_done_s", [0.0, 0.8])
-async def test_time_of_the_last_message_as_sign_of_life_keeps_the_avatar(
+async def test_tracker_with_the_time_of_the_last_message_keeps_the_avatar(
     every_s: float, late_done_s: float
 ) -> None:
     harness = await start(

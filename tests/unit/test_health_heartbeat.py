@@ -123,7 +123,7 @@ async def test_unheard_audio_shorter_than_a_frame_is_tolerated(rest_s: float) ->
     await harness.close()
 
 
-async def test_missing_end_of_a_take_that_was_heard_loses_nothing() -> None:
+async def test_heard_take_without_an_end_report_keeps_the_avatar() -> None:
     harness = await HealthHarness.start()
     take = harness.start_take(1.0)
     take.ended = True

@@ -186,7 +186,7 @@ async def test_participant_that_left_before_the_check_began_is_lost() -> None:
     await harness.close()
 
 
-async def test_avatar_without_an_audible_track_is_lost_while_audio_is_owed() -> None:
+async def test_avatar_without_an_audible_track_is_lost_while_audio_is_unheard() -> None:
     harness = await HealthHarness.start()
     harness.start_take()
     harness.room.published("avatar", "audio", unpublished=True)
@@ -209,7 +209,7 @@ async def test_avatar_that_mutes_its_track_while_idle_is_kept() -> None:
     await harness.close()
 
 
-async def test_avatar_that_never_published_audio_is_not_lost_for_it() -> None:
+async def test_avatar_that_never_published_audio_is_kept() -> None:
     harness = HealthHarness()
     harness.start_take()
     await harness.report_playback(3.0)

@@ -85,7 +85,7 @@ async def test_history_of_an_interrupted_turn_ends_at_the_last_heard_word(
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("transcription", TRANSCRIPTIONS)
 @pytest.mark.parametrize("word", [4, 5, 6, 7])
-async def test_history_does_not_run_on_while_a_cut_is_not_confirmed(
+async def test_history_does_not_grow_while_a_cut_is_not_confirmed(
     word: int, transcription: Transcription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AVATAR_MOCK_SCENARIO", UNCONFIRMED)
@@ -100,7 +100,7 @@ async def test_history_does_not_run_on_while_a_cut_is_not_confirmed(
 @pytest.mark.parametrize("transcription", TRANSCRIPTIONS)
 @pytest.mark.parametrize("step_s", [-5.0, 5.0])
 @pytest.mark.parametrize("scenario", ["", UNCONFIRMED])
-async def test_steps_of_the_unix_time_leave_the_history_as_it_is(
+async def test_history_is_independent_of_steps_of_the_unix_time(
     scenario: str,
     step_s: float,
     transcription: Transcription,
@@ -152,7 +152,7 @@ async def test_long_word_that_was_heard_in_part_is_in_captions_and_history() -> 
 
 
 @pytest.mark.virtual_time
-async def test_direct_captions_are_sent_before_they_are_heard() -> None:
+async def test_direct_captions_are_sent_before_the_audio_is_heard() -> None:
     async with Conversation(mock(), transcription="direct") as talk:
         turn = talk.say(SPOKEN_WORDS)
         await talk.until_heard(turn, 1)
@@ -207,7 +207,7 @@ async def test_history_ends_at_the_last_heard_word_while_transcription_is_disabl
 
 
 @pytest.mark.virtual_time
-async def test_previous_text_output_is_back_after_the_audio_tail_was_replaced() -> None:
+async def test_previous_text_output_returns_after_the_audio_tail_was_replaced() -> None:
     async with Conversation(mock()) as talk:
         previous = talk.session.output.transcription
         await talk.over(talk.say(3))

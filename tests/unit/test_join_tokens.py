@@ -78,7 +78,7 @@ async def joined_identity(harness: FailoverHarness) -> str:
     return lease.avatar.identity
 
 
-async def test_avatar_that_was_lost_cannot_come_back(room: MemoryRoom) -> None:
+async def test_lost_avatar_that_joins_again_is_removed(room: MemoryRoom) -> None:
     harness = FailoverHarness(room, ScriptedProvider(room))
     identity = await joined_identity(harness)
     room.remove(identity)
@@ -91,7 +91,7 @@ async def test_avatar_that_was_lost_cannot_come_back(room: MemoryRoom) -> None:
     await harness.close()
 
 
-async def test_avatar_of_a_failed_start_cannot_come_back(room: MemoryRoom) -> None:
+async def test_avatar_of_a_failed_start_that_joins_again_is_removed(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     provider.provision_error = CapacityError("there is no place.")
     harness = FailoverHarness(room, provider)
@@ -111,7 +111,7 @@ async def test_avatar_of_a_failed_start_cannot_come_back(room: MemoryRoom) -> No
     await harness.close()
 
 
-async def test_other_participants_and_the_next_avatar_stay(room: MemoryRoom) -> None:
+async def test_other_participants_and_the_next_avatar_are_not_removed(room: MemoryRoom) -> None:
     first, second = ScriptedProvider(room, "first"), ScriptedProvider(room, "second")
     harness = FailoverHarness(room, first, second)
     lost = await joined_identity(harness)
@@ -126,7 +126,7 @@ async def test_other_participants_and_the_next_avatar_stay(room: MemoryRoom) -> 
     assert lost not in room.members
 
 
-def test_identity_of_the_vendor_is_not_kept_out() -> None:
+def test_identity_that_the_vendor_chose_is_not_removed() -> None:
     """The vendor may give it to the next session, too."""
     ours = LedgerEntry.pending("acme", "room-1a2b3c4d", "room", "acme-avatar-1a2b3c4d")
     assert ours.has_own_identity

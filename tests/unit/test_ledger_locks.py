@@ -78,7 +78,9 @@ def only_ledger_entry(folder: Path) -> LedgerEntry:
     return ledger_entry
 
 
-def test_owner_of_another_pid_space_lives_until_it_is_killed(tmp_path: Path) -> None:
+def test_session_of_a_process_in_another_pid_space_has_an_owner_until_the_process_is_killed(
+    tmp_path: Path,
+) -> None:
     with owner(tmp_path, place="a container") as process:
         ledger_entry = only_ledger_entry(tmp_path)
         assert ledger_entry.host == "a container"
@@ -98,7 +100,7 @@ def test_owner_in_a_pid_namespace_lives_until_it_is_killed(tmp_path: Path) -> No
         assert Ledger(tmp_path).is_orphan(ledger_entry)
 
 
-def test_restarted_container_is_not_taken_for_the_owner(tmp_path: Path) -> None:
+def test_restarted_container_is_not_the_owner(tmp_path: Path) -> None:
     """Its host name, pid namespace and pid may be the same; the start time is not."""
     ledger = Ledger(tmp_path)
     ledger_entry = pending()
@@ -123,7 +125,7 @@ def test_two_reapers_at_once_find_the_same_orphan(tmp_path: Path) -> None:
         assert Ledger(tmp_path).is_orphan(ledger_entry)
 
 
-def test_file_that_its_owner_replaces_meanwhile_is_not_an_orphan(
+def test_file_that_the_owner_replaces_during_the_check_is_not_an_orphan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old file has no lock any more, but the new one has."""
@@ -145,14 +147,14 @@ def test_file_that_its_owner_replaces_meanwhile_is_not_an_orphan(
     assert fcntl.flock is flock
 
 
-def test_file_that_was_removed_meanwhile_is_not_an_orphan(tmp_path: Path) -> None:
+def test_file_that_was_removed_during_the_check_is_not_an_orphan(tmp_path: Path) -> None:
     ledger, ledger_entry = Ledger(tmp_path), pending()
     ledger.write(ledger_entry.disown())
     ledger.remove(ledger_entry)
     assert not ledger.is_orphan(ledger_entry)
 
 
-def test_copy_of_a_ledger_makes_no_orphans(tmp_path: Path) -> None:
+def test_copied_ledger_contains_no_orphans(tmp_path: Path) -> None:
     with owner(tmp_path / "ledger", place="a container"):
         shutil.copytree(tmp_path / "ledger", tmp_path / "copy")
         assert not Ledger(tmp_path / "copy").is_orphan(only_ledger_entry(tmp_path / "copy"))
@@ -169,7 +171,7 @@ def test_owner_on_another_machine_keeps_its_session(
 
 
 @pytest.mark.parametrize("error", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_file_system_without_locks_leaves_the_pid(
+def test_file_system_without_locks_uses_the_pid(
     error: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

@@ -48,7 +48,7 @@ def test_folder_of_another_user_is_not_read(
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
     assert ledger.read_all() == []
-    assert f"it belongs to the user {uid}, and this process runs as {uid + 1}" in ledger.problem
+    assert f"the owner is user {uid}, but this process runs as user {uid + 1}" in ledger.problem
 
 
 def test_folder_that_others_can_only_read_is_read(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_file_of_another_user_is_not_opened(
     file.touch(0o600)
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
-    with pytest.raises(UntrustedError, match="it belongs to the user"), open_private(file):
+    with pytest.raises(UntrustedError, match="the owner is user"), open_private(file):
         pass
 
 

@@ -48,7 +48,7 @@ def test_is_public_rejects_a_private_host(host: str) -> None:
         ("127.0.0.1:8787", "https://127.0.0.1:8787"),
     ],
 )
-def test_request_of_this_machine_is_local(host: str, origin: str | None) -> None:
+def test_request_from_this_machine_is_local(host: str, origin: str | None) -> None:
     assert is_local_request(host, origin)
 
 
@@ -68,5 +68,5 @@ def test_request_of_this_machine_is_local(host: str, origin: str | None) -> None
         ("127.0.0.1:8787", "http://[::1"),
     ],
 )
-def test_request_of_another_site_is_not_local(host: str, origin: str | None) -> None:
+def test_request_from_another_website_is_not_local(host: str, origin: str | None) -> None:
     assert not is_local_request(host, origin)

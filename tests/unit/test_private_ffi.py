@@ -47,7 +47,7 @@ def _look_again() -> Iterator[None]:
     private_ffi.find_missing.cache_clear()
 
 
-def test_installed_livekit_has_all_parts() -> None:
+def test_installed_livekit_has_all_private_names() -> None:
     assert private_ffi.find_missing() == ""
     private_ffi.check_addressed_streams()
 
@@ -64,7 +64,7 @@ def test_installed_livekit_has_all_parts() -> None:
         ("room_pb2", object(), "DataStream.Header"),
     ],
 )
-def test_missing_part_is_named(
+def test_missing_part_of_livekit_is_named(
     table: str, value: Any, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(private_ffi, table, value)
@@ -118,7 +118,7 @@ def refuse_streams(monkeypatch: pytest.MonkeyPatch) -> RoomError:
 
 
 @pytest.mark.virtual_time
-async def test_no_avatar_is_paid_for_that_nobody_may_hear_alone(
+async def test_no_paid_session_starts_if_streams_cannot_be_addressed(
     room: MemoryRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = refuse_streams(monkeypatch)

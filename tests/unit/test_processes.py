@@ -180,7 +180,9 @@ async def test_stop_returns_if_the_process_ends_before_sigterm(
     await recorded.record.stop()
 
 
-async def test_kill_ends_the_process_and_never_a_later_one(recorded: Recorded) -> None:
+async def test_kill_ends_the_process_and_no_later_process_with_the_same_pid(
+    recorded: Recorded,
+) -> None:
     async with asyncio.timeout(PATIENCE_S):
         # Its command line appears a moment later.
         while recorded.record.process() is None:  # noqa: ASYNC110

@@ -51,7 +51,7 @@ async def test_lost_avatar_is_provisioned_again_by_the_same_provider(room: Memor
     assert each_released_once(provider)
 
 
-async def test_next_provider_follows_when_the_budget_is_used_up(room: MemoryRoom) -> None:
+async def test_next_provider_is_used_after_the_retry_budget_is_spent(room: MemoryRoom) -> None:
     provider, other = ScriptedProvider(room, "a"), ScriptedProvider(room, "b")
     harness = await start(room, provider, other, retries=2)
     names = []
@@ -65,7 +65,7 @@ async def test_next_provider_follows_when_the_budget_is_used_up(room: MemoryRoom
     assert each_released_once(other)
 
 
-async def test_face_is_back_after_each_of_twenty_crashes(room: MemoryRoom) -> None:
+async def test_avatar_returns_after_each_of_twenty_crashes(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = await start(room, provider, retries=30)
     for _ in range(20):
@@ -79,7 +79,7 @@ async def test_face_is_back_after_each_of_twenty_crashes(room: MemoryRoom) -> No
     assert each_released_once(provider)
 
 
-async def test_retry_that_fails_for_a_moment_is_tried_again(room: MemoryRoom) -> None:
+async def test_retry_that_fails_temporarily_is_repeated(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = await start(room, provider, retries=2)
     provider.provision_error = CapacityError("full.", provider="vendor")
@@ -91,7 +91,7 @@ async def test_retry_that_fails_for_a_moment_is_tried_again(room: MemoryRoom) ->
     assert each_released_once(provider)
 
 
-async def test_retry_that_is_refused_is_not_tried_again(room: MemoryRoom) -> None:
+async def test_retry_that_is_refused_is_not_repeated(room: MemoryRoom) -> None:
     provider = ScriptedProvider(room)
     harness = await start(room, provider, retries=9)
     provider.provision_error = AuthError("refused.", provider="vendor")
@@ -162,7 +162,7 @@ async def test_frozen_worker_is_replaced_within_a_second(room: MemoryRoom) -> No
     assert each_released_once(provider)
 
 
-def test_budget_delays_retries_and_forgets_old_ones() -> None:
+def test_retry_budget_delays_retries_and_ignores_old_retries() -> None:
     budget = RetryBudget(3)
     assert [budget.take(at_s) for at_s in (0.0, 1.0, 2.0, 3.0)] == [0.0, 0.5, 1.0, None]
     assert budget.take(600.5) == 1.0

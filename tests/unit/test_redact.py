@@ -38,7 +38,7 @@ def test_whole_secrets_are_redacted(secret: str, text: str, redacted: str) -> No
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_secret_that_begins_another_leaves_no_rest(order: int) -> None:
+def test_secret_that_is_a_prefix_of_another_secret_is_redacted(order: int) -> None:
     secrets = [SecretStr("canary-key"), SecretStr("canary-key-of-the-room")][::order]
     assert redact("canary-key-of-the-room, canary-key", secrets) == "<secret>, <secret>"
 

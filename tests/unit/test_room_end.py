@@ -35,7 +35,7 @@ def delete(room: MemoryRoom) -> None:
 def check_one_line(caplog: pytest.LogCaptureFixture, harness: FailoverHarness) -> None:
     """Check that the end of the room is the only message, and no provider has failed."""
     assert [record.getMessage() for record in caplog.records] == [
-        "The agent's connection to the room memory closed; its avatar session ends."
+        "The agent's connection to the room memory closed. avatar-core ends the session."
     ]
     assert caplog.records[0].exc_info is None
     assert harness.events_of(AvatarFailed) == []
@@ -74,7 +74,7 @@ async def test_closed_room_ends_the_session_once(
 
 @pytest.mark.parametrize("earlier_s", [0.0, 0.005, 0.05])
 @pytest.mark.parametrize("event", ["left", "unpublished", "ended"])
-async def test_avatar_that_leaves_first_is_a_part_of_the_end_of_the_room(
+async def test_avatar_that_leaves_just_before_the_room_closes_logs_no_loss(
     event: str, earlier_s: float, room: MemoryRoom, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider = ScriptedProvider(room)
@@ -102,7 +102,7 @@ async def test_avatar_that_leaves_first_is_a_part_of_the_end_of_the_room(
     await harness.close()
 
 
-async def test_session_that_closes_right_after_a_loss_is_released_and_reports_it(
+async def test_session_that_closes_right_after_a_loss_releases_the_avatar_and_reports_the_loss(
     room: MemoryRoom,
 ) -> None:
     provider = ScriptedProvider(room)
@@ -154,7 +154,7 @@ async def test_voice_stops_when_the_room_closes(
     await harness.close()
 
 
-async def test_later_speech_ends_at_once_without_a_message(
+async def test_speech_after_the_end_of_the_room_ends_at_once_without_a_log_message(
     room: MemoryRoom, caplog: pytest.LogCaptureFixture
 ) -> None:
     harness = await start(room, ScriptedProvider(room))

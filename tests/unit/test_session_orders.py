@@ -80,7 +80,7 @@ async def test_no_word_is_lost_in_mid_sentence(steps: list[Step]) -> None:
 
 @pytest.mark.parametrize("wait_s", [0.2 + 0.1 * step for step in range(20)])
 @pytest.mark.virtual_time
-async def test_speech_that_waited_for_its_turn_while_the_avatar_started_keeps_its_history(
+async def test_speech_that_waited_while_the_avatar_started_keeps_its_history(
     wait_s: float,
 ) -> None:
     """The text of that speech goes to LiveKit's synchronizer, which the throttle holds back."""

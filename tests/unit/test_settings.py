@@ -196,7 +196,7 @@ def test_tilde_in_the_ledger_path_is_expanded(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AVATAR_LEDGER", "~/x")
     assert AvatarSettings.load().ledger == tmp_path / "x"
-    with pytest.raises(SettingsError, match="AVATAR_LEDGER: The path starts in the home directory"):
+    with pytest.raises(SettingsError, match="AVATAR_LEDGER: The path begins with `~` or `~name`"):
         AvatarSettings.load(ledger="~nobody-of-that-name/x")
 
 

@@ -53,7 +53,7 @@ CASES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_error_leads_to_no_value(case: Callable[[], Any]) -> None:
+def test_settings_error_references_no_value(case: Callable[[], Any]) -> None:
     with pytest.raises(SettingsError) as caught:
         case()
     error = caught.value
@@ -64,7 +64,7 @@ def test_error_leads_to_no_value(case: Callable[[], Any]) -> None:
     assert not hasattr(error, "errors")
 
 
-def test_frames_of_an_error_are_searched() -> None:
+def test_search_for_a_secret_includes_the_frames_of_an_error() -> None:
     scope: dict[str, Any] = {}
     exec(compile("def fail(value): raise ValueError", "another file", "exec"), scope)
     with pytest.raises(ValueError) as caught:

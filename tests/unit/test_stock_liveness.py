@@ -38,7 +38,7 @@ async def test_voice_continues_after_a_stock_worker_dies(fault: str, fault_s: fl
         assert talk.avatar.state is AvatarState.VOICE
 
 
-async def test_face_of_a_killed_stock_worker_comes_back() -> None:
+async def test_killed_stock_worker_is_replaced_by_a_new_avatar() -> None:
     async with conversation("crash_at_s=2.05", retries=2) as talk:
         await talk.avatar.wait_for_join()
         await talk.over(talk.say(SPOKEN_WORDS))

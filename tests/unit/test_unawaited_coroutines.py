@@ -53,7 +53,7 @@ async def storm(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_storm_of_interruptions_and_pauses_leaves_no_coroutine(seed: int) -> None:
+def test_many_interruptions_and_pauses_leave_no_unawaited_coroutine(seed: int) -> None:
     run(storm(seed))
 
 
@@ -67,7 +67,7 @@ class Part:
 
 
 @pytest.mark.virtual_time
-async def test_cancelled_call_of_a_provider_leaves_no_coroutine() -> None:
+async def test_cancelled_call_of_a_provider_leaves_no_unawaited_coroutine() -> None:
     for task in (
         asyncio.ensure_future(call_provider(work)),
         asyncio.ensure_future(close_quietly(Part())),
@@ -79,7 +79,7 @@ async def test_cancelled_call_of_a_provider_leaves_no_coroutine() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_cancelled_background_work_of_the_send_loop_leaves_no_coroutine() -> None:
+async def test_cancelled_background_work_of_the_send_loop_leaves_no_unawaited_coroutine() -> None:
     async def idle() -> None:
         await asyncio.sleep(0)
 

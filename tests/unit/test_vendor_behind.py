@@ -127,7 +127,9 @@ async def test_interruption_after_an_early_finish_spares_the_next_segment() -> N
 
 
 @pytest.mark.parametrize("says_started", [True, False])
-async def test_position_does_not_lead_once_the_latency_is_known(says_started: bool) -> None:
+async def test_position_is_not_ahead_of_the_sound_once_the_latency_is_known(
+    says_started: bool,
+) -> None:
     harness = await start(says_started=says_started)
     await harness.say(SPEECH_S)
     await asyncio.sleep(10.0)
@@ -142,7 +144,7 @@ async def test_position_does_not_lead_once_the_latency_is_known(says_started: bo
     await harness.close()
 
 
-async def test_position_waits_for_a_declared_start() -> None:
+async def test_position_stays_zero_until_the_declared_start_report() -> None:
     harness = await start(says_started=True, declares_started=True)
     over = harness.push_speech(SPEECH_S)
     await asyncio.sleep(1.2)
@@ -153,7 +155,7 @@ async def test_position_waits_for_a_declared_start() -> None:
     await harness.close()
 
 
-async def test_first_speech_ends_after_its_sound_if_the_worker_reports_its_start() -> None:
+async def test_first_speech_ends_after_its_sound_if_the_worker_reports_the_start() -> None:
     harness = await start(says_started=True)
     await harness.say(SPEECH_S)
     assert heard_s(harness, now()) == pytest.approx(SPEECH_S, abs=0.1)
@@ -161,7 +163,7 @@ async def test_first_speech_ends_after_its_sound_if_the_worker_reports_its_start
     await harness.close()
 
 
-async def test_worker_without_a_declared_start_report_is_not_awaited_for_ever() -> None:
+async def test_speech_ends_although_the_worker_never_sends_its_declared_start_report() -> None:
     harness = await start(says_started=False, declares_started=True)
     began = now()
     await harness.say(SPEECH_S)

@@ -60,7 +60,9 @@ def heard(made: SegmentTranscript, position_s: float) -> str:
         ("  ", []),
     ],
 )
-def test_text_is_split_at_spaces_and_characters(text: str, expected: list[str] | int) -> None:
+def test_split_text_splits_latin_at_spaces_and_chinese_at_each_character(
+    text: str, expected: list[str] | int
+) -> None:
     ends = [0, *(word.end for word in split_text(text, ended=True))]
     spoken_words = [text[start:end] for start, end in pairwise(ends)]
     if isinstance(expected, int):
@@ -71,7 +73,9 @@ def test_text_is_split_at_spaces_and_characters(text: str, expected: list[str] |
 
 
 @given(text=st.text(alphabet="ab <>/.,\u4f60\u0e31\u0e2a$5", max_size=40), ended=st.booleans())
-def test_split_text_is_in_order_and_loses_only_spaces(text: str, ended: bool) -> None:
+def test_split_text_keeps_the_order_and_omits_only_spaces_and_markup(
+    text: str, ended: bool
+) -> None:
     spoken_words = split_text(text, ended=ended)
     bounds = [0, *(bound for word in spoken_words for bound in (word.start, word.end))]
     assert bounds == sorted(bounds)
@@ -79,14 +83,14 @@ def test_split_text_is_in_order_and_loses_only_spaces(text: str, ended: bool) ->
     assert re.sub(r"\s|</?[A-Za-z][^<>]*>", "", between) == ""
 
 
-def test_last_word_of_unfinished_text_is_not_a_word_yet() -> None:
+def test_split_text_omits_an_unfinished_last_word() -> None:
     assert [word.end for word in split_text("alpha bra", ended=False)] == [5]
     assert [word.end for word in split_text("alpha <lau", ended=False)] == [5]
 
 
 @pytest.mark.parametrize("complete", [True, False])
 @pytest.mark.parametrize("spoken_words", [SPOKEN_WORDS, (*VOCABULARY[26:], *VOCABULARY[:6])])
-def test_word_between_pauses_is_heard_at_its_end(
+def test_word_between_pauses_counts_as_heard_at_its_end(
     spoken_words: tuple[str, ...], complete: bool
 ) -> None:
     pcm = WordTones(FORMAT.rate_hz).speak(spoken_words)
@@ -105,13 +109,13 @@ def test_fluent_speech_is_divided_by_the_length_of_each_word() -> None:
     assert heard(transcript(text, noise(2.0)), 2.0) == text
 
 
-def test_silence_before_the_speech_is_not_heard_as_a_word() -> None:
+def test_silence_before_the_speech_does_not_count_as_a_heard_word() -> None:
     made = transcript("alpha bravo", silence(2.0), noise(0.8))
     assert heard(made, 2.0) == ""
     assert heard(made, 2.45) == "alpha"
 
 
-def test_end_of_a_clause_is_moved_to_the_pause() -> None:
+def test_estimated_end_of_a_clause_moves_to_the_pause() -> None:
     text = "one two three, four"
     made = transcript(text, noise(0.9), silence(0.4), noise(0.9))
     assert heard(made, 0.85) == "one two"
@@ -119,14 +123,14 @@ def test_end_of_a_clause_is_moved_to_the_pause() -> None:
     assert heard(made, 1.2) == "one two three,"
 
 
-def test_long_word_is_heard_in_part() -> None:
+def test_part_of_a_long_word_counts_as_heard() -> None:
     made = transcript("hello world", noise(15.0))
     assert heard(made, LONGEST_WORD_S - 0.05) == ""
     assert heard(made, LONGEST_WORD_S + 0.05) == "hello"
     assert heard(made, 7.0) == "hello"
 
 
-def test_audio_so_far_is_not_taken_for_the_whole_text() -> None:
+def test_incomplete_audio_does_not_count_as_the_whole_text() -> None:
     text = " ".join(SPOKEN_WORDS)
     assert len(heard(transcript(text, noise(1.0), complete=False), 1.0).split()) <= 4
     assert len(heard(transcript(text, noise(4.0), complete=False), 1.0).split()) <= 4
@@ -135,7 +139,7 @@ def test_audio_so_far_is_not_taken_for_the_whole_text() -> None:
     assert len(heard(truncated, 1.0).split()) <= 4
 
 
-def test_rate_of_the_voice_is_learnt_from_finished_segments() -> None:
+def test_finished_segments_set_the_speaking_rate() -> None:
     rate = SpeakingRate()
     first = rate.slowest_s
     made = SegmentTranscript(rate)
@@ -147,7 +151,7 @@ def test_rate_of_the_voice_is_learnt_from_finished_segments() -> None:
     assert rate.slowest_s > 2 * first
 
 
-def test_timestamps_of_the_text_decide() -> None:
+def test_timestamps_of_the_text_replace_the_estimate() -> None:
     made = SegmentTranscript(SpeakingRate())
     made.add_text(io.TimedString("alpha ", start_time=0.2, end_time=0.5))
     made.add_text(io.TimedString("bravo ", start_time=2.0, end_time=2.3))
@@ -164,7 +168,7 @@ def test_timestamps_of_the_text_decide() -> None:
     ]
 
 
-def test_heard_text_never_falls_and_markup_is_not_spoken() -> None:
+def test_heard_text_never_shrinks_and_markup_takes_no_time() -> None:
     text = "<expr label='warm surprise'/> alpha bravo"
     made = transcript(text, noise(TONE_S), silence(PAUSE_S), noise(TONE_S))
     assert heard(made, 0.2) == "<expr label='warm surprise'/> alpha"
@@ -173,7 +177,7 @@ def test_heard_text_never_falls_and_markup_is_not_spoken() -> None:
     assert made.text[: made.heard] == text
 
 
-def test_format_may_differ_within_a_segment() -> None:
+def test_segment_accepts_audio_of_two_formats() -> None:
     stereo = np.repeat(np.frombuffer(noise(0.5), "<i2"), 2).tobytes()
     made = SegmentTranscript(SpeakingRate())
     made.add_text("alpha bravo")

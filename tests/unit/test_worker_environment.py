@@ -73,7 +73,7 @@ def test_setting_adds_variables_and_a_pattern_adds_no_secret(
     assert worker_environment().keys() & {*SECRETS} == added
 
 
-def test_malformed_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_worker_env_setting_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_WORKER_ENV", "NAME=value")
     with pytest.raises(SettingsError, match="AVATAR_WORKER_ENV"):
         worker_environment()

@@ -87,8 +87,8 @@ class FakeVendor:
         if operation not in called:
             raise AssertionError(
                 f"No {operation} call has reached the fake vendor (calls: "
-                f"{', '.join(called) or 'none'}), so this test says nothing about the provider. "
-                "Set `transport` of the provider class, and read `avatar.last_error`."
+                f"{', '.join(called) or 'none'}), so this test did not check the provider. "
+                "Set the attribute `transport` of the provider class, and read `avatar.last_error`."
             )
 
     def fail(self, fault: str | VendorFault) -> None:

@@ -49,7 +49,8 @@ async def serve_http(
         """
         if not is_local_request(request.headers.get("Host", ""), request.headers.get("Origin")):
             return web.json_response(
-                {"error": "Only this machine can call this server."}, status=403
+                {"error": "The server refuses requests from other machines and websites."},
+                status=403,
             )
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}

@@ -77,12 +77,12 @@ async def responds(client: Client) -> bool:
 
 
 @pytest.mark.parametrize("data", [b"", b"G", HALF], ids=["nothing", "a letter", "half"])
-async def test_head_that_does_not_arrive_in_time_closes_its_connection(data: bytes) -> None:
+async def test_late_request_head_closes_its_connection(data: bytes) -> None:
     async with site(Connections(head_s=0.1)) as server:
         assert await is_closed(await server.send(data))
 
 
-async def test_second_half_sent_head_closes_its_connection_too() -> None:
+async def test_second_incomplete_request_head_closes_its_connection() -> None:
     async with site(Connections(head_s=0.1)) as server:
         server.released.set()
         client = await server.send(WHOLE)
@@ -91,7 +91,7 @@ async def test_second_half_sent_head_closes_its_connection_too() -> None:
         assert await is_closed(client)
 
 
-async def test_slow_response_is_not_cut() -> None:
+async def test_slow_response_is_sent_completely() -> None:
     async with site(Connections(head_s=0.1)) as server:
         client = await server.send(WHOLE)
         await server.entered.wait()
@@ -100,7 +100,7 @@ async def test_slow_response_is_not_cut() -> None:
         assert await responds(client)
 
 
-async def test_oldest_of_too_many_half_sent_heads_is_closed() -> None:
+async def test_oldest_of_too_many_connections_without_a_request_head_is_closed() -> None:
     async with site(Connections(limit=4)) as server:
         slow = await server.send(WHOLE)
         await server.entered.wait()
@@ -112,7 +112,7 @@ async def test_oldest_of_too_many_half_sent_heads_is_closed() -> None:
         assert await responds(slow)
 
 
-async def test_worker_server_responds_in_spite_of_256_half_sent_heads() -> None:
+async def test_worker_server_responds_despite_256_incomplete_request_heads() -> None:
     said: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.create_task(serve(host="127.0.0.1", port=0, limit=2, say=said.put_nowait))
     async with asyncio.timeout(TEST_S):

@@ -240,7 +240,7 @@ async def test_release_without_an_api_key_raises_provision_error() -> None:
         await LocalProvider(LocalSettings()).release(avatar, "over")
 
 
-async def test_key_is_not_sent_to_an_address_of_a_record() -> None:
+async def test_api_key_is_not_sent_to_a_url_from_a_session_record() -> None:
     connections = 0
 
     def count(_: object, writer: asyncio.StreamWriter) -> None:

@@ -28,7 +28,7 @@ OWN = "http://127.0.0.1:{port}"
     ],
     ids=str,
 )
-async def test_request_of_another_site_is_refused(headers: dict[str, str]) -> None:
+async def test_request_from_another_website_is_refused(headers: dict[str, str]) -> None:
     simulator = Quiet()
     async with serving(simulator, say=lambda _: None) as address, ClientSession() as client:
         port = address.split(":")[2].split("/")[0]
@@ -59,7 +59,7 @@ async def test_request_of_another_site_is_refused(headers: dict[str, str]) -> No
     ],
     ids=str,
 )
-async def test_request_of_this_machine_gets_a_response(headers: dict[str, str]) -> None:
+async def test_request_from_this_machine_gets_a_response(headers: dict[str, str]) -> None:
     simulator = Quiet()
     async with serving(simulator, say=lambda _: None) as address, ClientSession() as client:
         port = address.split(":")[2].split("/")[0]

@@ -187,6 +187,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
             f"the session {avatar.session_id} runs on the server {url}, but AVATAR_LOCAL_URL "
             f"{ours}.",
             provider=self.name,
-            hint="If the server is yours, set AVATAR_LOCAL_URL and AVATAR_LOCAL_API_KEY for it.",
+            hint="If you operate that server, set AVATAR_LOCAL_URL to the URL of the server, and "
+            "AVATAR_LOCAL_API_KEY to the API key of the server.",
             outcome=Outcome.NOT_SENT,
         )
