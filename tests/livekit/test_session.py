@@ -127,7 +127,7 @@ async def test_deleted_room_ends_the_session_with_one_message(
             await turn.handle
         ours = [one for one in caplog.records if one.name.startswith("avatar_core")]
         assert [one.getMessage() for one in ours] == [
-            f"The agent's connection to the room {conversation.room_name} closed; "
+            f"The agent's connection to the room {conversation.room_name} closed. "
             "avatar-core ends the session."
         ]
         assert conversation.errors == []

@@ -125,7 +125,7 @@ async def _kill(avatar: ProvisionedAvatar, room: str) -> str:
         await remove_participant(LiveKitSettings.load(), room, avatar.identity)
         return "Removed the avatar's worker from the room"
     if not record.kill():
-        return f"The avatar's worker had ended already (pid {record.pid})"
+        return f"The avatar's worker had already ended (pid {record.pid})"
     return f"Sent SIGKILL to the avatar's worker (pid {record.pid})"
 
 
