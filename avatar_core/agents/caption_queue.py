@@ -1,4 +1,4 @@
-"""Captions on their way to the text outputs of an agent session."""
+"""A queue of captions for the text outputs of an agent session."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def with_arguments(
 ) -> LiveKitSettings:
     """Return the settings with the arguments of `AvatarSession.start`.
 
-    An argument that is empty or not given is taken from `livekit`, or from the environment.
+    `livekit` or the environment replaces each argument that is empty or missing.
 
     Args:
         livekit: The settings of `create_avatar`; None to read the variables `LIVEKIT_*`.

@@ -1,4 +1,4 @@
-"""The insertion of a text output before those of an agent session, and its removal."""
+"""The insertion of a text output before the text outputs of an agent session, and the removal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TranscriptPlacement:
 
     Attributes:
         target: The text output that shows captions, if any.
-        is_pacing: Whether the captions must be paced, instead of by LiveKit's synchronizer.
+        is_pacing: Whether avatar-core paces the captions, instead of LiveKit's synchronizer.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class TranscriptPlacement:
         return True
 
     def detach(self) -> None:
-        """Put the previous text output back; idempotent."""
+        """Restore the previous text output; idempotent."""
         output = self._session.output
         if self._output is not None and output.transcription is self._output:
             output.transcription = self._output.next_in_chain
 
     def disable_synchronizer(self) -> None:
-        """Let LiveKit's synchronizer pass on what the audio tail says was heard.
+        """Make LiveKit's synchronizer pass on the text that the audio tail reports as heard.
 
         AgentSession enables the synchronizer again whenever it attaches an output.
         """

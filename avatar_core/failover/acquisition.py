@@ -1,4 +1,4 @@
-"""Acquires an avatar: down the chain of providers, and again after a loss."""
+"""Acquires an avatar from the first provider of the chain that works, and again after a loss."""
 
 from __future__ import annotations
 
