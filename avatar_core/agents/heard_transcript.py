@@ -61,8 +61,7 @@ class HeardTranscript:
         self.detach()
 
     def detach(self) -> None:
-        """Restore the previous text output when no segment plays, unless the tail is in use
-        again."""
+        """Restore the previous text output after all segments, unless the tail is in use again."""
         self._detaching = bool(self._pending)
         if not self._detaching:
             self._placement.detach()

@@ -24,12 +24,20 @@ def cut_late_sound(session: AgentSession[Any], player: Player) -> None:
     """
 
     def on_user_state(event: events.UserStateChangedEvent) -> None:
-        """Stop the rest if the user begins to speak."""
+        """Stop the rest of a finished segment if the user begins to speak.
+
+        Args:
+            event: The new state of the user.
+        """
         if event.new_state == "speaking":
             player.clear_rest()
 
     def on_item(event: events.ConversationItemAddedEvent) -> None:
-        """Stop the rest if the user has sent a message."""
+        """Stop the rest of a finished segment if the user has sent a message.
+
+        Args:
+            event: The new item of the chat history.
+        """
         if isinstance(event.item, ChatMessage) and event.item.role == "user":
             player.clear_rest()
 

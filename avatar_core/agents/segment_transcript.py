@@ -13,8 +13,9 @@ from avatar_core.agents.word_times import LONGEST_WORD_S, SpeakingRate, heard_ti
 from avatar_core.contracts.audio import AudioFormat
 
 COMPUTE_SHARE = 0.001
-"""The growth of the audio, as a share of the audio so far, after which the times of the words are
-computed again. After ten minutes of audio, a computation starts every 0.6 s and takes 0.03 s."""
+"""The growth of the arriving audio, as a share of the audio so far, after which the times of the
+words are computed again. After ten minutes of audio, a computation starts every 0.6 s and takes
+0.03 s."""
 
 
 ROUNDING = 1e-6

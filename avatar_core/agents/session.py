@@ -204,7 +204,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
 
         The method returns when an avatar is live or all providers have failed; the attribute
         `avatar` distinguishes the two results. While an avatar is live or about to join, the method
-        does not try a provider again.
+        waits and does not try the chain again.
 
         Raises:
             AvatarError: The avatar session has not started, or is closed.

@@ -19,8 +19,8 @@ SHORT_CHUNK_S, LONG_CHUNK_S = 0.04, 0.1
 one video frame's worth before the first sound. It is long later, because each message costs time
 on an event loop that may be busy."""
 LEAST_AHEAD_S = 0.3
-"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
-the speech stutters."""
+"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less
+audio, the speech has gaps."""
 
 
 class Transport:

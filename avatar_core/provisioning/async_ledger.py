@@ -1,5 +1,4 @@
-"""The ledger beside the event loop: a file system that hangs delays a session, but does not block
-the event loop.
+"""The ledger on a thread, so that a file system that hangs does not block the event loop.
 
 Each operation runs on a thread, and starts after all earlier operations. The order of the
 operations on the disk is therefore the order of the calls.
@@ -104,8 +103,7 @@ class AsyncLedger:
         return self.run(None, self._ledger.tidy)
 
     async def flush(self) -> None:
-        """Wait at most `RESPONSE_S` until all operations have ended; do not wait for a late
-        operation."""
+        """Wait at most `RESPONSE_S` for all operations; do not wait for a late operation."""
         if self._running and not self._is_late:
             await asyncio.wait(self._running, timeout=RESPONSE_S)
 

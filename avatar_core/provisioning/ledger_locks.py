@@ -1,7 +1,8 @@
-"""Locks on ledger entries: a process holds one for each session that it owns.
+"""Locks on ledger entries: a process holds one lock for each session that the process owns.
 
 A pid has a meaning only in its own pid namespace, which a container does not share with its host.
-An `flock` is seen in every namespace of the same kernel, and any death of its holder releases it.
+Every namespace of the same kernel sees an `flock`, and the kernel releases the `flock` when its
+holder dies.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def is_held(descriptor: int) -> bool:
 class LedgerLocks:
     """The locks that this process holds on entries.
 
-    They end with this object, and with the process. A child that is forked does not keep them.
+    The locks end with this object, and with the process. A forked child does not keep the locks.
     """
 
     def __init__(self) -> None:
@@ -120,8 +121,8 @@ class LedgerLocks:
         """Release the lock on an entry; idempotent.
 
         Args:
-            name: The name of its file. The file was removed or replaced before, so that no
-                reaper takes it for the entry of a dead process.
+            name: The name of its file. The caller removes or replaces the file first, so that no
+                reaper mistakes the file for the entry of a dead process.
         """
         for descriptor in [one for one, held in self._names.items() if held == name]:
             self.drop(descriptor)

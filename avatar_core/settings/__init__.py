@@ -18,7 +18,7 @@ from pydantic_settings import SettingsConfigDict
 from avatar_core.settings.base import Settings
 
 RESERVED_ATTRIBUTES = "lk."
-"""The beginning of the names of LiveKit's own attributes, such as `lk.publish_on_behalf`."""
+"""The prefix of the names of LiveKit's own attributes, such as `lk.publish_on_behalf`."""
 BASE64 = "base64:"
 MAX_NAME_BYTES = 256
 """The most bytes of a participant's name in UTF-8 (livekit-server 1.13.5, the default)."""

@@ -59,7 +59,7 @@ async def start_process(
         token: The room token of the worker.
         options: Keyword arguments of the renderer, JSON-safe; None for no arguments.
         encryption: The encryption of the room with its key, JSON-safe; None for none. The function
-            sends it through the pipe, too.
+            sends the encryption through the pipe, too.
         more: Further fields of the JSON object.
 
     Returns:
