@@ -73,7 +73,7 @@ class HeardTranscript:
     # From the text output.
 
     def on_text(self, text: str) -> None:
-        """Add text to the segment whose text is open, or to the next one.
+        """Add text to the segment whose text is open, or to a new segment.
 
         Args:
             text: The next piece of the text.

@@ -12,7 +12,7 @@ from avatar_core.settings import LiveKitSettings
 def load_if_complete() -> LiveKitSettings | None:
     """Read the variables `LIVEKIT_*`, unless one of them is missing.
 
-    `AvatarSession.start` may still receive a value that is missing here.
+    `AvatarSession.start` may later receive a value whose variable is missing.
 
     Returns:
         The settings; None if a variable is missing.

@@ -29,7 +29,7 @@ class SegmentTranscript:
 
     Attributes:
         audible: Whether the agent session had an audio output when the text began.
-        paced: Whether the text is passed on when it is heard; otherwise it was passed on at once.
+        paced: Whether avatar-core passes each word on when the word is heard, and not at once.
         text: The text so far.
         text_ended: Whether the text is complete.
         has_audio: Whether the segment has audio.

@@ -41,7 +41,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             agent's own voice.
         settings: The settings of avatar-core.
         livekit: The LiveKit server and its API key; None if the chain has no provider, or if
-            `start` receives the values.
+            `start` receives the URL, the key and the secret.
     """
 
     def __init__(

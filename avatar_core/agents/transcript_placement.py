@@ -14,8 +14,9 @@ from avatar_core.agents.transcript_output import TextReceiver, TranscriptOutput
 class TranscriptPlacement:
     """The place of a `TranscriptOutput` in the chain of text outputs of its agent session.
 
-    AgentSession reads its text output after the event `speech_created`, so `attach` at that event
-    is early enough, also if the application has set another text output.
+    AgentSession reads its text output after the event `speech_created`. A call of `attach` at the
+    event `speech_created` is therefore early enough, also if the application has set another text
+    output.
 
     Args:
         session: The agent session.

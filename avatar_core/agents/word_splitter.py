@@ -50,8 +50,8 @@ def split_text(text: str, *, ended: bool) -> list[Word]:
 
     Args:
         text: The text as the language model wrote it.
-        ended: Whether the text is complete. Otherwise the last word may still grow, and is left
-            out.
+        ended: Whether the text is complete. If the text is incomplete, the function omits the last
+            word, which may still grow.
 
     Returns:
         The words in order.

@@ -22,7 +22,7 @@ from avatar_core.registry.selection import Candidate
 from avatar_core.tasks import as_avatar_error
 
 TRANSIENT = (UnavailableError, CapacityError, JoinTimeoutError, TransportError, WorkerError)
-"""Errors of a retry after which another retry may succeed."""
+"""The errors after which another retry of the same provider may succeed."""
 
 
 class Acquisition:

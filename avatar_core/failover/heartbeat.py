@@ -31,7 +31,7 @@ class Heartbeat:
     worker may send messages only when its state changes.
 
     Args:
-        declared_s: The interval that the tracker declares, if any.
+        declared_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
     """
 
     def __init__(self, declared_s: float | None = None) -> None:

@@ -38,7 +38,7 @@ class Transport:
         identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
-        latency_s: Seconds from a push to its sound.
+        latency_s: Seconds from the push of audio until a listener hears the audio.
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
 
     Attributes:
@@ -50,9 +50,9 @@ class Transport:
         identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
-        latency_s: Seconds from a push to its sound.
+        latency_s: Seconds from the push of audio until a listener hears the audio.
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
-        heartbeat_s: The interval that the tracker declares, if any.
+        heartbeat_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
         take: The take that is on the transport now, if any; the player sets it.
     """
 

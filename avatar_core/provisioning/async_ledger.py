@@ -59,7 +59,7 @@ class AsyncLedger:
             ledger_entry: The entry.
 
         Returns:
-            None, once it was removed or the deadline has passed.
+            None, when the entry was removed or the deadline has passed.
         """
         return self._begin(None, self._ledger.remove, ledger_entry)
 
@@ -71,7 +71,7 @@ class AsyncLedger:
             provisioned: The entry of the session that the request created.
 
         Returns:
-            None, once it was removed or the deadline has passed.
+            None, when the entry was removed or the deadline has passed.
         """
         return self._begin(None, self._ledger.supersede, pending, provisioned)
 
@@ -98,7 +98,7 @@ class AsyncLedger:
         """Begin to remove incomplete files, as `Ledger.tidy` does.
 
         Returns:
-            None, once they were removed or the deadline has passed.
+            None, when the files were removed or the deadline has passed.
         """
         return self.run(None, self._ledger.tidy)
 

@@ -23,14 +23,15 @@ except ModuleNotFoundError:  # Windows; there a session is owned by its pid alon
 def lock_id(descriptor: int) -> str:
     """Return the id of the lock on an open file.
 
-    The same id in another process means that both processes see the same lock. Two machines, a
-    copy of a ledger, and two mounts of a network file system have different ids.
+    If two processes get the same id, both processes see the same lock. The locks on two machines,
+    on copies of a file, and on two mounts of a network file system have different ids.
 
     Args:
         descriptor: The open file.
 
     Returns:
-        The boot of the kernel, the device and the number of the file.
+        The id, which contains the boot id of the kernel, the device and the inode number of the
+        file.
     """
     file = os.fstat(descriptor)
     return f"{processes.boot()} {file.st_dev} {file.st_ino}"
@@ -99,7 +100,7 @@ class LedgerLocks:
         return ""
 
     def keep(self, descriptor: int, name: str) -> None:
-        """Keep the lock on a file until `release`, instead of an earlier one of the same name.
+        """Keep the lock on a file until `release`, and release an earlier lock of the same name.
 
         Args:
             descriptor: The open file.

@@ -61,10 +61,10 @@ class Releaser:
         self._closed = False
 
     def keep_out(self, ledger_entry: LedgerEntry) -> None:
-        """Remove the participant of an abandoned session whenever it joins, until `aclose`.
+        """Remove the participant of an abandoned session after each join, until `aclose`.
 
-        A worker that was removed can join again for as long as its token is valid: 10 minutes
-        after the last token that the server gave it (livekit-server 1.13.5).
+        A worker that was removed can join again while its token is valid: until 10 minutes after
+        the server sent the last token (livekit-server 1.13.5).
 
         Args:
             ledger_entry: The session. If the vendor chooses the identity, a later session may use

@@ -188,8 +188,8 @@ class LiveKitSettings(Settings):
     """The LiveKit server, and the API key that signs room tokens."""
 
     url: str = Field(validation_alias="LIVEKIT_URL")
-    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`. With http or https,
-    vendors receive the same URL with ws or wss."""
+    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`. If the scheme of the
+    URL is http or https, vendors receive the same URL with ws or wss."""
     api_key: SecretStr = Field(validation_alias="LIVEKIT_API_KEY")
     """API key of the LiveKit server."""
     api_secret: SecretStr = Field(validation_alias="LIVEKIT_API_SECRET")

@@ -99,7 +99,7 @@ class Connections:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: passes everything to aiohttp's protocol, and closes late clients."""
+    """One connection, which passes all data to aiohttp's protocol, and closes late clients."""
 
     def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
         self.inner = inner
