@@ -60,7 +60,8 @@ def is_local_request(host: str, origin: str | None) -> bool:
 
     Args:
         host: The header `Host`.
-        origin: The header `Origin`; None if the request has no such header, as most programs send.
+        origin: The header `Origin`; None if the request has no header `Origin`. Most programs other
+            than browsers do not send the header.
 
     Returns:
         True if the server may respond.

@@ -26,7 +26,8 @@ STOP_S = 1.0
 """Seconds from SIGTERM to SIGKILL for a process that has not ended."""
 POLL_S = 0.2
 NONCE = re.compile(r"avatar-worker-[0-9a-f]{16}")
-"""The last word on the command line of a worker process; no other program has such a word."""
+"""The form of the last word on the command line of a worker process. No other program has such a
+word."""
 STATE, START_TICKS = 0, 19
 """Fields of /proc/PID/stat, counted after the name."""
 
@@ -123,7 +124,7 @@ def runs(place_: str, boot_: str, pid: int, started_s: float) -> bool | None:
         started_s: The value that `started` returned for the process.
 
     Returns:
-        Whether the process runs; None if it cannot be looked up from here, because the record was
+        Whether the process runs; None if this process cannot look it up, because the record was
         written on another host or in another pid namespace.
     """
     if place_ != place():
@@ -202,7 +203,7 @@ class ProcessRecord:
         """Kill the process with SIGKILL and do not wait.
 
         Returns:
-            Whether it still ran.
+            Whether the process still ran.
 
         Raises:
             psutil.AccessDenied: The process belongs to another user.

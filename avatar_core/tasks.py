@@ -82,8 +82,8 @@ async def call_provider(method: Callable[P, Awaitable[T]], *args: P.args, **name
     """Call an async method of a provider package.
 
     A provider that raises `CancelledError` must not cancel avatar-core, so this function raises
-    `RuntimeError` instead. It creates the coroutine itself, so that a task that is cancelled before
-    it runs leaves no coroutine that was never awaited.
+    `RuntimeError` instead. The function also creates the coroutine, so that no coroutine stays
+    unawaited if the task is cancelled before it runs.
 
     Args:
         method: An async method of the package.

@@ -65,11 +65,12 @@ class AudioTail(SafeEventEmitter[Playback], io.AudioOutput):
 
     Attributes:
         player: Plays the audio on the current transport.
-        transcript: Cuts the transcript to what was heard.
-        throttle: Delays a transcript whose text only LiveKit's synchronizer has.
+        transcript: Cuts the transcript to the words that were heard.
+        throttle: Delays a transcript whose text only LiveKit's transcript synchronizer receives.
         placement: The place of the tail in the chain of audio outputs of the agent session.
         owner: The callbacks of the avatar session that uses the tail.
-        successors: Those of the avatar sessions that will use the tail when their avatars join.
+        successors: The callbacks of the avatar sessions that will use the tail when their avatars
+            join.
     """
 
     def __init__(self, session: AgentSession[Any], room: object, owner: TailOwner) -> None:

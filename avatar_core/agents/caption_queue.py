@@ -1,4 +1,4 @@
-"""Captions on their way to the text outputs of an agent session."""
+"""A queue of captions for the text outputs of an agent session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger("avatar_core")
 
 
 class CaptionQueue:
-    """Passes captions to text outputs one after another, without a wait for the caller."""
+    """Passes captions to text outputs one after another; the caller does not wait."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[io.TextOutput, str | None]] = deque()

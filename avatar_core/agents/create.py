@@ -27,7 +27,8 @@ def create_avatar(
         settings: The settings of avatar-core. By default avatar-core reads the variables
             `AVATAR_*`.
         livekit: The LiveKit server and its API key. By default avatar-core reads the variables
-            `LIVEKIT_*` if the chain has a provider. `AvatarSession.start` also accepts the values.
+            `LIVEKIT_*` if the chain has a provider. `AvatarSession.start` also accepts the URL, the
+            key and the secret.
         registry: The registry that finds providers by name. The default finds the installed
             providers.
 

@@ -1,10 +1,11 @@
 """The transcript of an agent session, cut to what was heard.
 
 The transcript synchronizer of livekit-agents 1.8.9 (`voice/transcription/synchronizer.py`) paces
-the text by the wall clock, and there is none if the application turns it off. `HeardTranscript`
-works with and without it: it reads the text of each segment, and computes from the audio which
-words were heard at a position. The text of an interrupted segment in the chat history, and the
-captions that the synchronizer would pace, both come from that computation.
+the text by the wall clock, and an application can turn the synchronizer off. `HeardTranscript`
+works with and without the synchronizer. `HeardTranscript` reads the text of each segment, and
+computes from the audio which words were heard at a position. The text of an interrupted segment in
+the chat history, and the captions that the synchronizer would pace, both come from the computation
+of `HeardTranscript`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ TICK_S = 0.03
 
 
 class HeardTranscript:
-    """Reads the text of the segments, and passes it on when it is heard.
+    """Reads the text of the segments, and passes each word on when the word is heard.
 
-    The audio tail creates the object, and tells it about the audio.
+    The audio tail creates the object, and passes the audio of each segment to the object.
 
     Args:
         session: The agent session.
@@ -54,13 +55,13 @@ class HeardTranscript:
         session.on("conversation_item_added", self._unread.on_item_added)
 
     def close(self) -> None:
-        """Put the previous text output back once no segment plays; idempotent."""
+        """Restore the previous text output when no segment plays any more; idempotent."""
         self._session.off("speech_created", self._on_speech_created)
         self._session.off("conversation_item_added", self._unread.on_item_added)
         self.detach()
 
     def detach(self) -> None:
-        """Put the previous text output back once no segment plays, unless the tail is back."""
+        """Restore the previous text output after all segments, unless the tail is in use again."""
         self._detaching = bool(self._pending)
         if not self._detaching:
             self._placement.detach()
@@ -72,7 +73,7 @@ class HeardTranscript:
     # From the text output.
 
     def on_text(self, text: str) -> None:
-        """Add text to the segment whose text is open, or to the next one.
+        """Add text to the segment whose text is open, or to a new segment.
 
         Args:
             text: The next piece of the text.
@@ -148,13 +149,13 @@ class HeardTranscript:
         self._audio = None
 
     def on_started(self, segment: Segment) -> bool:
-        """Pass the text of a segment on as it is heard.
+        """Pass each word of a segment to the captions when the word is heard.
 
         Args:
             segment: The segment that started to play.
 
         Returns:
-            Whether this object reads the text. Otherwise LiveKit's synchronizer has the text.
+            Whether this object reads the text. Otherwise LiveKit's synchronizer reads the text.
         """
         if self._pending and not segment.cleared:
             following = self._follow(segment, self._pending[0])
@@ -175,7 +176,7 @@ class HeardTranscript:
             interrupted: Whether the segment ended before all its audio was heard.
 
         Returns:
-            The text that was heard; None if it is not known.
+            The text that was heard; None if the text is unknown.
         """
         self._stop_following()
         if not self._pending:

@@ -12,7 +12,7 @@ from avatar_core.settings import LiveKitSettings
 def load_if_complete() -> LiveKitSettings | None:
     """Read the variables `LIVEKIT_*`, unless one of them is missing.
 
-    `AvatarSession.start` may still receive a value that is missing here.
+    `AvatarSession.start` may later receive a value whose variable is missing.
 
     Returns:
         The settings; None if a variable is missing.
@@ -33,7 +33,7 @@ def with_arguments(
 ) -> LiveKitSettings:
     """Return the settings with the arguments of `AvatarSession.start`.
 
-    An argument that is empty or not given is taken from `livekit`, or from the environment.
+    `livekit` or the environment replaces each argument that is empty or missing.
 
     Args:
         livekit: The settings of `create_avatar`; None to read the variables `LIVEKIT_*`.

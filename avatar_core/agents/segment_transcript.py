@@ -1,4 +1,4 @@
-"""The text of one segment, and how much of the text a listener has heard."""
+"""The text of one segment, and the part of the text that a listener has heard."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from avatar_core.agents.word_times import LONGEST_WORD_S, SpeakingRate, heard_ti
 from avatar_core.contracts.audio import AudioFormat
 
 COMPUTE_SHARE = 0.001
-"""While audio still arrives, the times of the words are computed again after this share of the
-audio. In ten minutes of audio, that is each 0.6 s; a computation takes 0.03 s then."""
+"""The growth of the arriving audio, as a share of the audio so far, after which the times of the
+words are computed again. After ten minutes of audio, a computation starts every 0.6 s and takes
+0.03 s."""
 
 
 ROUNDING = 1e-6
@@ -28,14 +29,16 @@ class SegmentTranscript:
 
     Attributes:
         audible: Whether the agent session had an audio output when the text began.
-        paced: Whether the text is passed on when it is heard; otherwise it was passed on at once.
+        paced: Whether avatar-core passes each word on when the word is heard, and not at once.
         text: The text so far.
         text_ended: Whether the text is complete.
         has_audio: Whether the segment has audio.
         truncated: Whether the audio covers only a part of the text.
-        finished: Whether the segment has finished, so that no more of it will be heard.
-        interrupted: Whether it finished before all its audio was heard.
-        heard: The index after the last character of the text that was heard; it never falls.
+        finished: Whether the segment has finished, so that no more audio of the segment will be
+            heard.
+        interrupted: Whether the segment finished before all its audio was heard.
+        heard: The index after the last character of the text that was heard; the index never
+            decreases.
     """
 
     def __init__(self, rate: SpeakingRate) -> None:
@@ -65,7 +68,7 @@ class SegmentTranscript:
         """Add text to the end.
 
         Args:
-            text: The next piece. A `TimedString` tells when it is spoken.
+            text: The next piece. A `TimedString` contains the times at which the piece is spoken.
         """
         if isinstance(text, io.TimedString):
             for index, time_s in (
@@ -77,7 +80,7 @@ class SegmentTranscript:
         self.text += text
 
     def clear_text(self) -> None:
-        """Forget the text, because it turned out to belong to a speech without audio."""
+        """Discard the text of a speech without audio."""
         self.text, self.text_ended, self.heard = "", False, 0
         self._anchors.clear()
 

@@ -41,7 +41,7 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             agent's own voice.
         settings: The settings of avatar-core.
         livekit: The LiveKit server and its API key; None if the chain has no provider, or if
-            `start` receives the values.
+            `start` receives the URL, the key and the secret.
     """
 
     def __init__(
@@ -122,8 +122,10 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
                 nothing.
             livekit_url: URL of the LiveKit server; by default the value of `create_avatar` or of
                 `LIVEKIT_URL`.
-            livekit_api_key: API key of the server; by default as for the URL.
-            livekit_api_secret: Secret of the API key; by default as for the URL.
+            livekit_api_key: API key of the server; by default the value of `create_avatar` or of
+                `LIVEKIT_API_KEY`.
+            livekit_api_secret: Secret of the API key; by default the value of `create_avatar` or of
+                `LIVEKIT_API_SECRET`.
 
         Raises:
             ConfigError: The chain has a provider, and the URL, the key or the secret is missing or
@@ -200,8 +202,9 @@ class AvatarSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
     async def retry(self) -> None:
         """Try the providers of the chain again, from the first, while the agent's voice speaks.
 
-        The method returns when an avatar is live or all providers have failed; `avatar` tells
-        which. While an avatar is live or about to join, the method only waits.
+        The method returns when an avatar is live or all providers have failed; the attribute
+        `avatar` distinguishes the two results. While an avatar is live or about to join, the method
+        waits and does not try the chain again.
 
         Raises:
             AvatarError: The avatar session has not started, or is closed.

@@ -1,4 +1,4 @@
-"""The envelope of a segment's audio: which moments contain speech, and where the pauses are."""
+"""The envelope of a segment's audio: the times of speech and of pauses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from avatar_core.contracts.audio import AudioFormat
 from avatar_core.playback.segment import PAUSE_SHARE, SILENCE_RMS, WINDOW_S
 
 GAP_S = 0.1
-"""A shorter silence does not end a burst: the closure of a plosive lasts up to 0.1 s."""
+"""The shortest silence that ends a stretch of speech. The silence within a plosive such as "p"
+lasts up to 0.1 s."""
 
 
 ROUNDING_S = 1e-6
@@ -70,7 +71,7 @@ class SpeechEnvelope:
 
     @cached_property
     def speech_s(self) -> Floats:
-        """Seconds of speech up to each window: one value more than windows, and 0.0 first."""
+        """Seconds of speech up to each window: 0.0, then one value for each window."""
         return np.concatenate([[0.0], np.cumsum(self._is_speech()) * WINDOW_S])
 
     @cached_property

@@ -24,7 +24,8 @@ class TailPlacement:
         session: The agent session.
         tail: The audio tail.
         room: The room of the agent. Only an `rtc.Room` can have a track to unpublish.
-        transcript: The transcript of the tail; it leaves the session together with the tail.
+        transcript: The transcript of the tail; the placement removes the transcript from the
+            session together with the tail.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The insertion of a text output before those of an agent session, and its removal."""
+"""The insertion of a text output before the text outputs of an agent session, and the removal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from avatar_core.agents.transcript_output import TextReceiver, TranscriptOutput
 class TranscriptPlacement:
     """The place of a `TranscriptOutput` in the chain of text outputs of its agent session.
 
-    AgentSession reads its text output after the event `speech_created`, so `attach` at that event
-    is early enough, also if the application has set another text output.
+    AgentSession reads its text output after the event `speech_created`. A call of `attach` at the
+    event `speech_created` is therefore early enough, also if the application has set another text
+    output.
 
     Args:
         session: The agent session.
@@ -24,7 +25,7 @@ class TranscriptPlacement:
 
     Attributes:
         target: The text output that shows captions, if any.
-        is_pacing: Whether the captions must be paced, instead of by LiveKit's synchronizer.
+        is_pacing: Whether avatar-core paces the captions, instead of LiveKit's synchronizer.
     """
 
     def __init__(
@@ -77,13 +78,13 @@ class TranscriptPlacement:
         return True
 
     def detach(self) -> None:
-        """Put the previous text output back; idempotent."""
+        """Restore the previous text output; idempotent."""
         output = self._session.output
         if self._output is not None and output.transcription is self._output:
             output.transcription = self._output.next_in_chain
 
     def disable_synchronizer(self) -> None:
-        """Let LiveKit's synchronizer pass on what the audio tail says was heard.
+        """Make LiveKit's synchronizer pass on the text that the audio tail reports as heard.
 
         AgentSession enables the synchronizer again whenever it attaches an output.
         """

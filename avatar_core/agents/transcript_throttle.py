@@ -7,7 +7,7 @@ output of the agent session. The synchronizer then holds back the text, and the 
 the call. After an interruption, the chat history contains only words that were heard; the last word
 that was heard may be missing.
 
-The throttle works only on speech whose text `HeardTranscript` does not get: speech that the agent
+The throttle delays only speech whose text `HeardTranscript` does not receive: speech that the agent
 session created while an earlier speech kept the synchronizer busy, before the avatar started.
 """
 
@@ -62,9 +62,9 @@ class TranscriptThrottle:
         self._task = asyncio.create_task(self._hold_back(segment), name="transcript-throttle")
 
     def interrupted(self) -> None:
-        """Hold the transcript back until the segment finishes.
+        """Hold back the transcript until the segment finishes.
 
-        A transport may take a while to confirm that it has stopped.
+        The transport may confirm the end of its playback later.
         """
         if self._task is not None:
             self._task.cancel()

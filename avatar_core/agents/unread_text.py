@@ -34,7 +34,7 @@ class UnreadText:
         self._transcript = None
 
     def on_item_added(self, event: events.ConversationItemAddedEvent) -> None:
-        """Cut a message to what was heard, if it is the message of the interrupted segment.
+        """Cut a message to the words that were heard, if the message is of the interrupted segment.
 
         Args:
             event: The event of the agent session.

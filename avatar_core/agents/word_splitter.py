@@ -1,4 +1,4 @@
-"""The words of a transcript: where each word ends in the text, and how long it takes to say."""
+"""The words of a transcript: the end of each word in the text, and the time to say the word."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CLAUSE_MARKS = ".,;:!?\u2026\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f"  # also
 _CLAUSE_END = re.compile(rf"[{_CLAUSE_MARKS}]\W*$")
 
 WORD_WEIGHT, LETTER_WEIGHT, DIGIT_WEIGHT, SYMBOL_WEIGHT, CHARACTER_WEIGHT = 2.0, 1.0, 7.0, 7.0, 4.0
-"""How long the parts of a word take to say, in letters: a digit is spoken as a word, a currency
-sign too, and an ideograph is a syllable. Each word takes a little time of its own."""
+"""The time to say each part of a word, in units of one letter. A digit or a currency sign is spoken
+as a word, and an ideograph is spoken as a syllable. Each word also takes a fixed time."""
 _SYMBOLS = "$€£¥%&@"
 
 
@@ -31,9 +31,9 @@ class Word:
     """One word of a transcript.
 
     Attributes:
-        start: The index of its first character in the text, after spaces and markup.
-        end: The index after its last character.
-        weight: The relative time that it takes to say; 0 for markup and punctuation.
+        start: The index of the word's first character in the text, after spaces and markup.
+        end: The index after the word's last character.
+        weight: The relative time to say the word; 0 for markup and punctuation.
         ends_clause: Whether a punctuation mark ends the word, so that a pause may follow.
     """
 
@@ -50,8 +50,8 @@ def split_text(text: str, *, ended: bool) -> list[Word]:
 
     Args:
         text: The text as the language model wrote it.
-        ended: Whether the text is complete. Otherwise the last word may still grow, and is left
-            out.
+        ended: Whether the text is complete. If the text is incomplete, the function omits the last
+            word, which may still grow.
 
     Returns:
         The words in order.

@@ -12,10 +12,11 @@ from avatar_core.agents.speech_envelope import Floats, SpeechEnvelope
 from avatar_core.agents.word_splitter import Word
 
 LONGEST_WORD_S = 0.4
-"""A word counts as heard at its end, or this time after its start if it is longer. So an
-interruption within a long word does not remove the word from the chat history."""
+"""A word counts as heard at the word's end, or this number of seconds after the start of a longer
+word. An interruption within a long word therefore does not remove the word from the chat
+history."""
 CLAUSE_PAUSE_S = 0.15
-"""The shortest pause that may be the one after a punctuation mark."""
+"""The shortest pause, in seconds, that counts as the pause after a punctuation mark."""
 CLAUSE_TOLERANCE_S = 0.4
 """Seconds of speech by which the estimated end of a clause may differ from a pause."""
 
@@ -23,13 +24,14 @@ SLOW_RATE_S = 0.05
 """Seconds of speech per unit of a word's weight, for speech whose rate is not known yet. Measured
 with espeak-ng 1.52: 0.038 to 0.054 at 120 words a minute, 0.025 to 0.031 at 210."""
 RATE_MARGIN = 1.25
-"""While the end of a segment is not known, its rate may be slower than that of the last ones."""
+"""The factor by which a segment whose end is unknown may be slower than the last segments."""
 MIN_WEIGHT = 30.0
-"""A segment of less weight, about four words, does not tell the rate of the voice."""
+"""The smallest weight of a segment, about four words, from which the rate of the voice is
+learnt."""
 
 
 class SpeakingRate:
-    """The rate of one voice, learnt from the segments that it has finished."""
+    """The rate of one voice, learnt from the segments that the voice has finished."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=5)

@@ -14,7 +14,8 @@ async def find_unserved_agent(livekit: LiveKitSettings) -> tuple[str, str] | Non
         livekit: The LiveKit server, and its API key and secret.
 
     Returns:
-        A sentence about the first such agent, and the next step of the user; None if there is none.
+        A sentence about the first such agent, and the next step of the user; None without such an
+        agent.
     """
     for agent in await list_agents(livekit):
         found = find_problem(is_hidden=agent.is_hidden, can_publish_data=agent.can_publish_data)

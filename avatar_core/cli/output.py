@@ -7,10 +7,11 @@ from rich.console import Console
 from avatar_core.contracts.errors import AvatarError, ConfigError
 
 FAILED, MISUSED = 1, 2
-"""Exit codes: the command failed or found a fault; the command line or the configuration is
-invalid."""
+"""The exit code of a command that failed or found a fault, and the exit code for an invalid command
+line or configuration."""
 PIPE_WIDTH = 10_000
-"""Characters in a line of output that is not a terminal. Tables use only the width they need."""
+"""Characters in a line of output that is not a terminal. Tables use only the width of their
+contents."""
 
 
 def make_console(*, stderr: bool = False) -> Console:

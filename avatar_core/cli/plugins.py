@@ -47,8 +47,8 @@ class WithPlugins(TyperGroup):
     ) -> Any:
         """Run a command, and print errors of the command line as plain text.
 
-        Typer prints them in a box of the width of the terminal, or of 80 characters, in which a
-        command cannot be copied.
+        Typer prints errors in a box that breaks lines at the width of the terminal or at 80
+        characters, so that a user cannot copy a command from the box.
 
         Args:
             args: The arguments of the command line; None for those of the process.

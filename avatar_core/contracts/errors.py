@@ -202,7 +202,8 @@ class AvatarLostError(TransportError):
     """The avatar that was in use left the room, froze, or stopped playing audio.
 
     Attributes:
-        may_return: Whether the same avatar may be alive, so that its session need not be ended.
+        may_return: Whether the lost avatar may still be alive. avatar-core does not end the session
+            of such an avatar at once.
     """
 
     code = "AV302"

@@ -34,7 +34,7 @@ class RemoteParticipant:
             connection keeps the sid.
         is_agent: Whether LiveKit's participant kind is AGENT.
         attributes: Participant attributes, which everyone in the room can read.
-        tracks: Kinds of its published tracks that are not muted: "audio", "video".
+        tracks: Kinds of the participant's published tracks that are not muted: "audio", "video".
         left_for_good: Whether the participant left and the server stated a reason. The server
             states no reason if one side only reconnects.
         is_listener: Whether the participant is a person on a device or on a telephone, and not an

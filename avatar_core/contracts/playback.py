@@ -120,7 +120,7 @@ class PlaybackTracker(ABC):
 
     A tracker calls `Take.report` with positions and with the states DONE and CUT. The player
     reports the state LOST. While audio is unheard, the position must move at least once a second,
-    or once in `Capabilities.run_ahead_s` seconds if that is longer. If the position stands still
+    or once in `Capabilities.run_ahead_s` seconds if that is longer. If the position does not change
     for longer, the avatar counts as lost.
 
     Attributes:
@@ -139,7 +139,7 @@ class PlaybackTracker(ABC):
 
     @property
     def measured_latency_s(self) -> float:
-        """Seconds from a push to its sound, as far as the tracker has measured them; else 0.0."""
+        """Measured seconds from the push of audio to its sound; 0.0 without a measurement."""
         return 0.0
 
     @property
@@ -159,8 +159,8 @@ class PlaybackTracker(ABC):
     def alive_at(self) -> float | None:
         """Event-loop time in seconds of the last message from the worker; None without messages.
 
-        If the tracker has no `heartbeat_s`, avatar-core ignores this time until the messages were
-        regular, also between two takes.
+        If the tracker has no `heartbeat_s`, avatar-core ignores this time, also between two takes,
+        until the messages have been regular.
         """
         return None
 

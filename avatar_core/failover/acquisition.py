@@ -1,4 +1,4 @@
-"""Acquires an avatar: down the chain of providers, and again after a loss."""
+"""Acquires an avatar from the first provider of the chain that works, and again after a loss."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from avatar_core.registry.selection import Candidate
 from avatar_core.tasks import as_avatar_error
 
 TRANSIENT = (UnavailableError, CapacityError, JoinTimeoutError, TransportError, WorkerError)
-"""Errors of a retry after which another retry may succeed."""
+"""The errors after which another retry of the same provider may succeed."""
 
 
 class Acquisition:

@@ -22,14 +22,14 @@ SAME_SID_S = 1.0
 only the agent reconnected."""
 INAUDIBLE_S = 0.2
 """Seconds for which the audio track may be missing during speech. When the agent reconnects, all
-tracks disappear about 10 ms before the event."""
+tracks disappear about 10 ms before the event `RECONNECTING`."""
 LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason for its leaving. After
 that the avatar counts as lost."""
 
 PING_EVERY_S, PING_S = 0.2, 0.35
-"""A worker without reports responds to an RPC each 0.2 s. The wait for a response grows with the
-slowest one so far."""
+"""avatar-core sends an RPC every 0.2 s to a worker that sends no reports. The slowest response so
+far determines the time for which avatar-core waits for a response."""
 TICK_S = 0.025
 """Seconds between two checks of the heartbeat."""
 WAITING_AUDIO_S = 0.1

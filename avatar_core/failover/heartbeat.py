@@ -8,29 +8,30 @@ HEARTBEAT_LOST_S = 0.43
 """Time without a report after which a worker is lost. Two reports in a row may be missing: at 1 %
 packet loss that happens once in half an hour of speech."""
 MISSING_BEATS = 3.3
-"""The same in intervals, for a worker whose interval is longer than that of our own."""
+"""The number of intervals without a report after which a worker with a long interval is lost."""
 
 PLAYING_GAP_S = 0.25
-"""Signs of life that are at most this far apart in a take are regular."""
+"""Signs of life within a take are regular if they are at most this number of seconds apart."""
 PLAYING_BEATS = 5
-"""So many regular ones in a row count as a heartbeat for the rest of the take."""
+"""The number of regular signs of life in a row that count as a heartbeat for the rest of a take."""
 IDLE_GAP_S = 1.2
-"""Signs of life that are at most this far apart between two takes are regular."""
+"""Signs of life between two takes are regular if they are at most this number of seconds apart."""
 IDLE_BEATS = 3
-"""So many in a row count as a heartbeat until one is late and comes nevertheless."""
+"""The number of regular signs of life in a row, between two takes, that count as a heartbeat. The
+heartbeat counts until a sign of life arrives late."""
 SETTLED_S = 1.0
-"""Messages in this time after a take may still be about it, so they are no heartbeat."""
+"""Seconds after a take in which messages may still report the take and are not a heartbeat."""
 
 
 class Heartbeat:
     """Counts the time without a sign of life, and knows whether signs of life must be regular.
 
-    They must be if the tracker declares `PlaybackTracker.heartbeat_s`. Otherwise they are believed
-    once they were regular, because they may be the times of messages that come when there is
-    something to tell.
+    Signs of life must be regular if the tracker declares `PlaybackTracker.heartbeat_s`. Without a
+    declaration, avatar-core relies on signs of life only after they have been regular, because a
+    worker may send messages only when its state changes.
 
     Args:
-        declared_s: The interval that the tracker declares, if any.
+        declared_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
     """
 
     def __init__(self, declared_s: float | None = None) -> None:
@@ -74,17 +75,17 @@ class Heartbeat:
         self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, 0.0
 
     def reset(self) -> None:
-        """Reset the count, because the worker owes nothing at the moment."""
+        """Reset the count, because no sign of life is due at the moment."""
         self._silent_s = 0.0
 
     def count_silence_s(self, tick_s: float) -> float:
-        """Count a tick in which the worker owes a sign of life.
+        """Count a tick in which a sign of life of the worker is due.
 
         Args:
             tick_s: Seconds since the last tick.
 
         Returns:
-            Seconds of silence once they exceed the limit, otherwise 0.
+            Seconds without a sign of life if they exceed the limit, otherwise 0.
         """
         self._silent_s += tick_s
         return self._silent_s if self._silent_s > self._limit_s else 0.0

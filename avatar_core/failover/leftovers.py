@@ -18,7 +18,7 @@ REAP_AGAIN_S = 15.0
 
 
 async def end_leftovers(context: SessionContext, providers: Sequence[AvatarProvider[Any]]) -> None:
-    """End the sessions of dead processes; repeat while an avatar of one may still join.
+    """End the sessions of dead processes; repeat while an avatar of a dead process may still join.
 
     Args:
         context: The room, and the ledger of its sessions.

@@ -1,4 +1,4 @@
-"""Judges how a take moves on: a position that stands still or falls behind, a missing end."""
+"""Detects takes whose position stops, whose position falls behind, or whose end is missing."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from avatar_core.playback.transport import Transport
 log = logging.getLogger("avatar_core")
 
 STALL_S = 1.0
-"""A worker that has unheard audio and plays none of it for so long is lost."""
+"""Seconds after which a worker is lost if it plays none of its unheard audio."""
 FOREIGN_STALL_S = 1.15
-"""The same for a tracker without a declared heartbeat, which may report one second at a time."""
+"""The stall limit in seconds of a tracker without a declared heartbeat. Such a tracker may report
+only once a second."""
 BEHIND_S = 1.0
-"""A worker that is behind real time by its stall limit and this is lost, even if it plays."""
+"""A worker is lost, even while it plays, if it is behind real time by its stall limit and this
+number of seconds."""
 FORGIVEN = 0.05
-"""Share of the time by which a worker may be slow for ever; it also repays short stalls."""
+"""The share of real time by which a worker may always be slower. After short stalls, the same share
+reduces the counted delay."""
 DONE_S = 1.2
-"""A take of which all was heard counts as done after so long, if nothing reports its end. It is
-longer than the wait of `ByteStreamTracker` for the RPC of a stock worker."""
+"""Seconds after which a take whose audio was all heard counts as done without a report of its end.
+The time is longer than the wait of `ByteStreamTracker` for the RPC of a stock worker."""
 HEARD_S = 0.005
-"""So short a remainder cannot be heard."""
+"""Seconds of remaining audio that are too short to be heard."""
 
 
 class Progress:
     """Follows the position of the take on one transport, tick by tick.
 
     Args:
-        transport: The transport. Where the sink or the tracker is of another package, audio may be
+        transport: The transport. If another package contains the sink or the tracker, audio may be
             played and reported in pieces as long as the run-ahead.
     """
 
@@ -41,26 +44,26 @@ class Progress:
         self._has_moved = self._warned = False
 
     def reset(self, *, is_empty: bool) -> None:
-        """Reset the counts, because the worker owes nothing at the moment.
+        """Reset the counts, because the worker has nothing to play or to report at the moment.
 
         Args:
-            is_empty: Whether it has nothing left to play, so that its latency counts again.
+            is_empty: Whether the worker has no audio left, so that its latency counts again.
         """
         self._still_s = self._behind_s = 0.0
         if is_empty:
             self._has_moved = False
 
     def count(self, take: Take, tick_s: float) -> str:
-        """Count a tick in which the worker owes audio, or the end of the take.
+        """Count a tick in which the worker must play audio, or must report the end of the take.
 
-        A take that is heard and whose end is not reported becomes DONE.
+        A take becomes DONE if all its audio was heard and no message reports its end.
 
         Args:
             take: The take on the transport.
             tick_s: Seconds since the last tick.
 
         Returns:
-            What the worker did wrong once it exceeds a limit, for a sentence; otherwise "".
+            The fault of the worker as a part of a sentence; empty within the limits.
         """
         if take is not self._take:
             self._take, self._position_s, self._has_moved = take, take.position_s, False

@@ -1,4 +1,4 @@
-"""The budget of retries: how often, and how soon, a provider is provisioned again after a loss."""
+"""The budget of retries: the number and the delays of new sessions at a provider after a loss."""
 
 from __future__ import annotations
 

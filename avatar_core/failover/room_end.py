@@ -1,4 +1,4 @@
-"""The last moments of a room, in which its participants leave in any order.
+"""The end of a room, at which the participants leave in any order.
 
 When a server deletes a room, the agent may see the avatar leave some milliseconds before its own
 connection ends (5 ms on the loopback interface, livekit-server 1.13.5).

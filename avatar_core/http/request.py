@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 _TOKEN = re.compile(r"\b[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}")
 MIN_SECRET_CHARS = 8
-"""Shorter secrets are not replaced in error messages."""
+"""The length below which error messages do not replace a secret."""
 LONG_SECRET_CHARS = 16
-"""Secrets of this length are replaced also within a longer word."""
+"""The length from which error messages replace a secret also within a longer word."""
 _CONNECTING = "connection.connect_tcp.started"
 _SENDING = ".send_request_headers.started"
 
@@ -110,7 +110,7 @@ def redact(text: str, secrets: Iterable[SecretStr]) -> str:
 
     A secret of fewer than `MIN_SECRET_CHARS` is not replaced: no vendor issues such a key, and a
     test key such as `tok` is a part of many words. A secret of fewer than `LONG_SECRET_CHARS` is
-    replaced where it is not a part of a longer word.
+    replaced unless the secret is a part of a longer word.
 
     Args:
         text: A text that may contain secrets, in plain, URL-encoded or JSON-encoded form.

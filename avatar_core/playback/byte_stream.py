@@ -27,7 +27,7 @@ a busy machine. Without the wait a listener would miss the first syllable."""
 
 
 MAY_SOUND_S = 10.0
-"""A worker that does not confirm the end of a take may be behind by this time."""
+"""Seconds by which a worker may be late if it does not confirm the end of a take."""
 
 
 class ByteStreamSink(AudioSink):
@@ -224,7 +224,7 @@ class ByteStreamTracker(PlaybackTracker):
 
     @property
     def may_sound(self) -> bool:
-        """Whether the last take is done by an estimate, which the worker did not confirm."""
+        """Whether the last take is DONE by an estimate that the worker did not confirm."""
         take = self._take
         return (
             self.is_estimate

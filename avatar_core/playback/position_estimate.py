@@ -7,18 +7,17 @@ from avatar_core.contracts.playback import Take
 from avatar_core.playout import PlayoutClock
 
 START_GRACE_S = 1.0
-"""If a worker reports the start of its playback, the estimate waits for that report for this time
-after the latency."""
+"""Seconds after the latency for which the estimate waits for the report that playback started."""
 MOST_LATENCY_S = 10.0
-"""A longer latency is not believed."""
+"""The longest latency in seconds that the estimate accepts."""
 
 
 class PositionEstimate:
     """An estimate of the position, which learns the latency of the worker from its RPCs.
 
     The estimate assumes that the worker plays in real time, and that a listener hears audio a fixed
-    latency after the push. It never assumes less than the declared latency, because a worker may
-    report that playback starts before a listener can hear it.
+    latency after the push. The assumed latency is never less than the declared latency, because a
+    worker may report that playback starts before a listener can hear it.
 
     Args:
         latency_s: Declared seconds from a push until a listener hears the audio.
@@ -27,7 +26,8 @@ class PositionEstimate:
             heard before the report.
 
     Attributes:
-        latency_s: Seconds from a push until a listener hears the audio, as far as they are known.
+        latency_s: Seconds from a push until a listener hears the audio, as far as the estimate has
+            learnt them.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The error of speech in a room that has closed: deleted, or left by the agent."""
+"""The error of speech in a room that was deleted or that the agent has left."""
 
 from __future__ import annotations
 

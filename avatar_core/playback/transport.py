@@ -19,8 +19,8 @@ SHORT_CHUNK_S, LONG_CHUNK_S = 0.04, 0.1
 one video frame's worth before the first sound. It is long later, because each message costs time
 on an event loop that may be busy."""
 LEAST_AHEAD_S = 0.3
-"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less audio
-the speech stutters."""
+"""Seconds of audio that the player sends ahead in addition to the worker's latency. With less
+audio, the speech has gaps."""
 
 
 class Transport:
@@ -38,7 +38,7 @@ class Transport:
         identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
-        latency_s: Seconds from a push to its sound.
+        latency_s: Seconds from the push of audio until a listener hears the audio.
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
 
     Attributes:
@@ -50,9 +50,9 @@ class Transport:
         identities: The remote participants that publish the audio; empty for the agent's voice.
         wait_until_subscribed: Returns once a participant has subscribed to the audio track; None
             if the agent cannot know.
-        latency_s: Seconds from a push to its sound.
+        latency_s: Seconds from the push of audio until a listener hears the audio.
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
-        heartbeat_s: The interval that the tracker declares, if any.
+        heartbeat_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
         take: The take that is on the transport now, if any; the player sets it.
     """
 

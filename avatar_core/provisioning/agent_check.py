@@ -1,4 +1,4 @@
-"""The check before a paid session starts: whether an avatar can hear this agent at all."""
+"""The check before a paid session starts: whether an avatar can receive the audio of this agent."""
 
 from __future__ import annotations
 
@@ -59,14 +59,16 @@ def find_problem(*, is_hidden: bool, can_publish_data: bool) -> tuple[str, str] 
 def ensure_audible(link: RoomLink, provider: AvatarProvider[Any]) -> None:
     """Check that an avatar of a provider can receive the speech of the agent.
 
-    A provider with its own sink may send the speech past the room, so it is not checked.
+    The function does not check a provider with its own sink, because such a sink may send the
+    speech outside the room.
 
     Args:
         link: The agent's connection to the room.
         provider: The provider that would create the avatar.
 
     Raises:
-        ProvisionError: The permissions of the agent do not allow it; the outcome is NOT_SENT.
+        ProvisionError: The permissions of the agent prevent the avatar from receiving speech; the
+            outcome is NOT_SENT.
     """
     if type(provider).create_sink is not AvatarProvider.create_sink:
         return

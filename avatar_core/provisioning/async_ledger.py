@@ -1,7 +1,7 @@
-"""The ledger beside the event loop: a file system that hangs delays a session, and blocks nothing.
+"""The ledger on a thread, so that a file system that hangs does not block the event loop.
 
-Each operation runs on a thread. It waits for the earlier ones, so their order on the disk is the
-order of the calls.
+Each operation runs on a thread, and starts after all earlier operations. The order of the
+operations on the disk is therefore the order of the calls.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ RESPONSE_S = 2.0
 class AsyncLedger:
     """Runs the operations of a ledger, each within `RESPONSE_S`.
 
-    An operation begins when its method is called; its result need not be awaited. After the
+    An operation begins when its method is called; the caller may ignore the result. After the
     deadline, the caller gets the same result as after a disk error, and the operation continues.
-    Until it ends, later calls return at once: writes wait for their turn, and reads are dropped.
+    Until the late operation ends, later calls return at once: the thread performs writes
+    afterwards, and drops reads.
 
     Args:
         ledger: The ledger.
@@ -47,7 +48,7 @@ class AsyncLedger:
             ledger_entry: The entry.
 
         Returns:
-            Whether it was written in time.
+            Whether the entry was written in time.
         """
         return self._begin(False, self._ledger.write, ledger_entry)
 
@@ -58,7 +59,7 @@ class AsyncLedger:
             ledger_entry: The entry.
 
         Returns:
-            None, once it was removed or the deadline has passed.
+            None, when the entry was removed or the deadline has passed.
         """
         return self._begin(None, self._ledger.remove, ledger_entry)
 
@@ -70,7 +71,7 @@ class AsyncLedger:
             provisioned: The entry of the session that the request created.
 
         Returns:
-            None, once it was removed or the deadline has passed.
+            None, when the entry was removed or the deadline has passed.
         """
         return self._begin(None, self._ledger.supersede, pending, provisioned)
 
@@ -78,7 +79,7 @@ class AsyncLedger:
         """Begin to read all entries, as `Ledger.read_all` does.
 
         Returns:
-            The entries, the oldest request first; none if they were not read in time.
+            The entries, the oldest request first; empty if the thread did not read them in time.
         """
         return self.run([], self._ledger.read_all)
 
@@ -89,7 +90,7 @@ class AsyncLedger:
             ledger_entry: The entry of the session.
 
         Returns:
-            Whether it is known to have no owner.
+            Whether the session has no owner; False after the deadline.
         """
         return self.run(False, self._ledger.is_orphan, ledger_entry)
 
@@ -97,12 +98,12 @@ class AsyncLedger:
         """Begin to remove incomplete files, as `Ledger.tidy` does.
 
         Returns:
-            None, once they were removed or the deadline has passed.
+            None, when the files were removed or the deadline has passed.
         """
         return self.run(None, self._ledger.tidy)
 
     async def flush(self) -> None:
-        """Wait until all operations have ended, at most `RESPONSE_S`, and not for a late one."""
+        """Wait at most `RESPONSE_S` for all operations; do not wait for a late operation."""
         if self._running and not self._is_late:
             await asyncio.wait(self._running, timeout=RESPONSE_S)
 
@@ -138,7 +139,7 @@ class AsyncLedger:
         limit_s = 0.0 if self._is_late else RESPONSE_S
 
         def give_up() -> None:
-            """Use the default as the result."""
+            """Use the default as the result of the operation."""
             self._late = self._late if self._is_late else running
             self._ledger.report_hang(RESPONSE_S)
             if not result.done():
@@ -178,7 +179,7 @@ class _OrderedThread(Executor):
         self._is_running = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Begin a call, after those before it.
+        """Start a call when all earlier calls have ended.
 
         Args:
             fn: The function to call.
@@ -186,7 +187,7 @@ class _OrderedThread(Executor):
             kwargs: Its keyword arguments.
 
         Returns:
-            The future of its result.
+            The future of the function's result.
         """
         future: Future[T] = Future()
         with self._lock:

@@ -32,7 +32,7 @@ log = logging.getLogger("avatar_core")
 
 
 REVIVE_S = 3.0
-"""Seconds within which a lost avatar must be back, or another one is provisioned."""
+"""Seconds after which avatar-core provisions another avatar if the lost avatar is not back."""
 PING_S = 0.3
 """Seconds within which a live worker responds to an RPC."""
 TICK_S = 0.05
@@ -165,8 +165,8 @@ class Lease:
         """Open a new transport to an avatar whose transport was lost, if the avatar is alive.
 
         Within `REVIVE_S` the worker must be in the room, publish an audible track, and respond to
-        an RPC. A worker that has sent reports must send one again. A killed or frozen worker costs
-        less than 0.5 s here, because it does not respond.
+        an RPC. A worker that has sent reports must send another report. For a killed or frozen
+        worker, the method returns within 0.5 s, because such a worker does not respond to the RPC.
 
         Returns:
             Whether the transport can be used.

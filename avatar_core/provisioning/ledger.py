@@ -125,7 +125,7 @@ class Ledger:
         self._locks.release(ledger_entry.file_name)
 
     def supersede(self, pending: LedgerEntry, provisioned: LedgerEntry) -> None:
-        """Remove the entry of a request, if that of its session is on the disk.
+        """Remove the entry of a request, if the entry of its session is on the disk.
 
         Args:
             pending: The entry of the request.
@@ -159,7 +159,8 @@ class Ledger:
         """Return whether no process owns the session of an entry, so that it must be ended.
 
         Args:
-            ledger_entry: The entry. It is read again, because its owner may have replaced it.
+            ledger_entry: The entry. The method reads the entry again, because its owner may have
+                replaced it.
 
         Returns:
             Whether no process owns the session. False if the entry was removed meanwhile, because

@@ -176,7 +176,8 @@ class LedgerEntry:
 
         If the owner runs on another machine or in another container, the current process cannot
         find the owner. The lock of the owner shows whether the owner is alive, if both processes
-        see the same lock. If not, the entry becomes an orphan when the entry expires.
+        see the same lock. If the processes do not see the same lock, the entry becomes an orphan
+        when the entry expires.
 
         Args:
             free_lock: Id of the lock on the entry's file, which nobody holds; empty if the id is

@@ -1,7 +1,8 @@
-"""Locks on ledger entries: a process holds one for each session that it owns.
+"""Locks on ledger entries: a process holds one lock for each session that the process owns.
 
 A pid has a meaning only in its own pid namespace, which a container does not share with its host.
-An `flock` is seen in every namespace of the same kernel, and any death of its holder releases it.
+Every namespace of the same kernel sees an `flock`, and the kernel releases the `flock` when its
+holder dies.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ except ModuleNotFoundError:  # Windows; there a session is owned by its pid alon
 def lock_id(descriptor: int) -> str:
     """Return the id of the lock on an open file.
 
-    The same id in another process means that both processes see the same lock. Two machines, a
-    copy of a ledger, and two mounts of a network file system have different ids.
+    If two processes get the same id, both processes see the same lock. The locks on two machines,
+    on copies of a file, and on two mounts of a network file system have different ids.
 
     Args:
         descriptor: The open file.
 
     Returns:
-        The boot of the kernel, the device and the number of the file.
+        The id, which contains the boot id of the kernel, the device and the inode number of the
+        file.
     """
     file = os.fstat(descriptor)
     return f"{processes.boot()} {file.st_dev} {file.st_ino}"
@@ -57,7 +59,7 @@ def is_held(descriptor: int) -> bool:
 class LedgerLocks:
     """The locks that this process holds on entries.
 
-    They end with this object, and with the process. A child that is forked does not keep them.
+    The locks end with this object, and with the process. A forked child does not keep the locks.
     """
 
     def __init__(self) -> None:
@@ -98,7 +100,7 @@ class LedgerLocks:
         return ""
 
     def keep(self, descriptor: int, name: str) -> None:
-        """Keep the lock on a file until `release`, instead of an earlier one of the same name.
+        """Keep the lock on a file until `release`, and release an earlier lock of the same name.
 
         Args:
             descriptor: The open file.
@@ -120,8 +122,8 @@ class LedgerLocks:
         """Release the lock on an entry; idempotent.
 
         Args:
-            name: The name of its file. The file was removed or replaced before, so that no
-                reaper takes it for the entry of a dead process.
+            name: The name of its file. The caller removes or replaces the file first, so that no
+                reaper mistakes the file for the entry of a dead process.
         """
         for descriptor in [one for one, held in self._names.items() if held == name]:
             self.drop(descriptor)

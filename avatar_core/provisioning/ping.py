@@ -10,7 +10,7 @@ UNSUPPORTED_METHOD = 1400
 
 
 async def is_alive(link: RoomLink, identity: str, within_s: float) -> bool:
-    """Return whether a participant responds to an RPC, if only with an error.
+    """Return whether a participant responds to an RPC, with a result or with an error.
 
     Every live LiveKit SDK responds within 8 ms on loopback to an RPC that it does not serve. A
     killed or frozen process never responds (measured, livekit-server 1.13.5).

@@ -1,4 +1,4 @@
-"""Which folders and files this process can trust: those that no other user can write to."""
+"""Checks that no other user can write to a folder or a file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_BYTES = 1024 * 1024
-"""The longest file that is read; a record has a few hundred bytes."""
+"""The size in bytes of the largest file that is read; a record has a few hundred bytes."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SAFE_OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Follows no link, and does not wait for the writer of a FIFO."""
+"""The flags to open a file without following a link, and without waiting for the writer of a
+FIFO."""
 
 
 class UntrustedError(OSError):
@@ -27,8 +28,8 @@ def check_folder(folder: Path) -> None:
         folder: The folder.
 
     Raises:
-        UntrustedError: Another user owns it or can write to it; `strerror` says what to do.
-        OSError: It does not exist, or cannot be looked up.
+        UntrustedError: Another user owns the folder or can write to it; `strerror` says what to do.
+        OSError: The folder does not exist, or cannot be looked up.
     """
     status = os.stat(folder)
     if why := _why_untrusted(status):
@@ -51,9 +52,9 @@ def open_private(path: Path) -> Iterator[BinaryIO]:
         The open file, which has at most `MAX_BYTES`.
 
     Raises:
-        UntrustedError: It is a link, a FIFO or another special file, another user owns it or can
-            write to it, or it is too long.
-        OSError: It cannot be opened.
+        UntrustedError: The path is a link, a FIFO or another special file, another user owns the
+            file or can write to it, or the file is too long.
+        OSError: The file cannot be opened.
     """
     with open(os.open(path, _SAFE_OPEN), "rb") as file:
         status = os.fstat(file.fileno())

@@ -107,8 +107,8 @@ class Provisioning:
             The entry of the session, which is in the ledger.
 
         Raises:
-            AvatarError: No attempt created a session within `provision_timeout_s`, or an avatar
-                could not be used by the agent.
+            AvatarError: No attempt created a session within `provision_timeout_s`, or the agent
+                cannot use an avatar.
         """
         ensure_usable(self._context.link, self._provider)
         try:

@@ -61,14 +61,14 @@ class Releaser:
         self._closed = False
 
     def keep_out(self, ledger_entry: LedgerEntry) -> None:
-        """Remove the participant of an abandoned session whenever it joins, until `aclose`.
+        """Remove the participant of an abandoned session after each join, until `aclose`.
 
-        A worker that was removed can join again for as long as its token is valid: 10 minutes
-        after the last token that the server gave it (livekit-server 1.13.5).
+        A worker that was removed can join again while its token is valid: until 10 minutes after
+        the server sent the last token (livekit-server 1.13.5).
 
         Args:
-            ledger_entry: The session. If its identity is the vendor's own, it may belong to a
-                later session, so nothing happens.
+            ledger_entry: The session. If the vendor chooses the identity, a later session may use
+                the same identity, so the method does nothing.
         """
         if ledger_entry.has_own_identity and not self._closed:
             if not self._kept_out:
@@ -128,7 +128,7 @@ class Releaser:
         """Stop trying to end sessions, and give up the ownership of the remaining sessions.
 
         Any reaper may end these sessions from now on. A second call of this method has no effect.
-        The method returns when the ledger is on the disk, or does not respond.
+        The method returns when the ledger has written all entries, or after a time limit.
         """
         self._closed = True
         self._unwatch()

@@ -16,8 +16,8 @@ CLOCK_SKEW_S = 10
 """Seconds before now from which a token is valid. The clock of the server may be behind the clock
 of the agent."""
 JOIN_MARGIN_S = 60.0
-"""Seconds that are added to the time to join, for clocks that differ and for a reconnect during the
-join."""
+"""Seconds that avatar-core adds to the time to join, because clocks differ and because a
+participant may reconnect during the join."""
 
 
 def token_lifetime_s(provision_s: float, join_s: float) -> float:
@@ -26,7 +26,8 @@ def token_lifetime_s(provision_s: float, join_s: float) -> float:
     The server sends new tokens to each connected participant, so a session may last longer.
 
     Args:
-        provision_s: Longest duration of provisioning in seconds. The token is made at its start.
+        provision_s: Longest duration of provisioning in seconds. avatar-core creates the token when
+            provisioning starts.
         join_s: Longest time from the end of provisioning to the join, in seconds.
 
     Returns:

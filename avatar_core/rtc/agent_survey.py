@@ -13,7 +13,8 @@ from avatar_core.settings import LiveKitSettings
 
 SURVEY_S = 3.0
 MAX_ROOMS = 50
-"""The number of rooms that the survey reads. A project may have thousands."""
+"""The largest number of rooms that the survey reads. A LiveKit project may have thousands of
+rooms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class AgentRecord:
 
 
 async def list_agents(livekit: LiveKitSettings) -> list[AgentRecord]:
-    """List the agents that are in a room now. Avatars are not agents here.
+    """List the agents that are in a room now. The list does not contain avatars.
 
     Args:
         livekit: The URL of the server, and its API key and secret.

@@ -17,7 +17,8 @@ _NOT_FOR_GOOD = (
     rtc.DisconnectReason.ROOM_DELETED,
     rtc.DisconnectReason.ROOM_CLOSED,
 )
-"""Reasons after which the end of our own connection says more. It follows soon."""
+"""Disconnect reasons that do not show that a participant left for good. When a room closes, our own
+connection also ends soon."""
 _KINDS = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
 
 

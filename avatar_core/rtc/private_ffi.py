@@ -1,6 +1,6 @@
 """The private requests of `livekit.rtc` that address byte streams, and the check that they exist.
 
-A livekit release may rename or change them, because they are not part of its public interface.
+A livekit release may rename or change the private requests.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REQUESTS = {
     "send_stream_chunk": "chunk",
     "send_stream_trailer": "trailer",
 }
-"""The field that carries the packet, by the name of the request."""
+"""The name of the field that contains the packet, for each request."""
 ADDRESS = ("local_participant_handle", "destination_identities", "sender_identity")
 """The fields of each request that name its sender and its receivers."""
 PACKETS = {
@@ -58,7 +58,7 @@ def check_addressed_streams() -> None:
     """Check that the installed livekit can send a byte stream to its receivers only.
 
     Raises:
-        RoomError: The installed livekit cannot.
+        RoomError: The installed livekit cannot address byte streams.
     """
     if missing := find_missing():
         raise RoomError(

@@ -2,8 +2,8 @@
 
 The public writer of `livekit.rtc` addresses only the header, so the server sends the chunks to
 everyone in the room. This module uses three FFI requests of `livekit.rtc` that address chunks and
-trailer, too. The requests are private; `private_ffi` checks whether they exist. If they do not
-exist, the room link opens no stream, unless the application allows the public writer.
+trailer, too. The requests are private; `private_ffi` checks whether they exist. If a private
+request is missing, the room link opens no stream, unless the application allows the public writer.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pydantic_settings import SettingsConfigDict
 from avatar_core.settings.base import Settings
 
 RESERVED_ATTRIBUTES = "lk."
-"""The beginning of the names of LiveKit's own attributes, such as `lk.publish_on_behalf`."""
+"""The prefix of the names of LiveKit's own attributes, such as `lk.publish_on_behalf`."""
 BASE64 = "base64:"
 MAX_NAME_BYTES = 256
 """The most bytes of a participant's name in UTF-8 (livekit-server 1.13.5, the default)."""
@@ -191,8 +191,8 @@ class LiveKitSettings(Settings):
     """The LiveKit server, and the API key that signs room tokens."""
 
     url: str = Field(validation_alias="LIVEKIT_URL")
-    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`. With http or https,
-    vendors receive the same URL with ws or wss."""
+    """URL of the LiveKit server, for example `wss://my-project.livekit.cloud`. If the scheme of the
+    URL is http or https, vendors receive the same URL with ws or wss."""
     api_key: SecretStr = Field(validation_alias="LIVEKIT_API_KEY")
     """API key of the LiveKit server."""
     api_secret: SecretStr = Field(validation_alias="LIVEKIT_API_SECRET")

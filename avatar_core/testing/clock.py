@@ -92,7 +92,7 @@ def block(duration_s: float) -> None:
 
 
 def step_unix_time(step_s: float) -> None:
-    """Move the Unix time of the running loop, as a correction of the system clock does.
+    """Change the Unix time of the running loop, as a correction of the system clock does.
 
     The times of `asyncio` and `time.monotonic` do not change.
 
@@ -175,7 +175,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._last_reading_ns
 
     def step_unix_time(self, step_s: float) -> None:
-        """Move the virtual Unix time, but not the time of the loop.
+        """Change the virtual Unix time, but not the time of the loop.
 
         Args:
             step_s: Seconds; below 0 the Unix time goes back.

@@ -44,8 +44,8 @@ IN_MEMORY = LiveKitSettings.model_validate(
 )
 """Settings for `create_avatar` in a room in memory, which has no server."""
 Transcription = Literal["synchronized", "direct", "none"]
-"""How text becomes captions: through LiveKit's transcript synchronizer, as with the default
-`RoomOptions`; without it, as with `sync_transcription=False`; not at all, as with
+"""The ways from text to captions: through LiveKit's transcript synchronizer, as with the default
+`RoomOptions`; without the synchronizer, as with `sync_transcription=False`; or no captions, as with
 `text_output=False`."""
 EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
 

@@ -35,15 +35,16 @@ PATTERNS = (
 )
 """Patterns of further variables that a worker process inherits."""
 _SECRET = re.compile("KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|AUTH")
-"""Parts of a name that no pattern matches: NVIDIA_API_KEY, for example, is the key of a vendor."""
+"""Words that exclude a variable from the patterns. For example, NVIDIA_API_KEY contains the key of
+a vendor."""
 
 
 def worker_environment() -> dict[str, str]:
     """Return the environment for a worker process.
 
-    It consists of `NAMES`, `PATTERNS`, and the variables that the setting `AVATAR_WORKER_ENV`
-    names. A variable whose name contains a word such as KEY or SECRET is included only if the
-    setting names it in full.
+    The environment consists of the variables that match `NAMES` or `PATTERNS`, and the variables
+    that the setting `AVATAR_WORKER_ENV` names. A variable whose name contains a word such as KEY or
+    SECRET is included only if the setting names it in full.
 
     Returns:
         The variables and their values.

@@ -33,7 +33,7 @@ async def start(work: Coroutine[Any, Any, None], ready: asyncio.Event) -> dict[s
 
     Raises:
         WorkerError: The worker ended before it was ready, or raised an unexpected exception.
-        AvatarError: `work` raised it before it was ready.
+        AvatarError: `work` raised the error before the worker was ready.
     """
     task = asyncio.create_task(work, name="avatar-worker-task")
     waiting = asyncio.create_task(ready.wait(), name="avatar-worker-ready")

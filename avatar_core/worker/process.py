@@ -58,8 +58,8 @@ async def start_process(
         livekit_url: The URL of the LiveKit server.
         token: The room token of the worker.
         options: Keyword arguments of the renderer, JSON-safe; None for no arguments.
-        encryption: The encryption of the room with its key, JSON-safe; None for none. The function
-            sends it through the pipe, too.
+        encryption: The encryption of the room with its key, JSON-safe; None for a room without
+            encryption. The function sends the encryption through the pipe, too.
         more: Further fields of the JSON object.
 
     Returns:

@@ -165,5 +165,5 @@ async def _keep(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await work()
         except Exception:
-            log.exception("The render loop raised an error and starts again.")
+            log.exception("A loop of the worker raised an error and starts again.")
             await asyncio.sleep(RESTART_S)

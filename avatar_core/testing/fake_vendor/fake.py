@@ -72,13 +72,13 @@ class FakeVendor:
         return MemoryTransport(self.serve)
 
     def check_called(self, operation: str = "create") -> None:
-        """Check that a call has reached this vendor, so that a test cannot pass without one.
+        """Check that a call has reached this vendor, so that a test cannot pass without a call.
 
-        The agent's own voice serves where a provider fails, so most other checks of a test pass
-        without any call.
+        If a provider fails, the agent speaks with its own voice, so most other checks of a test
+        pass without a call to the vendor.
 
         Args:
-            operation: The name of the operation, one that `operation_of` returns.
+            operation: The name of an operation that `operation_of` returns.
 
         Raises:
             AssertionError: No such call has arrived.

@@ -43,7 +43,8 @@ async def start_faulty_process(
         token: Room token of the worker.
         options: Keyword arguments of the renderer class, JSON-safe; None for none.
         scenario: The faults to apply to the worker, its link and its renderer.
-        encryption: The encryption of the room, from `RoomWorkers.encryption`; None for none.
+        encryption: The encryption of the room, from `RoomWorkers.encryption`; None for a room
+            without encryption.
 
     Returns:
         The record of the worker, for `stop_worker` and `worker_exited`.
@@ -91,7 +92,7 @@ class _Process:
     Args:
         url: URL of the LiveKit server.
         token: Room token of the worker.
-        encryption: The encryption of the room; None for none.
+        encryption: The encryption of the room; None for a room without encryption.
     """
 
     def __init__(self, url: str, token: str, encryption: Mapping[str, Any] | None) -> None:

@@ -166,7 +166,7 @@ class WebServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Reject requests of other sites, and forbid the page to connect to other servers."""
+        """Reject requests of other sites, and forbid connections of the page to other servers."""
         if not is_local_request(request.headers.get("Host", ""), request.headers.get("Origin")):
             return _error(403, "not_this_machine", "Only this machine can use this page.")
         if request.method == "POST" and request.content_type != "application/json":

@@ -178,7 +178,7 @@ class LocalProvider(RendererProvider[LocalSettings]):
         await serve(host=host, port=port, limit=limit, say=say)
 
     def _server_of(self, avatar: ProvisionedAvatar) -> LocalServer:
-        """Return the client of the configured server. The key is sent to no other server."""
+        """Return the client of the configured server, which sends the key to no other server."""
         url = str(avatar.state["url"])
         if self._server is not None and self._server.url == url:
             return self._server

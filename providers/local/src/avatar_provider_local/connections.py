@@ -14,12 +14,13 @@ HEAD_S = 10.0
 IDLE_S = 75.0
 """Seconds for which a connection without a request stays open."""
 MAX_WAITING = 64
-"""Maximum number of connections without a whole request head; the oldest of more is closed. A
-process may have only 256 open files, so that 256 half-sent heads would leave none for others."""
+"""Maximum number of connections without a whole request head; the server closes the oldest of more
+connections. A process may have only 256 open files, so 256 incomplete request heads would block all
+other clients."""
 
 
 class Connections:
-    """The connections of a server, of which those without a whole request head are limited.
+    """The connections of a server, with a limit for connections without a whole request head.
 
     Args:
         head_s: Seconds that a client has to send a request head.
@@ -69,7 +70,7 @@ class Connections:
         return lambda: _Connection(create(), self)
 
     def add(self, connection: _Connection) -> None:
-        """Add a new connection, and close the oldest of too many.
+        """Add a new connection, and close the oldest connection above the limit.
 
         Args:
             connection: The connection.
@@ -98,7 +99,7 @@ class Connections:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: passes everything to aiohttp's protocol, and closes late clients."""
+    """One connection, which passes all data to aiohttp's protocol, and closes late clients."""
 
     def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
         self.inner = inner
@@ -108,7 +109,7 @@ class _Connection(asyncio.Protocol):
         self._is_idle = False
 
     def limit(self, within_s: float | None) -> None:
-        """Close the connection after a time.
+        """Close the connection after a number of seconds.
 
         Args:
             within_s: Seconds from now; None for no limit.
@@ -138,7 +139,7 @@ class _Connection(asyncio.Protocol):
         self.inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timer, and forget the connection.
+        """Stop the timer, and remove the connection.
 
         Args:
             exc: The reason of the loss; None if the connection was closed.

@@ -21,7 +21,8 @@ from avatar_provider_local.server import application
 STOP_S = 5.0
 """Seconds that open requests have to complete when the server stops."""
 BACKLOG = 32
-"""Number of connections that the server accepts before it closes the oldest of too many."""
+"""The listen backlog: the largest number of connections that the server accepts at once, before it
+closes the oldest connections above its limit."""
 KEY = re.compile(r"[!-~]{16,}")
 
 

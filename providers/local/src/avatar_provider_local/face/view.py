@@ -1,8 +1,8 @@
 """Projects points and textures of the head into a video frame.
 
 The coordinates of the head are in face units: 1/460 of the shorter side of a frame that is not
-taller than wide, and up to 1.4 times as much in a taller one. The origin is
-between the eyes, x points to the right of the image, y down, and z (the depth) to the viewer.
+taller than wide, and up to 1.4 times as much in a taller frame. The origin is between the eyes, x
+points to the right of the image, y down, and z (the depth) to the viewer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ Depth = Callable[[Plane, Plane], Plane]
 UNITS = 460.0
 """Number of face units along the shorter side of a square or wide video frame."""
 MOST_ZOOM = 1.4
-"""Factor by which the head is larger in a tall frame. With more, the hair touches the sides."""
+"""Factor by which the head is larger in a tall frame. With a larger factor, the hair touches the
+sides of the frame."""
 EYES_AT, TALL_EYES_AT = 0.45, 0.4
 """Distance of the eyes from the top of a video frame, as a share of its height: for square and wide
 frames, and for frames that are twice as high as wide or higher."""
