@@ -140,7 +140,7 @@ GAPS = st.sampled_from([0.0, 0.0, 0.001, 0.01, 0.02, 0.04, 0.07, 0.15, 0.3, 0.5,
 EVENT = st.tuples(GAPS, st.sampled_from(ACTIONS))
 SCRIPTS = st.lists(EVENT, min_size=10, max_size=16).map(lambda events: [(0.0, "say"), *events])
 LAWS = settings(
-    max_examples=int(EXAMPLES or 500),
+    max_examples=int(EXAMPLES or 850),
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
