@@ -331,8 +331,10 @@ class RtcLink(RoomLink):
         track = await self._tracks.publish_silence()
         try:
             await track.wait_for_subscription()
-        finally:
+        except BaseException:
             await track.unpublish()
+            raise
+        self._tracks.unpublish_later(track)
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:
         """Publish a camera track.

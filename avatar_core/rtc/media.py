@@ -16,6 +16,9 @@ from avatar_core.playout import PlayoutClock
 
 SILENCE = AudioFormat(48_000)
 """Format of a track that carries nothing."""
+SEEN_S = 1.0
+"""Seconds for which a silent track stays after its subscription. LiveKit's JavaScript client logs
+an error if a track that it subscribes to is gone before its media arrives."""
 UNPUBLISH_S = 1.0
 """Deadline of an unpublish: LiveKit never responds if the room was left meanwhile."""
 
@@ -86,6 +89,16 @@ class TrackPublisher:
             RtcVideoTrack.publish(self._participant, width, height, fps, name)
         )
 
+    def unpublish_later(self, track: AudioTrack) -> None:
+        """Unpublish a track after `SEEN_S`, when its subscribers have received it.
+
+        Args:
+            track: A track that has just been subscribed.
+        """
+        task = asyncio.create_task(_unpublish_after(track, SEEN_S), name="unpublish-silence")
+        self._unwanted.add(task)
+        task.add_done_callback(self._unwanted.discard)
+
     def close(self) -> None:
         """Stop waiting for publications whose callers were cancelled, because the room was left."""
         self._closed = True
@@ -104,6 +117,11 @@ class TrackPublisher:
             self._unwanted.add(task)
             task.add_done_callback(self._unwanted.discard)
             raise
+
+
+async def _unpublish_after(track: AudioTrack, delay_s: float) -> None:
+    await asyncio.sleep(delay_s)
+    await track.unpublish()
 
 
 async def _unpublish_late(publishing: asyncio.Task[T]) -> None:

@@ -239,8 +239,12 @@ class LiveConversation:
         return self.meter.decode()
 
     def voice_tracks(self) -> list[rtc.LocalTrackPublication]:
-        """Return the tracks that the agent itself has published."""
-        return list(self.room.local_participant.track_publications.values())
+        """Return the microphone tracks that the agent itself has published."""
+        return [
+            publication
+            for publication in self.room.local_participant.track_publications.values()
+            if publication.source == rtc.TrackSource.SOURCE_MICROPHONE
+        ]
 
     def history(self) -> list[str]:
         """Return the texts of the agent in the chat history."""
