@@ -249,7 +249,7 @@ class OursStock(Ours):
 
 
 class InstalledProvider(Ours):
-    """An agent with avatar-core and an installed provider, whose name the system has.
+    """An agent with avatar-core and an installed provider. The system is named after the provider.
 
     Args:
         server: The livekit-server.
