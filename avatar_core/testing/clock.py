@@ -165,7 +165,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return the virtual Unix time, which is later at each call.
 
         If no virtual time has passed since the last call, the result is half a microsecond later.
-        So the events of one instant keep their order in a chat history, as they do with the real clock.
+        The events of one instant therefore keep their order in a chat history, as they do with the
+        real clock.
 
         Returns:
             Nanoseconds since 1970.
