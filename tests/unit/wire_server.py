@@ -70,12 +70,9 @@ class WireServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        try:
+        gone = (ConnectionError, asyncio.IncompleteReadError)  # the client left in mid-script
+        with contextlib.closing(writer), contextlib.suppress(*gone):
             await self._script(Connection(reader, writer))
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
 
     async def aclose(self) -> None:
         for task in self._tasks:
