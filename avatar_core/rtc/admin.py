@@ -10,6 +10,7 @@ import aiohttp
 from livekit import api
 
 from avatar_core.contracts.errors import RoomError
+from avatar_core.rtc.server_api import open_api
 from avatar_core.settings import LiveKitSettings
 
 TIMEOUT_S = 3.0
@@ -34,14 +35,7 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
     """
     fault = ""
     try:
-        async with (
-            asyncio.timeout(TIMEOUT_S),
-            api.LiveKitAPI(
-                livekit.http_url,
-                livekit.api_key.get_secret_value(),
-                livekit.api_secret.get_secret_value(),
-            ) as server,
-        ):
+        async with open_api(livekit, TIMEOUT_S) as server:
             await server.room.remove_participant(
                 api.RoomParticipantIdentity(room=room, identity=identity)
             )

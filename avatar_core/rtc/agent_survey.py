@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import aiohttp
 from livekit import api
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.rtc.server_api import open_api
 from avatar_core.settings import LiveKitSettings
 
 SURVEY_S = 3.0
@@ -44,14 +44,7 @@ async def list_agents(livekit: LiveKitSettings) -> list[AgentRecord]:
         The agents of at most `MAX_ROOMS` rooms; an empty list if the server does not respond.
     """
     try:
-        async with (
-            asyncio.timeout(SURVEY_S),
-            api.LiveKitAPI(
-                livekit.http_url,
-                livekit.api_key.get_secret_value(),
-                livekit.api_secret.get_secret_value(),
-            ) as server,
-        ):
+        async with open_api(livekit, SURVEY_S) as server:
             response = await server.room.list_rooms(api.ListRoomsRequest())
             names = [room.name for room in response.rooms][:MAX_ROOMS]
             return [agent for name in names for agent in await _agents_of(server, name)]
