@@ -29,7 +29,7 @@ class CaptionQueue:
         self._append(output, pieces)
 
     def flush(self, output: io.TextOutput | None) -> None:
-        """Flush a text output after all earlier captions.
+        """Flush a text output once it has received all earlier captions.
 
         Args:
             output: The text output; None does nothing.

@@ -11,7 +11,7 @@ MISSING_BEATS = 3.3
 """The number of intervals without a report after which a worker with a long interval is lost."""
 
 PLAYING_GAP_S = 0.25
-"""Signs of life within a take are regular if they are at most this number of seconds apart."""
+"""Signs of life within a take are regular if each follows the previous one within this time."""
 PLAYING_BEATS = 5
 """The number of regular signs of life in a row that count as a heartbeat for the rest of a take."""
 IDLE_GAP_S = 1.2

@@ -76,11 +76,7 @@ async def check_server(livekit: LiveKitSettings) -> float:
             ):
                 server_time = parsedate_to_datetime(response.headers["Date"]).timestamp()
                 ahead_s = time.time() - server_time
-            async with api.LiveKitAPI(
-                livekit.http_url,
-                livekit.api_key.get_secret_value(),
-                livekit.api_secret.get_secret_value(),
-            ) as server:
+            async with open_api(livekit, TIMEOUT_S) as server:
                 await server.room.list_rooms(api.ListRoomsRequest(names=["avatar-doctor"]))
     except api.TwirpError as error:
         fault, hint = (

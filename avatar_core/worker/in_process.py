@@ -1,4 +1,4 @@
-"""Workers that run as tasks of this process, and the records with which callers end them."""
+"""Workers that run as tasks of this process, and the records by which callers end them."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class LateListenerConversation(CountingConversation):
 
 
 class LateSubscriberConversation(CountingConversation):
-    """A conversation whose user joins first, and subscribes to each track late.
+    """A conversation whose user is in the room from the start, but subscribes to each track late.
 
     Attributes:
         late_s: Seconds from the publication of a track to the subscription.

@@ -77,7 +77,7 @@ async def test_second_left_event_does_not_extend_the_grace_period() -> None:
     await harness.close()
 
 
-async def test_participant_that_returns_after_a_second_is_lost() -> None:
+async def test_participant_that_is_away_for_more_than_a_second_is_lost() -> None:
     harness = await HealthHarness.start()
     harness.room.reconnect("avatar", away_s=1.2)
     await asyncio.sleep(1.19)

@@ -1,4 +1,4 @@
-"""`RendererProvider` starts and stops our worker, with and without faults."""
+"""`RendererProvider` starts and stops the worker of avatar-core, with and without faults."""
 
 from __future__ import annotations
 

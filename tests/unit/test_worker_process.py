@@ -105,7 +105,7 @@ async def test_ready_is_recognised_after_an_unfinished_line(child: Child) -> Non
         await host.stop_worker(await start())
 
 
-async def test_repeatedly_cancelled_start_ends_after_its_process(
+async def test_start_that_is_cancelled_twice_returns_after_its_process_has_ended(
     child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting, stopping, let_it_stop = asyncio.Event(), asyncio.Event(), asyncio.Event()

@@ -70,8 +70,8 @@ class WireServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        gone = (ConnectionError, asyncio.IncompleteReadError)  # the client left in mid-script
-        with contextlib.closing(writer), contextlib.suppress(*gone):
+        client_left = (ConnectionError, asyncio.IncompleteReadError)
+        with contextlib.closing(writer), contextlib.suppress(*client_left):
             await self._script(Connection(reader, writer))
 
     async def aclose(self) -> None:

@@ -153,7 +153,7 @@ class MemoryLink(RoomLink):
             settings: The settings that hold the timeouts.
 
         Returns:
-            The context; it starts workers as asyncio tasks in the room.
+            The context, whose workers run as asyncio tasks in the room.
         """
         return memory_context(self, self.room, settings, self.key)
 

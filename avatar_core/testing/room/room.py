@@ -194,8 +194,8 @@ class MemoryRoom:
     def later(self, arrive: Callable[[], object]) -> None:
         """Call a function after the room's latency, in the order of the calls of this method.
 
-        The event loop may run timers of the same time in any order. Therefore each timer calls the
-        function that has waited longest.
+        The event loop may run timers that are due at the same time in any order. Therefore each
+        timer calls the function that has waited longest.
 
         Args:
             arrive: Called without arguments after the latency.
