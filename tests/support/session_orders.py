@@ -127,16 +127,12 @@ class OrderedTurn:
     Attributes:
         spoken_words: Its words; no other turn has them.
         handle: The handle from AgentSession.
-        said_at: Loop time of the call in seconds.
         excused: Whether the words need not be heard: the test interrupted them, or audio was off.
-        done_at: Loop time of the end of the turn in seconds; None before.
     """
 
     spoken_words: Sequence[str]
     handle: SpeechHandle
-    said_at: float
     excused: bool
-    done_at: float | None = None
 
 
 @dataclass
@@ -314,16 +310,8 @@ class OrderHarness:
     def _begin(self, spoken_words: Sequence[str], handle: SpeechHandle) -> OrderedTurn:
         output = self.session.output
         audible = output.audio is not None and output.audio_enabled
-        now = asyncio.get_running_loop().time()
-        turn = OrderedTurn(spoken_words, handle, now, excused=not audible)
+        turn = OrderedTurn(spoken_words, handle, excused=not audible)
         self.turns.append(turn)
-        loop = asyncio.get_running_loop()
-
-        def note(_: SpeechHandle) -> None:
-            """Record the time of the end."""
-            turn.done_at = loop.time()
-
-        handle.add_done_callback(note)
         return turn
 
     async def _finish_turns(self) -> None:
