@@ -39,6 +39,7 @@ class Listener:
         self._on_audio = on_audio
         self._on_video = on_video
         self._streams: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
         """The tasks of the open streams, and of closed streams that have not ended yet."""
         room = link.room
@@ -94,14 +95,19 @@ class Listener:
         )
 
     async def aclose(self) -> None:
-        """Leave the room and cancel the tasks that read tracks."""
-        await self.link.aclose()
+        """Stop reading tracks, and leave the room.
+
+        The order matters: livekit drops the tracks of a room that was left, and a stream of a
+        dropped track cannot be opened or closed (livekit 1.1.21, `_ffi_client.py`).
+        """
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.link.aclose()
 
     def _open_stream(self, track: rtc.Track) -> None:
-        if track.sid not in self._streams:
+        if track.sid not in self._streams and not self._closed:
             is_audio = track.kind == rtc.TrackKind.KIND_AUDIO
             work = self._read_audio(track) if is_audio else self._read_video(track)
             task = self._streams[track.sid] = asyncio.create_task(work)
