@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.testing.audio.tones import VOCABULARY
+from avatar_core.testing.audio.tones import TONE_S, VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from tests.livekit.inference_server import InferenceServer
@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 AGENT = Path(__file__).parents[2] / "examples/agent.py"
 SPOKEN_WORDS = VOCABULARY[:8]
 TEST_S = 60.0
+CONCEALED_S = 0.29
+"""The longest sound that a jitter buffer makes up for late packets, in seconds (measured)."""
 _name = attrgetter("word")
 
 
@@ -70,6 +72,8 @@ async def test_example_agent_greets_through_its_avatar(server: DevServer) -> Non
         (word, [part.share for part in parts]) for word, parts in groupby(hearing.decode(), _name)
     ]
     assert [word for word, _ in heard] == list(SPOKEN_WORDS)
-    # livekit-agents blocks the loop when it first uses its models: a word may be cut, not lost.
-    assert all(0.5 < sum(shares) < 1.2 for _, shares in heard), heard
+    # livekit-agents blocks the loop when it first uses its models: a word may be cut, not lost. The
+    # listener's jitter buffer may prolong a word by up to 0.29 s when packets are late.
+    longest = 1 + CONCEALED_S / TONE_S
+    assert all(0.5 < sum(shares) < longest for _, shares in heard), heard
     assert "Greet the user." in str(inference.requests)
