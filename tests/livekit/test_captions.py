@@ -70,7 +70,10 @@ class UncaptionedConversation(CaptionedConversation):
 
 async def test_captions_of_an_interrupted_turn_equal_the_chat_history(server: DevServer) -> None:
     async with asyncio.timeout(TEST_S), CaptionedConversation(server) as conversation:
-        await conversation.say_all(MORE_SPOKEN_WORDS)  # RoomIO sends no captions at first
+        # RoomIO sends no captions at first, and the server drops those that it sends before the
+        # user's data channel is open.
+        while not conversation.captions:
+            await conversation.say_all(MORE_SPOKEN_WORDS)
         await conversation.ended.wait()
         conversation.ended.clear()
         turn = conversation.say(SPOKEN_WORDS)
