@@ -59,6 +59,7 @@ def session_context(
         join_timeout_s=settings.join_timeout_s,
         retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
+        monitor=settings.monitor == "auto",
         avatar_name=settings.name,
         avatar_attributes=settings.attributes,
     )

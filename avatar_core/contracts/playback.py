@@ -54,6 +54,9 @@ class Take:
         ended: Whether the player has sent all audio of the take. The player sets this attribute.
         confirmed_s: Estimated seconds of the take that were heard when the worker last showed that
             it is alive; None if the worker reports its positions.
+        heard_at_most_s: Seconds of the take that can have been heard, according to the monitor;
+            None without a monitor. Reports beyond it do not count.
+        claimed_s: Seconds of the take that were heard according to the least reliable source.
         cutting: Whether the player has begun to stop the take.
         position_s: Seconds of the take that were heard.
         state: The current state of the take.
@@ -74,6 +77,8 @@ class Take:
         self.pushed_s = 0.0
         self.ended = False
         self.confirmed_s: float | None = None
+        self.heard_at_most_s: float | None = None
+        self.claimed_s = 0.0
         self.cutting = False
         self.position_s = 0.0
         self.state = TakeState.OPEN
@@ -88,8 +93,9 @@ class Take:
         """Record how much of the take was heard, or a new state of the take.
 
         Reports may arrive late, twice and in any order. The position of a take never decreases,
-        and never exceeds `pushed_s`. A take in a final state ignores reports. A position above 0
-        changes the state OPEN to PLAYING.
+        and never exceeds `pushed_s` or `heard_at_most_s`. A take in a final state ignores reports,
+        and a take whose audio was not all heard according to the monitor ignores the state DONE. A
+        position above 0 changes the state OPEN to PLAYING.
 
         Args:
             position_s: Seconds of the take that were heard; None and non-finite numbers leave the
@@ -99,8 +105,16 @@ class Take:
         if self.state.final:
             return
         before = (self.position_s, self.state)
+        most_s = self.pushed_s
+        if self.heard_at_most_s is not None:
+            most_s = min(most_s, self.heard_at_most_s)
+            if most_s <= 0 and state is TakeState.PLAYING:
+                state = None
+            if most_s < self.pushed_s and state is TakeState.DONE:
+                state = None
         if position_s is not None and math.isfinite(position_s):
-            self.position_s = max(self.position_s, min(position_s, self.pushed_s))
+            self.claimed_s = max(self.claimed_s, min(position_s, self.pushed_s))
+            self.position_s = max(self.position_s, min(position_s, most_s))
         if state is not None and state is not TakeState.OPEN:
             self.state = state
         elif self.position_s > 0:

@@ -12,8 +12,8 @@ from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.heartbeat import Heartbeat
 from avatar_core.failover.progress import Progress
+from avatar_core.failover.signs_of_life import SignsOfLife
 from avatar_core.playback.transport import Transport
-from avatar_core.provisioning.ping import is_alive
 
 RECONNECT_S = 15.0
 """Seconds for which the check ignores the heartbeat after the agent starts to reconnect."""
@@ -26,10 +26,9 @@ tracks disappear about 10 ms before the event `RECONNECTING`."""
 LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason for its leaving. After
 that the avatar counts as lost."""
-
-PING_EVERY_S, PING_S = 0.2, 0.35
-"""avatar-core sends an RPC every 0.2 s to a worker that sends no reports. The slowest response so
-far determines the time for which avatar-core waits for a response."""
+NO_TRACK_S = 0.8
+"""Seconds, in addition to the worker's latency, for which a worker may play a take without ever
+having published an audio track."""
 TICK_S = 0.025
 """Seconds between two checks of the heartbeat."""
 WAITING_AUDIO_S = 0.1
@@ -160,9 +159,14 @@ class HealthCheck:
             await asyncio.sleep(TICK_S)
             take, alive_at = self._owed_take(), transport.tracker.alive_at
             heartbeat.observe(alive_at, transport.take, TICK_S)
-            inaudible_s = inaudible_s + TICK_S if take is not None and self._lost_track else 0.0
-            if inaudible_s > INAUDIBLE_S:
+            is_inaudible = self._lost_track or not self._was_audible
+            inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
+            if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
+            if inaudible_s > NO_TRACK_S + transport.latency_s:
+                return self._lose("published no audio track")
+            if fault := await self._hear():
+                return self._lose(fault)
             if take is None or transport.tracker.is_estimate:
                 unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
                 heartbeat.reset()
@@ -175,30 +179,42 @@ class HealthCheck:
             if problem := progress.count(take, TICK_S):
                 return self._lose(problem, may_return=True)
 
+    async def _hear(self) -> str:
+        """Return the fault that the monitor hears; close a monitor that is not needed."""
+        monitor = self._transport.monitor
+        if monitor is None:
+            return ""
+        if self._reports and not self._transport.collects:
+            self._transport.monitor = None
+            await monitor.aclose()
+            return ""
+        return monitor.check()
+
     @property
     def _reports(self) -> bool:
         """Whether the worker reports its positions."""
         return self._transport.tracker.alive_at is not None
 
     async def _watch_responses(self) -> None:
-        """Ask a worker that sends no reports for a sign of life, while it plays a take.
+        """Ask a worker that sends no reports for a sign of life."""
+        signs = SignsOfLife(
+            self._link,
+            self._avatar.audio_destination,
+            self._transport,
+            is_judged=self._is_judged_by_responses,
+            on_alive=self._confirm_position,
+        )
+        self._lose(await signs.wait_for_death(), may_return=True)
 
-        A worker that has never responded is not judged: its SDK may be too old for RPCs.
-        """
-        slowest_s, responded = 0.0, False
-        while True:
-            await asyncio.sleep(PING_EVERY_S)
-            take, loop = self._transport.take, asyncio.get_running_loop()
-            if take is None or take.pushed_s == 0 or self._reports:
-                continue
-            position_s, began = take.position_s, loop.time()
-            within_s = max(PING_S, 3 * slowest_s)
-            if await is_alive(self._link, self._avatar.audio_destination, within_s):
-                slowest_s, responded = max(slowest_s, loop.time() - began), True
-                if not self._reports and not self._lost_track:
-                    take.confirmed_s = position_s
-            elif responded and loop.time() >= self._reconnecting_until:
-                return self._lose(f"did not respond within {within_s:.2g} s", may_return=True)
+    def _is_judged_by_responses(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return not self._reports and now >= self._reconnecting_until
+
+    def _confirm_position(self, position_s: float) -> None:
+        take, monitor = self._transport.take, self._transport.monitor
+        is_heard = monitor is not None and monitor.is_hearing
+        if take is not None and not self._reports and not self._lost_track and not is_heard:
+            take.confirmed_s = min(position_s, take.position_s)
 
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""

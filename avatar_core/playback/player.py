@@ -214,7 +214,7 @@ class Player:
         self._cut_wanted = False
         unobserve = transport.on_lost(lambda _: self._send_loop.interrupt())
         try:
-            transport.tracker.follow(take)
+            transport.follow(take)
             await self._send_loop.run_with_deadline(call_provider(transport.sink.begin, take))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
@@ -242,8 +242,7 @@ class Player:
         if segment.cleared or self._cut_wanted:
             await self._cut(transport, take)
         elif chunk := feed.next(transport.budget_s(take)):
-            take.pushed_s += take.format.duration_s(len(chunk))
-            await self._send_loop.run_with_deadline(call_provider(transport.sink.push, chunk))
+            await self._send_loop.run_with_deadline(transport.push(take, chunk))
         elif feed.exhausted and not take.ended:
             take.ended = True
             await self._send_loop.run_with_deadline(call_provider(transport.sink.end, take))

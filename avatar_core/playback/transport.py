@@ -10,7 +10,9 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.link import Unsubscribe
 from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.sink import AudioSink
+from avatar_core.playback.monitor import Monitor
 from avatar_core.playback.segment import Segment
+from avatar_core.tasks import call_provider
 
 LossHandler = Callable[[AvatarError], None]
 
@@ -40,6 +42,7 @@ class Transport:
             if the agent cannot know.
         latency_s: Seconds from the push of audio until a listener hears the audio.
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
+        monitor: Listens to the avatar's audio track; None without a monitor.
 
     Attributes:
         provider: The provider's name; `voice` for the agent's own voice.
@@ -52,6 +55,7 @@ class Transport:
             if the agent cannot know.
         latency_s: Seconds from the push of audio until a listener hears the audio.
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
+        monitor: Listens to the avatar's audio track; None without a monitor.
         heartbeat_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
         take: The take that is on the transport now, if any; the player sets it.
     """
@@ -68,6 +72,7 @@ class Transport:
         wait_until_subscribed: Callable[[], Awaitable[None]] | None = None,
         latency_s: float = 0.0,
         collects: bool = False,
+        monitor: Monitor | None = None,
     ) -> None:
         self.provider = provider
         self.sink = sink
@@ -78,6 +83,7 @@ class Transport:
         self.wait_until_subscribed = wait_until_subscribed
         self.latency_s = latency_s
         self.collects = collects
+        self.monitor = monitor
         self.heartbeat_s: float | None = tracker.heartbeat_s
         self.take: Take | None = None
         self._lost: AvatarError | None = None
@@ -115,6 +121,31 @@ class Transport:
         self._observers.append(handler)
         return lambda: self._observers.remove(handler) if handler in self._observers else None
 
+    def follow(self, take: Take) -> None:
+        """Find out how much of a take is heard, from now on.
+
+        Args:
+            take: The take that begins on the transport.
+        """
+        if self.monitor is not None:
+            self.monitor.follow(take)
+        self.tracker.follow(take)
+
+    async def push(self, take: Take, chunk: bytes) -> None:
+        """Send audio of a take.
+
+        Args:
+            take: The take on the transport.
+            chunk: Whole samples in the format of the take.
+
+        Raises:
+            Exception: The sink did not accept the audio.
+        """
+        take.pushed_s += take.format.duration_s(len(chunk))
+        if self.monitor is not None:
+            self.monitor.push(chunk)
+        await call_provider(self.sink.push, chunk)
+
     def budget_s(self, take: Take) -> float:
         """Return how many seconds of a take the player may send now.
 
@@ -125,11 +156,12 @@ class Transport:
             Seconds of one message, from `SHORT_CHUNK_S` to `LONG_CHUNK_S`, more if more audio is
             sent and unheard; 0.0 if the message would exceed `run_ahead_s`.
         """
-        size_s = min(max(SHORT_CHUNK_S, take.unheard_s), LONG_CHUNK_S)
+        unheard_s = take.pushed_s - max(take.claimed_s, take.position_s)
+        size_s = min(max(SHORT_CHUNK_S, unheard_s), LONG_CHUNK_S)
         ahead_s, latency_s = self.run_ahead_s, self.tracker.measured_latency_s
         if latency_s > 0:
             ahead_s = max(ahead_s, latency_s + LEAST_AHEAD_S)
-        room_s = ahead_s - take.unheard_s
+        room_s = ahead_s - unheard_s
         if self.collects:
             return max(0.0, min(size_s, room_s))
         return size_s if size_s <= room_s else 0.0

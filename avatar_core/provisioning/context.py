@@ -33,6 +33,8 @@ class SessionContext:
             no limit.
         avatar_name: Display name of the avatar's participant; empty for its identity.
         avatar_attributes: Further attributes of the avatar's participant.
+        monitor: Whether the agent listens to the audio track of an avatar whose worker does not
+            report what was heard.
         clock: A function that returns monotonic seconds.
     """
 
@@ -47,6 +49,7 @@ class SessionContext:
     listener_timeout_s: float | None = None
     avatar_name: str = ""
     avatar_attributes: Mapping[str, str] = field(default_factory=dict)
+    monitor: bool = True
     clock: Clock = loop_time
 
     def join_limit_s(self, expected_join_s: float) -> float:

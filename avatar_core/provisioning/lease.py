@@ -15,6 +15,7 @@ from avatar_core.contracts.errors import (
 )
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.playback.byte_stream import ByteStreamSink, ByteStreamTracker
+from avatar_core.playback.monitor import Monitor
 from avatar_core.playback.transport import LEAST_AHEAD_S, Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
@@ -74,9 +75,16 @@ class Lease:
             clock=context.clock,
             log=logging.LoggerAdapter(log, {"provider": provider.name}),
         )
-        self.transport = self._create_transport()
+        self.transport = self._create_transport(self._create_monitor())
 
-    def _create_transport(self) -> Transport:
+    def _create_monitor(self) -> Monitor | None:
+        if not self._context.monitor:
+            return None
+        audio = self._context.link.listen(self.avatar.identity)
+        latency_s = self.provider.capabilities.playout_latency_s
+        return Monitor(audio, latency_s, self.ctx.clock, self.ctx.log)
+
+    def _create_transport(self, monitor: Monitor | None) -> Transport:
         provider = self.provider
         sink = provider.create_sink(self.ctx)
         return Transport(
@@ -88,6 +96,7 @@ class Lease:
             identities=frozenset({self.avatar.identity, self.avatar.audio_destination}),
             latency_s=provider.capabilities.playout_latency_s,
             collects=sink is not None,
+            monitor=monitor,
         )
 
     @classmethod
@@ -177,7 +186,7 @@ class Lease:
         tasks.start(close_quietly(lost.tracker), "lost-tracker")
         try:
             async with asyncio.timeout(REVIVE_S):
-                self.transport = self._create_transport()
+                self.transport = self._create_transport(lost.monitor)
                 await call_provider(self.transport.sink.open)
                 worker = self.avatar.audio_destination
                 if not await is_alive(self._context.link, worker, PING_S):
@@ -244,9 +253,11 @@ class Lease:
         if not self._released:
             self._released = True
             self._context.releaser.keep_out(self._ledger_entry)
+            monitor = self.transport.monitor
             await asyncio.gather(
                 close_quietly(self.transport.sink),
                 close_quietly(self.transport.tracker),
+                *((close_quietly(monitor),) if monitor is not None else ()),
                 self._context.releaser.end(self.provider, self._ledger_entry, reason),
             )
 

@@ -9,7 +9,7 @@ import warnings
 from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -119,6 +119,9 @@ class AvatarSettings(Settings):
     """How often a provider whose avatar was lost is provisioned again within 10 minutes."""
     listener_timeout_s: float | None = Field(default=None, ge=0, le=86_400)
     """Seconds for which speech waits until a listener can hear it; by default without a limit."""
+    monitor: Literal["auto", "off"] = "auto"
+    """Whether the agent listens to the audio track of an avatar whose worker does not report what
+    was heard (`auto`), or to none (`off`)."""
     name: str = ""
     """The display name of the avatar's participant; by default its identity."""
     attributes: dict[str, str] = Field(default_factory=dict)

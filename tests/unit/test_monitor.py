@@ -1,0 +1,155 @@
+"""The monitor locates the avatar's sound in the pushed audio, and notices its silence."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from avatar_core.contracts.playback import TakeState
+from avatar_core.playback.monitor.monitor import CUT_TAIL_S, FIRST_SOUND_S, SILENT_S
+from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, WordTones
+from tests.unit.monitor_harness import FORMAT, MonitoredTake, heard_sound
+
+SPOKEN = WordTones().speak(VOCABULARY[:18])
+SPOKEN_S = FORMAT.duration_s(len(SPOKEN))
+GRID_S = 0.05
+
+
+@pytest.mark.parametrize("delay_s", [0.1, 0.4, 1.0, 3.0, 5.0])
+def test_position_follows_the_sound_at_any_latency(delay_s: float) -> None:
+    playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN, delay_s=delay_s))
+    while not playing.take.state.final:
+        assert playing.step() == ""
+        heard_s = max(0.0, playing.elapsed_s - delay_s)
+        assert playing.take.position_s <= heard_s + GRID_S
+        if heard_s > 0.3 and not playing.take.state.final:
+            assert playing.take.position_s == pytest.approx(heard_s, abs=GRID_S)
+    assert playing.is_done
+    assert playing.elapsed_s == pytest.approx(SPOKEN_S + delay_s, abs=0.1)
+    assert playing.monitor.latency_s == pytest.approx(delay_s, abs=GRID_S)
+
+
+@pytest.mark.parametrize("drift", [0.99, 1.01])
+def test_position_follows_a_drifting_clock(drift: float) -> None:
+    sound = heard_sound(SPOKEN, delay_s=0.0)
+    times = np.arange(int(len(sound) * drift)) / drift
+    drifting = np.interp(times, np.arange(len(sound)), sound)
+    playing = MonitoredTake(SPOKEN, np.concatenate((np.zeros(3200), drifting)))
+    while not playing.take.state.final:
+        assert playing.step() == ""
+        heard_s = max(0.0, (playing.elapsed_s - 0.4) / drift)
+        if heard_s > 0.5 and not playing.take.state.final:
+            assert playing.take.position_s == pytest.approx(heard_s, abs=GRID_S)
+    assert playing.is_done
+
+
+@pytest.mark.parametrize("fault_s", [0.9, 2.2, 3.05])
+def test_silence_in_a_take_is_a_fault_within_a_second(fault_s: float) -> None:
+    sound = heard_sound(SPOKEN)
+    playing = MonitoredTake(SPOKEN, sound[: round((0.4 + fault_s) * 8000)])
+    fault = playing.run()
+    assert "silent" in fault
+    assert SILENT_S <= playing.elapsed_s - 0.4 - fault_s <= SILENT_S + WORD_S
+    assert fault_s - WORD_S <= playing.take.position_s <= fault_s + WORD_S / 2
+
+
+def test_worker_that_was_never_heard_may_be_late() -> None:
+    playing = MonitoredTake(SPOKEN * 2, np.zeros(1))
+    fault = playing.run()
+    assert "silent" in fault
+    assert playing.elapsed_s == pytest.approx(0.4 + FIRST_SOUND_S, abs=0.1)
+    assert playing.take.position_s == 0
+
+
+def test_worker_that_cannot_be_late_is_silent_early() -> None:
+    playing = MonitoredTake(SPOKEN, np.zeros(1))
+    playing.monitor.may_be_late = False
+    assert "silent" in playing.run()
+    assert playing.elapsed_s == pytest.approx(0.4 + SILENT_S, abs=0.1)
+
+
+def test_stall_shifts_the_position() -> None:
+    sound, at = heard_sound(SPOKEN), round(2.9 * 8000)
+    stalled = np.concatenate((sound[:at], np.zeros(round(0.5 * 8000)), sound[at:]))
+    playing = MonitoredTake(SPOKEN, stalled)
+    while not playing.take.state.final:
+        assert playing.step() == ""
+        if playing.elapsed_s > 4.2 and not playing.take.state.final:
+            assert playing.take.position_s == pytest.approx(playing.elapsed_s - 0.9, abs=GRID_S)
+    assert playing.is_done
+
+
+def test_second_take_is_located_at_its_first_sound() -> None:
+    first = MonitoredTake(SPOKEN, heard_sound(SPOKEN, delay_s=1.0))
+    first.run()
+    playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN, delay_s=1.1), previous=first)
+    playing.run(until_s=1.2)
+    assert playing.take.position_s == pytest.approx(0.1, abs=GRID_S)
+    playing.run()
+    assert playing.is_done
+
+
+def test_silent_second_take_is_a_fault_after_the_measured_latency() -> None:
+    first = MonitoredTake(SPOKEN, heard_sound(SPOKEN, delay_s=1.0))
+    first.run()
+    playing = MonitoredTake(SPOKEN, np.zeros(1), previous=first)
+    assert "silent" in playing.run()
+    assert playing.elapsed_s == pytest.approx(1.0 + SILENT_S, abs=0.15)
+
+
+def test_positions_of_other_sources_are_limited_to_the_heard_audio() -> None:
+    playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN, delay_s=3.0))
+    playing.run(until_s=4.0)
+    playing.take.report(5.0, TakeState.DONE)
+    assert playing.take.state is TakeState.PLAYING
+    assert playing.take.position_s == pytest.approx(1.0, abs=GRID_S)
+    assert playing.take.claimed_s == pytest.approx(5.0, abs=0.1)
+
+
+def test_interruption_ends_at_the_last_sound() -> None:
+    sound = heard_sound(SPOKEN)
+    playing = MonitoredTake(SPOKEN, sound[: round(2.65 * 8000)])
+    playing.run(until_s=2.5)
+    playing.take.cutting = True
+    playing.run()
+    assert playing.take.state is TakeState.CUT
+    assert playing.take.position_s == pytest.approx(2.25, abs=CUT_TAIL_S)
+
+
+def test_greeting_of_the_vendor_moves_no_position() -> None:
+    greeting = heard_sound(WordTones().speak(VOCABULARY[26:32]), delay_s=0.0)
+    sound = np.concatenate((greeting, heard_sound(SPOKEN, delay_s=0.2)))
+    playing = MonitoredTake(SPOKEN, sound)
+    assert playing.run(until_s=1.7) == ""
+    assert playing.take.position_s == 0
+    assert playing.run() == ""
+    assert playing.is_done
+
+
+def test_altered_voice_is_logged_once_and_judged_by_its_loudness(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rng = np.random.default_rng(1)
+    sound = heard_sound(SPOKEN)
+    loud = np.repeat(np.abs(sound).reshape(-1, 40).max(axis=1), 40)
+    voice = rng.standard_normal(len(loud)) * loud * 0.5
+    fault_at = round(4.4 * 8000)
+    playing = MonitoredTake(SPOKEN, voice[:fault_at])
+    with caplog.at_level(logging.WARNING):
+        fault = playing.run()
+    assert "silent" in fault
+    assert playing.elapsed_s == pytest.approx(4.4 + SILENT_S, abs=WORD_S + 0.1)
+    assert [record.message for record in caplog.records if "differs" in record.message]
+    assert len(caplog.records) == 1
+
+
+async def test_closed_monitor_lifts_its_limit() -> None:
+    playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN, delay_s=3.0))
+    playing.run(until_s=2.0)
+    assert playing.take.heard_at_most_s == 0
+    await playing.monitor.aclose()
+    assert playing.audio.closed
+    playing.take.report(1.0)
+    assert playing.take.position_s == pytest.approx(1.0)
