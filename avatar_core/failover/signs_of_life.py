@@ -94,7 +94,7 @@ class SignsOfLife:
             self._slowest_s = max(self._slowest_s, waited_s - TICK_S)
             self._on_alive(position_s)
         elif self._has_responded and self._is_judged() and self._is_still is not False:
-            return f"did not respond within {waited_s:.2g} s"
+            return f"did not respond within {waited_s:.1f} s"
         return ""
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
+from avatar_core.contracts import wire
 from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.contracts.errors import (
     AvatarError,
@@ -19,7 +20,7 @@ from avatar_core.playback.monitor import Monitor
 from avatar_core.playback.transport import LEAST_AHEAD_S, Transport
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
-from avatar_core.provisioning.ping import is_alive
+from avatar_core.provisioning.ping import is_alive, lacks_method
 from avatar_core.provisioning.provision import Provisioning
 from avatar_core.tasks import (
     BUG_HINT,
@@ -137,7 +138,7 @@ class Lease:
             AvatarError: The sink of the provider raised another error of avatar-core.
         """
         limit_s = self._context.join_limit_s(self.provider.capabilities.expected_join_s)
-        opening = asyncio.ensure_future(call_provider(self.transport.sink.open))
+        opening = asyncio.ensure_future(self._open_transport())
         ended = asyncio.ensure_future(self.wait_until_ended())
         try:
             done, _ = await asyncio.wait(
@@ -169,6 +170,15 @@ class Lease:
             opening.cancel()
             ended.cancel()
             await asyncio.gather(opening, ended, return_exceptions=True)
+
+    async def _open_transport(self) -> None:
+        transport = self.transport
+        await call_provider(transport.sink.open)
+        if transport.monitor is not None and not transport.collects and not self._has_reported:
+            # A worker that does not serve this method receives no audio, so it is not just late.
+            worker, method = self.avatar.audio_destination, wire.CLEAR_BUFFER
+            if await lacks_method(self._context.link, worker, method, PING_S):
+                transport.monitor.may_be_late = False
 
     async def revive(self) -> bool:
         """Open a new transport to an avatar whose transport was lost, if the avatar is alive.

@@ -1,4 +1,4 @@
-"""Asks a participant for a sign of life."""
+"""Asks a participant for a sign of life, or whether it serves an RPC method."""
 
 from __future__ import annotations
 
@@ -28,3 +28,22 @@ async def is_alive(link: RoomLink, identity: str, within_s: float) -> bool:
     except RoomError as error:
         return error.rpc_code == UNSUPPORTED_METHOD
     return True
+
+
+async def lacks_method(link: RoomLink, identity: str, method: str, within_s: float) -> bool:
+    """Return whether a participant responds that it does not serve an RPC method.
+
+    Args:
+        link: A connection to the room of the participant.
+        identity: The identity of the participant.
+        method: The name of the method, which is called with an empty payload.
+        within_s: Seconds to wait for the response.
+
+    Returns:
+        Whether the participant lacks the method. False also without a response.
+    """
+    try:
+        await link.call(identity, method, "", timeout_s=within_s)
+    except RoomError as error:
+        return error.rpc_code == UNSUPPORTED_METHOD
+    return False

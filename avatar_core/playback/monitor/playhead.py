@@ -32,6 +32,8 @@ SMEAR = 1
 """Heard frames around a frame whose loudest one counts: the place is not exact to the frame."""
 WEAKER_DB = 12.0
 """A strong frame is missing if the heard sound is weaker than expected by more than this."""
+QUIET_DB = 25.0
+"""A frame this many dB below the loudest one near it may be lost in noise or in a codec."""
 AUDIBLE_DB = -50.0
 """Sound above this level, in dB relative to full scale, counts as sound of a vendor whose gain is
 not known."""
@@ -164,7 +166,7 @@ class Playhead:
                 self.position = max(self.position, at + 1)
             elif self._hearing.is_altered:
                 self._lock(self.heard - 1 - self._missing)  # the worker stalled and continues
-        elif self._missing is None and not self.is_stopping:
+        elif self._missing is None and not self.is_stopping and self._may_be_heard(due, level):
             self.position = max(self.position, at + 1)
 
     def _is_loud(self, level: float) -> bool:
@@ -179,6 +181,11 @@ class Playhead:
         if gain_db is None:
             return level > AUDIBLE_DB
         return level > self._reference.level(frame) + gain_db - WEAKER_DB
+
+    def _may_be_heard(self, frame: int, level: float) -> bool:
+        """Return whether the sound is as loud as a frame that is not strong, or need not be."""
+        is_quiet = self._reference.level(frame) < self._reference.loudest(frame) - QUIET_DB
+        return is_quiet or self._is_present(frame, level)
 
     def _starve(self) -> None:
         """Forget the place, because all pushed audio was heard and more may follow later."""
