@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 
@@ -331,6 +332,21 @@ class RoomLink(ABC):
 
         Raises:
             RoomError: The room is disconnected, or did not accept the track.
+        """
+
+    @abstractmethod
+    def listen(self, identity: str) -> RemoteAudio:
+        """Subscribe to the sound of a remote participant.
+
+        The participant may join later, and may publish its tracks later. The subscription also
+        covers tracks that the participant publishes again, and tracks after a reconnect or a new
+        join. A muted track stays subscribed.
+
+        Args:
+            identity: Identity of the remote participant.
+
+        Returns:
+            The subscription. Its `aclose` ends the subscription, and so does the end of this link.
         """
 
     @abstractmethod

@@ -18,6 +18,7 @@ from avatar_core.contracts.link import (
     RpcHandler,
     Unsubscribe,
 )
+from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
@@ -25,6 +26,7 @@ from avatar_core.rtc.encryption import is_encrypted
 from avatar_core.rtc.media import TrackPublisher
 from avatar_core.rtc.participant import read_participant
 from avatar_core.rtc.private_ffi import check_addressed_streams, find_missing
+from avatar_core.rtc.remote_audio import RtcRemoteAudio
 from avatar_core.rtc.room_events import RoomEvents
 from avatar_core.rtc.streams import (
     Acknowledgements,
@@ -32,6 +34,7 @@ from avatar_core.rtc.streams import (
     PublicWriter,
     RtcStreamReader,
 )
+from avatar_core.rtc.subscriptions import Subscriptions
 
 log = logging.getLogger("avatar_core.rtc")
 
@@ -62,6 +65,7 @@ class RtcLink(RoomLink):
         self._local = room.local_participant
         self._tracks = TrackPublisher(self._local)
         self._acks: Acknowledgements | None = None
+        self._subscriptions = Subscriptions(room)
         self._events = RoomEvents(room, self._on_disconnect)
         self.router = SenderRouter(self)
 
@@ -354,12 +358,24 @@ class RtcLink(RoomLink):
         self._require_connection()
         return await self._tracks.publish_video(width, height, fps, name)
 
+    def listen(self, identity: str) -> RemoteAudio:
+        """Subscribe to the sound of a remote participant, also if the room does not by itself.
+
+        Args:
+            identity: The identity of the participant, which may join later.
+
+        Returns:
+            The subscription.
+        """
+        return RtcRemoteAudio(self._subscriptions, identity)
+
     async def aclose(self) -> None:
         """Stop passing events to handlers, and leave the room if `owned` is set; idempotent."""
         if self.closed:
             return
         self.closed = True
         self._events.close()
+        await self._subscriptions.aclose()
         self._close_acks()
         self._tracks.close()
         if self._owned:
@@ -385,3 +401,4 @@ class RtcLink(RoomLink):
     def _on_disconnect(self) -> None:
         self._close_acks()  # an application leaves its room without closing the link
         self._tracks.close()
+        self._subscriptions.stop()

@@ -22,6 +22,9 @@ an error if a track that it subscribes to is gone before its media arrives."""
 UNPUBLISH_S = 1.0
 """Deadline of an unpublish: LiveKit never responds if the room was left meanwhile."""
 
+AUDIENCE_PROBE = "audience_probe"
+"""Name of the silent track that `TrackPublisher.publish_silence` publishes."""
+
 T = TypeVar("T", AudioTrack, VideoTrack)
 
 
@@ -66,7 +69,7 @@ class TrackPublisher:
         """
         return await self._publish(
             RtcAudioTrack.publish(
-                self._participant, SILENCE, "audience_probe", rtc.TrackSource.SOURCE_UNKNOWN
+                self._participant, SILENCE, AUDIENCE_PROBE, rtc.TrackSource.SOURCE_UNKNOWN
             )
         )
 

@@ -8,12 +8,11 @@ from typing import Any
 from livekit import rtc
 
 from avatar_core.contracts.link import DataHandler, RoomEvent, RoomEventHandler, Unsubscribe
-from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.rtc.participant import read_participant
 
 
 class RoomEvents:
-    """Subscribes to the events of a LiveKit room, and unsubscribes from our own avatar's tracks.
+    """Subscribes to the events of a LiveKit room and passes them to handlers.
 
     `RtcLink` creates this object.
 
@@ -25,7 +24,6 @@ class RoomEvents:
 
     def __init__(self, room: rtc.Room, on_disconnect: Callable[[], None]) -> None:
         self._room = room
-        self._local = room.local_participant
         self._on_disconnect = on_disconnect
         self._watchers: list[RoomEventHandler] = []
         self._data_handlers: dict[str, DataHandler] = {}
@@ -33,7 +31,6 @@ class RoomEvents:
             ("participant_connected", lambda other: self._notify(RoomEvent.JOINED, other)),
             ("participant_disconnected", lambda other: self._notify(RoomEvent.LEFT, other)),
             ("track_published", lambda _, other: self._notify(RoomEvent.TRACKS, other)),
-            ("track_subscribed", self._on_track_subscribed),
             ("track_unpublished", lambda _, other: self._notify(RoomEvent.TRACKS, other)),
             ("track_muted", self._on_mute_changed),
             ("track_unmuted", self._on_mute_changed),
@@ -77,18 +74,6 @@ class RoomEvents:
         for event, handler in self._room_handlers:
             self._room.off(event, handler)
         self._watchers.clear()
-
-    def _on_track_subscribed(
-        self, _: rtc.Track, publication: rtc.RemoteTrackPublication, other: rtc.RemoteParticipant
-    ) -> None:
-        """Unsubscribe from a track of our own avatar, which would cost a third of the CPU time.
-
-        If a participant unsubscribes while the server still negotiates the track, the whole
-        connection can break ("Sender Track has been removed", livekit-server 1.13.5). After
-        `track_subscribed` the negotiation has ended.
-        """
-        if other.attributes.get(PUBLISH_ON_BEHALF) == self._local.identity:
-            publication.set_subscribed(False)
 
     def _on_mute_changed(self, other: rtc.Participant, _: rtc.TrackPublication) -> None:
         if isinstance(other, rtc.RemoteParticipant):

@@ -13,6 +13,7 @@ from avatar_core.contracts.link import (
     RpcHandler,
     Unsubscribe,
 )
+from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
@@ -224,6 +225,17 @@ class LinkWrapper(RoomLink):
             RoomError: The room is disconnected, or did not accept the track.
         """
         return await self._link.publish_video(width, height, fps, name=name)
+
+    def listen(self, identity: str) -> RemoteAudio:
+        """Subscribe to the sound of a remote participant.
+
+        Args:
+            identity: Identity of the remote participant.
+
+        Returns:
+            The subscription.
+        """
+        return self._link.listen(identity)
 
     async def aclose(self) -> None:
         """Close the wrapped link."""

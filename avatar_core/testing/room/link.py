@@ -18,12 +18,14 @@ from avatar_core.contracts.link import (
     RpcHandler,
     Unsubscribe,
 )
+from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.router import SenderRouter
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.room.context import memory_context
+from avatar_core.testing.room.listening import MemoryRemoteAudio
 from avatar_core.testing.room.media import MemoryAudioTrack, MemoryVideoTrack
 from avatar_core.testing.room.members import Hub, Member
 from avatar_core.testing.room.streams import MemoryReader, MemoryWriter
@@ -78,6 +80,7 @@ class MemoryLink(RoomLink):
         self._readers: list[MemoryReader] = []
         self._writers: list[MemoryWriter] = []
         self._tracks: list[MemoryAudioTrack | MemoryVideoTrack] = []
+        self._listening: list[MemoryRemoteAudio] = []
         self._responding: set[asyncio.Task[str]] = set()
 
     @property
@@ -351,13 +354,31 @@ class MemoryLink(RoomLink):
         self.room.published(self._identity, "video")
         return video
 
+    def listen(self, identity: str) -> RemoteAudio:
+        """Subscribe to the sound of another participant.
+
+        Args:
+            identity: The identity of the participant, which may join later.
+
+        Returns:
+            The subscription.
+        """
+        audio = MemoryRemoteAudio(self.room, self._identity, identity)
+        self._listening.append(audio)
+        return audio
+
     async def aclose(self) -> None:
         """Leave the room without a `DISCONNECTED` event for this link; idempotent."""
         self._watchers.clear()
         if self._connected:
             self.room.remove(self._identity)
 
-    # The methods that the room calls.
+    # The members that the room reads and calls.
+
+    @property
+    def audio_tracks(self) -> list[MemoryAudioTrack]:
+        """The audio tracks that this participant has created, also those that are unpublished."""
+        return [track for track in self._tracks if isinstance(track, MemoryAudioTrack)]
 
     async def use(self) -> None:
         """Check that this participant is in the room; on a frozen link, wait until it leaves.
@@ -466,6 +487,8 @@ class MemoryLink(RoomLink):
         self._frozen = True
         for track in self._tracks:
             track.freeze()
+        for audio in self._listening:
+            audio.freeze()
 
     def drop(self, event: RoomEvent | None) -> None:
         """Disconnect this link: break its streams and drop its tracks.
@@ -478,5 +501,7 @@ class MemoryLink(RoomLink):
         self.break_streams()
         for track in self._tracks:
             track.drop()
+        for audio in self._listening:
+            audio.stop()
         if event is not None:
             self.changed(event, None)

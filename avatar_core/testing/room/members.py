@@ -8,7 +8,7 @@ from typing import Protocol
 
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.testing.room.media import Recording
+from avatar_core.testing.room.media import MemoryAudioTrack, Recording
 from avatar_core.testing.room.streams import MemoryReader
 
 
@@ -28,6 +28,10 @@ class MemberLink(Protocol):
     @property
     def connected(self) -> bool:
         """Whether the participant is in the room now."""
+
+    @property
+    def audio_tracks(self) -> Sequence[MemoryAudioTrack]:
+        """The audio tracks that the participant has created, also those that are unpublished."""
 
     def receive(
         self, topic: str, sender: str, attributes: Mapping[str, str]
@@ -144,12 +148,14 @@ class Hub(Protocol):
     Attributes:
         name: The name of the room.
         latency_s: One-way latency of all messages and events, in seconds.
+        listening_delay_s: Seconds from a sound to its frame at a participant that listens.
         recording: The audio and the number of video frames that a listener in the room received.
         members: The participants by identity.
     """
 
     name: str
     latency_s: float
+    listening_delay_s: float
     recording: Recording
     members: dict[str, Member]
 

@@ -26,6 +26,9 @@ LATENCY_S = 0.002
 """Default one-way latency of a room, in seconds."""
 UNANNOUNCED_S = 3.0
 """Seconds after which the room announces a participant that publishes nothing."""
+LISTENING_DELAY_S = 0.05
+"""Default of `MemoryRoom.listening_delay_s`. livekit-server on loopback and the jitter buffer of
+LiveKit take 0.045 to 0.05 s (measured)."""
 CRASH_S = 20.0
 """Seconds after which the other participants see a crashed participant leave."""
 
@@ -42,6 +45,8 @@ class MemoryRoom:
     Attributes:
         name: The name of the room.
         latency_s: One-way latency of all messages and events, in seconds.
+        listening_delay_s: Seconds from a sound to its frame at a participant that listens with
+            `RoomLink.listen`; at least 0.02.
         recording: The audio and the number of video frames that a listener in the room received.
         members: The participants by identity.
         speaks_for: The identity on whose behalf each participant speaks, by the participant's
@@ -54,6 +59,7 @@ class MemoryRoom:
     ) -> None:
         self.name = name
         self.latency_s = latency_s
+        self.listening_delay_s = LISTENING_DELAY_S
         self.recording = Recording()
         if listening:
             self.listen()
@@ -220,6 +226,21 @@ class MemoryRoom:
         if member := self.members.pop(identity, None):
             member.link.drop(RoomEvent.DISCONNECTED)
             self._left(member)
+
+    def mute(self, identity: str, *, muted: bool = True) -> None:
+        """Mute or unmute the audio tracks of a participant.
+
+        Args:
+            identity: The identity of the participant. An identity that is not in the room has no
+                effect.
+            muted: Whether the tracks are muted from now on.
+        """
+        if member := self.members.get(identity):
+            tracks = [track for track in member.link.audio_tracks if track.is_subscribed]
+            for track in tracks:
+                track.mute(muted)
+            if tracks:
+                self.published(identity, "audio", unpublished=muted)
 
     def crash(self, identity: str) -> None:
         """Disconnect a participant as if its process was killed.
