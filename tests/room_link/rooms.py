@@ -35,6 +35,9 @@ class Rooms(Protocol):
     async def reconnect(self, link: RoomLink) -> None:
         """Make a participant reconnect completely."""
 
+    async def mute(self, link: RoomLink, *, muted: bool) -> None:
+        """Mute or unmute the audio tracks of a participant, as the participant itself does."""
+
     async def aclose(self) -> None:
         """Let all participants leave."""
 
@@ -57,6 +60,9 @@ class MemoryRooms:
         assert isinstance(link, MemoryLink)
         self._room.reconnect(link.identity)
 
+    async def mute(self, link: RoomLink, *, muted: bool) -> None:
+        self._room.mute(link.identity, muted=muted)
+
     async def aclose(self) -> None:
         for identity in list(self._room.members):
             self._room.remove(identity)
@@ -71,8 +77,13 @@ class RealRooms:
         self._links: list[RtcLink] = []
 
     async def join(
-        self, identity: str, *, is_agent: bool = False, attributes: Mapping[str, str] | None = None
-    ) -> RoomLink:
+        self,
+        identity: str,
+        *,
+        is_agent: bool = False,
+        attributes: Mapping[str, str] | None = None,
+        subscribe: bool = True,
+    ) -> RtcLink:
         token = (
             api.AccessToken(self._server.api_key, self._server.api_secret)
             .with_identity(identity)
@@ -81,7 +92,7 @@ class RealRooms:
             .with_grants(api.VideoGrants(room_join=True, room=self._name))
             .to_jwt()
         )
-        link = await join(self._server.url, token, subscribe=True)
+        link = await join(self._server.url, token, subscribe=subscribe)
         self._links.append(link)
         return link
 
@@ -95,6 +106,12 @@ class RealRooms:
     async def reconnect(self, link: RoomLink) -> None:
         assert isinstance(link, RtcLink)
         await link.room.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
+
+    async def mute(self, link: RoomLink, *, muted: bool) -> None:
+        assert isinstance(link, RtcLink)
+        for publication in link.room.local_participant.track_publications.values():
+            if isinstance(publication.track, rtc.LocalAudioTrack):
+                (publication.track.mute if muted else publication.track.unmute)()
 
     async def aclose(self) -> None:
         await asyncio.gather(*(link.aclose() for link in self._links))
