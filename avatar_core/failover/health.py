@@ -163,7 +163,7 @@ class HealthCheck:
             inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
-            if inaudible_s > NO_TRACK_S + transport.latency_s:
+            if self._must_publish and inaudible_s > NO_TRACK_S + transport.latency_s:
                 return self._lose("published no audio track")
             if fault := await self._hear():
                 return self._lose(fault)
@@ -178,6 +178,11 @@ class HealthCheck:
                     return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
             if problem := progress.count(take, TICK_S):
                 return self._lose(problem, may_return=True)
+
+    @property
+    def _must_publish(self) -> bool:
+        """Whether a worker without an audio track can only be mute."""
+        return self._transport.monitor is not None and not self._transport.collects
 
     async def _hear(self) -> str:
         """Return the fault that the monitor hears; close a monitor that is not needed."""
