@@ -91,9 +91,9 @@ class TrackedProvider(ScriptedProvider):
         return self._tracker
 
 
-async def start(tracker: ScriptedTracker) -> FailoverHarness:
+async def start(tracker: ScriptedTracker, *, monitor: bool = False) -> FailoverHarness:
     room = MemoryRoom()
-    return await start_harness(TrackedProvider(room, tracker), room=room)
+    return await start_harness(TrackedProvider(room, tracker), room=room, monitor=monitor)
 
 
 async def say(harness: FailoverHarness, duration_s: float = SPEECH_S) -> float:
@@ -153,7 +153,7 @@ async def test_tracker_that_reports_only_whole_pieces_keeps_the_avatar(run_ahead
     room = MemoryRoom()
     provider = TrackedProvider(room, tracker)
     provider.capabilities = replace(provider.capabilities, run_ahead_s=run_ahead_s)
-    harness = await start_harness(provider, room=room)
+    harness = await start_harness(provider, room=room, monitor=False)
     over = harness.push_speech(20.0)
     async with asyncio.timeout(60.0):
         await over
@@ -166,6 +166,13 @@ async def test_avatar_at_half_speed_is_lost_in_time() -> None:
     took_s = await say(harness, 20.0)
     assert took_s < 20.0 + STALL_S + 2.0 + LATENCY_S + 0.6
     assert harness.takes == [("vendor", "lost"), ("voice", "done")]
+    await harness.close()
+
+
+async def test_monitor_hears_the_speech_that_a_tracker_does_not_report() -> None:
+    harness = await start(ScriptedTracker(heard_s=lambda heard_s: min(heard_s, 2.0)), monitor=True)
+    assert await say(harness) < SPEECH_S + STALL_S
+    assert harness.takes == [("vendor", "done")]
     await harness.close()
 
 

@@ -68,8 +68,10 @@ class FaultyProvider(ScriptedProvider):
             raise error
 
 
-async def start_harness(*providers: ScriptedProvider, room: MemoryRoom) -> FailoverHarness:
-    harness = FailoverHarness(room, *providers)
+async def start_harness(
+    *providers: ScriptedProvider, room: MemoryRoom, monitor: bool = True
+) -> FailoverHarness:
+    harness = FailoverHarness(room, *providers, monitor=monitor)
     await harness.controller.start()
     await harness.controller.wait_until_settled()
     return harness
