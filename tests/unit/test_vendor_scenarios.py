@@ -78,7 +78,7 @@ class StockAgent:
             for word in decode_tones(bytes(run.pcm), run.format.rate_hz)
         ]
 
-    def heard_words(self) -> list[str]:
+    def heard_texts(self) -> list[str]:
         """Return the texts of the words that a listener heard."""
         return [word.word for word in self.heard()]
 
@@ -122,7 +122,7 @@ async def test_worker_without_faults_plays_and_reports_every_word() -> None:
     async with conversation("") as agent:
         began = await agent.speak()
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words() == list(SPOKEN_WORDS)
+        assert agent.heard_texts() == list(SPOKEN_WORDS)
         ((finished, at),) = agent.finishes()
         assert finished == wire.Finished(pytest.approx(SPEECH_S), False)
         assert at - began == pytest.approx(SPEECH_S, abs=0.3)
@@ -142,7 +142,7 @@ async def test_inaudible_worker_reports_a_normal_end(fault: str, tracks: set[str
     async with conversation(f"by_speech=1,{fault}={FAULT_S}") as agent:
         await agent.speak()
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words() == BEFORE
+        assert agent.heard_texts() == BEFORE
         assert agent.tracks() == tracks
         ((finished, _),) = agent.finishes()
         assert finished == wire.Finished(pytest.approx(SPEECH_S), False)
@@ -153,8 +153,8 @@ async def test_worker_that_stops_for_good_reports_no_end(fault: str) -> None:
     async with conversation(f"by_speech=1,{fault}={FAULT_S}") as agent:
         await agent.speak()
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words()[: len(BEFORE)] == BEFORE
-        assert len(agent.heard_words()) < len(SPOKEN_WORDS)
+        assert agent.heard_texts()[: len(BEFORE)] == BEFORE
+        assert len(agent.heard_texts()) < len(SPOKEN_WORDS)
         assert agent.finishes() == []
         assert agent.tracks() == {"audio", "video"}
 
@@ -177,10 +177,10 @@ async def test_clear_during_a_stall_drops_the_audio() -> None:
     async with conversation(f"by_speech=1,playout_stall_at_s={FAULT_S},playout_stall_s=3") as agent:
         await agent.speak()
         await asyncio.sleep(2.0)
-        heard = agent.heard_words()
+        heard = agent.heard_texts()
         assert await agent.clear() == wire.OK
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words() == heard
+        assert agent.heard_texts() == heard
         ((finished, _),) = agent.finishes()
         assert finished.interrupted
 
@@ -223,7 +223,7 @@ async def test_late_worker_plays_later_and_reports_what_was_heard(delay_s: float
     async with conversation(f"playout_delay_s={delay_s}") as agent:
         began = await agent.speak()
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words() == list(SPOKEN_WORDS)
+        assert agent.heard_texts() == list(SPOKEN_WORDS)
         assert agent.heard()[0].start_s - began == pytest.approx(delay_s, abs=0.1)
         ((_, at),) = agent.finishes()
         assert at > agent.heard()[-1].end_s
@@ -233,7 +233,7 @@ async def test_late_worker_with_early_reports_finishes_before_it_was_heard() -> 
     async with conversation("playout_delay_s=3,reports_early=1") as agent:
         began = await agent.speak()
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words() == list(SPOKEN_WORDS)
+        assert agent.heard_texts() == list(SPOKEN_WORDS)
         assert [method for method, _, _ in agent.reports] == [
             wire.PLAYBACK_STARTED,
             wire.PLAYBACK_FINISHED,
@@ -258,18 +258,18 @@ async def test_worker_that_reports_nothing_plays_every_word() -> None:
     async with conversation("reports_nothing=1") as agent:
         await agent.speak()
         await asyncio.sleep(PATIENCE_S)
-        assert agent.heard_words() == list(SPOKEN_WORDS)
+        assert agent.heard_texts() == list(SPOKEN_WORDS)
         assert agent.reports == []
 
 
-async def test_music_plays_between_the_words_of_the_agent() -> None:
+async def test_music_plays_while_the_agent_is_silent() -> None:
     async with conversation("music_rms=0.025") as agent:
         await asyncio.sleep(2.0)
         music_s = agent.room.recording.seconds(AVATAR)
         await agent.speak()
         await asyncio.sleep(PATIENCE_S)
         assert music_s == pytest.approx(2.0, abs=0.1)
-        assert agent.heard_words() == list(SPOKEN_WORDS)
+        assert agent.heard_texts() == list(SPOKEN_WORDS)
 
 
 async def test_worker_greets_without_audio_of_the_agent() -> None:

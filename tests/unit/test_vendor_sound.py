@@ -31,7 +31,7 @@ def decode(pcm: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("faults", [{"gain": 0.1}, {"drift": 0.01}, {"fade_s": 0.05}])
-def test_altered_words_are_still_decoded(faults: dict[str, float]) -> None:
+def test_altered_speech_is_still_decoded(faults: dict[str, float]) -> None:
     assert decode(alter(WordTones().speak(SPOKEN_WORDS), **faults)) == list(SPOKEN_WORDS)
 
 
@@ -70,7 +70,7 @@ def test_drift_leaves_no_gap_between_chunks() -> None:
     assert steps.max() <= most * 1.01
 
 
-def test_ring_modulation_makes_the_words_unrecognisable_and_keeps_them_loud() -> None:
+def test_ring_modulation_hides_the_tones_and_keeps_the_level() -> None:
     pcm = WordTones().speak(SPOKEN_WORDS)
     altered = alter(pcm, ring_hz=70.0)
     assert decode(altered) != list(SPOKEN_WORDS)
