@@ -119,9 +119,12 @@ class VendorFaultRun:
         """Hold the conversation.
 
         Raises:
+            RuntimeError: The avatar is not in use, so that its fault has no effect.
             TimeoutError: The avatar did not join, or a turn did not end.
         """
         async with self._conversation as conversation:
+            if conversation.avatar.provider != "tavus":
+                raise RuntimeError(f"The avatar is not in use: {conversation.errors}")
             conversation.session.on("conversation_item_added", self._note_item)
             turn = conversation.say(FIRST)
             self._fault_at = turn.said_at
