@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts import wire
-from avatar_core.contracts.streams import StreamHandler, StreamReader
+from avatar_core.contracts.streams import StreamHandler
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.clock import now
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.faults.stock_wire import StockWireLink
+from avatar_core.testing.faults.vendor_faults import VendorFaults
+from avatar_core.testing.faults.vendor_reader import VendorReader
 from avatar_core.testing.flash_renderer import FlashRenderer
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.scripted_provider import AGENT, ScriptedProvider
@@ -27,37 +28,8 @@ from tests.unit.test_lease import start_harness
 pytestmark = pytest.mark.virtual_time
 
 BEHIND_S, SPEECH_S = 3.0, 3.9
+BEHIND = VendorFaults(playout_delay_s=BEHIND_S)
 SECOND = ["sierra", "tango"]
-
-
-class LateReader(StreamReader):
-    """A stream whose chunks are read `BEHIND_S` after they were sent."""
-
-    def __init__(self, reader: StreamReader) -> None:
-        self._reader = reader
-        self.attributes = reader.attributes
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        queue: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue()
-
-        async def fill() -> None:
-            async for chunk in self._reader:
-                queue.put_nowait((now(), chunk))
-            queue.put_nowait((now(), None))
-
-        filling = asyncio.create_task(fill())
-        try:
-            while True:
-                sent_at, chunk = await queue.get()
-                await asyncio.sleep(max(0.0, sent_at + BEHIND_S - now()))
-                if chunk is None:
-                    return
-                yield chunk
-        finally:
-            filling.cancel()
-
-    def close(self) -> None:
-        self._reader.close()
 
 
 class LateLink(StockWireLink):
@@ -66,7 +38,9 @@ class LateLink(StockWireLink):
     says_started = True
 
     def on_stream(self, topic: str, handler: StreamHandler) -> object:  # type: ignore[override]
-        return super().on_stream(topic, lambda to, reader: handler(to, LateReader(reader)))
+        return super().on_stream(
+            topic, lambda to, reader: handler(to, VendorReader(reader, BEHIND))
+        )
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
         if method == wire.PLAYBACK_STARTED and not self.says_started:

@@ -20,12 +20,19 @@ from avatar_core.contracts.sink import AudioSink
 from avatar_core.contracts.streams import StreamReader, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter
+from avatar_core.testing.faults.fault_clock import FaultClock
+from avatar_core.testing.faults.hang import Hang, HangingAudioTrack, HangingVideoTrack
+from avatar_core.testing.faults.hanging_link import HangingLink
 from avatar_core.testing.faults.intruder import OverheardLink
 from avatar_core.testing.faults.link import FaultyLink
 from avatar_core.testing.faults.link_wrapper import LinkWrapper
 from avatar_core.testing.faults.renderer import FaultyExecutor, FaultyRenderer
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.stock_wire import StockReader, StockWireLink
+from avatar_core.testing.faults.vendor_faults import VendorFaults
+from avatar_core.testing.faults.vendor_link import VendorLink
+from avatar_core.testing.faults.vendor_reader import VendorReader
+from avatar_core.testing.faults.vendor_track import VendorTrack
 from avatar_core.testing.link_spy import LinkSpy, WriterSpy
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.executors import Executor
@@ -44,6 +51,7 @@ ABSTRACT = (
 )
 OWN = {"router"}
 """Attributes of the wrapper itself."""
+NO_FAULTS = VendorFaults()
 
 Wrap = Callable[[Any], Any]
 
@@ -53,6 +61,12 @@ WRAPPERS: dict[type, tuple[type, Wrap]] = {
     OverheardLink: (RoomLink, lambda link: OverheardLink(link, Scenario(), Spy.of(RoomLink))),
     StockWireLink: (RoomLink, StockWireLink),
     StockReader: (StreamReader, StockReader),
+    HangingLink: (RoomLink, HangingLink),
+    HangingAudioTrack: (AudioTrack, lambda track: HangingAudioTrack(track, Hang())),
+    HangingVideoTrack: (VideoTrack, lambda track: HangingVideoTrack(track, Hang())),
+    VendorLink: (RoomLink, lambda link: VendorLink(link, NO_FAULTS, FaultClock(NO_FAULTS))),
+    VendorReader: (StreamReader, lambda reader: VendorReader(reader, NO_FAULTS)),
+    VendorTrack: (AudioTrack, lambda track: VendorTrack(track, NO_FAULTS, FaultClock(NO_FAULTS))),
     WriterSpy: (
         StreamWriter,
         lambda writer: WriterSpy(LinkSpy(MemoryRoom().join("tapped")), writer, []),
@@ -63,7 +77,9 @@ WRAPPERS: dict[type, tuple[type, Wrap]] = {
 
 
 class Result:
-    """The result of every method of a spy; also an asynchronous iterator."""
+    """The result of every method of a spy; also an asynchronous iterator and a track."""
+
+    format = AudioFormat(24_000)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -166,9 +182,14 @@ async def unforwarded(base: type, wrap: Wrap) -> list[str]:
                 returned = await returned
             if hints.get("return") is type(None):
                 returned = spy.result
-        if spy.reached != [name] or returned is not spy.result:
+        if spy.reached != [name] or _unwrap(returned) is not spy.result:
             lost.append(name)
     return lost
+
+
+def _unwrap(returned: Any) -> Any:
+    """Return the track inside of a wrapper that a link returned, or the object itself."""
+    return returned._track if type(returned) in WRAPPERS else returned
 
 
 def wrapper_classes() -> Iterator[type]:

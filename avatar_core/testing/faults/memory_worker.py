@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from avatar_core.contracts.link import RoomLink
+from avatar_core.testing.faults.hanging_link import HangingLink
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker import perform
 from avatar_core.testing.room.members import Hub
@@ -53,9 +54,8 @@ async def start_faulty_task(
         Raises:
             AvatarError: The renderer cannot be created, or the worker could not publish its tracks.
         """
-        await perform(
-            _Task(room, token, key), lambda: load_renderer(renderer, options or {}), scenario, ready
-        )
+        body = _Task(room, token, key, may_hang=scenario.hang_at_s > 0)
+        await perform(body, lambda: load_renderer(renderer, options or {}), scenario, ready)
 
     return await in_process.start(work(), ready)
 
@@ -67,9 +67,12 @@ class _Task:
         room: The room that the worker joins.
         token: Room token of the worker, from `workers.mint`.
         key: The key with which the worker encrypts its messages; None for no encryption.
+        may_hang: Whether `hang` may be called.
     """
 
-    def __init__(self, room: Hub, token: str, key: bytes | None) -> None:
+    def __init__(self, room: Hub, token: str, key: bytes | None, *, may_hang: bool) -> None:
+        self._may_hang = may_hang
+        self._link: HangingLink | None = None
         self._key = key
         self._room = room
         self._token = token
@@ -85,7 +88,10 @@ class _Task:
         Raises:
             RuntimeError: The library looptime controls the running event loop.
         """
-        return admit(self._room, self._token, self._key)
+        link = admit(self._room, self._token, self._key)
+        if self._may_hang:
+            link = self._link = HangingLink(link)
+        return link
 
     def executor(self) -> InlineExecutor:
         """Return an executor that runs the renderer on the event loop, without a thread.
@@ -119,6 +125,27 @@ class _Task:
             KeyError: The worker is not in the room.
         """
         self._room.members[self._identity].link.freeze()
+
+    def hang(self, duration_s: float) -> None:
+        """Make the messages, calls and frames of the worker wait.
+
+        Args:
+            duration_s: Seconds until the worker continues; 0 means never.
+        """
+        if self._link is not None:
+            self._link.hang.start(duration_s)
+
+    def mute(self) -> None:
+        """Mute the worker's audio track."""
+        self._room.mute(self._identity)
+
+    def mute_by_server(self) -> None:
+        """Mute the worker's audio track; in memory, the effect is the same as of `mute`."""
+        self._room.mute(self._identity)
+
+    def revoke_permission(self) -> None:
+        """Revoke the worker's permission to publish, which unpublishes its tracks."""
+        self._room.revoke_publishing(self._identity)
 
     async def reconnect(self) -> None:
         """Start a full reconnect of the worker's participant, which breaks its streams.

@@ -10,20 +10,22 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from avatar_core.contracts.errors import ConfigError
+from avatar_core.testing.faults.vendor_faults import VendorFaults
 
 _RENDERER = ("renderer_raises", "renderer_sizes", "renderer_none", "renderer_many")
 _REPORTS = ("report_loss", "report_double", "absurd", "foreign")
-SHARES = ("loss", "duplicate", "reorder", *_REPORTS, *_RENDERER)
-"""Names of the fields that are probabilities from 0 to 1."""
+SHARES = ("loss", "duplicate", "reorder", "drift", "music_rms", *_REPORTS, *_RENDERER)
+"""Names of the fields that are shares or probabilities, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(VendorFaults):
     """The faults of an avatar's worker, its room link and its renderer; by default there are none.
 
     Fields that end in `_at_s` are seconds after the worker has joined; 0 disables the fault, except
     for `stall_at_s`. Other fields that end in `_s` are durations in seconds. The fields in `SHARES`
-    are probabilities from 0 to 1.
+    are probabilities or shares from 0 to 1. The base class `VendorFaults` contains the faults of a
+    vendor's worker, and its base class `SoundFaults` contains the faults of the sound.
 
     Attributes:
         seed: Seed of all random decisions.

@@ -6,16 +6,19 @@ A process runs the worker in a room of a LiveKit server. A task runs the worker 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Protocol
 
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.renderer import Renderer
+from avatar_core.testing.faults.fault_clock import FaultClock
 from avatar_core.testing.faults.intruder import OverheardLink
 from avatar_core.testing.faults.link import FaultyLink
 from avatar_core.testing.faults.renderer import FaultyExecutor, FaultyRenderer
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.stock_wire import StockWireLink
+from avatar_core.testing.faults.vendor_link import VendorLink
 from avatar_core.worker.executors import Executor
 from avatar_core.worker.worker import AvatarWorker
 
@@ -53,8 +56,24 @@ class Body(Protocol):
     def freeze(self) -> None:
         """Stop all work of the worker, while its participant stays in the room."""
 
+    def hang(self, duration_s: float) -> None:
+        """Block the worker's event loop, while its audio track sends silence.
+
+        Args:
+            duration_s: Seconds until the event loop continues; 0 means never.
+        """
+
     async def reconnect(self) -> None:
         """Start a full reconnect of the worker's room connection."""
+
+    def mute(self) -> None:
+        """Mute the worker's audio track."""
+
+    def mute_by_server(self) -> None:
+        """Mute the worker's audio track through the server."""
+
+    def revoke_permission(self) -> None:
+        """Revoke the worker's permission to publish through the server."""
 
 
 async def perform(
@@ -97,11 +116,14 @@ async def _visit(body: Body, renderer: Renderer, scenario: Scenario, ready: asyn
     if scenario.as_dict():
         link, executor = FaultyLink(link, scenario), FaultyExecutor(executor, scenario)
         renderer = FaultyRenderer(renderer, scenario)
+    clock = FaultClock(scenario)
+    link = vendor = VendorLink(link, scenario, clock)
     if scenario.stock:
         link = StockWireLink(link)
     try:
         worker = AvatarWorker(link, renderer, executor=executor, ready=ready)
-        acting = [asyncio.create_task(act) for act in _acts(body, worker, scenario)]
+        plan = _plan(body, worker, vendor, scenario)
+        acting = [asyncio.create_task(_act(clock, at_s, act)) for at_s, act in plan if at_s > 0]
         try:
             await worker.run()
         finally:
@@ -112,26 +134,25 @@ async def _visit(body: Body, renderer: Renderer, scenario: Scenario, ready: asyn
         await link.aclose()
 
 
-def _acts(body: Body, worker: AvatarWorker, scenario: Scenario) -> list[Any]:
-    async def at(seconds: float, act: Callable[[], Any]) -> None:
-        """Wait, then perform one fault of the scenario.
-
-        Args:
-            seconds: Seconds to wait.
-            act: Performs the fault; may return a coroutine.
-
-        Raises:
-            Exception: `act` raised the exception.
-        """
-        await asyncio.sleep(seconds)
-        result = act()
-        if asyncio.iscoroutine(result):
-            await result
-
-    plan = (
+def _plan(
+    body: Body, worker: AvatarWorker, link: VendorLink, scenario: Scenario
+) -> Sequence[tuple[float, Callable[[], Awaitable[None] | None]]]:
+    """Return the time of each fault that starts at a time, and the function that starts it."""
+    return (
         (scenario.leaves_at_s, worker.stop),
         (scenario.crash_at_s, body.crash),
         (scenario.freeze_at_s, body.freeze),
+        (scenario.hang_at_s, partial(body.hang, scenario.hang_s)),
         (scenario.reconnect_at_s, body.reconnect),
+        (scenario.mutes_at_s, body.mute),
+        (scenario.unpublishes_at_s, link.unpublish_audio),
+        (scenario.server_mutes_at_s, body.mute_by_server),
+        (scenario.revoked_at_s, body.revoke_permission),
     )
-    return [at(seconds, act) for seconds, act in plan if seconds > 0]
+
+
+async def _act(clock: FaultClock, at_s: float, act: Callable[[], Awaitable[None] | None]) -> None:
+    await clock.wait(at_s)
+    result = act()
+    if result is not None:
+        await result

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from avatar_core.rtc.link import RtcLink
 
 log = logging.getLogger("avatar_core.worker")
+
+FOREVER_S = 1e6
+"""Seconds of a hang without an end; the owner of the process kills the process earlier."""
 
 
 async def start_faulty_process(
@@ -117,9 +121,7 @@ class _Process:
 
     def join_beside(self) -> None:
         """Log a warning: the token of this process cannot admit an intruder to the room."""
-        log.warning(
-            "The field `foreign` of the fault scenario has no effect in a room of a server."
-        )
+        _warn_about("foreign")
 
     def executor(self) -> ThreadExecutor:
         """Return an executor that runs the renderer on a new thread.
@@ -137,6 +139,31 @@ class _Process:
         """Stop this process with SIGSTOP, while its participant stays in the room."""
         os.kill(os.getpid(), signal.SIGSTOP)
 
+    def hang(self, duration_s: float) -> None:
+        """Block the event loop of this process; LiveKit's client continues in its own threads.
+
+        Args:
+            duration_s: Seconds until the event loop continues; 0 means never.
+        """
+        time.sleep(duration_s or FOREVER_S)
+
+    def mute(self) -> None:
+        """Mute the audio track; do nothing before the join."""
+        from livekit import rtc
+
+        if self._link is not None:
+            for publication in self._link.room.local_participant.track_publications.values():
+                if isinstance(publication.track, rtc.LocalAudioTrack):
+                    publication.track.mute()
+
+    def mute_by_server(self) -> None:
+        """Log a warning: the token of this process cannot act as the server."""
+        _warn_about("server_mutes_at_s")
+
+    def revoke_permission(self) -> None:
+        """Log a warning: the token of this process cannot act as the server."""
+        _warn_about("revoked_at_s")
+
     async def reconnect(self) -> None:
         """Make the LiveKit client reconnect in full; do nothing before the join.
 
@@ -149,6 +176,15 @@ class _Process:
             await self._link.room.simulate_scenario(
                 rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT
             )
+
+
+def _warn_about(field: str) -> None:
+    log.warning(
+        "The field `%s` of the fault scenario has no effect in a room of a server, because the "
+        "worker's token does not allow the action. The class `Moderator` can mute a track and "
+        "revoke a permission.",
+        field,
+    )
 
 
 if __name__ == "__main__":

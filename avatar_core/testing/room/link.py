@@ -72,6 +72,7 @@ class MemoryLink(RoomLink):
         self._is_hidden, self._can_publish_data = is_hidden, can_publish_data
         self._connected = True
         self._frozen = False
+        self._may_publish = True
         self._left = asyncio.Event()
         self._watchers: list[RoomEventHandler] = []
         self._streams: dict[str, StreamHandler] = {}
@@ -318,14 +319,19 @@ class MemoryLink(RoomLink):
             The published track.
 
         Raises:
-            RoomError: This participant is not in the room.
+            RoomError: This participant is not in the room, or may not publish.
         """
-        await self.use()
+        await self._check_publishing()
         unpublish = partial(self.room.published, self._identity, "audio", unpublished=True)
         audio = MemoryAudioTrack(self._identity, format, self.room.recording, unpublish)
         self._tracks.append(audio)
         self.room.published(self._identity, "audio")
         return audio
+
+    async def _check_publishing(self) -> None:
+        await self.use()
+        if not self._may_publish:
+            raise RoomError(f"The participant {self._identity} may not publish tracks.")
 
     async def wait_for_subscriber(self) -> None:
         """Wait until a listener is subscribed to all tracks of the room."""
@@ -345,9 +351,9 @@ class MemoryLink(RoomLink):
             The published track.
 
         Raises:
-            RoomError: This participant is not in the room.
+            RoomError: This participant is not in the room, or may not publish.
         """
-        await self.use()
+        await self._check_publishing()
         unpublish = partial(self.room.published, self._identity, "video", unpublished=True)
         video = MemoryVideoTrack(self._identity, self.room.recording, unpublish)
         self._tracks.append(video)
@@ -481,6 +487,12 @@ class MemoryLink(RoomLink):
         if sender is None:
             for writer in self._writers:
                 writer.broken = True
+
+    def revoke_publishing(self) -> None:
+        """Unpublish all tracks, and refuse to publish tracks from now on."""
+        self._may_publish = False
+        for track in self._tracks:
+            track.remove()
 
     def freeze(self) -> None:
         """Stop sending and receiving, but stay in the room."""

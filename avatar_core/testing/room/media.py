@@ -250,6 +250,10 @@ class MemoryAudioTrack(AudioTrack):
 
     async def unpublish(self) -> None:
         """Clear the queue and unpublish the track; idempotent."""
+        self.remove()
+
+    def remove(self) -> None:
+        """Unpublish the track as the server does; idempotent."""
         if not self._removed:
             self._removed = True
             self.clear()
@@ -316,6 +320,10 @@ class MemoryVideoTrack(VideoTrack):
 
     async def unpublish(self) -> None:
         """Unpublish the track; idempotent."""
+        self.remove()
+
+    def remove(self) -> None:
+        """Unpublish the track as the server does; idempotent."""
         if not self._removed:
             self._removed = True
             self._unpublished()

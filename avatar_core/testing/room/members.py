@@ -86,6 +86,9 @@ class MemberLink(Protocol):
             sender: Identity of the sender whose streams end; None ends all streams.
         """
 
+    def revoke_publishing(self) -> None:
+        """Unpublish all tracks, and refuse to publish tracks from now on."""
+
     def freeze(self) -> None:
         """Stop sending and receiving, but stay in the room."""
 
@@ -220,6 +223,21 @@ class Hub(Protocol):
 
     def remove(self, identity: str) -> None:
         """Remove a participant from the room, like the server API of LiveKit.
+
+        Args:
+            identity: The identity of the participant.
+        """
+
+    def mute(self, identity: str, *, muted: bool = True) -> None:
+        """Mute or unmute the audio tracks of a participant.
+
+        Args:
+            identity: The identity of the participant.
+            muted: Whether the tracks are muted from now on.
+        """
+
+    def revoke_publishing(self, identity: str) -> None:
+        """Revoke the permission of a participant to publish tracks.
 
         Args:
             identity: The identity of the participant.

@@ -242,6 +242,16 @@ class MemoryRoom:
             if tracks:
                 self.published(identity, "audio", unpublished=muted)
 
+    def revoke_publishing(self, identity: str) -> None:
+        """Revoke the permission of a participant to publish, which unpublishes its tracks.
+
+        Args:
+            identity: The identity of the participant. An identity that is not in the room has no
+                effect.
+        """
+        if member := self.members.get(identity):
+            member.link.revoke_publishing()
+
     def crash(self, identity: str) -> None:
         """Disconnect a participant as if its process was killed.
 
