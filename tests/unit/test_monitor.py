@@ -10,7 +10,7 @@ import pytest
 from avatar_core.contracts.playback import TakeState
 from avatar_core.playback.monitor.monitor import CUT_TAIL_S, FIRST_SOUND_S, SILENT_S
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, WordTones
-from tests.unit.monitor_harness import FORMAT, MonitoredTake, heard_sound
+from tests.support.monitored_take import FORMAT, MonitoredTake, heard_sound
 
 SPOKEN = WordTones().speak(VOCABULARY[:18])
 SPOKEN_S = FORMAT.duration_s(len(SPOKEN))

@@ -114,4 +114,5 @@ async def test_dead_worker_is_found_between_two_takes() -> None:
 async def test_positions_are_confirmed_by_responses() -> None:
     worker = FakeWorker()
     await worker.watch()
-    assert worker.confirmed and set(worker.confirmed) == {0.0}
+    assert worker.confirmed
+    assert set(worker.confirmed) == {0.0}

@@ -8,8 +8,6 @@ import numpy as np
 
 from avatar_core.playback.monitor.features import Floats
 
-WINDOW = 50
-"""The number of heard frames that are compared: half a second."""
 RANGE_DB = 30.0
 """Levels further below the loudest one of a window count as equal: noise and codecs change them."""
 FLAT_DB = 2.5
@@ -48,8 +46,8 @@ def find_match(heard: Floats, reference: Floats, first_end: int) -> Match | None
     The comparison ignores the gain, and also a gain that differs between the frequency bands.
 
     Args:
-        heard: The latest `WINDOW` frames that were heard, as levels in dB (frames, bands).
-        reference: Frames of the reference, at least `WINDOW`.
+        heard: The latest frames that were heard, as levels in dB (frames, bands).
+        reference: Frames of the reference, at least as many.
         first_end: The frame number in the whole reference at which the first place ends.
 
     Returns:

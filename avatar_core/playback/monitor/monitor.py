@@ -8,8 +8,9 @@ from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.monitor.features import HOP_S, FeatureStream
-from avatar_core.playback.monitor.playhead import Hearing, Playhead
+from avatar_core.playback.monitor.playhead import Playhead
 from avatar_core.playback.monitor.reference import Reference
+from avatar_core.playback.monitor.sound import Hearing
 
 LOG = logging.getLogger("avatar_core")
 

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from avatar_core.playback.monitor.alignment import WINDOW, find_match
-from avatar_core.playback.monitor.features import (
-    BANDS,
-    FLOOR_DB,
-    HOP_S,
-    Floats,
-    loudness,
+from avatar_core.playback.monitor.features import HOP_S, Floats
+from avatar_core.playback.monitor.place import (
+    SHORT_WINDOW,
+    WINDOW,
+    Place,
+    search_loudness,
+    search_spectrum,
 )
 from avatar_core.playback.monitor.reference import STRONG_DB, Reference
+from avatar_core.playback.monitor.sound import KEPT, HeardSound, Hearing
 
 EVERY = 5
 """Heard frames between two searches for the place."""
-LOCK_SCORE, KEEP_SCORE = 0.7, 0.5
-"""The least score of a new place, and the least score that confirms the present place."""
 LOCAL = 6
 """Frames by which the place may move between two searches: the vendor's clock drifts."""
 ONSET = 25
 """Frames by which the first sound may differ from its expected time if the latency is known."""
-LEAST_STRONG = 20
-"""Strong frames that must be missing before the worker counts as silent."""
-UNMATCHED = 150
-"""Loud frames without a match after which the vendor counts as a vendor that alters the voice."""
+UNMATCHED, MOST_UNMATCHED = 150, 400
+"""Loud frames without a match after which the loudness alone is aligned, and after which the sound
+counts as the speech in any case."""
 SMEAR = 1
 """Heard frames around a frame whose loudest one counts: the place is not exact to the frame."""
+DROPOUT = 8
+"""Frames of missing sound after which the place must be confirmed again."""
+LEAST_STRONG = 20
+"""Strong frames that must be missing before the worker counts as silent."""
 WEAKER_DB = 12.0
 """A strong frame is missing if the heard sound is weaker than expected by more than this."""
 QUIET_DB = 25.0
@@ -37,23 +37,6 @@ QUIET_DB = 25.0
 AUDIBLE_DB = -50.0
 """Sound above this level, in dB relative to full scale, counts as sound of a vendor whose gain is
 not known."""
-
-
-@dataclass(slots=True)
-class Hearing:
-    """What the monitor knows about a worker's sound beyond one take.
-
-    Attributes:
-        latency_s: Seconds from the push of audio until it is heard; declared, then measured.
-        gain_db: Level of the heard sound relative to the pushed audio; None before the first match.
-        is_measured: Whether `latency_s` was measured.
-        is_altered: Whether the vendor alters the voice so much that it cannot be aligned.
-    """
-
-    latency_s: float
-    gain_db: float | None = None
-    is_measured: bool = False
-    is_altered: bool = False
 
 
 class Playhead:
@@ -76,15 +59,15 @@ class Playhead:
     def __init__(self, reference: Reference, hearing: Hearing) -> None:
         self._reference = reference
         self._hearing = hearing
-        self._sound = np.full((WINDOW, BANDS), FLOOR_DB, np.float32)
-        self._levels = np.full(WINDOW, FLOOR_DB, np.float32)
+        self._sound = HeardSound()
         self._now_s = 0.0
         self._searched = 0
         self._candidate: int | None = None
         self._missing: int | None = None
+        self._resumed: int | None = None
+        self._confirmed = False
         self._loud = 0
         self._onset: int | None = None
-        self._confirmed = False
         self._run: int | None = 0
         self.position = 0
         self.heard = 0
@@ -99,15 +82,14 @@ class Playhead:
             features: Levels in dB, as an array (frames, bands).
             now_s: The time of the end of the last frame.
         """
-        if not len(features):
-            return
         self._now_s = now_s
-        self._sound = np.concatenate((self._sound, features))[-4 * WINDOW :]
-        self._levels = np.concatenate((self._levels, loudness(features)))[-4 * WINDOW :]
-        for back in range(len(features) - 1, -1, -1):
-            self.heard += 1
-            self._step(back)
-        if self.lag is None:
+        for start in range(0, len(features), KEPT // 2):  # after a pause of the event loop
+            part = features[start : start + KEPT // 2]
+            self._sound.add(part)
+            for back in range(len(part) - 1, -1, -1):
+                self.heard += 1
+                self._step(back)
+        if self.lag is None and not self.is_stopping:
             self._guess()
         if self.heard - self._searched >= EVERY:
             self._searched = self.heard
@@ -132,15 +114,11 @@ class Playhead:
             return 0.0
         return min(reach - first, self.silent) * HOP_S
 
-    def _due_s(self, frame: int) -> float:
-        return self._reference.pushed_at(frame) + self._hearing.latency_s
-
     # Frame by frame.
 
     def _step(self, back: int) -> None:
         """Advance by one heard frame, which is `back` frames before the latest one."""
-        end = len(self._levels) - back
-        level = float(self._levels[max(0, end - 2 * SMEAR - 1) : end].max())
+        level = self._sound.loudest(back, 2 * SMEAR + 1)
         if self._is_loud(level):
             self.silent = 0
             self._loud += 1
@@ -151,23 +129,40 @@ class Playhead:
         if self.lag is None:
             return
         at = self.heard - 1 - self.lag
-        if at >= self._reference.frames:
-            if self._missing is None:
-                self._starve()
-            return
         due = at - SMEAR  # later frames may contain its sound too
-        if due < 0:
-            return
-        if self._reference.is_strong(due):
-            if not self._is_present(due, level):
-                self._missing = due if self._missing is None else self._missing
-            elif self._missing is None or self._confirmed:
-                self._missing = None
-                self.position = max(self.position, at + 1)
-            elif self._hearing.is_altered:
-                self._lock(self.heard - 1 - self._missing)  # the worker stalled and continues
+        if at >= self._reference.frames:
+            self._reach_end(at)
+        elif due >= 0 and self._reference.is_strong(due):
+            self._meet_strong(due, level)
         elif self._missing is None and not self.is_stopping and self._may_be_heard(due, level):
             self.position = max(self.position, at + 1)
+
+    def _meet_strong(self, due: int, level: float) -> None:
+        if not self._is_present(due, level):
+            self._resumed = None
+            if self._missing is None:
+                self._missing = due
+            return
+        missing = self._missing
+        if missing is not None and due - missing > DROPOUT and not self._confirmed:
+            if self._resumed is None:
+                self._resumed = self.heard - 1
+            elif self._hearing.is_altered and self.heard - self._resumed > SHORT_WINDOW:
+                self._lock(self._resumed - missing)  # the worker stalled and continues
+            return
+        self._missing = self._resumed = None
+        self.position = max(self.position, due + SMEAR + 1)
+
+    def _reach_end(self, at: int) -> None:
+        """Forget the place, because all pushed audio was heard and more may follow later."""
+        reference, missing = self._reference, self._missing
+        if missing is not None:
+            rest = reference.strong_frames(missing, reference.frames)
+            if len(rest) >= LEAST_STRONG or at < reference.frames + WINDOW:
+                return
+        self.position = self._run = reference.frames
+        self.lag = self._onset = self._missing = self._candidate = self._resumed = None
+        self._loud = 0
 
     def _is_loud(self, level: float) -> bool:
         gain_db = self._hearing.gain_db
@@ -184,82 +179,89 @@ class Playhead:
 
     def _may_be_heard(self, frame: int, level: float) -> bool:
         """Return whether the sound is as loud as a frame that is not strong, or need not be."""
+        if frame < 0:
+            return True
         is_quiet = self._reference.level(frame) < self._reference.loudest(frame) - QUIET_DB
         return is_quiet or self._is_present(frame, level)
 
-    def _starve(self) -> None:
-        """Forget the place, because all pushed audio was heard and more may follow later."""
-        self.position = self._run = self._reference.frames
-        self.lag = None
-        self._onset = self._missing = self._candidate = None
-        self._loud = 0
-
     # The place.
 
-    def _guess(self) -> None:
-        """Guess the place from the start of the sound, if the latency is known."""
-        if self._onset is None or self.is_stopping:
-            return
-        first = self._first_strong()
-        if first is None:
-            return
-        if self._hearing.is_measured:
-            expected = self._heard_at(first)
-            if abs(self._onset - expected) <= ONSET:
-                self._lock(self._onset - first)
-            elif self._onset < expected - ONSET:
-                self._onset = None  # a sound of the vendor's own
-                return
-        if self.lag is None and self._loud >= UNMATCHED:
-            self._hearing.is_altered = True
-            self._lock(self._onset - first)
-
     def _first_strong(self) -> int | None:
-        frames = self._reference.strong_frames(self.position, self.position + 4 * WINDOW)
+        frames = self._reference.strong_frames(self.position, self.position + KEPT)
         return frames[0] if frames else None
 
-    def _heard_at(self, frame: int) -> int:
-        """Return the heard frame at which a reference frame is expected."""
-        return self.heard + round((self._due_s(frame) - self._now_s) / HOP_S)
+    def _due_s(self, frame: int) -> float:
+        return self._reference.pushed_at(frame) + self._hearing.latency_s
+
+    def _guess(self) -> None:
+        """Guess the place from the start of the sound, or from its loudness."""
+        first = self._first_strong()
+        if self._onset is None or first is None:
+            return
+        lag = self._onset - first
+        if self._hearing.is_measured:
+            late = (self._now_s - self._due_s(first)) / HOP_S - (self.heard - self._onset)
+            if late < -ONSET:
+                self._onset = None  # a sound of the vendor's own
+            elif late <= ONSET:
+                self._lock(lag)
+        elif self._loud >= MOST_UNMATCHED:
+            self._lock_altered(lag)
+        elif self._loud >= UNMATCHED and self.heard - self._searched >= EVERY:
+            end = self.heard - lag
+            near = search_loudness(self._sound, self._reference, end - ONSET, end + ONSET)
+            place = near or self._search_all_by_loudness()
+            if place is not None:
+                self._lock_altered(self.heard - place.end)
+
+    def _search_all_by_loudness(self) -> Place | None:
+        first = max(1, self.position)
+        place = search_loudness(self._sound, self._reference, first, self._reference.frames)
+        return place if place is not None and place.is_sure else None
+
+    def _lock_altered(self, lag: int) -> None:
+        self._hearing.is_altered = True
+        self._lock(lag)
+        self._learn()
 
     def _lock(self, lag: int) -> None:
         self.lag = lag
-        self._missing = None
-        self._candidate = None
-        at = self.heard - lag
+        self._missing = self._candidate = self._resumed = None
         if not self.is_stopping:
-            self.position = max(self.position, min(at, self._reference.frames))
+            self.position = max(self.position, min(self.heard - lag, self._reference.frames))
 
     def _search(self) -> None:
         """Compare the latest heard sound with the pushed audio, and correct the place."""
-        reference = self._reference
         self._confirmed = False
-        first_end = max(1, self.position - WINDOW // 2)
-        start = first_end - WINDOW
-        if reference.frames <= first_end:
-            return
-        part = reference.features(start, reference.frames)
-        match = find_match(self._sound[-WINDOW:], part, first_end)
-        if match is None or match.score < KEEP_SCORE:
+        first, window = max(1, self.position - WINDOW // 2), WINDOW
+        if self._resumed is not None:  # compare only what was heard since
+            window = self.heard - self._resumed
+            if window < SHORT_WINDOW:
+                return
+            window = min(window, WINDOW)
+            first = self.position - LOCAL + window
+        place = search_spectrum(self._sound, self._reference, first, self._reference.frames, window)
+        if place is None:
             self._candidate = None
             return
-        lag = self.heard - match.end
+        lag = self.heard - place.end
         if self.lag is not None and abs(lag - self.lag) <= LOCAL:
-            if self._missing is not None and (self.silent or match.score < LOCK_SCORE):
-                return  # the match is the sound before the silence
-            self._confirmed = True
-            self.lag += (lag > self.lag) - (lag < self.lag)
-            self._learn()
-        elif match.score >= LOCK_SCORE and match.is_clear:
-            if self._candidate is not None and abs(lag - self._candidate) <= LOCAL:
+            if self._missing is None or (self._resumed is not None and place.is_sure):
                 self._confirmed = True
-                self._lock(lag)
+                self.lag += (lag > self.lag) - (lag < self.lag)
                 self._learn()
-            else:
-                self._candidate = lag
+        elif not place.is_sure:
+            return
+        elif self._candidate is None or abs(lag - self._candidate) > LOCAL:
+            self._candidate = lag
+        else:
+            self._confirmed = True
+            self._hearing.is_altered = False
+            self._lock(lag)
+            self._learn()
 
     def _learn(self) -> None:
-        """Learn gain and latency from a confirmed place."""
+        """Learn the latency and the gain from the present place."""
         assert self.lag is not None
         reference, hearing = self._reference, self._hearing
         if self._run is not None:  # the first frame of a run is heard a latency after its push
@@ -267,12 +269,10 @@ class Playhead:
             hearing.latency_s = max(0.0, heard_s - reference.pushed_at(self._run))
             hearing.is_measured, self._run = True, None
         end = self.heard - self.lag
-        strong = [at for at in reference.strong_frames(end - WINDOW, end) if at >= 0]
+        strong = reference.strong_frames(end - WINDOW, min(end, reference.frames))
         if not strong:
             return
-        back = [at - end for at in strong]
-        heard = self._levels[np.asarray(back)]
+        heard = self._sound.levels[np.asarray([at - end for at in strong])]
         pushed = np.asarray([reference.level(at) for at in strong])
         gain_db = float(np.median(heard - pushed))
         hearing.gain_db = gain_db if hearing.gain_db is None else (hearing.gain_db + gain_db) / 2
-        hearing.is_altered = False

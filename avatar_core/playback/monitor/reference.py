@@ -78,6 +78,19 @@ class Reference:
         silence = np.full((min(stop, 0) - start, BANDS), FLOOR_DB, np.float32)
         return np.concatenate((silence, part))
 
+    def levels(self, start: int, stop: int) -> Floats:
+        """Return the levels of some frames; frames before the first one are silent.
+
+        Args:
+            start: The first frame; it may be negative.
+            stop: The frame after the last one, at most `frames`.
+
+        Returns:
+            Levels in dB relative to full scale, as an array (frames).
+        """
+        part = self._levels[max(0, start) : max(0, stop)]
+        return np.concatenate((np.full(max(0, min(stop, 0) - start), FLOOR_DB, np.float32), part))
+
     def level(self, frame: int) -> float:
         """Return the level of one frame in dB relative to full scale.
 

@@ -85,9 +85,7 @@ class MonitoredTake:
         self._sent = 0
         self.audio = previous.audio if previous is not None else FakeAudio()
         self.monitor = (
-            previous.monitor
-            if previous is not None
-            else Monitor(self.audio, latency_s, self.clock)
+            previous.monitor if previous is not None else Monitor(self.audio, latency_s, self.clock)
         )
         self.take = Take(1, FORMAT)
         self.monitor.follow(self.take)
