@@ -19,7 +19,7 @@ from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.link_spy import LinkSpy
 from avatar_core.testing.playback_laws import PlaybackLaws
-from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.timeline import Timeline
 

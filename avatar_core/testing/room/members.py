@@ -8,7 +8,8 @@ from typing import Protocol
 
 from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.testing.room.media import MemoryAudioTrack, Recording
+from avatar_core.testing.room.media import MemoryAudioTrack
+from avatar_core.testing.room.recording import Recording
 from avatar_core.testing.room.streams import MemoryReader
 
 

@@ -19,8 +19,8 @@ from avatar_core.provisioning.context import SessionContext
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.clock import refuse_other_clocks
 from avatar_core.testing.room.link import MemoryLink
-from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.members import Member
+from avatar_core.testing.room.recording import Recording
 
 LATENCY_S = 0.002
 """Default one-way latency of a room, in seconds."""
