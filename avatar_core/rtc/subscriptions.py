@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from livekit import rtc
 
 from avatar_core.contracts.clock import loop_time
-from avatar_core.contracts.link import Unsubscribe
+from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.rtc.media import AUDIENCE_PROBE
 

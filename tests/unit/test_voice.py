@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playback.clock_tracker import ClockTracker

@@ -9,16 +9,10 @@ from functools import partial
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import (
-    DataHandler,
-    RemoteParticipant,
-    RoomEvent,
-    RoomEventHandler,
-    RoomLink,
-    RpcHandler,
-    Unsubscribe,
-)
+from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.listening import RemoteAudio
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent, RoomEventHandler
+from avatar_core.contracts.routing import DataHandler, RpcHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.provisioning.context import SessionContext
