@@ -46,7 +46,8 @@ if TYPE_CHECKING:
         StateChanged,
         TakeFinished,
     )
-    from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, Router
+    from avatar_core.contracts.link import RoomLink
+    from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
     from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
     from avatar_core.contracts.provider import AvatarProvider, SinkContext
     from avatar_core.contracts.provisioning import (
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         TokenSpec,
     )
     from avatar_core.contracts.renderer import Renderer, VideoFrame
+    from avatar_core.contracts.routing import Router
     from avatar_core.contracts.sink import AudioSink
     from avatar_core.contracts.streams import StreamReader, StreamWriter
     from avatar_core.contracts.tracks import AudioTrack, VideoTrack
@@ -156,11 +158,13 @@ _HOMES = {
     "contracts.events": (
         "AvatarEvent AvatarFailed AvatarJoined AvatarState StateChanged TakeFinished"
     ),
-    "contracts.link": "RemoteParticipant RoomEvent RoomLink Router",
+    "contracts.link": "RoomLink",
+    "contracts.participants": "RemoteParticipant RoomEvent",
     "contracts.playback": "PlaybackTracker Take TakeState",
     "contracts.provider": "AvatarProvider SinkContext",
     "contracts.provisioning": "ProvisionedAvatar ProvisionRequest StartWorker TokenSpec",
     "contracts.renderer": "Renderer VideoFrame",
+    "contracts.routing": "Router",
     "contracts.sink": "AudioSink",
     "contracts.streams": "StreamReader StreamWriter",
     "contracts.tracks": "AudioTrack VideoTrack",

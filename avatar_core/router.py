@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from avatar_core.contracts.link import DataHandler, RoomLink, RpcHandler, Unsubscribe
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.routing import DataHandler, RpcHandler, Unsubscribe
 
 H = TypeVar("H")
 

@@ -7,110 +7,14 @@ The package `avatar_core.rtc` implements the interface with LiveKit, and the pac
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.listening import RemoteAudio
+from avatar_core.contracts.participants import RemoteParticipant, RoomEventHandler
+from avatar_core.contracts.routing import DataHandler, Router, RpcHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
-
-Unsubscribe = Callable[[], None]
-"""A function that removes a handler. The function may be called more than once."""
-RpcHandler = Callable[[str, str], "str | Awaitable[str]"]
-"""A function that handles an RPC: (identity of the caller, payload) -> response."""
-DataHandler = Callable[[str, bytes], None]
-"""A function that handles a data packet: (identity of the sender, payload)."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteParticipant:
-    """A snapshot of another participant of the room.
-
-    Attributes:
-        identity: Identity of the participant, unique in the room.
-        sid: LiveKit's session id of the participant. Each join creates another sid, and a resumed
-            connection keeps the sid.
-        is_agent: Whether LiveKit's participant kind is AGENT.
-        attributes: Participant attributes, which everyone in the room can read.
-        tracks: Kinds of the participant's published tracks that are not muted: "audio", "video".
-        left_for_good: Whether the participant left and the server stated a reason. The server
-            states no reason if one side only reconnects.
-        is_listener: Whether the participant is a person on a device or on a telephone, and not an
-            agent, an avatar, a recorder or an ingress.
-    """
-
-    identity: str
-    sid: str
-    is_agent: bool = False
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    tracks: frozenset[str] = frozenset()
-    left_for_good: bool = False
-    is_listener: bool = False
-
-
-class RoomEvent(Enum):
-    """The kind of an event in a room.
-
-    Attributes:
-        JOINED: A remote participant joined.
-        LEFT: A remote participant left.
-        TRACKS: A remote participant published, unpublished, muted or unmuted a track.
-        RECONNECTING: The connection of the local participant was interrupted.
-        RECONNECTED: The connection of the local participant was restored.
-        DISCONNECTED: The connection of the local participant ended.
-        MOVED: The server moved the local participant to another room.
-    """
-
-    JOINED = "joined"
-    LEFT = "left"
-    TRACKS = "tracks"
-    RECONNECTING = "reconnecting"
-    RECONNECTED = "reconnected"
-    DISCONNECTED = "disconnected"
-    MOVED = "moved"
-
-
-RoomEventHandler = Callable[[RoomEvent, RemoteParticipant | None], None]
-"""A function that handles a room event: (event, remote participant).
-
-The participant is None if the event concerns the connection of the local participant.
-"""
-
-
-class Router(Protocol):
-    """The interface of an object that passes RPCs and data packets to a handler for each sender.
-
-    Each room link has one router. With the router, two avatars in one room can use the same RPC
-    method and the same topic.
-    """
-
-    def rpc(self, method: str, caller: str, handler: RpcHandler) -> Unsubscribe:
-        """Register a handler for the calls that one participant makes to one RPC method.
-
-        Args:
-            method: Name of the RPC method.
-            caller: Identity of the participant that calls.
-            handler: Receives the caller's identity and the payload of each call, and returns the
-                response or an awaitable of the response.
-
-        Returns:
-            A function that removes the handler.
-        """
-
-    def data(self, topic: str, sender: str, handler: DataHandler) -> Unsubscribe:
-        """Register a handler for the data packets that one participant sends on one topic.
-
-        Args:
-            topic: Topic of the packets.
-            sender: Identity of the participant that sends.
-            handler: Receives the sender's identity and the payload of each packet.
-
-        Returns:
-            A function that removes the handler.
-        """
 
 
 class RoomLink(ABC):

@@ -15,7 +15,8 @@ from avatar_core.contracts.events import (
     AvatarState,
     StateChanged,
 )
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, Unsubscribe
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
+from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.failover.acquisition import Acquisition
 from avatar_core.failover.audience import Audience
 from avatar_core.failover.health import HealthCheck

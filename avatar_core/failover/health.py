@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from avatar_core.contracts.errors import AvatarLostError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.heartbeat import Heartbeat

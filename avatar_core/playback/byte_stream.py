@@ -7,7 +7,7 @@ import logging
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError, WireError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink

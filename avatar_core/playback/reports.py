@@ -7,8 +7,8 @@ from collections.abc import Callable
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
-from avatar_core.contracts.link import Router
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
+from avatar_core.contracts.routing import Router
 
 CLOCK_TOLERANCE_S = 0.1
 """Seconds by which a position may exceed the time since the start of the take: clocks differ."""

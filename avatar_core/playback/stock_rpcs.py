@@ -11,8 +11,8 @@ from collections.abc import Callable
 from avatar_core.contracts import wire
 from avatar_core.contracts.clock import Clock
 from avatar_core.contracts.errors import WireError
-from avatar_core.contracts.link import Router
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
+from avatar_core.contracts.routing import Router
 
 POSITION_TOLERANCE_S = 0.5
 """A worker plays no faster than real time. A finish whose position leads real time by more than

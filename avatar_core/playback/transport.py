@@ -7,8 +7,8 @@ from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
-from avatar_core.contracts.link import Unsubscribe
 from avatar_core.contracts.playback import PlaybackTracker, Take
+from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.playback.monitor import Monitor
 from avatar_core.playback.segment import Segment

@@ -11,8 +11,10 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink, Unsubscribe
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.ledger_entry import LedgerEntry

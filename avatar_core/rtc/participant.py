@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from livekit import rtc
 
-from avatar_core.contracts.link import RemoteParticipant
+from avatar_core.contracts.participants import RemoteParticipant
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 
 _NOT_LISTENERS = (

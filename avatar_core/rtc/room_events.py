@@ -7,7 +7,8 @@ from typing import Any
 
 from livekit import rtc
 
-from avatar_core.contracts.link import DataHandler, RoomEvent, RoomEventHandler, Unsubscribe
+from avatar_core.contracts.participants import RoomEvent, RoomEventHandler
+from avatar_core.contracts.routing import DataHandler, Unsubscribe
 from avatar_core.rtc.participant import read_participant
 
 

@@ -8,9 +8,14 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from avatar_core.contracts.link import Unsubscribe
+from avatar_core.contracts.clock import loop_time
+from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.rtc.media import AUDIENCE_PROBE
+
+RESUBSCRIBE_S = 0.5
+"""Least seconds from the end of the subscription to a track to its next request. If both requests
+reach the server together, the track never arrives again (livekit-server 1.13.5)."""
 
 
 class TrackObserver(Protocol):
@@ -56,6 +61,8 @@ class Subscriptions:
         self._observers: list[tuple[str, TrackObserver]] = []
         self._unwanted: set[str] = set()
         """Sids of tracks from which to unsubscribe once they are subscribed."""
+        self._ended_at: dict[str, float] = {}
+        """Loop time of the end of each recent subscription in seconds, by the sid of the track."""
         self._room_handlers: list[tuple[Any, Callable[..., None]]] = [
             ("track_published", self._on_published),
             ("track_subscribed", self._on_subscribed),
@@ -112,7 +119,7 @@ class Subscriptions:
             return
         for publication in self._publications(identity):
             if publication.subscribed:
-                publication.set_subscribed(False)
+                self._end(publication)
             else:
                 self._unwanted.add(publication.sid)
 
@@ -130,7 +137,18 @@ class Subscriptions:
 
     def _request(self, publication: rtc.RemoteTrackPublication) -> None:
         self._unwanted.discard(publication.sid)
-        publication.set_subscribed(True)
+        ended_at = self._ended_at.get(publication.sid)
+        early_s = 0.0 if ended_at is None else ended_at + RESUBSCRIBE_S - loop_time()
+        if early_s > 0:
+            asyncio.get_running_loop().call_later(early_s, self._request_all)
+        else:
+            publication.set_subscribed(True)
+
+    def _end(self, publication: rtc.RemoteTrackPublication) -> None:
+        now = loop_time()
+        recent = {sid: at for sid, at in self._ended_at.items() if now - at < RESUBSCRIBE_S}
+        self._ended_at = {**recent, publication.sid: now}
+        publication.set_subscribed(False)
 
     def _request_all(self, *_: object) -> None:
         for identity in {identity for identity, _ in self._observers}:
@@ -155,7 +173,7 @@ class Subscriptions:
             observer.add_track(track)
         is_own = other.attributes.get(PUBLISH_ON_BEHALF) == self._local.identity
         if not observers and (is_own or publication.sid in self._unwanted):
-            publication.set_subscribed(False)
+            self._end(publication)
         self._unwanted.discard(publication.sid)
 
     def _on_lost(self, *arguments: Any) -> None:

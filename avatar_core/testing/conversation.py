@@ -21,7 +21,7 @@ from avatar_core.contracts.events import AvatarEvent
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones, decode_tones
 from avatar_core.testing.captions import CaptionLog
-from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import (
     RATE_HZ,

@@ -15,7 +15,7 @@ from pydantic_settings import SettingsConfigDict
 
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.settings import ProviderSettings

@@ -17,7 +17,7 @@ from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.faults.stock_wire import StockWireLink
 from avatar_core.testing.link_spy import LinkSpy
-from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker

@@ -12,7 +12,8 @@ from typing import Any
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import WorkerError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.renderer import Renderer
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.rtc.join import join
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor

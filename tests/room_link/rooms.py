@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from livekit import api, rtc
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.rtc.join import join
 from avatar_core.rtc.link import RtcLink
 from avatar_core.testing.clock import run

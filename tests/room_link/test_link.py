@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.tracks import QUEUE_S
 from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms, join_pair
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import RoomEvent, RoomLink
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.streams import StreamReader
 from tests.room_link.rooms import Body, EventLog, Rooms, join_pair
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from avatar_core.contracts.link import RoomEvent, RoomLink
+from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.listening import RemoteAudio
+from avatar_core.contracts.participants import RoomEvent
 from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms
 from tests.room_link.sounds import (
     HIGH_HZ,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.testing.server import DevServer
 from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms, join_publishing, on_the_server
 

@@ -8,8 +8,7 @@ import logging
 import pytest
 
 from avatar_core.contracts.errors import RoomError
-from avatar_core.rtc import link as link_module
-from avatar_core.rtc import private_ffi
+from avatar_core.rtc import message_link, private_ffi
 from avatar_core.rtc.link import RtcLink
 from avatar_core.testing.server import DevServer
 from tests.room_link.rooms import Rooms, join_pair, on_the_server
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.livekit
 def test_stream_is_opened_only_if_public_streams_are_allowed(
     server: DevServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for module in (link_module, private_ffi):
+    for module in (message_link, private_ffi):
         monkeypatch.setattr(module, "find_missing", lambda: "FfiRequest.send_stream_chunk")
 
     async def body(rooms: Rooms) -> None:

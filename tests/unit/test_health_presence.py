@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.testing.clock import now
 from tests.unit.health_harness import DELIVERY_S, HealthHarness

@@ -11,7 +11,7 @@ import pytest
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import RejectedError
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.leftovers import REAP_AGAIN_S
 from avatar_core.http.memory import FakeResponse

@@ -9,7 +9,7 @@ import pytest
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.testing.clock import now

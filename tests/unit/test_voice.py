@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from avatar_core.contracts.link import RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.playback.clock_tracker import ClockTracker
@@ -19,7 +19,7 @@ from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.link_spy import LinkSpy
 from avatar_core.testing.playback_laws import PlaybackLaws
-from avatar_core.testing.room.media import Run
+from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.timeline import Timeline
 

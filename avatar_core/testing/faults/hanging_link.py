@@ -8,7 +8,8 @@ from functools import partial
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import DataHandler, RoomLink, RpcHandler, Unsubscribe
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.routing import DataHandler, RpcHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.testing.faults.hang import Hang, HangingAudioTrack, HangingVideoTrack

@@ -8,14 +8,9 @@ from collections.abc import Sequence
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import (
-    DataHandler,
-    RemoteParticipant,
-    RoomEvent,
-    RoomLink,
-    RpcHandler,
-    Unsubscribe,
-)
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
+from avatar_core.contracts.routing import DataHandler, RpcHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamReader
 from avatar_core.contracts.tracks import VideoTrack
 from avatar_core.testing.faults.link_wrapper import LinkWrapper

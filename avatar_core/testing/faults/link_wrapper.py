@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.link import (
-    DataHandler,
-    RemoteParticipant,
-    RoomEventHandler,
-    RoomLink,
-    RpcHandler,
-    Unsubscribe,
-)
+from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.listening import RemoteAudio
+from avatar_core.contracts.participants import RemoteParticipant, RoomEventHandler
+from avatar_core.contracts.routing import DataHandler, RpcHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 from avatar_core.router import SenderRouter

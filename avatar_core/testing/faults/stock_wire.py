@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from avatar_core.contracts import wire
-from avatar_core.contracts.link import DataHandler, Unsubscribe
+from avatar_core.contracts.routing import DataHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamReader
 from avatar_core.testing.faults.link_wrapper import LinkWrapper
 

@@ -9,7 +9,8 @@ from functools import partial
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import RoomError
-from avatar_core.contracts.link import RoomLink, Unsubscribe
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamReader
 from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.testing.faults.early_reports import EarlyReports

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent, RoomLink
+from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
-from avatar_core.testing.room.media import MemoryAudioTrack, Recording
+from avatar_core.testing.room.media import MemoryAudioTrack
+from avatar_core.testing.room.recording import Recording
 from avatar_core.testing.room.streams import MemoryReader
 
 

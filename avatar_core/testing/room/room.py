@@ -13,14 +13,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from avatar_core.contracts.link import RemoteParticipant, RoomEvent
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.clock import refuse_other_clocks
 from avatar_core.testing.room.link import MemoryLink
-from avatar_core.testing.room.media import Recording
 from avatar_core.testing.room.members import Member
+from avatar_core.testing.room.recording import Recording
 
 LATENCY_S = 0.002
 """Default one-way latency of a room, in seconds."""

@@ -22,7 +22,7 @@ from avatar_core.registry.discovery import VOICE, ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
-from avatar_core.testing.room.media import Recording
+from avatar_core.testing.room.recording import Recording
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process
 from avatar_demo.agent import EVENTS, describe_event
