@@ -52,7 +52,7 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 # LONG_WORKER_KILLS: killed workers in one conversation, for each of two kinds (5 s each).
 # LONG_KILLS: killed agents for each of two kinds of vendor (6 s each).
 # LONG_NAMESPACES: killed agents in pid namespaces of their own (8 s each).
-# LONG_SOUNDS_S: length of each altered sound (4 s of computing for each second).
+# LONG_SOUNDS_S: length of each altered sound (2 s of computing for each second).
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
 # STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.
 LONG_ORDERS ?= 1000
@@ -64,7 +64,7 @@ LONG_KILLS ?= 5
 LONG_WORKER_KILLS ?= 5
 LONG_NAMESPACES ?= 4
 LONG_SOUNDS_S ?= 20
-LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces soak strain
+LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces long-sounds soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -106,7 +106,6 @@ long-kills:
 long-namespaces:
 	$(BIN)/python -m tests.long.pid_namespaces $(LONG_NAMESPACES)
 
-# Not in LONG_RUNS, because the recorded voices are packages of Debian.
 long-sounds:
 	$(BIN)/python -m tests.long.altered_sounds $(LONG_SOUNDS_S)
 
