@@ -12,8 +12,8 @@ WINDOW, SHORT_WINDOW, LONG_WINDOW = 50, 20, 150
 """The number of heard frames that are compared: normally, after a stall, and by loudness alone."""
 LOCK_SCORE, KEEP_SCORE = 0.7, 0.5
 """The least score of a new place, and the least score that confirms the present place."""
-LOUDNESS_SCORE = 0.55
-"""The least score of a place that is found by loudness alone."""
+LOUDNESS_SCORE, SURE_LOUDNESS_SCORE = 0.55, 0.7
+"""The least score of an expected place, and of any place, that is found by loudness alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +73,4 @@ def search_loudness(sound: HeardSound, reference: Reference, first: int, last: i
     match: Match | None = find_match(sound.levels[-LONG_WINDOW:, None], expected, first)
     if match is None or match.score < LOUDNESS_SCORE:
         return None
-    return Place(match.end, match.is_clear)
+    return Place(match.end, match.score >= SURE_LOUDNESS_SCORE and match.is_clear)

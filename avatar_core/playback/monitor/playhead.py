@@ -26,8 +26,9 @@ UNMATCHED, MOST_UNMATCHED = 150, 400
 counts as the speech in any case."""
 SMEAR = 1
 """Heard frames around a frame whose loudest one counts: the place is not exact to the frame."""
-DROPOUT = 8
-"""Frames of missing sound after which the place must be confirmed again."""
+FEW, DROPOUT = 3, 8
+"""Missing strong frames after which the position stops, and after which the place must be confirmed
+again."""
 LEAST_STRONG = 20
 """Strong frames that must be missing before the worker counts as silent."""
 WEAKER_DB = 12.0
@@ -64,6 +65,7 @@ class Playhead:
         self._searched = 0
         self._candidate: int | None = None
         self._missing: int | None = None
+        self._missed = 0
         self._resumed: int | None = None
         self._confirmed = False
         self._loud = 0
@@ -134,24 +136,27 @@ class Playhead:
             self._reach_end(at)
         elif due >= 0 and self._reference.is_strong(due):
             self._meet_strong(due, level)
-        elif self._missing is None and not self.is_stopping and self._may_be_heard(due, level):
+        elif self._missed <= FEW and not self.is_stopping and self._may_be_heard(due, level):
             self.position = max(self.position, at + 1)
 
     def _meet_strong(self, due: int, level: float) -> None:
         if not self._is_present(due, level):
-            self._resumed = None
+            self._missed += 1
             if self._missing is None:
                 self._missing = due
-            return
-        missing = self._missing
-        if missing is not None and due - missing > DROPOUT and not self._confirmed:
-            if self._resumed is None:
-                self._resumed = self.heard - 1
-            elif self._hearing.is_altered and self.heard - self._resumed > SHORT_WINDOW:
-                self._lock(self._resumed - missing)  # the worker stalled and continues
-            return
+            if self.silent > SHORT_WINDOW:
+                self._resumed = None
+        elif self._missed <= DROPOUT or self._confirmed:
+            self._note_presence()
+            self.position = max(self.position, due + SMEAR + 1)
+        elif self._resumed is None:
+            self._resumed = self.heard - 1
+        elif self._hearing.is_altered and self.heard - self._resumed > SHORT_WINDOW:
+            self._lock(self._resumed - (self._missing or 0))  # the worker stalled and continues
+
+    def _note_presence(self) -> None:
         self._missing = self._resumed = None
-        self.position = max(self.position, due + SMEAR + 1)
+        self._missed = 0
 
     def _reach_end(self, at: int) -> None:
         """Forget the place, because all pushed audio was heard and more may follow later."""
@@ -161,7 +166,8 @@ class Playhead:
             if len(rest) >= LEAST_STRONG or at < reference.frames + WINDOW:
                 return
         self.position = self._run = reference.frames
-        self.lag = self._onset = self._missing = self._candidate = self._resumed = None
+        self.lag = self._onset = self._candidate = None
+        self._note_presence()
         self._loud = 0
 
     def _is_loud(self, level: float) -> bool:
@@ -216,7 +222,7 @@ class Playhead:
 
     def _search_all_by_loudness(self) -> Place | None:
         first = max(1, self.position)
-        place = search_loudness(self._sound, self._reference, first, self._reference.frames)
+        place = search_loudness(self._sound, self._reference, first, self.heard)
         return place if place is not None and place.is_sure else None
 
     def _lock_altered(self, lag: int) -> None:
@@ -226,13 +232,16 @@ class Playhead:
 
     def _lock(self, lag: int) -> None:
         self.lag = lag
-        self._missing = self._candidate = self._resumed = None
+        self._candidate = None
+        self._note_presence()
         if not self.is_stopping:
             self.position = max(self.position, min(self.heard - lag, self._reference.frames))
 
     def _search(self) -> None:
         """Compare the latest heard sound with the pushed audio, and correct the place."""
         self._confirmed = False
+        if self.silent > WINDOW // 2:
+            return  # noise resembles other noise
         first, window = max(1, self.position - WINDOW // 2), WINDOW
         if self._resumed is not None:  # compare only what was heard since
             window = self.heard - self._resumed
