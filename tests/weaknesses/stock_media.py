@@ -34,8 +34,7 @@ class FakeAudioSource:
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         start_s = max(now(), self._end_s)
         self.heard.append((start_s, start_s + frame.duration))
-        while (surplus_s := self.queued_duration - self._queue_s) > 1e-6:
-            await asyncio.sleep(surplus_s)
+        await asyncio.sleep(max(0.0, self.queued_duration - self._queue_s))
 
     def clear_queue(self) -> None:
         self.heard = [(start, min(end, now())) for start, end in self.heard if start < now()]
