@@ -93,7 +93,7 @@ W31 = Weakness(
     ours="A worker that returns is used again, and another avatar is provisioned otherwise.",
     avoided_in=[
         "tests/unit/test_recovery.py::test_worker_that_returns_with_a_new_sid_is_used_again",
-        "tests/unit/test_controller.py::test_session_that_ends_before_the_join_is_not_awaited",
+        "tests/unit/test_recovery.py::test_lost_avatar_is_provisioned_again_by_the_same_provider",
     ],
 )
 

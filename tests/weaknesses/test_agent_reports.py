@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from livekit.agents import AgentSession
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
 from avatar_core.playback.byte_stream import ByteStreamSink, ByteStreamTracker
 from avatar_core.testing.link_spy import sink_context
 from avatar_core.testing.player_harness import PlayerHarness
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.script import ScriptedLLM, ToneAgent
 from tests.weaknesses.stock_agent import AVATAR, StockAgent, audio_frame
 from tests.weaknesses.weakness import Weakness
 
@@ -39,6 +41,7 @@ async def test_each_stock_output_leaves_a_listener_at_the_room() -> None:
     ]
     await asyncio.sleep(1.0)
     assert stock.room.count_listeners("connection_state_changed") == SINKS
+    assert set(DataStreamAudioOutput._playback_finished_handlers) == {AVATAR}
     assert not any(hasattr(output, "aclose") for output in outputs)
 
 
@@ -60,7 +63,7 @@ W37 = Weakness(
     "W37",
     "B",
     "A stream has the format of its first frame.",
-    stock="A frame of 48 kHz is sent in a stream of 24 kHz, and is heard at half speed.",
+    stock="A frame of 48 kHz is sent in a stream of 24 kHz.",
     ours="Each frame is converted to the format of the transport.",
     avoided_in=[
         "tests/unit/test_segment.py::test_segment_accepts_frames_of_several_formats",
@@ -143,7 +146,7 @@ W40 = Weakness(
     "W40",
     "C",
     "The wire has no pause.",
-    stock="`can_pause` is False, so `resume_false_interruption` has no effect with an avatar.",
+    stock="`can_pause` is False, and LiveKit ignores `resume_false_interruption`.",
     ours="A pause ends the take, and `resume` continues at the paused sample.",
     avoided_in=[
         "tests/unit/test_player_cuts.py::test_resume_continues_at_the_paused_sample",
@@ -153,8 +156,12 @@ W40 = Weakness(
 
 
 @W40.shown_by
-async def test_stock_output_continues_after_a_pause() -> None:
-    stock = StockAgent()
+async def test_stock_output_continues_after_a_pause(caplog: pytest.LogCaptureFixture) -> None:
+    stock, session = StockAgent(), AgentSession[None](llm=ScriptedLLM())
+    session.output.audio = stock.output
+    await session.start(ToneAgent(()))
+    assert "resume_false_interruption is enabled but audio output does not" in caplog.text
+    await session.aclose()
     assert not stock.output.can_pause
     await stock.push(0.1)
     stock.output.pause()

@@ -147,10 +147,11 @@ W43 = Weakness(
     "`wait_for_join` returns at once if the room is not connected yet.",
     stock="The method returns without an avatar; a video publication without frames counts as a "
     "join.",
-    ours="The method waits for the connection, and until the avatar can be heard and seen.",
+    ours="The method waits for the connection, for the track that the provider names in "
+    "`ready_on`, and 0.2 s for its subscription. It does not wait for a frame either.",
     avoided_in=[
         "tests/livekit/test_session.py::test_start_waits_for_the_room_to_connect",
-        "tests/livekit/test_session.py::test_wait_for_join_raises_the_error_of_the_start",
+        "tests/unit/test_byte_stream_sink.py::test_open_waits_for_the_event_that_ready_on_names",
     ],
 )
 
@@ -165,6 +166,17 @@ async def test_stock_wait_for_join_returns_before_the_room_is_connected() -> Non
     await avatar.aclose()
 
 
+@W43.shown_by
+async def test_stock_wait_for_join_returns_before_the_first_video_frame() -> None:
+    room, avatar = join_room(), StockAvatar()
+    (track,) = room.remote_participants[AVATAR].publications.values()
+    assert not hasattr(track, "track"), "the track has frames"
+    await avatar.start(AgentSession[None](), room)
+    await avatar.wait_for_join(timeout=30.0)
+    assert now() == 0.0
+    await avatar.aclose()
+
+
 W44 = Weakness(
     "W44",
     "A",
@@ -172,7 +184,7 @@ W44 = Weakness(
     stock="The plugin of Synthesia ends a healthy avatar at this event.",
     ours="A participant that returns with its sid within 1 s is kept.",
     shown_in=[
-        "tests/room_link/test_link_streams.py::test_full_reconnect_keeps_sids_and_breaks_streams"
+        "tests/room_link/test_presence.py::test_others_get_a_leave_and_a_join_event_for_a_reconnect"
     ],
     avoided_in=[
         "tests/unit/test_health_presence.py::"
@@ -193,6 +205,7 @@ W45 = Weakness(
     avoided_in=[
         "tests/unit/test_http_tcp.py::test_trickling_response_ends_at_the_deadline",
         "tests/unit/test_provision.py::test_session_that_a_lookup_finds_is_used",
+        "tests/unit/test_provision.py::test_session_that_cannot_be_ended_prevents_another_attempt",
         "tests/faults/test_provisioning.py::test_start_creates_at_most_one_session_and_ends_it",
     ],
 )
