@@ -19,6 +19,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOREVER_S = 600.0
 """Seconds of virtual time after which a scenario concludes that an operation never ends."""
+LIMIT_S = 10 * FOREVER_S
+"""Seconds of virtual time after which a test of a stock class fails."""
+FAILURES = (Exception, pytest.fail.Exception)
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 
@@ -50,8 +53,8 @@ class Weakness:
     def shown_by(self, test: Test) -> Test:
         """Register a test that shows the weakness in the installed livekit-agents.
 
-        The test passes as long as the stock classes have the weakness. If an assertion of the test
-        fails, the error says that livekit-agents may have fixed the weakness.
+        The test passes as long as the stock classes have the weakness. If the test fails, the error
+        says that livekit-agents may have fixed the weakness.
 
         Args:
             test: A test function or coroutine function.
@@ -67,18 +70,19 @@ class Weakness:
 
         @functools.wraps(test)
         async def run_async(*args: Any, **kwargs: Any) -> None:
-            """Run a coroutine function, and add the note to its errors.
+            """Run a coroutine function with a time limit, and add the note to its errors.
 
             Args:
                 args: Positional arguments of the test.
                 kwargs: Keyword arguments of the test.
 
             Raises:
-                BaseException: The test failed.
+                Exception: The test failed.
             """
             try:
-                await test(*args, **kwargs)
-            except (AssertionError, pytest.fail.Exception) as error:
+                async with asyncio.timeout(LIMIT_S):
+                    await test(*args, **kwargs)
+            except FAILURES as error:
                 error.add_note(note)
                 raise
 
@@ -91,11 +95,11 @@ class Weakness:
                 kwargs: Keyword arguments of the test.
 
             Raises:
-                BaseException: The test failed.
+                Exception: The test failed.
             """
             try:
                 test(*args, **kwargs)
-            except (AssertionError, pytest.fail.Exception) as error:
+            except FAILURES as error:
                 error.add_note(note)
                 raise
 
