@@ -32,7 +32,8 @@ from tests.weaknesses.stock_agent import (
     audio_frame,
 )
 from tests.weaknesses.stock_media import FakeAudioSource, FakeTrack, FakeVideoSource, PerfCounter
-from tests.weaknesses.stock_room import StockHub, StockWriter
+from tests.weaknesses.stock_room import StockHub
+from tests.weaknesses.stock_streams import StockWriter
 
 FPS = 25.0
 
