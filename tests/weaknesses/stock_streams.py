@@ -1,4 +1,4 @@
-"""Byte streams in memory with the part of `rtc.ByteStreamReader` and `rtc.ByteStreamWriter` in use."""
+"""Byte streams in memory, as `rtc.ByteStreamReader` and `rtc.ByteStreamWriter`."""
 
 from __future__ import annotations
 
