@@ -24,7 +24,7 @@ W36 = Weakness(
     "W36",
     "C",
     "`DataStreamAudioOutput` has no `aclose`.",
-    stock="Each output leaves a listener at the room, and a handler in the class.",
+    stock="Each output leaves a listener at the room, and the class keeps the last handler.",
     ours="Sink and tracker remove all handlers when they are closed.",
 )
 
@@ -87,7 +87,7 @@ W38 = Weakness(
     "B",
     "With `wait_playback_start=False`, playback starts when the first frame is sent.",
     stock="`playback_started` is emitted before the avatar has received audio, so the transcript "
-    "is ahead and the history keeps words that were not heard.",
+    "starts too early.",
     ours="`playback_started` is emitted when the first sound was heard.",
     avoided_in=[
         "tests/unit/test_conversation.py::test_interruption_keeps_no_unheard_word_in_the_history",

@@ -25,7 +25,7 @@ W45 = Weakness(
     "B",
     "The requests of the plugins have no total timeout and no idempotency key.",
     stock="A vendor that does not respond stops `start` forever; a create request whose response "
-    "was lost is sent again, up to four times (plugin of Tavus).",
+    "was lost is sent up to four times (plugin of Tavus).",
     ours="Each request has a deadline, and a create request with an unknown outcome is not sent "
     "again before `lookup` has found no session.",
     avoided_in=[
