@@ -10,8 +10,8 @@ from avatar_core.playback.monitor.sound import HeardSound
 
 WINDOW, SHORT_WINDOW, LONG_WINDOW = 50, 20, 150
 """The number of heard frames that are compared: normally, after a stall, and by loudness alone."""
-LOCK_SCORE, KEEP_SCORE = 0.7, 0.5
-"""The least score of a new place, and the least score that confirms the present place."""
+EARLY_SCORE, LOCK_SCORE, KEEP_SCORE = 0.85, 0.7, 0.5
+"""The least scores of a place after little sound, of a new place, and of the present place."""
 LOUDNESS_SCORE, SURE_LOUDNESS_SCORE = 0.55, 0.7
 """The least score of an expected place, and of any place, that is found by loudness alone."""
 
@@ -22,11 +22,21 @@ class Place:
 
     Attributes:
         end: The number of frames of the take before the end of the heard sound.
-        is_sure: Whether the score is good enough for a new place.
+        score: The similarity of the sounds, at most 1.
+        is_clear: Whether no other place is nearly as similar.
     """
 
     end: int
-    is_sure: bool
+    score: float
+    is_clear: bool
+
+    def is_sure(self, least: float) -> bool:
+        """Return whether the place is clear and similar enough for a new place.
+
+        Args:
+            least: The least score.
+        """
+        return self.is_clear and self.score >= least
 
 
 def search_spectrum(
@@ -51,7 +61,7 @@ def search_spectrum(
     match = find_match(sound.features[-window:], expected, first)
     if match is None or match.score < KEEP_SCORE:
         return None
-    return Place(match.end, match.score >= LOCK_SCORE and match.is_clear)
+    return Place(match.end, match.score, match.is_clear)
 
 
 def search_loudness(sound: HeardSound, reference: Reference, first: int, last: int) -> Place | None:
@@ -73,4 +83,4 @@ def search_loudness(sound: HeardSound, reference: Reference, first: int, last: i
     match: Match | None = find_match(sound.levels[-LONG_WINDOW:, None], expected, first)
     if match is None or match.score < LOUDNESS_SCORE:
         return None
-    return Place(match.end, match.score >= SURE_LOUDNESS_SCORE and match.is_clear)
+    return Place(match.end, match.score, match.is_clear)

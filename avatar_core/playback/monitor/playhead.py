@@ -6,7 +6,10 @@ import numpy as np
 
 from avatar_core.playback.monitor.features import HOP_S, Floats
 from avatar_core.playback.monitor.place import (
+    EARLY_SCORE,
+    LOCK_SCORE,
     SHORT_WINDOW,
+    SURE_LOUDNESS_SCORE,
     WINDOW,
     Place,
     search_loudness,
@@ -24,6 +27,10 @@ ONSET = 25
 UNMATCHED, MOST_UNMATCHED = 150, 400
 """Loud frames without a match after which the loudness alone is aligned, and after which the sound
 counts as the speech in any case."""
+PREFERENCE = 0.15
+"""The place at which sound and speech begin together may be less similar than another by this."""
+LITTLE = 60
+"""Loud frames that are few: other speech may begin in the same way."""
 SMEAR = 1
 """Heard frames around a frame whose loudest one counts: the place is not exact to the frame."""
 FEW, DROPOUT = 3, 8
@@ -54,7 +61,7 @@ class Playhead:
         heard: The number of frames since the take began.
         silent: The number of frames since the last loud frame.
         lag: Frames from a frame of the take to its sound; None while the place is unknown.
-        is_stopping: Whether the worker was told to stop, so that only sound advances the position.
+        is_stopping: Whether the player stops the take, so that only sound advances the position.
     """
 
     def __init__(self, reference: Reference, hearing: Hearing) -> None:
@@ -107,14 +114,14 @@ class Playhead:
             Seconds; 0.0 while the worker is not silent, or if little strong sound is due.
         """
         if self.lag is not None:
-            first, reach = self._missing, self.heard - self.lag - SMEAR
+            first, end = self._missing, self.heard - self.lag - SMEAR
         else:
             first = self._first_strong()
             late_s = now_s - self._due_s(first) if first is not None else 0.0
-            reach = (first or 0) + int(late_s / HOP_S)
-        if first is None or len(self._reference.strong_frames(first, reach)) < LEAST_STRONG:
+            end = (first or 0) + int(late_s / HOP_S)
+        if first is None or len(self._reference.strong_frames(first, end)) < LEAST_STRONG:
             return 0.0
-        return min(reach - first, self.silent) * HOP_S
+        return min(end - first, self.silent) * HOP_S
 
     # Frame by frame.
 
@@ -133,7 +140,7 @@ class Playhead:
         at = self.heard - 1 - self.lag
         due = at - SMEAR  # later frames may contain its sound too
         if at >= self._reference.frames:
-            self._reach_end(at)
+            self._finish_run(at)
         elif due >= 0 and self._reference.is_strong(due):
             self._meet_strong(due, level)
         elif self._missed <= FEW and not self.is_stopping and self._may_be_heard(due, level):
@@ -158,7 +165,7 @@ class Playhead:
         self._missing = self._resumed = None
         self._missed = 0
 
-    def _reach_end(self, at: int) -> None:
+    def _finish_run(self, at: int) -> None:
         """Forget the place, because all pushed audio was heard and more may follow later."""
         reference, missing = self._reference, self._missing
         if missing is not None:
@@ -223,7 +230,8 @@ class Playhead:
     def _search_all_by_loudness(self) -> Place | None:
         first = max(1, self.position)
         place = search_loudness(self._sound, self._reference, first, self.heard)
-        return place if place is not None and place.is_sure else None
+        is_sure = place is not None and place.is_sure(SURE_LOUDNESS_SCORE)
+        return place if is_sure else None
 
     def _lock_altered(self, lag: int) -> None:
         self._hearing.is_altered = True
@@ -250,16 +258,17 @@ class Playhead:
             window = min(window, WINDOW)
             first = self.position - LOCAL + window
         place = search_spectrum(self._sound, self._reference, first, self._reference.frames, window)
+        place = self._prefer_onset(place)
         if place is None:
             self._candidate = None
             return
         lag = self.heard - place.end
         if self.lag is not None and abs(lag - self.lag) <= LOCAL:
-            if self._missing is None or (self._resumed is not None and place.is_sure):
+            if self._missing is None or (self._resumed is not None and place.is_sure(LOCK_SCORE)):
                 self._confirmed = True
                 self.lag += (lag > self.lag) - (lag < self.lag)
                 self._learn()
-        elif not place.is_sure:
+        elif not place.is_sure(EARLY_SCORE if self._loud < LITTLE else LOCK_SCORE):
             return
         elif self._candidate is None or abs(lag - self._candidate) > LOCAL:
             self._candidate = lag
@@ -268,6 +277,17 @@ class Playhead:
             self._hearing.is_altered = False
             self._lock(lag)
             self._learn()
+
+    def _prefer_onset(self, place: Place | None) -> Place | None:
+        """Return the place at which the sound began with the speech, if it is about as similar."""
+        first = self._first_strong()
+        if place is None or self.lag is not None or self._onset is None or first is None:
+            return place
+        end = self.heard - self._onset + first
+        near = search_spectrum(self._sound, self._reference, max(1, end - LOCAL), end + LOCAL)
+        if near is None or near.score < place.score - PREFERENCE:
+            return place
+        return Place(near.end, near.score, is_clear=True)
 
     def _learn(self) -> None:
         """Learn the latency and the gain from the present place."""

@@ -1,4 +1,4 @@
-"""The sound that the agent has heard last, and what is known about the worker that made it."""
+"""The latest sound that the agent has heard, and the properties of the worker's sound."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEPT = 200
 
 @dataclass(slots=True)
 class Hearing:
-    """What the monitor knows about a worker's sound beyond one take.
+    """The properties of a worker's sound, which hold for all its takes.
 
     Attributes:
         latency_s: Seconds from the push of audio until it is heard; declared, then measured.
