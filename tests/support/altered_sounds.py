@@ -91,7 +91,7 @@ def _repeat_some(sound: Recording) -> Recording:
 
 
 def _greet(sound: Recording) -> Recording:
-    greeting = Recording.from_pcm(speak("synthesised", 2.0, seed=99), voices.RATE_HZ)
+    greeting = Recording.from_pcm(voices.greet(2.0), voices.RATE_HZ)
     return precede(sound, greeting.at_rate(sound.rate_hz).samples)
 
 

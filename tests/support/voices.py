@@ -33,6 +33,8 @@ _TEXT = """The ship left the harbour in the morning, and nobody waved. What woul
     Seven thousand three hundred and twelve people live here; most of them came last summer.
     Please hold the line while I look for your booking. No, that is not possible on a Sunday.
     A quick brown fox jumps over the lazy dog. Thank you very much for your patience!"""
+GREETING = "Welcome, I am your virtual host. Make yourself comfortable."
+"""A sentence that no speech contains."""
 
 
 def missing_voices() -> list[str]:
@@ -70,6 +72,20 @@ def speak(voice: str, duration_s: float, seed: int = 0) -> bytes:
         if count >= wanted:
             break
     samples = np.concatenate(pieces)[:wanted]
+    return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def greet(duration_s: float) -> bytes:
+    """Return the beginning of `GREETING`, in the synthesised voice.
+
+    Args:
+        duration_s: The length of the result in seconds.
+
+    Returns:
+        Mono int16 PCM at `RATE_HZ`.
+    """
+    spoken = Synthesiser("en-us").speak(GREETING)
+    samples = _level(spoken.pcm, spoken.rate_hz)[: round(duration_s * RATE_HZ)]
     return np.rint(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
 

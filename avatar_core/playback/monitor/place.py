@@ -10,8 +10,9 @@ from avatar_core.playback.monitor.sound import HeardSound
 
 WINDOW, SHORT_WINDOW, LONG_WINDOW = 50, 20, 150
 """The number of heard frames that are compared: normally, after a stall, and by loudness alone."""
-EARLY_SCORE, LOCK_SCORE, KEEP_SCORE = 0.85, 0.7, 0.5
-"""The least scores of a place after little sound, of a new place, and of the present place."""
+EARLY_SCORE, LOCK_SCORE, NEAR_SCORE, KEEP_SCORE = 0.85, 0.7, 0.5, 0.5
+"""The least scores of a place after little sound, of a new place, of a place at which sound and
+speech begin together, and of the present place."""
 LOUDNESS_SCORE, SURE_LOUDNESS_SCORE = 0.55, 0.7
 """The least score of an expected place, and of any place, that is found by loudness alone."""
 

@@ -8,6 +8,7 @@ from avatar_core.playback.monitor.features import HOP_S, Floats
 from avatar_core.playback.monitor.place import (
     EARLY_SCORE,
     LOCK_SCORE,
+    NEAR_SCORE,
     SHORT_WINDOW,
     SURE_LOUDNESS_SCORE,
     WINDOW,
@@ -27,8 +28,13 @@ ONSET = 25
 UNMATCHED, MOST_UNMATCHED = 150, 400
 """Loud frames without a match after which the loudness alone is aligned, and after which the sound
 counts as the speech in any case."""
+NEAR_SEARCHES = 6
+"""Searches in a row with the same result after which a place near the onset needs no high score."""
 PREFERENCE = 0.15
 """The place at which sound and speech begin together may be less similar than another by this."""
+MOST_UNSURE = 400
+"""The most frames behind the position in which a place is searched while the present one is not
+sure."""
 LITTLE = 60
 """Loud frames that are few: other speech may begin in the same way."""
 SMEAR = 1
@@ -71,6 +77,8 @@ class Playhead:
         self._now_s = 0.0
         self._searched = 0
         self._candidate: int | None = None
+        self._agreed = 0
+        self._sure = 0
         self._missing: int | None = None
         self._missed = 0
         self._resumed: int | None = None
@@ -250,43 +258,48 @@ class Playhead:
         self._confirmed = False
         if self.silent > WINDOW // 2:
             return  # noise resembles other noise
-        first, window = max(1, self.position - WINDOW // 2), WINDOW
+        unsure = min(self.position - self._sure, MOST_UNSURE)
+        first, window = max(1, self.position - unsure - WINDOW // 2), WINDOW
         if self._resumed is not None:  # compare only what was heard since
             window = self.heard - self._resumed
             if window < SHORT_WINDOW:
                 return
             window = min(window, WINDOW)
             first = self.position - LOCAL + window
-        place = search_spectrum(self._sound, self._reference, first, self._reference.frames, window)
-        place = self._prefer_onset(place)
+        place = search_spectrum(self._sound, self._reference, first, self.heard, window)
+        near = self._find_near_onset(place)
+        place = near or place
         if place is None:
             self._candidate = None
             return
         lag = self.heard - place.end
+        if place.is_sure(LOCK_SCORE) and self.lag is not None:
+            self._sure = max(self._sure, min(place.end, self.position))
         if self.lag is not None and abs(lag - self.lag) <= LOCAL:
             if self._missing is None or (self._resumed is not None and place.is_sure(LOCK_SCORE)):
                 self._confirmed = True
                 self.lag += (lag > self.lag) - (lag < self.lag)
                 self._learn()
-        elif not place.is_sure(EARLY_SCORE if self._loud < LITTLE else LOCK_SCORE):
             return
-        elif self._candidate is None or abs(lag - self._candidate) > LOCAL:
-            self._candidate = lag
-        else:
+        is_same = self._candidate is not None and abs(lag - self._candidate) <= LOCAL
+        self._agreed = self._agreed + 1 if is_same else 1
+        self._candidate = lag
+        is_sure = place.is_sure(EARLY_SCORE if self._loud < LITTLE else LOCK_SCORE)
+        if (is_sure and self._agreed >= 2) or (near is not None and self._agreed >= NEAR_SEARCHES):
             self._confirmed = True
-            self._hearing.is_altered = False
+            self._hearing.is_altered = not is_sure
             self._lock(lag)
             self._learn()
 
-    def _prefer_onset(self, place: Place | None) -> Place | None:
+    def _find_near_onset(self, place: Place | None) -> Place | None:
         """Return the place at which the sound began with the speech, if it is about as similar."""
         first = self._first_strong()
         if place is None or self.lag is not None or self._onset is None or first is None:
-            return place
+            return None
         end = self.heard - self._onset + first
         near = search_spectrum(self._sound, self._reference, max(1, end - LOCAL), end + LOCAL)
-        if near is None or near.score < place.score - PREFERENCE:
-            return place
+        if near is None or near.score < max(NEAR_SCORE, place.score - PREFERENCE):
+            return None
         return Place(near.end, near.score, is_clear=True)
 
     def _learn(self) -> None:
