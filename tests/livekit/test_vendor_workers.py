@@ -31,7 +31,10 @@ AVATAR = "avatar"
 FORMAT = {"sample_rate": "24000", "num_channels": "1"}
 CHUNK = 9600
 SPOKEN_WORDS = VOCABULARY[:6]
-FAULT_S = 3 * WORD_S - 0.05
+FAULT_WORD = 3
+"""The fault starts before the word with this index. On a busy machine, a fault that is not part of
+the track itself starts late, and the listener's jitter buffer drops audio at the end of a track."""
+FAULT_S = FAULT_WORD * WORD_S - 0.05
 TEST_S = 30.0
 SILENCE_S = 0.5
 """More than the pause between two words."""
@@ -127,7 +130,9 @@ async def test_inaudible_worker_reports_a_normal_end(
         await agent.speak()
         await agent.finished.wait()
         await agent.wait_until(lambda: agent.tracks() == tracks)
-        assert agent.heard() == list(SPOKEN_WORDS[:3])
+        heard = agent.heard()
+        assert heard == list(SPOKEN_WORDS[: len(heard)])
+        assert abs(len(heard) - FAULT_WORD) <= 1, heard
 
 
 async def test_hanging_worker_responds_only_to_calls_that_it_does_not_serve(
@@ -136,7 +141,7 @@ async def test_hanging_worker_responds_only_to_calls_that_it_does_not_serve(
     async with conversation(server, f"by_speech=1,hang_at_s={FAULT_S}") as agent:
         await agent.wait_until(lambda: "audio" in agent.tracks())
         await agent.speak()
-        await agent.meter.wait_for_word(SPOKEN_WORDS[2])
+        await agent.meter.wait_for_word(SPOKEN_WORDS[FAULT_WORD - 1])
         await agent.meter.wait_for_silence(SILENCE_S)
         assert await is_alive(agent.link, AVATAR, 1.0)
         with pytest.raises(RoomError):

@@ -190,6 +190,8 @@ class VendorFaultRun:
     def _when_failed(self, first: list[HeardWord]) -> float:
         """Return the time of the fault, which the worker of a scenario does not report."""
         last = [word for word in first if word.word == FIRST[FAULT_WORD]]
+        if self._case.is_alive:
+            return self._conversation.turns[0].said_at
         if self._case.action or self._case.from_start or not last:
             return self._fault_at
         return last[0].start_s + FAULT_S - FAULT_WORD * WORD_S - LISTENING_S
