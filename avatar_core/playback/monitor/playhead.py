@@ -273,7 +273,7 @@ class Playhead:
             self._candidate = None
             return
         lag = self.heard - place.end
-        if place.is_sure(LOCK_SCORE) and self.lag is not None:
+        if place.is_sure(EARLY_SCORE) and self.lag is not None:
             self._sure = max(self._sure, min(place.end, self.position))
         if self.lag is not None and abs(lag - self.lag) <= LOCAL:
             if self._missing is None or (self._resumed is not None and place.is_sure(LOCK_SCORE)):
@@ -284,7 +284,8 @@ class Playhead:
         is_same = self._candidate is not None and abs(lag - self._candidate) <= LOCAL
         self._agreed = self._agreed + 1 if is_same else 1
         self._candidate = lag
-        is_sure = place.is_sure(EARLY_SCORE if self._loud < LITTLE else LOCK_SCORE)
+        is_doubtful = self._loud < LITTLE or self._hearing.is_altered
+        is_sure = place.is_sure(EARLY_SCORE if is_doubtful else LOCK_SCORE)
         if (is_sure and self._agreed >= 2) or (near is not None and self._agreed >= NEAR_SEARCHES):
             self._confirmed = True
             self._hearing.is_altered = not is_sure
