@@ -43,7 +43,7 @@ class Take:
         segment_id: Number of the segment that the take plays.
         format: Format of the audio that the player sends.
         offset_s: Seconds from the start of the segment to the start of the take.
-        on_update: Receives the take after each change of the take's position or state.
+        on_update: Receives the take after each change of its position, its claim or its state.
 
     Attributes:
         segment_id: Number of the segment that the take plays.
@@ -104,7 +104,7 @@ class Take:
         """
         if self.state.final:
             return
-        before = (self.position_s, self.state)
+        before = (self.position_s, self.claimed_s, self.state)
         most_s = self.pushed_s
         if self.heard_at_most_s is not None:
             most_s = min(most_s, self.heard_at_most_s)
@@ -119,7 +119,8 @@ class Take:
             self.state = state
         elif self.position_s > 0:
             self.state = TakeState.PLAYING
-        if before != (self.position_s, self.state) and self._on_update is not None:
+        after = (self.position_s, self.claimed_s, self.state)
+        if before != after and self._on_update is not None:
             self._on_update(self)
 
     def __repr__(self) -> str:

@@ -161,6 +161,8 @@ class HealthCheck:
             take, alive_at = self._owed_take(), transport.tracker.alive_at
             heartbeat.observe(alive_at, transport.take, TICK_S)
             is_inaudible = self._lost_track or not self._was_audible
+            if take is not None and self._must_publish and not self._was_audible:
+                take.heard_at_most_s = take.position_s
             inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)

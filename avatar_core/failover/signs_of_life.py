@@ -12,15 +12,14 @@ from avatar_core.provisioning.ping import is_alive
 PING_EVERY_S, IDLE_PING_EVERY_S = 0.2, 1.0
 """Seconds between two RPCs to the worker while it plays a take, and otherwise."""
 PING_S, IDLE_PING_S = 0.35, 1.0
-"""Seconds for a response. A slow worker gets three times its slowest response so far."""
+"""Seconds for a response. A slow worker gets three times its slowest response so far, and a worker
+that sends no packets twice."""
 TICK_S = 0.025
-PACKETS_EVERY_TICKS = 3
-"""Ticks between two readings of the number of packets."""
-STILL_S = 0.3
-"""Seconds without a packet that confirm a missing response. With packets, a worker is alive: a line
-that loses packets can delay a response by a second."""
-CONFIRMED_S = 0.25
-"""Seconds for a response while no packet arrives."""
+LATE_S = 0.1
+"""Seconds without a response after which packets are counted, because counting costs CPU time."""
+STILL_TICKS = 7
+"""Ticks without a new packet that confirm a missing response. With packets, a worker is alive: a
+line that loses packets can delay a response by a second."""
 
 
 class SignsOfLife:
@@ -50,8 +49,6 @@ class SignsOfLife:
         self._transport = transport
         self._is_judged = is_judged
         self._on_alive = on_alive
-        self._packets: int | None = None
-        self._still_s: float | None = None
         self._slowest_s = 0.0
         self._has_responded = False
 
@@ -61,14 +58,10 @@ class SignsOfLife:
         Returns:
             The fault of the worker as a part of a sentence.
         """
-        counting = asyncio.create_task(self._count_packets(), name="avatar-packets")
-        try:
-            while True:
-                await asyncio.sleep(PING_EVERY_S if self._plays else IDLE_PING_EVERY_S)
-                if self._is_judged() and (fault := await self._ask()):
-                    return fault
-        finally:
-            counting.cancel()
+        while True:
+            await asyncio.sleep(PING_EVERY_S if self._plays else IDLE_PING_EVERY_S)
+            if self._is_judged() and (fault := await self._ask()):
+                return fault
 
     @property
     def _plays(self) -> bool:
@@ -81,11 +74,14 @@ class SignsOfLife:
         position_s = take.position_s if take is not None else 0.0
         within_s = max(PING_S if self._plays else IDLE_PING_S, 3 * self._slowest_s)
         request = asyncio.create_task(is_alive(self._link, self._worker, within_s))
+        packets = _Packets(self._transport)
         try:
             while not request.done():
                 await asyncio.wait((request,), timeout=TICK_S)
                 waited_s += TICK_S
-                if waited_s >= max(CONFIRMED_S, 2 * self._slowest_s) and self._is_still:
+                if waited_s >= max(LATE_S, self._slowest_s):
+                    await packets.count()
+                if packets.still_ticks >= STILL_TICKS and self._is_late(waited_s):
                     break
         finally:
             request.cancel()
@@ -93,24 +89,30 @@ class SignsOfLife:
             self._has_responded = True
             self._slowest_s = max(self._slowest_s, waited_s - TICK_S)
             self._on_alive(position_s)
-        elif self._has_responded and self._is_judged() and self._is_still is not False:
+        elif self._has_responded and self._is_judged() and packets.are_missing:
             return f"did not respond within {waited_s:.1f} s"
         return ""
 
-    @property
-    def _is_still(self) -> bool | None:
-        """Whether no packet has arrived for `STILL_S`; None if packets cannot be counted."""
-        return None if self._still_s is None else self._still_s >= STILL_S
+    def _is_late(self, waited_s: float) -> bool:
+        return waited_s >= max(LATE_S, 2 * self._slowest_s)
 
-    async def _count_packets(self) -> None:
-        monitor = self._transport.monitor
-        while monitor is not None:
-            every_s = PACKETS_EVERY_TICKS * TICK_S if self._plays else STILL_S
-            await asyncio.sleep(every_s)
-            packets = await monitor.count_packets()
-            if packets is None:
-                self._packets = self._still_s = None
-            elif packets != self._packets:
-                self._packets, self._still_s = packets, 0.0
-            else:
-                self._still_s = (self._still_s or 0.0) + every_s
+
+class _Packets:
+    """Counts the ticks since the last packet of a transport's monitor."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._monitor = transport.monitor
+        self._count: int | None = None
+        self.still_ticks = 0
+
+    @property
+    def are_missing(self) -> bool:
+        """Whether no packet arrives, or packets cannot be counted."""
+        return self._count is None or self.still_ticks >= STILL_TICKS
+
+    async def count(self) -> None:
+        """Read the number of packets at a tick."""
+        count = await self._monitor.count_packets() if self._monitor is not None else None
+        is_still = count is not None and count == self._count
+        self.still_ticks = self.still_ticks + 1 if is_still else 0
+        self._count = count

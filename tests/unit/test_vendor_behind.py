@@ -60,12 +60,14 @@ class LateProvider(ScriptedProvider):
         await AvatarWorker(late, FlashRenderer(64, 64), executor=InlineExecutor()).run()
 
 
-async def start(*, says_started: bool, declares_started: bool = False) -> FailoverHarness:
+async def start(
+    *, says_started: bool, declares_started: bool = False, monitor: bool = False
+) -> FailoverHarness:
     room = MemoryRoom()
     provider = LateProvider(room)
     provider.says_started = says_started
     provider.capabilities = replace(provider.capabilities, reports_started=declares_started)
-    return await start_harness(provider, room=room)
+    return await start_harness(provider, room=room, monitor=monitor)
 
 
 def heard_s(harness: FailoverHarness, until: float) -> float:
@@ -118,6 +120,15 @@ async def test_position_is_not_ahead_of_the_sound_once_the_latency_is_known(
     await harness.close()
 
 
+@pytest.mark.parametrize("says_started", [True, False])
+async def test_monitor_keeps_the_first_speech_open_until_it_was_heard(says_started: bool) -> None:
+    harness = await start(says_started=says_started, monitor=True)
+    await harness.say(SPEECH_S)
+    assert heard_s(harness, now()) == pytest.approx(SPEECH_S, abs=0.1)
+    assert harness.takes == [("vendor", "done")]
+    await harness.close()
+
+
 async def test_position_stays_zero_until_the_declared_start_report() -> None:
     harness = await start(says_started=True, declares_started=True)
     over = harness.push_speech(SPEECH_S)
@@ -150,7 +161,7 @@ async def test_message_of_the_user_silences_speech_that_has_finished_early() -> 
     provider = LateProvider(room)
     provider.says_started = False
     candidates = [Candidate(provider.name, "", provider)]
-    avatar = AvatarSession(candidates, AvatarSettings(), IN_MEMORY)
+    avatar = AvatarSession(candidates, AvatarSettings(monitor="off"), IN_MEMORY)
     async with Conversation(avatar, room) as talk:
         await avatar.wait_for_join()
         first = talk.say(10)
