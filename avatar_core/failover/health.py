@@ -27,7 +27,7 @@ tracks disappear about 10 ms before the event `RECONNECTING`."""
 LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason for its leaving. After
 that the avatar counts as lost."""
-NO_TRACK_S = 0.8
+NO_TRACK_S = 0.4
 """Seconds, in addition to the worker's latency, for which a worker may play a take without ever
 having published an audio track."""
 TICK_S = 0.025
@@ -167,7 +167,7 @@ class HealthCheck:
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
             if self._must_publish and inaudible_s > NO_TRACK_S + transport.latency_s:
-                return self._lose("published no audio track")
+                return self._lose("published no audio track", may_return=True)
             if fault := await self._hear():
                 return self._lose(fault)
             if take is None or transport.tracker.is_estimate:

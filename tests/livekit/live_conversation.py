@@ -143,6 +143,20 @@ class LiveConversation:
         token = create_token(self.server, self.room_name, "user")
         self.listener = await Listener.join(self.server.url, token, self.meter.add)
 
+    async def wait_until_listener_is_visible(self) -> None:
+        """Wait until the agent sees the user: the server announces a silent user late."""
+        joined = asyncio.Event()
+
+        def look(*_: object) -> None:
+            """Set `joined` if the user is in the room."""
+            if "user" in self.room.remote_participants:
+                joined.set()
+
+        self.room.on("participant_connected", look)
+        look()
+        await joined.wait()
+        self.room.off("participant_connected", look)
+
     async def start_session(self, agent: Agent) -> None:
         """Start the agent session in the room.
 

@@ -126,6 +126,7 @@ class VendorFaultRun:
             if conversation.avatar.provider != "tavus":
                 raise RuntimeError(f"The avatar is not in use: {conversation.errors}")
             conversation.session.on("conversation_item_added", self._note_item)
+            await conversation.wait_until_listener_is_visible()  # speech waits for a listener
             turn = conversation.say(FIRST)
             self._fault_at = turn.said_at
             async with asyncio.timeout(TURN_S):
