@@ -27,7 +27,7 @@ tracks disappear about 10 ms before the event `RECONNECTING`."""
 LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason for its leaving. After
 that the avatar counts as lost."""
-NO_TRACK_S = 0.4
+NO_TRACK_S = 0.2
 """Seconds, in addition to the worker's latency, for which a worker may play a take without ever
 having published an audio track."""
 TICK_S = 0.025
