@@ -127,6 +127,7 @@ async def test_inaudible_worker_reports_a_normal_end(
 ) -> None:
     async with conversation(server, f"by_speech=1,{fault}={FAULT_S}") as agent:
         await agent.wait_until(lambda: agent.tracks() == {"audio", "video"})
+        await agent.meter.wait_for_silence(0.2)  # the listener has subscribed
         await agent.speak()
         await agent.finished.wait()
         await agent.wait_until(lambda: agent.tracks() == tracks)
