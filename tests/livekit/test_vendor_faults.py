@@ -69,7 +69,7 @@ async def test_voice_replaces_a_vendor_that_nobody_hears(
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(INTERRUPTED, id="interrupted"),
+        pytest.param(INTERRUPTED, id="interrupted", marks=pytest.mark.slow),
         pytest.param(LATE, id="not interrupted", marks=pytest.mark.slow),
     ],
 )
