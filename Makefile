@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-slow long-listeners long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds
+.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -64,7 +64,7 @@ LONG_KILLS ?= 5
 LONG_WORKER_KILLS ?= 5
 LONG_NAMESPACES ?= 4
 LONG_SOUNDS_S ?= 20
-LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-namespaces long-sounds soak strain
+LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -93,6 +93,9 @@ long-worker-kills:
 
 long-listeners:
 	$(BIN)/python -m tests.long.late_listeners
+
+long-weak-lines:
+	$(BIN)/python -m tests.long.weak_lines
 
 long-slow:
 	$(BIN)/pytest -m slow

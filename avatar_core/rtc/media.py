@@ -13,6 +13,7 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.contracts.tracks import QUEUE_S, AudioTrack, VideoTrack
 from avatar_core.playout import PlayoutClock
+from avatar_core.rtc.video_options import video_options
 
 SILENCE = AudioFormat(48_000)
 """Format of a track that carries nothing."""
@@ -255,7 +256,7 @@ class RtcVideoTrack(VideoTrack):
     async def publish(
         cls, participant: rtc.LocalParticipant, width: int, height: int, fps: float, name: str
     ) -> RtcVideoTrack:
-        """Publish a track with an explicit encoding, because LiveKit's default allows 20 frames/s.
+        """Publish a track in layers, so that slow connections receive a part of the video.
 
         Args:
             participant: The local participant.
@@ -271,13 +272,7 @@ class RtcVideoTrack(VideoTrack):
             RoomError: The room did not accept the track.
         """
         source = rtc.VideoSource(width, height)
-        options = rtc.TrackPublishOptions(
-            source=rtc.TrackSource.SOURCE_CAMERA,
-            simulcast=False,
-            video_encoding=rtc.VideoEncoding(
-                max_framerate=max(30.0, fps), max_bitrate=max(600_000, 5 * width * height)
-            ),
-        )
+        options = video_options(width, height, fps)
         track = rtc.LocalVideoTrack.create_video_track(name, source)
         return cls(participant, source, await _publish(participant, track, options))
 
