@@ -17,7 +17,7 @@ from avatar_core.testing.listener import Listener
 
 
 class Meters:
-    """What the listener received so far. All times are seconds on the monotonic clock."""
+    """The audio and video received so far; all times are seconds on the monotonic clock."""
 
     def __init__(self) -> None:
         self.audio = AudioMeter(LOUD_RMS)

@@ -27,9 +27,9 @@ MAX_LINE_BYTES = 1 << 24
 LISTENER = "tests.long.line_listener"
 
 
-def run_command(*words: str) -> None:
+def run_command(*arguments: str) -> None:
     """Run a command, and raise `CalledProcessError` if it fails."""
-    subprocess.run(words, check=True)
+    subprocess.run(arguments, check=True)
 
 
 class Line:

@@ -47,7 +47,7 @@ LEAST_SHARE = 0.6
 """A word counts as missing if a smaller share of its tone was heard."""
 SIZE = 512
 SETTLE_S, PAUSE_S, END_S = 10.0, 0.7, 1.0
-WORDS = VOCABULARY[:18]
+SPOKEN_WORDS = VOCABULARY[:18]
 MAX_SKEW_S = 0.45
 """A sound and a flash belong together if they are at most this far apart."""
 CASE_S = 90.0
@@ -78,7 +78,7 @@ class LargeStock(Stock):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one listener received during the speech."""
+    """The audio and video that one listener received during the speech."""
 
     rate_kbps: int
     fps: float
@@ -111,21 +111,21 @@ class Row:
     def good(self) -> bool:
         """Whether the listener received what a listener of our worker must receive."""
         enough = self.fps >= LEAST_FPS[self.rate_kbps] and self.freeze_s <= MAX_FREEZE_S
-        return enough and self.word_count == len(WORDS)
+        return enough and self.word_count == len(SPOKEN_WORDS)
 
     def __str__(self) -> str:
         rate = f"{self.rate_kbps} kbit/s" if self.rate_kbps else "no limit"
         skew = "-" if self.skew_ms is None else f"{self.skew_ms:.0f} ms"
         return (
             f"| {rate} | {self.fps:.1f} | {self.width} | {self.freeze_s:.2f} s | {skew} "
-            f"| {self.word_count} of {len(WORDS)} |"
+            f"| {self.word_count} of {len(SPOKEN_WORDS)} |"
         )
 
 
 async def measure(system: System, lines: Sequence[Line]) -> tuple[float, list[Row]]:
     """Speak to one listener on each line; return the worker's share of a core, and the rows."""
     room_name = f"weak-{secrets.token_hex(4)}"
-    pcm = b"".join(WordTones(RATE_HZ).speak([word]) + silence(PAUSE_S) for word in WORDS)
+    pcm = b"".join(WordTones(RATE_HZ).speak([word]) + silence(PAUSE_S) for word in SPOKEN_WORDS)
     async with AsyncExitStack() as stack:
         for line in lines:
             await line.join(system.server.url, system.token(room_name, f"user-{line.rate_kbps}"))
