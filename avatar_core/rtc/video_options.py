@@ -46,7 +46,7 @@ def video_options(width: int, height: int, fps: float) -> rtc.TrackPublishOption
         scalability_mode=f"L{layers}T3_KEY" if layers > 1 else "L1T3",
         # The agent's connection is fast. The default preference would make the video smaller for
         # every listener if the frames are hard to encode.
-        degradation_preference=rtc.DegradationPreference.MAINTAIN_FRAMERATE_AND_RESOLUTION,
+        degradation_preference=rtc.DegradationPreference.MAINTAIN_FRAMERATE_AND_RESOLUTION,  # type: ignore[arg-type] # an IntEnum of the same values
         video_encoding=rtc.VideoEncoding(
             max_framerate=max(LEAST_FRAMERATE, fps),
             max_bitrate=max_bitrate(width, height, layers),
@@ -85,4 +85,5 @@ def max_bitrate(width: int, height: int, layers: int) -> int:
     Returns:
         The bit rate in bits per second.
     """
-    return round(sum(LAYER_BPS + PIXEL_BPS * width * height / 4**layer for layer in range(layers)))
+    pixels = [(width >> layer) * (height >> layer) for layer in range(layers)]
+    return round(sum(LAYER_BPS + PIXEL_BPS * count for count in pixels))
