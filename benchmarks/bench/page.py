@@ -36,6 +36,9 @@ the worker of livekit-agents.
 The column `skew` is the median delay of the video behind the audio. Flashes of the video measure
 the skew, and the local face has no flashes. On a line of 200 kbit/s the video is early: the
 listener's jitter buffer delays the audio, and the video has no such delay.
+
+The run needs two free cores. In a second run, with a load of 11 on two cores, the local face had
+20.7 frames per second without a limit, 7.4 at 400 kbit/s, and a freeze of 5.0 s at 200 kbit/s.
 """
 
 HEAD = """\
