@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from avatar_core.contracts.link import RoomLink
+from avatar_core.testing.faults.fault_clock import FaultClock
 from avatar_core.testing.faults.hanging_link import HangingLink
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker import perform
@@ -25,6 +27,7 @@ async def start_faulty_task(
     options: Mapping[str, Any] | None = None,
     scenario: Scenario,
     key: bytes | None = None,
+    clock: FaultClock | None = None,
 ) -> Mapping[str, Any]:
     """Start a worker with faults in a room in memory, and wait until the worker is ready.
 
@@ -35,6 +38,7 @@ async def start_faulty_task(
         options: Keyword arguments of the renderer class; None for none.
         scenario: The faults to apply to the worker, its link and its renderer.
         key: The key with which the worker encrypts its messages; None for no encryption.
+        clock: Decides when a fault of the vendor starts; None for a clock that starts at the join.
 
     Returns:
         The record of the worker, for `stop_worker` and `worker_exited`.
@@ -55,7 +59,8 @@ async def start_faulty_task(
             AvatarError: The renderer cannot be created, or the worker could not publish its tracks.
         """
         body = _Task(room, token, key, may_hang=scenario.hang_at_s > 0)
-        await perform(body, lambda: load_renderer(renderer, options or {}), scenario, ready)
+        draw = partial(load_renderer, renderer, options or {})
+        await perform(body, draw, scenario, ready, clock)
 
     return await in_process.start(work(), ready)
 

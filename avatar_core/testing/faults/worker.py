@@ -77,13 +77,17 @@ class Body(Protocol):
 
 
 async def perform(
-    body: Body, renderer: Callable[[], Renderer], scenario: Scenario, ready: asyncio.Event
+    body: Body,
+    renderer: Callable[[], Renderer],
+    scenario: Scenario,
+    ready: asyncio.Event,
+    clock: FaultClock | None = None,
 ) -> None:
     """Run a worker until its agent leaves or its room ends.
 
     The caller cancels this coroutine to end the worker earlier. With `never_joins`, the coroutine
-    waits until it is cancelled. With `back_after_s`, the worker visits the room a second time,
-    without faults.
+    waits until it is cancelled. With `back_after_s`, the worker visits the room a second time, with
+    the same protocol and without faults.
 
     Args:
         body: The process or task that runs this coroutine.
@@ -91,6 +95,7 @@ async def perform(
         scenario: The faults to apply to the worker, its link and its renderer.
         ready: Set when both tracks are published, or at once if the scenario delays or prevents the
             join.
+        clock: Decides when a fault of the vendor starts; None for a clock that starts at the join.
 
     Raises:
         RoomError: The worker could not join the room or publish its tracks.
@@ -103,20 +108,27 @@ async def perform(
         await asyncio.get_running_loop().create_future()
     if scenario.join_delay_s:
         await asyncio.sleep(scenario.join_delay_s)
-    await _visit(body, renderer(), scenario, ready)
+    await _visit(body, renderer(), scenario, ready, clock)
     if scenario.back_after_s:
         await asyncio.sleep(scenario.back_after_s)
-        await _visit(body, renderer(), Scenario(), ready)
+        second = Scenario(stock=scenario.stock, reports_nothing=scenario.reports_nothing)
+        await _visit(body, renderer(), second, ready)
 
 
-async def _visit(body: Body, renderer: Renderer, scenario: Scenario, ready: asyncio.Event) -> None:
+async def _visit(
+    body: Body,
+    renderer: Renderer,
+    scenario: Scenario,
+    ready: asyncio.Event,
+    clock: FaultClock | None = None,
+) -> None:
     link, executor = await body.join(), body.executor()
     if scenario.foreign and (foreigner := body.join_beside()) is not None:
         link = OverheardLink(link, scenario, foreigner)
     if scenario.as_dict():
         link, executor = FaultyLink(link, scenario), FaultyExecutor(executor, scenario)
         renderer = FaultyRenderer(renderer, scenario)
-    clock = FaultClock(scenario)
+    clock = clock or FaultClock(scenario)
     link = vendor = VendorLink(link, scenario, clock)
     if scenario.stock:
         link = StockWireLink(link)

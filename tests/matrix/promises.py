@@ -1,0 +1,159 @@
+"""The promises of avatar-core as checks of a conversation in memory."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from livekit.agents import ConversationItemAddedEvent
+
+from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged, TakeFinished
+from avatar_core.testing.audio.tones import HeardWord, decode_tones
+from avatar_core.testing.clock import now
+from avatar_core.testing.conversation import Conversation, Turn
+from tests.matrix.provider import MatrixProvider
+
+AHEAD_S = 0.1
+"""A word counts as heard if the listener hears it at most this time after the history has it."""
+OVERLAP_S = 0.1
+"""Overlap of two voices beyond the run-ahead: the pieces in which audio is sent."""
+
+
+class Promises:
+    """Records a conversation and checks the promises.
+
+    Args:
+        talk: The conversation, which has started.
+        provider: The provider of the avatars; None for the agent's own voice.
+
+    Attributes:
+        notes: The actions of the test, each with its loop time in seconds.
+    """
+
+    def __init__(self, talk: Conversation, provider: MatrixProvider | None) -> None:
+        self._talk, self._provider = talk, provider
+        self._items: list[tuple[float, str]] = []
+        self._finished = 0
+        self._heard: list[HeardWord] = []
+        self.notes: list[tuple[float, str]] = []
+        talk.session.on("conversation_item_added", self._note_item)
+        output = talk.session.output.audio
+        assert output is not None
+        self._output = output
+        output.on("playback_finished", self._note_finish)
+
+    def note(self, text: str) -> None:
+        """Record an action of the test with the present time."""
+        self.notes.append((now(), text))
+
+    def find_breaches(self, longest_silence_s: float) -> Iterator[str]:
+        """Yield a sentence for each broken promise.
+
+        Args:
+            longest_silence_s: The longest allowed silence, in seconds.
+        """
+        self._heard = sorted(self._decode(), key=lambda word: word.start_s)
+        yield from self._talk.faults()
+        if self._finished != self._output.captured_playout_segments:
+            segments = self._output.captured_playout_segments
+            yield f"{self._finished} segments of {segments} finished"
+        yield from self._find_history_ahead()
+        yield from self._find_two_voices()
+        for number, turn in enumerate(self._talk.turns, 1):
+            silence_s = self._longest_silence(turn)
+            if not turn.cut and silence_s > longest_silence_s:
+                yield f"turn {number}: silence of {silence_s:.2f} s, limit {longest_silence_s:.2f}"
+
+    def failures(self) -> list[tuple[float, str]]:
+        """Return the time and the error of each avatar that failed."""
+        events = self._talk.events
+        return [(at, str(event.error)) for at, event in events if isinstance(event, AvatarFailed)]
+
+    def find_sessions_alive(self) -> Iterator[str]:
+        """Yield a sentence for each session that has not ended; call it after the conversation."""
+        if self._provider is None:
+            return
+        if self._provider.alive:
+            yield f"{len(self._provider.alive)} sessions have not ended"
+        if len({*self._provider.created}) != len(self._provider.created):
+            yield "two sessions have the same key"
+        if self._provider.most_alive > 2:
+            yield f"{self._provider.most_alive} sessions existed at the same time"
+        if left := {*self._talk.room.members} - {self._talk.identity}:
+            yield f"{', '.join(left)} stayed in the room"
+
+    def timeline(self) -> str:
+        """Return the actions, events and heard words, in the order of their times."""
+        lines = [(at, f"-- {text}") for at, text in self.notes]
+        lines += [(at, f"history {text!r}") for at, text in self._items]
+        lines += [
+            (word.start_s, f"   {word.track} {word.word} {word.share:.2f}") for word in self._heard
+        ]
+        for at, event in self._talk.events:
+            if isinstance(event, AvatarFailed):
+                lines.append((at, f"failed: {event.error}"))
+            elif isinstance(event, TakeFinished):
+                text = f"take {event.segment_id} {event.state} on {event.provider}: heard "
+                lines.append((at, f"{text}{event.heard_s:.2f} of {event.pushed_s:.2f} s"))
+            elif isinstance(event, StateChanged):
+                lines.append((at, f"state {event.state.value}"))
+        return "\n".join(f"    {at:7.3f}  {text}" for at, text in sorted(lines))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether an avatar is in use."""
+        return self._talk.avatar.state is AvatarState.LIVE
+
+    def _decode(self) -> Iterator[HeardWord]:
+        room = self._talk.room
+        for run in room.recording.runs:
+            if room.speaks_for[run.identity] != self._talk.identity:
+                continue
+            for word in decode_tones(bytes(run.pcm), run.format.rate_hz):
+                start_s, end_s = run.at_s + word.start_s, run.at_s + word.end_s
+                yield HeardWord(word.word, start_s, end_s, word.share, run.identity)
+
+    def _find_history_ahead(self) -> Iterator[str]:
+        heard_at: dict[str, float] = {}
+        for word in reversed(self._heard):
+            heard_at[word.word] = word.start_s
+        for added_at, text in self._items:
+            ahead = [
+                word for word in text.split() if heard_at.get(word, math.inf) > added_at + AHEAD_S
+            ]
+            if ahead:
+                yield f"the history contains {', '.join(ahead)} before they were heard"
+
+    def _find_two_voices(self) -> Iterator[str]:
+        limit_s = OVERLAP_S
+        if self._provider is not None:
+            limit_s += self._provider.capabilities.run_ahead_s
+        overlap_s = 0.0
+        for one, other in itertools.combinations(self._heard, 2):
+            if one.track != other.track:
+                overlap_s += max(0.0, min(one.end_s, other.end_s) - other.start_s)
+        if overlap_s > limit_s:
+            yield f"two voices were heard for {overlap_s:.2f} s"
+
+    def _longest_silence(self, turn: Turn) -> float:
+        spoken = [word for word in self._heard if word.word in turn.spoken_words]
+        spoken = [word for word in spoken if word.end_s > turn.said_at]
+        silence_s, end_s = 0.0, turn.said_at
+        for word in spoken:
+            silence_s = max(silence_s, word.start_s - end_s)
+            end_s = max(end_s, word.end_s)
+        return silence_s if spoken else math.inf
+
+    def _note_item(self, event: ConversationItemAddedEvent) -> None:
+        item = event.item
+        if item.type == "message" and item.role == "assistant":
+            self._items.append((now(), item.text_content or ""))
+
+    def _note_finish(self, _: object) -> None:
+        self._finished += 1
+
+
+def indent(faults: Sequence[str]) -> str:
+    """Return one indented line for each sentence."""
+    return "\n".join(f"  {fault}" for fault in faults)
