@@ -5,7 +5,9 @@
 Each round runs one agent in its own pid namespace, beside the ledger and the reaper of the host.
 While the agent lives, `avatar reap` must not touch its session, from the host and from another
 namespace. Once the agent was killed, `avatar reap` must end the session, from the same places in
-turn. The machine must permit `unshare --pid`.
+turn. Then a container is killed with its agent and restarted: a new agent in a new namespace, with
+the same ledger, must end the session of the old agent, and `avatar reap` must not touch the
+session of the new agent. The machine must permit `unshare --pid`.
 """
 
 from __future__ import annotations
@@ -67,6 +69,45 @@ async def run_round(
     return counts
 
 
+async def restart_container(
+    number: int, account: VendorAccount, environment: Mapping[str, str]
+) -> Counter[str]:
+    """Kill a container with its agent, and start a new agent in a new namespace.
+
+    Args:
+        number: Number of the round; it selects the place of the reaper.
+        account: The account of the fake vendor.
+        environment: The environment of both agents and of the reaper.
+
+    Returns:
+        What the new agent and the reaper did, with counts.
+    """
+    counts: Counter[str] = Counter()
+    room = f"restarted-{os.getpid()}-{number}"
+    async with Prefork.start(environment, *NAMESPACE) as container:
+        old_pid = await container.start_agent(f"{room}-old")
+        await wait_until(lambda: account.active and account.sessions[-1].worker_joined)
+    old = account.sessions[-1]
+    async with Prefork.start(environment, *NAMESPACE) as container:
+        was_open = old.ended_at is None
+        new_pid = await container.start_agent(f"{room}-new")
+        await wait_until(lambda: account.sessions[-1].worker_joined and old.ended_at is not None)
+        new, pids = account.sessions[-1], "the same pid" if new_pid == old_pid else "another pid"
+        ended = was_open and new is not old and account.active == [new]
+        result = "ended" if ended else f"WRONG {old.end_reason!r}, {len(account.active)} open"
+        counts[f"killed, from the restarted container with {pids}: {result}"] += 1
+        name, prefix = list(PLACES.items())[number % len(PLACES)]
+        statuses = await run_reap(environment, *prefix)
+        alive = statuses == ["alive"] and account.active == [new]
+        result = "not touched" if alive else f"WRONG {statuses}"
+        counts[f"living after a restart, from {name}: {result}"] += 1
+    statuses = await run_reap(environment, *NAMESPACE)
+    ended = statuses == ["ended"] and not account.active
+    result = "ended" if ended else f"WRONG {statuses}"
+    counts[f"killed with its container, from a new container: {result}"] += 1
+    return counts
+
+
 async def main(rounds: int) -> int:
     """Print the counts; return 1 if a session was ended wrongly, or was not ended."""
     counts: Counter[str] = Counter()
@@ -87,6 +128,7 @@ async def main(rounds: int) -> int:
             )
             for number in range(rounds):
                 counts += await run_round(number, account, environment)
+                counts += await restart_container(number, account, environment)
         await vendor.aclose()
     for what, times in sorted(counts.items()):
         print(f"{times:4d}  {what}")

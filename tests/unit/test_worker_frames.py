@@ -12,7 +12,8 @@ import pytest
 from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.worker_harness import IDLE, RATE, TALK, WorkerHarness, with_worker
+from avatar_core.testing.scripted_renderer import IDLE, RATE, TALK
+from avatar_core.testing.worker_harness import WorkerHarness, with_worker
 from avatar_core.worker.pacer import FRAME_S, LOW_S, VIDEO_DELAY_S
 from avatar_core.worker.video_scheduler import HUNG_S
 

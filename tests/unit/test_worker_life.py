@@ -12,7 +12,8 @@ from avatar_core.contracts.errors import RoomError, WorkerError
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
 from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom
-from avatar_core.testing.worker_harness import ScriptedRenderer, WorkerHarness, with_worker
+from avatar_core.testing.scripted_renderer import ScriptedRenderer
+from avatar_core.testing.worker_harness import WorkerHarness, with_worker
 from avatar_core.worker.worker import AvatarWorker
 
 pytestmark = pytest.mark.virtual_time

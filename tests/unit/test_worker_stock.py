@@ -14,7 +14,8 @@ import pytest
 from avatar_core.contracts import wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.worker_harness import RATE, WorkerHarness, with_worker
+from avatar_core.testing.scripted_renderer import RATE
+from avatar_core.testing.worker_harness import WorkerHarness, with_worker
 
 pytestmark = [
     pytest.mark.virtual_time,

@@ -12,7 +12,8 @@ from avatar_core.contracts.renderer import Renderer
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.clock import now
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.worker_harness import ScriptedRenderer, WorkerHarness
+from avatar_core.testing.scripted_renderer import ScriptedRenderer
+from avatar_core.testing.worker_harness import WorkerHarness
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 from tests.weaknesses.stock_agent import RATE_HZ, StockAgent, audio_frame

@@ -10,7 +10,8 @@ from livekit.agents.voice.avatar import DataStreamAudioReceiver
 from avatar_core.contracts import wire
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_transport import speech
-from avatar_core.testing.worker_harness import RATE, ScriptedRenderer, WorkerHarness, with_worker
+from avatar_core.testing.scripted_renderer import RATE, ScriptedRenderer
+from avatar_core.testing.worker_harness import WorkerHarness, with_worker
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 from tests.weaknesses.stock_agent import AGENT
