@@ -37,7 +37,7 @@ INTERRUPTED = VendorCase(
 @pytest.fixture(autouse=True)
 def _simulator_owns_its_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(LiveConversation, "owns_children", False)
-    yield
+    return
 
 
 async def measure(server: DevServer, case: VendorCase) -> Measurement:
