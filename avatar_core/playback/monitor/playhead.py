@@ -32,6 +32,8 @@ NEAR_SEARCHES = 6
 """Searches in a row with the same result after which a place near the onset needs no high score."""
 PREFERENCE = 0.15
 """The place at which sound and speech begin together may be less similar than another by this."""
+MOST_DRIFT = 50
+"""A vendor's clock is fast by at most one frame in this number of frames."""
 MOST_UNSURE = 400
 """The most frames behind the position in which a place is searched while the present one is not
 sure."""
@@ -136,7 +138,7 @@ class Playhead:
     def _step(self, back: int) -> None:
         """Advance by one heard frame, which is `back` frames before the latest one."""
         level = self._sound.loudest(back, 2 * SMEAR + 1)
-        if self._is_loud(level):
+        if level > self._loud_db:
             self.silent = 0
             self._loud += 1
             if self._onset is None:
@@ -185,12 +187,14 @@ class Playhead:
         self._note_presence()
         self._loud = 0
 
-    def _is_loud(self, level: float) -> bool:
+    @property
+    def _loud_db(self) -> float:
+        """The level above which the heard sound is loud."""
         gain_db = self._hearing.gain_db
         if gain_db is None or not self._reference.frames:
-            return level > AUDIBLE_DB
+            return AUDIBLE_DB
         expected = self._reference.loudest(self.position)
-        return level > max(expected + gain_db - STRONG_DB - WEAKER_DB, AUDIBLE_DB - 15)
+        return max(expected + gain_db - STRONG_DB - WEAKER_DB, AUDIBLE_DB - 15)
 
     def _is_present(self, frame: int, level: float) -> bool:
         gain_db = self._hearing.gain_db
@@ -237,7 +241,7 @@ class Playhead:
 
     def _search_all_by_loudness(self) -> Place | None:
         first = max(1, self.position)
-        place = search_loudness(self._sound, self._reference, first, self.heard)
+        place = search_loudness(self._sound, self._reference, first, self._latest)
         is_sure = place is not None and place.is_sure(SURE_LOUDNESS_SCORE)
         return place if is_sure else None
 
@@ -253,6 +257,11 @@ class Playhead:
         if not self.is_stopping:
             self.position = max(self.position, min(self.heard - lag, self._reference.frames))
 
+    @property
+    def _latest(self) -> int:
+        """The latest place that can be heard now, even if the vendor's clock is fast."""
+        return self.heard + self.heard // MOST_DRIFT + LOCAL
+
     def _search(self) -> None:
         """Compare the latest heard sound with the pushed audio, and correct the place."""
         self._confirmed = False
@@ -266,9 +275,9 @@ class Playhead:
                 return
             window = min(window, WINDOW)
             first = self.position - LOCAL + window
-        place = search_spectrum(self._sound, self._reference, first, self.heard, window)
+        place = search_spectrum(self._sound, self._reference, first, self._latest, window)
         near = self._find_near_onset(place)
-        place = near or place
+        place = near or self._prefer_present(place)
         if place is None:
             self._candidate = None
             return
@@ -291,6 +300,18 @@ class Playhead:
             self._hearing.is_altered = not is_sure
             self._lock(lag)
             self._learn()
+
+    def _prefer_present(self, place: Place | None) -> Place | None:
+        """Return the present place, unless another one is much more similar to enough sound."""
+        if place is None or self.lag is None or self._resumed is not None:
+            return place
+        if abs(self.heard - place.end - self.lag) <= LOCAL:
+            return place
+        end = self.heard - self.lag
+        here = search_spectrum(self._sound, self._reference, max(1, end - LOCAL), end + LOCAL)
+        if here is not None and here.score > place.score - PREFERENCE:
+            return here
+        return place if self._sound.count_louder(self._loud_db, WINDOW) >= SHORT_WINDOW else None
 
     def _find_near_onset(self, place: Place | None) -> Place | None:
         """Return the place at which the sound began with the speech, if it is about as similar."""

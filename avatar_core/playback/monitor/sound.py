@@ -55,3 +55,12 @@ class HeardSound:
         """
         end = KEPT - back
         return float(self.levels[max(0, end - count) : end].max())
+
+    def count_louder(self, level_db: float, count: int) -> int:
+        """Return how many of the last frames are louder than a level.
+
+        Args:
+            level_db: The level in dB relative to full scale.
+            count: The number of last frames to look at.
+        """
+        return int(np.count_nonzero(self.levels[-count:] > level_db))
