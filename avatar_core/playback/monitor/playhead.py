@@ -129,9 +129,10 @@ class Playhead:
             first = self._first_strong()
             late_s = now_s - self._due_s(first) if first is not None else 0.0
             end = (first or 0) + int(late_s / HOP_S)
-        if first is None or len(self._reference.strong_frames(first, end)) < LEAST_STRONG:
+        if first is None:
             return 0.0
-        return min(end - first, self.silent) * HOP_S
+        strong = self._reference.strong_frames(max(first, end - self.silent), end)
+        return (end - strong[0]) * HOP_S if len(strong) >= LEAST_STRONG else 0.0
 
     # Frame by frame.
 
