@@ -4,10 +4,10 @@
     async def test_agent_greets() -> None:
         async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk: ...
 
-An `async def` test with the marker runs on a loop of `avatar_core.testing.virtual_loop`, and needs no
-other plugin. Under pytest-asyncio the test shares that loop with its async fixtures, as it does
-without the marker. Loops and fixtures of a wider scope than the test keep the true time. In a `def`
-test with the marker, every loop that the test creates is virtual, for example by `asyncio.run`.
+An `async def` test with the marker runs on a `VirtualLoop`, and needs no other plugin. Under
+pytest-asyncio the test shares that loop with its async fixtures, as it does without the marker.
+Loops and fixtures of a wider scope than the test keep the true time. In a `def` test with the
+marker, every loop that the test creates is virtual, for example by `asyncio.run`.
 
 The plugin imports asyncio and the virtual clock only if a test has the marker.
 """
