@@ -12,7 +12,7 @@ from avatar_core.contracts.playback import Take, TakeState
 from avatar_core.playback.rest import Rest
 from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.playback.segment import Feed, Segment
-from avatar_core.playback.send_loop import CUT_DEADLINE_S, SEND_DEADLINE_S, SendLoop
+from avatar_core.playback.send_loop import CUT_DEADLINE_S, SendLoop
 from avatar_core.playback.transport import PlayerObserver, Transport, TransportChooser
 from avatar_core.tasks import call_provider, notify
 
@@ -217,15 +217,8 @@ class Player:
             await self._send_loop.run_with_deadline(call_provider(transport.sink.begin, take))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
-        except AvatarError as error:
-            transport.lose(error)
-        except TimeoutError:
-            why = f"the transport accepted no audio for {SEND_DEADLINE_S:g} s."
-            transport.lose(AvatarLostError(why, provider=transport.provider))
         except Exception as error:
-            log.debug("A transport raised an unexpected error.", exc_info=True)
-            why = f"the transport raised an unexpected error ({type(error).__name__}: {error})."
-            transport.lose(AvatarLostError(why, provider=transport.provider))
+            transport.lose_by(error)
         finally:
             unobserve()
             if not take.state.final:
