@@ -113,8 +113,8 @@ class _ScriptedSession(llm.RealtimeSession):
     ) -> asyncio.Future[llm.GenerationCreatedEvent]:
         """Return a future of the response to the last user message."""
         created: asyncio.Future[llm.GenerationCreatedEvent] = asyncio.Future()
-        asked = [one for one in self._context.messages() if one.role == "user"]
-        spoken_words = self._responses[asked[-1].text_content or ""]
+        from_user = [one for one in self._context.messages() if one.role == "user"]
+        spoken_words = self._responses[from_user[-1].text_content or ""]
         task = asyncio.create_task(self._create(spoken_words, created), name="scripted-response")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
