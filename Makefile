@@ -51,7 +51,7 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 # LONG_PROCESSES, LONG_LEDGER_S: processes that write to one ledger, and for how many seconds.
 # LONG_WORKER_KILLS: killed workers in one conversation, for each of two kinds (5 s each).
 # LONG_KILLS: killed agents for each of two kinds of vendor (6 s each).
-# LONG_NAMESPACES: killed agents in pid namespaces of their own (8 s each).
+# LONG_NAMESPACES: killed agents in pid namespaces of their own, and restarted ones (16 s each).
 # LONG_SOUNDS_S: length of each altered sound (2 s of computing for each second).
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
 # STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.

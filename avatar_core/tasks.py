@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import PurePath
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -69,6 +69,23 @@ class BackgroundTasks:
         task.add_done_callback(self._running.discard)
         task.add_done_callback(lambda _: work.close())  # if the task was cancelled before it ran
         return task
+
+    async def finish(self, unwanted: Sequence[asyncio.Task[Any]], limit_s: float) -> None:
+        """Cancel some tasks, wait for them and for all tasks of this object, and log the rest.
+
+        Args:
+            unwanted: The tasks to cancel. A cancelled task may start tasks of this object.
+            limit_s: Seconds after which the method no longer waits.
+        """
+        for task in unwanted:
+            task.cancel()
+        try:
+            async with asyncio.timeout(limit_s):
+                while left := {task for task in unwanted if not task.done()} | self._running:
+                    await asyncio.wait(left)
+        except TimeoutError:
+            names = ", ".join(task.get_name() for task in left if not task.done())
+            log.warning("These background tasks did not end within %g s: %s.", limit_s, names)
 
 
 class Closable(Protocol):

@@ -8,20 +8,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from avatar_core.contracts.errors import AvatarError, AvatarLostError
-from avatar_core.contracts.events import (
-    AvatarEvent,
-    AvatarFailed,
-    AvatarJoined,
-    AvatarState,
-    StateChanged,
-)
+from avatar_core.contracts.events import AvatarEvent, AvatarJoined, AvatarState, StateChanged
 from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.failover.acquisition import Acquisition
 from avatar_core.failover.audience import Audience
+from avatar_core.failover.failures import Failures
+from avatar_core.failover.greeting import Greeting
 from avatar_core.failover.health import HealthCheck
 from avatar_core.failover.leftovers import end_leftovers
-from avatar_core.failover.room_end import is_room_closing, open_voice, prepare_voice
+from avatar_core.failover.room_end import open_voice, prepare_voice
 from avatar_core.playback.player import Player
 from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.playback.transport import Transport
@@ -34,9 +30,6 @@ from avatar_core.tasks import RELEASE_S, close_quietly
 
 log = logging.getLogger("avatar_core")
 
-MAX_HOLD_S = 8.0
-"""Seconds that the first speech waits for an avatar to join. The wait is also limited to twice the
-provider's `expected_join_s`."""
 CLOSE_PROVIDER_S = 0.3
 """Seconds that a provider has to close its connections after the end of all its sessions."""
 
@@ -56,7 +49,6 @@ class FailoverController:
 
     Attributes:
         state: The state of the avatar session.
-        last_error: The last error after which the controller tried the next provider, or None.
     """
 
     def __init__(
@@ -69,7 +61,8 @@ class FailoverController:
         self._context = context
         self._releaser = context.releaser
         self._tasks = context.releaser.tasks
-        self._acquisition = Acquisition(context, chain, self._report_failure)
+        self._failures = Failures(context.link, emit)
+        self._acquisition = Acquisition(context, chain, self._failures.report)
         self._emit = emit
         self._lease: Lease | None = None
         self._health: HealthCheck | None = None
@@ -77,20 +70,20 @@ class FailoverController:
         self._audience = Audience(context.link, context.listener_timeout_s, self._tasks)
         self._lease_changed = asyncio.Event()
         self._unobserve: Unsubscribe = lambda: None
-        self._may_hold = bool(self._acquisition.providers)
-        self._hold_until: float | None = None
         self._settled = asyncio.Event()
+        self._greeting = Greeting(self._acquisition, self._settled, context.clock)
         self._acquiring: asyncio.Task[None] | None = None
         self._reaping: asyncio.Task[None] | None = None
         self._lost: Lease | None = None
-        self._unreported = False
-        """Whether the last loss of an avatar may be a part of the end of the room."""
-        self._error_before: AvatarError | None = None
         self._room_end: asyncio.Task[None] | None = None
         self._unwatch_room: Unsubscribe = lambda: None
         self.state = AvatarState.NEW
-        self.last_error: AvatarError | None = None
         self._player = player
+
+    @property
+    def last_error(self) -> AvatarError | None:
+        """The last error after which the controller tried the next provider, or None."""
+        return self._failures.last_error
 
     @property
     def lease(self) -> Lease | None:
@@ -137,7 +130,8 @@ class FailoverController:
             if self._room_end is not None:
                 await asyncio.shield(self._room_end)
             return
-        self._set_state(AvatarState.CLOSING, self._speaking_provider)
+        speaking = self._lease.provider.name if self._lease is not None else VOICE
+        self._set_state(AvatarState.CLOSING, speaking)
         if (lease := self._drop_lease()) is not None:
             self._tasks.start(lease.release(reason), f"{lease.provider.name}-release")
             error = f"avatar-core released the avatar because {reason}."
@@ -145,15 +139,7 @@ class FailoverController:
         if self._lost is not None:  # its recovery may be cancelled before it begins
             self._tasks.start(self._lost.release(reason), f"{self._lost.provider.name}-release")
         unwanted = [task for task in (self._acquiring, self._reaping, publishing) if task]
-        for task in unwanted:
-            task.cancel()
-        try:
-            async with asyncio.timeout(RELEASE_S):
-                while left := {task for task in unwanted if not task.done()} | self._tasks.running:
-                    await asyncio.wait(left)  # a cancelled task may start a release
-        except TimeoutError:
-            names = ", ".join(task.get_name() for task in left if not task.done())
-            log.warning("These background tasks did not end within %g s: %s.", RELEASE_S, names)
+        await self._tasks.finish(unwanted, RELEASE_S)
         await self._releaser.aclose()
         await asyncio.gather(
             *(close_quietly(one, CLOSE_PROVIDER_S) for one in self._acquisition.providers)
@@ -176,8 +162,7 @@ class FailoverController:
         Raises:
             TransportError: No avatar is live, and the agent's own voice cannot be published.
         """
-        if self._may_hold:
-            await self._hold_speech()
+        await self._greeting.wait_for_avatar()
         if self._voice.transport is not None and (
             self._lease is not None or self._voice.transport.lost is not None
         ):
@@ -213,19 +198,6 @@ class FailoverController:
             if self._lease is not None:
                 self._voice.close()
 
-    async def _hold_speech(self) -> None:
-        now = self._context.clock()
-        if self._hold_until is None:
-            provider = self._acquisition.provisioning
-            expected_s = provider.capabilities.expected_join_s if provider else 0.0
-            self._hold_until = now + min(2 * expected_s, MAX_HOLD_S)
-        try:
-            async with asyncio.timeout(max(0.0, self._hold_until - now)):
-                await self._settled.wait()
-        except TimeoutError:
-            log.info("The avatar has not joined yet; the agent's own voice speaks this segment.")
-        self._may_hold = False
-
     # The lease.
 
     async def retry(self) -> Lease | None:
@@ -255,7 +227,7 @@ class FailoverController:
         lost_at = self._context.clock()
         revived = False
         try:
-            await self._report_loss(lease, error)
+            await self._failures.report_loss(lease.provider.name, error)
             may_return = isinstance(error, AvatarLostError) and error.may_return
             revived = may_return and await lease.revive()
         finally:
@@ -268,15 +240,6 @@ class FailoverController:
         else:
             self._acquisition.note_loss()
             await self._acquire()
-
-    async def _report_loss(self, lease: Lease, error: AvatarError) -> None:
-        """Report the loss of an avatar, unless it was a part of the end of the room."""
-        try:
-            await is_room_closing(self._context.link)
-        finally:  # also if the session closes meanwhile
-            if self._unreported:
-                self._unreported = False
-                self._report_failure(lease.provider.name, error)
 
     def _use_lease(self, lease: Lease, join_s: float) -> None:
         self._lease = lease
@@ -296,8 +259,8 @@ class FailoverController:
 
     def _on_lost(self, lease: Lease, error: AvatarError) -> None:
         self._drop_lease()
-        self._lost, self._unreported = lease, True
-        self._error_before, self.last_error = self.last_error, error
+        self._lost = lease
+        self._failures.note_loss(error)
         self._set_state(AvatarState.VOICE, VOICE)
         self._tasks.start(prepare_voice(self._voice, self._context.link), "voice")
         self._settled.clear()
@@ -312,17 +275,11 @@ class FailoverController:
             "The agent's connection to the room %s closed. avatar-core ends the session.", name
         )
         self._unobserve()
-        if self._unreported:  # the avatar left some milliseconds earlier
-            self._unreported, self.last_error = False, self._error_before
+        self._failures.forget_loss()
         if self._voice.transport is not None:
             self._voice.transport.lose(RoomClosedError(name))
         self._room_end = asyncio.create_task(self.aclose("the room closed"), name="avatar-room-end")
         self._settled.set()  # no speech waits for an avatar any more
-
-    def _report_failure(self, provider: str, error: AvatarError) -> None:
-        self.last_error = error
-        log.warning("%s", error)
-        self._emit(AvatarFailed(provider=provider, error=error))
 
     def _drop_lease(self) -> Lease | None:
         lease, self._lease = self._lease, None
@@ -334,10 +291,6 @@ class FailoverController:
         return lease
 
     # State.
-
-    @property
-    def _speaking_provider(self) -> str:
-        return self._lease.provider.name if self._lease is not None else VOICE
 
     def _set_state(self, state: AvatarState, provider: str) -> None:
         if state is not self.state:

@@ -9,9 +9,10 @@ from collections import deque
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.playback import Take, TakeState
+from avatar_core.playback.rest import Rest
 from avatar_core.playback.room_closed import RoomClosedError
 from avatar_core.playback.segment import Feed, Segment
-from avatar_core.playback.send_loop import CUT_DEADLINE_S, SEND_DEADLINE_S, SendLoop
+from avatar_core.playback.send_loop import CUT_DEADLINE_S, SendLoop
 from avatar_core.playback.transport import PlayerObserver, Transport, TransportChooser
 from avatar_core.tasks import call_provider, notify
 
@@ -48,8 +49,7 @@ class Player:
         self._finished = asyncio.Event()
         self._send_loop = SendLoop(self._run, name="avatar-player")
         self._reported_s = 0.0
-        self._last: tuple[Transport, Take] | None = None
-        self._rest: tuple[Transport, Take] | None = None
+        self._rest = Rest()
         self.segment: Segment | None = None
         self.take: Take | None = None
         self._send_loop.start()
@@ -108,8 +108,7 @@ class Player:
 
     def clear_rest(self) -> None:
         """Stop the sound of segments that have finished, if the worker may be behind."""
-        if self._last is not None and self._last[0].tracker.may_sound:
-            self._rest, self._last = self._last, None
+        if self._rest.reject():
             self._send_loop.wake()
 
     def pause(self) -> None:
@@ -159,7 +158,7 @@ class Player:
     async def _run(self) -> None:
         while True:
             while not self._segments:
-                await self._cut_rest()
+                await self._rest.cut()
                 await self._send_loop.wait_for_wake()
             segment = self.segment = self._segments[0]
             try:
@@ -180,7 +179,7 @@ class Player:
         futile = 0
         while not segment.cleared and not segment.is_played(take):
             chooser = self._chooser
-            await self._cut_rest()
+            await self._rest.cut()
             if chooser is None or self._paused or segment.awaits_more:
                 await self._send_loop.wait_for_wake()
             elif transport is None:
@@ -218,15 +217,8 @@ class Player:
             await self._send_loop.run_with_deadline(call_provider(transport.sink.begin, take))
             while not take.state.final and transport.lost is None:
                 await self._step(segment, transport, take, feed)
-        except AvatarError as error:
-            transport.lose(error)
-        except TimeoutError:
-            why = f"the transport accepted no audio for {SEND_DEADLINE_S:g} s."
-            transport.lose(AvatarLostError(why, provider=transport.provider))
         except Exception as error:
-            log.debug("A transport raised an unexpected error.", exc_info=True)
-            why = f"the transport raised an unexpected error ({type(error).__name__}: {error})."
-            transport.lose(AvatarLostError(why, provider=transport.provider))
+            transport.lose_by(error)
         finally:
             unobserve()
             if not take.state.final:
@@ -235,7 +227,7 @@ class Player:
             self._report_progress()
             notify(self._observer.on_take_finished, segment, take, transport)
             self.take = transport.take = None
-            self._last = (transport, take) if take.state is TakeState.DONE else None
+            self._rest.note_end(transport, take)
         return take
 
     async def _step(self, segment: Segment, transport: Transport, take: Take, feed: Feed) -> None:
@@ -264,18 +256,6 @@ class Player:
             )
         if transport.lost is None:
             take.report(state=TakeState.CUT)
-
-    async def _cut_rest(self) -> None:
-        """Cut the last take of a transport that may still play it, before the next take begins."""
-        rest, self._rest = self._rest, None
-        if rest is None or rest[0].lost is not None:
-            return
-        transport, take = rest
-        try:
-            async with asyncio.timeout(CUT_DEADLINE_S):
-                await call_provider(transport.sink.cut, take)
-        except Exception as error:
-            log.debug("The sink could not cut the remaining audio of %r: %s", take, error)
 
     def _on_take_update(self, take: Take) -> None:
         segment = self.segment

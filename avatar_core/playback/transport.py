@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.errors import AvatarError
+from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.playback import PlaybackTracker, Take
 from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.playback.monitor import Monitor
 from avatar_core.playback.segment import Segment
+from avatar_core.playback.send_loop import SEND_DEADLINE_S
 from avatar_core.tasks import call_provider
+
+log = logging.getLogger("avatar_core.player")
 
 LossHandler = Callable[[AvatarError], None]
 
@@ -105,6 +109,21 @@ class Transport:
             observers, self._observers = self._observers, []
             for observer in observers:
                 observer(error)
+
+    def lose_by(self, error: Exception) -> None:
+        """Mark the transport as lost because its sink or its tracker raised an error.
+
+        Args:
+            error: The error; a `TimeoutError` means that the sink accepted no audio in time.
+        """
+        if isinstance(error, AvatarError):
+            return self.lose(error)
+        if isinstance(error, TimeoutError):
+            why = f"the transport accepted no audio for {SEND_DEADLINE_S:g} s."
+        else:
+            log.debug("A transport raised an unexpected error.", exc_info=error)
+            why = f"the transport raised an unexpected error ({type(error).__name__}: {error})."
+        return self.lose(AvatarLostError(why, provider=self.provider))
 
     def on_lost(self, handler: LossHandler) -> Unsubscribe:
         """Call a handler once when the transport is lost, or at once if it is already lost.

@@ -4,10 +4,10 @@
     async def test_agent_greets() -> None:
         async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk: ...
 
-An `async def` test with the marker runs on a loop of `avatar_core.testing.clock`, and needs no
-other plugin. Under pytest-asyncio the test shares that loop with its async fixtures, as it does
-without the marker. Loops and fixtures of a wider scope than the test keep the true time. In a `def`
-test with the marker, every loop that the test creates is virtual, for example by `asyncio.run`.
+An `async def` test with the marker runs on a `VirtualLoop`, and needs no other plugin. Under
+pytest-asyncio the test shares that loop with its async fixtures, as it does without the marker.
+Loops and fixtures of a wider scope than the test keep the true time. In a `def` test with the
+marker, every loop that the test creates is virtual, for example by `asyncio.run`.
 
 The plugin imports asyncio and the virtual clock only if a test has the marker.
 """
@@ -61,9 +61,10 @@ class _VirtualTime:
     def __init__(self) -> None:
         import asyncio
 
-        from avatar_core.testing import clock
+        from avatar_core.testing import clock, virtual_loop
 
         self._clock = clock
+        self._make_loop = virtual_loop.VirtualLoop
         self._make_true_loop = asyncio.new_event_loop
         self._loops = 0
 
@@ -149,7 +150,7 @@ class _VirtualTime:
 
     def _make_virtual_loop(self) -> AbstractEventLoop:
         self._loops += 1
-        return self._clock.VirtualLoop()
+        return self._make_loop()
 
 
 def _is_marked(node: pytest.Item) -> bool:

@@ -18,12 +18,12 @@ from typing import Any
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.provisioning.ledger import Ledger
-from avatar_core.testing.clock import VirtualLoop
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.virtual_loop import VirtualLoop
 
 CASES = ("", "429", "reset after create", "timeout after create", "worker joins late")
 KINDS = ("its caller is cancelled", "it is closed", "the closing is cancelled")

@@ -91,9 +91,11 @@ async def restart_container(
     async with Prefork.start(environment, *NAMESPACE) as container:
         was_open = old.ended_at is None
         new_pid = await container.start_agent(f"{room}-new")
-        await wait_until(lambda: account.sessions[-1].worker_joined and old.ended_at is not None)
-        new, pids = account.sessions[-1], "the same pid" if new_pid == old_pid else "another pid"
-        ended = was_open and new is not old and account.active == [new]
+        await wait_until(lambda: account.sessions[-1] is not old)
+        new = account.sessions[-1]
+        await wait_until(lambda: new.worker_joined and old.ended_at is not None)
+        pids = "the same pid" if new_pid == old_pid else "another pid"
+        ended = was_open and account.active == [new]
         result = "ended" if ended else f"WRONG {old.end_reason!r}, {len(account.active)} open"
         counts[f"killed, from the restarted container with {pids}: {result}"] += 1
         name, prefix = list(PLACES.items())[number % len(PLACES)]

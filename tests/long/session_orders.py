@@ -1,6 +1,8 @@
 """Runs random orders of an application's calls in virtual time, and prints each that fails.
 
 python -m tests.long.session_orders 5000
+
+In every second order, the model of the agent is a speech-to-speech model.
 """
 
 from __future__ import annotations
@@ -37,9 +39,9 @@ def main() -> None:
     for seed in range(count):
         steps = draw_steps(seed)
 
-        async def one(steps: list[Step] = steps) -> list[str]:
+        async def one(steps: list[Step] = steps, is_realtime: bool = seed % 2 == 1) -> list[str]:
             """Run one order."""
-            return await OrderHarness().run(steps)
+            return await OrderHarness(is_realtime=is_realtime).run(steps)
 
         if faults := run(one()):
             failed += 1

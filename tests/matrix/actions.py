@@ -20,7 +20,7 @@ AWAY_S = 0.4
 SECOND_TRACK_S = 1.0
 SECOND_TRACK_HZ = 180.0
 """Frequency of the second sound track. It is below the tones, so it does not decode as a word."""
-IMPOSTOR_WORDS = 6
+IMPOSTOR_SIZE = 6
 
 
 class Actions:
@@ -77,7 +77,7 @@ class Actions:
     def let_impostor_speak(self) -> None:
         """Let a foreign participant publish the first words of the agent's speech."""
         link = self._room.join(IMPOSTOR)
-        self._run(self._play(link, WordTones(FORMAT.rate_hz).speak(VOCABULARY[:IMPOSTOR_WORDS])))
+        self._run(self._play(link, WordTones(FORMAT.rate_hz).speak(VOCABULARY[:IMPOSTOR_SIZE])))
 
     async def _play(self, link: RoomLink, pcm: bytes) -> None:
         track = await link.publish_audio(FORMAT, name="second")

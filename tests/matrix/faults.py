@@ -12,7 +12,7 @@ AT_ONCE_S = 1e-6
 
 
 class Effect(Enum):
-    """What a fault does to the speech of the avatar."""
+    """The effect of a fault on the speech of the avatar."""
 
     NONE = auto()
     """The avatar continues; avatar-core must not replace it."""

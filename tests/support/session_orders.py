@@ -21,6 +21,7 @@ from avatar_core.testing.conversation import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import RATE_HZ, ScriptedLLM, ToneAgent, frames
 from tests.support.room_output import RoomOutput
+from tests.support.scripted_realtime import ScriptedRealtimeModel
 
 Step = tuple[str, float]
 """The name of a method of `OrderHarness` without its `do_`, and its argument."""
@@ -66,6 +67,7 @@ class OrderHarness:
         room: The room.
         identity: The identity of the agent.
         vocabulary: The words that this agent may say, each once; the last turn has the last ones.
+        is_realtime: Whether a speech-to-speech model responds to the user.
         session: The AgentSession.
         avatars: The avatars, in the order of their creation.
         turns: The turns, in order.
@@ -75,13 +77,14 @@ class OrderHarness:
     room: MemoryRoom = field(default_factory=MemoryRoom)
     identity: str = "agent"
     vocabulary: Sequence[str] = VOCABULARY
+    is_realtime: bool = False
     session: AgentSession[Any] = field(init=False)
     avatars: list[AvatarSession] = field(default_factory=list)
     turns: list[OrderedTurn] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.model = ScriptedLLM()
+        self.model = ScriptedRealtimeModel() if self.is_realtime else ScriptedLLM()
         self.session = AgentSession(llm=self.model)
         self.link = self.room.join(self.identity, is_agent=True)
         self._output: RoomOutput | None = None

@@ -9,9 +9,10 @@ import pytest
 from livekit.agents import Agent, AgentSession, function_tool, llm, voice
 
 from avatar_core.agents.create import create_avatar
-from avatar_core.testing.clock import EPOCH_S, run
+from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import IN_MEMORY, Conversation
 from avatar_core.testing.script import ScriptedLLM
+from avatar_core.testing.virtual_loop import EPOCH_S
 
 
 @function_tool

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.testing.clock import VirtualLoop, now
+from avatar_core.testing.clock import now
+from avatar_core.testing.virtual_loop import VirtualLoop
 
 HOUR_S = 3600.0
 TEST_S = 100.0

@@ -30,12 +30,12 @@ UNCONFIRMED_MOCK = ("start", 5.0)
 CLOSE, WAIT, INTERRUPT = ("close", 0.0), ("wait", 0.7), ("interrupt", 0.0)
 
 
-def faults_of(steps: Sequence[Step]) -> list[str]:
+def faults_of(steps: Sequence[Step], is_realtime: bool) -> list[str]:
     """Run one order in virtual time, and return its faults."""
 
     async def main() -> list[str]:
         """Run the order."""
-        return await OrderHarness().run(steps)
+        return await OrderHarness(is_realtime=is_realtime).run(steps)
 
     return run(main())
 
@@ -46,16 +46,19 @@ def faults_of(steps: Sequence[Step]) -> list[str]:
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(steps=st.lists(STEPS, min_size=1, max_size=12))
-@example(steps=[MOCK, CLOSE, SESSION, SAY])
-@example(steps=[SESSION, SAY, WAIT, MOCK, SAY])
-@example(steps=[SESSION, MOCK, SAY, WAIT, VOICE, SAY])
-@example(steps=[MOCK, OFF, CLOSE, ON])
-@example(steps=[SESSION, LATE_MOCK, MOCK, VOICE, CLOSE, SAY])
-def test_any_order_of_calls_loses_no_word_and_never_hangs(steps: list[Step]) -> None:
+@given(steps=st.lists(STEPS, min_size=1, max_size=12), is_realtime=st.booleans())
+@example(steps=[MOCK, CLOSE, SESSION, SAY], is_realtime=False)
+@example(steps=[SESSION, SAY, WAIT, MOCK, SAY], is_realtime=False)
+@example(steps=[SESSION, MOCK, SAY, WAIT, VOICE, SAY], is_realtime=False)
+@example(steps=[MOCK, OFF, CLOSE, ON], is_realtime=False)
+@example(steps=[SESSION, LATE_MOCK, MOCK, VOICE, CLOSE, SAY], is_realtime=False)
+@example(steps=[SESSION, MOCK, ASK, WAIT, ASK, MOCK, SAY], is_realtime=True)
+def test_any_order_of_calls_loses_no_word_and_never_hangs(
+    steps: list[Step], is_realtime: bool
+) -> None:
     logging.disable(logging.CRITICAL)
     try:
-        assert faults_of(steps) == []
+        assert faults_of(steps, is_realtime) == []
     finally:
         logging.disable(logging.NOTSET)
 

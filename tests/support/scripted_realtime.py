@@ -1,0 +1,155 @@
+"""A speech-to-speech model that says scripted words as word tones, without a vendor."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, TypeVar
+
+from livekit import rtc
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+
+from avatar_core.testing.audio.tones import WordTones
+from avatar_core.testing.script import RATE_HZ, THINK_S, frames
+
+T = TypeVar("T")
+
+CAPABILITIES = llm.RealtimeCapabilities(
+    message_truncation=True,
+    turn_detection=False,
+    user_transcription=False,
+    auto_tool_reply_generation=False,
+    audio_output=True,
+    manual_function_calls=True,
+    mutable_chat_context=True,
+    mutable_instructions=True,
+    mutable_tools=True,
+)
+"""The capabilities of a model that responds only when the agent calls `generate_reply`."""
+
+
+class ScriptedRealtimeModel(llm.RealtimeModel):
+    """A speech-to-speech model with a scripted response to each user message.
+
+    Attributes:
+        responses: The words of the response to each user message, by its text.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=CAPABILITIES)
+        self.responses: dict[str, Sequence[str]] = {}
+
+    def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession:
+        """Return a new session; the model has no turn detection to disable."""
+        return _ScriptedSession(self)
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+class _ScriptedSession(llm.RealtimeSession):
+    def __init__(self, model: ScriptedRealtimeModel) -> None:
+        super().__init__(model)
+        self._responses = model.responses
+        self._context = llm.ChatContext.empty()
+        self._tools = llm.ToolContext.empty()
+        self._ids = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def chat_ctx(self) -> llm.ChatContext:
+        return self._context
+
+    @property
+    def tools(self) -> llm.ToolContext:
+        return self._tools
+
+    async def update_instructions(self, instructions: str) -> None:
+        pass
+
+    async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
+        self._context = chat_ctx.copy()
+
+    async def update_tools(self, tools: list[llm.Tool]) -> None:
+        self._tools = llm.ToolContext(tools)
+
+    def update_options(self, *, tool_choice: NotGivenOr[Any] = NOT_GIVEN) -> None:
+        pass
+
+    def push_audio(self, frame: rtc.AudioFrame) -> None:
+        pass
+
+    def push_video(self, frame: rtc.VideoFrame) -> None:
+        pass
+
+    def commit_audio(self) -> None:
+        pass
+
+    def clear_audio(self) -> None:
+        pass
+
+    def interrupt(self) -> None:
+        """Stop the response that is being prepared."""
+        for task in self._tasks:
+            task.cancel()
+
+    def truncate(
+        self,
+        *,
+        message_id: str,
+        modalities: list[Literal["text", "audio"]],
+        audio_end_ms: int,
+        audio_transcript: NotGivenOr[str] = NOT_GIVEN,
+    ) -> None:
+        pass
+
+    def generate_reply(
+        self,
+        *,
+        instructions: NotGivenOr[str] = NOT_GIVEN,
+        tool_choice: NotGivenOr[Any] = NOT_GIVEN,
+        tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN,
+    ) -> asyncio.Future[llm.GenerationCreatedEvent]:
+        """Return a future of the response to the last user message."""
+        created: asyncio.Future[llm.GenerationCreatedEvent] = asyncio.Future()
+        from_user = [one for one in self._context.messages() if one.role == "user"]
+        spoken_words = self._responses[from_user[-1].text_content or ""]
+        task = asyncio.create_task(self._create(spoken_words, created), name="scripted-response")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: created.cancel())
+        return created
+
+    async def aclose(self) -> None:
+        self.interrupt()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _create(
+        self, spoken_words: Sequence[str], created: asyncio.Future[llm.GenerationCreatedEvent]
+    ) -> None:
+        await asyncio.sleep(THINK_S)
+        number = next(self._ids)
+        modalities: asyncio.Future[list[Literal["text", "audio"]]] = asyncio.Future()
+        modalities.set_result(["text", "audio"])
+        message = llm.MessageGeneration(
+            message_id=f"message-{number}",
+            text_stream=_items([" ".join(spoken_words)]),
+            audio_stream=frames(WordTones(RATE_HZ).speak(spoken_words)),
+            modalities=modalities,
+        )
+        event = llm.GenerationCreatedEvent(
+            message_stream=_items([message]),
+            function_stream=_items(list[llm.FunctionCall]()),
+            user_initiated=True,
+            response_id=f"response-{number}",
+        )
+        if not created.done():
+            created.set_result(event)
+        self.emit("generation_created", event)
+
+
+async def _items(items: Sequence[T]) -> AsyncIterator[T]:
+    """Yield the items of a sequence."""
+    for item in items:
+        yield item
