@@ -15,6 +15,8 @@ PING_S, IDLE_PING_S = 0.35, 1.0
 """Seconds for a response. A slow worker gets three times its slowest response so far, and a worker
 that sends no packets twice."""
 TICK_S = 0.025
+PAUSE_S = 1.0
+"""Seconds of wall time that a request may take longer than its limit, which counts ticks."""
 LATE_S = 0.1
 """Seconds without a response after which packets are counted, because counting costs CPU time."""
 STILL_TICKS = 7
@@ -73,10 +75,10 @@ class SignsOfLife:
         take, waited_s = self._transport.take, 0.0
         position_s = take.position_s if take is not None else 0.0
         within_s = max(PING_S if self._plays else IDLE_PING_S, 3 * self._slowest_s)
-        request = asyncio.create_task(is_alive(self._link, self._worker, within_s))
+        request = asyncio.create_task(is_alive(self._link, self._worker, within_s + PAUSE_S))
         packets = _Packets(self._transport)
         try:
-            while not request.done():
+            while not request.done() and waited_s < within_s:
                 await asyncio.wait((request,), timeout=TICK_S)
                 waited_s += TICK_S
                 if waited_s >= max(LATE_S, self._slowest_s):
@@ -85,12 +87,13 @@ class SignsOfLife:
                     break
         finally:
             request.cancel()
-        if request.done() and not request.cancelled() and request.result():
+        if not request.done():
+            is_dead = self._has_responded and self._is_judged() and packets.are_missing
+            return f"did not respond within {waited_s:.1f} s" if is_dead else ""
+        if request.result():  # otherwise the agent's process paused, or its connection is closed
             self._has_responded = True
             self._slowest_s = max(self._slowest_s, waited_s - TICK_S)
             self._on_alive(position_s)
-        elif self._has_responded and self._is_judged() and packets.are_missing:
-            return f"did not respond within {waited_s:.1f} s"
         return ""
 
     def _is_late(self, waited_s: float) -> bool:

@@ -31,9 +31,15 @@ class FakeWorker:
     sends_until: float = NEVER
     response_s: float = 0.01
     can_be_counted: bool = True
+    ended_requests: int = 0
+    """The number of requests after the start whose deadline passes in a pause of the process."""
     confirmed: list[float] = field(default_factory=list)
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        if self._now() > 3.0 and self.ended_requests:
+            self.ended_requests -= 1
+            await asyncio.sleep(0.05)
+            raise RoomError("No response.")
         try:
             async with asyncio.timeout(timeout_s):
                 await asyncio.sleep(self.response_s)
@@ -116,3 +122,9 @@ async def test_positions_are_confirmed_by_responses() -> None:
     await worker.watch()
     assert worker.confirmed
     assert set(worker.confirmed) == {0.0}
+
+
+async def test_pause_of_the_process_is_no_fault_of_the_worker() -> None:
+    worker = FakeWorker(ended_requests=3)
+    assert (await worker.watch())[0] == ""
+    assert worker.ended_requests == 0
