@@ -164,6 +164,8 @@ class Transport:
         if self.monitor is not None:
             self.monitor.push(chunk)
         await call_provider(self.sink.push, chunk)
+        if self.monitor is not None:
+            self.monitor.note_sent()
 
     def budget_s(self, take: Take) -> float:
         """Return how many seconds of a take the player may send now.

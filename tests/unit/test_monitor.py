@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -68,6 +69,40 @@ def test_worker_that_cannot_be_late_is_silent_early() -> None:
     playing.monitor.may_be_late = False
     assert "silent" in playing.run()
     assert playing.elapsed_s == pytest.approx(0.4 + SILENT_S, abs=0.1)
+
+
+def play_on_a_slow_line(sound: np.ndarray, *, arrives: Callable[[float], bool]) -> MonitoredTake:
+    """Play a take whose worker confirms, while `arrives`, the audio that was sent before."""
+    playing = MonitoredTake(SPOKEN, sound)
+    while not playing.take.state.final:
+        playing.monitor.note_sent()
+        confirm = playing.monitor.note_request()
+        if playing.step():
+            break
+        if arrives(playing.elapsed_s):
+            confirm()
+    return playing
+
+
+def test_worker_that_waits_for_audio_has_no_fault() -> None:
+    sound, at = heard_sound(SPOKEN), round(2.2 * 8000)
+    late = np.concatenate((sound[:at], np.zeros(2 * 8000), sound[at:]))
+    playing = play_on_a_slow_line(late, arrives=lambda at_s: not 0.7 < at_s < 3.9)
+    assert playing.is_done
+
+
+def test_silence_after_the_arrival_of_the_audio_is_a_fault_within_a_second() -> None:
+    sound = heard_sound(SPOKEN)[: round(2.2 * 8000)]
+    playing = play_on_a_slow_line(sound, arrives=lambda at_s: True)
+    assert SILENT_S <= playing.elapsed_s - 2.2 <= SILENT_S + WORD_S
+
+
+def test_worker_that_confirms_no_audio_is_silent_after_five_seconds() -> None:
+    spoken = SPOKEN * 2
+    playing = MonitoredTake(spoken, heard_sound(spoken)[: round(2.2 * 8000)])
+    playing.monitor.note_request()()
+    assert "silent" in playing.run()
+    assert FIRST_SOUND_S <= playing.elapsed_s - 2.2 <= FIRST_SOUND_S + WORD_S
 
 
 def test_stall_shifts_the_position() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -31,9 +32,17 @@ class FakeWorker:
     sends_until: float = NEVER
     response_s: float = 0.01
     can_be_counted: bool = True
+    ended_requests: int = 0
+    """The number of requests after the start whose deadline passes in a pause of the process."""
     confirmed: list[float] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    """The times at which the worker answered a request."""
 
     async def call(self, to: str, method: str, payload: str, *, timeout_s: float) -> str:
+        if self._now() > 3.0 and self.ended_requests:
+            self.ended_requests -= 1
+            await asyncio.sleep(0.05)
+            raise RoomError("No response.")
         try:
             async with asyncio.timeout(timeout_s):
                 await asyncio.sleep(self.response_s)
@@ -42,6 +51,9 @@ class FakeWorker:
         except TimeoutError as error:
             raise RoomError("No response.") from error
         raise RoomError("Unsupported.", rpc_code=UNSUPPORTED_METHOD)
+
+    def note_request(self) -> Callable[[], None]:
+        return lambda: self.arrivals.append(self._now())
 
     async def count_packets(self) -> int | None:
         return int(min(self._now(), self.sends_until) / 0.02) if self.can_be_counted else None
@@ -116,3 +128,16 @@ async def test_positions_are_confirmed_by_responses() -> None:
     await worker.watch()
     assert worker.confirmed
     assert set(worker.confirmed) == {0.0}
+
+
+async def test_answers_confirm_the_audio_that_was_sent_before() -> None:
+    worker = FakeWorker(responds_until=3.0)
+    await worker.watch()
+    assert 3.0 - 0.4 <= worker.arrivals[-1] <= 3.05
+    assert len(worker.arrivals) >= 10
+
+
+async def test_pause_of_the_process_is_no_fault_of_the_worker() -> None:
+    worker = FakeWorker(ended_requests=3)
+    assert (await worker.watch())[0] == ""
+    assert worker.ended_requests == 0

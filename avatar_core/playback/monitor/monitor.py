@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.playback import Take, TakeState
+from avatar_core.playback.monitor.arrivals import Arrivals
 from avatar_core.playback.monitor.features import HOP_S, FeatureStream
 from avatar_core.playback.monitor.playhead import Playhead
 from avatar_core.playback.monitor.reference import Reference
@@ -19,6 +21,8 @@ SILENT_S = 0.75
 speech no correct worker is: pauses in speech are not strong (see docs/performance.md)."""
 FIRST_SOUND_S = 5.0
 """The time for a worker whose latency is not known yet: vendors with a delay of 5 s exist."""
+CONFIRMED_S = 0.25
+"""Seconds in which a worker on a good line confirms that it has received audio."""
 FRESH_S, STALE_S = 0.3, 2.0
 """The monitor does not judge a worker whose last audio is older than `FRESH_S`. After `STALE_S` the
 other sources decide what was heard."""
@@ -58,6 +62,8 @@ class Monitor:
         self._take: Take | None = None
         self._reference: Reference | None = None
         self._playhead: Playhead | None = None
+        self._arrivals = Arrivals()
+        self._responds = False
         self._stream = FeatureStream()
         self._heard_at: float | None = None
         self._idle = 0
@@ -85,6 +91,7 @@ class Monitor:
         self._take, self._ended, self._idle = take, False, 0
         if self._heard_at is not None:
             take.heard_at_most_s = 0.0
+        self._arrivals = Arrivals()
         self._reference = Reference(take.format)
         self._playhead = Playhead(self._reference, self._hearing)
         if not self._decoding:
@@ -100,6 +107,27 @@ class Monitor:
         """
         if self._reference is not None:
             self._reference.push(pcm, self._clock())
+
+    def note_sent(self) -> None:
+        """Note that LiveKit has accepted all audio that was pushed."""
+        if self._reference is not None:
+            self._arrivals.sent = self._reference.frames
+
+    def note_request(self) -> Callable[[], None]:
+        """Note that a request is sent to the worker now.
+
+        Returns:
+            A function to call when the worker answers the request: the worker has then received the
+            audio that was sent before.
+        """
+        arrivals, sent = self._arrivals, self._arrivals.sent
+
+        def confirm() -> None:
+            """Note the answer of the worker."""
+            self._responds = True
+            arrivals.confirm(sent, self._clock())
+
+        return confirm
 
     def check(self) -> str:
         """Judge the worker; the health check calls this method at every tick.
@@ -119,9 +147,20 @@ class Monitor:
             return ""
         is_known = self._hearing.is_measured or not self.may_be_late
         overdue_s = playhead.overdue_s(self._clock())
-        if overdue_s > (SILENT_S if is_known else FIRST_SOUND_S):
+        if overdue_s > (SILENT_S if is_known and self._has_arrived(playhead) else FIRST_SOUND_S):
             return f"was silent for {overdue_s:.1f} s although it should speak"
         return ""
+
+    def _has_arrived(self, playhead: Playhead) -> bool:
+        """Return whether the worker has had the missing sound for long enough to play it.
+
+        A worker that has never answered a request does not confirm what it has received.
+        """
+        if not self._responds:
+            return True
+        confirmed_at = self._arrivals.confirmed_at(playhead.first_silent(self._clock()))
+        had_s = self._clock() - confirmed_at
+        return had_s > self._hearing.latency_s + SILENT_S - CONFIRMED_S
 
     async def count_packets(self) -> int | None:
         """Return the number of audio packets of the avatar that have arrived.

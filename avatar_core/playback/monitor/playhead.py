@@ -123,16 +123,29 @@ class Playhead:
         Returns:
             Seconds; 0.0 while the worker is not silent, or if little strong sound is due.
         """
-        if self.lag is not None:
-            first, end = self._missing, self.heard - self.lag - SMEAR
-        else:
-            first = self._first_strong()
-            late_s = now_s - self._due_s(first) if first is not None else 0.0
-            end = (first or 0) + int(late_s / HOP_S)
+        first, end = self._due(now_s)
         if first is None:
             return 0.0
         strong = self._reference.strong_frames(max(first, end - self.silent), end)
         return (end - strong[0]) * HOP_S if len(strong) >= LEAST_STRONG else 0.0
+
+    def first_silent(self, now_s: float) -> int:
+        """Return the first strong frame that was due in the present silence.
+
+        Args:
+            now_s: The present time.
+        """
+        first, end = self._due(now_s)
+        strong = self._reference.strong_frames(max(first or 0, end - self.silent), end)
+        return strong[0] if strong else end
+
+    def _due(self, now_s: float) -> tuple[int | None, int]:
+        """Return the first strong frame that is missing, and the end of the frames that are due."""
+        if self.lag is not None:
+            return self._missing, self.heard - self.lag - SMEAR
+        first = self._first_strong()
+        late_s = now_s - self._due_s(first) if first is not None else 0.0
+        return first, (first or 0) + int(late_s / HOP_S)
 
     # Frame by frame.
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from avatar_core.testing.server.ports import LOOPBACK
 
 
-def write_config(path: Path, *, port: int, udp_port: int, api_key: str, api_secret: str) -> None:
+def write_config(
+    path: Path, *, port: int, udp_port: int, api_key: str, api_secret: str, media_ip: str = LOOPBACK
+) -> None:
     """Write the configuration of a livekit-server; only the owner of the file can read it.
 
     The file contains JSON, which is also valid YAML. The configuration disables ICE over TCP,
@@ -21,6 +23,8 @@ def write_config(path: Path, *, port: int, udp_port: int, api_key: str, api_secr
         udp_port: The UDP port for media.
         api_key: The only API key that the server accepts.
         api_secret: The secret of the key.
+        media_ip: The address to which clients send media. If the server does not listen at this
+            address, the server sends no ICE checks, so that all packets pass a relay there.
 
     Raises:
         FileExistsError: `path` exists already.
@@ -30,7 +34,8 @@ def write_config(path: Path, *, port: int, udp_port: int, api_key: str, api_secr
         "port": port,
         "bind_addresses": [LOOPBACK],
         "rtc": {
-            "node_ip": LOOPBACK,
+            "node_ip": media_ip,
+            "use_ice_lite": media_ip != LOOPBACK,
             "enable_loopback_candidate": True,
             "interfaces": {"includes": ["lo", "lo0"]},
             "ips": {"includes": ["127.0.0.0/8"]},

@@ -54,6 +54,7 @@ class DevServer:
         log_path: The log of the server, which stays after the server has ended; None if this object
             did not start the server.
         pids: The process ids of server and watchdog; None if this object did not start the server.
+        udp_port: The UDP port for media; 0 if this object did not start the server.
     """
 
     def __init__(self, url: str, api_key: str, api_secret: str) -> None:
@@ -62,18 +63,27 @@ class DevServer:
         self.api_secret = api_secret
         self.log_path: Path | None = None
         self.pids: runs.Pids | None = None
+        self.udp_port = 0
         self._watchdog: subprocess.Popen[bytes] | None = None
 
     def __repr__(self) -> str:
         return f"DevServer(url={self.url!r}, log_path={str(self.log_path)!r})"
 
     @classmethod
-    def start(cls, *, port: int | None = None, progress: Progress | None = None) -> PendingServer:
+    def start(
+        cls,
+        *,
+        port: int | None = None,
+        progress: Progress | None = None,
+        media_ip: str = LOOPBACK,
+    ) -> PendingServer:
         """Start a new server.
 
         Args:
             port: The TCP port of the server; None selects a free port.
             progress: Called with one line of text for each step, if a server must be built first.
+            media_ip: The loopback address to which clients send media. At another address than
+                127.0.0.1, a relay must pass the packets on to the server's `udp_port`.
 
         Returns:
             An object that starts the server when it is awaited or entered.
@@ -84,7 +94,7 @@ class DevServer:
             OSError: Awaiting the object raises it: a folder or a file in the cache cannot be
                 written.
         """
-        return PendingServer(lambda: cls._start(port, progress))
+        return PendingServer(lambda: cls._start(port, progress, media_ip))
 
     @classmethod
     def from_environment(
@@ -188,7 +198,9 @@ class DevServer:
         return cls(url, key, secret)
 
     @classmethod
-    async def _start(cls, port: int | None, progress: Progress | None) -> DevServer:
+    async def _start(
+        cls, port: int | None, progress: Progress | None, media_ip: str = LOOPBACK
+    ) -> DevServer:
         await asyncio.to_thread(runs.sweep)
         binary = await find_server(progress)
         for tries_left in reversed(range(1 if port else _TRIES)):
@@ -196,7 +208,8 @@ class DevServer:
                 raise _port_in_use(port)
             free_port, udp_port = find_free_ports()
             server = cls(f"ws://{LOOPBACK}:{port or free_port}", "devkey", secrets.token_hex(24))
-            run_dir = server._spawn(binary, port or free_port, udp_port)
+            server.udp_port = udp_port
+            run_dir = server._spawn(binary, port or free_port, media_ip)
             try:
                 await server._wait_until_up(port or free_port)
                 server.pids = runs.read_pids(run_dir)
@@ -213,16 +226,17 @@ class DevServer:
                 return server
         raise AssertionError("The last attempt to start the server neither returned nor raised.")
 
-    def _spawn(self, binary: Path, port: int, udp_port: int) -> Path:
+    def _spawn(self, binary: Path, port: int, media_ip: str) -> Path:
         run_dir = runs.create_run_dir()
         self.log_path = runs.create_log("livekit-server", run_dir.name)
         try:
             write_config(
                 run_dir / "config.yaml",
                 port=port,
-                udp_port=udp_port,
+                udp_port=self.udp_port,
                 api_key=self.api_key,
                 api_secret=self.api_secret,
+                media_ip=media_ip,
             )
             with self.log_path.open("ab") as log:
                 self._watchdog = subprocess.Popen(  # noqa: S603

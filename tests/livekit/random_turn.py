@@ -1,0 +1,158 @@
+"""One turn of a random conversation, and the comparison of what was said, heard and noted."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+
+from livekit.agents.voice import SpeechHandle
+
+from avatar_core.contracts.events import AvatarFailed
+from avatar_core.testing.audio.tones import HeardWord
+from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
+from tests.livekit.turn_meter import TurnMeter
+from tests.support.gapped_speech import GappedSpeech
+
+INTERRUPTED_SHARE = 0.3
+INTERRUPTED_S = 0.3, 8.0
+"""Seconds from the first sound to an interruption."""
+AHEAD_S = 0.1
+"""A word counts as heard if the listener hears it at most this time after the history has it."""
+QUIET_S = 0.8
+"""Silence after a turn: more than the delay of the line."""
+TURN_S, HEARD_S = 20.0, 8.0
+"""Seconds for a turn in addition to its speech, and for the sounds after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """The result of one turn. Words of natural voices are not counted.
+
+    Attributes:
+        failures: The texts of the events `AvatarFailed` in this turn.
+        lost: Words of a turn without an interruption that the listener did not hear.
+        twice: Words that the listener heard twice.
+        ahead: Words of the chat history that the listener did not hear, or heard later.
+        missing: Words of a turn without an interruption that the chat history does not contain.
+        counted: The number of words that could be counted.
+        interrupted: Whether the turn was interrupted.
+    """
+
+    failures: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    counted: int = 0
+    interrupted: bool = False
+
+
+class RandomTurn:
+    """A turn with random speech that is interrupted at random.
+
+    Args:
+        conversation: The conversation.
+        meter: The meter of the conversation.
+        speech: What the agent says.
+        dice: A random generator.
+    """
+
+    def __init__(
+        self,
+        conversation: LiveConversation,
+        meter: TurnMeter,
+        speech: GappedSpeech,
+        dice: random.Random,
+    ) -> None:
+        self._conversation = conversation
+        self._meter = meter
+        self._speech = speech
+        self._dice = dice
+        self._added_at = math.inf
+
+    async def take(self) -> TurnResult:
+        """Say the speech, wait until the listener has heard its end, and compare.
+
+        Raises:
+            TimeoutError: The turn did not end.
+        """
+        conversation, speech = self._conversation, self._speech
+        items, events = len(conversation.items), len(conversation.log)
+        interrupts = self._dice.random() < INTERRUPTED_SHARE
+        self._meter.restart()
+        conversation.session.on("conversation_item_added", self._note)
+        async with asyncio.timeout(speech.duration_s + TURN_S):
+            turn = conversation.say_frames(speech.text, speech.frames())
+            if interrupts:
+                await self._interrupt(turn.handle)
+            await turn.handle
+        await self._wait_for_the_end(turn.handle.interrupted)
+        conversation.session.off("conversation_item_added", self._note)
+        failures = [
+            str(event.error) for _, event in conversation.log[events:] if _is_failure(event)
+        ]
+        if not speech.is_tones:
+            return TurnResult(tuple(failures), interrupted=turn.handle.interrupted)
+        return self._compare(
+            tuple(failures), " ".join(conversation.items[items:]).split(), turn.handle.interrupted
+        )
+
+    async def _interrupt(self, handle: SpeechHandle) -> None:
+        """Interrupt the turn some time after its first sound, unless the turn ends before."""
+        await self._meter.wait_for_sound()
+        ended = asyncio.ensure_future(_wait(handle))
+        await asyncio.wait((ended,), timeout=self._dice.uniform(*INTERRUPTED_S))
+        ended.cancel()
+        if not handle.done():
+            handle.interrupt()
+
+    async def _wait_for_the_end(self, interrupted: bool) -> None:
+        """Wait for the last word, which a turn that ended too early has not reached."""
+        if self._speech.is_tones and not interrupted:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARD_S):
+                    await self._meter.wait_for_word(self._speech.text[-1])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_S):
+                await self._meter.wait_for_silence(QUIET_S)
+
+    def _note(self, _: object) -> None:
+        self._added_at = asyncio.get_running_loop().time()
+
+    def _compare(
+        self, failures: tuple[str, ...], history: list[str], interrupted: bool
+    ) -> TurnResult:
+        heard, shares = self._meter.decode(), self._meter.shares()
+        text = self._speech.text
+        started = _when_started(heard)
+        latest = self._added_at + AHEAD_S
+        return TurnResult(
+            failures,
+            lost=()
+            if interrupted
+            else tuple(word for word in text if shares.get(word, 0.0) < LEAST_SHARE),
+            twice=tuple(word for word, share in shares.items() if share > ONCE),
+            ahead=tuple(word for word in history if started.get(word, math.inf) > latest),
+            missing=() if interrupted else text[len(history) :],
+            counted=len(text),
+            interrupted=interrupted,
+        )
+
+
+async def _wait(handle: SpeechHandle) -> None:
+    await handle.wait_for_playout()
+
+
+def _is_failure(event: object) -> bool:
+    return isinstance(event, AvatarFailed)
+
+
+def _when_started(heard: list[HeardWord]) -> dict[str, float]:
+    """Return when each word was first heard."""
+    started: dict[str, float] = {}
+    for word in reversed(heard):
+        started[word.word] = word.start_s
+    return started
