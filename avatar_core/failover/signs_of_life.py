@@ -55,13 +55,16 @@ class SignsOfLife:
     async def wait_for_death(self) -> str:
         """Wait until the worker shows no sign of life.
 
+        The first request is sent at once, so that a worker that fails during its first words has
+        responded before.
+
         Returns:
             The fault of the worker as a part of a sentence.
         """
         while True:
-            await asyncio.sleep(PING_EVERY_S if self._plays else IDLE_PING_EVERY_S)
             if self._is_judged() and (fault := await self._ask()):
                 return fault
+            await asyncio.sleep(PING_EVERY_S if self._plays else IDLE_PING_EVERY_S)
 
     @property
     def _plays(self) -> bool:
