@@ -230,8 +230,10 @@ class HealthCheck:
     def _confirm_position(self, position_s: float) -> None:
         take, monitor = self._transport.take, self._transport.monitor
         is_heard = monitor is not None and monitor.is_hearing
-        if take is not None and not self._reports and not self._lost_track and not is_heard:
-            take.confirmed_s = min(position_s, take.position_s)
+        if take is None or self._lost_track:
+            return
+        is_exact = self._reports or is_heard
+        take.confirmed_s = None if is_exact else min(position_s, take.position_s)
 
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""

@@ -116,3 +116,10 @@ async def test_positions_are_confirmed_by_responses() -> None:
     await worker.watch()
     assert worker.confirmed
     assert set(worker.confirmed) == {0.0}
+
+
+async def test_worker_that_dies_during_its_first_words_is_found() -> None:
+    worker = FakeWorker(responds_until=0.1, sends_until=0.1)
+    fault, at_s = await worker.watch()
+    assert "did not respond" in fault
+    assert at_s < 0.7
