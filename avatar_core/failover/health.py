@@ -125,15 +125,19 @@ class HealthCheck:
             timer.cancel()
             if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
                 self._lose("left the room and joined again with a new sid", may_return=True)
+            else:  # a track may have disappeared while the agent was away
+                self._note_tracks(participant)
 
     def _note_tracks(self, participant: RemoteParticipant) -> None:
         if participant.identity != self._avatar.identity:
             return
         is_audible, take = "audio" in participant.tracks, self._transport.take
         if self._was_audible and not is_audible and take is not None:
-            take.confirmed_s = take.position_s  # nobody hears what the worker reports from now on
+            take.confirmed_s = take.position_s
         elif is_audible and take is not None:
             take.confirmed_s = None
+            if self._lost_track:
+                take.heard_at_most_s = None
         self._lost_track = self._was_audible and not is_audible
         self._was_audible |= is_audible
 
@@ -161,8 +165,7 @@ class HealthCheck:
             take, alive_at = self._owed_take(), transport.tracker.alive_at
             heartbeat.observe(alive_at, transport.take, TICK_S)
             is_inaudible = self._lost_track or not self._was_audible
-            if take is not None and self._must_publish and not self._was_audible:
-                take.heard_at_most_s = take.position_s
+            self._hold_position()
             inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
@@ -181,6 +184,12 @@ class HealthCheck:
                     return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
             if problem := progress.count(take, TICK_S):
                 return self._lose(problem, may_return=True)
+
+    def _hold_position(self) -> None:
+        """Ignore the positions of a worker that nobody can hear."""
+        take = self._transport.take
+        if take is not None and (self._lost_track or self._must_publish and not self._was_audible):
+            take.heard_at_most_s = take.position_s
 
     @property
     def _must_publish(self) -> bool:
@@ -221,8 +230,10 @@ class HealthCheck:
     def _confirm_position(self, position_s: float) -> None:
         take, monitor = self._transport.take, self._transport.monitor
         is_heard = monitor is not None and monitor.is_hearing
-        if take is not None and not self._reports and not self._lost_track and not is_heard:
-            take.confirmed_s = min(position_s, take.position_s)
+        if take is None or self._lost_track:
+            return
+        is_exact = self._reports or is_heard
+        take.confirmed_s = None if is_exact else min(position_s, take.position_s)
 
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""

@@ -59,13 +59,16 @@ class SignsOfLife:
     async def wait_for_death(self) -> str:
         """Wait until the worker shows no sign of life.
 
+        The first request is sent at once, so that a worker that fails during its first words has
+        responded before.
+
         Returns:
             The fault of the worker as a part of a sentence.
         """
         while True:
-            await self._wait_until_due()
             if self._is_judged() and (fault := await self._ask()):
                 return fault
+            await self._wait_until_due()
 
     async def _wait_until_due(self) -> None:
         """Wait until the next request; a request follows soon after a take begins."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from unittest.mock import patch
 
 from avatar_core.agents.create import create_avatar
+from avatar_core.contracts.tracks import QUEUE_S
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import PAUSE_S, TONE_S, VOCABULARY
 from avatar_core.testing.clock import now
@@ -15,7 +16,7 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room import link as memory_link
 from avatar_core.testing.room.room import MemoryRoom
 from tests.matrix.actions import Actions
-from tests.matrix.cells import Cell, Kind, Phase
+from tests.matrix.cells import PAUSED_S, Cell, Kind, Phase
 from tests.matrix.faults import AT_ONCE_S, Effect
 from tests.matrix.other_voice import RingedAudio
 from tests.matrix.promises import Promises
@@ -26,7 +27,6 @@ FAULT_WORD = 4
 TICK_S = 0.005
 TURN_S = 40.0
 JOIN_S = 0.3
-PAUSED_S = 0.5
 AFTER_S = 0.5
 STOP_S = 1.0
 EVENT_S = 1.0
@@ -184,9 +184,7 @@ class CellRun:
 
     def _find_faults(self) -> Iterator[str]:
         cell, failures = self._cell, self._promises.failures()
-        limit_s = cell.longest_silence_s
-        limit_s += PAUSED_S if cell.phase is Phase.PAUSED else 0.0
-        yield from self._promises.find_breaches(limit_s)
+        yield from self._promises.find_breaches(cell.longest_silence_s)
         if cell.phase is Phase.NEXT:
             failures = [failure for failure in failures if failure[0] > self._fault_at]
         if cell.is_harmless and failures:
@@ -196,5 +194,5 @@ class CellRun:
         is_due = cell.fault.effect in (Effect.ABSENT, Effect.SILENT)
         if is_due and cell.phase in (Phase.MID_WORD, Phase.PAUSE) and not cell.fault.is_constant:
             late_s = min((at for at, _ in failures), default=float("inf")) - self._fault_at
-            if late_s > EVENT_S:
+            if late_s > EVENT_S + QUEUE_S:
                 yield f"the application got an event {late_s:.2f} s after the fault"

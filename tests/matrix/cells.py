@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from avatar_core.failover.health import SAME_SID_S
 from tests.matrix.faults import FAULTS, NEVER_HEARD_S, SILENCE_S, Effect, Fault
 
 
@@ -41,9 +42,13 @@ class Kind(Enum):
         return self.name.lower().replace("_", " ")
 
 
+HOLD_S = 4.0
+"""Seconds for which the first speech waits for the avatar: twice its expected time to join."""
+PAUSED_S = 0.5
+"""Seconds of a pause."""
 UNHEARD_PHASES = (Phase.BEFORE_JOIN, Phase.JOINING, Phase.FIRST_CHUNK, Phase.NEXT)
 """The phases in which the worker with the fault was not heard before."""
-ACTION_PHASES = (Phase.MID_WORD, Phase.CLEAR, Phase.PAUSED, Phase.RECONNECT, Phase.NEXT)
+ACTION_PHASES = (Phase.MID_WORD, Phase.CLEAR, Phase.PAUSED, Phase.RECONNECT)
 """The phases that differ for a fault that exists from the join of the worker."""
 
 
@@ -75,7 +80,13 @@ class Cell:
         limit_s = SILENCE_S[self.fault.effect] + self.fault.silence_s
         is_unheard = self.phase in UNHEARD_PHASES or self.fault.is_constant
         if is_unheard and self.fault.effect in (Effect.SILENT, Effect.LATE):
-            return max(limit_s, NEVER_HEARD_S)
+            limit_s = max(limit_s, NEVER_HEARD_S)
+        if self.phase in (Phase.BEFORE_JOIN, Phase.JOINING):
+            limit_s += HOLD_S
+        if self.phase is Phase.RECONNECT:
+            limit_s += SAME_SID_S
+        if self.phase is Phase.PAUSED:
+            limit_s += PAUSED_S
         return limit_s
 
 

@@ -36,8 +36,9 @@ class Fault:
         silence_s: Longest silence that the fault itself may cause, in seconds.
         is_constant: Whether the fault exists from the join of the worker.
         is_of_worker: Whether the fault needs a worker.
-        of_ours: Whether our own worker can have the fault. Our worker reports what its track has
-            played, so it does not discard audio that it reports.
+        of_ours: Whether our own worker can have the fault. Our worker reports what its published
+            track has played, and ends if it cannot publish the track. A hang of 0.3 s is longer
+            than the limit of its heartbeat.
         of_stock: Whether a worker with the stock protocol can have the fault.
         reports: Whether the fault concerns reports.
     """
@@ -73,7 +74,8 @@ FAULTS = (
     _starts("freeze", ABSENT, "freeze"),
     _starts("hang", SILENT, "hang"),
     _starts("hang 2 s", LATE, "hang", ",hang_s=2", silence_s=2.0),
-    _starts("hang 0.3 s", NONE, "hang", ",hang_s=0.3", silence_s=0.3),
+    _starts("hang 0.3 s", NONE, "hang", ",hang_s=0.3", silence_s=0.3, of_ours=False),
+    _starts("hang 0.2 s", NONE, "hang", ",hang_s=0.2", silence_s=0.2),
     _starts("silence", SILENT, "silent", of_ours=False),
     _starts("stall", SILENT, "playout_stall"),
     _starts("stall 2 s", LATE, "playout_stall", ",playout_stall_s=2", silence_s=2.0),
@@ -87,7 +89,7 @@ FAULTS = (
     _starts("reconnect", LATE, "reconnect", silence_s=0.5),
     _constant("never joins", ABSENT, "never_joins=1"),
     _constant("joins late", NONE, "join_delay_s=3"),
-    _constant("no track", SILENT, "no_audio_track=1"),
+    _constant("no track", SILENT, "no_audio_track=1", of_ours=False),
     _constant("ignores audio", SILENT, "ignores_audio=1"),
     _constant("discards audio", SILENT, "discards_audio=1", of_ours=False),
     _constant("delay 0.2 s", NONE, "playout_delay_s=0.2", silence_s=0.2),
@@ -104,7 +106,8 @@ FAULTS = (
     _constant("late reports", NONE, "report_late_s=1,delay_s=0.1", reports=True),
     _constant("lost reports", NONE, "report_loss=0.5,loss=0.05", reports=True),
     _constant("reports twice", NONE, "report_double=1,duplicate=1", reports=True),
-    _constant("absurd reports", NONE, "absurd=0.3", reports=True),
+    _constant("absurd reports", NONE, "absurd=0.05", of_stock=False, reports=True),
+    _constant("absurd RPCs", NONE, "absurd=0.5", of_ours=False, reports=True),
     _constant("foreign reports", NONE, "foreign=0.5", of_stock=False, reports=True),
     _constant("jitter", NONE, "jitter_s=0.2", of_stock=False, reports=True),
     _constant("greeting", NONE, "greeting_at_s=0.1"),

@@ -80,7 +80,9 @@ class Promises:
             yield "two sessions have the same key"
         if self._provider.most_alive > 2:
             yield f"{self._provider.most_alive} sessions existed at the same time"
-        if left := {*self._talk.room.members} - {self._talk.identity}:
+        room = self._talk.room
+        left = {one for one in room.members if room.member(one) is not None}
+        if left := left - {self._talk.identity}:
             yield f"{', '.join(left)} stayed in the room"
 
     def timeline(self) -> str:

@@ -115,8 +115,13 @@ class MatrixProvider(MockProvider):
         await super().release(avatar, reason)
 
     async def watch(self, avatar: ProvisionedAvatar) -> str:
-        """Wait until the worker has exited, or the test has ended the session."""
+        """Wait until the test has ended the session, or our own worker has exited.
+
+        The API of a vendor does not report at once that a worker was killed.
+        """
         self._ends[avatar.session_id] = end = asyncio.get_running_loop().create_future()
+        if self.protocol:
+            return await end
         exited = asyncio.ensure_future(super().watch(avatar))
         try:
             await asyncio.wait((end, exited), return_when=asyncio.FIRST_COMPLETED)

@@ -215,3 +215,31 @@ async def test_avatar_that_never_published_audio_is_kept() -> None:
     await harness.report_playback(3.0)
     assert harness.losses == []
     await harness.close()
+
+
+async def test_track_that_was_muted_while_the_agent_was_away_loses_the_avatar() -> None:
+    harness = await HealthHarness.start()
+    take = harness.start_take()
+    harness.room.reconnect("agent", away_s=0.3)
+    await asyncio.sleep(0.1)
+    harness.room.mute("avatar")
+    await harness.report_playback(0.5)
+    heard_s = take.position_s
+    await harness.report_playback(2.0)
+    assert take.position_s == heard_s
+    assert len(harness.losses) == 1
+    assert "muted or unpublished" in harness.losses[0][1]
+    await harness.close()
+
+
+async def test_position_advances_again_after_the_track_was_unmuted() -> None:
+    harness = await HealthHarness.start()
+    take = harness.start_take()
+    harness.room.mute("avatar")
+    await harness.report_playback(0.1)
+    assert take.position_s == 0.0
+    harness.room.mute("avatar", muted=False)
+    await harness.report_playback(0.3)
+    assert take.position_s == pytest.approx(0.3)
+    assert harness.losses == []
+    await harness.close()

@@ -141,3 +141,10 @@ async def test_pause_of_the_process_is_no_fault_of_the_worker() -> None:
     worker = FakeWorker(ended_requests=3)
     assert (await worker.watch())[0] == ""
     assert worker.ended_requests == 0
+
+
+async def test_worker_that_dies_during_its_first_words_is_found() -> None:
+    worker = FakeWorker(responds_until=0.1, sends_until=0.1)
+    fault, at_s = await worker.watch()
+    assert "did not respond" in fault
+    assert at_s < 0.7
