@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         TakeFinished,
     )
     from avatar_core.contracts.link import RoomLink
+    from avatar_core.contracts.listening import RemoteAudio
     from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
     from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
     from avatar_core.contracts.provider import AvatarProvider, SinkContext
@@ -108,6 +109,7 @@ __all__ = [
     "ProvisionRequest",
     "ProvisionedAvatar",
     "RejectedError",
+    "RemoteAudio",
     "RemoteParticipant",
     "Renderer",
     "RendererProvider",
@@ -159,6 +161,7 @@ _HOMES = {
         "AvatarEvent AvatarFailed AvatarJoined AvatarState StateChanged TakeFinished"
     ),
     "contracts.link": "RoomLink",
+    "contracts.listening": "RemoteAudio",
     "contracts.participants": "RemoteParticipant RoomEvent",
     "contracts.playback": "PlaybackTracker Take TakeState",
     "contracts.provider": "AvatarProvider SinkContext",

@@ -166,6 +166,7 @@ class HealthCheck:
             heartbeat.observe(alive_at, transport.take, TICK_S)
             is_inaudible = self._lost_track or not self._was_audible
             self._hold_position()
+            self._note_sound()
             inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
@@ -207,7 +208,12 @@ class HealthCheck:
             self._transport.monitor = None
             await monitor.aclose()
             return ""
-        return monitor.check()
+        fault = monitor.check()
+        return "" if self._is_reconnecting else fault
+
+    @property
+    def _is_reconnecting(self) -> bool:
+        return asyncio.get_running_loop().time() < self._reconnecting_until
 
     @property
     def _reports(self) -> bool:
@@ -226,8 +232,17 @@ class HealthCheck:
         self._lose(await signs.wait_for_death(), may_return=True)
 
     def _is_judged_by_responses(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        return not self._reports and now >= self._reconnecting_until
+        return not self._reports and not self._is_reconnecting
+
+    def _note_sound(self) -> None:
+        """Trust the position of a take that is reported or heard; otherwise wait for responses."""
+        take, monitor = self._transport.take, self._transport.monitor
+        if take is None or self._lost_track:
+            return
+        if self._reports or (monitor is not None and monitor.is_hearing):
+            take.confirmed_s = None
+        elif monitor is not None and take.confirmed_s is None:
+            take.confirmed_s = take.position_s
 
     def _confirm_position(self, position_s: float) -> None:
         take, monitor = self._transport.take, self._transport.monitor
@@ -240,7 +255,7 @@ class HealthCheck:
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""
         transport, take = self._transport, self._transport.take
-        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
+        if take is None or self._is_reconnecting:
             return None
         if take.cutting or take.state.final:
             return None  # the player waits for the end of a cut within a deadline of its own

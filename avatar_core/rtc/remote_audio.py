@@ -126,7 +126,8 @@ class RtcRemoteAudio(RemoteAudio):
     def _stop_reading(self, sid: str) -> None:
         # A stream that stays open continues with the next track of the same participant.
         self._sum.remove(sid)
-        if task := self._readers.pop(sid, None):
+        task = self._readers.pop(sid, None)
+        if task is not None and task is not asyncio.current_task():
             task.cancel()
 
     async def _read(self, track: rtc.Track) -> None:
@@ -146,6 +147,9 @@ class RtcRemoteAudio(RemoteAudio):
                 await stream.aclose()
         except Exception as error:  # livekit drops the tracks of a room that was left
             log.debug("The track %s cannot be decoded (%s).", track.sid, type(error).__name__)
+        finally:
+            if self._readers.get(track.sid) is asyncio.current_task():
+                self._stop_reading(track.sid)  # the sum must not wait for a track that has ended
 
 
 async def _read_packets(track: rtc.Track) -> int:

@@ -68,6 +68,7 @@ class MonitoredTake:
         clock: The clock of the monitor.
         take: The take.
         monitor: The monitor.
+        is_open: Whether more audio follows, so that the take does not end.
     """
 
     def __init__(
@@ -83,12 +84,20 @@ class MonitoredTake:
         self._sound = sound.astype("<i2")
         self._step = 0
         self._sent = 0
+        self._heard = 0
+        self._origin_s = 0.0
+        self.is_open = False
         self.audio = previous.audio if previous is not None else FakeAudio()
         self.monitor = (
             previous.monitor if previous is not None else Monitor(self.audio, latency_s, self.clock)
         )
         self.take = Take(1, FORMAT)
         self.monitor.follow(self.take)
+
+    @property
+    def _due_s(self) -> float:
+        """Seconds of the take that may have been pushed."""
+        return self.elapsed_s - self._origin_s + RUN_AHEAD_S
 
     @property
     def elapsed_s(self) -> float:
@@ -99,19 +108,33 @@ class MonitoredTake:
         """Let 20 ms pass, and return the fault of the worker, if any."""
         self.clock.now_s += STEP_S
         self._step += 1
-        while self._sent < len(self._pcm) and self.take.pushed_s < self.elapsed_s + RUN_AHEAD_S:
+        while self._sent < len(self._pcm) and self.take.pushed_s < self._due_s:
             chunk = self._pcm[self._sent : self._sent + FORMAT.size(0.04)]
             self._sent += len(chunk)
             self.take.pushed_s += FORMAT.duration_s(len(chunk))
             self.monitor.push(chunk)
-        self.take.ended = self._sent >= len(self._pcm)
-        start = (self._step - 1) * _STEP
+        self.take.ended = self._sent >= len(self._pcm) and not self.is_open
+        self.hear()
+        return self.monitor.check()
+
+    def hear(self) -> None:
+        """Let the monitor hear the next 20 ms of the sound."""
+        start = self._heard * _STEP
+        self._heard += 1
         heard = np.zeros(_STEP, "<i2")
         part = self._sound[start : start + _STEP]
         heard[: len(part)] = part
         if self.audio.handler is not None:
             self.audio.handler(heard.tobytes())
-        return self.monitor.check()
+
+    def append(self, pcm: bytes) -> None:
+        """Add audio to the end of the take, in `FORMAT`."""
+        self._pcm += pcm
+        self._origin_s = self.elapsed_s - self.take.pushed_s
+
+    def replace_sound(self, sound: np.ndarray) -> None:
+        """Replace what the agent hears, from the start of the take."""
+        self._sound = sound.astype("<i2")
 
     def run(self, until_s: float = 1e9) -> str:
         """Step until the take has ended, a fault is found, or a time of the take is reached."""

@@ -26,6 +26,8 @@ CONFIRMED_S = 0.25
 FRESH_S, STALE_S = 0.3, 2.0
 """The monitor does not judge a worker whose last audio is older than `FRESH_S`. After `STALE_S` the
 other sources decide what was heard."""
+MOST_TICK_S = 0.1
+"""The most seconds that count between two checks: a pause of this process is no silence."""
 STOPPED_FRAMES = 12
 """Silent frames after which an interrupted worker has stopped."""
 CUT_TAIL_S = 0.06
@@ -66,8 +68,10 @@ class Monitor:
         self._responds = False
         self._stream = FeatureStream()
         self._heard_at: float | None = None
+        self._checked_at = clock()
+        self._unheard_s = 0.0
         self._idle = 0
-        self._decoding = self._ended = self._closed = self._warned = False
+        self._decoding = self._ended = self._closed = self._warned = self._failed = False
         self.may_be_late = True
 
     @property
@@ -86,9 +90,9 @@ class Monitor:
         Args:
             take: The take that begins on the transport; it replaces the previous take.
         """
-        if self._closed:
+        if self._closed or self._failed:
             return
-        self._take, self._ended, self._idle = take, False, 0
+        self._take, self._ended, self._idle, self._unheard_s = take, False, 0, 0.0
         if self._heard_at is not None:
             take.heard_at_most_s = 0.0
         self._arrivals = Arrivals()
@@ -105,8 +109,12 @@ class Monitor:
         Args:
             pcm: Whole samples in the format of the take.
         """
-        if self._reference is not None:
+        if self._reference is None:
+            return
+        try:
             self._reference.push(pcm, self._clock())
+        except Exception:
+            self._fail()
 
     def note_sent(self) -> None:
         """Note that LiveKit has accepted all audio that was pushed."""
@@ -138,18 +146,31 @@ class Monitor:
         Returns:
             The fault of the worker as a part of a sentence; empty while there is none.
         """
+        now_s = self._clock()
+        self._unheard_s += min(now_s - self._checked_at, MOST_TICK_S)
+        self._checked_at = now_s
         take, playhead = self._take, self._playhead
         if take is None or playhead is None or take.cutting or take.state.final:
             return ""
-        if self._heard_at is not None and self._clock() - self._heard_at > STALE_S:
+        if self._heard_at is not None and self._unheard_s > STALE_S:
             take.heard_at_most_s = self._heard_at = None
         if not self.is_hearing:
             return ""
+        try:
+            return self._judge(take, playhead, now_s)
+        except Exception:
+            self._fail()
+            return ""
+
+    def _judge(self, take: Take, playhead: Playhead, now_s: float) -> str:
         is_known = self._hearing.is_measured or not self.may_be_late
-        overdue_s = playhead.overdue_s(self._clock())
-        if overdue_s > (SILENT_S if is_known and self._has_arrived(playhead) else FIRST_SOUND_S):
-            return f"was silent for {overdue_s:.1f} s although it should speak"
-        return ""
+        limit_s = SILENT_S if is_known and self._has_arrived(playhead) else FIRST_SOUND_S
+        if playhead.is_complete:
+            playhead.skip_rest(now_s, limit_s)
+        overdue_s = playhead.overdue_s(now_s)
+        if overdue_s <= limit_s or playhead.forgive():
+            return ""
+        return f"was silent for {overdue_s:.1f} s although it should speak"
 
     def _has_arrived(self, playhead: Playhead) -> bool:
         """Return whether the worker has had the missing sound for long enough to play it.
@@ -173,17 +194,37 @@ class Monitor:
     async def aclose(self) -> None:
         """Stop to listen, and lift the limit of the current take; idempotent."""
         self._closed = True
+        self._stop()
+        await self._audio.aclose()
+
+    def _stop(self) -> None:
         if self._take is not None:
             self._take.heard_at_most_s = None
         self._take = self._reference = self._playhead = self._heard_at = None
-        await self._audio.aclose()
+
+    def _fail(self) -> None:
+        """Stop to judge the worker, because of an error in this package."""
+        self._failed = True
+        self._stop()
+        self._log.exception(
+            "The monitor of the avatar's sound has an error, so avatar-core stops to listen. The "
+            "messages of the worker and the clock decide what was heard. Report this error."
+        )
+        self._audio.decode(None)
 
     def _hear(self, pcm: bytes) -> None:
         take, reference, playhead = self._take, self._reference, self._playhead
         if take is None or reference is None or playhead is None:
             return
+        try:
+            self._compare(pcm, take, reference, playhead)
+        except Exception:
+            self._fail()
+
+    def _compare(self, pcm: bytes, take: Take, reference: Reference, playhead: Playhead) -> None:
         features = self._stream.feed(pcm)
         self._heard_at = now_s = self._clock()
+        self._unheard_s = 0.0
         if take.state.final:
             self._idle += len(features)
             if self._idle > IDLE_FRAMES:
@@ -191,7 +232,7 @@ class Monitor:
                 self._audio.decode(None)
             return
         if take.ended and not self._ended:
-            self._ended = True
+            self._ended = playhead.is_complete = True
             reference.push(b"", now_s, last=True)
         playhead.is_stopping = take.cutting
         playhead.hear(features, now_s)

@@ -54,6 +54,10 @@ AUDIBLE_DB = -50.0
 """Sound above this level, in dB relative to full scale, counts as sound of a vendor whose gain is
 not known."""
 
+SILENCE_DB = -55.0
+"""Sound below this level, in dB relative to full scale, never counts as sound. The level of digital
+silence is -59 dB: the sum of `FLOOR_DB` over all bands."""
+
 
 class Playhead:
     """The place in one take that is heard, found by comparison with the heard sound.
@@ -70,6 +74,7 @@ class Playhead:
         silent: The number of frames since the last loud frame.
         lag: Frames from a frame of the take to its sound; None while the place is unknown.
         is_stopping: Whether the player stops the take, so that only sound advances the position.
+        is_complete: Whether the reference contains all audio of the take.
     """
 
     def __init__(self, reference: Reference, hearing: Hearing) -> None:
@@ -88,11 +93,13 @@ class Playhead:
         self._loud = 0
         self._onset: int | None = None
         self._run: int | None = 0
+        self._passed_s = 0.0
         self.position = 0
         self.heard = 0
         self.silent = 0
         self.lag: int | None = None
         self.is_stopping = False
+        self.is_complete = False
 
     def hear(self, features: Floats, now_s: float) -> None:
         """Take the next heard frames.
@@ -110,6 +117,7 @@ class Playhead:
                 self._step(back)
         if self.lag is None and not self.is_stopping:
             self._guess()
+            self._pass_quiet()
         if self.heard - self._searched >= EVERY:
             self._searched = self.heard
             self._search()
@@ -127,7 +135,7 @@ class Playhead:
         if first is None:
             return 0.0
         strong = self._reference.strong_frames(max(first, end - self.silent), end)
-        return (end - strong[0]) * HOP_S if len(strong) >= LEAST_STRONG else 0.0
+        return (end - strong[0]) * HOP_S if len(strong) >= self._least_strong else 0.0
 
     def first_silent(self, now_s: float) -> int:
         """Return the first strong frame that was due in the present silence.
@@ -146,6 +154,41 @@ class Playhead:
         first = self._first_strong()
         late_s = now_s - self._due_s(first) if first is not None else 0.0
         return first, (first or 0) + int(late_s / HOP_S)
+
+    def forgive(self) -> bool:
+        """Count the pushed audio as heard if sound that could not be located may have been it.
+
+        Returns:
+            Whether the worker has sounded for half of the time for which it should have. A worker
+            whose latency and voice are known gets no such credit.
+        """
+        if self.lag is not None or (self._hearing.is_measured and not self._hearing.is_altered):
+            return False
+        if self._onset is None or self._loud < len(self._strong_rest()) / 2:
+            return False
+        self._hearing.is_altered = True
+        self._forget(self._reference.frames)
+        return True
+
+    def skip_rest(self, now_s: float, limit_s: float) -> None:
+        """Count the rest of a complete take as heard if it is too short to be located or missed.
+
+        Args:
+            now_s: The present time.
+            limit_s: Seconds after which a sound that is due cannot come any more.
+        """
+        end = self._reference.frames
+        if self.lag is not None or len(self._strong_rest()) >= self._least_strong:
+            return
+        has_sounded = self._onset is not None and self.silent >= WINDOW
+        if now_s - self._due_s(end - 1) > (WINDOW * HOP_S if has_sounded else limit_s):
+            self._forget(end)
+
+    @property
+    def _least_strong(self) -> int:
+        """The number of strong frames that must be missing before the worker counts as silent."""
+        is_unheard = self.is_complete and self.lag is None and self._onset is None
+        return DROPOUT + 1 if is_unheard else LEAST_STRONG
 
     # Frame by frame.
 
@@ -196,10 +239,26 @@ class Playhead:
             rest = reference.strong_frames(missing, reference.frames)
             if len(rest) >= LEAST_STRONG or at < reference.frames + WINDOW:
                 return
-        self.position = self._run = reference.frames
+        self._forget(reference.frames)
+
+    def _forget(self, position: int) -> None:
+        """Forget the place; the speech continues at a position at a time that is not known yet."""
+        self.position = self._run = position
         self.lag = self._onset = self._candidate = None
         self._note_presence()
         self._loud = 0
+
+    def _pass_quiet(self) -> None:
+        """Advance in real time over audio without strong sound, which cannot be located."""
+        if self._first_strong() is not None:
+            return
+        end = min(self.position + KEPT, self._reference.frames)
+        while self.position < end:
+            due_s = max(self._passed_s + HOP_S, self._due_s(self.position))
+            if due_s > self._now_s:
+                return
+            self._passed_s = due_s
+            self.position += 1
 
     @property
     def _loud_db(self) -> float:
@@ -208,7 +267,7 @@ class Playhead:
         if gain_db is None or not self._reference.frames:
             return AUDIBLE_DB
         expected = self._reference.loudest(self.position)
-        return max(expected + gain_db - STRONG_DB - WEAKER_DB, AUDIBLE_DB - 15)
+        return max(expected + gain_db - STRONG_DB - WEAKER_DB, SILENCE_DB)
 
     def _is_present(self, frame: int, level: float) -> bool:
         gain_db = self._hearing.gain_db
@@ -229,8 +288,17 @@ class Playhead:
         frames = self._reference.strong_frames(self.position, self.position + KEPT)
         return frames[0] if frames else None
 
+    def _strong_rest(self) -> list[int]:
+        return self._reference.strong_frames(self.position, self._reference.frames)
+
     def _due_s(self, frame: int) -> float:
-        return self._reference.pushed_at(frame) + self._hearing.latency_s
+        """Return the time at which a frame of the present run should be heard."""
+        pushed_s = self._reference.pushed_at(frame)
+        if self._run is not None:  # the player pushes audio ahead of its sound
+            pushed_s = max(
+                pushed_s, self._reference.pushed_at(self._run) + (frame - self._run) * HOP_S
+            )
+        return pushed_s + self._hearing.latency_s
 
     def _guess(self) -> None:
         """Guess the place from the start of the sound, or from its loudness."""
@@ -238,12 +306,11 @@ class Playhead:
         if self._onset is None or first is None:
             return
         lag = self._onset - first
-        if self._hearing.is_measured:
-            late = (self._now_s - self._due_s(first)) / HOP_S - (self.heard - self._onset)
-            if late < -ONSET:
-                self._onset = None  # a sound of the vendor's own
-            elif late <= ONSET:
-                self._lock(lag)
+        late = (self._now_s - self._due_s(first)) / HOP_S - (self.heard - self._onset)
+        if self._hearing.is_measured and late < -ONSET:
+            self._onset = None  # a sound of the vendor's own
+        elif self._hearing.is_measured and late <= ONSET:
+            self._lock(lag)
         elif self._loud >= MOST_UNMATCHED:
             self._lock_altered(lag)
         elif self._loud >= UNMATCHED and self.heard - self._searched >= EVERY:

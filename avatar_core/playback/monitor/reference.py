@@ -52,6 +52,8 @@ class Reference:
             last: Whether the take ends with this audio.
         """
         features = self._stream.feed(self._resampler.feed(pcm, last))
+        if last and self.frames + len(features) == 0:  # the take is shorter than a frame
+            features = self._stream.feed(bytes(LISTENING_FORMAT.size(HOP_S)))
         end = self.frames + len(features)
         while end > len(self._levels):
             self._features = np.concatenate((self._features, np.empty_like(self._features)))

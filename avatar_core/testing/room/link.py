@@ -150,11 +150,15 @@ class MemoryLink(MessageLink):
             RoomError: This participant is not in the room, or may not publish.
         """
         await self._check_publishing()
-        unpublish = partial(self.room.published, self._identity, "audio", unpublished=True)
-        audio = MemoryAudioTrack(self._identity, format, self.room.recording, unpublish)
+        audio = MemoryAudioTrack(self._identity, format, self.room.recording, self._announce_audio)
         self._tracks.append(audio)
         self.room.published(self._identity, "audio")
         return audio
+
+    def _announce_audio(self) -> None:
+        """Announce that an audio track was unpublished; another one may remain."""
+        remains = any(track.is_subscribed for track in self.audio_tracks)
+        self.room.published(self._identity, "audio", unpublished=not remains)
 
     async def _check_publishing(self) -> None:
         await self.use()
