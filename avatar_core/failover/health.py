@@ -188,7 +188,8 @@ class HealthCheck:
     def _hold_position(self) -> None:
         """Ignore the positions of a worker that nobody can hear."""
         take = self._transport.take
-        if take is not None and (self._lost_track or self._must_publish and not self._was_audible):
+        is_mute = self._must_publish and not self._was_audible
+        if take is not None and (self._lost_track or is_mute):
             take.heard_at_most_s = take.position_s
 
     @property
