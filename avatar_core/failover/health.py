@@ -166,7 +166,6 @@ class HealthCheck:
             heartbeat.observe(alive_at, transport.take, TICK_S)
             is_inaudible = self._lost_track or not self._was_audible
             self._hold_position()
-            self._note_sound()
             inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
@@ -189,9 +188,8 @@ class HealthCheck:
     def _hold_position(self) -> None:
         """Ignore the positions of a worker that nobody can hear."""
         take = self._transport.take
-        if take is not None and (
-            self._lost_track or (self._must_publish and not self._was_audible)
-        ):
+        is_mute = self._must_publish and not self._was_audible
+        if take is not None and (self._lost_track or is_mute):
             take.heard_at_most_s = take.position_s
 
     @property
@@ -208,12 +206,7 @@ class HealthCheck:
             self._transport.monitor = None
             await monitor.aclose()
             return ""
-        fault = monitor.check()
-        return "" if self._is_reconnecting else fault
-
-    @property
-    def _is_reconnecting(self) -> bool:
-        return asyncio.get_running_loop().time() < self._reconnecting_until
+        return monitor.check()
 
     @property
     def _reports(self) -> bool:
@@ -232,17 +225,8 @@ class HealthCheck:
         self._lose(await signs.wait_for_death(), may_return=True)
 
     def _is_judged_by_responses(self) -> bool:
-        return not self._reports and not self._is_reconnecting
-
-    def _note_sound(self) -> None:
-        """Trust the position of a take that is reported or heard; otherwise wait for responses."""
-        take, monitor = self._transport.take, self._transport.monitor
-        if take is None or self._lost_track:
-            return
-        if self._reports or (monitor is not None and monitor.is_hearing):
-            take.confirmed_s = None
-        elif monitor is not None and take.confirmed_s is None:
-            take.confirmed_s = take.position_s
+        now = asyncio.get_running_loop().time()
+        return not self._reports and now >= self._reconnecting_until
 
     def _confirm_position(self, position_s: float) -> None:
         take, monitor = self._transport.take, self._transport.monitor
@@ -255,7 +239,7 @@ class HealthCheck:
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""
         transport, take = self._transport, self._transport.take
-        if take is None or self._is_reconnecting:
+        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
             return None
         if take.cutting or take.state.final:
             return None  # the player waits for the end of a cut within a deadline of its own

@@ -64,7 +64,7 @@ class Disturbances:
         while True:
             await asyncio.sleep(self._dice.uniform(*BLOCK_EVERY_S))
             self._note("the loop blocks")
-            time.sleep(BLOCK_S)  # noqa: ASYNC251 # the loop must block
+            time.sleep(BLOCK_S)  # noqa: ASYNC251 - the loop must block
 
     async def _visit(self) -> None:
         conversation = self._conversation

@@ -130,7 +130,7 @@ async def test_positions_are_confirmed_by_responses() -> None:
     assert set(worker.confirmed) == {0.0}
 
 
-async def test_answers_confirm_the_audio_that_was_sent_before() -> None:
+async def test_responses_confirm_the_audio_that_was_sent_before() -> None:
     worker = FakeWorker(responds_until=3.0)
     await worker.watch()
     assert 3.0 - 0.4 <= worker.arrivals[-1] <= 3.05
@@ -143,7 +143,7 @@ async def test_pause_of_the_process_is_no_fault_of_the_worker() -> None:
     assert worker.ended_requests == 0
 
 
-async def test_worker_that_dies_during_its_first_words_is_found() -> None:
+async def test_worker_that_dies_during_its_first_speech_is_found() -> None:
     worker = FakeWorker(responds_until=0.1, sends_until=0.1)
     fault, at_s = await worker.watch()
     assert "did not respond" in fault

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from collections import deque
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
-from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
+from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.settings import AvatarSettings
@@ -21,6 +19,7 @@ from avatar_core.testing.clock import refuse_other_clocks
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.members import Member
 from avatar_core.testing.room.recording import Recording
+from avatar_core.testing.room.roster import Roster, tell
 
 LATENCY_S = 0.002
 """Default one-way latency of a room, in seconds."""
@@ -33,7 +32,7 @@ CRASH_S = 20.0
 """Seconds after which the other participants see a crashed participant leave."""
 
 
-class MemoryRoom:
+class MemoryRoom(Roster):
     """A LiveKit room in memory, without a server or a network.
 
     Args:
@@ -57,16 +56,14 @@ class MemoryRoom:
     def __init__(
         self, name: str = "memory", *, latency_s: float = LATENCY_S, listening: bool = True
     ) -> None:
+        super().__init__(latency_s)
         self.name = name
-        self.latency_s = latency_s
         self.listening_delay_s = LISTENING_DELAY_S
         self.recording = Recording()
         if listening:
             self.listen()
-        self.members: dict[str, Member] = {}
         self.speaks_for: dict[str, str] = {}
         self._count = itertools.count(1)
-        self._on_the_way: deque[Callable[[], object]] = deque()
 
     def join(
         self,
@@ -151,65 +148,6 @@ class MemoryRoom:
         """
         return self.agent().session_context(settings)
 
-    def participants_for(self, identity: str) -> dict[str, RemoteParticipant]:
-        """Return the participants that one participant sees.
-
-        A participant sees those who joined before it, and those whom the room has announced since.
-
-        Args:
-            identity: The identity of the participant that sees the others.
-
-        Returns:
-            The other participants by identity; empty if `identity` is not in the room.
-        """
-        me = self.members.get(identity)
-        return {
-            other: member.participant()
-            for other, member in self.members.items()
-            if me is not None and _sees(me, member)
-        }
-
-    def member(self, identity: str) -> Member | None:
-        """Return the connected participant that has the given identity.
-
-        Args:
-            identity: The identity of the participant.
-
-        Returns:
-            The participant; None if no connected participant has the identity.
-        """
-        member = self.members.get(identity)
-        return member if member is not None and member.link.connected else None
-
-    def published(self, identity: str, kind: str, *, unpublished: bool = False) -> None:
-        """Announce to the other participants that a participant published or unpublished a track.
-
-        Args:
-            identity: The identity of the participant. An identity that is not in the room has no
-                effect.
-            kind: The kind of the track: "audio" or "video".
-            unpublished: Whether the participant unpublished the track.
-        """
-        member = self.members.get(identity)
-        if member is None:
-            return
-        self._announce(identity, member.sid)
-        (member.tracks.discard if unpublished else member.tracks.add)(kind)
-        self._tell_others(member, RoomEvent.TRACKS)
-
-    def later(self, arrive: Callable[[], object]) -> None:
-        """Call a function after the room's latency, in the order of the calls of this method.
-
-        The event loop may run timers that are due at the same time in any order. Therefore each
-        timer calls the function that has waited longest.
-
-        Args:
-            arrive: Called without arguments after the latency.
-        """
-        self._on_the_way.append(arrive)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.latency_s, lambda: self._on_the_way.popleft()())
-
     def listen(self) -> None:
         """Let a listener subscribe to all tracks, those of now and later ones; idempotent."""
         self.recording.listening.set()
@@ -287,7 +225,7 @@ class MemoryRoom:
             other.link.break_streams(sender=identity)
         parted = self._pairs(member)
         member.away = True
-        _tell(parted, RoomEvent.LEFT)
+        tell(parted, RoomEvent.LEFT)
         loop.call_later(0.01, member.link.changed, RoomEvent.RECONNECTING, None)
 
         def back() -> None:
@@ -296,54 +234,11 @@ class MemoryRoom:
                 return
             member.away, member.announced = False, True
             member.sid = _new_sid() if new_sid else member.sid
-            _tell(self._pairs(member), RoomEvent.JOINED)
+            tell(self._pairs(member), RoomEvent.JOINED)
             loop.call_later(0.06, member.link.changed, RoomEvent.RECONNECTED, None)
 
         loop.call_later(away_s, back)
 
-    def _pairs(self, member: Member) -> list[tuple[Member, Member]]:
-        """Return the pairs (observer, other) in which `member` sees the other or is seen."""
-        others = list(self.members.values())
-        pairs = [pair for other in others for pair in ((member, other), (other, member))]
-        return [pair for pair in pairs if _sees(*pair)]
-
-    def _announce(self, identity: str, sid: str) -> None:
-        """Send a `JOINED` event to each participant that does not see the new participant yet."""
-        member = self.members.get(identity)
-        if member is None or member.sid != sid or member.announced or member.away:
-            return
-        unaware = [other for other in self.members.values() if not _sees(other, member)]
-        member.announced = True
-        for other in unaware:
-            if _sees(other, member):
-                self.later(partial(other.link.changed, RoomEvent.JOINED, member.participant()))
-
-    def _forget(self, identity: str, sid: str) -> None:
-        member = self.members.get(identity)
-        if member is not None and member.sid == sid:
-            del self.members[identity]
-            self._left(member)
-
-    def _left(self, member: Member) -> None:
-        member.left_for_good = True
-        if member.announced:
-            self._tell_others(member, RoomEvent.LEFT)
-
-    def _tell_others(self, member: Member, event: RoomEvent) -> None:
-        for other in self.members.values():
-            if _sees(other, member):
-                self.later(partial(other.link.changed, event, member.participant()))
-
 
 def _new_sid() -> str:
     return f"PA_{secrets.token_hex(6)}"
-
-
-def _sees(one: Member, other: Member) -> bool:
-    known = other.announced or other.order < one.order
-    return known and one is not other and not (one.away or other.away)
-
-
-def _tell(pairs: list[tuple[Member, Member]], event: RoomEvent) -> None:
-    for one, other in pairs:
-        one.link.changed(event, other.participant())

@@ -1,6 +1,6 @@
 """Counts verdicts against a vendor's worker that has no fault, on a real livekit-server.
 
-python -m tests.long.false_verdicts MINUTES [--relay] [--seed N]
+python -m tests.long.false_losses MINUTES [--relay] [--seed N]
 
 The worker speaks LiveKit's stock protocol. The agent speaks in turns of random length, its TTS
 pauses, the user interrupts and mutes, listeners come and leave, and the agent's event loop blocks.
