@@ -52,8 +52,8 @@ class FakeWorker:
             raise RoomError("No response.") from error
         raise RoomError("Unsupported.", rpc_code=UNSUPPORTED_METHOD)
 
-    def note_request(self) -> Callable[[], None]:
-        return lambda: self.arrivals.append(self._now())
+    def note_request(self) -> Callable[[bool], None]:
+        return lambda has_answered: self.arrivals.append(self._now()) if has_answered else None
 
     async def count_packets(self) -> int | None:
         return int(min(self._now(), self.sends_until) / 0.02) if self.can_be_counted else None
@@ -128,6 +128,14 @@ async def test_positions_are_confirmed_by_responses() -> None:
     await worker.watch()
     assert worker.confirmed
     assert set(worker.confirmed) == {0.0}
+
+
+async def test_worker_on_a_slow_line_responds_and_its_death_is_found() -> None:
+    worker = FakeWorker(responds_until=8.0, sends_until=8.0, response_s=0.6)
+    fault, found_at = await worker.watch()
+    assert len(worker.confirmed) >= 8
+    assert "did not respond" in fault
+    assert found_at - 8.0 <= 2.0
 
 
 async def test_answers_confirm_the_audio_that_was_sent_before() -> None:

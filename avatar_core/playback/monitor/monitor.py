@@ -63,7 +63,8 @@ class Monitor:
         self._reference: Reference | None = None
         self._playhead: Playhead | None = None
         self._arrivals = Arrivals()
-        self._responds = False
+        self._answers: bool | None = None
+        self._has_answered = False
         self._stream = FeatureStream()
         self._heard_at: float | None = None
         self._idle = 0
@@ -113,21 +114,25 @@ class Monitor:
         if self._reference is not None:
             self._arrivals.sent = self._reference.frames
 
-    def note_request(self) -> Callable[[], None]:
+    def note_request(self) -> Callable[[bool], None]:
         """Note that a request is sent to the worker now.
 
         Returns:
-            A function to call when the worker answers the request: the worker has then received the
-            audio that was sent before.
+            A function to call at the end of the request, with whether the worker has answered. If
+            so, the worker has received the audio that was sent before the request.
         """
         arrivals, sent = self._arrivals, self._arrivals.sent
+        if self._answers is None:
+            self._answers = True
 
-        def confirm() -> None:
-            """Note the answer of the worker."""
-            self._responds = True
-            arrivals.confirm(sent, self._clock())
+        def note_answer(has_answered: bool) -> None:
+            """Note the end of the request."""
+            self._has_answered |= has_answered
+            self._answers = self._has_answered
+            if has_answered:
+                arrivals.confirm(sent, self._clock())
 
-        return confirm
+        return note_answer
 
     def check(self) -> str:
         """Judge the worker; the health check calls this method at every tick.
@@ -154,9 +159,9 @@ class Monitor:
     def _has_arrived(self, playhead: Playhead) -> bool:
         """Return whether the worker has had the missing sound for long enough to play it.
 
-        A worker that has never answered a request does not confirm what it has received.
+        Some workers never answer requests, and so do not confirm what they have received.
         """
-        if not self._responds:
+        if not self._answers:
             return True
         confirmed_at = self._arrivals.confirmed_at(playhead.first_silent(self._clock()))
         had_s = self._clock() - confirmed_at
