@@ -86,7 +86,7 @@ class SignsOfLife:
         """Send one request, and return the fault of a worker that is dead, or an empty string."""
         take, monitor, waited_s = self._transport.take, self._transport.monitor, 0.0
         position_s = take.position_s if take is not None else 0.0
-        note_answer = monitor.note_request() if monitor is not None else None
+        note_response = monitor.note_request() if monitor is not None else None
         packets = _Packets(self._transport)
         request = asyncio.create_task(is_alive(self._link, self._worker, RESPONSE_S))
         try:
@@ -104,8 +104,8 @@ class SignsOfLife:
             self._has_responded = True
             self._slowest_s = max(waited_s - TICK_S, FORGET * self._slowest_s)
             self._on_alive(position_s)
-        if note_answer is not None:
-            note_answer(is_alive_now)
+        if note_response is not None:
+            note_response(is_alive_now)
         return ""
 
     def _is_dead(self, waited_s: float, packets: _Packets) -> bool:

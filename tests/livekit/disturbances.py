@@ -1,4 +1,4 @@
-"""Events in the room and in the agent's process that are no fault of the avatar."""
+"""Events in the room and in the process of the agent, of which the avatar must not be lost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Disturbances:
         while True:
             await asyncio.sleep(self._dice.uniform(*BLOCK_EVERY_S))
             self._note("the loop blocks")
-            time.sleep(BLOCK_S)
+            time.sleep(BLOCK_S)  # noqa: ASYNC251 -- the test blocks the event loop
 
     async def _visit(self) -> None:
         conversation = self._conversation

@@ -13,7 +13,7 @@ from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from tests.support.voices import RATE_HZ, VOICES, speak
 
 FRAME_S = 0.02
-WORDS = 4, len(VOCABULARY)
+WORD_COUNTS = 4, len(VOCABULARY)
 NATURAL_S = 3.0, 15.0
 GAP_S = 0.2, 3.0
 GAP_SHARE = 0.08
@@ -50,7 +50,7 @@ class GappedSpeech:
             FileNotFoundError: The voice is not installed on this machine.
         """
         if voice == "tones":
-            text = tuple(dice.sample(VOCABULARY, dice.randint(*WORDS)))
+            text = tuple(dice.sample(VOCABULARY, dice.randint(*WORD_COUNTS)))
             parts: Sequence[bytes] = [WordTones(RATE_HZ).speak([word]) for word in text]
         else:
             text = (dice.choice(VOCABULARY),)

@@ -77,11 +77,11 @@ def play_on_a_slow_line(sound: np.ndarray, *, arrives: Callable[[float], bool]) 
     playing = MonitoredTake(SPOKEN, sound)
     while not playing.take.state.final:
         playing.monitor.note_sent()
-        note_answer = playing.monitor.note_request()
+        note_response = playing.monitor.note_request()
         if playing.step():
             break
         if arrives(playing.elapsed_s):
-            note_answer(True)
+            note_response(True)
     return playing
 
 
@@ -120,7 +120,7 @@ def test_worker_that_confirms_no_audio_is_silent_after_five_seconds() -> None:
     assert FIRST_SOUND_S <= playing.elapsed_s - 2.2 <= FIRST_SOUND_S + WORD_S
 
 
-def test_worker_that_answers_no_request_is_silent_within_a_second() -> None:
+def test_worker_without_responses_is_silent_within_a_second() -> None:
     playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN)[: round(2.2 * 8000)])
     playing.monitor.note_request()(False)
     assert "silent" in playing.run()

@@ -53,7 +53,7 @@ class FakeWorker:
         raise RoomError("Unsupported.", rpc_code=UNSUPPORTED_METHOD)
 
     def note_request(self) -> Callable[[bool], None]:
-        return lambda has_answered: self.arrivals.append(self._now()) if has_answered else None
+        return lambda has_responded: self.arrivals.append(self._now()) if has_responded else None
 
     async def count_packets(self) -> int | None:
         return int(min(self._now(), self.sends_until) / 0.02) if self.can_be_counted else None
@@ -138,14 +138,14 @@ async def test_worker_on_a_slow_line_responds_and_its_death_is_found() -> None:
     assert found_at - 8.0 <= 2.0
 
 
-async def test_answers_confirm_the_audio_that_was_sent_before() -> None:
+async def test_responses_confirm_the_audio_that_was_sent_before() -> None:
     worker = FakeWorker(responds_until=3.0)
     await worker.watch()
     assert 3.0 - 0.4 <= worker.arrivals[-1] <= 3.05
     assert len(worker.arrivals) >= 10
 
 
-async def test_pause_of_the_process_is_no_fault_of_the_worker() -> None:
+async def test_pause_of_the_process_does_not_lose_the_worker() -> None:
     worker = FakeWorker(ended_requests=3)
     assert (await worker.watch())[0] == ""
     assert worker.ended_requests == 0

@@ -63,8 +63,8 @@ class Monitor:
         self._reference: Reference | None = None
         self._playhead: Playhead | None = None
         self._arrivals = Arrivals()
-        self._answers: bool | None = None
-        self._has_answered = False
+        self._responds: bool | None = None
+        self._has_responded = False
         self._stream = FeatureStream()
         self._heard_at: float | None = None
         self._idle = 0
@@ -118,21 +118,21 @@ class Monitor:
         """Note that a request is sent to the worker now.
 
         Returns:
-            A function to call at the end of the request, with whether the worker has answered. If
+            A function to call at the end of the request, with whether the worker has responded. If
             so, the worker has received the audio that was sent before the request.
         """
         arrivals, sent = self._arrivals, self._arrivals.sent
-        if self._answers is None:
-            self._answers = True
+        if self._responds is None:
+            self._responds = True
 
-        def note_answer(has_answered: bool) -> None:
+        def note_response(has_responded: bool) -> None:
             """Note the end of the request."""
-            self._has_answered |= has_answered
-            self._answers = self._has_answered
-            if has_answered:
+            self._has_responded |= has_responded
+            self._responds = self._has_responded
+            if has_responded:
                 arrivals.confirm(sent, self._clock())
 
-        return note_answer
+        return note_response
 
     def check(self) -> str:
         """Judge the worker; the health check calls this method at every tick.
@@ -159,9 +159,9 @@ class Monitor:
     def _has_arrived(self, playhead: Playhead) -> bool:
         """Return whether the worker has had the missing sound for long enough to play it.
 
-        Some workers never answer requests, and so do not confirm what they have received.
+        Some workers never respond to requests, and so do not confirm what they have received.
         """
-        if not self._answers:
+        if not self._responds:
             return True
         confirmed_at = self._arrivals.confirmed_at(playhead.first_silent(self._clock()))
         had_s = self._clock() - confirmed_at
