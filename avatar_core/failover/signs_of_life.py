@@ -14,11 +14,14 @@ PING_EVERY_S, IDLE_PING_EVERY_S = 0.2, 1.0
 STEP_S = 0.1
 """Seconds between two looks whether a take has begun."""
 PING_S, IDLE_PING_S = 0.35, 1.0
-"""Seconds for a response. A slow worker gets three times its slowest response so far, and a worker
-that sends no packets twice."""
+"""Seconds for a response if packets cannot be counted. A slow worker gets three times its slowest
+response, and a worker that sends no packets twice."""
 TICK_S = 0.025
-PAUSE_S = 1.0
-"""Seconds of wall time that a request may take longer than its limit, which counts ticks."""
+RESPONSE_S = 5.0
+"""Deadline of a request to a worker that sends packets. A line that loses packets can delay the
+response by seconds."""
+FORGET = 0.95
+"""The share of the slowest response so far that still counts at the next response."""
 LATE_S = 0.1
 """Seconds without a response after which packets are counted, because counting costs CPU time."""
 STILL_TICKS = 7
@@ -84,36 +87,37 @@ class SignsOfLife:
 
     async def _ask(self) -> str:
         """Send one request, and return the fault of a worker that is dead, or an empty string."""
-        take, waited_s = self._transport.take, 0.0
+        take, monitor, waited_s = self._transport.take, self._transport.monitor, 0.0
         position_s = take.position_s if take is not None else 0.0
-        within_s = max(PING_S if self._plays else IDLE_PING_S, 3 * self._slowest_s)
-        monitor = self._transport.monitor
-        confirm = monitor.note_request() if monitor is not None else None
-        request = asyncio.create_task(is_alive(self._link, self._worker, within_s + PAUSE_S))
+        note_response = monitor.note_request() if monitor is not None else None
         packets = _Packets(self._transport)
+        request = asyncio.create_task(is_alive(self._link, self._worker, RESPONSE_S))
         try:
-            while not request.done() and waited_s < within_s:
+            while not request.done():
                 await asyncio.wait((request,), timeout=TICK_S)
                 waited_s += TICK_S
                 if waited_s >= max(LATE_S, self._slowest_s):
                     await packets.count()
-                if packets.still_ticks >= STILL_TICKS and self._is_late(waited_s):
-                    break
+                if self._is_dead(waited_s, packets) and not request.done():
+                    return f"did not respond within {waited_s:.1f} s"
         finally:
             request.cancel()
-        if not request.done():
-            is_dead = self._has_responded and self._is_judged() and packets.are_missing
-            return f"did not respond within {waited_s:.1f} s" if is_dead else ""
-        if request.result():  # otherwise the agent's process paused, or its connection is closed
+        is_alive_now = request.result()  # a failure has other causes, such as our own connection
+        if is_alive_now:
             self._has_responded = True
-            self._slowest_s = max(self._slowest_s, waited_s - TICK_S)
+            self._slowest_s = max(waited_s - TICK_S, FORGET * self._slowest_s)
             self._on_alive(position_s)
-            if confirm is not None:
-                confirm()
+        if note_response is not None:
+            note_response(is_alive_now)
         return ""
 
-    def _is_late(self, waited_s: float) -> bool:
-        return waited_s >= max(LATE_S, 2 * self._slowest_s)
+    def _is_dead(self, waited_s: float, packets: _Packets) -> bool:
+        """Return whether a worker that has not responded yet is dead."""
+        if not self._has_responded or not self._is_judged():
+            return False
+        if packets.can_be_counted:
+            return packets.still_ticks >= STILL_TICKS and waited_s >= 2 * self._slowest_s
+        return waited_s >= max(PING_S if self._plays else IDLE_PING_S, 3 * self._slowest_s)
 
 
 class _Packets:
@@ -122,15 +126,17 @@ class _Packets:
     def __init__(self, transport: Transport) -> None:
         self._monitor = transport.monitor
         self._count: int | None = None
+        self._has_counted = False
         self.still_ticks = 0
 
     @property
-    def are_missing(self) -> bool:
-        """Whether no packet arrives, or packets cannot be counted."""
-        return self._count is None or self.still_ticks >= STILL_TICKS
+    def can_be_counted(self) -> bool:
+        """Whether packets could be counted at the last tick, or were not counted yet."""
+        return self._monitor is not None and (self._count is not None or not self._has_counted)
 
     async def count(self) -> None:
         """Read the number of packets at a tick."""
+        self._has_counted = True
         count = await self._monitor.count_packets() if self._monitor is not None else None
         is_still = count is not None and count == self._count
         self.still_ticks = self.still_ticks + 1 if is_still else 0

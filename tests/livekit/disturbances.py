@@ -1,4 +1,4 @@
-"""Events in the room and in the agent's process that are no fault of the avatar."""
+"""Events in the room and in the process of the agent, of which the avatar must not be lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One turn of a random conversation, and the comparison of what was said, heard and noted."""
+"""One random turn of a conversation: the speech, the sound at the listener and the chat history."""
 
 from __future__ import annotations
 

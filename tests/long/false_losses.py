@@ -1,4 +1,4 @@
-"""Counts verdicts against a vendor's worker that has no fault, on a real livekit-server.
+"""Counts how often a vendor's worker without a fault is lost, on a real livekit-server.
 
 python -m tests.long.false_losses MINUTES [--relay] [--seed N]
 
@@ -51,7 +51,7 @@ class Tally:
         self.counts["turns"] += 1
         self.counts["interrupted"] += result.interrupted
         self.counts["counted words"] += result.counted
-        self.counts["false verdicts"] += len(result.failures)
+        self.counts["false losses"] += len(result.failures)
         self.counts["lost"] += len(result.lost)
         self.counts["heard twice"] += len(result.twice)
         self.counts["history ahead"] += len(result.ahead)
@@ -64,7 +64,7 @@ class Tally:
 async def converse(
     server: DevServer, settings: TavusSettings, dice: random.Random, until: float, tally: Tally
 ) -> None:
-    """Hold one conversation, which ends at a loop time or after a false verdict."""
+    """Hold one conversation, which ends at a loop time or after a false loss."""
     loop = asyncio.get_running_loop()
     conversation = LiveConversation(server, settings)
     meter = conversation.meter = TurnMeter()
@@ -109,7 +109,7 @@ async def run(duration_s: float, seed: int, *, relay: bool) -> bool:
                 until = min(ends_at, loop.time() + CONVERSATION_S)
                 await converse(server, settings, dice, until, tally)
                 print(f"{duration_s - ends_at + loop.time():.0f} s, {worker}: {tally}", flush=True)
-    return tally.counts["false verdicts"] == 0
+    return tally.counts["false losses"] == 0
 
 
 def main() -> None:

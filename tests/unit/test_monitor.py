@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 
 import numpy as np
@@ -76,11 +77,11 @@ def play_on_a_slow_line(sound: np.ndarray, *, arrives: Callable[[float], bool]) 
     playing = MonitoredTake(SPOKEN, sound)
     while not playing.take.state.final:
         playing.monitor.note_sent()
-        confirm = playing.monitor.note_request()
+        note_response = playing.monitor.note_request()
         if playing.step():
             break
         if arrives(playing.elapsed_s):
-            confirm()
+            note_response(True)
     return playing
 
 
@@ -97,12 +98,33 @@ def test_silence_after_the_arrival_of_the_audio_is_a_fault_within_a_second() -> 
     assert SILENT_S <= playing.elapsed_s - 2.2 <= SILENT_S + WORD_S
 
 
+@pytest.mark.parametrize("seed", [3, 21])
+def test_speech_in_short_parts_is_heard_to_its_end(seed: float) -> None:
+    sound, dice, at = heard_sound(SPOKEN), random.Random(seed), round(2.4 * 8000)
+    parts = [sound[:at], np.zeros(round(dice.uniform(0.1, 0.5) * 8000))]
+    while at < len(sound):
+        count = round(dice.uniform(0.08, 0.5) * 8000)
+        parts += [sound[at : at + count], np.zeros(round(dice.uniform(0.1, 0.5) * 8000))]
+        at += count
+    playing = MonitoredTake(SPOKEN, np.concatenate(parts))
+    while not playing.take.state.final:
+        assert playing.step() == ""
+    assert playing.is_done
+
+
 def test_worker_that_confirms_no_audio_is_silent_after_five_seconds() -> None:
     spoken = SPOKEN * 2
     playing = MonitoredTake(spoken, heard_sound(spoken)[: round(2.2 * 8000)])
-    playing.monitor.note_request()()
+    playing.monitor.note_request()(True)
     assert "silent" in playing.run()
     assert FIRST_SOUND_S <= playing.elapsed_s - 2.2 <= FIRST_SOUND_S + WORD_S
+
+
+def test_worker_without_responses_is_silent_within_a_second() -> None:
+    playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN)[: round(2.2 * 8000)])
+    playing.monitor.note_request()(False)
+    assert "silent" in playing.run()
+    assert SILENT_S <= playing.elapsed_s - 2.2 <= SILENT_S + WORD_S
 
 
 def test_stall_shifts_the_position() -> None:

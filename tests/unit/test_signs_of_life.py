@@ -52,8 +52,8 @@ class FakeWorker:
             raise RoomError("No response.") from error
         raise RoomError("Unsupported.", rpc_code=UNSUPPORTED_METHOD)
 
-    def note_request(self) -> Callable[[], None]:
-        return lambda: self.arrivals.append(self._now())
+    def note_request(self) -> Callable[[bool], None]:
+        return lambda has_responded: self.arrivals.append(self._now()) if has_responded else None
 
     async def count_packets(self) -> int | None:
         return int(min(self._now(), self.sends_until) / 0.02) if self.can_be_counted else None
@@ -130,6 +130,14 @@ async def test_positions_are_confirmed_by_responses() -> None:
     assert set(worker.confirmed) == {0.0}
 
 
+async def test_worker_on_a_slow_line_responds_and_its_death_is_found() -> None:
+    worker = FakeWorker(responds_until=8.0, sends_until=8.0, response_s=0.6)
+    fault, found_at = await worker.watch()
+    assert len(worker.confirmed) >= 8
+    assert "did not respond" in fault
+    assert found_at - 8.0 <= 2.0
+
+
 async def test_responses_confirm_the_audio_that_was_sent_before() -> None:
     worker = FakeWorker(responds_until=3.0)
     await worker.watch()
@@ -137,7 +145,7 @@ async def test_responses_confirm_the_audio_that_was_sent_before() -> None:
     assert len(worker.arrivals) >= 10
 
 
-async def test_pause_of_the_process_is_no_fault_of_the_worker() -> None:
+async def test_pause_of_the_process_does_not_lose_the_worker() -> None:
     worker = FakeWorker(ended_requests=3)
     assert (await worker.watch())[0] == ""
     assert worker.ended_requests == 0

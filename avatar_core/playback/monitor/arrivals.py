@@ -1,4 +1,4 @@
-"""What the worker has certainly received: the audio before a request that it has answered."""
+"""The audio that the worker has certainly received: all audio before a request with a response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bisect import bisect_right
 class Arrivals:
     """The arrival of one take's audio at the worker, counted in frames of 10 ms.
 
-    LiveKit delivers audio and requests in order. A worker that answers a request has therefore
+    LiveKit delivers audio and requests in order. A worker that responds to a request has therefore
     received all audio that was sent before the request. On a line that loses packets, audio can
     arrive a second late.
 

@@ -65,7 +65,8 @@ class Monitor:
         self._reference: Reference | None = None
         self._playhead: Playhead | None = None
         self._arrivals = Arrivals()
-        self._responds = False
+        self._responds: bool | None = None
+        self._has_responded = False
         self._stream = FeatureStream()
         self._heard_at: float | None = None
         self._checked_at = clock()
@@ -121,21 +122,25 @@ class Monitor:
         if self._reference is not None:
             self._arrivals.sent = self._reference.frames
 
-    def note_request(self) -> Callable[[], None]:
+    def note_request(self) -> Callable[[bool], None]:
         """Note that a request is sent to the worker now.
 
         Returns:
-            A function to call when the worker answers the request: the worker has then received the
-            audio that was sent before.
+            A function to call at the end of the request, with whether the worker has responded. If
+            so, the worker has received the audio that was sent before the request.
         """
         arrivals, sent = self._arrivals, self._arrivals.sent
-
-        def confirm() -> None:
-            """Note the answer of the worker."""
+        if self._responds is None:
             self._responds = True
-            arrivals.confirm(sent, self._clock())
 
-        return confirm
+        def note_response(has_responded: bool) -> None:
+            """Note the end of the request."""
+            self._has_responded |= has_responded
+            self._responds = self._has_responded
+            if has_responded:
+                arrivals.confirm(sent, self._clock())
+
+        return note_response
 
     def check(self) -> str:
         """Judge the worker; the health check calls this method at every tick.
@@ -175,7 +180,7 @@ class Monitor:
     def _has_arrived(self, playhead: Playhead) -> bool:
         """Return whether the worker has had the missing sound for long enough to play it.
 
-        A worker that has never answered a request does not confirm what it has received.
+        Some workers never respond to requests, and so do not confirm what they have received.
         """
         if not self._responds:
             return True

@@ -88,6 +88,7 @@ class Playhead:
         self._sure = 0
         self._missing: int | None = None
         self._missed = 0
+        self._played = 0
         self._resumed: int | None = None
         self._confirmed = False
         self._loud = 0
@@ -131,29 +132,35 @@ class Playhead:
         Returns:
             Seconds; 0.0 while the worker is not silent, or if little strong sound is due.
         """
-        first, end = self._due(now_s)
-        if first is None:
-            return 0.0
-        strong = self._reference.strong_frames(max(first, end - self.silent), end)
-        return (end - strong[0]) * HOP_S if len(strong) >= self._least_strong else 0.0
+        missing, end = self._find_missing(now_s)
+        recent = [at for at in missing if at >= end - self.silent]
+        return (end - recent[0]) * HOP_S if len(recent) >= self._least_strong else 0.0
 
     def first_silent(self, now_s: float) -> int:
-        """Return the first strong frame that was due in the present silence.
+        """Return the first strong frame that was due and was not heard.
 
         Args:
             now_s: The present time.
-        """
-        first, end = self._due(now_s)
-        strong = self._reference.strong_frames(max(first or 0, end - self.silent), end)
-        return strong[0] if strong else end
 
-    def _due(self, now_s: float) -> tuple[int | None, int]:
-        """Return the first strong frame that is missing, and the end of the frames that are due."""
+        Returns:
+            The number of the frame; 0 if no frame is missing.
+        """
+        missing, _ = self._find_missing(now_s)
+        return missing[0] if missing else 0
+
+    def _find_missing(self, now_s: float) -> tuple[list[int], int]:
+        """Return the strong frames that were due and not heard, and the end of the due frames.
+
+        Sound whose place is not sure counts as the first missing frames.
+        """
         if self.lag is not None:
-            return self._missing, self.heard - self.lag - SMEAR
-        first = self._first_strong()
-        late_s = now_s - self._due_s(first) if first is not None else 0.0
-        return first, (first or 0) + int(late_s / HOP_S)
+            first, end, played = self._missing, self.heard - self.lag - SMEAR, self._played
+        else:
+            first, played = self._first_strong(), self._loud
+            late_s = now_s - self._due_s(first) if first is not None else 0.0
+            end = (first or 0) + int(late_s / HOP_S)
+        missing = [] if first is None else self._reference.strong_frames(first, end)[played:]
+        return missing, end
 
     def forgive(self) -> bool:
         """Count the pushed audio as heard if sound that could not be located may have been it.
@@ -204,6 +211,8 @@ class Playhead:
             self.silent += 1
         if self.lag is None:
             return
+        if self._missing is not None and self._is_present(self._missing, level):
+            self._played += 1
         at = self.heard - 1 - self.lag
         due = at - SMEAR  # later frames may contain its sound too
         if at >= self._reference.frames:
@@ -217,7 +226,7 @@ class Playhead:
         if not self._is_present(due, level):
             self._missed += 1
             if self._missing is None:
-                self._missing = due
+                self._missing, self._played = due, 0
             if self.silent > SHORT_WINDOW:
                 self._resumed = None
         elif self._missed <= DROPOUT or self._confirmed:
@@ -230,14 +239,14 @@ class Playhead:
 
     def _note_presence(self) -> None:
         self._missing = self._resumed = None
-        self._missed = 0
+        self._missed = self._played = 0
 
     def _finish_run(self, at: int) -> None:
         """Forget the place, because all pushed audio was heard and more may follow later."""
         reference, missing = self._reference, self._missing
         if missing is not None:
             rest = reference.strong_frames(missing, reference.frames)
-            if len(rest) >= LEAST_STRONG or at < reference.frames + WINDOW:
+            if len(rest) - self._played >= LEAST_STRONG or at < reference.frames + WINDOW:
                 return
         self._forget(reference.frames)
 

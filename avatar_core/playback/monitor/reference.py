@@ -128,7 +128,15 @@ class Reference:
         Returns:
             The numbers in rising order.
         """
-        return [at for at in range(max(0, start), min(stop, self.frames)) if self.is_strong(at)]
+        start, stop = max(0, start), min(stop, self.frames)
+        if stop <= start:
+            return []
+        near = self.levels(start - NEAR_FRAMES, min(self.frames, stop + NEAR_FRAMES - 1))
+        missing = stop + NEAR_FRAMES - 1 - self.frames
+        near = np.pad(near, (0, max(0, missing)), constant_values=FLOOR_DB)
+        loudest = np.lib.stride_tricks.sliding_window_view(near, 2 * NEAR_FRAMES).max(axis=1)
+        least = np.maximum(loudest - STRONG_DB, AUDIBLE_DB)
+        return (np.flatnonzero(self._levels[start:stop] >= least) + start).tolist()
 
     def pushed_at(self, frame: int) -> float:
         """Return the time at which the player pushed a frame.
