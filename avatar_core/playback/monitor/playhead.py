@@ -110,6 +110,7 @@ class Playhead:
                 self._step(back)
         if self.lag is None and not self.is_stopping:
             self._guess()
+            self._pass_silence(len(features))
         if self.heard - self._searched >= EVERY:
             self._searched = self.heard
             self._search()
@@ -222,6 +223,14 @@ class Playhead:
             return True
         is_quiet = self._reference.level(frame) < self._reference.loudest(frame) - QUIET_DB
         return is_quiet or self._is_present(frame, level)
+
+    def _pass_silence(self, count: int) -> None:
+        """Advance by pushed silence that is due, because no search can find silence."""
+        if self.lag is not None or self._first_strong() is not None:
+            return
+        end = min(self.position + count, self._reference.frames)
+        while self.position < end and self._due_s(self.position) <= self._now_s:
+            self.position += 1
 
     # The place.
 
