@@ -9,7 +9,7 @@ from unittest.mock import patch
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.tracks import QUEUE_S
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.audio.tones import PAUSE_S, TONE_S, VOCABULARY
+from avatar_core.testing.audio.tones import PAUSE_S, TONE_S, VOCABULARY, WORD_S
 from avatar_core.testing.clock import now
 from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
 from avatar_core.testing.faults.scenario import Scenario
@@ -28,6 +28,8 @@ TICK_S = 0.005
 TURN_S = 40.0
 JOIN_S = 0.3
 AFTER_S = 0.5
+START_S = 0.2
+"""Seconds from the call of `say` to the middle of the first tone."""
 STOP_S = 1.0
 EVENT_S = 1.0
 """The first promise and the limit of the issue: an interrupted turn ends, and the application gets
@@ -133,10 +135,10 @@ class CellRun:
             await self._wait_for_sound(turn)
             self._start_fault()
         elif phase is Phase.LAST_CHUNK:
-            await talk.until_heard(turn, len(FIRST) - 2)
+            await self._wait_for_word(turn, len(FIRST) - 2)
             self._start_fault()
         elif phase is Phase.NEXT:
-            await talk.until_heard(turn, 2)
+            await self._wait_for_word(turn, 2)
             assert self._provider is not None
             self._provider.provision_s = JOIN_S
             self._promises.note("the first avatar is killed")
@@ -144,7 +146,7 @@ class CellRun:
             await self._provider.provisioning.wait()
             self._start_fault()
         elif phase in (Phase.MID_WORD, Phase.PAUSE, Phase.CLEAR, Phase.PAUSED, Phase.RECONNECT):
-            await talk.until_heard(turn, FAULT_WORD)
+            await self._wait_for_word(turn, FAULT_WORD)
         if phase is Phase.PAUSE:
             await asyncio.sleep((TONE_S + PAUSE_S) / 2)
         if phase is Phase.CLEAR:
@@ -171,6 +173,12 @@ class CellRun:
         while len(self._room.members) < 2:  # noqa: ASYNC110
             await asyncio.sleep(TICK_S)
         self._start_fault()
+
+    async def _wait_for_word(self, turn: Turn, word: int) -> None:
+        if Scenario.parse(self._cell.fault.scenario).adds_sound:  # the room is never silent
+            await asyncio.sleep(START_S + word * WORD_S)
+        else:
+            await self._talk.until_heard(turn, word)
 
     async def _wait_for_sound(self, turn: Turn) -> None:
         while not any(run.end_s > turn.said_at for run in self._room.recording.runs):  # noqa: ASYNC110

@@ -32,7 +32,7 @@ class Kind(Enum):
     OURS = ""
     STOCK = "stock=1"
     SILENT_STOCK = "stock=1,reports_nothing=1"
-    ALTERED = "stock=1,gain=0.5,fade_s=0.01,music_rms=0.01"
+    ALTERED = "stock=1,gain=0.4,fade_s=0.01,drift=0.01"
     OTHER_VOICE = "stock=1,seed=1"
     VOICE = "voice"
 

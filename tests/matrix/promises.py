@@ -43,6 +43,12 @@ class Promises:
         self._output = output
         output.on("playback_finished", self._note_finish)
 
+    def begin(self) -> None:
+        """Forget the earlier turns, so that a long conversation stays cheap."""
+        self._talk.room.recording.runs.clear()
+        for log in (self._talk.turns, self._talk.events, self._items, self.notes):
+            log.clear()
+
     def note(self, text: str) -> None:
         """Record an action of the test with the present time."""
         self.notes.append((now(), text))

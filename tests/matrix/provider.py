@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from avatar_provider_mock import MockProvider, MockSettings
@@ -43,6 +43,9 @@ class TriggeredClock(FaultClock):
         """Ignore the speech of the worker."""
 
 
+Plan = tuple[Scenario, TriggeredClock]
+
+
 class MatrixProvider(MockProvider):
     """A provider of workers with faults in a room in memory.
 
@@ -53,6 +56,8 @@ class MatrixProvider(MockProvider):
 
     Attributes:
         planned: The scenario and the clock of each of the next workers.
+        plan: Returns the scenario and the clock of a worker for which nothing was planned, by the
+            identity of its participant.
         clock: The clock of the latest worker.
         alive: The identity of each session that was created and not released.
         most_alive: The largest number of sessions at one time.
@@ -72,7 +77,8 @@ class MatrixProvider(MockProvider):
         )
         self._room = room
         self.protocol = protocol
-        self.planned: deque[tuple[Scenario, TriggeredClock]] = deque()
+        self.planned: deque[Plan] = deque()
+        self.plan: Callable[[str], Plan] = lambda _: (Scenario.parse(protocol), TriggeredClock())
         self.clock = TriggeredClock()
         self.alive: dict[str, str] = {}
         self.most_alive = 0
@@ -86,9 +92,7 @@ class MatrixProvider(MockProvider):
         """Start the next planned worker, or a worker without faults."""
         self.provisioning.set()
         await asyncio.sleep(self.provision_s)
-        scenario, clock = Scenario.parse(self.protocol), TriggeredClock()
-        if self.planned:
-            scenario, clock = self.planned.popleft()
+        scenario, clock = self.planned.popleft() if self.planned else self.plan(request.identity)
         self.clock = clock
         return await start_faulty_task(
             self._room,

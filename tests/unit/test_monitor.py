@@ -210,3 +210,21 @@ async def test_closed_monitor_lifts_its_limit() -> None:
     assert playing.audio.closed
     playing.take.report(1.0)
     assert playing.take.position_s == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("duration_s", [0.004, 0.02, 0.1, 3.0])
+def test_take_of_silence_ends_when_the_silence_was_due(duration_s: float) -> None:
+    playing = MonitoredTake(bytes(FORMAT.size(duration_s)), np.zeros(1))
+    assert playing.run() == ""
+    assert playing.is_done
+    assert duration_s <= playing.elapsed_s <= duration_s + 0.6
+
+
+def test_silence_before_the_speech_does_not_advance_the_position_of_the_speech() -> None:
+    pushed = bytes(FORMAT.size(1.2)) + SPOKEN
+    playing = MonitoredTake(pushed, heard_sound(pushed, delay_s=1.0))
+    while not playing.take.state.final:
+        assert playing.step() == ""
+        heard_s = max(0.0, playing.elapsed_s - 1.0)
+        assert playing.take.position_s <= max(heard_s + GRID_S, 1.2)
+    assert playing.is_done

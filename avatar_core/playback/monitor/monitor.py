@@ -246,7 +246,7 @@ class Monitor:
 
     def _report(self, take: Take, reference: Reference, playhead: Playhead) -> None:
         position_s = playhead.position * HOP_S
-        if take.ended and playhead.position >= reference.frames > 0:
+        if take.ended and take.pushed_s > 0 and playhead.position >= reference.frames:
             take.heard_at_most_s = take.pushed_s
             take.report(take.pushed_s, TakeState.CUT if take.cutting else TakeState.DONE)
         elif take.cutting:
