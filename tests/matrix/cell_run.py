@@ -130,7 +130,7 @@ class CellRun:
             await asyncio.sleep(AFTER_S)
 
     async def _act(self, turn: Turn) -> None:
-        phase, talk, output = self._cell.phase, self._talk, self._talk.session.output.audio
+        phase, output = self._cell.phase, self._talk.session.output.audio
         if phase is Phase.FIRST_CHUNK:
             await self._wait_for_sound(turn)
             self._start_fault()
