@@ -166,6 +166,7 @@ class HealthCheck:
             heartbeat.observe(alive_at, transport.take, TICK_S)
             is_inaudible = self._lost_track or not self._was_audible
             self._hold_position()
+            self._note_sound()
             inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
             if self._lost_track and inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
@@ -206,7 +207,9 @@ class HealthCheck:
             self._transport.monitor = None
             await monitor.aclose()
             return ""
-        return monitor.check()
+        fault = monitor.check()
+        is_reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
+        return "" if is_reconnecting else fault
 
     @property
     def _reports(self) -> bool:
@@ -227,6 +230,16 @@ class HealthCheck:
     def _is_judged_by_responses(self) -> bool:
         now = asyncio.get_running_loop().time()
         return not self._reports and now >= self._reconnecting_until
+
+    def _note_sound(self) -> None:
+        """Trust the position of a take that is reported or heard; otherwise wait for responses."""
+        take, monitor = self._transport.take, self._transport.monitor
+        if take is None or self._lost_track:
+            return
+        if self._reports or (monitor is not None and monitor.is_hearing):
+            take.confirmed_s = None
+        elif monitor is not None and take.confirmed_s is None:
+            take.confirmed_s = take.position_s
 
     def _confirm_position(self, position_s: float) -> None:
         take, monitor = self._transport.take, self._transport.monitor
