@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from unittest.mock import patch
 
 from avatar_core.agents.create import create_avatar
+from avatar_core.contracts.errors import JoinTimeoutError
 from avatar_core.contracts.tracks import QUEUE_S
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import PAUSE_S, TONE_S, VOCABULARY, WORD_S
@@ -28,6 +30,7 @@ TICK_S = 0.005
 TURN_S = 40.0
 JOIN_S = 0.3
 AFTER_S = 0.5
+NEXT_JOIN_S = 4.0
 START_S = 0.2
 """Seconds from the call of `say` to the middle of the first tone."""
 STOP_S = 1.0
@@ -186,7 +189,8 @@ class CellRun:
 
     async def _say_second(self) -> None:
         if self._cell.phase is Phase.NEXT:
-            await self._talk.avatar.wait_for_join()
+            with suppress(JoinTimeoutError):
+                await self._talk.avatar.wait_for_join(timeout=NEXT_JOIN_S)
         self._promises.note("say again")
         await self._talk.over(self._talk.say(SECOND))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from avatar_core.failover.health import SAME_SID_S
+from avatar_core.testing.faults.scenario import Scenario
 from tests.matrix.faults import FAULTS, NEVER_HEARD_S, SILENCE_S, Effect, Fault
 
 
@@ -104,6 +105,8 @@ def makes_sense(cell: Cell) -> bool:
         return False
     if kind is not Kind.OURS and not fault.of_stock:
         return False
+    if kind is Kind.ALTERED and _has_altered_sound(fault):
+        return False  # the sound of this kind is altered already
     if fault.reports and kind is Kind.SILENT_STOCK:
         return False  # this kind never reports
     if "join" in fault.scenario:  # a fault of the join has no effect on later phases
@@ -113,6 +116,11 @@ def makes_sense(cell: Cell) -> bool:
     if fault.action and phase is Phase.BEFORE_JOIN and fault.is_of_worker:
         return False  # there is no participant and no session yet
     return not _is_same_reconnect(cell)
+
+
+def _has_altered_sound(fault: Fault) -> bool:
+    scenario = Scenario.parse(fault.scenario)
+    return scenario.alters_speech or scenario.adds_sound
 
 
 def _is_same_reconnect(cell: Cell) -> bool:

@@ -14,7 +14,7 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.room import MemoryRoom
 from tests.matrix.actions import Actions
 from tests.matrix.cell_run import RUN_AHEAD_S, STOP_S, VENDOR_RUN_AHEAD_S
-from tests.matrix.cells import HOLD_S, Kind
+from tests.matrix.cells import HOLD_S, Cell, Kind, Phase, makes_sense
 from tests.matrix.faults import FAULTS, NEVER_HEARD_S, Effect, Fault
 from tests.matrix.promises import Promises
 from tests.matrix.provider import MatrixProvider, TriggeredClock
@@ -89,8 +89,9 @@ class Walk:
         return Scenario.parse(text), TriggeredClock()
 
     def _is_possible(self, fault: Fault) -> bool:
-        fits = fault.of_ours if self.kind is Kind.OURS else fault.of_stock
-        return fits and not fault.action
+        return not fault.action and any(
+            makes_sense(Cell(fault, phase, self.kind)) for phase in Phase
+        )
 
     async def _take_step(self) -> list[str]:
         draw, talk, promises = self._draw, self._talk, self._promises

@@ -46,6 +46,9 @@ FEW, DROPOUT = 3, 8
 again."""
 LEAST_STRONG = 20
 """Strong frames that must be missing before the worker counts as silent."""
+LEAST_LAST, LAST_WINDOW = 10, 150
+"""Strong frames at the end of a complete take that must be missing before the worker counts as
+silent, and the frames for which the monitor then waits for them."""
 WEAKER_DB = 12.0
 """A strong frame is missing if the heard sound is weaker than expected by more than this."""
 QUIET_DB = 25.0
@@ -194,8 +197,12 @@ class Playhead:
     @property
     def _least_strong(self) -> int:
         """The number of strong frames that must be missing before the worker counts as silent."""
-        is_unheard = self.is_complete and self.lag is None and self._onset is None
-        return DROPOUT + 1 if is_unheard else LEAST_STRONG
+        if not self.is_complete:
+            return LEAST_STRONG
+        if self.lag is None:
+            return DROPOUT + 1 if self._onset is None else LEAST_STRONG
+        is_over = self.heard - self.lag - SMEAR >= self._reference.frames
+        return LEAST_LAST if is_over else LEAST_STRONG
 
     # Frame by frame.
 
@@ -245,8 +252,9 @@ class Playhead:
         """Forget the place, because all pushed audio was heard and more may follow later."""
         reference, missing = self._reference, self._missing
         if missing is not None:
-            rest = reference.strong_frames(missing, reference.frames)
-            if len(rest) - self._played >= LEAST_STRONG or at < reference.frames + WINDOW:
+            rest = len(reference.strong_frames(missing, reference.frames)) - self._played
+            window = LAST_WINDOW if rest >= self._least_strong else WINDOW
+            if rest >= LEAST_STRONG or at < reference.frames + window:
                 return
         self._forget(reference.frames)
 
