@@ -57,6 +57,7 @@ class SignsOfLife:
         self._is_judged = is_judged
         self._on_alive = on_alive
         self._slowest_s = 0.0
+        self._has_responded = False
 
     async def wait_for_death(self) -> str:
         """Wait until the worker shows no sign of life.
@@ -103,7 +104,7 @@ class SignsOfLife:
             request.cancel()
         is_alive_now = request.result()  # a failure has other causes, such as our own connection
         if is_alive_now:
-            self._transport.responds = True
+            self._has_responded = True
             self._slowest_s = max(waited_s - TICK_S, FORGET * self._slowest_s)
             self._on_alive(position_s)
         if note_response is not None:
@@ -112,7 +113,7 @@ class SignsOfLife:
 
     def _is_dead(self, waited_s: float, packets: _Packets) -> bool:
         """Return whether a worker that has not responded yet is dead."""
-        if not self._transport.responds or not self._is_judged():
+        if not self._has_responded or not self._is_judged():
             return False
         if packets.can_be_counted:
             return packets.still_ticks >= STILL_TICKS and waited_s >= 2 * self._slowest_s

@@ -62,7 +62,6 @@ class Transport:
         monitor: Listens to the avatar's audio track; None without a monitor.
         heartbeat_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
         take: The take that is on the transport now, if any; the player sets it.
-        responds: Whether the worker has responded to a request; the health check sets it.
     """
 
     def __init__(
@@ -91,7 +90,6 @@ class Transport:
         self.monitor = monitor
         self.heartbeat_s: float | None = tracker.heartbeat_s
         self.take: Take | None = None
-        self.responds = False
         self._lost: AvatarError | None = None
         self._observers: list[LossHandler] = []
 
@@ -148,8 +146,6 @@ class Transport:
         Args:
             take: The take that begins on the transport.
         """
-        if self.responds and self.tracker.is_estimate:
-            take.confirmed_s = 0.0  # until the worker responds during the take
         if self.monitor is not None:
             self.monitor.follow(take)
         self.tracker.follow(take)

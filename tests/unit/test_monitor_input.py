@@ -10,6 +10,7 @@ import pytest
 from avatar_core.contracts.playback import TakeState
 from avatar_core.playback.monitor.monitor import FIRST_SOUND_S, SILENT_S, STALE_S
 from avatar_core.playback.monitor.playhead import Playhead
+from avatar_core.playback.monitor.silence import Silence
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, WordTones
 from tests.support.monitored_take import FORMAT, RUN_AHEAD_S, STEP_S, MonitoredTake, heard_sound
 from tests.unit.sound import silence, tone
@@ -146,9 +147,9 @@ def test_limit_ends_if_no_audio_arrives() -> None:
     assert playing.take.heard_at_most_s is None
 
 
-@pytest.mark.parametrize("name", ["hear", "overdue_s"])
+@pytest.mark.parametrize(("owner", "name"), [(Playhead, "hear"), (Silence, "overdue_s")])
 def test_error_in_the_monitor_is_logged_once_and_lifts_its_limit(
-    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    owner: type, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN))
     playing.run(until_s=1.0)
@@ -156,7 +157,7 @@ def test_error_in_the_monitor_is_logged_once_and_lifts_its_limit(
     def fail(*_: object) -> None:
         raise ValueError("a fault of the test")
 
-    monkeypatch.setattr(Playhead, name, fail)
+    monkeypatch.setattr(owner, name, fail)
     with caplog.at_level(logging.WARNING):
         playing.run(until_s=RUN_AHEAD_S + 1.0)
         playing.monitor.follow(playing.take)

@@ -83,7 +83,6 @@ class FakeTransport:
 
     monitor: Monitor | None
     take: Take | None = None
-    responds: bool = False
 
 
 async def test_dead_worker_is_found_within_half_a_second() -> None:

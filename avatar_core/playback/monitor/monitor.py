@@ -12,7 +12,9 @@ from avatar_core.playback.monitor.arrivals import Arrivals
 from avatar_core.playback.monitor.features import HOP_S, FeatureStream
 from avatar_core.playback.monitor.playhead import Playhead
 from avatar_core.playback.monitor.reference import Reference
+from avatar_core.playback.monitor.silence import Silence
 from avatar_core.playback.monitor.sound import Hearing
+from avatar_core.playback.monitor.state import HeardState
 
 LOG = logging.getLogger("avatar_core")
 
@@ -62,7 +64,7 @@ class Monitor:
         self._log = log
         self._hearing = Hearing(latency_s)
         self._take: Take | None = None
-        self._reference: Reference | None = None
+        self._state: HeardState | None = None
         self._playhead: Playhead | None = None
         self._arrivals = Arrivals()
         self._responds: bool | None = None
@@ -72,7 +74,7 @@ class Monitor:
         self._checked_at = clock()
         self._unheard_s = 0.0
         self._idle = 0
-        self._decoding = self._ended = self._closed = self._warned = self._failed = False
+        self._decoding = self._closed = self._warned = self._failed = False
         self.may_be_late = True
 
     @property
@@ -93,12 +95,12 @@ class Monitor:
         """
         if self._closed or self._failed:
             return
-        self._take, self._ended, self._idle, self._unheard_s = take, False, 0, 0.0
+        self._take, self._idle, self._unheard_s = take, 0, 0.0
         if self._heard_at is not None:
             take.heard_at_most_s = 0.0
         self._arrivals = Arrivals()
-        self._reference = Reference(take.format)
-        self._playhead = Playhead(self._reference, self._hearing)
+        self._state = HeardState(Reference(take.format), self._hearing)
+        self._playhead = Playhead(self._state)
         if not self._decoding:
             self._decoding = True
             self._stream = FeatureStream()
@@ -110,17 +112,17 @@ class Monitor:
         Args:
             pcm: Whole samples in the format of the take.
         """
-        if self._reference is None:
+        if self._state is None:
             return
         try:
-            self._reference.push(pcm, self._clock())
+            self._state.reference.push(pcm, self._clock())
         except Exception:
             self._fail()
 
     def note_sent(self) -> None:
         """Note that LiveKit has accepted all audio that was pushed."""
-        if self._reference is not None:
-            self._arrivals.sent = self._reference.frames
+        if self._state is not None:
+            self._arrivals.sent = self._state.reference.frames
 
     def note_request(self) -> Callable[[bool], None]:
         """Note that a request is sent to the worker now.
@@ -154,38 +156,38 @@ class Monitor:
         now_s = self._clock()
         self._unheard_s += min(now_s - self._checked_at, MOST_TICK_S)
         self._checked_at = now_s
-        take, playhead = self._take, self._playhead
-        if take is None or playhead is None or take.cutting or take.state.final:
+        take, state = self._take, self._state
+        if take is None or state is None or take.cutting or take.state.final:
             return ""
         if self._heard_at is not None and self._unheard_s > STALE_S:
             take.heard_at_most_s = self._heard_at = None
         if not self.is_hearing:
             return ""
         try:
-            return self._judge(take, playhead, now_s)
+            return self._judge(state, now_s)
         except Exception:
             self._fail()
             return ""
 
-    def _judge(self, take: Take, playhead: Playhead, now_s: float) -> str:
+    def _judge(self, state: HeardState, now_s: float) -> str:
+        silence = Silence(state)
         is_known = self._hearing.is_measured or not self.may_be_late
-        limit_s = SILENT_S if is_known and self._has_arrived(playhead) else FIRST_SOUND_S
-        if playhead.is_complete:
-            playhead.skip_rest(now_s, limit_s)
-        overdue_s = playhead.overdue_s(now_s)
-        if overdue_s <= limit_s or playhead.forgive():
+        limit_s = SILENT_S if is_known and self._has_arrived(silence, now_s) else FIRST_SOUND_S
+        if state.is_complete:
+            silence.skip_rest(now_s, limit_s)
+        overdue_s = silence.overdue_s(now_s)
+        if overdue_s <= limit_s or silence.forgive():
             return ""
         return f"was silent for {overdue_s:.1f} s although it should speak"
 
-    def _has_arrived(self, playhead: Playhead) -> bool:
+    def _has_arrived(self, silence: Silence, now_s: float) -> bool:
         """Return whether the worker has had the missing sound for long enough to play it.
 
         Some workers never respond to requests, and so do not confirm what they have received.
         """
         if not self._responds:
             return True
-        confirmed_at = self._arrivals.confirmed_at(playhead.first_silent(self._clock()))
-        had_s = self._clock() - confirmed_at
+        had_s = now_s - self._arrivals.confirmed_at(silence.first_silent(now_s))
         return had_s > self._hearing.latency_s + SILENT_S - CONFIRMED_S
 
     async def count_packets(self) -> int | None:
@@ -205,7 +207,7 @@ class Monitor:
     def _stop(self) -> None:
         if self._take is not None:
             self._take.heard_at_most_s = None
-        self._take = self._reference = self._playhead = self._heard_at = None
+        self._take = self._state = self._playhead = self._heard_at = None
 
     def _fail(self) -> None:
         """Stop to judge the worker, because of an error in this package."""
@@ -218,15 +220,15 @@ class Monitor:
         self._audio.decode(None)
 
     def _hear(self, pcm: bytes) -> None:
-        take, reference, playhead = self._take, self._reference, self._playhead
-        if take is None or reference is None or playhead is None:
-            return
         try:
-            self._compare(pcm, take, reference, playhead)
+            self._compare(pcm)
         except Exception:
             self._fail()
 
-    def _compare(self, pcm: bytes, take: Take, reference: Reference, playhead: Playhead) -> None:
+    def _compare(self, pcm: bytes) -> None:
+        take, state, playhead = self._take, self._state, self._playhead
+        if take is None or state is None or playhead is None:
+            return
         features = self._stream.feed(pcm)
         self._heard_at = now_s = self._clock()
         self._unheard_s = 0.0
@@ -236,26 +238,13 @@ class Monitor:
                 self._decoding = False
                 self._audio.decode(None)
             return
-        if take.ended and not self._ended:
-            self._ended = playhead.is_complete = True
-            reference.push(b"", now_s, last=True)
-        playhead.is_stopping = take.cutting
+        if take.ended and not state.is_complete:
+            state.is_complete = True
+            state.reference.push(b"", now_s, last=True)
+        state.is_stopping = take.cutting
         playhead.hear(features, now_s)
         self._warn_once()
-        self._report(take, reference, playhead)
-
-    def _report(self, take: Take, reference: Reference, playhead: Playhead) -> None:
-        position_s = playhead.position * HOP_S
-        if take.ended and take.pushed_s > 0 and playhead.position >= reference.frames:
-            take.heard_at_most_s = take.pushed_s
-            take.report(take.pushed_s, TakeState.CUT if take.cutting else TakeState.DONE)
-        elif take.cutting:
-            take.heard_at_most_s = position_s + CUT_TAIL_S
-            stopped = playhead.silent >= STOPPED_FRAMES
-            take.report(position_s, TakeState.CUT if stopped else None)
-        else:
-            take.heard_at_most_s = position_s
-            take.report(position_s)
+        _report(take, state)
 
     def _warn_once(self) -> None:
         if self._hearing.is_altered and not self._warned:
@@ -264,3 +253,18 @@ class Monitor:
                 "The avatar's voice differs from the agent's voice, so avatar-core cannot locate "
                 "it. avatar-core estimates the position from the loudness of the voice."
             )
+
+
+def _report(take: Take, state: HeardState) -> None:
+    """Report to a take what was heard, and limit what other sources may report."""
+    position_s = state.position * HOP_S
+    if take.ended and take.pushed_s > 0 and state.position >= state.reference.frames:
+        take.heard_at_most_s = take.pushed_s
+        take.report(take.pushed_s, TakeState.CUT if take.cutting else TakeState.DONE)
+    elif take.cutting:
+        take.heard_at_most_s = position_s + CUT_TAIL_S
+        stopped = state.silent >= STOPPED_FRAMES
+        take.report(position_s, TakeState.CUT if stopped else None)
+    else:
+        take.heard_at_most_s = position_s
+        take.report(position_s)
