@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds
+.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -44,7 +44,7 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 	@tools/setup.sh bench
 	@exec $(BIN)/python -m benchmarks.bench.stress
 
-# Sizes of `make long`: about 15 minutes with these defaults. The nightly workflow raises them.
+# Sizes of `make long`: about half an hour with these defaults. The nightly workflow raises them.
 # LONG_ORDERS: random orders of an application's calls, in virtual time (0.1 s each).
 # LONG_SEEDS: runs of each vendor fault with each kind of vendor, in virtual time (5 s a seed).
 # LONG_STARTS: measured starts over TCP (0.5 s each).
@@ -53,6 +53,11 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 # LONG_KILLS: killed agents for each of two kinds of vendor (6 s each).
 # LONG_NAMESPACES: killed agents in pid namespaces of their own, and restarted ones (16 s each).
 # LONG_SOUNDS_S: length of each altered sound (2 s of computing for each second).
+# LONG_CELLS: pattern of the cells of the fault matrix; all 1547 cells take 10 minutes.
+# LONG_STEPS: turns of random conversations with random faults, in virtual time (0.3 s each).
+# LONG_FAULT_RUNS: runs of each fault of a vendor's worker on a server (10 s each, 16 faults).
+# LONG_QUIET_MINUTES: minutes with a vendor's worker that must not be lost.
+# LONG_MONITOR_S: length of each sound for the monitor; needs Debian's asterisk-core-sounds-en-wav.
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
 # STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.
 LONG_ORDERS ?= 1000
@@ -64,7 +69,12 @@ LONG_KILLS ?= 5
 LONG_WORKER_KILLS ?= 5
 LONG_NAMESPACES ?= 4
 LONG_SOUNDS_S ?= 20
-LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds soak strain
+LONG_CELLS ?= *
+LONG_STEPS ?= 1000
+LONG_FAULT_RUNS ?= 1
+LONG_QUIET_MINUTES ?= 1
+LONG_MONITOR_S ?= 5
+LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -111,6 +121,21 @@ long-namespaces:
 
 long-sounds:
 	$(BIN)/python -m tests.long.altered_sounds $(LONG_SOUNDS_S)
+
+long-matrix:
+	$(BIN)/python -m tests.long.fault_matrix --only "$(LONG_CELLS)"
+
+long-walks:
+	$(BIN)/python -m tests.long.random_walks $(LONG_STEPS)
+
+long-vendor-faults:
+	$(BIN)/python -m tests.long.vendor_faults $(LONG_FAULT_RUNS)
+
+long-false-losses:
+	$(BIN)/python -m tests.long.false_losses $(LONG_QUIET_MINUTES)
+
+long-monitor:
+	$(BIN)/python -m tests.long.monitor_sounds $(LONG_MONITOR_S)
 
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs

@@ -111,7 +111,7 @@ class CellRun:
         if self._cell.fault.action:
             self._actions.start(self._cell.fault.action)
 
-    async def _first_turn(self):
+    async def _first_turn(self) -> AsyncIterator[str]:
         phase, talk = self._cell.phase, self._talk
         if phase is Phase.BEFORE_JOIN:
             self._start_fault()
