@@ -57,7 +57,7 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 # LONG_STEPS: turns of random conversations with random faults, in virtual time (0.3 s each).
 # LONG_FAULT_RUNS: runs of each fault of a vendor's worker on a server (10 s each, 16 faults).
 # LONG_QUIET_MINUTES: minutes with a vendor's worker that must not be lost.
-# LONG_MONITOR_S: length of each sound for the monitor; needs Debian's asterisk-core-sounds-en-wav.
+# LONG_MONITOR_S: length of each sound for the monitor; needs recorded voices.
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
 # STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.
 LONG_ORDERS ?= 1000

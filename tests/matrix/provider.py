@@ -17,6 +17,7 @@ from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.room import MemoryRoom
 
+SESSION_END = "the vendor ended the session"
 SMALL = MockSettings(width=64, height=64, fps=25.0)
 
 
@@ -137,4 +138,4 @@ class MatrixProvider(MockProvider):
         """Let the vendor end the latest session."""
         end = self._ends.get(self.created[-1]) if self.created else None
         if end is not None and not end.done():
-            end.set_result("the vendor ended the session")
+            end.set_result(SESSION_END)
