@@ -24,7 +24,9 @@ FORGET = 0.95
 """The share of the slowest response so far that still counts at the next response."""
 LATE_S = 0.1
 """Seconds without a response after which packets are counted, because counting costs CPU time."""
-STILL_TICKS = 7
+LATE_TICK_S = 0.04
+"""A tick that takes longer does not count, because this process did not get its CPU time."""
+STILL_TICKS = 8
 """Ticks without a new packet that confirm a missing response. With packets, a worker is alive: a
 line that loses packets can delay a response by a second."""
 
@@ -94,10 +96,14 @@ class SignsOfLife:
         request = asyncio.create_task(is_alive(self._link, self._worker, RESPONSE_S))
         try:
             while not request.done():
+                ticked_at = self._now()
                 await asyncio.wait((request,), timeout=TICK_S)
-                waited_s += TICK_S
                 if waited_s >= max(LATE_S, self._slowest_s):
                     await packets.count()
+                if self._now() - ticked_at > LATE_TICK_S:
+                    packets.forget_tick()  # the machine is busy, and so the worker may be late
+                else:
+                    waited_s += TICK_S
                 if self._is_dead(waited_s, packets) and not request.done():
                     return f"did not respond within {waited_s:.1f} s"
         finally:
@@ -110,6 +116,10 @@ class SignsOfLife:
         if note_response is not None:
             note_response(is_alive_now)
         return ""
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     def _is_dead(self, waited_s: float, packets: _Packets) -> bool:
         """Return whether a worker that has not responded yet is dead."""
@@ -127,6 +137,7 @@ class _Packets:
         self._monitor = transport.monitor
         self._count: int | None = None
         self._has_counted = False
+        self._before = 0
         self.still_ticks = 0
 
     @property
@@ -134,10 +145,14 @@ class _Packets:
         """Whether packets could be counted at the last tick, or were not counted yet."""
         return self._monitor is not None and (self._count is not None or not self._has_counted)
 
+    def forget_tick(self) -> None:
+        """Do not count the last tick as a tick without a packet."""
+        self.still_ticks = min(self.still_ticks, self._before)
+
     async def count(self) -> None:
         """Read the number of packets at a tick."""
         self._has_counted = True
         count = await self._monitor.count_packets() if self._monitor is not None else None
         is_still = count is not None and count == self._count
-        self.still_ticks = self.still_ticks + 1 if is_still else 0
+        self._before, self.still_ticks = self.still_ticks, self.still_ticks + 1 if is_still else 0
         self._count = count
