@@ -18,8 +18,8 @@ from avatar_core.playback.monitor.place import (
 )
 from avatar_core.playback.monitor.state import HeardState
 
-EVERY = 5
-"""Heard frames between two searches for the place."""
+EVERY, SETTLED_EVERY = 5, 12
+"""Heard frames between two searches for the place, and while the present place is confirmed."""
 LOCAL = 6
 """Frames by which the place may move between two searches: the vendor's clock drifts."""
 ONSET, ALTERED_ONSET = 25, 80
@@ -57,7 +57,8 @@ class Locator:
     def update(self) -> None:
         """Find or correct the place, after frames were heard."""
         state = self._state
-        is_due = state.heard - self._searched >= EVERY
+        is_settled = state.is_confirmed and state.missing is None
+        is_due = state.heard - self._searched >= (SETTLED_EVERY if is_settled else EVERY)
         if state.lag is None and not state.is_stopping:
             self._guess(is_due)
         if is_due:
