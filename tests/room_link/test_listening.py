@@ -34,7 +34,7 @@ def test_sound_of_a_later_participant_arrives_in_frames(in_both_rooms: BothRooms
         heard = Heard(audio)
         async with Speaker(avatar):
             await heard.wait_for_tones(LOW_HZ)
-        assert {len(frame) for frame in heard.frames} == {320}
+        assert {len(frame) for frame in heard.frames} <= {320, 640}  # 20 or 40 ms
         await heard.wait_for_tones()
 
     in_both_rooms(body)
