@@ -32,7 +32,7 @@ MOST_TICK_S = 0.1
 """The most seconds that count between two checks: a pause of this process is no silence."""
 STOPPED_FRAMES = 12
 """Silent frames after which an interrupted worker has stopped."""
-CUT_TAIL_S = 0.06
+CUT_TAIL_S = 0.12
 """Sound of an interrupted take that is still on the way to the listener."""
 IDLE_FRAMES = 200
 """Frames after the end of a take for which the monitor keeps on decoding."""
