@@ -10,7 +10,7 @@ import pytest
 from avatar_core.contracts.playback import TakeState
 from avatar_core.playback.monitor.monitor import FIRST_SOUND_S, SILENT_S, STALE_S
 from avatar_core.playback.monitor.playhead import Playhead
-from avatar_core.playback.monitor.silence import Silence
+from avatar_core.playback.monitor.silence import STUCK_S, Silence
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, WordTones
 from tests.support.monitored_take import FORMAT, RUN_AHEAD_S, STEP_S, MonitoredTake, heard_sound
 from tests.unit.sound import silence, tone
@@ -97,6 +97,23 @@ def test_unrelated_short_sound_is_not_the_speech() -> None:
     assert "silent" in playing.run()
     assert playing.take.position_s < 2 * WORD_S
     assert playing.elapsed_s <= LATENCY_S + FIRST_SOUND_S + 1.0
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("every_s", [0.3, 0.6, 3.0])
+@pytest.mark.parametrize("heard_s", [0.0, 2.5])
+def test_clicks_do_not_hide_that_a_worker_stopped(
+    is_known: bool, every_s: float, heard_s: float
+) -> None:
+    beep = heard_sound(tone(0.03), delay_s=0.0)
+    click = np.concatenate((beep, np.zeros(round(every_s * 8000) - len(beep))))
+    clicks = np.tile(click, round(40 / every_s))
+    spoken = heard_sound(SPOKEN, delay_s=LATENCY_S)[: round((LATENCY_S + heard_s) * 8000)]
+    known = known_worker() if is_known else None
+    playing = MonitoredTake(SPOKEN, np.concatenate((spoken, clicks)), previous=known)
+    fault = playing.run()
+    assert fault or playing.is_done
+    assert playing.elapsed_s <= FORMAT.duration_s(len(SPOKEN)) + LATENCY_S + STUCK_S + 1.0
 
 
 def test_speech_continues_after_an_underrun_of_thirty_seconds() -> None:

@@ -176,9 +176,11 @@ class Monitor:
         if state.is_complete:
             silence.skip_rest(now_s, limit_s)
         overdue_s = silence.overdue_s(now_s)
-        if overdue_s <= limit_s or silence.forgive():
-            return ""
-        return f"was silent for {overdue_s:.1f} s although it should speak"
+        if overdue_s > limit_s and not silence.forgive():
+            return f"was silent for {overdue_s:.1f} s although it should speak"
+        if silence.is_stuck(now_s) and not silence.forgive():
+            return "did not play the rest of its speech"
+        return ""
 
     def _has_arrived(self, silence: Silence, now_s: float) -> bool:
         """Return whether the worker has had the missing sound for long enough to play it.

@@ -7,6 +7,10 @@ from avatar_core.playback.monitor.place import WINDOW
 from avatar_core.playback.monitor.playhead import DROPOUT, LEAST_LAST, LEAST_STRONG, SMEAR
 from avatar_core.playback.monitor.state import HeardState
 
+STUCK_S = 6.0
+"""Seconds after the end of a take was due for which the monitor waits for sound that it can locate.
+Longer than the wait for a worker's first sound."""
+
 
 class Silence:
     """The silence of a worker during one take.
@@ -27,9 +31,24 @@ class Silence:
         Returns:
             Seconds; 0.0 while the worker is not silent, or if little strong sound is due.
         """
+        state = self._state
         missing, end = self._find_missing(now_s)
-        recent = [at for at in missing if at >= end - self._state.silent]
-        return (end - recent[0]) * HOP_S if len(recent) >= self._least_strong else 0.0
+        began = min(end, state.reference.frames) - state.silent
+        recent = [at for at in missing if at >= began]
+        if len(recent) < self._least_strong:
+            return 0.0
+        return min(end - recent[0], state.silent) * HOP_S
+
+    def is_stuck(self, now_s: float) -> bool:
+        """Return whether the worker should have played all of a complete take long ago.
+
+        Args:
+            now_s: The present time.
+        """
+        state = self._state
+        if not state.is_complete or state.position >= state.reference.frames:
+            return False
+        return now_s - state.due_s(state.reference.frames - 1) > STUCK_S
 
     def first_silent(self, now_s: float) -> int:
         """Return the first strong frame that was due and was not heard.
