@@ -151,7 +151,14 @@ def _list(tests: Sequence[str]) -> str:
 
 
 def main() -> int:
-    """Write the page; return 0."""
+    """Write the page.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: `constraints.txt` does not pin livekit-agents, or a number is invalid.
+    """
     PAGE.write_text(render(collect()), encoding="utf-8")
     return 0
 

@@ -83,7 +83,8 @@ class TranscriptThrottle:
         """Record that the audio outputs of the agent session were paused.
 
         Returns:
-            True if the sound must stop too, because the caller was not this throttle.
+            True if another object paused the outputs, so that the player must also pause.
+            False if this throttle paused the outputs.
         """
         if self._paused_at is None:
             self._paused_at = time.time()
@@ -95,7 +96,8 @@ class TranscriptThrottle:
         """Record that the audio outputs of the agent session were resumed.
 
         Returns:
-            True if the sound must continue too, because the caller was not this throttle.
+            True if another object resumed the outputs, so that the player must also resume.
+            False if this throttle resumed the outputs.
         """
         if self._paused_at is not None:
             self._paused_s += max(0.0, time.time() - max(self._paused_at, self._started_at))

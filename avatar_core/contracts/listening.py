@@ -23,7 +23,7 @@ class RemoteAudio(ABC):
 
     @abstractmethod
     def decode(self, handler: AudioHandler | None) -> None:
-        """Decode the sound and pass it to a handler, or stop to decode it.
+        """Decode the sound and pass it to a handler, or stop decoding.
 
         Packets are counted whether the sound is decoded or not.
 
@@ -42,4 +42,4 @@ class RemoteAudio(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Stop to decode, and unsubscribe from the tracks. A second call has no effect."""
+        """Stop decoding, and unsubscribe from the tracks. A second call has no effect."""

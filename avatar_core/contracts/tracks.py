@@ -29,6 +29,9 @@ class AudioTrack(ABC):
 
         Args:
             pcm: PCM in the format `format`; its duration is a multiple of 10 ms.
+
+        Raises:
+            Exception: LiveKit did not accept the audio.
         """
 
     @property

@@ -76,7 +76,7 @@ class Acquisition:
         """Provision until an avatar can be used.
 
         Returns:
-            The lease, with its transport open; None if no provider is left, or the room is gone.
+            The lease, with its transport open; None if no provider is left, or the room has closed.
         """
         try:
             while self._context.link.connected:

@@ -25,8 +25,8 @@ INAUDIBLE_S = 0.2
 """Seconds for which the audio track may be missing during speech. When the agent reconnects, all
 tracks disappear about 10 ms before the event `RECONNECTING`."""
 LEFT_S = 1.5
-"""Seconds in which a participant may return if the server stated no reason for its leaving. After
-that the avatar counts as lost."""
+"""Seconds in which a participant may return if the server stated no reason why it left. After this
+time, the avatar counts as lost."""
 NO_TRACK_S = 0.2
 """Seconds, in addition to the worker's latency, for which a worker may play a take without ever
 having published an audio track."""
@@ -195,7 +195,7 @@ class HealthCheck:
 
     @property
     def _must_publish(self) -> bool:
-        """Whether a worker without an audio track can only be mute."""
+        """Whether a worker without an audio track is mute."""
         return self._transport.monitor is not None and not self._transport.collects
 
     async def _hear(self) -> str:

@@ -6,7 +6,8 @@ from collections import deque
 
 WINDOW_S = 600.0
 FIRST_DELAY_S, MAX_DELAY_S = 0.5, 5.0
-"""The first retry comes at once, the second after 0.5 s; each further delay is twice as long."""
+"""The first retry has no delay, and the second retry has a delay of 0.5 s. Each further delay is
+twice as long."""
 
 
 class RetryBudget:

@@ -1,4 +1,4 @@
-"""Detects that a worker without reports is dead: it sends no audio packet and answers no RPC."""
+"""Detects that a worker without reports is dead: it sends no packets and no responses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from avatar_core.provisioning.ping import is_alive
 PING_EVERY_S, IDLE_PING_EVERY_S = 0.2, 1.0
 """Seconds between two RPCs to the worker while it plays a take, and otherwise."""
 STEP_S = 0.1
-"""Seconds between two looks whether a take has begun."""
+"""Seconds between two checks whether a take has begun."""
 PING_S, IDLE_PING_S = 0.35, 1.0
-"""Seconds for a response if packets cannot be counted. A slow worker gets three times its slowest
-response, and a worker that sends no packets twice."""
+"""Seconds to wait for a response if packets cannot be counted. A slow worker gets three times the
+duration of its slowest response. If packets are counted, the factor is two."""
 TICK_S = 0.025
 RESPONSE_S = 5.0
 """Deadline of a request to a worker that sends packets. A line that loses packets can delay the
@@ -42,7 +42,8 @@ class SignsOfLife:
         worker: The identity of the worker.
         transport: The transport to the worker.
         is_judged: Returns whether the worker is judged now.
-        on_alive: Called with the position of the take at the time of a request that was answered.
+        on_alive: Called after each response, with the position of the take at the time of the
+            request.
     """
 
     def __init__(

@@ -68,6 +68,9 @@ class SessionContext:
 
         Args:
             identity: The identity of the avatar's participant.
+
+        Returns:
+            A function that creates a room token.
         """
         return mint_with_display(self.mint, identity, self.avatar_name, self.avatar_attributes)
 

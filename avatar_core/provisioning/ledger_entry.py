@@ -157,7 +157,11 @@ class LedgerEntry:
         return self.identity.endswith(f"-{self.key.rpartition('-')[2]}")
 
     def disown(self) -> LedgerEntry:
-        """Return a copy of this entry without an owner, so that any reaper may end the session."""
+        """Return a copy of this entry without an owner, so that any reaper may end the session.
+
+        Returns:
+            The copy.
+        """
         return replace(self, pid=NO_OWNER)
 
     def is_ours(self) -> bool:
@@ -194,7 +198,11 @@ class LedgerEntry:
         return not runs
 
     def may_still_join(self) -> bool:
-        """Return whether the avatar of the request may still join, within `MAY_STILL_JOIN_S`."""
+        """Return whether the avatar of the request may still join.
+
+        Returns:
+            False after `MAY_STILL_JOIN_S` seconds since the request.
+        """
         return time.time() < self.at + MAY_STILL_JOIN_S
 
     def is_expired(self) -> bool:

@@ -21,7 +21,8 @@ async def is_alive(link: RoomLink, identity: str, within_s: float) -> bool:
         within_s: Seconds to wait for the response.
 
     Returns:
-        Whether the participant responded in time. False also if our own connection is closed.
+        Whether the participant responded in time. If our own connection is closed, the result is
+        also False.
     """
     try:
         await link.call(identity, wire.PING, "", timeout_s=within_s)

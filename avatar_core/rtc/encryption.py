@@ -24,6 +24,9 @@ def is_encrypted(room: rtc.Room) -> bool:
 
     Args:
         room: A room that was connected.
+
+    Returns:
+        Whether end-to-end encryption is on.
     """
     manager = room.e2ee_manager
     return manager.options is not None and manager.enabled

@@ -19,8 +19,8 @@ log = logging.getLogger("avatar_core.rtc")
 FRAME_MS = 40
 """Milliseconds of audio in one piece. Decoding costs a quarter less CPU time than with 20 ms."""
 STATS_S = 0.5
-"""Deadline of a request for the statistics of a track. The response takes about 1 ms; there is none
-if the room is left meanwhile."""
+"""Deadline of a request for the statistics of a track. The response takes about 1 ms. If the room
+is left meanwhile, there is no response."""
 CLOSE_S = 1.0
 """Deadline for the end of all decoding tasks."""
 
@@ -49,10 +49,10 @@ class RtcRemoteAudio(RemoteAudio):
         self._unsubscribe = subscriptions.add(identity, self)
 
     def decode(self, handler: AudioHandler | None) -> None:
-        """Decode the sound and pass it to a handler, or stop to decode it.
+        """Decode the sound and pass it to a handler, or stop decoding.
 
         Args:
-            handler: Receives the audio in pieces of 20 ms; None stops the decoding.
+            handler: Receives the audio in pieces of `FRAME_MS`; None stops the decoding.
         """
         self._handler = handler
         for sid, track in self._tracks.items():
@@ -74,7 +74,7 @@ class RtcRemoteAudio(RemoteAudio):
         return self._earlier + sum(self._counts.values())
 
     async def aclose(self) -> None:
-        """Stop to decode, and unsubscribe from the tracks. A second call has no effect."""
+        """Stop decoding, and unsubscribe from the tracks. A second call has no effect."""
         self.stop()
         try:
             if self._tasks:
@@ -98,7 +98,7 @@ class RtcRemoteAudio(RemoteAudio):
             self._start_reading(track)
 
     def remove_track(self, sid: str) -> None:
-        """Stop to decode a track that is no longer subscribed.
+        """Stop decoding a track that is no longer subscribed.
 
         Args:
             sid: Sid of the track.
@@ -108,7 +108,7 @@ class RtcRemoteAudio(RemoteAudio):
         self._stop_reading(sid)
 
     def stop(self) -> None:
-        """Stop to decode, and forget all tracks."""
+        """Stop decoding, and forget all tracks."""
         self._handler = None
         for sid in list(self._tracks):
             self.remove_track(sid)

@@ -106,7 +106,7 @@ class Subscriptions:
         self._room_handlers.clear()
 
     async def aclose(self) -> None:
-        """Close all observers, and stop to handle the events of the room; idempotent."""
+        """Close all observers, and stop handling the events of the room; idempotent."""
         await asyncio.gather(*(observer.aclose() for _, observer in self._observers))
         self.stop()
 

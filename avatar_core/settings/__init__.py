@@ -158,7 +158,10 @@ class AvatarSettings(Settings):
         return attributes
 
     def room_key(self) -> bytes | None:
-        """Return the bytes of `e2ee_key`; None if the setting is not set.
+        """Return the bytes of `e2ee_key`.
+
+        Returns:
+            The key; None if the setting is not set.
 
         Raises:
             ValueError: The text after `base64:` is not base64.

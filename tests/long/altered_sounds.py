@@ -24,7 +24,17 @@ similar to itself a period later, and for a sound without a waveform to align.""
 
 
 def run(duration_s: float) -> bool:
-    """Print the differences of each sound; return whether all are within the limits."""
+    """Print the differences of each sound.
+
+    Args:
+        duration_s: Seconds of each sound.
+
+    Returns:
+        Whether all differences are within the limits.
+
+    Raises:
+        FileNotFoundError: A voice is not installed on this machine.
+    """
     good = True
     minutes = 0.0
     began = time.perf_counter()

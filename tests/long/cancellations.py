@@ -54,11 +54,20 @@ class Stepper:
         self.loop._run_once = turn  # type: ignore[attr-defined]
 
     def arm(self, at: int, act: Callable[[], object]) -> None:
-        """Count turns from now, and call `act` at turn `at`."""
+        """Count turns from now, and call `act` at turn `at`.
+
+        Args:
+            at: The number of the turn, from 1.
+            act: The function to call.
+        """
         self.turns, self._at, self._act = 0, at, act
 
     def disarm(self) -> int:
-        """Call nothing from now on; return the number of turns since `arm`."""
+        """Call nothing from now on.
+
+        Returns:
+            The number of turns since `arm`.
+        """
         self._act = None
         return self.turns
 
@@ -83,7 +92,19 @@ class Result:
 async def cancel_at(
     stepper: Stepper, turn: int, kind: str, safe_retry: SafeRetry, fault: str, folder: Path
 ) -> Result:
-    """Start and end an avatar, and cancel one of the two at a turn."""
+    """Start and end an avatar, and cancel one of the two at a turn.
+
+    Args:
+        stepper: Counts the turns of the event loop.
+        turn: The turn at which the operation is cancelled.
+        kind: The operation that is cancelled.
+        safe_retry: How the vendor makes a retry safe.
+        fault: A fault of the vendor; empty for none.
+        folder: The folder of the ledger.
+
+    Returns:
+        The result.
+    """
     random.seed(turn)
     room = MemoryRoom()
     account = VendorAccount(silent_workers(room), absent_timeout_s=ABSENT_S, join_s=0.3)
@@ -158,7 +179,11 @@ def cancel_at_every_turn(
 
 
 def main() -> int:
-    """Run every case; return 1 if a session was left open."""
+    """Run every case.
+
+    Returns:
+        The exit code: 1 if a session was left open, otherwise 0.
+    """
     logging.disable(logging.CRITICAL)
     total = total_leaks = 0
     for kind in KINDS:

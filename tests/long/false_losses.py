@@ -47,7 +47,11 @@ class Tally:
         self.counts: Counter[str] = Counter()
 
     def add(self, result: TurnResult) -> None:
-        """Add the result of a turn."""
+        """Add the result of a turn.
+
+        Args:
+            result: The result.
+        """
         self.counts["turns"] += 1
         self.counts["interrupted"] += result.interrupted
         self.counts["counted words"] += result.counted
@@ -64,7 +68,15 @@ class Tally:
 async def converse(
     server: DevServer, settings: TavusSettings, dice: random.Random, until: float, tally: Tally
 ) -> None:
-    """Hold one conversation, which ends at a loop time or after a false loss."""
+    """Hold one conversation, which ends at a loop time or after a false loss.
+
+    Args:
+        server: The livekit-server.
+        settings: The settings of the provider.
+        dice: A random generator.
+        until: The loop time of the end in seconds.
+        tally: Receives the result of each turn.
+    """
     loop = asyncio.get_running_loop()
     conversation = LiveConversation(server, settings)
     meter = conversation.meter = TurnMeter()
@@ -89,7 +101,16 @@ async def converse(
 
 
 async def run(duration_s: float, seed: int, *, relay: bool) -> bool:
-    """Hold conversations for `duration_s` seconds; return whether no avatar was lost."""
+    """Hold conversations.
+
+    Args:
+        duration_s: Seconds to run.
+        seed: The seed of the turns.
+        relay: Whether the packets pass through a relay that loses some of them.
+
+    Returns:
+        Whether no avatar was lost.
+    """
     dice, tally, loop = random.Random(seed), Tally(), asyncio.get_running_loop()
     simulator = Simulator(face=FLASH, create_s=0.1, join_s=0.1, slots=10)
     LiveConversation.owns_children = False  # the simulator starts the workers

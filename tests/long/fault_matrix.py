@@ -18,7 +18,14 @@ from tests.matrix.promises import indent
 
 
 async def run_cell(cell: Cell) -> tuple[list[str], str]:
-    """Run one cell; return the broken promises and the timeline."""
+    """Run one cell.
+
+    Args:
+        cell: The cell.
+
+    Returns:
+        A sentence for each broken promise, and the timeline.
+    """
     return await CellRun(cell).run()
 
 

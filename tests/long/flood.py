@@ -21,7 +21,13 @@ BACK_S = 30.0
 
 
 async def flood(conversation: LiveConversation, rate_hz: float, size: int) -> None:
-    """Send packets to the agent and the worker until cancelled."""
+    """Send packets to the agent and the worker until cancelled.
+
+    Args:
+        conversation: The conversation.
+        rate_hz: Packets per second.
+        size: Bytes of a packet.
+    """
     payload = bytes(size)
     while True:
         to = ["agent", conversation.avatar.avatar_identity or "agent"]
@@ -31,7 +37,16 @@ async def flood(conversation: LiveConversation, rate_hz: float, size: int) -> No
 
 
 async def run(rate_hz: float, size: int, duration_s: float) -> bool:
-    """Speak during a flood; print the result, and return whether no word was lost."""
+    """Speak during a flood, and print the result.
+
+    Args:
+        rate_hz: Packets per second.
+        size: Bytes of a packet.
+        duration_s: Seconds of the flood.
+
+    Returns:
+        Whether no word was lost.
+    """
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign]

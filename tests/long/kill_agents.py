@@ -156,6 +156,9 @@ async def kill_agents(times: int, server: DevServer, folder: Path, kind: str = "
         server: The LiveKit server of their rooms.
         folder: Folder for the ledger.
         kind: How the vendor's create can be repeated: "lookup" or "key".
+
+    Returns:
+        The counts.
     """
     # If the response to a create is lost, the reaper removes the worker, which ends the session.
     left_timeout_s = 3600.0 if kind == "lookup" else 0.0
@@ -203,11 +206,14 @@ async def kill_agents(times: int, server: DevServer, folder: Path, kind: str = "
 
 
 async def run_reap(environment: Mapping[str, str], *prefix: str) -> list[str]:
-    """Run `avatar reap --json`, and return the status of each session.
+    """Run `avatar reap --json`.
 
     Args:
         environment: The environment variables of the process.
         prefix: A command that runs the process, such as `unshare`.
+
+    Returns:
+        The status of each session.
     """
     reap = "from avatar_core.cli import app; app()", "reap", "--json"
     reaper = await asyncio.create_subprocess_exec(

@@ -26,7 +26,15 @@ BACK_S = 30.0
 
 
 async def kill_workers(count: int, scenario: str) -> bool:
-    """Kill the worker `count` times, print a line for each, and return whether no word was lost."""
+    """Kill the worker several times, and print a line for each kill.
+
+    Args:
+        count: The number of kills.
+        scenario: The faults of every worker, as text.
+
+    Returns:
+        Whether no word was lost.
+    """
     provider = MockSettings(width=128, height=128, scenario=scenario)
     settings = AvatarSettings(retries=count + 10)
     silences_s: list[float] = []

@@ -23,7 +23,11 @@ TURN_S = 40.0
 
 
 async def run() -> bool:
-    """Run each provider with each delay; return whether every user heard every word."""
+    """Run each provider with each delay.
+
+    Returns:
+        Whether every user heard every word.
+    """
     simulator = Simulator(face=FLASH, create_s=0.3, join_s=0.5)
     good = True
     LiveConversation.owns_children = False  # the simulator starts workers too

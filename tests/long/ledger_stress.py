@@ -28,7 +28,12 @@ KILL_INTERVAL_S, READ_INTERVAL_S = 0.2, 0.02
 
 
 def write_forever(folder: Path, journal: Path) -> None:
-    """Write and remove ledger entries until the process is killed."""
+    """Write and remove ledger entries until the process is killed.
+
+    Args:
+        folder: The folder of the ledger.
+        journal: The file that receives a line for each action.
+    """
     ledger, dice = Ledger(folder), random.Random(os.getpid())
     held: list[LedgerEntry] = []
     number = 0
@@ -78,6 +83,9 @@ def stress(processes: int, seconds: float, folder: Path) -> Result:
         processes: Number of processes at once.
         seconds: Duration in seconds.
         folder: Folder for the ledger and the journals.
+
+    Returns:
+        The counts, and the faults that were found.
     """
     ledger, result, dice = Ledger(folder / "ledger"), Result(), random.Random(processes)
     journals = folder / "journals"
@@ -138,7 +146,11 @@ def _audit(ledger: Ledger, journals: list[Path], result: Result) -> None:
 
 
 def main() -> int:
-    """Print the result; return 1 if there was a fault."""
+    """Print the result.
+
+    Returns:
+        The exit code: 1 if there was a fault, otherwise 0.
+    """
     with tempfile.TemporaryDirectory() as folder:
         result = stress(int(sys.argv[1]), float(sys.argv[2]), Path(folder))
     print(json.dumps({**vars(result), "faults": dict(result.faults)}))

@@ -28,7 +28,14 @@ LISTENER = "tests.long.line_listener"
 
 
 def run_command(*arguments: str) -> None:
-    """Run a command, and raise `CalledProcessError` if it fails."""
+    """Run a command.
+
+    Args:
+        *arguments: The command and its arguments.
+
+    Raises:
+        CalledProcessError: The exit code of the command is not 0.
+    """
     subprocess.run(arguments, check=True)
 
 
@@ -73,7 +80,12 @@ class Line:
             )
 
     async def join(self, url: str, token: str) -> None:
-        """Let a listener join a room over the line."""
+        """Let a listener join a room over the line.
+
+        Args:
+            url: The URL of the livekit-server.
+            token: The room token of the listener.
+        """
         pipe = asyncio.subprocess.PIPE
         command = (*self._inside, sys.executable, "-m", LISTENER)
         self._listener = await asyncio.create_subprocess_exec(
@@ -83,7 +95,15 @@ class Line:
         assert await self._read() == "READY", f"the listener at {self.rate_kbps} kbit/s has ended"
 
     async def received(self, since_s: float, until_s: float) -> dict[str, Any]:
-        """Return what the listener received between two times, as `line_listener` writes it."""
+        """Return what the listener received between two times.
+
+        Args:
+            since_s: The start in seconds, on the monotonic clock.
+            until_s: The end in seconds, on the monotonic clock.
+
+        Returns:
+            The record that `line_listener` writes.
+        """
         self._send([since_s, until_s])
         return dict(json.loads(await self._read()))
 
@@ -108,7 +128,14 @@ class Line:
 
 @asynccontextmanager
 async def open_lines(rates_kbps: Sequence[int]) -> AsyncIterator[list[Line]]:
-    """Open a line for each rate in kbit/s."""
+    """Open a line for each rate, while the block runs.
+
+    Args:
+        rates_kbps: The rate of each line in kbit/s.
+
+    Yields:
+        The lines.
+    """
     lines: list[Line] = []
     try:
         for number, rate_kbps in enumerate(rates_kbps, 1):
@@ -121,7 +148,11 @@ async def open_lines(rates_kbps: Sequence[int]) -> AsyncIterator[list[Line]]:
 
 @asynccontextmanager
 async def serve_lines() -> AsyncIterator[DevServer]:
-    """Run a livekit-server on an address that all lines reach."""
+    """Run a livekit-server on an address that all lines reach.
+
+    Yields:
+        The server.
+    """
     run_command("ip", "link", "set", "lo", "up")
     run_command("ip", "link", "add", "server0", "type", "veth", "peer", "name", "server1")
     run_command("ip", "address", "add", f"{SERVER_ADDRESS}/24", "dev", "server0")

@@ -56,7 +56,12 @@ class QuietConversation(LiveConversation):
 
 
 def listen(url: str, token: str) -> None:
-    """Subscribe to all tracks of a room until this process ends."""
+    """Subscribe to all tracks of a room until this process ends.
+
+    Args:
+        url: The URL of the livekit-server.
+        token: A room token.
+    """
 
     async def stay() -> None:
         """Join the room and wait."""
@@ -72,7 +77,20 @@ def listen(url: str, token: str) -> None:
 async def measure(
     server: DevServer, provider: TavusSettings, duration_s: float, monitor: Setting
 ) -> tuple[float, float]:
-    """Return the shares of a core while the agent speaks and while it is silent."""
+    """Measure the CPU time of an agent as a share of a core.
+
+    Args:
+        server: The livekit-server.
+        provider: The settings of the provider.
+        duration_s: Seconds of each of the two measurements.
+        monitor: The setting `AVATAR_MONITOR`.
+
+    Returns:
+        The share while the agent speaks, and the share while it is silent.
+
+    Raises:
+        RuntimeError: The avatar was lost.
+    """
     settings = AvatarSettings(monitor=monitor)
     conversation = QuietConversation(server, provider, settings=settings)
     async with conversation:
@@ -93,14 +111,29 @@ async def measure(
 
 
 async def count_cpu(work: Awaitable[None]) -> float:
-    """Return the share of a core that this process uses while `work` runs."""
+    """Return the share of a core that this process uses while `work` runs.
+
+    Args:
+        work: The work to wait for.
+
+    Returns:
+        The share: 0.1 for 10 % of a core.
+    """
     began_cpu_s, began_at = time.process_time(), time.monotonic()
     await work
     return (time.process_time() - began_cpu_s) / (time.monotonic() - began_at)
 
 
 async def run(duration_s: float, repeat: int) -> bool:
-    """Measure both settings `repeat` times; return whether both limits hold."""
+    """Measure both settings several times.
+
+    Args:
+        duration_s: Seconds of each measurement.
+        repeat: The number of measurements of each setting.
+
+    Returns:
+        Whether both limits hold.
+    """
     simulator = Simulator(face=FLASH, create_s=0.1, join_s=0.1, slots=10)
     LiveConversation.owns_children = False  # the simulator starts the workers
     shares: dict[Setting, list[tuple[float, float]]] = {"auto": [], "off": []}

@@ -31,7 +31,14 @@ TONES = "tones"
 
 
 def measure(sound: AlteredSound) -> tuple[str, np.ndarray]:
-    """Play one sound; return the fault, if any, and the errors of the position in seconds."""
+    """Play one sound to the monitor.
+
+    Args:
+        sound: The sound.
+
+    Returns:
+        The fault of the worker, empty if there is none, and the errors of the position in seconds.
+    """
     heard = np.frombuffer(sound.heard, "<i2")
     late = np.concatenate((np.zeros(round(LINE_S * HEARD_HZ)), heard))
     playing = MonitoredTake(sound.pushed, late)
@@ -46,7 +53,14 @@ def measure(sound: AlteredSound) -> tuple[str, np.ndarray]:
 
 
 def most_error_s(name: str) -> float:
-    """Return the limit of the 95th percentile of a sound's position errors, in seconds."""
+    """Return the limit of the 95th percentile of a sound's position errors.
+
+    Args:
+        name: The name of the sound.
+
+    Returns:
+        The limit in seconds.
+    """
     if "greeting" in name or name.endswith(WITHOUT_WAVEFORM):
         return math.inf  # docs/monitor.md describes both limits
     if "stalls" in name or "many" in name:
@@ -55,7 +69,17 @@ def most_error_s(name: str) -> float:
 
 
 def run(duration_s: float) -> bool:
-    """Print the result of each sound; return whether all are within the limits."""
+    """Print the result of each sound.
+
+    Args:
+        duration_s: Seconds of each sound.
+
+    Returns:
+        Whether all results are within the limits.
+
+    Raises:
+        FileNotFoundError: A voice is not installed on this machine.
+    """
     good, minutes, spent_s = True, 0.0, 0.0
     print(f"{'median':>7} {'p95':>6} {'ahead':>6} (ms)")
     for sound in altered_sounds(duration_s):

@@ -43,7 +43,15 @@ class TimedVendor(FakeVendor):
 
 
 async def measure_overheads(times: int, folder: Path) -> list[float]:
-    """Return the milliseconds of each start beyond its create."""
+    """Measure how much longer each start takes than its create request.
+
+    Args:
+        times: The number of starts.
+        folder: The folder of the ledgers.
+
+    Returns:
+        One value in milliseconds for each start.
+    """
     overheads_ms = []
     for number in range(times):
         room = MemoryRoom()
@@ -63,7 +71,11 @@ async def measure_overheads(times: int, folder: Path) -> list[float]:
 
 
 def main(times: int) -> None:
-    """Print the first overhead, and the median and the 95th percentile of the others."""
+    """Print the first overhead, and the median and the 95th percentile of the others.
+
+    Args:
+        times: The number of starts, at least 3.
+    """
     with tempfile.TemporaryDirectory() as folder:
         first, *others = asyncio.run(measure_overheads(times, Path(folder)))
     p95 = statistics.quantiles(others, n=20)[-1]

@@ -111,7 +111,14 @@ async def restart_container(
 
 
 async def main(rounds: int) -> int:
-    """Print the counts; return 1 if a session was ended wrongly, or was not ended."""
+    """Print the counts.
+
+    Args:
+        rounds: The number of rounds.
+
+    Returns:
+        The exit code: 1 if a session was ended wrongly, or was not ended; otherwise 0.
+    """
     counts: Counter[str] = Counter()
     account = VendorAccount(launch_silent_worker, absent_timeout_s=3600.0, left_timeout_s=3600.0)
     vendor = FakeVendor(account)

@@ -39,7 +39,16 @@ TURN_S, QUIET_S, HEARD_S = 30.0, 0.8, 8.0
 async def measure_turn(
     conversation: LiveConversation, meter: TurnMeter, dice: random.Random
 ) -> float:
-    """Interrupt one turn; return the reported position minus the heard position in seconds."""
+    """Interrupt one turn, and compare its positions.
+
+    Args:
+        conversation: The conversation.
+        meter: The meter of the listener.
+        dice: A random generator.
+
+    Returns:
+        The reported position minus the heard position, in seconds.
+    """
     spoken = dice.sample(VOCABULARY, len(VOCABULARY))
     meter.restart()
     async with asyncio.timeout(TURN_S):
@@ -61,7 +70,15 @@ async def measure_turn(
 
 
 async def run(count: int, seed: int) -> bool:
-    """Measure `count` interruptions for each delay; return whether all limits hold."""
+    """Measure interruptions for each delay.
+
+    Args:
+        count: The number of interruptions for each delay.
+        seed: The seed of the turns.
+
+    Returns:
+        Whether all limits hold.
+    """
     simulator = Simulator(face=FLASH, create_s=0.1, join_s=0.1, slots=10)
     LiveConversation.owns_children = False  # the simulator starts the workers
     dice, good = random.Random(seed), True

@@ -23,7 +23,11 @@ from avatar_core.settings import LiveKitSettings
 
 
 async def run_agent(room_name: str) -> None:
-    """Run an agent with an avatar in a real room, until it is killed."""
+    """Run an agent with an avatar in a real room, until it is killed.
+
+    Args:
+        room_name: The name of the room.
+    """
     livekit = LiveKitSettings.load()
     room = rtc.Room()
     token = TokenMint(livekit, room_name).mint(TokenSpec(identity="agent"))

@@ -58,7 +58,17 @@ class Result:
 async def start_and_end(
     kind: SafeRetry, faults: tuple[str, ...], seed: int, folder: Path
 ) -> Result:
-    """Start an avatar in a room in memory, and end it at a moment that depends on the seed."""
+    """Start an avatar in a room in memory, and end it at a moment that depends on the seed.
+
+    Args:
+        kind: How the vendor makes a retry safe.
+        faults: The names of the vendor's faults.
+        seed: The seed.
+        folder: The folder of the ledger.
+
+    Returns:
+        The result.
+    """
     dice = random.Random(seed)
     random.seed(seed)  # for the jitter of tenacity
     room = MemoryRoom()
@@ -95,7 +105,16 @@ async def start_and_end(
 
 
 def broken_laws(kind: SafeRetry, faults: tuple[str, ...], result: Result) -> list[str]:
-    """Return the laws that a result breaks."""
+    """Return the laws that a result breaks.
+
+    Args:
+        kind: How the vendor makes a retry safe.
+        faults: The names of the vendor's faults.
+        result: The result.
+
+    Returns:
+        A short text for each law.
+    """
     doubled = "double delivery" in faults and kind is not SafeRetry.KEY
     lost = any(FAULTS[name].carried_out for name in faults)
     broken = []
@@ -114,7 +133,15 @@ def broken_laws(kind: SafeRetry, faults: tuple[str, ...], result: Result) -> lis
 
 
 def plans(seeds: int, only: str = "") -> list[tuple[SafeRetry, tuple[str, ...], int]]:
-    """Return runs of every fault, or of one, for every kind of vendor; half have two faults."""
+    """Return runs of every fault with every kind of vendor; half of them have two faults.
+
+    Args:
+        seeds: The number of runs of each fault with each kind of vendor.
+        only: The name of the only fault; empty for every fault.
+
+    Returns:
+        For each run: the kind of vendor, the names of the faults, and the seed.
+    """
     runs: list[tuple[SafeRetry, tuple[str, ...], int]] = []
     for name in [only] if only else FAULTS:
         for kind in SafeRetry:
@@ -125,7 +152,14 @@ def plans(seeds: int, only: str = "") -> list[tuple[SafeRetry, tuple[str, ...], 
 
 
 def main(seeds: int) -> int:
-    """Run all plans and print the results; return 1 if a law was broken."""
+    """Run all plans, and print the results.
+
+    Args:
+        seeds: The number of runs of each fault with each kind of vendor.
+
+    Returns:
+        The exit code: 1 if a law was broken, otherwise 0.
+    """
     logging.disable(logging.CRITICAL)
     count: Counter[str] = Counter()
     for kind, faults, seed in plans(seeds):

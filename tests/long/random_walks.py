@@ -21,7 +21,15 @@ REPORT_STEPS = 2000
 
 
 async def run_walk(seed: int, number: int) -> tuple[str, int, list[str], str]:
-    """Run one conversation; return its kind and its result."""
+    """Run one conversation.
+
+    Args:
+        seed: The seed of the whole run.
+        number: The number of the conversation.
+
+    Returns:
+        The label of the kind of avatar, and the result of `Walk.run`.
+    """
     walk = Walk(seed, number)
     step, faults, timeline = await walk.run()
     return walk.kind.label, step, faults, timeline

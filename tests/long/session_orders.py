@@ -23,7 +23,14 @@ MOST_STEPS = 14
 
 
 def draw_steps(seed: int) -> list[Step]:
-    """Return the steps of one order, the same ones for the same seed."""
+    """Return the steps of one order, the same ones for the same seed.
+
+    Args:
+        seed: The seed.
+
+    Returns:
+        The steps.
+    """
     draw = random.Random(seed)
     arguments = {"start": range(len(PROVIDERS)), "close": range(3), "wait": WAITS_S}
     names = [*NAMES.split(), "reconnect"]
@@ -40,7 +47,15 @@ def main() -> None:
         steps = draw_steps(seed)
 
         async def one(steps: list[Step] = steps, is_realtime: bool = seed % 2 == 1) -> list[str]:
-            """Run one order."""
+            """Run one order.
+
+            Args:
+                steps: The steps of the order.
+                is_realtime: Whether a speech-to-speech model responds to the user.
+
+            Returns:
+                The faults as sentences.
+            """
             return await OrderHarness(is_realtime=is_realtime).run(steps)
 
         if faults := run(one()):

@@ -83,7 +83,16 @@ CASES: tuple[tuple[VendorCase, Limits], ...] = (
 
 
 def find_misses(case: VendorCase, limits: Limits, runs: Sequence[Measurement]) -> list[str]:
-    """Return the limits that the runs of a fault miss."""
+    """Return the limits that the runs of a fault miss.
+
+    Args:
+        case: The fault.
+        limits: The limits of its silence.
+        runs: The measurements of the fault.
+
+    Returns:
+        The names of the limits.
+    """
     silences_s = [run.silence_s for run in runs]
     events_s = [run.event_s for run in runs]
     checks = {
@@ -101,12 +110,28 @@ def find_misses(case: VendorCase, limits: Limits, runs: Sequence[Measurement]) -
 
 
 def percentile(values: Sequence[float]) -> float:
-    """Return the 95th percentile: the smallest value that 95 % of the values do not exceed."""
+    """Return the 95th percentile: the least value that 95 % of the values do not exceed.
+
+    Args:
+        values: At least one value.
+
+    Returns:
+        The percentile.
+    """
     return sorted(values)[math.ceil(0.95 * len(values)) - 1]
 
 
 def describe(name: str, runs: Sequence[Measurement], misses: Sequence[str]) -> str:
-    """Return the line of a fault."""
+    """Return the row of a fault.
+
+    Args:
+        name: The name of the fault.
+        runs: The measurements of the fault.
+        misses: The names of the limits that the runs miss.
+
+    Returns:
+        A row of the table.
+    """
     silences_s = [run.silence_s for run in runs]
     events_s = [run.event_s for run in runs]
     cells = (
@@ -123,7 +148,16 @@ def describe(name: str, runs: Sequence[Measurement], misses: Sequence[str]) -> s
 
 
 async def run(count: int, *, reports: bool, only: str) -> bool:
-    """Measure every fault `count` times; return whether all limits hold."""
+    """Measure every fault several times.
+
+    Args:
+        count: The number of runs of each fault.
+        reports: Whether the worker sends the stock RPCs about its playback.
+        only: A part of the names of the faults to measure.
+
+    Returns:
+        Whether all limits hold.
+    """
     simulator = Simulator(face=FLASH, create_s=0.1, join_s=0.1, slots=10)
     good = True
     LiveConversation.owns_children = False  # the simulator starts the workers

@@ -89,7 +89,17 @@ class Row:
 
     @classmethod
     def measure(cls, line: Line, received: dict[str, Any], since_s: float, until_s: float) -> Row:
-        """Compute the row of a line from what its listener received."""
+        """Compute the row of a line from what its listener received.
+
+        Args:
+            line: The line.
+            received: The result of `Line.received`.
+            since_s: The start in seconds, on the monotonic clock.
+            until_s: The end in seconds, on the monotonic clock.
+
+        Returns:
+            The row.
+        """
         frames: list[tuple[float, int]] = received["frames"]
         times_s = [since_s, *(at_s for at_s, _ in frames), until_s]
         skews_s = [
@@ -123,7 +133,15 @@ class Row:
 
 
 async def measure(system: System, lines: Sequence[Line]) -> tuple[float, list[Row]]:
-    """Speak to one listener on each line; return the worker's share of a core, and the rows."""
+    """Speak to one listener on each line.
+
+    Args:
+        system: The agent and its worker.
+        lines: The lines, each with one listener.
+
+    Returns:
+        The share of a core that the worker used, and a row for each line.
+    """
     room_name = f"weak-{secrets.token_hex(4)}"
     pcm = b"".join(WordTones(RATE_HZ).speak([word]) + silence(PAUSE_S) for word in SPOKEN_WORDS)
     async with AsyncExitStack() as stack:
@@ -147,7 +165,11 @@ async def measure(system: System, lines: Sequence[Line]) -> tuple[float, list[Ro
 
 
 async def run() -> tuple[bool, str]:
-    """Measure each worker; return whether the listeners of ours received enough, and the tables."""
+    """Measure each worker.
+
+    Returns:
+        Whether the listeners of our workers received enough, and the tables in Markdown.
+    """
     good, text = True, ""
     async with serve_lines() as server:
         for name, system in _systems(server).items():

@@ -42,7 +42,14 @@ class Actions:
         return alive[-1] if alive else ""
 
     def start(self, name: str) -> None:
-        """Start the action with the given name."""
+        """Start the action with the given name.
+
+        Args:
+            name: The name of a method of this class.
+
+        Raises:
+            AttributeError: The class has no such method.
+        """
         getattr(self, name)()
 
     def end_session(self) -> None:

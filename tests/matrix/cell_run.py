@@ -35,8 +35,8 @@ START_S = 0.2
 """Seconds from the call of `say` to the middle of the first tone."""
 STOP_S = 1.0
 EVENT_S = 1.0
-"""The first promise and the limit of the issue: an interrupted turn ends, and the application gets
-an event, within this time."""
+"""Seconds until an interrupted turn must have ended (`STOP_S`), and seconds after a fault until the
+application must have got an event (`EVENT_S`)."""
 RUN_AHEAD_S = {Kind.OURS: 0.5}
 VENDOR_RUN_AHEAD_S = 1.0
 

@@ -96,6 +96,9 @@ def makes_sense(cell: Cell) -> bool:
 
     Args:
         cell: The combination of a fault, a phase and a kind.
+
+    Returns:
+        Whether the matrix contains the combination.
     """
     fault, phase, kind = cell.fault, cell.phase, cell.kind
     if kind is Kind.VOICE:  # the voice has no worker, no join and no next avatar
@@ -128,7 +131,11 @@ def _is_same_reconnect(cell: Cell) -> bool:
 
 
 def all_cells() -> Iterator[Cell]:
-    """Yield every cell that makes sense, in the order of faults, phases and kinds."""
+    """Yield every cell that makes sense, in the order of faults, phases and kinds.
+
+    Yields:
+        The cells.
+    """
     for fault in FAULTS:
         for phase in Phase:
             for kind in Kind:

@@ -127,7 +127,7 @@ FAULTS = (
 
 SILENCE_S = {NONE: 0.5, LATE: 1.8, ABSENT: 1.0, SILENT: 1.8}
 """Longest silence of each effect in seconds, from the limits of the fifth promise: the 95th
-percentiles of the issue. Without an effect, the limit is the pause between two words plus the
+percentiles. Without an effect, the limit is the pause between two words plus the
 jitter of a switch between takes."""
 NEVER_HEARD_S = FIRST_SOUND_S + 1.0
 """Longest silence before the first sound of a worker that was never heard, in seconds."""

@@ -25,7 +25,11 @@ class RingedAudio(MemoryRemoteAudio):
         receive, at = handler, 0
 
         def modulate(pcm: bytes) -> None:
-            """Modulate one frame."""
+            """Modulate one frame.
+
+            Args:
+                pcm: Audio in `LISTENING_FORMAT`, whole samples.
+            """
             nonlocal at
             samples = np.frombuffer(pcm, "<i2")
             cycles = (at + np.arange(len(samples))) * RING_HZ / LISTENING_FORMAT.rate_hz

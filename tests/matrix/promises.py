@@ -50,7 +50,11 @@ class Promises:
             log.clear()
 
     def note(self, text: str) -> None:
-        """Record an action of the test with the present time."""
+        """Record an action of the test with the present time.
+
+        Args:
+            text: The action in a few words.
+        """
         self.notes.append((now(), text))
 
     def find_breaches(self, longest_silence_s: float) -> Iterator[str]:
@@ -58,6 +62,9 @@ class Promises:
 
         Args:
             longest_silence_s: The longest allowed silence, in seconds.
+
+        Yields:
+            The sentences.
         """
         self._heard = sorted(self._decode(), key=lambda word: word.start_s)
         yield from self._talk.faults()
@@ -72,12 +79,20 @@ class Promises:
                 yield f"turn {number}: silence of {silence_s:.2f} s, limit {longest_silence_s:.2f}"
 
     def failures(self) -> list[tuple[float, str]]:
-        """Return the time and the error of each avatar that failed."""
+        """Return the time and the error of each avatar that failed.
+
+        Returns:
+            Pairs of the loop time in seconds and the text of the error.
+        """
         events = self._talk.events
         return [(at, str(event.error)) for at, event in events if isinstance(event, AvatarFailed)]
 
     def find_sessions_alive(self) -> Iterator[str]:
-        """Yield a sentence for each session that has not ended; call it after the conversation."""
+        """Yield a sentence for each session that has not ended after the conversation.
+
+        Yields:
+            The sentences.
+        """
         if self._provider is None:
             return
         if self._provider.alive:
@@ -92,7 +107,11 @@ class Promises:
             yield f"{', '.join(left)} stayed in the room"
 
     def timeline(self) -> str:
-        """Return the actions, events and heard words, in the order of their times."""
+        """Return the actions, events and heard words, in the order of their times.
+
+        Returns:
+            A text with one line for each.
+        """
         lines = [(at, f"-- {text}") for at, text in self.notes]
         lines += [(at, f"history {text!r}") for at, text in self._items]
         lines += [
@@ -163,5 +182,12 @@ class Promises:
 
 
 def indent(faults: Sequence[str]) -> str:
-    """Return one indented line for each sentence."""
+    """Return one indented line for each sentence.
+
+    Args:
+        faults: The sentences.
+
+    Returns:
+        The lines as one text.
+    """
     return "\n".join(f"  {fault}" for fault in faults)

@@ -33,15 +33,31 @@ class TriggeredClock(FaultClock):
         self._started.set()
 
     def has_reached(self, at_s: float) -> bool:
-        """Return whether the fault has started."""
+        """Return whether the fault has started.
+
+        Args:
+            at_s: The time of the fault in the scenario; 0 disables the fault.
+
+        Returns:
+            Whether the fault is active.
+        """
         return at_s > 0 and self._started.is_set()
 
     async def wait(self, at_s: float) -> None:
-        """Wait until the fault starts."""
+        """Wait until the fault starts.
+
+        Args:
+            at_s: The time of the fault in the scenario, which this clock ignores.
+        """
         await self._started.wait()
 
     def add_speech(self, duration_s: float, track: object) -> None:
-        """Ignore the speech of the worker."""
+        """Ignore the speech of the worker.
+
+        Args:
+            duration_s: Seconds of the added speech.
+            track: The audio track of the worker.
+        """
 
 
 Plan = tuple[Scenario, TriggeredClock]
@@ -90,7 +106,18 @@ class MatrixProvider(MockProvider):
         self._ends: dict[str, asyncio.Future[str]] = {}
 
     async def start_worker(self, request: ProvisionRequest) -> Mapping[str, Any]:
-        """Start the next planned worker, or a worker without faults."""
+        """Start the next planned worker, or a worker without faults.
+
+        Args:
+            request: The request of avatar-core.
+
+        Returns:
+            The record of the worker.
+
+        Raises:
+            AvatarError: The renderer cannot be created, or the worker ended before it was ready.
+            RuntimeError: The library looptime controls the running event loop.
+        """
         self.provisioning.set()
         await asyncio.sleep(self.provision_s)
         scenario, clock = self.planned.popleft() if self.planned else self.plan(request.identity)
@@ -105,7 +132,17 @@ class MatrixProvider(MockProvider):
         )
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        """Create a session and record it."""
+        """Create a session and record it.
+
+        Args:
+            request: The request of avatar-core.
+
+        Returns:
+            The record of the session.
+
+        Raises:
+            AvatarError: The worker did not start.
+        """
         avatar = await super().provision(request)
         self.created.append(avatar.session_id)
         self.alive[avatar.session_id] = avatar.identity
@@ -114,7 +151,12 @@ class MatrixProvider(MockProvider):
         return avatar
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End a session and record it."""
+        """End a session and record it.
+
+        Args:
+            avatar: The record of the session.
+            reason: The reason of the end.
+        """
         self.alive.pop(avatar.session_id, None)
         self.released.append(avatar.session_id)
         await super().release(avatar, reason)
@@ -123,6 +165,12 @@ class MatrixProvider(MockProvider):
         """Wait until the test has ended the session, or our own worker has exited.
 
         The API of a vendor does not report at once that a worker was killed.
+
+        Args:
+            avatar: The record of the session.
+
+        Returns:
+            The reason of the end.
         """
         self._ends[avatar.session_id] = end = asyncio.get_running_loop().create_future()
         if self.protocol:

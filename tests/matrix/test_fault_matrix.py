@@ -17,7 +17,11 @@ kinds occur."""
 
 
 def sample() -> list[Cell]:
-    """Return one cell of each fault."""
+    """Return one cell of each fault.
+
+    Returns:
+        The cells, in the order of `FAULTS`.
+    """
     chosen = []
     for number, (_, group) in enumerate(groupby(all_cells(), lambda cell: cell.fault)):
         cells = list(group)

@@ -70,7 +70,7 @@ def test_readme_says_how_to_install_and_select(name: str) -> None:
     assert f"AVATAR_PROVIDER={selected}" in readme
 
 
-def test_planted_relative_links_are_reported() -> None:
+def test_relative_links_of_a_page_are_reported() -> None:
     page = """
 [one](docs/one.md) and ![two](img/two.png "title") but `[code](not/a.md)`
 [three][3] <a href="four.html"> [five](https://example.org/five) [six](#six)
@@ -84,7 +84,7 @@ def test_planted_relative_links_are_reported() -> None:
     assert relative(links_of(page)) == ["docs/one.md", "img/two.png", "../three.md", "four.html"]
 
 
-def test_planted_links_to_missing_files_are_reported() -> None:
+def test_links_to_missing_files_are_reported() -> None:
     good = [f"{SOURCE}/blob/main/LICENSE", f"{SOURCE}/raw/main/docs/img/face.jpg"]
     bad = [
         *(f"{SOURCE}/blob/main/no-such-file.md", f"{SOURCE}/tree/main/docs"),

@@ -75,7 +75,14 @@ class AlteredSound:
         return float(self.positions_at(np.array([time_s]))[0])
 
     def positions_at(self, times_s: Seconds) -> Seconds:
-        """Return the positions in `pushed` that are heard at given times, in seconds."""
+        """Return the positions in `pushed` that are heard at given times.
+
+        Args:
+            times_s: The times in `heard`, in seconds.
+
+        Returns:
+            A position in seconds for each time.
+        """
         for time_map in self.maps:
             times_s = time_map.at(times_s)
         return times_s

@@ -7,9 +7,16 @@ from collections.abc import Iterator
 
 
 def error_texts(error: BaseException) -> Iterator[str]:
-    """Yield all texts that a logger could write about an error and the errors it is chained to.
+    """Yield all texts that a logger could write about an error and its chained errors.
 
-    These are its message, its `repr`, its attributes, and its traceback with local variables.
+    The texts of an error are its message, its `repr`, its attributes, and its traceback with local
+    variables.
+
+    Args:
+        error: The error.
+
+    Yields:
+        The texts.
     """
     seen: set[int] = set()
     pending: list[BaseException | None] = [error]

@@ -46,6 +46,9 @@ class GappedSpeech:
             dice: A random generator.
             voice: One of `VOICES`.
 
+        Returns:
+            The speech.
+
         Raises:
             FileNotFoundError: The voice is not installed on this machine.
         """
@@ -73,7 +76,11 @@ class GappedSpeech:
         return sum(map(len, self.pieces)) / 2 / RATE_HZ + sum(self.gaps_s)
 
     async def frames(self) -> AsyncIterator[rtc.AudioFrame]:
-        """Yield the speech in frames of 20 ms, each piece as fast as the consumer takes it."""
+        """Yield the speech in frames of 20 ms, each piece as fast as the consumer takes it.
+
+        Yields:
+            The frames, mono int16 at `RATE_HZ`.
+        """
         loop = asyncio.get_running_loop()
         size = round(FRAME_S * RATE_HZ) * 2
         played_at = loop.time()
@@ -91,5 +98,8 @@ def choose_voice(dice: random.Random) -> str:
 
     Args:
         dice: A random generator.
+
+    Returns:
+        One of `VOICES`.
     """
     return dice.choice(("tones", dice.choice([voice for voice in VOICES if voice != "tones"])))

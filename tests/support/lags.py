@@ -33,7 +33,7 @@ def measure_lags(sound: AlteredSound, window_s: float = 0.4, step_s: float = 0.2
 
 
 def measure_level_lags(sound: AlteredSound) -> Seconds:
-    """Correlate levels instead of waveforms, for a sound whose waveform is another one.
+    """Correlate levels instead of waveforms, for a sound with an altered waveform.
 
     Args:
         sound: The altered sound.

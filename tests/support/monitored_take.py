@@ -105,7 +105,11 @@ class MonitoredTake:
         return self._step * STEP_S
 
     def step(self) -> str:
-        """Let 20 ms pass, and return the fault of the worker, if any."""
+        """Let 20 ms pass, and check the worker.
+
+        Returns:
+            The fault as a part of a sentence; empty if there is none.
+        """
         self.clock.now_s += STEP_S
         self._step += 1
         while self._sent < len(self._pcm) and self.take.pushed_s < self._due_s:
@@ -128,16 +132,31 @@ class MonitoredTake:
             self.audio.handler(heard.tobytes())
 
     def append(self, pcm: bytes) -> None:
-        """Add audio to the end of the take, in `FORMAT`."""
+        """Add audio to the end of the take, in `FORMAT`.
+
+        Args:
+            pcm: Mono int16 PCM, whole samples.
+        """
         self._pcm += pcm
         self._origin_s = self.elapsed_s - self.take.pushed_s
 
     def replace_sound(self, sound: np.ndarray) -> None:
-        """Replace what the agent hears, from the start of the take."""
+        """Replace what the agent hears, from the start of the take.
+
+        Args:
+            sound: int16 samples at 8 kHz, mono.
+        """
         self._sound = sound.astype("<i2")
 
     def run(self, until_s: float = 1e9) -> str:
-        """Step until the take has ended, a fault is found, or a time of the take is reached."""
+        """Step until the take has ended, a fault is found, or a time of the take is reached.
+
+        Args:
+            until_s: The time in seconds since the start of the take.
+
+        Returns:
+            The fault as a part of a sentence; empty if there is none.
+        """
         while not self.take.state.final and self.elapsed_s < until_s:
             if fault := self.step():
                 return fault
@@ -152,6 +171,15 @@ class MonitoredTake:
 
 
 def heard_sound(pcm: bytes, *, delay_s: float = 0.4, gain: float = 0.5) -> np.ndarray:
-    """Return what the agent hears of pushed audio: at 8 kHz, delayed and quieter."""
+    """Return what the agent hears of pushed audio: at 8 kHz, delayed and quieter.
+
+    Args:
+        pcm: The pushed audio, mono int16 PCM in `FORMAT`.
+        delay_s: The delay in seconds.
+        gain: The factor of the amplitude.
+
+    Returns:
+        int16 samples at 8 kHz, mono.
+    """
     samples = np.frombuffer(Resampler(FORMAT, AudioFormat(8_000)).feed(pcm, last=True), "<i2")
     return np.concatenate((np.zeros(round(delay_s * 8000)), samples * gain))

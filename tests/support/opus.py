@@ -93,6 +93,9 @@ def decode(packets: Iterable[bytes]) -> Samples:
 def lookahead() -> int:
     """Return the delay of encoder and decoder together, in samples at 48 kHz.
 
+    Returns:
+        The number of samples.
+
     Raises:
         RuntimeError: libopus failed.
     """

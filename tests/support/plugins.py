@@ -33,6 +33,9 @@ def provider_source(name: str = "bad", body: str = "", api_version: str = "(1, 0
         name: Name of the provider.
         body: One more line for the class.
         api_version: The expression for its `api_version`.
+
+    Returns:
+        Python source code.
     """
     return PROVIDER.format(name=name, body=body, api_version=api_version)
 
@@ -85,7 +88,15 @@ class FakeSite:
 
 @contextmanager
 def make_site(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
-    """Put a `FakeSite` and an empty cache below `folder` while the block runs."""
+    """Put a `FakeSite` and an empty cache below `folder` while the block runs.
+
+    Args:
+        folder: The parent folder of both.
+        patch: Restores the environment after the block.
+
+    Yields:
+        The site.
+    """
     from stevedore.extension import ExtensionManager
 
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

@@ -28,11 +28,22 @@ class ProcessHandle:
         self.fd = os.pidfd_open(pid)
 
     def exits_within(self, timeout_s: float) -> bool:
-        """Return whether the process has ended, after waiting for at most `timeout_s` seconds."""
+        """Wait until the process has ended, or the time has passed.
+
+        Args:
+            timeout_s: Seconds to wait.
+
+        Returns:
+            Whether the process has ended.
+        """
         return bool(select.select([self.fd], [], [], timeout_s)[0])
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal to the process."""
+        """Send a signal to the process.
+
+        Args:
+            number: The number of the signal.
+        """
         signal.pidfd_send_signal(self.fd, number)
 
     def close(self) -> None:
@@ -43,7 +54,14 @@ class ProcessHandle:
 
 
 def open_process_tree(pid: int) -> dict[str, ProcessHandle]:
-    """Open handles for a process and all its descendants, by id and command line."""
+    """Open handles for a process and all its descendants, by id and command line.
+
+    Args:
+        pid: Id of the process at the root.
+
+    Returns:
+        The handles.
+    """
     process = psutil.Process(pid)
     members: dict[str, ProcessHandle] = {}
     for member in (process, *process.children(recursive=True)):

@@ -38,7 +38,11 @@ class RoomOutput(io.AudioOutput):
         self._playing = asyncio.create_task(self._play(), name="room-output")
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
-        """Queue a frame; do not wait for its playback."""
+        """Queue a frame; do not wait for its playback.
+
+        Args:
+            frame: The frame, interleaved int16.
+        """
         await super().capture_frame(frame)
         self._pending.put_nowait(bytes(frame.data))
 

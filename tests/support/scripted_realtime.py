@@ -41,7 +41,14 @@ class ScriptedRealtimeModel(llm.RealtimeModel):
         self.responses: dict[str, Sequence[str]] = {}
 
     def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession:
-        """Return a new session; the model has no turn detection to disable."""
+        """Return a new session; the model has no turn detection to disable.
+
+        Args:
+            turn_detection_disabled: This model ignores the argument.
+
+        Returns:
+            The session.
+        """
         return _ScriptedSession(self)
 
     async def aclose(self) -> None:
@@ -111,7 +118,16 @@ class _ScriptedSession(llm.RealtimeSession):
         tool_choice: NotGivenOr[Any] = NOT_GIVEN,
         tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN,
     ) -> asyncio.Future[llm.GenerationCreatedEvent]:
-        """Return a future of the response to the last user message."""
+        """Respond to the last user message.
+
+        Args:
+            instructions: This model ignores the argument.
+            tool_choice: This model ignores the argument.
+            tools: This model ignores the argument.
+
+        Returns:
+            The future of the event that starts the response.
+        """
         created: asyncio.Future[llm.GenerationCreatedEvent] = asyncio.Future()
         from_user = [one for one in self._context.messages() if one.role == "user"]
         spoken_words = self._responses[from_user[-1].text_content or ""]

@@ -136,7 +136,11 @@ class OrderHarness:
         await self.session.start(ToneAgent())
 
     async def do_start(self, provider: float) -> None:
-        """Start another avatar, and do not wait for it."""
+        """Start another avatar, and do not wait for it.
+
+        Args:
+            provider: The index of the provider in `PROVIDERS`.
+        """
         avatar = create_avatar(PROVIDERS[int(provider)], livekit=IN_MEMORY)
         self.avatars.append(avatar)
         starting = asyncio.create_task(avatar.start(self.session, self.link))
@@ -144,7 +148,11 @@ class OrderHarness:
         await asyncio.sleep(0)
 
     async def do_close(self, index: float) -> None:
-        """Close one of the avatars."""
+        """Close one of the avatars.
+
+        Args:
+            index: The index of the avatar, modulo the number of avatars.
+        """
         if self.avatars:
             avatar = self.avatars[int(index) % len(self.avatars)]
             await self._within(AVATAR_CLOSE_S, avatar.aclose(), "avatar.aclose()")
@@ -198,7 +206,11 @@ class OrderHarness:
             self.session.output.set_audio_enabled(True)
 
     async def do_wait(self, duration_s: float) -> None:
-        """Let time pass."""
+        """Let time pass.
+
+        Args:
+            duration_s: The time in seconds.
+        """
         await asyncio.sleep(duration_s)
 
     async def do_handoff(self, _: float) -> None:

@@ -24,7 +24,7 @@ Send = Callable[[bytes], None]
 
 
 class UdpRelay:
-    """A relay that runs on a thread of its own, from `with` on.
+    """A relay that runs on a thread of its own while its `with` block runs.
 
     A pause of the test's event loop therefore delays no packet.
 
@@ -93,7 +93,12 @@ class UdpRelay:
         """Open the socket that represents a client to the server."""
 
         def receive(packet: bytes, _: Address) -> None:
-            """Pass a packet of the server on to the client."""
+            """Pass a packet of the server on to the client.
+
+            Args:
+                packet: The packet.
+                _: The address of the server, which is not used.
+            """
             self._pass_later(lambda: self._front.sendto(packet, client))
 
         transport, _ = await self._loop.create_datagram_endpoint(

@@ -38,12 +38,20 @@ GREETING = "Welcome, I am your virtual host. Make yourself comfortable."
 
 
 def missing_voices() -> list[str]:
-    """Return the recorded voices that are not installed on this machine."""
+    """Return the recorded voices that are not installed on this machine.
+
+    Returns:
+        Names from `VOICES`.
+    """
     return [voice for voice in RECORDED if not _find_prompts(voice)]
 
 
 def install_hint() -> str:
-    """Return how to install the recorded voices that are missing."""
+    """Return how to install the recorded voices that are missing.
+
+    Returns:
+        One sentence for a message.
+    """
     packages = [f"asterisk-core-sounds-{RECORDED[voice]}-gsm" for voice in missing_voices()]
     return f"the recorded voices are missing; run: apt-get install {' '.join(packages)}"
 

@@ -20,7 +20,15 @@ AUDIO_TOPIC = "lk.audio_stream"
 
 
 def audio_frame(duration_s: float = 0.02, rate_hz: int = RATE_HZ) -> rtc.AudioFrame:
-    """Return a frame of mono audio that is not silent."""
+    """Return a frame of mono audio that is not silent.
+
+    Args:
+        duration_s: The duration in seconds.
+        rate_hz: The sample rate in Hz.
+
+    Returns:
+        The frame, int16.
+    """
     samples = round(duration_s * rate_hz)
     return rtc.AudioFrame(b"\x01\x02" * samples, rate_hz, 1, samples)
 
@@ -59,7 +67,14 @@ class StockAgent:
         self.output.on("playback_finished", lambda event: self.finished.append((now(), event)))
 
     def join_avatar(self, *, has_video: bool = True) -> StockRoom:
-        """Join the avatar, which accepts `lk.clear_buffer` and never finishes by itself."""
+        """Join the avatar, which accepts `lk.clear_buffer` and never finishes by itself.
+
+        Args:
+            has_video: Whether the avatar publishes a video track.
+
+        Returns:
+            The avatar's connection to the room.
+        """
         room = self.hub.join(AVATAR)
         room.local_participant.register_rpc_method(CLEAR, lambda _: "ok")
         if has_video:
@@ -84,18 +99,35 @@ class StockAgent:
         return self.room.local_participant.writers
 
     async def push(self, duration_s: float) -> None:
-        """Push audio to the open segment, in frames of 0.1 s or less."""
+        """Push audio to the open segment, in frames of 0.1 s or less.
+
+        Args:
+            duration_s: The duration of the audio in seconds.
+        """
         while duration_s > 1e-9:
             await self.output.capture_frame(audio_frame(min(duration_s, 0.1)))
             duration_s -= 0.1
 
     async def say(self, duration_s: float) -> None:
-        """Push a complete segment."""
+        """Push a complete segment.
+
+        Args:
+            duration_s: The duration of the segment in seconds.
+        """
         await self.push(duration_s)
         self.output.flush()
 
     async def finish(self, position_s: float, *, interrupted: bool = False, **more: Any) -> str:
-        """Call `lk.playback_finished` as the avatar."""
+        """Call `lk.playback_finished` as the avatar.
+
+        Args:
+            position_s: The position in seconds.
+            interrupted: Whether the segment was interrupted.
+            **more: Further keys of the payload.
+
+        Returns:
+            The response of the agent.
+        """
         payload = {"playback_position": position_s, "interrupted": interrupted, **more}
         return await self.avatar.local_participant.perform_rpc(
             destination_identity=AGENT, method=FINISHED, payload=json.dumps(payload)

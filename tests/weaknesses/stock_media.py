@@ -40,7 +40,14 @@ class FakeAudioSource:
         self.heard = [(start, min(end, now())) for start, end in self.heard if start < now()]
 
     def heard_s(self, since_s: float = 0.0) -> float:
-        """Return the seconds of audio that a listener hears after a time."""
+        """Return how much audio a listener hears after a time.
+
+        Args:
+            since_s: The time in seconds.
+
+        Returns:
+            Seconds of audio.
+        """
         return sum(max(0.0, end - max(start, since_s)) for start, end in self.heard)
 
     async def aclose(self) -> None:

@@ -171,7 +171,14 @@ class StockRoom(rtc.EventEmitter[str]):
         }
 
     def count_listeners(self, event: str) -> int:
-        """Return the number of callbacks that are registered for an event."""
+        """Return the number of callbacks that are registered for an event.
+
+        Args:
+            event: The name of the event.
+
+        Returns:
+            The number.
+        """
         return len(self._events.get(event, ()))
 
 
@@ -193,7 +200,17 @@ class StockHub:
         connected: bool = True,
         attributes: dict[str, str] | None = None,
     ) -> StockRoom:
-        """Join a participant, and tell the others that it is active."""
+        """Join a participant, and tell the others that it is active.
+
+        Args:
+            identity: The identity of the participant.
+            is_agent: Whether the participant has the kind AGENT.
+            connected: Whether the connection of the participant is open.
+            attributes: The attributes of the participant; None for none.
+
+        Returns:
+            The connection of the participant.
+        """
         kinds = rtc.ParticipantKind
         kind = kinds.PARTICIPANT_KIND_AGENT if is_agent else kinds.PARTICIPANT_KIND_STANDARD
         room = StockRoom(self, identity, kind, attributes or {}, connected)
@@ -202,13 +219,23 @@ class StockHub:
         return room
 
     def leave(self, identity: str) -> None:
-        """Let a participant leave; an RPC to it then fails after 7 s."""
+        """Let a participant leave; an RPC to it then fails after 7 s.
+
+        Args:
+            identity: The identity of the participant.
+        """
         room = self.rooms.pop(identity)
         room.disconnect()
         self.tell_others(identity, "participant_disconnected", room.local_participant)
 
     def tell_others(self, identity: str, event: str, *args: Any) -> None:
-        """Emit an event at every other participant."""
+        """Emit an event at every participant except one.
+
+        Args:
+            identity: The identity of the participant that does not get the event.
+            event: The name of the event.
+            *args: The arguments of the event.
+        """
         for other, room in list(self.rooms.items()):
             if other != identity:
                 room.emit(event, *args)

@@ -24,7 +24,11 @@ class StockReader:
         self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
 
     def put(self, item: bytes | Exception | None) -> None:
-        """Add a chunk, an error, or None for the trailer."""
+        """Add a chunk, an error, or None for the trailer.
+
+        Args:
+            item: The chunk, the error or None.
+        """
         self._queue.put_nowait(item)
 
     def __aiter__(self) -> StockReader:

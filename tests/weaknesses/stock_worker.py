@@ -84,7 +84,15 @@ class StockReceiver:
         await self.receiver.aclose()
 
     async def open_stream(self, duration_s: float = 0.0, **attributes: str) -> StockWriter:
-        """Open an audio stream as the agent, and send audio in chunks of 20 ms."""
+        """Open an audio stream as the agent, and send audio in chunks of 20 ms.
+
+        Args:
+            duration_s: The duration of the audio in seconds.
+            **attributes: Further attributes of the stream.
+
+        Returns:
+            The writer of the stream.
+        """
         writer = await self.agent.local_participant.stream_bytes(
             name="AUDIO",
             topic=AUDIO_TOPIC,
@@ -96,17 +104,32 @@ class StockReceiver:
         return writer
 
     async def say(self, duration_s: float) -> None:
-        """Send a complete segment as the agent."""
+        """Send a complete segment as the agent.
+
+        Args:
+            duration_s: The duration of the segment in seconds.
+        """
         await (await self.open_stream(duration_s)).aclose()
 
     async def clear(self) -> str:
-        """Call `lk.clear_buffer` as the agent."""
+        """Call `lk.clear_buffer` as the agent.
+
+        Returns:
+            The response of the worker.
+        """
         return await self.agent.local_participant.perform_rpc(
             destination_identity=AVATAR, method=CLEAR, payload=""
         )
 
     async def receive_segment(self) -> float:
-        """Return the seconds of audio that the receiver delivers until the end of a segment."""
+        """Receive one segment, until its end.
+
+        Returns:
+            Seconds of audio.
+
+        Raises:
+            AssertionError: The generator ended before the segment.
+        """
         received_s = 0.0
         async for item in self.receiver:
             if isinstance(item, AudioSegmentEnd):

@@ -70,7 +70,14 @@ class FakeVendorSession:
 
 
 def create_by_stock_plugin(vendor: FakeVendorSession) -> Any:
-    """Return the create request of the plugin of Tavus."""
+    """Return the create request of the plugin of Tavus.
+
+    Args:
+        vendor: The fake session that replaces aiohttp's.
+
+    Returns:
+        The body of the request.
+    """
     return TavusAPI("key", "http://127.0.0.1", session=vendor).create_conversation()  # type: ignore[arg-type]
 
 
@@ -99,7 +106,7 @@ W47 = Weakness(
     "segments of the first output never finish.",
     ours="The router calls the handler of each sender.",
     avoided_in=["tests/room_link/test_link.py::test_router_calls_the_handler_of_each_caller"],
-    untested="The plugin of Spatius is not installed; a test registers the RPC as it does.",
+    untested="The plugin of Spatius is not installed; a test registers the RPC in the same way.",
 )
 
 
@@ -122,7 +129,7 @@ W48 = Weakness(
     "LiveAvatar, and `wait_for_playout` waits forever.",
     ours="A transport whose sink fails is lost, and the agent's voice continues.",
     avoided_in=["tests/unit/test_player_losses.py::test_transport_whose_sink_raises_is_lost"],
-    untested="The plugin of LiveAvatar is not installed; a test shows it for the base class.",
+    untested="The plugin of LiveAvatar is not installed; the test uses the base class.",
 )
 
 

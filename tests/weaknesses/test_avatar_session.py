@@ -63,7 +63,11 @@ class FakeJob:
 
 
 def join_room() -> StockRoom:
-    """Return the agent's connection to a room with an avatar that publishes video."""
+    """Return the agent's connection to a room with an avatar that publishes video.
+
+    Returns:
+        The connection of the agent.
+    """
     return StockAgent().room
 
 
@@ -197,7 +201,7 @@ W46 = Weakness(
     "agent from its room.",
     ours="Each avatar has an identity of its own, and the agent stays in the room.",
     avoided_in=["tests/unit/test_conversation.py::test_voice_continues_after_the_avatar_is_closed"],
-    untested="The plugin of bitHuman is not installed; a test shows it for the base class.",
+    untested="The plugin of bitHuman is not installed; the test uses the base class.",
 )
 
 

@@ -43,7 +43,11 @@ class StockSynchronizer:
         )
 
     async def push_video(self, timestamp_s: float | None = None) -> None:
-        """Push a video frame with the time at which it should be shown."""
+        """Push a video frame with the time at which it should be shown.
+
+        Args:
+            timestamp_s: The time in seconds; None for a frame without a time.
+        """
         frame = rtc.VideoFrame(2, 2, rtc.VideoBufferType.RGBA, bytes(16))
         await self.synchronizer.push(frame, timestamp_s)
 

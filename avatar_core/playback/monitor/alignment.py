@@ -9,14 +9,16 @@ import numpy as np
 from avatar_core.playback.monitor.features import Floats
 
 RANGE_DB = 30.0
-"""Levels further below the loudest one of a window count as equal: noise and codecs change them."""
+"""Levels that are further below the loudest level of a window count as equal, because noise and
+codecs change such levels."""
 FLAT_DB = 2.5
 """A window whose levels vary less than this cannot be located."""
 RIVAL_MARGIN, RIVAL_RATIO = 0.1, 3.0
-"""A match is clear if its score leads by this margin, or if every other place differs from the
-heard sound by this factor more."""
+"""A match is clear if its score is higher than every other score by this margin, or if every other
+place differs from the heard sound this many times as much."""
 NEIGHBOURS = 8
-"""Frames beside the best place whose scores say nothing about a second candidate."""
+"""Frames before and after the best place whose scores do not count as the scores of other
+places."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,13 @@ class Arrivals:
             self._times.append(now_s)
 
     def confirmed_at(self, frame: int) -> float:
-        """Return when it was certain that the worker has received a frame.
+        """Return the time from which it was certain that the worker had received a frame.
 
         Args:
             frame: The number of the frame.
 
         Returns:
-            The time; infinite if it is not certain yet.
+            The time in seconds, on the clock of `confirm`; infinite if it is not certain yet.
         """
         at = bisect_right(self._frames, frame)
         return self._times[at] if at < len(self._times) else math.inf

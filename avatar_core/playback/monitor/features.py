@@ -1,4 +1,4 @@
-"""Converts a stream of PCM to a short description of its sound, one for each 10 ms."""
+"""Converts a stream of PCM to features: the level of each frequency band, every 10 ms."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FeatureStream:
         self._rest = np.zeros(_WINDOW - _HOP, np.float32)
 
     def feed(self, pcm: bytes) -> Floats:
-        """Take the next piece of the stream.
+        """Process the next piece of the stream.
 
         Args:
             pcm: Audio in `LISTENING_FORMAT`, of any length in whole samples.

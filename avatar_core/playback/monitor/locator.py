@@ -19,26 +19,28 @@ from avatar_core.playback.monitor.place import (
 from avatar_core.playback.monitor.state import HeardState
 
 EVERY, SETTLED_EVERY = 5, 12
-"""Heard frames between two searches for the place, and while the present place is confirmed."""
+"""Heard frames between two searches for the place: normally, and while the last search has
+confirmed the present place."""
 LOCAL = 6
 """Frames by which the place may move between two searches: the vendor's clock drifts."""
 ONSET, ALTERED_ONSET = 25, 80
-"""Frames by which the first sound may differ from its expected time if the latency is known, and if
-the place in an altered voice can be found in no other way."""
+"""Frames by which the first sound may differ from its expected time: if the latency is known, and
+if the vendor alters the voice."""
 UNMATCHED, MOST_UNMATCHED = 150, 400
 """Loud frames without a match after which the loudness alone is aligned, and after which the sound
 counts as the speech in any case."""
 NEAR_SEARCHES = 6
 """Searches in a row with the same result after which a place near the onset needs no high score."""
 PREFERENCE = 0.15
-"""The place at which sound and speech begin together may be less similar than another by this."""
+"""The present place, and the place at which sound and speech begin together, are preferred if their
+score is at most this much lower than the best score."""
 MOST_DRIFT = 50
 """A vendor's clock is fast by at most one frame in this number of frames."""
 MOST_UNSURE = 400
-"""The most frames behind the position in which a place is searched while the present one is not
-sure."""
+"""The most frames before the position that are searched while the present place is not sure."""
 LITTLE = 60
-"""Loud frames that are few: other speech may begin in the same way."""
+"""With fewer loud frames, a new place needs a higher score: other speech may begin in the same
+way."""
 
 
 class Locator:
@@ -160,7 +162,7 @@ class Locator:
         return place if state.sound.count_louder(state.loud_db, WINDOW) >= SHORT_WINDOW else None
 
     def _find_near_onset(self, place: Place | None) -> Place | None:
-        """Return the place at which the sound began with the speech, if it is about as similar."""
+        """Return the place at which sound and speech begin together, if it is about as similar."""
         state = self._state
         first = state.first_strong()
         if place is None or state.lag is not None or state.onset is None or first is None:

@@ -19,8 +19,8 @@ from avatar_core.playback.monitor.state import HeardState
 LOG = logging.getLogger("avatar_core")
 
 SILENT_S = 0.75
-"""A worker is lost if it has been silent for this time although strong sound was due. In natural
-speech no correct worker is: pauses in speech are not strong (see docs/performance.md)."""
+"""A worker is lost if it has been silent for this time although strong sound was due. Pauses in
+speech are not strong. `tests/long/monitor_sounds.py` counts correct workers that would be lost."""
 FIRST_SOUND_S = 5.0
 """The time for a worker whose latency is not known yet: vendors with a delay of 5 s exist."""
 CONFIRMED_S = 0.25
@@ -29,7 +29,8 @@ FRESH_S, STALE_S = 0.3, 2.0
 """The monitor does not judge a worker whose last audio is older than `FRESH_S`. After `STALE_S` the
 other sources decide what was heard."""
 MOST_TICK_S = 0.1
-"""The most seconds that count between two checks: a pause of this process is no silence."""
+"""The most seconds that count between two checks, because a pause of this process is not
+silence."""
 STOPPED_FRAMES = 12
 """Silent frames after which an interrupted worker has stopped."""
 CUT_TAIL_S = 0.12
@@ -50,6 +51,8 @@ class Monitor:
         clock: Returns monotonic seconds.
         log: Receives one warning if the vendor alters the voice.
 
+    Attributes:
+        may_be_late: Whether a worker that was not heard yet gets `FIRST_SOUND_S`.
     """
 
     def __init__(
@@ -136,7 +139,11 @@ class Monitor:
             self._responds = True
 
         def note_response(has_responded: bool) -> None:
-            """Note the end of the request."""
+            """Note that the request has ended.
+
+            Args:
+                has_responded: Whether the worker has responded.
+            """
             self._has_responded |= has_responded
             self._responds = self._has_responded
             if has_responded:
@@ -151,7 +158,7 @@ class Monitor:
         the limit is `SILENT_S`.
 
         Returns:
-            The fault of the worker as a part of a sentence; empty while there is none.
+            The fault of the worker as a part of a sentence; empty if there is no fault.
         """
         now_s = self._clock()
         self._unheard_s += min(now_s - self._checked_at, MOST_TICK_S)
@@ -201,7 +208,7 @@ class Monitor:
         return None if self._closed else await self._audio.count_packets()
 
     async def aclose(self) -> None:
-        """Stop to listen, and lift the limit of the current take; idempotent."""
+        """Stop listening, and remove the limit of the current take; idempotent."""
         self._closed = True
         self._stop()
         await self._audio.aclose()
@@ -212,11 +219,11 @@ class Monitor:
         self._take = self._state = self._playhead = self._heard_at = None
 
     def _fail(self) -> None:
-        """Stop to judge the worker, because of an error in this package."""
+        """Stop judging the worker, because of an error in this package."""
         self._failed = True
         self._stop()
         self._log.exception(
-            "The monitor of the avatar's sound has an error, so avatar-core stops to listen. The "
+            "The monitor of the avatar's sound has an error, so avatar-core stops listening. The "
             "messages of the worker and the clock decide what was heard. Report this error."
         )
         self._audio.decode(None)

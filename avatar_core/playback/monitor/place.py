@@ -36,6 +36,9 @@ class Place:
 
         Args:
             least: The least score.
+
+        Returns:
+            True if the place is clear and its score is at least `least`.
         """
         return self.is_clear and self.score >= least
 

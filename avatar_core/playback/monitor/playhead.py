@@ -9,7 +9,8 @@ from avatar_core.playback.monitor.sound import KEPT
 from avatar_core.playback.monitor.state import HeardState
 
 SMEAR = 1
-"""Heard frames around a frame whose loudest one counts: the place is not exact to the frame."""
+"""Frames before and after a heard frame. The loudest of these frames counts, because the place is
+not exact to one frame."""
 FEW, DROPOUT = 3, 8
 """Missing strong frames after which the position stops, and after which the place must be confirmed
 again."""
@@ -35,7 +36,7 @@ class Playhead:
         self._passed_s = 0.0
 
     def hear(self, features: Floats, now_s: float) -> None:
-        """Take the next heard frames.
+        """Process the next heard frames.
 
         Args:
             features: Levels in dB, as an array (frames, bands).

@@ -94,18 +94,24 @@ class Reference:
         return np.concatenate((np.full(max(0, min(stop, 0) - start), FLOOR_DB, np.float32), part))
 
     def level(self, frame: int) -> float:
-        """Return the level of one frame in dB relative to full scale.
+        """Return the level of one frame.
 
         Args:
             frame: The number of the frame, from 0 to `frames` - 1.
+
+        Returns:
+            The level in dB relative to full scale.
         """
         return float(self._levels[frame])
 
     def loudest(self, frame: int) -> float:
-        """Return the level of the loudest frame near a frame, in dB relative to full scale.
+        """Return the level of the loudest frame near a frame.
 
         Args:
             frame: The number of the frame, from 0 to `frames`.
+
+        Returns:
+            The level in dB relative to full scale; `FLOOR_DB` if there are no frames.
         """
         near = self._levels[max(0, frame - NEAR_FRAMES) : min(self.frames, frame + NEAR_FRAMES)]
         return float(near.max()) if near.size else FLOOR_DB
@@ -115,6 +121,10 @@ class Reference:
 
         Args:
             frame: The number of the frame, from 0 to `frames` - 1.
+
+        Returns:
+            True if the frame is at most `STRONG_DB` below the loudest frame near it, and is not
+            below `AUDIBLE_DB`.
         """
         return bool(self._levels[frame] >= max(self.loudest(frame) - STRONG_DB, AUDIBLE_DB))
 
@@ -143,6 +153,9 @@ class Reference:
 
         Args:
             frame: The number of the frame, from 0 to `frames` - 1.
+
+        Returns:
+            The time in seconds, on the clock of `push`.
         """
         return float(self._pushed_at[frame])
 

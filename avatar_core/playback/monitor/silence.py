@@ -1,4 +1,4 @@
-"""Judges the silence of a worker: how long strong sound was due and was not heard."""
+"""Judges the silence of a worker: how long strong sound was due, but was not heard."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ class Silence:
         return missing[0] if missing else 0
 
     def _find_missing(self, now_s: float) -> tuple[list[int], int]:
-        """Return the strong frames that were due and not heard, and the end of the due frames.
+        """Return the missing strong frames, and the number of frames that were due.
+
+        A strong frame is missing if it was due and was not heard.
 
         Sound whose place is not sure counts as the first missing frames.
         """
@@ -82,11 +84,11 @@ class Silence:
         return missing, end
 
     def forgive(self) -> bool:
-        """Count the pushed audio as heard if sound that could not be located may have been it.
+        """Count the pushed audio as heard if it may be the sound that could not be located.
 
         Returns:
-            Whether the worker has sounded for half of the time for which it should have. A worker
-            whose latency and voice are known gets no such credit.
+            True if the monitor heard sound for half of the time of the strong frames that were due.
+            False if the latency and the voice of the worker are known.
         """
         state = self._state
         if state.lag is not None or (state.hearing.is_measured and not state.hearing.is_altered):
@@ -98,11 +100,11 @@ class Silence:
         return True
 
     def skip_rest(self, now_s: float, limit_s: float) -> None:
-        """Count the rest of a complete take as heard if it is too short to be located or missed.
+        """Count the rest of a complete take as heard if the rest has too few strong frames.
 
         Args:
             now_s: The present time.
-            limit_s: Seconds after which a sound that is due cannot come any more.
+            limit_s: Seconds after which a sound that was due can no longer be heard.
         """
         state = self._state
         end = state.reference.frames

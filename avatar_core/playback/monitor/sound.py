@@ -17,7 +17,7 @@ class Hearing:
     """The properties of a worker's sound, which hold for all its takes.
 
     Attributes:
-        latency_s: Seconds from the push of audio until it is heard; declared, then measured.
+        latency_s: Seconds from the push of audio until it is heard: first declared, later measured.
         gain_db: Level of the heard sound relative to the pushed audio; None before the first match.
         is_measured: Whether `latency_s` was measured.
         is_altered: Whether the vendor alters the voice so much that only its loudness can be
@@ -47,11 +47,14 @@ class HeardSound:
         self.levels = np.concatenate((self.levels, loudness(features)))[-KEPT:]
 
     def loudest(self, back: int, count: int) -> float:
-        """Return the level of the loudest of some frames, in dB relative to full scale.
+        """Return the level of the loudest of some frames.
 
         Args:
-            back: The number of frames after the last one of them.
+            back: The number of frames that were heard after these frames.
             count: The number of frames.
+
+        Returns:
+            The level in dB relative to full scale.
         """
         end = KEPT - back
         return float(self.levels[max(0, end - count) : end].max())
@@ -62,5 +65,8 @@ class HeardSound:
         Args:
             level_db: The level in dB relative to full scale.
             count: The number of last frames to look at.
+
+        Returns:
+            The number of louder frames, at most `count`.
         """
         return int(np.count_nonzero(self.levels[-count:] > level_db))

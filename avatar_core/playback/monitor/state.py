@@ -38,11 +38,11 @@ class HeardState:
         candidate: The lag that the last search has found, if it is not in use yet.
         run: The first frame of speech whose latency is not measured yet; None if it is measured.
         missing: The first strong frame that was due and was not heard.
-        missed: The number of such frames.
-        played: The number of frames heard since then that were as strong.
-        resumed: The heard frame at which sound came again.
+        missed: The number of strong frames that were due and were not heard.
+        played: The number of heard frames since `missing` that were as loud as the missing frame.
+        resumed: The heard frame at which the sound started again.
         is_confirmed: Whether the last search has found the present place.
-        is_stopping: Whether the player stops the take, so that only sound advances the position.
+        is_stopping: Whether the player stops the take; then only heard sound advances the position.
         is_complete: Whether the reference contains all audio of the take.
     """
 
@@ -98,12 +98,20 @@ class HeardState:
     # The speech that follows.
 
     def first_strong(self) -> int | None:
-        """Return the next strong frame of the speech; None if none follows soon."""
+        """Return the next strong frame of the speech.
+
+        Returns:
+            The number of the frame; None if no strong frame follows within `KEPT` frames.
+        """
         frames = self.reference.strong_frames(self.position, self.position + KEPT)
         return frames[0] if frames else None
 
     def strong_rest(self) -> list[int]:
-        """Return the strong frames that were not heard yet."""
+        """Return the strong frames that were not heard yet.
+
+        Returns:
+            The numbers of the frames, ascending.
+        """
         return self.reference.strong_frames(self.position, self.reference.frames)
 
     def due_s(self, frame: int) -> float:
@@ -111,6 +119,9 @@ class HeardState:
 
         Args:
             frame: The number of the frame.
+
+        Returns:
+            The time in seconds, on the clock of the monitor.
         """
         pushed_s = self.reference.pushed_at(frame)
         if self.run is not None:  # the player pushes audio ahead of its sound
@@ -131,11 +142,14 @@ class HeardState:
         return max(expected + gain_db - STRONG_DB - WEAKER_DB, SILENCE_DB)
 
     def is_present(self, frame: int, level: float) -> bool:
-        """Return whether sound is as loud as a frame of the take should be.
+        """Return whether heard sound is as loud as a frame of the take should be.
 
         Args:
             frame: The number of the frame.
             level: The level of the sound in dB relative to full scale.
+
+        Returns:
+            True if the sound is loud enough to be the frame.
         """
         gain_db = self.hearing.gain_db
         if gain_db is None:
@@ -143,11 +157,15 @@ class HeardState:
         return level > self.reference.level(frame) + gain_db - WEAKER_DB
 
     def may_be_heard(self, frame: int, level: float) -> bool:
-        """Return whether the sound is as loud as a frame that is not strong, or need not be.
+        """Return whether a frame that is not strong may be in the heard sound.
 
         Args:
             frame: The number of the frame.
             level: The level of the sound in dB relative to full scale.
+
+        Returns:
+            True before the first frame, for a quiet frame, and if the sound is as loud as the
+            frame.
         """
         if frame < 0:
             return True

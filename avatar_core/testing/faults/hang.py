@@ -76,6 +76,9 @@ class HangingAudioTrack(AudioTrack):
 
         Args:
             pcm: PCM in the format `format`; its duration is a multiple of 10 ms.
+
+        Raises:
+            Exception: LiveKit did not accept the audio.
         """
         await self._hang.wait()
         await self._track.capture(pcm)

@@ -201,7 +201,11 @@ class LinkWrapper(RoomLink):
         return await self._link.publish_audio(format, name=name)
 
     async def wait_for_subscriber(self) -> None:
-        """Wait until a participant subscribes to a silent track."""
+        """Publish a silent track, and wait until a participant subscribes to the track.
+
+        Raises:
+            RoomError: The room is disconnected, or did not accept the track.
+        """
         await self._link.wait_for_subscriber()
 
     async def publish_video(self, width: int, height: int, fps: float, *, name: str) -> VideoTrack:

@@ -44,6 +44,9 @@ class VendorTrack(AudioTrack):
 
         Args:
             pcm: PCM in the format `format`; its duration is a multiple of 10 ms.
+
+        Raises:
+            Exception: LiveKit did not accept the audio.
         """
         clears = self._clears
         if self._clock.has_reached(self._faults.playout_stall_at_s):
@@ -68,7 +71,7 @@ class VendorTrack(AudioTrack):
         await self._track.wait_for_subscription()
 
     async def unpublish(self) -> None:
-        """Unpublish the wrapped track, and stop to add sounds; idempotent."""
+        """Unpublish the wrapped track, and stop adding sounds; idempotent."""
         if self._adding is not None:
             self._adding.cancel()
         await self._track.unpublish()
@@ -139,7 +142,7 @@ class UnpublishedTrack(AudioTrack):
         self._playout.clear()
 
     async def wait_for_subscription(self) -> None:
-        """Wait without an end, because no participant can subscribe to the track."""
+        """Wait without a limit, because no participant can subscribe to the track."""
         await asyncio.get_running_loop().create_future()
 
     async def unpublish(self) -> None:

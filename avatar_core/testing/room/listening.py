@@ -47,7 +47,7 @@ class MemoryRemoteAudio(RemoteAudio):
         """Loop time of the begin of the next frame, in seconds."""
 
     def decode(self, handler: AudioHandler | None) -> None:
-        """Decode the sound from now on and pass it to a handler, or stop to decode it.
+        """Decode the sound from now on and pass it to a handler, or stop decoding.
 
         Args:
             handler: Receives the frames; None stops the decoding.

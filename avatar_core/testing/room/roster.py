@@ -126,6 +126,9 @@ def sees(one: Member, other: Member) -> bool:
     Args:
         one: The participant that sees the other.
         other: The other participant.
+
+    Returns:
+        False while one of the two is away, and before the other one becomes visible.
     """
     known = other.announced or other.order < one.order
     return known and one is not other and not (one.away or other.away)

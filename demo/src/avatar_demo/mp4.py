@@ -66,7 +66,7 @@ class Mp4Writer:
         self._last_stamp = -1
 
     def start(self, width: int, height: int) -> None:
-        """Start the file, with the size of the video.
+        """Open the file, and add a video stream and an audio stream.
 
         Args:
             width: Width in pixels, rounded down to an even number.

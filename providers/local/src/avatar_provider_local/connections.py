@@ -94,6 +94,9 @@ class Connections:
 
         Args:
             connection: The connection.
+
+        Returns:
+            Whether the connection still waits for the rest of its request head.
         """
         return connection in self._waiting
 
