@@ -136,6 +136,8 @@ long-false-losses:
 
 long-monitor:
 	$(BIN)/python -m tests.long.monitor_sounds $(LONG_MONITOR_S)
+	$(BIN)/python -m tests.long.positions $(LONG_FAULT_RUNS)
+	$(BIN)/python -m tests.long.monitor_cpu 12
 
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs

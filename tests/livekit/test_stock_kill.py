@@ -30,7 +30,7 @@ MOST_SILENCE_S = 1.2
     "number",
     [
         pytest.param(signal.SIGKILL, id="kill", marks=pytest.mark.slow),
-        pytest.param(signal.SIGSTOP, id="stop"),
+        pytest.param(signal.SIGSTOP, id="stop", marks=pytest.mark.slow),
     ],
 )
 async def test_voice_continues_after_a_stock_worker_is_killed_and_the_avatar_returns(

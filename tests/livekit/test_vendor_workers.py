@@ -118,7 +118,7 @@ async def conversation(server: DevServer, faults: str) -> AsyncIterator[StockAge
     ("fault", "tracks"),
     [
         pytest.param("silent_at_s", {"audio", "video"}),
-        pytest.param("mutes_at_s", {"video"}),
+        pytest.param("mutes_at_s", {"video"}, marks=pytest.mark.slow),
         pytest.param("unpublishes_at_s", {"video"}, marks=pytest.mark.slow),
     ],
 )

@@ -66,6 +66,7 @@ class MonitoredTake:
 
     Attributes:
         clock: The clock of the monitor.
+        run_ahead_s: Seconds of audio that are pushed beyond the elapsed time.
         take: The take.
         monitor: The monitor.
         is_open: Whether more audio follows, so that the take does not end.
@@ -82,6 +83,7 @@ class MonitoredTake:
         self.clock = previous.clock if previous is not None else SteppedClock()
         self._pcm = pcm
         self._sound = sound.astype("<i2")
+        self.run_ahead_s = RUN_AHEAD_S
         self._step = 0
         self._sent = 0
         self._heard = 0

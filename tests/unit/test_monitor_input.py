@@ -116,6 +116,14 @@ def test_clicks_do_not_hide_that_a_worker_stopped(
     assert playing.elapsed_s <= FORMAT.duration_s(len(SPOKEN)) + LATENCY_S + STUCK_S + 1.0
 
 
+def test_speech_that_was_sent_long_ahead_is_not_stuck() -> None:
+    long = SPOKEN * 4
+    playing = MonitoredTake(long, heard_sound(long))
+    playing.run_ahead_s = 60.0
+    assert playing.run() == ""
+    assert playing.is_done
+
+
 def test_speech_continues_after_an_underrun_of_thirty_seconds() -> None:
     half = len(SPOKEN) // 2
     playing = MonitoredTake(SPOKEN[:half], heard_sound(SPOKEN[:half]))

@@ -44,6 +44,7 @@ class Playhead:
         """
         state = self._state
         state.now_s = now_s
+        before = state.position
         for start in range(0, len(features), KEPT // 2):  # after a pause of the event loop
             part = features[start : start + KEPT // 2]
             state.sound.add(part)
@@ -53,6 +54,8 @@ class Playhead:
         self._locator.update()
         if state.lag is None and not state.is_stopping:
             self._pass_quiet()
+        if state.position > before:
+            state.moved_s = now_s
 
     def _step(self, back: int) -> None:
         """Advance by one heard frame, which is `back` frames before the latest one."""

@@ -8,8 +8,8 @@ from avatar_core.playback.monitor.playhead import DROPOUT, LEAST_LAST, LEAST_STR
 from avatar_core.playback.monitor.state import HeardState
 
 STUCK_S = 6.0
-"""Seconds after the end of a take was due for which the monitor waits for sound that it can locate.
-Longer than the wait for a worker's first sound."""
+"""Seconds without progress in a complete take for which the monitor waits for sound that it can
+locate. Longer than the wait for a worker's first sound."""
 
 
 class Silence:
@@ -40,7 +40,7 @@ class Silence:
         return min(end - recent[0], state.silent) * HOP_S
 
     def is_stuck(self, now_s: float) -> bool:
-        """Return whether the worker should have played all of a complete take long ago.
+        """Return whether the position in a complete take has not advanced for a long time.
 
         Args:
             now_s: The present time.
@@ -48,7 +48,7 @@ class Silence:
         state = self._state
         if not state.is_complete or state.position >= state.reference.frames:
             return False
-        return now_s - state.due_s(state.reference.frames - 1) > STUCK_S
+        return now_s - max(state.moved_s, state.due_s(state.position)) > STUCK_S
 
     def first_silent(self, now_s: float) -> int:
         """Return the first strong frame that was due and was not heard.

@@ -29,6 +29,7 @@ class HeardState:
         hearing: The properties of the worker's sound.
         sound: The latest heard sound.
         now_s: The time of the end of the last heard frame.
+        moved_s: The time at which the position last advanced.
         position: The number of frames of the take that were heard.
         heard: The number of frames since the take began.
         silent: The number of frames since the last loud frame.
@@ -50,6 +51,7 @@ class HeardState:
     hearing: Hearing
     sound: HeardSound = field(default_factory=HeardSound)
     now_s: float = 0.0
+    moved_s: float = 0.0
     position: int = 0
     heard: int = 0
     silent: int = 0
