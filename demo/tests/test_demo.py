@@ -73,7 +73,10 @@ def kill_survivors(members: dict[str, ProcessHandle], within_s: float) -> list[s
 @pytest.mark.alone
 @pytest.mark.parametrize(
     ("provider", "message"),
-    [("mock", "Sent SIGKILL to the avatar's worker"), ("voice", "There is no avatar")],
+    [
+        ("mock", "Sent SIGKILL to the avatar's worker"),
+        pytest.param("voice", "There is no avatar", marks=pytest.mark.slow),
+    ],
 )
 async def test_demo_skips_no_word_and_exits_with_0(provider: str, message: str) -> None:
     process = await start_demo("--seconds", "10", AVATAR_PROVIDER=provider)

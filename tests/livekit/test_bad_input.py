@@ -113,6 +113,7 @@ async def call(room: rtc.Room, to: str, method: str, payload: str) -> str:
 # Sent to the worker
 
 
+@pytest.mark.slow
 async def test_malformed_streams_do_not_affect_later_turns(server: DevServer) -> None:
     async with asyncio.timeout(TEST_S), LiveConversation(server) as conversation:
         worker, to, room = (

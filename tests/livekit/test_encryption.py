@@ -72,7 +72,13 @@ class EncryptedConversation(LiveConversation):
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("chain", [SMALL, STOCK], ids=["reports", "stock"])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        pytest.param(SMALL, id="reports", marks=pytest.mark.slow),
+        pytest.param(STOCK, id="stock"),
+    ],
+)
 async def test_worker_with_the_key_speaks_and_is_interrupted(
     chain: MockSettings, server: DevServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

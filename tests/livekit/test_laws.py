@@ -140,6 +140,7 @@ async def test_false_interruption_pauses_and_loses_no_word(server: DevServer) ->
         assert conversation.history() == [" ".join(SPOKEN_WORDS)]
 
 
+@pytest.mark.slow
 async def test_greeting_waits_for_the_avatar(server: DevServer) -> None:
     async with (
         asyncio.timeout(TEST_S),
