@@ -142,6 +142,8 @@ def _synthesise() -> list[Samples]:
 def _read_prompt(path: Path) -> Samples:
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=0))
+    if not frames:  # some packages contain empty prompts
+        return np.zeros(0, np.float32)
     pcm = np.concatenate([frame.to_ndarray().ravel() for frame in frames]).astype("<i2")
     return _level(pcm.tobytes(), frames[0].sample_rate)
 

@@ -145,6 +145,27 @@ def test_speech_continues_after_an_underrun_of_thirty_seconds() -> None:
     assert playing.elapsed_s == pytest.approx(gap_s + LATENCY_S + spoken_s, abs=0.1)
 
 
+@pytest.mark.parametrize("repeated_s", [0.6, 1.0, 2.0])
+def test_repeated_sound_in_an_underrun_does_not_change_the_latency(repeated_s: float) -> None:
+    half, gap_s = len(SPOKEN) // 2, 4.0
+    first = known_worker()
+    latency_s = first.monitor.latency_s
+    sound = heard_sound(SPOKEN[:half])
+    echo = sound[-round(repeated_s * 8000) :]
+    rest = heard_sound(SPOKEN[half:], delay_s=0.0)
+    gap = np.zeros(round((gap_s + LATENCY_S) * 8000) - len(sound) - len(echo))
+    playing = MonitoredTake(SPOKEN[:half], np.concatenate((sound, echo, gap, rest)), previous=first)
+    playing.is_open = True
+    while playing.elapsed_s < gap_s:
+        assert playing.step() == ""
+        assert playing.monitor.latency_s == pytest.approx(latency_s, abs=0.3)
+    playing.append(SPOKEN[half:])
+    playing.is_open = False
+    assert playing.run() == ""
+    assert playing.is_done
+    assert playing.monitor.latency_s == pytest.approx(latency_s, abs=0.3)
+
+
 @pytest.mark.parametrize("block_s", [0.3, 3.0])
 @pytest.mark.parametrize("at_s", [0.2, 1.0])
 def test_blocked_event_loop_causes_no_fault_and_keeps_the_limit(

@@ -38,6 +38,8 @@ MOST_DRIFT = 50
 """A vendor's clock is fast by at most one frame in this number of frames."""
 MOST_UNSURE = 400
 """The most frames before the position that are searched while the present place is not sure."""
+MOST_LATENCY_S = 10.0
+"""The longest latency that can be real; a longer one comes from a wrong place."""
 LITTLE = 60
 """With fewer loud frames, a new place needs a higher score: other speech may begin in the same
 way."""
@@ -178,10 +180,7 @@ class Locator:
         state = self._state
         assert state.lag is not None
         reference, hearing = state.reference, state.hearing
-        if state.run is not None:  # the first frame of a run is heard a latency after its push
-            heard_s = state.now_s - (state.heard - state.run - state.lag) * HOP_S
-            hearing.latency_s = max(0.0, heard_s - reference.pushed_at(state.run))
-            hearing.is_measured, state.run = True, None
+        self._learn_latency()
         end = state.heard - state.lag
         strong = reference.strong_frames(end - WINDOW, min(end, reference.frames))
         if not strong:
@@ -190,3 +189,18 @@ class Locator:
         pushed = np.asarray([reference.level(at) for at in strong])
         gain_db = float(np.median(heard - pushed))
         hearing.gain_db = gain_db if hearing.gain_db is None else (hearing.gain_db + gain_db) / 2
+
+    def _learn_latency(self) -> None:
+        """Learn the latency from the first frame of a run, which is heard a latency after its push.
+
+        A run that begins at the end of the pushed audio has no first frame yet.
+        """
+        state = self._state
+        if state.lag is None or state.run is None or state.run >= state.reference.frames:
+            return
+        heard_s = state.now_s - (state.heard - state.run - state.lag) * HOP_S
+        latency_s = heard_s - state.reference.pushed_at(state.run)
+        state.run = None
+        if latency_s <= MOST_LATENCY_S:
+            state.hearing.latency_s = max(0.0, latency_s)
+            state.hearing.is_measured = True

@@ -126,7 +126,7 @@ class HeardState:
             The time in seconds, on the clock of the monitor.
         """
         pushed_s = self.reference.pushed_at(frame)
-        if self.run is not None:  # the player pushes audio ahead of its sound
+        if self.run is not None and self.run <= frame:  # audio is pushed ahead of its sound
             pushed_s = max(
                 pushed_s, self.reference.pushed_at(self.run) + (frame - self.run) * HOP_S
             )
