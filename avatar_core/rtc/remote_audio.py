@@ -144,6 +144,8 @@ class RtcRemoteAudio(RemoteAudio):
                     pcm = self._sum.add(track.sid, bytes(event.frame.data))
                     if pcm and self._handler is not None:
                         self._handler(pcm)
+                    if self._readers.get(track.sid) is not asyncio.current_task():
+                        break  # the handler has stopped the decoding
             finally:
                 await stream.aclose()
         except Exception as error:  # livekit drops the tracks of a room that was left

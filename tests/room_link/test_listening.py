@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.listening import RemoteAudio
+from avatar_core.contracts.listening import LISTENING_FORMAT, RemoteAudio
 from avatar_core.contracts.participants import RoomEvent
 from tests.room_link.rooms import FORMAT, Body, EventLog, Rooms
 from tests.room_link.sounds import (
@@ -17,6 +18,7 @@ from tests.room_link.sounds import (
     play,
 )
 
+SECOND_BYTES = LISTENING_FORMAT.size(1.0)
 BothRooms = Callable[[Body], None]
 
 
@@ -142,6 +144,29 @@ def test_packets_stand_still_while_the_track_is_muted(in_both_rooms: BothRooms) 
         await rooms.mute(avatar, muted=False)
         await events.wait_for_participant("avatar", "audio")
         assert await count_while(audio, play(track, LOW_HZ, 1.0)) >= 20
+
+    in_both_rooms(body)
+
+
+def test_sound_arrives_once_after_its_handler_has_stopped_the_decoding(
+    in_both_rooms: BothRooms,
+) -> None:
+    async def body(rooms: Rooms) -> None:
+        _, audio, avatar = await join_listening(rooms)
+        stopped, clock = asyncio.Event(), asyncio.get_running_loop().time
+
+        def stop(_: bytes) -> None:
+            audio.decode(None)
+            stopped.set()
+
+        async with Speaker(avatar):
+            audio.decode(stop)
+            await stopped.wait()
+            heard = Heard(audio)
+            await heard.wait_for_tones(LOW_HZ)
+            began_at, before = clock(), len(heard.frames)
+            await heard.wait_until(lambda: sum(map(len, heard.frames[before:])) >= SECOND_BYTES)
+            assert clock() - began_at > 0.8
 
     in_both_rooms(body)
 
