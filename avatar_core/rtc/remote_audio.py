@@ -45,7 +45,7 @@ class RtcRemoteAudio(RemoteAudio):
         self._sum = TrackSum(LISTENING_FORMAT.size(FRAME_MS / 1000))
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        """The tasks of `_readers`, and of closed streams that have not ended yet."""
+        """All reading tasks that have not ended, also those that were cancelled."""
         self._unsubscribe = subscriptions.add(identity, self)
 
     def decode(self, handler: AudioHandler | None) -> None:

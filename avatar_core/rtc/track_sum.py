@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 MOST_FRAMES = 5
-"""Frames of one track that wait for the first track. More frames mean that the first track is late;
-the oldest frames are then dropped."""
+"""The most frames of one track that wait for the first track. If the first track is late, the
+oldest frames are dropped."""
 
 
 class TrackSum:

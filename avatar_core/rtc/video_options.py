@@ -56,7 +56,9 @@ def video_options(width: int, height: int, fps: float) -> rtc.TrackPublishOption
 
 
 def count_spatial_layers(width: int, height: int) -> int:
-    """Return the number of spatial layers for a size; each layer halves the width and the height.
+    """Return the number of spatial layers for a video of a given size.
+
+    Each layer has half the width and half the height of the next larger layer.
 
     Args:
         width: The width of a frame in pixels.

@@ -225,4 +225,4 @@ def _follow(
 
 
 CLOCKS = _Clocks()
-"""The one replacement of the clocks, which all virtual loops share."""
+"""Replaces the system clocks. All virtual loops share this object."""

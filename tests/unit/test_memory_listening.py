@@ -36,7 +36,7 @@ class Listener:
         raise AssertionError("no frame is loud")
 
     def loud_s(self) -> float:
-        """Return the duration of the loud audio."""
+        """Return how many seconds of the audio are loud."""
         pcm = b"".join(pcm for _, pcm in self.frames)
         loud = np.count_nonzero(np.abs(np.frombuffer(pcm, "<i2").astype(int)) > LOUD / 2)
         return float(loud) / LISTENING_FORMAT.rate_hz

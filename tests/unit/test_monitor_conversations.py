@@ -33,7 +33,7 @@ def conversation(scenario: str = "", monitor: str = "auto") -> Conversation:
 
 
 def avatar_of(talk: Conversation) -> MemoryLink:
-    """Return the link of the avatar."""
+    """Return the avatar's connection to the room."""
     (link,) = [
         member.link
         for identity, member in talk.room.members.items()

@@ -32,7 +32,7 @@ KINDS = {
 
 
 def known_worker() -> MonitoredTake:
-    """Return the finished first take of a worker, after which its latency is known."""
+    """Return a take that a worker has played, so that the monitor knows the latency."""
     first = MonitoredTake(SPOKEN, heard_sound(SPOKEN))
     first.run()
     assert first.is_done

@@ -10,7 +10,7 @@ from tests.support.voices import RATE_HZ, RECORDED, VOICES, install_hint, missin
 
 
 @pytest.mark.parametrize("voice", VOICES)
-def test_voice_speaks_with_pauses(voice: str) -> None:
+def test_speech_of_each_voice_has_pauses(voice: str) -> None:
     if voice in missing_voices():
         pytest.skip(install_hint())
     samples = np.frombuffer(speak(voice, 20.0), "<i2").astype(np.float32) / 32768

@@ -20,7 +20,7 @@ AUDIO_TOPIC = "lk.audio_stream"
 
 
 def audio_frame(duration_s: float = 0.02, rate_hz: int = RATE_HZ) -> rtc.AudioFrame:
-    """Return a frame of mono audio that is not silent.
+    """Return a frame of mono audio with sound in it.
 
     Args:
         duration_s: The duration in seconds.

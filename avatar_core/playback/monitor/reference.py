@@ -158,8 +158,3 @@ class Reference:
             The time in seconds, on the clock of `push`.
         """
         return float(self._pushed_at[frame])
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds of complete frames so far."""
-        return self.frames * HOP_S

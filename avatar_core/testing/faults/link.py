@@ -26,7 +26,7 @@ class FaultyLink(LinkWrapper):
 
     A deaf worker receives no streams, data packets or RPCs. A mute worker sends no data packets or
     RPCs. The scenario sets when each of the two states begins, and `parted_s` sets how long both
-    last. Create the link while an event loop runs.
+    last. The constructor needs a running event loop.
 
     Args:
         link: The wrapped link.

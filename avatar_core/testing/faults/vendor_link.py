@@ -28,7 +28,7 @@ REPORT_S = 5.0
 class VendorLink(LinkWrapper):
     """A worker's link that receives, plays and reports audio as the faults of a vendor require.
 
-    Create the link while an event loop runs.
+    The constructor needs a running event loop.
 
     Args:
         link: The wrapped link.
