@@ -2,6 +2,7 @@
 
 Benchmarks and tests start the process as a `ChildProcess`. The process reads its configuration as
 one line of JSON from stdin, prints READY when its tracks are published, and ends when stdin closes.
+The signal SIGUSR1 makes the worker play silence, and SIGUSR2 makes it mute its audio track.
 The worker uses the defaults of livekit-agents, except for the sizes of its frames: the
 configuration sets the size of the video frames, and each audio frame is as long as one video frame.
 """
@@ -9,6 +10,7 @@ configuration sets the size of the video frames, and each audio frame is as long
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 
@@ -34,9 +36,13 @@ class FlashGenerator(VideoGenerator):
     Args:
         size: Width and height of a frame in pixels.
         fps: Frames per second.
+
+    Attributes:
+        is_silent: Whether the generator replaces the audio by silence.
     """
 
     def __init__(self, size: int, fps: float) -> None:
+        self.is_silent = False
         self._renderer = FlashRenderer(size, size, fps, RATE_HZ)
         self._queue: asyncio.Queue[rtc.AudioFrame | AudioSegmentEnd] = asyncio.Queue()
 
@@ -70,6 +76,8 @@ class FlashGenerator(VideoGenerator):
                 continue
             if isinstance(item, rtc.AudioFrame):
                 yield self._frame(bytes(item.data))
+                if self.is_silent:
+                    item = rtc.AudioFrame.create(RATE_HZ, 1, item.samples_per_channel)
             yield item
 
     def _frame(self, pcm: bytes) -> rtc.VideoFrame:
@@ -83,10 +91,11 @@ class FlashGenerator(VideoGenerator):
 async def _serve(url: str, token: str, size: int, fps: float) -> None:
     room = rtc.Room()
     await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False))
+    generator = FlashGenerator(size, fps)
     runner = AvatarRunner(
         room,
         audio_recv=DataStreamAudioReceiver(room, frame_size_ms=round(1000 / fps)),
-        video_gen=FlashGenerator(size, fps),
+        video_gen=generator,
         options=AvatarOptions(
             video_width=size,
             video_height=size,
@@ -96,13 +105,21 @@ async def _serve(url: str, token: str, size: int, fps: float) -> None:
         ),
     )
     await runner.start()
-    over = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin, over.set)
+    over, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(sys.stdin, over.set)
+    loop.add_signal_handler(signal.SIGUSR1, setattr, generator, "is_silent", True)
+    loop.add_signal_handler(signal.SIGUSR2, _mute, room)
     sys.stdout.write("READY\n")
     sys.stdout.flush()
     await over.wait()
     await runner.aclose()
     await room.disconnect()
+
+
+def _mute(room: rtc.Room) -> None:
+    for publication in room.local_participant.track_publications.values():
+        if isinstance(publication.track, rtc.LocalAudioTrack):
+            publication.track.mute()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Measures killed and stopped workers, interruptions of queued audio, and the CPU time."""
+"""Measures workers with faults, interruptions of queued audio, and the CPU time."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import signal
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import psutil
 
@@ -13,6 +15,17 @@ from benchmarks.bench.stimulus import RATE_HZ, make_speech
 from benchmarks.bench.systems import Session
 from benchmarks.bench.turns import Measurement
 
+FAULTS: Mapping[signal.Signals, str] = MappingProxyType(
+    {
+        signal.SIGKILL: "kill_to_voice_ms",
+        signal.SIGSTOP: "freeze_to_voice_ms",
+        signal.SIGUSR1: "silence_to_voice_ms",
+        signal.SIGUSR2: "mute_to_voice_ms",
+    }
+)
+"""The row of the results for each signal. The stock worker obeys the last two."""
+KILLS = (signal.SIGKILL, signal.SIGSTOP)
+"""The faults that every worker can have."""
 WORD_COUNT = 16
 WORD_S = 0.3
 MID_WORD_S = 0.09
@@ -29,12 +42,13 @@ async def measure_fault(
 ) -> None:
     """Send a signal to the worker in the middle of a word.
 
-    The function measures the time until the agent's voice continues, and counts the lost words.
+    The function measures the time until the agent's voice continues. It counts the words that the
+    listener did not hear, and those of them that the reported position contains.
 
     Args:
         measurement: The session under measurement, which receives the samples.
         session: The session with the worker.
-        kind: SIGKILL or SIGSTOP.
+        kind: One of `FAULTS`.
         rng: Random numbers, which select the word.
     """
     driver, samples = measurement.driver, measurement.samples
@@ -44,13 +58,18 @@ async def measure_fault(
     await asyncio.sleep(word_number * WORD_S + MID_WORD_S + LATENCY_S)
     sent_at = asyncio.get_running_loop().time()
     session.signal(kind)
-    await driver.wait_for_end(len(pcm) / 2 / RATE_HZ + TIMEOUT_S)
+    end = await driver.wait_for_end(len(pcm) / 2 / RATE_HZ + TIMEOUT_S)
+    if end is None:
+        await driver.interrupt()
+        end = await driver.wait_for_end(TIMEOUT_S)
     received = await measurement.settle()
     others = [spans[0][0] for spans in received.sounds.values() if spans[0][0] > sent_at]
-    row = "kill_to_voice_ms" if kind is signal.SIGKILL else "freeze_to_voice_ms"
-    samples.add_s(row, min(others) - sent_at if others else None)
+    samples.add_s(FAULTS[kind], min(others) - sent_at if others else None)
     shares = received.shares()
-    samples.add("words_lost", sum(shares.get(name, 0.0) < LEAST_SHARE for name in names))
+    lost = [number for number, name in enumerate(names) if shares.get(name, 0.0) < LEAST_SHARE]
+    samples.add("words_lost", len(lost))
+    in_history = round(end.position_s / WORD_S) if end is not None else 0
+    samples.add("words_not_heard", sum(number < in_history for number in lost))
 
 
 async def measure_loaded_clear(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bench.opening import draw_faults, render_opening
 from benchmarks.bench.report import format_cell
 from benchmarks.bench.results import ROWS
 from benchmarks.bench.stress import CASES
@@ -43,7 +44,7 @@ The run needs two free cores. In a second run, with a load of 11 on two cores, t
 
 HEAD = """\
 # What a listener hears and sees
-
+{opening}
 The command `make bench` measures what a listener hears and sees. An agent, the worker of its avatar
 and a listener run in three processes, and share a room of a real livekit-server on the loopback
 interface of one machine. The command `python -m benchmarks.bench.page` writes this page from the
@@ -89,7 +90,8 @@ def render_page(figures: Mapping[str, Any], source: str) -> str:
         The Markdown text.
     """
     systems = figures["systems"]
-    lines = [HEAD.format(figures=source), "| | " + " | ".join(systems) + " |"]
+    lines = [HEAD.format(figures=source, opening=render_opening(systems))]
+    lines.append("| | " + " | ".join(systems) + " |")
     lines.append("| --- |" + " ---: |" * len(systems))
     for row in ROWS:
         if any(row in rows for rows in systems.values()):
@@ -148,6 +150,7 @@ the run, the resources of the agent's process stayed in these ranges: {", ".join
 def main() -> None:
     """Write docs/performance.md from the result files, and print its path."""
     figures = json.loads(FIGURES.read_text())
+    draw_faults(figures["systems"])
     sections = [render_page(figures, FIGURES.as_posix())]
     if STRESS.exists():
         sections.append(render_stress(json.loads(STRESS.read_text())))

@@ -11,7 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.bench.driver import SpeechDriver
-from benchmarks.bench.faults import measure_cpu, measure_fault, measure_loaded_clear
+from benchmarks.bench.faults import (
+    FAULTS,
+    KILLS,
+    measure_cpu,
+    measure_fault,
+    measure_loaded_clear,
+)
 from benchmarks.bench.listening import RemoteListener
 from benchmarks.bench.results import Samples
 from benchmarks.bench.systems import FPS, Session, System
@@ -36,8 +42,8 @@ class Plan:
         rounds: Number of rounds; each round opens one session for every system.
         turns: Number of measured turns in a session; a turn is a complete speech and an interrupted
             speech.
-        faults: Number of times that a round kills our worker, and also of times that it stops it.
-        stock_faults: Number of kills and of stops of each other worker in a round.
+        faults: Number of times that a round causes each fault of a worker with avatar-core.
+        stock_faults: Number of times that a round causes each fault with livekit-agents alone.
         loaded_clears: Number of interruptions in a session while 20 s of audio are queued.
         long_pause: Whether one turn follows a pause of 30 s.
         cpu: Whether a separate session measures the CPU time.
@@ -83,8 +89,8 @@ async def run(
                 await _measure_turns(system, plan, number, samples, rng)
             if not system.has_worker:
                 continue
-            for _ in range(plan.faults if system.name == "ours" else plan.stock_faults):
-                for kind in (signal.SIGKILL, signal.SIGSTOP):
+            for _ in range(plan.faults if system.is_ours else plan.stock_faults):
+                for kind in FAULTS if system.has_stock_worker else KILLS:
                     progress(f"round {number + 1} of {plan.rounds}: {system.name}, {kind.name}")
                     async with asyncio.timeout(STEP_TIMEOUT_S):
                         await _measure_fault(system, kind, samples, rng)

@@ -76,12 +76,16 @@ class System(ABC):
     Attributes:
         name: Name in the results.
         has_worker: Whether the system has a worker process.
+        has_stock_worker: Whether the worker is the one of livekit-agents.
+        is_ours: Whether the agent uses avatar-core.
         server: The livekit-server.
         fps: Video frames per second.
     """
 
     name: ClassVar[str]
     has_worker: ClassVar[bool] = True
+    has_stock_worker: ClassVar[bool] = False
+    is_ours: ClassVar[bool] = False
 
     def __init__(self, server: DevServer) -> None:
         self.server = server
@@ -167,6 +171,7 @@ class Stock(System):
     """The avatar stack of livekit-agents, with DataStreamAudioOutput and AvatarRunner."""
 
     name = "stock"
+    has_stock_worker = True
 
     async def open(self, stack: AsyncExitStack, room: rtc.Room) -> io.AudioOutput:
         """Start the worker process.
@@ -203,6 +208,7 @@ class Ours(System):
     """
 
     name = "ours"
+    is_ours = True
     worker: ClassVar[type[AvatarProvider[FrameSettings]]] = OwnWorkerProvider
 
     def __init__(self, server: DevServer, provider: str = "") -> None:
@@ -245,6 +251,7 @@ class OursStock(Ours):
     """An agent with avatar-core, and the worker of livekit-agents as a vendor might run it."""
 
     name = "ours-stock"
+    has_stock_worker = True
     worker = StockWorkerProvider
 
 

@@ -13,7 +13,9 @@ from rich.console import Console
 from avatar_core.testing.audio.meter import AudioMeter
 from avatar_core.testing.audio.tones import decode_tones
 from benchmarks.bench import report
+from benchmarks.bench.faults import FAULTS
 from benchmarks.bench.listening import Received
+from benchmarks.bench.opening import LABELS, draw_faults, render_opening
 from benchmarks.bench.page import render_page
 from benchmarks.bench.results import ROWS, Samples
 from benchmarks.bench.stimulus import FRAME_PERIOD_S, GAPS_S, RATE_HZ, beeps, make_speech, tone
@@ -93,3 +95,21 @@ def test_report_contains_every_row_and_the_ratios(tmp_path: Path) -> None:
     drawn = (tmp_path / "room.svg").read_text()
     assert "<svg" in drawn
     assert set(report.PLOTTED) <= set(ROWS)
+
+
+def test_page_opens_with_three_numbers_and_a_plot(tmp_path: Path) -> None:
+    ours, stock = Samples(), Samples()
+    for samples, lost in ((ours, 0.0), (stock, 10.0)):
+        samples.add("words_lost", lost)
+        samples.add("words_not_heard", lost)
+    for at_ms, row in enumerate(LABELS):
+        ours.add(row, 500.0 + at_ms)
+        stock.add(row, None)
+    systems = report.summarise({"stock": stock, "ours-stock": ours})["systems"]
+    text = render_opening(systems)
+    assert "**0 of 16 words**" in text
+    assert "**0.50 s**" in text
+    assert render_opening({"stock": systems["stock"]}) == "", "a figure is missing"
+    assert set(LABELS) == set(FAULTS.values())
+    draw_faults(systems, tmp_path / "faults.svg")
+    assert "<svg" in (tmp_path / "faults.svg").read_text()
