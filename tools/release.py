@@ -58,6 +58,12 @@ class Distribution:
         return str(self.project["version"])
 
     @property
+    def requirements(self) -> list[str]:
+        """Its dependencies, also those of its extras."""
+        extras = self.project.get("optional-dependencies", {}).values()
+        return [*self.project.get("dependencies", []), *(line for some in extras for line in some)]
+
+    @property
     def files(self) -> set[str]:
         """The names of its sdist and its wheel."""
         stem = f"{self.name.replace('-', '_')}-{self.version}"
@@ -93,7 +99,7 @@ def find_problems(root: Path, tag: str = "") -> Iterator[str]:
     for distribution in distributions:
         if distribution.version != wanted:
             yield f"{distribution.name} has version {distribution.version}, not {wanted}."
-        for text in distribution.project.get("dependencies", []):
+        for text in distribution.requirements:
             requirement = Requirement(text)
             admitted = requirement.specifier.contains(wanted, prereleases=True)
             if requirement.name in names and not admitted:

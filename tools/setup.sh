@@ -60,7 +60,12 @@ install_project() {
     for project in demo/pyproject.toml providers/*/pyproject.toml; do
         set -- "$@" -e "$(dirname "$project")"
     done
-    case $level in test | next) set -- "$@" --group dev ;; esac
+    case $level in test | next)
+        set -- "$@" --group dev
+        for project in $(grep -l '^\[dependency-groups\]' providers/*/pyproject.toml); do
+            set -- "$@" --group "$project:dev"
+        done ;;
+    esac
     if [ "$level" = bench ]; then set -- "$@" --group bench; fi
     if [ "$level" = docs ]; then set -- "$@" --group docs; fi
     say "installing what $level needs"

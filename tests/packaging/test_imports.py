@@ -36,9 +36,9 @@ def test_wheel_imports_every_declared_requirement(name: str, build: Build) -> No
 def test_removed_requirement_is_reported(name: str, build: Build) -> None:
     wheel = build(name)
     for line in wheel.requires:
-        (removed,) = declared([line], ["testing"])
-        if removed in ENTRY_POINTS.get(name, ()):
-            continue
+        removed = "".join(declared([line], ["testing"]))
+        if not removed or removed in ENTRY_POINTS.get(name, ()):
+            continue  # the extras of the providers install packages that core does not import
         kept = [other for other in wheel.requires if other != line]
         faults = undeclared(wheel.modules, kept)
         assert faults

@@ -96,6 +96,16 @@ def test_wheel_metadata_equals_the_project_table(name: str, build: Build) -> Non
     assert len(base) == len(project["dependencies"])
 
 
+def test_library_has_an_extra_for_each_provider_of_this_repository() -> None:
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = {path.parent.name for path in ROOT.glob("providers/*/pyproject.toml")}
+    extras = root["project"]["optional-dependencies"]
+    extras.pop("testing")
+    assert extras == {name: [f"avatar-provider-{name}>=0.1,<1"] for name in sorted(folders)}
+    sources = root["tool"]["uv"]["sources"]
+    assert {f"avatar-provider-{name}" for name in folders} <= sources.keys()
+
+
 @pytest.mark.parametrize("name", PROJECTS)
 def test_wheel_contains_the_licence_and_its_spdx_identifier(name: str, build: Build) -> None:
     wheel = build(name)

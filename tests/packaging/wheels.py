@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 import zipfile
 from collections.abc import Callable
 from configparser import ConfigParser
@@ -12,15 +13,11 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+FILES = ("pyproject.toml", "demo/pyproject.toml", "providers/*/*.toml", "examples/**/*.toml")
 PROJECTS = {
-    "avatar-core": ROOT,
-    "avatar-demo": ROOT / "demo",
-    "avatar-provider-anam": ROOT / "examples/providers/anam",
-    "avatar-provider-lemonslice": ROOT / "examples/providers/lemonslice",
-    "avatar-provider-local": ROOT / "providers/local",
-    "avatar-provider-mock": ROOT / "providers/mock",
-    "avatar-provider-orb": ROOT / "examples/own_provider",
-    "avatar-provider-tavus": ROOT / "providers/tavus",
+    tomllib.loads(file.read_text())["project"]["name"]: file.parent
+    for pattern in FILES
+    for file in sorted(ROOT.glob(pattern))
 }
 """Every distribution of this repository, and its folder."""
 

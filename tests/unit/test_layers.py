@@ -46,6 +46,16 @@ def agents_imports(core: Path) -> list[str]:
     ]
 
 
+def provider_imports(core: Path) -> list[str]:
+    """Imports of providers by core; import-linter would need the name of each provider."""
+    return [
+        f"{path.relative_to(core)}:{line}: {name}"
+        for path in sorted(core.rglob("*.py"))
+        for name, line in imports_of(path)
+        if name.startswith("avatar_provider_")
+    ]
+
+
 def private_imports(providers: Path) -> list[str]:
     """Imports by a provider of internal names of core, or of another provider."""
     return [
@@ -58,10 +68,10 @@ def private_imports(providers: Path) -> list[str]:
 
 
 def public(path: Path, providers: Path) -> set[str]:
-    """The names that a file may import; the simulators and the mock may import `testing` too."""
+    """The names that a file may import; fakes, simulators and the mock may import `testing` too."""
     package, *rest = path.relative_to(providers).parts[2:]
     modules = [avatar_core]
-    if package == "avatar_provider_mock" or "simulator" in rest:
+    if package == "avatar_provider_mock" or "simulator" in rest or rest == ["fake.py"]:
         modules.append(avatar_core.testing)
     names = {f"{module.__name__}.{name}" for module in modules for name in module.__all__}
     return names | {"avatar_core", "avatar_core.__version__"}
@@ -159,7 +169,6 @@ def test_package_respects_its_import_layers(copy: Path) -> None:
             "avatar_core.provisioning.tokens -> livekit",
         ),
         ("provisioning/tokens.py", "import httpx", "avatar_core.provisioning.tokens -> httpx"),
-        ("settings.py", "import avatar_provider_mock", "settings -> avatar_provider_mock"),
         (
             "provisioning/tokens.py",
             "from avatar_core import Take",
@@ -234,12 +243,22 @@ def test_only_agents_and_testing_import_livekit_agents(tmp_path: Path) -> None:
     assert agents_imports(tmp_path) == ["rtc/x.py:2"]
 
 
+def test_core_imports_no_provider(tmp_path: Path) -> None:
+    assert not provider_imports(CORE)
+    (tmp_path / "x.py").write_text("def f():\n    from avatar_provider_mock import MockSettings")
+    assert provider_imports(tmp_path) == ["x.py:2: avatar_provider_mock.MockSettings"]
+
+
 def test_providers_import_only_public_names(tmp_path: Path) -> None:
     assert not private_imports(ROOT / "providers")
-    for name in ("a/src/avatar_provider_a/simulator", "mock/src/avatar_provider_mock"):
-        package = tmp_path / name
-        package.mkdir(parents=True)
-        (package / "__init__.py").write_text(
+    for name in (
+        "a/src/avatar_provider_a/simulator/__init__.py",
+        "b/src/avatar_provider_b/fake.py",
+        "mock/src/avatar_provider_mock/__init__.py",
+    ):
+        module = tmp_path / name
+        module.parent.mkdir(parents=True)
+        module.write_text(
             "from avatar_core.testing import FakeVendor\n"
             "from avatar_core.testing.fake_vendor.fake import reply\n"
         )
@@ -259,10 +278,11 @@ def test_providers_import_only_public_names(tmp_path: Path) -> None:
         "a/src/avatar_provider_a/__init__.py:6: avatar_core.testing.FakeVendor",
         "a/src/avatar_provider_a/__init__.py:7: avatar_core.FakeVendor",
         *(
-            f"{package}/__init__.py:2: avatar_core.testing.fake_vendor.fake.reply"
-            for package in (
-                "a/src/avatar_provider_a/simulator",
-                "mock/src/avatar_provider_mock",
+            f"{module}:2: avatar_core.testing.fake_vendor.fake.reply"
+            for module in (
+                "a/src/avatar_provider_a/simulator/__init__.py",
+                "b/src/avatar_provider_b/fake.py",
+                "mock/src/avatar_provider_mock/__init__.py",
             )
         ),
     ]

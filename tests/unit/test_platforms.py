@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+PROVIDERS = Path(__file__).parents[2] / "providers"
 PACKAGES = (
     *("avatar_core", "avatar_demo"),
-    *("avatar_provider_local", "avatar_provider_mock", "avatar_provider_tavus"),
+    *(path.name for path in sorted(PROVIDERS.glob("*/src/avatar_provider_*"))),
 )
 POSIX = ("fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty")
 IMPORT_ALL = f"""

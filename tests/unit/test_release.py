@@ -110,6 +110,14 @@ def test_check_names_a_requirement_that_excludes_the_version(root: Path) -> None
     ]
 
 
+def test_check_names_an_extra_that_excludes_the_version(root: Path) -> None:
+    with (root / "pyproject.toml").open("a") as file:
+        file.write('[project.optional-dependencies]\nmock = ["avatar-provider-mock<1"]\n')
+    assert list(find_problems(root)) == [
+        "avatar-core requires avatar-provider-mock<1, which excludes 1.2.0."
+    ]
+
+
 def test_check_needs_a_dated_section_in_the_changelog(root: Path) -> None:
     (problem,) = find_problems(root, "v1.2.0")
     assert "CHANGELOG.md has no section '## [1.2.0]" in problem

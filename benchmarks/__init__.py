@@ -1,0 +1,1 @@
+"""Measurements of avatar-core, which are not published."""
