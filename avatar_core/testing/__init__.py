@@ -15,10 +15,18 @@ if TYPE_CHECKING:
         VendorAccount,
         VendorSession,
     )
-    from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+    from avatar_core.testing.fake_vendor.fake import FakeVendor
     from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
     from avatar_core.testing.fake_vendor.http_server import serve_http
-    from avatar_core.testing.fake_vendor.launcher import make_launcher
+    from avatar_core.testing.fake_vendor.launcher import launch_no_worker, make_launcher
+    from avatar_core.testing.fake_vendor.recorded import RecordedRequest
+    from avatar_core.testing.fake_vendor.refusal import (
+        RefusedError,
+        check_room,
+        read_object,
+        read_text,
+    )
+    from avatar_core.testing.fake_vendor.responses import json_response
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
@@ -27,6 +35,14 @@ if TYPE_CHECKING:
     from avatar_core.testing.room.room import MemoryRoom
     from avatar_core.testing.script import ScriptedLLM, ToneAgent
     from avatar_core.testing.server import DevServer
+    from avatar_core.testing.stock_plugin import (
+        Difference,
+        check_differences,
+        find_differences,
+        record_provider_requests,
+        record_stock_requests,
+        token_differences,
+    )
 
 __all__ = [
     "FAULTS",
@@ -35,6 +51,7 @@ __all__ = [
     "CapacityReachedError",
     "Conversation",
     "DevServer",
+    "Difference",
     "FakeResponse",
     "FakeVendor",
     "FlashRenderer",
@@ -43,6 +60,8 @@ __all__ = [
     "MemoryRoom",
     "MemoryTransport",
     "OutOfCreditError",
+    "RecordedRequest",
+    "RefusedError",
     "Scenario",
     "ScriptedLLM",
     "ServerError",
@@ -52,12 +71,21 @@ __all__ = [
     "VendorFault",
     "VendorSession",
     "WordTones",
+    "check_differences",
+    "check_room",
+    "find_differences",
     "json_response",
+    "launch_no_worker",
     "make_launcher",
+    "read_object",
+    "read_text",
+    "record_provider_requests",
+    "record_stock_requests",
     "run",
     "serve_http",
     "start_faulty_process",
     "start_faulty_worker",
+    "token_differences",
 ]
 
 _HOMES = {
@@ -69,10 +97,13 @@ _HOMES = {
     "testing.fake_vendor.account": (
         "CapacityReachedError OutOfCreditError VendorAccount VendorSession"
     ),
-    "testing.fake_vendor.fake": "FakeVendor json_response",
+    "testing.fake_vendor.fake": "FakeVendor",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
     "testing.fake_vendor.http_server": "serve_http",
-    "testing.fake_vendor.launcher": "make_launcher",
+    "testing.fake_vendor.launcher": "launch_no_worker make_launcher",
+    "testing.fake_vendor.recorded": "RecordedRequest",
+    "testing.fake_vendor.refusal": "RefusedError check_room read_object read_text",
+    "testing.fake_vendor.responses": "json_response",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",
@@ -81,6 +112,10 @@ _HOMES = {
     "testing.room.room": "MemoryRoom",
     "testing.script": "ScriptedLLM ToneAgent",
     "testing.server": "DevServer",
+    "testing.stock_plugin": (
+        "Difference check_differences find_differences record_provider_requests "
+        "record_stock_requests token_differences"
+    ),
 }
 
 if not TYPE_CHECKING:  # a type checker must find that a misspelt name does not exist

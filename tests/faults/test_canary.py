@@ -28,8 +28,9 @@ from avatar_core.rtc.join import join
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import LaunchWorker, VendorAccount, VendorSession
-from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.http_server import serve_http
+from avatar_core.testing.fake_vendor.responses import json_response
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room import workers

@@ -15,8 +15,9 @@ from avatar_core.contracts.events import AvatarJoined
 from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
-from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import VendorFault
+from avatar_core.testing.fake_vendor.responses import json_response
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.rest_harness import silent_workers
 from avatar_core.testing.room.room import MemoryRoom

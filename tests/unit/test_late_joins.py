@@ -20,7 +20,8 @@ from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.testing.clock import now
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
-from avatar_core.testing.fake_vendor.fake import FakeVendor, json_response
+from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.responses import json_response
 from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.scripted_provider import ScriptedProvider

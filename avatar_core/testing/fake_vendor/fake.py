@@ -10,11 +10,8 @@ Every call has the header `Authorization: Bearer KEY`; a create call may have an
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.http.memory import FakeResponse, MemoryTransport
@@ -25,17 +22,17 @@ from avatar_core.testing.fake_vendor.account import (
     VendorSession,
 )
 from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
+from avatar_core.testing.fake_vendor.recorded import RecordedRequest
+from avatar_core.testing.fake_vendor.refusal import RefusedError, read_object, read_text
+from avatar_core.testing.fake_vendor.responses import json_response, unusable_response
 from avatar_core.testing.faults.scenario import QUIET, Scenario
-
-TRICKLE_S = 1.0
-HUGE_PIECE_BYTES = 64 * 1024
-LOGIN_PAGE = b"<html><body>Please log in.</body></html>"
 
 
 class FakeVendor:
     """The server of a fake vendor.
 
-    Override `handle` and `operation_of` to imitate another vendor's API.
+    To imitate another vendor's API, override `handle`, `operation_of` and `error_body`, and set
+    `full` and `broke`.
 
     Args:
         account: The account of the only customer.
@@ -46,8 +43,14 @@ class FakeVendor:
     Attributes:
         account: The account of the only customer.
         requests: Method and path, without the query, of every request that arrived.
+        recorded: Every request that arrived, with its query, headers and body.
         keys: The API keys that the server accepts.
+        full: Status and message of a create request beyond the limit of concurrent sessions.
+        broke: Status and message of a create request without credit.
     """
+
+    full: ClassVar[tuple[int, str]] = (429, "Too many sessions at once.")
+    broke: ClassVar[tuple[int, str]] = (402, "The account is out of credits.")
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class FakeVendor:
         self.account = account
         account.on_end = self.on_session_end
         self.requests: list[tuple[str, str]] = []
+        self.recorded: list[RecordedRequest] = []
         self.keys = {key}
         self._create_s = create_s
         self._idempotent = idempotent
@@ -122,6 +126,7 @@ class FakeVendor:
             ConnectionResetError: A fault resets the connection.
         """
         self.requests.append((method, path.partition("?")[0]))
+        self.recorded.append(RecordedRequest(method, path, dict(headers), body))
         fault = self.next_fault(self.operation_of(method, path), headers)
         if fault is not None and fault.mode == "refuse":
             raise ConnectionRefusedError
@@ -179,11 +184,16 @@ class FakeVendor:
 
         Returns:
             The response.
+
+        Raises:
+            RefusedError: The vendor refuses the request.
+            CapacityReachedError: The account has reached its limit of active sessions.
+            OutOfCreditError: The account has no credit left.
         """
         url = urlsplit(path)
         parts = url.path.strip("/").split("/")
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
-            return _error_response(401, "Invalid access token.")
+            raise RefusedError(401, "Invalid access token.")
         match method, parts:
             case "POST", ["v1", "sessions"]:
                 return self._create(headers, body, worker)
@@ -194,28 +204,44 @@ class FakeVendor:
             case "POST", ["v1", "sessions", id, "end"]:
                 session = self.account.find(id)
                 if session is None:
-                    return _error_response(404, "There is no such session.")
+                    raise RefusedError(404, "There is no such session.")
                 self.account.end(session, "it was ended")
                 return json_response(200, {})
-        return _error_response(404, "There is no such route.")
+        raise RefusedError(404, "There is no such route.")
+
+    def error_body(self, status: int, message: str) -> Any:
+        """Return the body of a response with an error status, in the shape of this vendor.
+
+        Args:
+            status: The HTTP status of the response.
+            message: The message of the vendor.
+
+        Returns:
+            The JSON value of the body.
+        """
+        return {"error": message}
 
     def _create(self, headers: Mapping[str, str], body: bytes, worker: Scenario) -> FakeResponse:
-        try:
-            fields = json.loads(body)
-            name, url, token = fields["name"], fields["livekit_url"], fields["token"]
-        except (ValueError, KeyError, TypeError):
-            return _error_response(400, "name, livekit_url and token are needed.")
+        fields = read_object(body)
+        name, url, token = (read_text(fields, key) for key in ("name", "livekit_url", "token"))
         key = headers.get("idempotency-key", "") if self._idempotent else ""
         known = next((one for one in self.account.sessions if key and one.key == key), None)
-        try:
-            session = known or self.account.create_session(
-                name=name, key=key, token=token, livekit_url=url, scenario=worker
-            )
-        except CapacityReachedError:
-            return _error_response(429, "Too many sessions at once.")
-        except OutOfCreditError:
-            return _error_response(402, "The account is out of credits.")
+        session = known or self.account.create_session(
+            name=name, key=key, token=token, livekit_url=url, scenario=worker
+        )
         return json_response(201, _session_body(session))
+
+    async def _handle(self, *call: Any) -> FakeResponse:
+        """Execute a call of the API, and turn a refusal into its response."""
+        try:
+            return await self.handle(*call)
+        except RefusedError as refused:
+            status, message = refused.status, refused.message
+        except CapacityReachedError:
+            status, message = self.full
+        except OutOfCreditError:
+            status, message = self.broke
+        return json_response(status, self.error_body(status, message))
 
     def next_fault(self, operation: str, headers: Mapping[str, str]) -> VendorFault | None:
         """Return the fault of the next call, and count this use of the fault.
@@ -245,69 +271,26 @@ class FakeVendor:
         if self.operation_of(method, path) == "create":
             await asyncio.sleep(self._create_s)
         if fault is None:
-            return await self.handle(method, path, headers, body)
+            return await self._handle(method, path, headers, body)
         fails = fault.mode != "status" or fault.status != 0
         response = FakeResponse(204)
         if fault.carried_out or not fails or fault.mode == "twice":
-            response = await self.handle(method, path, headers, body, fault.worker)
+            response = await self._handle(method, path, headers, body, fault.worker)
         match fault.mode:
             case "reset":
                 raise ConnectionResetError
             case "silence":
                 await asyncio.Event().wait()
-            case "trickle":
-                return FakeResponse(200, _JSON, _trickle())
-            case "html":
-                return FakeResponse(200, {"Content-Type": "text/html"}, LOGIN_PAGE)
-            case "empty":
-                return FakeResponse(200, _JSON)
-            case "huge":
-                return FakeResponse(200, _JSON, _endless())
             case "twice":
-                return await self.handle(method, path, headers, body, fault.worker)
+                return await self._handle(method, path, headers, body, fault.worker)
+            case "trickle" | "html" | "empty" | "huge":
+                return unusable_response(fault.mode)
         if fails:
-            return json_response(fault.status, {"error": fault.message}, **fault.response_headers())
+            said = self.error_body(fault.status, fault.message)
+            return json_response(fault.status, said, **fault.response_headers())
         return response
-
-
-_JSON = {"Content-Type": "application/json"}
-
-
-def json_response(status: int, body: Any, **headers: str) -> FakeResponse:
-    """Return a response with a JSON body and the current date.
-
-    Args:
-        status: The HTTP status code.
-        body: The JSON value of the body.
-        headers: More headers, by name.
-
-    Returns:
-        The response.
-
-    Raises:
-        TypeError: `body` is not JSON-safe.
-    """
-    date = format_datetime(datetime.now(UTC), usegmt=True)
-    return FakeResponse(status, {**_JSON, "Date": date, **headers}, json.dumps(body).encode())
-
-
-def _error_response(status: int, message: str) -> FakeResponse:
-    return json_response(status, {"error": message})
 
 
 def _session_body(session: VendorSession) -> dict[str, str]:
     status = "active" if session.ended_at is None else "ended"
     return {"id": session.id, "name": session.name, "status": status}
-
-
-async def _trickle() -> AsyncIterator[bytes]:
-    yield b'{"id": "'
-    while True:
-        await asyncio.sleep(TRICKLE_S)
-        yield b"s"
-
-
-async def _endless() -> AsyncIterator[bytes]:
-    yield b'{"id": "'
-    while True:
-        yield b"s" * HUGE_PIECE_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,3 +46,20 @@ def make_launcher(room: Hub) -> LaunchWorker:
         )
 
     return launch
+
+
+async def launch_no_worker(session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+    """Wait forever in place of a worker, for tests of a vendor's API alone.
+
+    Args:
+        session: The session.
+        scenario: The faults of the worker, which have no effect.
+
+    Returns:
+        Never.
+
+    Raises:
+        CancelledError: The session has ended.
+    """
+    await asyncio.Event().wait()
+    raise AssertionError
