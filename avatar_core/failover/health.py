@@ -233,21 +233,25 @@ class HealthCheck:
 
     def _note_sound(self) -> None:
         """Trust the position of a take that is reported or heard; otherwise wait for responses."""
-        take, monitor = self._transport.take, self._transport.monitor
+        take = self._transport.take
         if take is None or self._lost_track:
             return
-        if self._reports or (monitor is not None and monitor.is_hearing):
+        if self._is_exact:
             take.confirmed_s = None
-        elif monitor is not None and take.confirmed_s is None:
+        elif self._transport.monitor is not None and take.confirmed_s is None:
             take.confirmed_s = take.position_s
 
     def _confirm_position(self, position_s: float) -> None:
-        take, monitor = self._transport.take, self._transport.monitor
-        is_heard = monitor is not None and monitor.is_hearing
-        if take is None or self._lost_track:
-            return
-        is_exact = self._reports or is_heard
-        take.confirmed_s = None if is_exact else min(position_s, take.position_s)
+        """Trust an estimated position up to the time of a request to which the worker responded."""
+        take = self._transport.take
+        if take is not None and not self._lost_track:
+            take.confirmed_s = None if self._is_exact else min(position_s, take.position_s)
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the positions are reported by the worker, or heard by the monitor."""
+        monitor = self._transport.monitor
+        return self._reports or (monitor is not None and monitor.is_hearing)
 
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""

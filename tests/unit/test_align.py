@@ -138,9 +138,9 @@ def test_noise_does_not_match_speech(spoken: SpokenText) -> None:
     assert all(result.is_missing for result in align_with(spoken, int16(noise)))
 
 
-def test_aligning_half_a_minute_takes_less_than_two_seconds() -> None:
+def test_aligning_half_a_minute_takes_less_than_two_cpu_seconds() -> None:
     spoken = Synthesiser().speak(TEXT * 4)
     heard = transmit(floats(spoken.pcm), spoken.rate_hz)
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     assert faults(align_with(spoken, heard)) == ([], [])
-    assert time.perf_counter() - started_s < 2.0
+    assert time.process_time() - started_s < 2.0

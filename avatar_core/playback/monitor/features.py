@@ -61,8 +61,9 @@ class FeatureStream:
             self._rest = samples
             return np.empty((0, BANDS), np.float32)
         self._rest = samples[count * _HOP :]
-        frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP][:count]
-        spectrum = np.abs(np.fft.rfft(frames * _HANN, axis=1).astype(np.complex64)) * _SCALE
+        hops = samples[: (count + 1) * _HOP].reshape(-1, _HOP)
+        frames = np.concatenate((hops[:-1], hops[1:]), axis=1) * _HANN
+        spectrum = np.abs(np.fft.rfft(frames, axis=1)) * _SCALE
         power = (spectrum * spectrum) @ _WEIGHTS
         return np.asarray(np.maximum(10 * np.log10(power + 1e-12), FLOOR_DB), np.float32)
 

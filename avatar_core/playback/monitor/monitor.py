@@ -18,7 +18,7 @@ from avatar_core.playback.monitor.state import HeardState
 
 LOG = logging.getLogger("avatar_core")
 
-SILENT_S = 0.75
+SILENT_S = 0.68
 """A worker is lost if it has been silent for this time although strong sound was due. Pauses in
 speech are not strong. `tests/long/monitor_sounds.py` counts correct workers that would be lost."""
 FIRST_SOUND_S = 5.0

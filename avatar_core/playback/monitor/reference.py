@@ -40,6 +40,7 @@ class Reference:
         self._stream = FeatureStream()
         self._features = np.empty((256, BANDS), np.float32)
         self._levels = np.empty(256, np.float32)
+        self._loudest = np.full(256 + NEAR_FRAMES, FLOOR_DB, np.float32)
         self._pushed_at = np.empty(256, np.float64)
         self.frames = 0
 
@@ -59,8 +60,13 @@ class Reference:
             self._features = np.concatenate((self._features, np.empty_like(self._features)))
             self._levels = np.concatenate((self._levels, np.empty_like(self._levels)))
             self._pushed_at = np.concatenate((self._pushed_at, np.empty_like(self._pushed_at)))
+            later = np.full(len(self._levels) // 2, FLOOR_DB, np.float32)
+            self._loudest = np.concatenate((self._loudest, later))
         self._features[self.frames : end] = features
         self._levels[self.frames : end] = loudness(features)
+        for frame in range(self.frames, end):
+            near = self._loudest[max(0, frame - NEAR_FRAMES + 1) : frame + NEAR_FRAMES + 1]
+            np.maximum(near, self._levels[frame], out=near)
         self._pushed_at[self.frames : end] = now_s
         self.frames = end
 
@@ -113,8 +119,7 @@ class Reference:
         Returns:
             The level in dB relative to full scale; `FLOOR_DB` if there are no frames.
         """
-        near = self._levels[max(0, frame - NEAR_FRAMES) : min(self.frames, frame + NEAR_FRAMES)]
-        return float(near.max()) if near.size else FLOOR_DB
+        return float(self._loudest[frame])
 
     def is_strong(self, frame: int) -> bool:
         """Return whether a frame is one of the loudest in its surroundings.
@@ -126,7 +131,7 @@ class Reference:
             True if the frame is at most `STRONG_DB` below the loudest frame near it, and is not
             below `AUDIBLE_DB`.
         """
-        return bool(self._levels[frame] >= max(self.loudest(frame) - STRONG_DB, AUDIBLE_DB))
+        return bool(self._levels[frame] >= max(self._loudest[frame] - STRONG_DB, AUDIBLE_DB))
 
     def strong_frames(self, start: int, stop: int) -> list[int]:
         """Return the numbers of the strong frames in a part of the take.
@@ -141,11 +146,7 @@ class Reference:
         start, stop = max(0, start), min(stop, self.frames)
         if stop <= start:
             return []
-        near = self.levels(start - NEAR_FRAMES, min(self.frames, stop + NEAR_FRAMES - 1))
-        missing = stop + NEAR_FRAMES - 1 - self.frames
-        near = np.pad(near, (0, max(0, missing)), constant_values=FLOOR_DB)
-        loudest = np.lib.stride_tricks.sliding_window_view(near, 2 * NEAR_FRAMES).max(axis=1)
-        least = np.maximum(loudest - STRONG_DB, AUDIBLE_DB)
+        least = np.maximum(self._loudest[start:stop] - STRONG_DB, AUDIBLE_DB)
         return (np.flatnonzero(self._levels[start:stop] >= least) + start).tolist()
 
     def pushed_at(self, frame: int) -> float:
