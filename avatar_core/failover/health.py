@@ -27,9 +27,9 @@ tracks disappear about 10 ms before the event `RECONNECTING`."""
 LEFT_S = 1.5
 """Seconds in which a participant may return if the server stated no reason why it left. After this
 time, the avatar counts as lost."""
-NO_TRACK_S = 0.2
-"""Seconds, in addition to the worker's latency, for which a worker may play a take without ever
-having published an audio track."""
+NO_TRACK_S = 0.45
+"""Seconds, in addition to the worker's latency, that a worker has after the first audio of a take
+to publish its first audio track."""
 TICK_S = 0.025
 """Seconds between two checks of the heartbeat."""
 WAITING_AUDIO_S = 0.1
@@ -159,18 +159,18 @@ class HealthCheck:
         transport = self._transport
         heartbeat = Heartbeat(transport.heartbeat_s)
         progress = Progress(transport)
-        inaudible_s = 0.0
+        inaudible_s = unpublished_s = 0.0
         while True:
             await asyncio.sleep(TICK_S)
             take, alive_at = self._owed_take(), transport.tracker.alive_at
             heartbeat.observe(alive_at, transport.take, TICK_S)
-            is_inaudible = self._lost_track or not self._was_audible
             self._hold_position()
             self._note_sound()
-            inaudible_s = inaudible_s + TICK_S if take is not None and is_inaudible else 0.0
-            if self._lost_track and inaudible_s > INAUDIBLE_S:
+            inaudible_s = inaudible_s + TICK_S if take is not None and self._lost_track else 0.0
+            if inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
-            if self._must_publish and inaudible_s > NO_TRACK_S + transport.latency_s:
+            unpublished_s = unpublished_s + TICK_S if self._awaits_track else 0.0
+            if unpublished_s > NO_TRACK_S + transport.latency_s:
                 return self._lose("published no audio track", may_return=True)
             if fault := await self._hear():
                 return self._lose(fault)
@@ -197,6 +197,15 @@ class HealthCheck:
     def _must_publish(self) -> bool:
         """Whether a worker without an audio track is mute."""
         return self._transport.monitor is not None and not self._transport.collects
+
+    @property
+    def _awaits_track(self) -> bool:
+        """Whether the worker has audio to play, and has never published an audio track."""
+        take = self._transport.take
+        if take is None or not take.pushed_s or take.cutting or take.state.final:
+            return False
+        is_reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
+        return self._must_publish and not self._was_audible and not is_reconnecting
 
     async def _hear(self) -> str:
         """Return the fault that the monitor hears; close a monitor that is not needed."""
