@@ -195,6 +195,7 @@ class AvatarSession(AvatarInSession):
             UnsupportedCommandError: No avatar is live, or the provider does not support the
                 command.
             RoomError: The command could not be sent.
+            ProvisionError: A call to the vendor's API failed.
         """
         lease = self._controller.lease if self._controller is not None else None
         if lease is None:

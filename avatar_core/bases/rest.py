@@ -32,6 +32,7 @@ class RestAvatarProvider(AvatarProvider[S]):
         url: Base URL of the vendor's API. The setting `api_url` takes precedence.
         auth: The header that carries the setting `api_key`, and the scheme before the key if there
             is one: `x-api-key`, `Authorization: Bearer`.
+        headers: Headers of every request, such as the version of the API.
         create: Method and path of the request that creates a session, for example
             `POST /v1/sessions`.
         end: Method and path of the request that ends the session `{id}`. An empty string means that
@@ -51,6 +52,7 @@ class RestAvatarProvider(AvatarProvider[S]):
 
     url: ClassVar[str] = ""
     auth: ClassVar[str] = "Authorization: Bearer"
+    headers: ClassVar[Mapping[str, str]] = {}
     create: ClassVar[str]
     end: ClassVar[str] = ""
     end_payload: ClassVar[Mapping[str, Any] | None] = None
@@ -92,6 +94,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             auth=self.auth,
             provider=self.name,
             error_phrases=self.error_phrases,
+            headers=self.headers,
             transport=self.transport,
         )
         self.endpoint, self.account = self.rest.url, self.rest.account

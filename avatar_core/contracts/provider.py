@@ -210,6 +210,7 @@ class AvatarProvider(ABC, Generic[S]):
             UnsupportedCommandError: The provider does not support the command. The default
                 implementation supports no command.
             RoomError: The command could not be sent.
+            ProvisionError: A call to the vendor's API failed.
         """
         known = ", ".join(sorted(self.capabilities.commands)) or "none"
         raise UnsupportedCommandError(

@@ -48,6 +48,7 @@ class RestClient:
         provider: Name of the provider, for error messages.
         error_phrases: Error classes by a phrase of the vendor's error message, for vendors whose
             HTTP statuses are ambiguous.
+        headers: Headers of every request, such as the version of the API.
         timeout_s: Seconds for one call, from connecting to the end of the body.
         max_response_bytes: Maximum length of a response body, in bytes.
         transport: An httpx transport for tests; None means the network.
@@ -71,6 +72,7 @@ class RestClient:
         auth: str = "Authorization: Bearer",
         provider: str | None = None,
         error_phrases: Mapping[str, type[ProvisionError]] | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout_s: float = 10.0,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         transport: Any = None,
@@ -87,6 +89,7 @@ class RestClient:
         self.max_response_bytes = max_response_bytes
         self._auth = auth
         self._error_phrases = dict(error_phrases or {})
+        self._headers = dict(headers or {})
         self._exchange: Future[Exchange] = Future()
         self._exchange.set_running_or_notify_cancel()
         if transport is None:
@@ -136,7 +139,7 @@ class RestClient:
         result: RawResponse | ProvisionError | None = None
         with contextlib.suppress(asyncio.CancelledError):
             exchange = await self._get_exchange()
-            all_headers = {**(headers or {}), **self._auth_header()}
+            all_headers = {**self._headers, **(headers or {}), **self._auth_header()}
             result = await exchange.send(request, payload, all_headers, timeout_s or self.timeout_s)
         # Raised outside of the block, so that no exception chain and no traceback contains the key.
         if result is None:
