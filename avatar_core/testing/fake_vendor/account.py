@@ -86,6 +86,7 @@ class VendorAccount:
         sessions: All sessions of the account, oldest first.
         peak_active: The highest number of sessions that were active at once.
         on_end: Called with each session that ends.
+        make_id: Returns the id of a new session; by default the prefix and 16 hexadecimal digits.
     """
 
     def __init__(
@@ -102,7 +103,6 @@ class VendorAccount:
         prefix: str = "s",
     ) -> None:
         self._launch_worker = launch_worker
-        self._prefix = prefix
         self._credits_s = credits_s
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -113,6 +113,7 @@ class VendorAccount:
         self.sessions: list[VendorSession] = []
         self.peak_active = 0
         self.on_end: Callable[[VendorSession], None] = lambda _: None
+        self.make_id: Callable[[], str] = lambda: f"{prefix}{secrets.token_hex(8)}"
 
     @property
     def active(self) -> list[VendorSession]:
@@ -186,7 +187,7 @@ class VendorAccount:
         if self.credits_s <= 0:
             raise OutOfCreditError
         session = VendorSession(
-            id=f"{self._prefix}{secrets.token_hex(8)}",
+            id=self.make_id(),
             name=name,
             key=key,
             token=token,
