@@ -242,8 +242,8 @@ class _AgentSession:
     def __init__(self) -> None:
         self.output = _Output()
 
-    def on(self, *_: object) -> None:
-        return
+    def on(self, event: str, callback: Callable[..., None] | None = None) -> Callable[..., Any]:
+        return callback or (lambda decorated: decorated)
 
 
 class _Participant:

@@ -11,23 +11,20 @@ from typing import Any
 import pytest
 
 from avatar_core.contracts.errors import SettingsError
-from avatar_core.contracts.events import AvatarJoined
 from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.fake_vendor.responses import json_response
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.rest_harness import silent_workers
 from avatar_core.testing.room.room import MemoryRoom
 
 ROOT = Path(__file__).parents[2] / "examples/providers"
-for name in ("anam", "lemonslice"):
+for name in ("anam",):
     sys.path.insert(0, str(ROOT / name / "src"))
 
 import avatar_provider_anam as anam  # noqa: E402
-import avatar_provider_lemonslice as lemonslice  # noqa: E402
 
 pytestmark = pytest.mark.virtual_time
 MAX_LINES = 40
@@ -77,22 +74,8 @@ class Anam(DocumentedVendor):
         return json_response(200, {"sessionId": id})
 
 
-class LemonSlice(DocumentedVendor):
-    credential_header = "x-api-key"
-
-    def respond(self, path: str, payload: Any, worker: Scenario) -> FakeResponse:
-        if path.endswith("/control"):
-            session = self.account.find(path.split("/")[-2])
-            assert session is not None
-            self.account.end(session, payload["event"])
-            return json_response(200, {})
-        room = payload["properties"]
-        id = self.create_session(room["livekit_url"], room["livekit_token"], worker)
-        return json_response(201, {"session_id": id})
-
-
 def test_example_providers_have_at_most_40_lines() -> None:
-    for name in ("anam", "lemonslice"):
+    for name in ("anam",):
         (module,) = (ROOT / name).rglob("__init__.py")
         assert len(module.read_text().splitlines()) <= MAX_LINES
 
@@ -105,8 +88,6 @@ def test_error_names_a_key_that_cannot_be_sent() -> None:
 def test_error_names_all_missing_settings() -> None:
     with pytest.raises(SettingsError, match="ANAM_API_KEY: is not set; ANAM_AVATAR_ID: is not set"):
         anam.AnamSettings.load()
-    with pytest.raises(SettingsError, match="LEMONSLICE_AGENT_ID"):
-        lemonslice.LemonSliceSettings.load(api_key="k")
 
 
 async def test_anam_session_ends_by_removing_its_worker() -> None:
@@ -142,38 +123,4 @@ async def test_anam_session_ends_by_removing_its_worker() -> None:
     assert lease.avatar.identity not in room.members
     assert not vendor.account.active
     assert session.end_reason == "its worker left"
-    await vendor.aclose()
-
-
-async def test_slow_lemonslice_session_joins_late_and_is_terminated() -> None:
-    room = MemoryRoom()
-    vendor = LemonSlice(VendorAccount(silent_workers(room)))
-    vendor.fail(VendorFault(worker=Scenario(join_delay_s=120.0)))
-    settings = lemonslice.LemonSliceSettings.load(api_key="key-2", agent_id="agent-2")
-    provider = type("P", (lemonslice.LemonSliceProvider,), {"transport": vendor.transport})(
-        settings
-    )
-    harness = FailoverHarness(room, provider)
-    await harness.controller.start()
-    assert await harness.say(1.0) == (pytest.approx(1.0), False)  # the agent's voice, after 8 s
-    lease = await harness.controller.wait_until_settled()
-    assert lease is not None
-    (joined,) = harness.events_of(AvatarJoined)
-    assert joined.join_s == pytest.approx(120.0, abs=0.5)
-    await harness.close()
-    (session,) = vendor.account.sessions
-    create, end = vendor.calls
-    assert create[:2] == ("POST /api/liveai/sessions", "key-2")
-    assert create[2] == {
-        "transport_type": "livekit",
-        "properties": {"livekit_url": "wss://memory.example", "livekit_token": session.token},
-        "agent_id": "agent-2",
-        "idle_timeout": 60,
-    }
-    assert end == (
-        f"POST /api/liveai/sessions/{session.id}/control",
-        "key-2",
-        {"event": "terminate"},
-    )
-    assert session.end_reason == "terminate"
     await vendor.aclose()
