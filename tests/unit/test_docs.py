@@ -119,7 +119,7 @@ def test_documented_providers_can_be_registered() -> None:
         names: dict[str, Any] = {"__name__": "a_page"}
         exec(compile(block, "own-provider.md", "exec"), names)
         for cls in [it for it in names.values() if getattr(it, "api_version", None)]:
-            avatar_core.ProviderRegistry().register(cls.name, cls)
+            avatar_core.ProviderRegistry().register(cls.name, cls, replace=True)
 
 
 def test_pages_contain_python_blocks_and_defaults() -> None:

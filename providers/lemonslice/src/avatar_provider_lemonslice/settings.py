@@ -9,10 +9,8 @@ from avatar_core import ProviderSettings
 
 ROUTE = "/liveai/sessions"
 """The path of all routes of sessions, which LemonSlice's own `LEMONSLICE_API_URL` contains."""
-SampleRate = Annotated[
-    Literal[16_000, 22_050, 24_000, 44_100, 48_000],
-    BeforeValidator(lambda rate: int(rate) if str(rate).isdecimal() else rate),
-]
+NUMBER = BeforeValidator(lambda text: int(text) if str(text).isdecimal() else text)
+SampleRate = Annotated[Literal[16_000, 22_050, 24_000, 44_100, 48_000], NUMBER]
 """The sample rates that LemonSlice accepts, in Hz (livekit-plugins-lemonslice 1.8.9)."""
 Url = Annotated[str, AfterValidator(lambda url: url.rstrip("/").removesuffix(ROUTE))]
 OURS = {"api_key", "api_url", "variant", "agent_id", "agent_image_url", "max_session_s"}
