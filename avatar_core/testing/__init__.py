@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         VendorAccount,
         VendorSession,
     )
+    from avatar_core.testing.fake_vendor.expected import ExpectedError
     from avatar_core.testing.fake_vendor.fake import FakeVendor
     from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
     from avatar_core.testing.fake_vendor.http_server import serve_http
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         record_stock_requests,
         token_differences,
     )
+    from avatar_core.testing.suites.provider_suite import ProviderSuite
 
 __all__ = [
     "FAULTS",
@@ -52,6 +54,7 @@ __all__ = [
     "Conversation",
     "DevServer",
     "Difference",
+    "ExpectedError",
     "FakeResponse",
     "FakeVendor",
     "FlashRenderer",
@@ -60,6 +63,7 @@ __all__ = [
     "MemoryRoom",
     "MemoryTransport",
     "OutOfCreditError",
+    "ProviderSuite",
     "RecordedRequest",
     "RefusedError",
     "Scenario",
@@ -97,6 +101,7 @@ _HOMES = {
     "testing.fake_vendor.account": (
         "CapacityReachedError OutOfCreditError VendorAccount VendorSession"
     ),
+    "testing.fake_vendor.expected": "ExpectedError",
     "testing.fake_vendor.fake": "FakeVendor",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
     "testing.fake_vendor.http_server": "serve_http",
@@ -116,6 +121,7 @@ _HOMES = {
         "Difference check_differences find_differences record_provider_requests "
         "record_stock_requests token_differences"
     ),
+    "testing.suites.provider_suite": "ProviderSuite",
 }
 
 if not TYPE_CHECKING:  # a type checker must find that a misspelt name does not exist

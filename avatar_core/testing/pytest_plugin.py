@@ -26,6 +26,38 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 MARKER = "virtual_time"
+RESULTS = "avatar_check"
+"""The name of the property that holds the result of a check of a suite."""
+
+_results: list[tuple[str, bool]] = []
+"""The results of the checks of this run, and whether pytest reported a failure."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the suites, such as `ProviderSuite`.
+
+    Args:
+        parser: The parser of the command line.
+    """
+    group = parser.getgroup("avatar-core", "suites of avatar-core")
+    group.addoption(
+        "--avatar-report",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="write a report of the suites; PATH ends with .json or .md (may be repeated)",
+    )
+    group.addoption(
+        "--avatar-update-golden",
+        action="store_true",
+        help="write the golden requests of the suites instead of comparing them",
+    )
+    group.addoption(
+        "--avatar-live",
+        action="store_true",
+        help="also run the live checks, which call the real vendor with the keys of the "
+        "environment and may cost money",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +69,41 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"{MARKER}: run the test in virtual time, in which timers need no waiting"
     )
+    for path in config.getoption("--avatar-report"):
+        if not path.endswith((".json", ".md")):
+            raise pytest.UsageError(
+                f"--avatar-report: {path} has an unknown format. Write a path that ends with "
+                ".json or .md."
+            )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep the result of a check, also of a check that another process of pytest-xdist ran.
+
+    Args:
+        report: The report of one phase of a test.
+    """
+    _results.extend(
+        (str(text), report.failed) for name, text in report.user_properties if name == RESULTS
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the level of each suite, and write the reports.
+
+    Args:
+        terminalreporter: The plugin that prints the summary.
+        config: The configuration of the pytest run.
+    """
+    paths = config.getoption("--avatar-report")
+    if not paths and not _results:
+        return
+    from avatar_core.testing.suites.report import Report
+
+    report = Report(_results)
+    for line in report.describe_levels():
+        terminalreporter.write_line(line)
+    report.write(paths)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,7 +7,6 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 import pytest
 import trustme
@@ -18,58 +17,18 @@ from avatar_core.contracts.errors import (
     CapacityError,
     Outcome,
     PaymentError,
-    ProtocolError,
     ProvisionError,
-    RejectedError,
     UnavailableError,
 )
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.expected import CREATE_ERRORS, ExpectedError
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import FAULTS
 from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.rest_harness import make_acme
 
 DEADLINE_S = 0.6
-
-
-class Expected(NamedTuple):
-    """The error that a fault must cause."""
-
-    kind: type[ProvisionError]
-    outcome: Outcome
-    retryable: bool
-
-
-REJECTED, UNKNOWN, NOT_SENT = Outcome.REJECTED, Outcome.UNKNOWN, Outcome.NOT_SENT
-EXPECTED = {
-    "400": Expected(RejectedError, REJECTED, False),
-    "401": Expected(AuthError, REJECTED, False),
-    "402": Expected(PaymentError, REJECTED, False),
-    "403": Expected(AuthError, REJECTED, False),
-    "404": Expected(RejectedError, REJECTED, False),
-    "409": Expected(RejectedError, REJECTED, False),
-    "429": Expected(CapacityError, REJECTED, True),
-    "429 until a date": Expected(CapacityError, REJECTED, True),
-    "429 forever": Expected(CapacityError, REJECTED, True),
-    "500": Expected(UnavailableError, UNKNOWN, True),
-    "500 after create": Expected(UnavailableError, UNKNOWN, True),
-    "502": Expected(UnavailableError, UNKNOWN, True),
-    "503": Expected(UnavailableError, REJECTED, True),
-    "503 forever": Expected(UnavailableError, UNKNOWN, True),
-    "reset before create": Expected(UnavailableError, UNKNOWN, True),
-    "reset after create": Expected(UnavailableError, UNKNOWN, True),
-    "every response is lost": Expected(UnavailableError, UNKNOWN, True),
-    "timeout before create": Expected(UnavailableError, UNKNOWN, True),
-    "timeout after create": Expected(UnavailableError, UNKNOWN, True),
-    "trickle": Expected(UnavailableError, UNKNOWN, True),
-    "html": Expected(ProtocolError, UNKNOWN, False),
-    "empty 200": Expected(ProtocolError, UNKNOWN, False),
-    "huge body": Expected(ProtocolError, UNKNOWN, False),
-    "redirect": Expected(ProtocolError, REJECTED, False),
-    "refused connection": Expected(UnavailableError, NOT_SENT, True),
-}
-"""Faults that concern the worker or calls other than a create are not listed."""
 
 
 async def launch_nothing(session: VendorSession, _: object) -> dict[str, str]:
@@ -117,11 +76,11 @@ def test_every_fault_of_a_create_request_has_an_expected_error() -> None:
         for name, fault in FAULTS.items()
         if fault.on in ("create", "any") and (fault.status or fault.mode not in ("status", "twice"))
     }
-    assert set(EXPECTED) == faults_of_create
+    assert set(CREATE_ERRORS) == faults_of_create
 
 
 @pytest.mark.parametrize("over", ["memory", "TCP"])
-@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("name", CREATE_ERRORS)
 async def test_vendor_fault_causes_the_expected_error(name: str, over: str) -> None:
     async with open_vendor() as vendor, serve_http(vendor) as address:
         vendor.fail(name)
@@ -131,8 +90,8 @@ async def test_vendor_fault_causes_the_expected_error(name: str, over: str) -> N
             error = await provision_error(vendor, api_url="http://127.0.0.1:9")
         else:
             error = await provision_error(vendor, api_url=address)
-        expected = EXPECTED[name]
-        assert Expected(type(error), error.outcome, error.retryable) == expected, str(error)
+        expected = CREATE_ERRORS[name]
+        assert ExpectedError(type(error), error.outcome, error.retryable) == expected, str(error)
         assert error.provider == "acme"
         assert error.hint
         assert error.code in str(error)
@@ -156,7 +115,7 @@ async def test_request_is_not_sent_if_the_certificate_is_not_trusted() -> None:
     async with open_vendor() as vendor, serve_http(vendor, tls=tls) as address:
         error = await provision_error(vendor, api_url=address)
         assert type(error) is UnavailableError
-        assert (error.outcome, error.retryable) == (NOT_SENT, False)
+        assert (error.outcome, error.retryable) == (Outcome.NOT_SENT, False)
         assert "certificate" in str(error)
         assert vendor.requests == []
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from avatar_core.contracts.errors import ProvisionError
 from avatar_core.http.client import RestClient
 from avatar_core.testing.server.ports import find_free_ports
-from tests.support.error_texts import error_texts
+from avatar_core.testing.suites.secrets import error_texts
 from tests.unit.wire_server import Connection, Script, wire_server
 
 KEY, TOKEN, HEADER = "canary+key/1", "canary-token-2", "canary header 3"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import jwt
+
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
+from avatar_core.provisioning.tokens import TokenMint
+from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.room.members import Hub
 from avatar_core.worker import in_process
 from avatar_core.worker.executors import InlineExecutor
@@ -16,17 +20,29 @@ from avatar_core.worker.renderers import load_renderer
 from avatar_core.worker.room_key import check_room_key
 from avatar_core.worker.worker import AvatarWorker
 
+SIGNER = LiveKitSettings.model_validate(
+    {
+        "LIVEKIT_URL": "wss://memory.invalid",
+        "LIVEKIT_API_KEY": "memory",
+        "LIVEKIT_API_SECRET": "no server checks this signature.",
+    }
+)
+"""The settings that sign the tokens of rooms in memory."""
+
 
 def mint(spec: TokenSpec) -> str:
     """Return a token that admits a participant to a room in memory.
 
+    The token is a JWT with the same claims as on a server, so that a fake vendor can read it.
+
     Args:
-        spec: The identity and the attributes of the participant.
+        spec: The identity, the attributes and the lifetime of the participant.
 
     Returns:
-        The token: the identity and the attributes as JSON.
+        The token. It is valid in any room in memory.
     """
-    return json.dumps({"identity": spec.identity, "attributes": dict(spec.attributes)})
+    # The clock is read at each call, because a virtual loop replaces `time.time`.
+    return TokenMint(SIGNER, "memory", unix_time=lambda: time.time()).mint(spec)
 
 
 def identity_of(token: str) -> str:
@@ -38,7 +54,12 @@ def identity_of(token: str) -> str:
     Returns:
         The identity of the participant.
     """
-    return str(json.loads(token)["identity"])
+    return str(_claims_of(token)["sub"])
+
+
+def _claims_of(token: str) -> Mapping[str, Any]:
+    claims: Mapping[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
 
 
 def admit(room: Hub, token: str, key: bytes | None = None) -> RoomLink:
@@ -55,8 +76,8 @@ def admit(room: Hub, token: str, key: bytes | None = None) -> RoomLink:
     Raises:
         RuntimeError: The library looptime controls the running event loop.
     """
-    claims = json.loads(token)
-    return room.join(claims["identity"], is_agent=True, attributes=claims["attributes"], key=key)
+    claims = _claims_of(token)
+    return room.join(claims["sub"], is_agent=True, attributes=claims["attributes"], key=key)
 
 
 class MemoryWorkers:

@@ -6,14 +6,14 @@ import traceback
 from collections.abc import Iterator
 
 
-def error_texts(error: BaseException) -> Iterator[str]:
+def error_texts(error: BaseException, *, with_locals: bool = True) -> Iterator[str]:
     """Yield all texts that a logger could write about an error and its chained errors.
 
-    The texts of an error are its message, its `repr`, its attributes, and its traceback with local
-    variables.
+    The texts of an error are its message, its `repr`, its attributes, and its traceback.
 
     Args:
         error: The error.
+        with_locals: Whether the traceback contains the local variables, as some loggers show them.
 
     Yields:
         The texts.
@@ -26,6 +26,6 @@ def error_texts(error: BaseException) -> Iterator[str]:
             continue
         seen.add(id(current))
         yield f"{current} {current!r} {vars(current)}"
-        report = traceback.TracebackException.from_exception(current, capture_locals=True)
+        report = traceback.TracebackException.from_exception(current, capture_locals=with_locals)
         yield "".join(report.format())
         pending += [current.__cause__, current.__context__]

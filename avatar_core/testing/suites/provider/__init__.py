@@ -1,0 +1,1 @@
+"""The checks of providers, in one module for each group."""

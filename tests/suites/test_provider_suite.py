@@ -1,0 +1,71 @@
+"""Correct providers pass every check, and each mutant fails exactly its checks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from avatar_core.testing import ProviderSuite
+from avatar_core.testing.suites.check import Blocked, Check, NotApplicable
+from tests.suites.mutants import MUTANTS
+from tests.suites.right import RIGHT
+from tests.support.plugins import make_site
+
+
+@pytest.fixture(autouse=True)
+def _silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("avatar_core"), "disabled", True)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Yield a function that installs the provider of a suite, as pip does it."""
+    with make_site(tmp_path, monkeypatch) as site:
+
+        def install_one(suite: type[ProviderSuite]) -> None:
+            cls = suite.provider
+            target = f"{cls.__module__}:{cls.__qualname__}"
+            site.install("avatar-provider-acme", {cls.name: target})
+
+        yield install_one
+
+
+def outcome(suite: ProviderSuite, check: Check[ProviderSuite]) -> str:
+    """Return "passed", "failed", "blocked", or "not applicable"."""
+    try:
+        suite.run_check(check)
+    except NotApplicable:
+        return "not applicable"
+    except Blocked:
+        return "blocked"
+    except Exception as error:
+        return f"failed: {error}"
+    return "passed"
+
+
+@pytest.mark.parametrize("suite", RIGHT, ids=lambda suite: suite.__name__)
+def test_correct_provider_fails_no_check(suite: type[ProviderSuite], install) -> None:
+    install(suite)
+    outcomes = {check.id: outcome(suite(), check) for check in suite.checks}
+    bad = {id: text for id, text in outcomes.items() if text not in ("passed", "not applicable")}
+    assert bad == {}
+
+
+@pytest.mark.parametrize("suite", MUTANTS, ids=lambda suite: suite.__name__)
+def test_mutant_fails_its_checks(suite: type[ProviderSuite], install) -> None:
+    install(suite)
+    checks = [check for check in suite.checks if check.id in MUTANTS[suite]]
+    assert len(checks) == len(MUTANTS[suite])
+    for check in checks:
+        assert outcome(suite(), check).startswith("failed"), check.id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", MUTANTS, ids=lambda suite: suite.__name__)
+def test_mutant_fails_no_other_check(suite: type[ProviderSuite], install) -> None:
+    install(suite)
+    found = [check.id for check in suite.checks if outcome(suite(), check).startswith("failed")]
+    assert found == list(MUTANTS[suite])
