@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from avatar_core.bases.rest import RestAvatarProvider
     from avatar_core.contracts.audio import AudioFormat
     from avatar_core.contracts.capabilities import Capabilities, SafeRetry
+    from avatar_core.contracts.error_codes import ErrorCode
     from avatar_core.contracts.errors import (
         ApiVersionError,
         AudioError,
@@ -93,6 +94,7 @@ __all__ = [
     "Capabilities",
     "CapacityError",
     "ConfigError",
+    "ErrorCode",
     "JoinTimeoutError",
     "LiveKitSettings",
     "Outcome",
@@ -150,6 +152,7 @@ _HOMES = {
     "bases.rest": "RestAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
+    "contracts.error_codes": "ErrorCode",
     "contracts.errors": (
         "ApiVersionError AudioError AuthError AvatarError AvatarLostError CapacityError "
         "ConfigError JoinTimeoutError Outcome PaymentError ProtocolError "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError, Outcome, UnavailableError
 
 _PRIVATE = (
@@ -100,16 +101,21 @@ def check_url(url: str, provider: str | None) -> str:
             "the URL is invalid: expected https:// or http:// and a host, without a query.",
             provider=provider,
             hint=example,
+            code=ErrorCode.INVALID_URL,
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
-            "the URL must not contain a user name or a password.", provider=provider, hint=example
+            "the URL must not contain a user name or a password.",
+            provider=provider,
+            hint=example,
+            code=ErrorCode.INVALID_URL,
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(
             f"plain http to {host} would send the API key unencrypted.",
             provider=provider,
             hint="Use https; plain http is allowed only to this machine.",
+            code=ErrorCode.INVALID_URL,
         )
     return url.strip().rstrip("/")
 
@@ -139,4 +145,5 @@ def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
         if in_memory
         else "Set LIVEKIT_URL to a public URL, for example one of LiveKit Cloud.",
         outcome=Outcome.NOT_SENT,
+        code=ErrorCode.ROOM_NOT_PUBLIC,
     )

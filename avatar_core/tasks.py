@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import PurePath
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import AvatarError, ProtocolError
 
 log = logging.getLogger("avatar_core")
@@ -169,7 +170,9 @@ def provider_bug(problem: str, provider: str = "") -> ProtocolError:
     Returns:
         The error, which asks the user to report the problem to the author of the package.
     """
-    return ProtocolError(f"{problem}.", provider=provider or None, hint=BUG_HINT)
+    return ProtocolError(
+        f"{problem}.", provider=provider or None, hint=BUG_HINT, code=ErrorCode.PROVIDER_BUG
+    )
 
 
 def as_avatar_error(error: Exception, provider: str) -> AvatarError:

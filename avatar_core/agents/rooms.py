@@ -8,6 +8,7 @@ from functools import partial
 
 from livekit import rtc
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provisioning import TokenSpec
@@ -116,4 +117,5 @@ def _no_token(spec: TokenSpec) -> str:
     raise RoomError(
         f"avatar-core cannot create a room token for {spec.identity} without LiveKit's API key.",
         hint="Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
+        code=ErrorCode.MISSING_SETTING,
     )

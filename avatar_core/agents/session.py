@@ -14,6 +14,7 @@ from avatar_core.agents.audio_tail import AudioTail
 from avatar_core.agents.avatar_in_session import AvatarInSession
 from avatar_core.agents.livekit_server import with_arguments
 from avatar_core.agents.rooms import AnyRoom
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import AvatarError, JoinTimeoutError, UnsupportedCommandError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.contracts.provisioning import ProvisionedAvatar
@@ -109,11 +110,13 @@ class AvatarSession(AvatarInSession):
             raise AvatarError(
                 "This avatar session was started before.",
                 hint="Call create_avatar again for a new avatar session.",
+                code=ErrorCode.SESSION_STATE,
             )
         if self._closing is not None:
             raise AvatarError(
                 "This avatar session is already closed.",
                 hint="Call create_avatar again for a new avatar session.",
+                code=ErrorCode.SESSION_STATE,
             )
         if isinstance(room, rtc.Room) and any(candidate.provider for candidate in self._chain):
             self._livekit = with_arguments(
@@ -181,6 +184,7 @@ class AvatarSession(AvatarInSession):
             raise AvatarError(
                 "the avatar session cannot retry, because the session is not started or is closed.",
                 hint="Call `start` first, or call create_avatar for a new avatar session.",
+                code=ErrorCode.SESSION_STATE,
             )
         await self._controller.retry()
 

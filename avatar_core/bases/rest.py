@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
@@ -182,6 +183,7 @@ class RestAvatarProvider(AvatarProvider[S]):
                     provider=self.name,
                     hint="Try again later, or end the session on the vendor's site.",
                     retryable=True,
+                    code=ErrorCode.NOT_RELEASED,
                 ) from None
 
     def invalid_config(self, message: str, hint: str) -> RejectedError:

@@ -113,3 +113,18 @@ def doctor(as_json: AsJson = False, verbose: Verbose = False) -> None:
     from avatar_core.cli.doctor import run
 
     raise typer.Exit(run(as_json=as_json, verbose=verbose))
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str, typer.Argument(help="The code of an error, such as AV103; omit it to list all codes.")
+    ] = "",
+) -> None:
+    """Print the causes of an error, the next steps and an example.
+
+    Example: avatar explain AV103
+    """
+    from avatar_core.cli.explain import run
+
+    raise typer.Exit(run(code))

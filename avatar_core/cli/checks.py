@@ -36,7 +36,7 @@ class CheckResult(NamedTuple):
         status: `ok`, `warning`, `fault`, or `skipped` if the check could not run.
         message: One line for the user.
         hint: The next step of the user; may be empty.
-        code: The code of the error, for example `AV105`; empty without an error.
+        code: The code of the error, for example `AV103`; empty without an error.
         trace: The traceback of the error's cause, without the values of variables; may be empty.
     """
 

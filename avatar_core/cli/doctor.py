@@ -42,6 +42,8 @@ def run(*, as_json: bool, verbose: bool = False) -> int:
             console.print(_line(check, result), soft_wrap=True)
             if verbose and result.trace:
                 console.print(escape(result.trace), soft_wrap=True)
+        if coded := [result.code for result in results if result.code]:
+            console.print(f"More about a code: avatar explain {coded[0]}", soft_wrap=True)
     return FAILED if any(result.status == "fault" for result in results) else 0
 
 
@@ -50,7 +52,7 @@ async def _run_checks(checks: list[Check]) -> list[CheckResult]:
 
 
 def _line(check: Check, result: CheckResult) -> str:
-    code = f"[{result.code}] " if result.code else ""
     hint = f"  [dim]→ {escape(result.hint)}[/]" if result.hint else ""
-    message = escape(f"{code}{result.message}")
-    return f"{MARKS[result.status]} {escape(check.name)}: {message}{hint}"
+    code = f" {escape(f'[{result.code}]')}" if result.code else ""
+    message = escape(result.message)
+    return f"{MARKS[result.status]} {escape(check.name)}: {message}{hint}{code}"

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from avatar_core.cli.output import MISUSED, make_console
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import AvatarError, RoomError, SettingsError
 from avatar_core.provisioning.async_ledger import AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
@@ -80,6 +81,7 @@ async def _remove_participant(room: str, identity: str) -> bool:
             f"The vendor cannot end the session of {identity}, so `avatar reap` must remove this "
             "participant from the room.",
             hint=f"Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET: {error.message}",
+            code=ErrorCode.MISSING_SETTING,
         ) from None
     return await remove_participant(livekit, room, identity)
 

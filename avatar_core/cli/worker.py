@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from avatar_core.cli.output import exit_code
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.registry.discovery import ProviderRegistry
 
@@ -67,6 +68,7 @@ def _server_of(provider: str) -> Serve:
             "the provider has no avatar server that `avatar worker` can start.",
             provider=provider,
             hint=f"Agents can use this provider without a server: set AVATAR_PROVIDER={provider}.",
+            code=ErrorCode.NO_SERVER,
         )
     return serve
 

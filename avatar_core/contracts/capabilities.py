@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Literal
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError
 
 MOST_RUN_AHEAD_S = 10.0
@@ -85,6 +86,7 @@ class Capabilities:
                 f"run_ahead_s={self.run_ahead_s:g} is too long: an interruption must cancel up to "
                 f"{self.run_ahead_s:g} s of audio that the sink has already sent.",
                 hint=f"Set run_ahead_s in the Capabilities to at most {MOST_RUN_AHEAD_S:g}.",
+                code=ErrorCode.INVALID_PROVIDER,
             )
 
 
@@ -94,4 +96,5 @@ def _check_seconds(name: str, value: object) -> None:
         raise ConfigError(
             f"{name}={value!r} is not a valid number of seconds.",
             hint=f"Set {name} in the Capabilities to a finite number of at least 0.",
+            code=ErrorCode.INVALID_PROVIDER,
         )

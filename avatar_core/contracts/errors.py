@@ -2,101 +2,118 @@
 
 AvatarError                       AV000
  ├─ ConfigError                   AV100   raised by create_avatar before any paid session starts
- │   ├─ ProviderNotFoundError     AV101
- │   ├─ ProviderConflictError     AV102
- │   ├─ ProviderLoadError         AV103
- │   ├─ ApiVersionError           AV104
- │   └─ SettingsError             AV105
- ├─ ProvisionError                AV200   carries an Outcome
- │   ├─ AuthError                 AV201
- │   ├─ PaymentError              AV202
- │   ├─ CapacityError             AV203
- │   ├─ RejectedError             AV204
- │   ├─ UnavailableError          AV205
- │   └─ ProtocolError             AV206
- ├─ TransportError                AV300   audio does not reach the avatar
- │   ├─ JoinTimeoutError          AV301
- │   ├─ AvatarLostError           AV302
- │   └─ RoomError                 AV303
- ├─ AudioError                    AV400   audio that cannot be played
- ├─ WireError                     AV401   a malformed message from a participant
- ├─ UnsupportedCommandError       AV402
- ├─ WorkerError                   AV403   a worker process does not start, or dies
- └─ ServerError                   AV404   the development livekit-server
+ │   ├─ ProviderNotFoundError     AV201
+ │   ├─ ProviderConflictError     AV202
+ │   ├─ ProviderLoadError         AV203
+ │   ├─ ApiVersionError           AV204
+ │   └─ SettingsError             AV104
+ ├─ ProvisionError                AV300   carries an Outcome
+ │   ├─ AuthError                 AV301
+ │   ├─ PaymentError              AV302
+ │   ├─ CapacityError             AV303
+ │   ├─ RejectedError             AV304
+ │   ├─ UnavailableError          AV305
+ │   └─ ProtocolError             AV306
+ ├─ TransportError                AV400   audio does not reach the avatar
+ │   ├─ JoinTimeoutError          AV401
+ │   ├─ AvatarLostError           AV402
+ │   └─ RoomError                 AV403
+ ├─ AudioError                    AV409   audio that cannot be played
+ ├─ WireError                     AV410   a malformed message from a participant
+ ├─ UnsupportedCommandError       AV411
+ ├─ WorkerError                   AV501   a worker process does not start, or dies
+ └─ ServerError                   AV601   the development livekit-server
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+
+from avatar_core.contracts.error_codes import ErrorCode
 
 
 class AvatarError(Exception):
     """Base class of all errors of avatar-core.
 
-    An error says what happened, which provider is concerned, and what the user can do next.
+    An error says what happened, which provider is concerned, and what the user can do next. Its
+    text ends with the code and the address of a page about the code.
 
     Args:
         message: The description of the failure, as a sentence. The sentence begins in lower case if
             a provider's name precedes it.
         provider: Name of the provider that the error concerns, or None.
         hint: The next step of the user, as one sentence.
+        code: Code of the kind of error, if it differs from the code of the class.
 
     Attributes:
-        code: Stable code of the error class, for example `AV205`.
+        code: Stable code of the kind of error, for example `AV103`. `docs/errors` has a page for
+            each code.
         message: The description of the failure, without the code, the provider and the hint.
         provider: Name of the provider that the error concerns, or None.
         hint: The next step of the user, as one sentence; may be empty.
     """
 
-    code: ClassVar[str] = "AV000"
+    code: ErrorCode = ErrorCode.OTHER
 
-    def __init__(self, message: str, *, provider: str | None = None, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        hint: str = "",
+        code: ErrorCode | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.provider = provider
         self.hint = hint
+        self.code = code or self.code
 
     def __str__(self) -> str:
+        return f"{self.text} [{self.code}] {self.code.url}"
+
+    @property
+    def text(self) -> str:
+        """The provider, the message and the hint, without the code and the link."""
         who = f"{self.provider}: " if self.provider else ""
         next_step = f" {self.hint}" if self.hint else ""
-        return f"[{self.code}] {who}{self.message}{next_step}"
+        return f"{who}{self.message}{next_step}"
 
 
 class ConfigError(AvatarError, ValueError):
     """The configuration is invalid. No paid session was started."""
 
-    code = "AV100"
+    code = ErrorCode.INVALID_CONFIG
 
 
 class ProviderNotFoundError(ConfigError, LookupError):
     """No installed distribution has a provider with the requested name."""
 
-    code = "AV101"
+    code = ErrorCode.NOT_FOUND
 
 
 class ProviderConflictError(ConfigError):
     """Two distributions have a provider with the same name."""
 
-    code = "AV102"
+    code = ErrorCode.NAME_CONFLICT
 
 
 class ProviderLoadError(ConfigError):
     """The provider is installed, but its class cannot be imported or used."""
 
-    code = "AV103"
+    code = ErrorCode.NOT_IMPORTED
 
 
 class ApiVersionError(ConfigError):
     """The provider was written for another major version of the provider API."""
 
-    code = "AV104"
+    code = ErrorCode.API_VERSION
 
 
 class SettingsError(ConfigError):
     """A setting is missing, malformed or unknown."""
 
-    code = "AV105"
+    code = ErrorCode.INVALID_SETTING
 
 
 class Outcome(Enum):
@@ -132,7 +149,7 @@ class ProvisionError(AvatarError):
             vendor stated no time.
     """
 
-    code = "AV200"
+    code = ErrorCode.PROVISION_FAILED
 
     def __init__(
         self,
@@ -143,8 +160,9 @@ class ProvisionError(AvatarError):
         outcome: Outcome = Outcome.UNKNOWN,
         retryable: bool = False,
         retry_after_s: float | None = None,
+        code: ErrorCode | None = None,
     ) -> None:
-        super().__init__(message, provider=provider, hint=hint)
+        super().__init__(message, provider=provider, hint=hint, code=code)
         self.outcome = outcome
         self.retryable = retryable
         self.retry_after_s = retry_after_s
@@ -153,49 +171,49 @@ class ProvisionError(AvatarError):
 class AuthError(ProvisionError):
     """The vendor does not accept the API key."""
 
-    code = "AV201"
+    code = ErrorCode.AUTH
 
 
 class PaymentError(ProvisionError):
     """The account at the vendor has no credit left."""
 
-    code = "AV202"
+    code = ErrorCode.PAYMENT
 
 
 class CapacityError(ProvisionError):
     """The account or the vendor has reached its limit of concurrent sessions."""
 
-    code = "AV203"
+    code = ErrorCode.CAPACITY
 
 
 class RejectedError(ProvisionError):
     """The vendor understood the request and refused it."""
 
-    code = "AV204"
+    code = ErrorCode.REJECTED
 
 
 class UnavailableError(ProvisionError):
     """The vendor cannot be reached, or failed internally."""
 
-    code = "AV205"
+    code = ErrorCode.UNAVAILABLE
 
 
 class ProtocolError(ProvisionError):
     """The provider cannot read the vendor's response."""
 
-    code = "AV206"
+    code = ErrorCode.PROTOCOL
 
 
 class TransportError(AvatarError):
     """Audio cannot reach the avatar, or the avatar cannot join the room."""
 
-    code = "AV300"
+    code = ErrorCode.TRANSPORT
 
 
 class JoinTimeoutError(TransportError, TimeoutError):
     """The vendor created a session, but the avatar did not become ready in time."""
 
-    code = "AV301"
+    code = ErrorCode.JOIN_TIMEOUT
 
 
 class AvatarLostError(TransportError):
@@ -206,7 +224,7 @@ class AvatarLostError(TransportError):
             of such an avatar at once.
     """
 
-    code = "AV302"
+    code = ErrorCode.AVATAR_LOST
     may_return = False
 
 
@@ -217,23 +235,31 @@ class RoomError(TransportError):
         message: The description of the failure, as a sentence that begins in lower case.
         hint: The next step of the user, as one sentence.
         rpc_code: LiveKit's RPC error code; None for a failure that is not an RPC error.
+        code: Code of the kind of error, if it differs from the code of the class.
 
     Attributes:
         rpc_code: LiveKit's RPC error code (1400 unsupported method, 1401 recipient not found,
             1501 connection timeout, 1502 response timeout); None for other failures.
     """
 
-    code = "AV303"
+    code = ErrorCode.ROOM
 
-    def __init__(self, message: str, *, hint: str = "", rpc_code: int | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        rpc_code: int | None = None,
+        code: ErrorCode | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, code=code)
         self.rpc_code = rpc_code
 
 
 class AudioError(AvatarError, ValueError):
     """Audio cannot be played, because of its sample rate, channel count or size."""
 
-    code = "AV400"
+    code = ErrorCode.AUDIO
 
 
 class WireError(AvatarError, ValueError):
@@ -244,23 +270,23 @@ class WireError(AvatarError, ValueError):
             fault have the same reason.
     """
 
-    code = "AV401"
+    code = ErrorCode.WIRE
     reason = ""
 
 
 class UnsupportedCommandError(AvatarError):
     """The provider does not support the control command."""
 
-    code = "AV402"
+    code = ErrorCode.COMMAND
 
 
 class WorkerError(AvatarError):
     """An avatar worker could not start, or the worker process ended unexpectedly."""
 
-    code = "AV403"
+    code = ErrorCode.WORKER
 
 
 class ServerError(AvatarError):
     """The development livekit-server could not be found, built or started."""
 
-    code = "AV404"
+    code = ErrorCode.TEST_SERVER

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import (
     ConfigError,
     Outcome,
@@ -82,7 +83,10 @@ class RestClient:
             self._key = None if key is None else validate_key(key)
         except ValueError as error:
             raise ConfigError(
-                f"the API key is invalid. {error}", provider=provider, hint=COPY_KEY_HINT
+                f"the API key is invalid. {error}",
+                provider=provider,
+                hint=COPY_KEY_HINT,
+                code=ErrorCode.INVALID_SETTING,
             ) from None
         self.provider = provider
         self.timeout_s = timeout_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 
 
@@ -18,4 +19,5 @@ class RoomClosedError(RoomError):
         super().__init__(
             f"The agent's connection to the room {room_name!r} closed.",
             hint="Start another session in another room.",
+            code=ErrorCode.ROOM_CLOSED,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError, TransportError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.playback import Take
@@ -183,6 +184,7 @@ class Voice:
             raise TransportError(
                 "The avatar session is closed, so the agent's voice cannot speak.",
                 hint="Call create_avatar again for a new avatar session.",
+                code=ErrorCode.SESSION_STATE,
             )
         if self.opening is None:
             self.opening = asyncio.create_task(self._publish(), name="voice-open")
@@ -208,7 +210,7 @@ class Voice:
             await sink.open()
         except TransportError as error:
             raise TransportError(
-                f"The room did not accept the track of the agent's own voice: {error}"
+                f"The room did not accept the track of the agent's own voice: {error.text}"
             ) from error
         except asyncio.CancelledError:
             self._tasks.start(sink.aclose(), "voice-close")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.provider import AvatarProvider
@@ -36,6 +37,7 @@ def ensure_usable(link: RoomLink, provider: AvatarProvider[Any]) -> None:
             provider=provider.name,
             hint="Choose a provider whose worker avatar-core starts, and set AVATAR_E2EE_KEY.",
             outcome=Outcome.NOT_SENT,
+            code=ErrorCode.ENCRYPTION,
         )
     ensure_audible(link, provider)
 
@@ -80,4 +82,5 @@ def ensure_audible(link: RoomLink, provider: AvatarProvider[Any]) -> None:
             provider=provider.name,
             hint=hint,
             outcome=Outcome.NOT_SENT,
+            code=ErrorCode.AGENT_PERMISSIONS,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.capabilities import Capabilities
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import (
     AvatarError,
     AvatarLostError,
@@ -153,6 +154,7 @@ class Lease:
                     f"the transport to the avatar raised {type(error).__name__} while it opened.",
                     provider=self.provider.name,
                     hint=BUG_HINT,
+                    code=ErrorCode.PROVIDER_BUG,
                 ) from error
             if ended in done:
                 raise AvatarLostError(

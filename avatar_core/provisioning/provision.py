@@ -17,6 +17,7 @@ from typing import Any
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from avatar_core.contracts.capabilities import SafeRetry
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import (
     AvatarError,
     Outcome,
@@ -193,6 +194,7 @@ class Provisioning:
                 f"the provider did not bring an avatar into the room within {limit_s:g} s.",
                 hint="Try again, or increase AVATAR_PROVISION_TIMEOUT_S.",
                 retryable=True,
+                code=ErrorCode.PROVISION_TIMEOUT,
             )
         except Exception as error:
             failure = as_avatar_error(error, self._provider.name)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.provisioning.async_ledger import AsyncLedger
@@ -128,10 +129,13 @@ def _ensure_ours(
         raise ConfigError(
             "The session was created with another API key, or at another URL of the vendor.",
             hint=FOREIGN_HINT,
+            code=ErrorCode.NOT_RELEASED,
         )
     vendor_ends = ledger_entry.session_id and provider.capabilities.ends_session
     url = ledger_entry.livekit_url
     if not vendor_ends and url and livekit_url not in ("", url):
         raise ConfigError(
-            f"The room of the session is on another LiveKit server, {url}.", hint=FOREIGN_HINT
+            f"The room of the session is on another LiveKit server, {url}.",
+            hint=FOREIGN_HINT,
+            code=ErrorCode.NOT_RELEASED,
         )

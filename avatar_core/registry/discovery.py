@@ -7,6 +7,7 @@ import importlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import (
     AvatarError,
     ConfigError,
@@ -145,6 +146,7 @@ class ProviderRegistry:
                 f"the provider has no variants, but the chain names the variant {variant!r}.",
                 provider=name,
                 hint=f"Write {name!r} without a variant.",
+                code=ErrorCode.INVALID_CHAIN,
             )
         if settings is not None and not isinstance(settings, cls.settings_cls):
             raise SettingsError(
@@ -166,6 +168,7 @@ class ProviderRegistry:
                 f"the set-up of the provider failed: {said.rstrip('.')}.",
                 provider=name,
                 hint=f"Report this error to the author of {self.describe(name).origin}.",
+                code=ErrorCode.PROVIDER_BUG,
             ) from error
 
     def register(self, name: str, cls: ProviderClass, *, replace: bool = False) -> None:

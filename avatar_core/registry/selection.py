@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.registry.discovery import LIVEKIT, RESERVED, VOICE, ProviderRegistry
@@ -117,6 +118,7 @@ def _split(text: str) -> list[str]:
         raise ConfigError(
             f"The provider chain {text!r:.80} has an empty item.",
             hint="Separate the names with single commas, like first,second.",
+            code=ErrorCode.INVALID_CHAIN,
         )
     return items
 
@@ -128,17 +130,20 @@ def _parse_item(item: str) -> Choice:
         raise ConfigError(
             f"The chain item {text!r:.80} is not a valid provider name.",
             hint="Write name or name:variant, and separate the items with commas.",
+            code=ErrorCode.INVALID_CHAIN,
         )
     name, variant = match.groups(default="")
     if name == VOICE and variant:
         raise ConfigError(
             f"The chain item {text!r:.80} is invalid: the agent's own voice has no variants.",
             hint="Write voice without a variant.",
+            code=ErrorCode.INVALID_CHAIN,
         )
     if name == LIVEKIT and not variant:
         raise ConfigError(
             f"The chain item {text!r:.80} does not name a LiveKit plugin.",
             hint="Write livekit:plugin, with the name of the plugin.",
+            code=ErrorCode.INVALID_CHAIN,
         )
     return Choice(name, variant)
 
@@ -149,12 +154,14 @@ def _check_order(names: Sequence[str]) -> None:
             raise ConfigError(
                 f"The provider {name!r} appears twice in the chain.",
                 hint="Name each provider once.",
+                code=ErrorCode.INVALID_CHAIN,
             )
     if VOICE in names[:-1]:
         after = names[names.index(VOICE) + 1]
         raise ConfigError(
             f"The chain item {after!r} follows 'voice', so the session would never use it.",
             hint="Remove voice from the chain: the agent's own voice is always the last item.",
+            code=ErrorCode.INVALID_CHAIN,
         )
 
 
@@ -170,12 +177,14 @@ def _choice_of(item: Item) -> Choice:
         raise ConfigError(
             f"A chain of providers cannot contain an object of type {type(item).__name__}.",
             hint="Pass provider names, provider settings or providers.",
+            code=ErrorCode.INVALID_CHAIN,
         )
     if not name or name in RESERVED:
         attribute = "name" if isinstance(item, AvatarProvider) else "provider"
         raise ConfigError(
             f"The class {type(item).__name__} does not name its provider.",
             hint=f"Set the name of the provider in the class: {attribute} = ...",
+            code=ErrorCode.INVALID_PROVIDER,
         )
     return Choice(name)
 
@@ -193,6 +202,7 @@ def _build(
                 f"The chain item 'livekit:{chosen.variant}' cannot be used, because avatar-core "
                 "has no bridge to LiveKit's avatar plugins.",
                 hint=f"Choose one of these providers: {', '.join([*registry.names(), VOICE])}.",
+                code=ErrorCode.NO_BRIDGE,
             )
         return bridge(chosen.variant)
     return registry.create(chosen.name, variant=chosen.variant)
@@ -204,4 +214,5 @@ def _nothing_chosen(registry: ProviderRegistry) -> ConfigError:
         f"No avatar provider is chosen. Available providers: {', '.join(names)}.",
         hint=f"Set AVATAR_PROVIDER to one name, like AVATAR_PROVIDER={names[0]}, or to several "
         "names separated by commas; voice means no avatar.",
+        code=ErrorCode.NOTHING_CHOSEN,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any, Self
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ApiVersionError, ProviderLoadError
 from avatar_core.contracts.provider import PROVIDER_API_VERSION, AvatarProvider
 
@@ -103,7 +104,10 @@ def validate_provider(found: object, info: ProviderInfo) -> ProviderClass:
         """
         target = f"{info.target} of {info.distribution}" if info.distribution else info.target
         return ProviderLoadError(
-            f"the provider cannot be used, because {target} {what}", provider=info.name, hint=hint
+            f"the provider cannot be used, because {target} {what}",
+            provider=info.name,
+            hint=hint,
+            code=ErrorCode.INVALID_PROVIDER,
         )
 
     if not (isinstance(found, type) and issubclass(found, AvatarProvider)):

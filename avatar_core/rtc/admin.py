@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 from livekit import api
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 from avatar_core.rtc.server_api import open_api
 from avatar_core.settings import LiveKitSettings
@@ -49,6 +50,7 @@ async def remove_participant(livekit: LiveKitSettings, room: str, identity: str)
             f"The LiveKit server did not remove {identity} from the room {room!r} ({fault}).",
             hint="Check that LIVEKIT_API_KEY and LIVEKIT_API_SECRET belong to the server "
             "LIVEKIT_URL.",
+            code=ErrorCode.LIVEKIT_SERVER,
         )
     return False
 
@@ -89,5 +91,9 @@ async def check_server(livekit: LiveKitSettings) -> float:
         fault = f"refuses room tokens, because this machine's clock is {ahead_s:+.0f} s off"
         hint = SET_CLOCK_HINT
     if fault:
-        raise RoomError(f"The check of LIVEKIT_URL failed: {livekit.url} {fault}.", hint=hint)
+        raise RoomError(
+            f"The check of LIVEKIT_URL failed: {livekit.url} {fault}.",
+            hint=hint,
+            code=ErrorCode.LIVEKIT_SERVER,
+        )
     return ahead_s

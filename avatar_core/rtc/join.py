@@ -7,6 +7,7 @@ import weakref
 
 from livekit import rtc
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 from avatar_core.rtc.link import RtcLink
 
@@ -67,6 +68,7 @@ async def join(
         raise RoomError(
             f"The connection to the room at {url} took longer than {timeout_s:g} s.",
             hint="Check that the server runs and that this machine can connect to it.",
+            code=ErrorCode.LIVEKIT_SERVER,
         ) from error
     except rtc.ConnectError as error:
         refusal = str(error).replace(
@@ -77,6 +79,7 @@ async def join(
             f"The connection to the room at {url} failed ({refusal}).",
             hint="Check that the server LIVEKIT_URL runs, and that LIVEKIT_API_KEY and "
             "LIVEKIT_API_SECRET belong to that server.",
+            code=ErrorCode.LIVEKIT_SERVER,
         )
     link = RtcLink(room, owned=True)
     _links[room] = weakref.ref(link)

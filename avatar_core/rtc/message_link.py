@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from livekit import rtc
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.routing import DataHandler, RpcHandler, Unsubscribe
@@ -101,6 +102,7 @@ class RtcMessageLink(RoomLink):
                 f"The installed version of livekit refused the request for a byte stream "
                 f"({type(error).__name__}).",
                 hint="Install the version of livekit that livekit-agents requires.",
+                code=ErrorCode.LIVEKIT_VERSION,
             ) from error
         return addressed
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 
 try:
@@ -67,6 +68,7 @@ def check_addressed_streams() -> None:
             "audio as data.",
             hint="Install the version of livekit that livekit-agents requires, or set "
             "AVATAR_ALLOW_PUBLIC_AUDIO=1 if everybody in the room may receive the audio.",
+            code=ErrorCode.LIVEKIT_VERSION,
         )
 
 

@@ -14,12 +14,14 @@ from pydantic import AliasChoices, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError, SettingsError
 
 OURS = "AVATAR_"
 """The prefix of the variables of avatar-core. No other program uses this prefix, so a variable with
 a similar name is a mistake."""
 ALIKE = 0.9
+NO_SUCH_SETTING = "there is no such setting"
 
 
 class Settings(BaseSettings):
@@ -81,7 +83,7 @@ class Settings(BaseSettings):
                 faults = [f"{name}: must be JSON"]
             found_text = " ".join(faults)
             faults = [
-                f"{wrong}: there is no such setting. Did you mean {right}?"
+                f"{wrong}: {NO_SUCH_SETTING}. Did you mean {right}?"
                 for wrong, right in misspelt.items()
                 if f"there is {wrong})" not in found_text
                 and self._must_refuse(wrong, right, values)
@@ -178,12 +180,15 @@ class Settings(BaseSettings):
     @classmethod
     def _error(cls, faults: Sequence[str], *, missing: bool) -> SettingsError:
         text = "; ".join(faults)
+        unknown = all(NO_SUCH_SETTING in fault for fault in faults)
+        code = ErrorCode.UNKNOWN_SETTING if unknown else ErrorCode.INVALID_SETTING
         return SettingsError(
             text if text.endswith("?") else f"{text}.",
             provider=cls._owner(),
             hint="Set the value in the environment or pass it in code."
             if missing
             else "Correct the value in the environment or in code.",
+            code=ErrorCode.MISSING_SETTING if missing else code,
         )
 
     @classmethod
@@ -197,7 +202,7 @@ class Settings(BaseSettings):
         elif fault["type"] == "extra_forbidden":
             close = difflib.get_close_matches(name, cls.model_fields, n=1)
             meant = f". Did you mean {close[0]}?" if close else ""
-            what = f"there is no such setting{meant}"
+            what = f"{NO_SUCH_SETTING}{meant}"
         elif isinstance(cause, ConfigError):
             what = f"{cause.message} {cause.hint}".strip().removesuffix(".")
         else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import AvatarError, WorkerError
 from avatar_core.contracts.renderer import Renderer
 
@@ -34,9 +35,12 @@ def load_renderer(path: str, options: Mapping[str, Any]) -> Renderer:
         raise WorkerError(
             f"the renderer {path} cannot be created ({type(error).__name__}: {error}).",
             hint="Check the name and the options of the renderer, and install its dependencies.",
+            code=ErrorCode.RENDERER,
         ) from error
     if not isinstance(renderer, Renderer):
         raise WorkerError(
-            f"the object {path} is not a renderer.", hint="Name a subclass of avatar_core.Renderer."
+            f"the object {path} is not a renderer.",
+            hint="Name a subclass of avatar_core.Renderer.",
+            code=ErrorCode.RENDERER,
         )
     return renderer

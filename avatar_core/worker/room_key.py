@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.settings import AvatarSettings
 
@@ -36,5 +37,8 @@ def check_room_key(room_key: bytes, setting: bytes | None) -> bytes:
     else:
         return setting
     raise ProvisionError(
-        f"the room is end-to-end encrypted, {problem}.", hint=hint, outcome=Outcome.NOT_SENT
+        f"the room is end-to-end encrypted, {problem}.",
+        hint=hint,
+        outcome=Outcome.NOT_SENT,
+        code=ErrorCode.ENCRYPTION,
     )

@@ -31,7 +31,7 @@ def dropped_frame(id: str, fault: str, bad: list[rtc.AudioFrame], mentions: list
         fault=fault,
         provoke=say_frames(spoken_frames(FIRST), bad, spoken_frames(REST)),
         error=AudioError,
-        code="AV400",
+        code="AV409",
         mentions=mentions,
     )
 

@@ -41,7 +41,7 @@ def plugin(
         fault=fault,
         provoke=provoke,
         mentions=[name, "avatar-provider-bad", *mentions],
-        **{"error": ProviderLoadError, "code": "AV103", **more},
+        **{"error": ProviderLoadError, "code": "AV203", **more},
     )
 
 
@@ -77,8 +77,9 @@ def _load_voice(_: Environment) -> None:
     ProviderRegistry().load("voice")
 
 
-CONFLICT = {"error": ProviderConflictError, "code": "AV102"}
-API = {"error": ApiVersionError, "code": "AV104"}
+CONFLICT = {"error": ProviderConflictError, "code": "AV202"}
+API = {"error": ApiVersionError, "code": "AV204"}
+INVALID = {"code": "AV205"}
 CASES = [
     Case(
         id="plugin.two-of-one-name",
@@ -86,7 +87,7 @@ CASES = [
         provoke=_install_two_of_one_name,
         mentions=["'bad'", "avatar-provider-bad", "acme-faces"],
         error=ProviderConflictError,
-        code="AV102",
+        code="AV202",
     ),
     plugin("raises", "it raises at import", "raise RuntimeError('no GPU')", ["no GPU"]),
     plugin("exits", "it exits at import", "raise SystemExit(3)", ["SystemExit"]),
@@ -112,16 +113,27 @@ CASES = [
         "past", "it needs an earlier provider API", source(api_version="(0, 9)"), ["0.9"], **API
     ),
     plugin(
-        "no-version", "it declares no API version", source(api_version="'1.0'"), ["api_version"]
+        "no-version",
+        "it declares no API version",
+        source(api_version="'1.0'"),
+        ["api_version"],
+        **INVALID,
     ),
     plugin(
         "other-name",
         "its class has another name than its entry point",
         source("worse"),
         ["worse", "bad_m:Provider"],
+        **INVALID,
     ),
     plugin("no-attribute", "the class does not exist", "x = 1", ["Provider"]),
-    plugin("no-class", "the entry point is not a class", "Provider = object()", ["AvatarProvider"]),
+    plugin(
+        "no-class",
+        "the entry point is not a class",
+        "Provider = object()",
+        ["AvatarProvider"],
+        **INVALID,
+    ),
     plugin(
         "abstract",
         "a method is missing",
@@ -133,6 +145,7 @@ CASES = [
         "no settings class is declared",
         source(body="settings_cls = dict").replace("[Settings]", ""),
         ["settings_cls"],
+        **INVALID,
     ),
     plugin(
         "settings-contradict",
@@ -158,7 +171,7 @@ CASES = [
         source(body=f"def setup(self): raise KeyError({SECRET!r})"),
         ["KeyError"],
         error=ConfigError,
-        code="AV100",
+        code="AV206",
     ),
     plugin(
         "reserved", "its name is reserved", source("voice"), ["reserved"], name="voice", **CONFLICT
@@ -168,7 +181,7 @@ CASES = [
         fault="an object that is not a class, registered at run time",
         provoke=_register_object,
         error=ProviderLoadError,
-        code="AV103",
+        code="AV205",
         mentions=["bad", "object"],
     ),
     Case(
@@ -176,7 +189,7 @@ CASES = [
         fault="settings of another provider",
         provoke=_create_with_other_settings,
         error=SettingsError,
-        code="AV105",
+        code="AV104",
         mentions=["mock", "MockSettings", "HomelessSettings"],
     ),
     Case(
@@ -184,7 +197,7 @@ CASES = [
         fault="the voice loaded as a provider",
         provoke=_load_voice,
         error=ProviderNotFoundError,
-        code="AV101",
+        code="AV201",
         mentions=["voice"],
     ),
 ]

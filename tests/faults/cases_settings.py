@@ -67,14 +67,21 @@ def _voice_settings() -> Any:
     return AvatarSettings.model_construct(provider="voice", required=False)
 
 
-def setting(id: str, fault: str, mentions: list[str], chain: Any = "mock", **env: str) -> Case:
+def setting(
+    id: str,
+    fault: str,
+    mentions: list[str],
+    chain: Any = "mock",
+    code: str = "AV104",
+    **env: str,
+) -> Case:
     """Return a case whose fault is in an environment variable."""
     return Case(
         id=f"settings.{id}",
         fault=fault,
         provoke=choose(chain, **env),
         error=SettingsError,
-        code="AV105",
+        code=code,
         mentions=mentions,
     )
 
@@ -87,7 +94,7 @@ def server(id: str, fault: str, mentions: list[str], **env: str | None) -> Case:
         fault=fault,
         provoke=start_in_a_room(**whole),
         error=SettingsError,
-        code="AV105",
+        code="AV104",
         mentions=mentions,
     )
 
@@ -104,7 +111,7 @@ def unset(id: str, fault: str, mentions: list[str], **env: str | None) -> Case:
         environment.set(**whole)
         asyncio.run(start())
 
-    return replace(case, provoke=provoke)
+    return replace(case, provoke=provoke, code="AV103")
 
 
 def chain(id: str, fault: str, choice: Any, mentions: list[str], **more: Any) -> Case:
@@ -114,7 +121,7 @@ def chain(id: str, fault: str, choice: Any, mentions: list[str], **more: Any) ->
         fault=fault,
         provoke=choose(choice),
         mentions=mentions,
-        **{"error": ConfigError, "code": "AV100", **more},
+        **{"error": ConfigError, "code": "AV102", **more},
     )
 
 
@@ -134,14 +141,14 @@ def _in_code(load: Callable[[], object]) -> Callable[[Environment], None]:
     return provoke
 
 
-NOT_FOUND = {"error": ProviderNotFoundError, "code": "AV101"}
+NOT_FOUND = {"error": ProviderNotFoundError, "code": "AV201"}
 CASES = [
     Case(
         id="settings.unset",
         fault="AVATAR_PROVIDER is not set",
         provoke=choose(),
         error=ConfigError,
-        code="AV100",
+        code="AV101",
         mentions=["AVATAR_PROVIDER", "mock", "voice"],
     ),
     Case(
@@ -149,7 +156,7 @@ CASES = [
         fault="AVATAR_PROVIDER is empty",
         provoke=choose(AVATAR_PROVIDER=""),
         error=ConfigError,
-        code="AV100",
+        code="AV101",
         mentions=["AVATAR_PROVIDER", "mock", "voice"],
     ),
     setting(
@@ -185,12 +192,14 @@ CASES = [
         "wrong-variable",
         "a misspelt variable of a provider",
         ["mock", "AVATAR_MOCK_WIDHT", "AVATAR_MOCK_WIDTH"],
+        code="AV105",
         AVATAR_MOCK_WIDHT="64",
     ),
     setting(
         "wrong-variable.ours",
         "a misspelt variable of ours",
         ["AVATAR_REQUIERD", "AVATAR_REQUIRED"],
+        code="AV105",
         AVATAR_REQUIERD="1",
     ),
     setting(
@@ -198,6 +207,7 @@ CASES = [
         "AVATAR_PROVIDER is misspelt, and so unset",
         ["AVATAR_PROVIDERS", "AVATAR_PROVIDER"],
         chain=None,
+        code="AV105",
         AVATAR_PROVIDERS="mock",
     ),
     Case(
@@ -245,13 +255,14 @@ CASES = [
     chain("voice-variant", "a variant of the voice", "voice:low", ["voice:low"]),
     chain("variant", "a variant of a provider without variants", "mock:tall", ["mock", "tall"]),
     chain("no-plugin", "livekit without a plugin", "livekit", ["livekit"]),
-    chain("no-bridge", "a stock plugin", "livekit:bey", ["livekit:bey"]),
+    chain("no-bridge", "a stock plugin", "livekit:bey", ["livekit:bey"], code="AV208"),
     chain("type", "a number in the list", ["mock", 3], ["int"]),
     chain(
         "homeless",
         "settings that belong to no provider",
         [HomelessSettings()],
         ["HomelessSettings"],
+        code="AV205",
     ),
     scenario("unknown", "an unknown fault", "crash_at=2", "crash_at_s"),
     scenario("word", "a word in place of a time", "crash_at_s=soon", "crash_at_s"),

@@ -49,7 +49,7 @@ def to_avatar(id: str, fault: str, attributes: Mapping[str, str], mentions: list
         fault=fault,
         provoke=act_before_a_turn(act),
         error=WireError,
-        code="AV401",
+        code="AV410",
         mentions=["agent", *mentions],
     )
 
@@ -69,7 +69,7 @@ def report(
         fault=fault,
         provoke=act_during_a_turn(act),
         error=WireError if warns else None,
-        code="AV401" if warns else "",
+        code="AV410" if warns else "",
         mentions=["mock-avatar-", *mentions] if warns else (),
         consequence=IGNORED,
     )
@@ -86,7 +86,7 @@ def finish(id: str, fault: str, payload: str, warns: bool = True) -> Case:
         fault=fault,
         provoke=act_during_a_turn(act),
         error=WireError if warns else None,
-        code="AV401" if warns else "",
+        code="AV410" if warns else "",
         mentions=["mock-avatar-", wire.PLAYBACK_FINISHED] if warns else (),
         consequence=IGNORED,
     )
@@ -172,7 +172,7 @@ CASES = [
         fault="audio of a participant that is not the agent",
         provoke=act_during_a_turn(_forged_stream),
         error=WireError,
-        code="AV401",
+        code="AV410",
         mentions=["stranger", "agent"],
     ),
     ignored("stream.gap", "a stream breaks in mid-take", act_during_a_turn(_break_stream),

@@ -28,7 +28,7 @@ def test_bad_input_causes_the_expected_error(case: Case) -> None:
         assert text in message.text
     assert message.error.hint, "the error has no hint"
     assert message.error.hint in message.text
-    assert message.text.endswith(message.error.hint)
+    assert message.text.endswith(f"{message.error.hint} [{case.code}] {message.error.code.url}")
     assert len(message.text) < MAX_MESSAGE_CHARS
     assert SECRET not in message.text
     assert SECRET not in repr(message.error)

@@ -73,7 +73,8 @@ def test_provider_in_an_installed_wheel_is_found_by_name(
 
 def test_wrong_settings_raise_before_provisioning(clean: CleanEnvironment) -> None:
     output = clean.run(REFUSED, AVATAR_PROVIDER="orb", AVATAR_ORB_COLOUR="blue")
-    assert output.startswith("[AV105] orb: AVATAR_ORB_COLOUR: ")
+    assert output.startswith("orb: AVATAR_ORB_COLOUR: ")
+    assert "[AV104]" in output
     output = clean.run(REFUSED, AVATAR_PROVIDER="obr")
     assert "Did you mean 'orb'?" in output
 

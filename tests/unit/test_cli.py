@@ -52,7 +52,7 @@ def test_list_reports_providers_that_cannot_be_used(site: FakeSite) -> None:
     assert rows["gone"]["state"] == "broken"
     assert rows["twin"]["state"] == "duplicate"
     assert "pip uninstall" in rows["twin"]["error"]
-    assert "AV104" in avatar("list", "--load")[1]
+    assert "AV204" in avatar("list", "--load")[1]
     assert avatar("list")[0] == 1  # the twins are reported without an import
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_llms_txt_links_every_page_of_the_site() -> None:
     assert [file for file in files if not (ROOT / file).is_file()] == []
     pages = [page for page in nav_pages(load(ROOT / "mkdocs.yml")["nav"]) if page != "index.md"]
     assert [page for page in pages if f"docs/{page}" not in files] == []
+
+
+def test_navigation_contains_every_page() -> None:
+    config = load(ROOT / "mkdocs.yml")
+    nav = nav_pages(config["nav"])
+    assert len(nav) == len({*nav})
+    hidden = [pattern.strip().lstrip("/") for pattern in config["not_in_nav"].splitlines()]
+    pages = [str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")]
+    listed = [page for page in pages if not any(fnmatch(page, pattern) for pattern in hidden)]
+    assert sorted(listed) == sorted(nav), "add each page to nav in mkdocs.yml, and to docs/llms.txt"
 
 
 def test_llms_txt_at_the_root_equals_the_one_in_docs() -> None:

@@ -13,27 +13,27 @@ from avatar_core.contracts.errors import AvatarError, ProviderNotFoundError, Pro
 CODES = {
     "AvatarError": "AV000",
     "ConfigError": "AV100",
-    "ProviderNotFoundError": "AV101",
-    "ProviderConflictError": "AV102",
-    "ProviderLoadError": "AV103",
-    "ApiVersionError": "AV104",
-    "SettingsError": "AV105",
-    "ProvisionError": "AV200",
-    "AuthError": "AV201",
-    "PaymentError": "AV202",
-    "CapacityError": "AV203",
-    "RejectedError": "AV204",
-    "UnavailableError": "AV205",
-    "ProtocolError": "AV206",
-    "TransportError": "AV300",
-    "JoinTimeoutError": "AV301",
-    "AvatarLostError": "AV302",
-    "RoomError": "AV303",
-    "AudioError": "AV400",
-    "WireError": "AV401",
-    "UnsupportedCommandError": "AV402",
-    "WorkerError": "AV403",
-    "ServerError": "AV404",
+    "ProviderNotFoundError": "AV201",
+    "ProviderConflictError": "AV202",
+    "ProviderLoadError": "AV203",
+    "ApiVersionError": "AV204",
+    "SettingsError": "AV104",
+    "ProvisionError": "AV300",
+    "AuthError": "AV301",
+    "PaymentError": "AV302",
+    "CapacityError": "AV303",
+    "RejectedError": "AV304",
+    "UnavailableError": "AV305",
+    "ProtocolError": "AV306",
+    "TransportError": "AV400",
+    "JoinTimeoutError": "AV401",
+    "AvatarLostError": "AV402",
+    "RoomError": "AV403",
+    "AudioError": "AV409",
+    "WireError": "AV410",
+    "UnsupportedCommandError": "AV411",
+    "WorkerError": "AV501",
+    "ServerError": "AV601",
 }
 DRAWN = re.compile(r"^([ │├└─]*)(\w+)\s+(AV\d{3})", re.MULTILINE)
 
@@ -65,10 +65,11 @@ def test_error_codes_are_unique_and_stable() -> None:
 
 @pytest.mark.parametrize("cls", all_errors())
 def test_str_of_an_error_has_code_provider_message_and_hint(cls: type[AvatarError]) -> None:
-    assert str(cls("it broke.")) == f"[{cls.code}] it broke."
+    end = f"[{cls.code}] {cls.code.url}"
+    assert str(cls("it broke.")) == f"it broke. {end}"
     error = cls("it broke.", hint="Try again.")
     error.provider = "acme"
-    assert str(error) == f"[{cls.code}] acme: it broke. Try again."
+    assert str(error) == f"acme: it broke. Try again. {end}"
 
 
 def test_errors_extend_the_matching_built_in_errors() -> None:

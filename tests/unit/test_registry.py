@@ -72,7 +72,7 @@ def test_error_for_an_unknown_provider_lists_the_installed_ones(
     site.install("avatar-provider-gamma", {"gamma": "gamma_m:Provider"})
     with pytest.raises(ProviderNotFoundError) as caught:
         ProviderRegistry().load(name)
-    text = str(caught.value)
+    text = caught.value.text
     assert repr(name) in text
     assert "Installed providers: " in text
     assert "gamma" in text

@@ -146,7 +146,7 @@ def test_incompatible_api_version_raises_with_the_upgrade_command(
     site.install("avatar-provider-api", {"api": "api_m:Provider"}, {"api_m": source})
     with pytest.raises(ApiVersionError) as caught:
         ProviderRegistry().load("api")
-    text = str(caught.value)
+    text = caught.value.text
     assert f"needs version {api_version[0]}.{api_version[1]} of" in text
     assert f"has version {PROVIDER_API_VERSION[0]}.{PROVIDER_API_VERSION[1]}" in text
     assert text.endswith(f"pip install --upgrade {upgrade}")

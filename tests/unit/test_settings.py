@@ -92,7 +92,7 @@ def test_constructor_raises_the_same_error_as_load() -> None:
     wrong: dict[str, Any] = {"key": SECRET, "siez": 2}
     with pytest.raises(SettingsError) as caught:
         Vendor(**wrong)
-    assert str(caught.value).startswith("[AV105] vendor: siez: there is no such setting. Did you ")
+    assert str(caught.value).startswith("vendor: siez: there is no such setting. Did you ")
     assert "mean size?" in str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(SettingsError) as loaded:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.testing.faults.vendor_faults import VendorFaults
 
@@ -139,6 +140,7 @@ class Scenario(VendorFaults):
                     hint=f"Did you mean {close[0]}?"
                     if close
                     else f"The fields are {', '.join(kinds)}.",
+                    code=ErrorCode.TEST_FAULT,
                 )
             least = -math.inf if name == "seed" else 0.0
             most = 1.0 if name in SHARES else math.inf
@@ -152,6 +154,7 @@ class Scenario(VendorFaults):
                 raise ConfigError(
                     f"The field {name} of a fault scenario cannot have the value {value!r:.40}.",
                     hint=f"Set {name} to {what}.",
+                    code=ErrorCode.TEST_FAULT,
                 )
             read[name] = kinds[name](number)
         return cls(**read)

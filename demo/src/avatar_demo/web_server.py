@@ -19,6 +19,7 @@ from pathlib import Path
 from aiohttp import ClientError, web
 from livekit import api
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.net import is_local_request
 from avatar_core.registry.discovery import VOICE, ProviderRegistry
@@ -205,6 +206,7 @@ def listen(port: int) -> socket.socket:
         raise ConfigError(
             f"The demo cannot listen on port {port} ({error.strerror}).",
             hint="Set DEMO_PORT to another port, or to 0 to select a free one.",
+            code=ErrorCode.PORT_IN_USE,
         ) from error
     return listener
 

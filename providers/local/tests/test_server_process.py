@@ -136,12 +136,12 @@ async def test_server_generates_a_key_unless_the_environment_sets_one() -> None:
         (
             ["--provider", "mock", "--serve"],
             "",
-            "[AV100] mock: the provider has no avatar server",
+            "mock: the provider has no avatar server",
         ),
         (
             ["--provider", "nope", "--serve"],
             "",
-            "[AV101] nope: No provider named 'nope' is installed",
+            "nope: No provider named 'nope' is installed",
         ),
         (
             ["--provider", "local", "--serve", "--host", "192.0.2.1"],
@@ -176,6 +176,4 @@ async def test_error_names_a_port_in_use() -> None:
         async with asyncio.timeout(START_S):
             _, err = await process.communicate()
     assert process.returncode == 2
-    assert (
-        f"[AV100] local: port {port} of 127.0.0.1 is already in use. Choose another" in err.decode()
-    )
+    assert f"local: port {port} of 127.0.0.1 is already in use. Choose another" in err.decode()

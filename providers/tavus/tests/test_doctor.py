@@ -121,61 +121,61 @@ MISTAKES: dict[str, tuple[Plant, str, str, str, str]] = {
     "provider not set": (
         variable("AVATAR_PROVIDER", None),
         "provider",
-        "AV100",
+        "AV101",
         "No avatar",
         "Set",
     ),
     "a misspelt provider": (
         variable("AVATAR_PROVIDER", "tavsu"),
         "provider",
-        "AV101",
+        "AV201",
         "'tavsu'",
         "'tavus'",
     ),
     "API key not set": (
         variable("TAVUS_API_KEY", None),
         "provider",
-        "AV105",
+        "AV103",
         "TAVUS_API_KEY",
         "Set the value",
     ),
     "an API key with a line break": (
         variable("TAVUS_API_KEY", "a\nb"),
-        *("provider", "AV105", "printable ASCII", "Correct the value"),
+        *("provider", "AV104", "printable ASCII", "Correct the value"),
     ),
-    "old and new name both set": (both_names, "provider", "AV105", "both set", "Correct the value"),
+    "old and new name both set": (both_names, "provider", "AV104", "both set", "Correct the value"),
     "a timer out of range": (
         variable("TAVUS_MAX_CALL_DURATION", "9999"),
-        *("provider", "AV105", "TAVUS_MAX_CALL_DURATION", "Correct the value"),
+        *("provider", "AV104", "TAVUS_MAX_CALL_DURATION", "Correct the value"),
     ),
     "a key of another vendor": (
         variable("TAVUS_API_KEY", "sk-another"),
-        *("tavus probe", "AV201", "Invalid access token", "Check the API key"),
+        *("tavus probe", "AV301", "Invalid access token", "Check the API key"),
     ),
-    "a PAL not in echo mode": (own_mind, "tavus probe", "AV204", "not in echo mode", "create-pal"),
+    "a PAL not in echo mode": (own_mind, "tavus probe", "AV304", "not in echo mode", "create-pal"),
     "an unknown face": (
         variable("TAVUS_FACE_ID", "r-none"),
-        *("tavus probe", "AV204", "Invalid replica_uuid", "Correct"),
+        *("tavus probe", "AV304", "Invalid replica_uuid", "Correct"),
     ),
     "an unreachable Tavus": (
         closed("TAVUS_API_URL", "http://127.0.0.1:{port}/v2"),
-        *("tavus probe", "AV205", "could not connect to", "Check the URL"),
+        *("tavus probe", "AV305", "could not connect to", "Check the URL"),
     ),
     "LIVEKIT_URL not set": (
         variable("LIVEKIT_URL", None),
-        *("LiveKit", "AV105", "LIVEKIT_URL: is not set", "Set the value"),
+        *("LiveKit", "AV103", "LIVEKIT_URL: is not set", "Set the value"),
     ),
     "LIVEKIT_URL without a scheme": (
         variable("LIVEKIT_URL", "my-project.livekit.cloud"),
-        *("LiveKit", "AV105", "must look like wss://", "Correct the value"),
+        *("LiveKit", "AV104", "must look like wss://", "Correct the value"),
     ),
     "an unreachable LiveKit": (
         closed("LIVEKIT_URL", "ws://127.0.0.1:{port}"),
-        *("LiveKit", "AV303", "does not respond", "Check LIVEKIT_URL"),
+        *("LiveKit", "AV405", "does not respond", "Check LIVEKIT_URL"),
     ),
     "a wrong API secret": (
         variable("LIVEKIT_API_SECRET", "x" * 40),
-        *("LiveKit", "AV303", "refuses the API key", "LIVEKIT_API_KEY"),
+        *("LiveKit", "AV405", "refuses the API key", "LIVEKIT_API_KEY"),
     ),
     "a session of a dead process": (leftovers, "ledger", "", "1 paid session", "avatar reap"),
     "an unwritable ledger": (unwritable, "ledger", "", "cannot write to", "AVATAR_LEDGER"),
@@ -203,7 +203,7 @@ async def test_doctor_reports_a_server_that_tavus_cannot_connect_to(
 ) -> None:
     monkeypatch.delenv("TAVUS_API_URL")
     result = (await examined(only="reach"))["tavus reachability"]  # nobody is requested anything
-    assert (result.status, result.code) == ("fault", "AV205")
+    assert (result.status, result.code) == ("fault", "AV307")
     assert "cannot connect to 127.0.0.1" in result.message
     assert "public URL" in result.hint
 
@@ -228,7 +228,7 @@ async def test_doctor_reports_a_clock_that_is_wrong_by_a_day(
         reported = (await examined())["LiveKit"]
     finally:
         await runner.cleanup()
-    assert (reported.status, reported.code) == ("fault", "AV303")
+    assert (reported.status, reported.code) == ("fault", "AV405")
     assert "clock is +8640" in reported.message
     assert "timedatectl" in reported.hint
 
@@ -241,6 +241,7 @@ def test_doctor_prints_json_or_text(
     assert run(as_json=True) == 1
     reported = json.loads(capsys.readouterr().out)
     assert reported[0]["check"] == "provider"
-    assert reported[0]["code"] == "AV101"
+    assert reported[0]["code"] == "AV201"
     assert run(as_json=False) == 1
-    assert "✗ provider: [AV101]" in capsys.readouterr().out
+    line = next(it for it in capsys.readouterr().out.splitlines() if "✗ provider:" in it)
+    assert line.endswith("[AV201]")

@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from avatar_core import ConfigError, ProviderSettings
+from avatar_core import ConfigError, ErrorCode, ProviderSettings
 from avatar_provider_local.connections import Connections, LimitedRunner
 from avatar_provider_local.server import application
 
@@ -100,7 +100,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             number = error.errno or 0
             why = os.strerror(number) if number > 0 else str(error.strerror)
             what, hint = f"the server cannot listen on {host} ({why.lower()})", "Check --host."
-        fault = ConfigError(f"{what}.", provider="local", hint=hint)
+        fault = ConfigError(f"{what}.", provider="local", hint=hint, code=ErrorCode.PORT_IN_USE)
     else:
         return
     raise fault

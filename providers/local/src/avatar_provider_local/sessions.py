@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
@@ -17,6 +18,9 @@ START_S = 30.0
 """Seconds that a worker has to join its room; after that its session ends."""
 REMEMBERED = 1000
 """Number of ended sessions that the server keeps; older ones become unknown."""
+
+CODE = re.compile(r"\[AV\d{3}\] ")
+"""The code in the text of an error of avatar-core."""
 
 Start = Callable[[], Awaitable[Mapping[str, Any]]]
 """A function that starts a worker, and returns its record once it is in its room."""
@@ -126,14 +130,14 @@ class Session:
 def _shortly(message: str) -> str:
     """Shorten the error of a worker to its first line and its most useful other line.
 
-    The most useful line is the first one with an error code of avatar-core (`[AV...]`). Without
+    The most useful line is the first one with an error code of avatar-core (`[AV501]`). Without
     such a line, the most useful line is the last line.
 
     Args:
         message: The error message, with one or more lines.
     """
     what, *lines = [line.strip() for line in message.strip().splitlines()]
-    last = next((line for line in lines if line.startswith("[AV")), lines[-1] if lines else "")
+    last = next(filter(CODE.search, lines), lines[-1] if lines else "")
     return f"{what.removesuffix(' Its last output:').rstrip('.')}: {last}" if last else what
 
 
