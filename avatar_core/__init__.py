@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from avatar_core.agents.session import AvatarSession
     from avatar_core.bases.renderer import RendererProvider
     from avatar_core.bases.rest import RestAvatarProvider
+    from avatar_core.bases.socket_messages import (
+        SocketAddress,
+        SocketFact,
+        SocketMessages,
+        SocketOptions,
+    )
+    from avatar_core.bases.socket_transport import SocketTransport
+    from avatar_core.bases.websocket import WebSocketAvatarProvider
     from avatar_core.contracts.audio import AudioFormat
     from avatar_core.contracts.capabilities import Capabilities, SafeRetry
     from avatar_core.contracts.error_codes import ErrorCode
@@ -125,6 +133,11 @@ __all__ = [
     "SafeRetry",
     "SettingsError",
     "SinkContext",
+    "SocketAddress",
+    "SocketFact",
+    "SocketMessages",
+    "SocketOptions",
+    "SocketTransport",
     "StartWorker",
     "StateChanged",
     "StreamReader",
@@ -138,6 +151,7 @@ __all__ = [
     "UnsupportedCommandError",
     "VideoFrame",
     "VideoTrack",
+    "WebSocketAvatarProvider",
     "WorkerError",
     "create_avatar",
     "start_worker",
@@ -150,6 +164,9 @@ _HOMES = {
     "agents.session": "AvatarSession",
     "bases.renderer": "RendererProvider",
     "bases.rest": "RestAvatarProvider",
+    "bases.socket_messages": "SocketAddress SocketFact SocketMessages SocketOptions",
+    "bases.socket_transport": "SocketTransport",
+    "bases.websocket": "WebSocketAvatarProvider",
     "contracts.audio": "AudioFormat",
     "contracts.capabilities": "Capabilities SafeRetry",
     "contracts.error_codes": "ErrorCode",

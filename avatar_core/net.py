@@ -120,6 +120,41 @@ def check_url(url: str, provider: str | None) -> str:
     return url.strip().rstrip("/")
 
 
+def check_socket_url(url: str, provider: str | None) -> str:
+    """Check the URL of a vendor's WebSocket, whose query may contain a token.
+
+    Args:
+        url: The URL.
+        provider: The name of the provider, for errors; None if there is none.
+
+    Returns:
+        The URL without white space around it.
+
+    Raises:
+        ConfigError: The URL is invalid, contains a user name or a password, or is plain ws to
+            another machine. The message does not quote the URL.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:  # its message quotes text that may be a token
+        parts, host = urlsplit(""), ""
+    odd = any(not letter.isprintable() or letter.isspace() for letter in url.strip())
+    if odd or parts.scheme not in ("wss", "ws") or not host or "@" in parts.netloc:
+        raise ConfigError(
+            "the URL of the socket is invalid: expected wss:// and a host, without a user name.",
+            provider=provider,
+            hint="Write it like wss://api.example.com/stream.",
+        )
+    if parts.scheme == "ws" and not is_loopback(host):
+        raise ConfigError(
+            f"plain ws to {host} would send the token unencrypted.",
+            provider=provider,
+            hint="Use wss; plain ws is allowed only to this machine.",
+        )
+    return url.strip()
+
+
 def ensure_reachable(vendor_url: str, livekit_url: str, provider: str) -> None:
     """Check that the vendor's servers can connect to the LiveKit server.
 

@@ -90,7 +90,7 @@ class RestAvatarProvider(AvatarProvider[S]):
         """
         settings: Any = self.settings
         self.rest = RestClient(
-            getattr(settings, "api_url", None) or self.url,
+            self.base_url(),
             key=settings.api_key,
             auth=self.auth,
             provider=self.name,
@@ -102,6 +102,14 @@ class RestAvatarProvider(AvatarProvider[S]):
         can = self.capabilities
         retry = SafeRetry.KEY if self.idempotency else can.safe_retry
         self.capabilities = replace(can, ends_session=bool(self.end), safe_retry=retry)
+
+    def base_url(self) -> str:
+        """Return the URL of the vendor's API: the setting `api_url`, or the attribute `url`.
+
+        Returns:
+            The URL. `setup` checks it.
+        """
+        return getattr(self.settings, "api_url", None) or self.url
 
     @abstractmethod
     def payload(self, request: ProvisionRequest) -> Mapping[str, Any]:
@@ -145,16 +153,41 @@ class RestAvatarProvider(AvatarProvider[S]):
             ProvisionError: The vendor cannot connect to the room, or the call failed. `outcome` of
                 the error says whether a session may exist.
         """
-        if self.transport is None or request.livekit_url != MEMORY_URL:
-            ensure_reachable(self.rest.url, request.livekit_url, self.name)
+        response = await self.call_create(request)
+        avatar = self.read_avatar(response, request)
+        request.claim(avatar)
+        return avatar
+
+    async def call_create(self, request: ProvisionRequest) -> Response:
+        """Send the request `create`, once.
+
+        Args:
+            request: The room to join, the identity to join as, and the deadline.
+
+        Returns:
+            The vendor's response.
+
+        Raises:
+            ProvisionError: The vendor cannot connect to the room, or the call failed.
+        """
+        self.check_room(request)
         method, path = self.create.split()
         key = sha256(request.key.encode()).hexdigest()  # room names may contain any character
         headers = {self.idempotency: key} if self.idempotency else {}
         body, limit_s = self.payload(request), request.deadline_s
-        response = await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
-        avatar = self.read_avatar(response, request)
-        request.claim(avatar)
-        return avatar
+        return await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
+
+    def check_room(self, request: ProvisionRequest) -> None:
+        """Check that the vendor's servers can connect to the room.
+
+        Args:
+            request: The room to join.
+
+        Raises:
+            UnavailableError: The vendor cannot connect to the room; the outcome is NOT_SENT.
+        """
+        if self.transport is None or request.livekit_url != MEMORY_URL:
+            ensure_reachable(self.rest.url, request.livekit_url, self.name)
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         """End the session at the vendor. Do nothing if the class has no `end`.

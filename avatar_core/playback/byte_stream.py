@@ -7,13 +7,13 @@ import logging
 
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError, WireError
-from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.contracts.streams import StreamWriter
 from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker
 from avatar_core.playback.position_estimate import PositionEstimate
+from avatar_core.playback.readiness import wait_until_ready
 from avatar_core.playback.reports import ReportsTracker
 from avatar_core.playback.send_loop import CUT_DEADLINE_S
 from avatar_core.playback.stock_rpcs import StockTracker
@@ -21,11 +21,6 @@ from avatar_core.worker.reporter import HEARTBEAT_S
 
 MESSAGE_BYTES = 15_000
 """The largest chunk that LiveKit delivers to its readers in one piece."""
-SUBSCRIBED_S = 0.15
-"""Wait after a track's publication, until the participants hear it: 37 to 67 ms (measured), more on
-a busy machine. Without the wait a listener would miss the first syllable."""
-
-
 MAY_SOUND_S = 10.0
 """Seconds by which a worker may be late if it does not confirm the end of a take."""
 
@@ -48,23 +43,7 @@ class ByteStreamSink(AudioSink):
 
         This method waits without a time limit; the caller sets a deadline.
         """
-        ready = asyncio.Event()
-
-        def look(_: RoomEvent | None = None, __: RemoteParticipant | None = None) -> None:
-            """Set `ready` if the worker is in the room and meets `Capabilities.ready_on`."""
-            participants = self._link.remote_participants()
-            avatar = participants.get(self._ctx.avatar.identity)
-            wanted = self._ctx.capabilities.ready_on
-            if avatar and self._to[0] in participants and wanted in {"join", *avatar.tracks}:
-                ready.set()
-
-        unwatch = self._link.watch(look)
-        try:
-            look()
-            await ready.wait()
-        finally:
-            unwatch()
-        await asyncio.sleep(SUBSCRIBED_S)
+        await wait_until_ready(self._ctx)
 
     async def begin(self, take: Take) -> None:
         """Open a stream for a take, and close a stream that is still open.

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         read_text,
     )
     from avatar_core.testing.fake_vendor.responses import json_response
+    from avatar_core.testing.fake_vendor.socket_faults import SOCKET_FAULTS, SocketFault
+    from avatar_core.testing.fake_vendor.socket_vendor import Command, SocketVendor
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
@@ -49,8 +51,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FAULTS",
     "IN_MEMORY",
+    "SOCKET_FAULTS",
     "VOCABULARY",
     "CapacityReachedError",
+    "Command",
     "Conversation",
     "DevServer",
     "Difference",
@@ -69,6 +73,8 @@ __all__ = [
     "Scenario",
     "ScriptedLLM",
     "ServerError",
+    "SocketFault",
+    "SocketVendor",
     "ToneAgent",
     "Turn",
     "VendorAccount",
@@ -109,6 +115,8 @@ _HOMES = {
     "testing.fake_vendor.recorded": "RecordedRequest",
     "testing.fake_vendor.refusal": "RefusedError check_room read_object read_text",
     "testing.fake_vendor.responses": "json_response",
+    "testing.fake_vendor.socket_faults": "SOCKET_FAULTS SocketFault",
+    "testing.fake_vendor.socket_vendor": "Command SocketVendor",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",

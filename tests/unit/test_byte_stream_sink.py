@@ -11,7 +11,8 @@ import pytest
 from avatar_core.contracts import wire
 from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.playback.byte_stream import SUBSCRIBED_S, ByteStreamSink
+from avatar_core.playback.byte_stream import ByteStreamSink
+from avatar_core.playback.readiness import SUBSCRIBED_S
 from avatar_core.testing.clock import now
 from avatar_core.testing.link_spy import MONO, LinkSpy, StreamLog, sink_context
 from avatar_core.testing.room.room import UNANNOUNCED_S, MemoryRoom

@@ -1,0 +1,124 @@
+"""The tracker of a WebSocket: what was heard, from the facts of the vendor or from a clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from avatar_core.bases.socket_messages import SocketFact
+from avatar_core.contracts.playback import PlaybackTracker, Take, TakeState
+from avatar_core.contracts.provider import SinkContext
+from avatar_core.playback.byte_stream import MAY_SOUND_S
+from avatar_core.playback.clock_tracker import FINISH_GRACE_S, ClockTracker
+from avatar_core.playback.position_estimate import PositionEstimate
+
+TOLERANCE_S = 0.5
+"""A vendor plays no faster than real time. A position or a finish that leads real time by more is
+about an earlier take, or is wrong."""
+OVERLONG_S = 0.05
+"""Seconds by which a position may exceed the audio that was sent, because vendors round."""
+
+
+class SocketTracker(PlaybackTracker):
+    """Applies the facts of a vendor to the current take.
+
+    Until the vendor reports positions, the tracker estimates the position. While the socket is
+    down, the estimate stands still, because the vendor may have stopped. A take whose audio was all
+    heard becomes DONE, even if the vendor does not report its end.
+
+    Args:
+        ctx: The room link, the avatar and the capabilities of its provider.
+        is_down: Returns whether the socket is closed at the moment.
+    """
+
+    def __init__(self, ctx: SinkContext, is_down: Callable[[], bool]) -> None:
+        can = ctx.capabilities
+        self._now = ctx.clock
+        self._is_down = is_down
+        self._followed_at = 0.0
+        self._finished: Take | None = None
+        self._alive_at: float | None = None
+        self._estimate = PositionEstimate(
+            can.playout_latency_s, ctx.clock, reports_started=can.reports_started
+        )
+        tail_s = FINISH_GRACE_S if can.reports_finished else 0.0
+        self._clock = ClockTracker(self._estimated_s, tail_s=tail_s)
+        self.take: Take | None = None
+        """The take that the tracker follows; None before the first take."""
+
+    @property
+    def alive_at(self) -> float | None:
+        """The clock time of the vendor's last position in seconds; None before the first one."""
+        return self._alive_at
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether positions come from a clock, because the vendor has not reported any."""
+        return self._alive_at is None
+
+    @property
+    def measured_latency_s(self) -> float:
+        """Measured seconds from a push to its sound; 0.0 if the vendor reports positions."""
+        return self._estimate.latency_s if self.is_estimate else 0.0
+
+    @property
+    def may_sound(self) -> bool:
+        """Whether the last take is DONE by an estimate that the vendor did not confirm."""
+        take = self.take
+        return (
+            take is not None
+            and take.state is TakeState.DONE
+            and take is not self._finished
+            and self._now() < self._followed_at + take.pushed_s + MAY_SOUND_S
+        )
+
+    def follow(self, take: Take) -> None:
+        """Apply the facts that arrive from now on to a take.
+
+        Args:
+            take: The take that begins on the transport; it replaces the previous take.
+        """
+        self.take, self._followed_at = take, self._now()
+        self._clock.follow(take)
+
+    async def aclose(self) -> None:
+        """Stop following takes; idempotent."""
+        self.take = None
+        await self._clock.aclose()
+
+    def apply(self, fact: SocketFact) -> bool:
+        """Apply a fact to the current take, if the fact can be about that take.
+
+        Args:
+            fact: A fact of the kind `started`, `position` or `finished`.
+
+        Returns:
+            Whether the fact is possible: False for one that no correct vendor reports.
+        """
+        take, elapsed_s = self.take, self._now() - self._followed_at
+        if take is None or take.pushed_s <= 0 or fact.take_id not in ("", take.id):
+            return True
+        position_s = fact.position_s
+        if position_s is not None and not (
+            math.isfinite(position_s)
+            and 0 <= position_s <= min(take.pushed_s + OVERLONG_S, elapsed_s + TOLERANCE_S)
+        ):
+            return not fact.take_id and position_s > elapsed_s  # it may be about an earlier take
+        if fact.kind == "started":
+            self._estimate.learn_start(take)
+            take.report(state=TakeState.PLAYING)
+        elif fact.kind == "position":
+            self._alive_at = self._now()
+            take.report(position_s)
+        elif take.cutting:
+            take.report(position_s, TakeState.CUT)
+        elif take.ended and elapsed_s > take.pushed_s - TOLERANCE_S:
+            self._finished = take
+            self._estimate.learn_end(take)
+            take.report(take.pushed_s if position_s is None else position_s, TakeState.DONE)
+        return True
+
+    def _estimated_s(self, take: Take) -> float:
+        if self._is_down() or not self.is_estimate:
+            return take.position_s
+        return self._estimate.position_s(take)

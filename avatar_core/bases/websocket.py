@@ -1,0 +1,323 @@
+"""The base class of providers for vendors that receive audio over a WebSocket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from avatar_core.bases.rest import RestAvatarProvider
+from avatar_core.bases.socket_messages import (
+    Facts,
+    Message,
+    Messages,
+    SocketAddress,
+    SocketFact,
+    SocketMessages,
+    SocketOptions,
+)
+from avatar_core.bases.socket_transport import SocketTransport
+from avatar_core.bases.socket_wire import Connect
+from avatar_core.contracts.errors import ConfigError, ProtocolError, TransportError
+from avatar_core.contracts.playback import PlaybackTracker
+from avatar_core.contracts.provider import S, SinkContext
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
+from avatar_core.contracts.sink import AudioSink
+from avatar_core.http.request import Request
+from avatar_core.http.response import HINT, Response
+from avatar_core.net import check_socket_url
+
+__all__ = [
+    "Facts",
+    "Message",
+    "Messages",
+    "SocketAddress",
+    "SocketFact",
+    "WebSocketAvatarProvider",
+]
+
+LEAST_PIECES = 2
+"""A sink that sends pieces of audio needs a run-ahead of at least two pieces."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """What only the memory of the agent's process holds of a session.
+
+    Attributes:
+        address: The URL and the secrets of the session's socket.
+        transport: The transport of the session; None before `create_sink`.
+    """
+
+    address: SocketAddress = field(repr=False)
+    transport: SocketTransport | None = None
+
+
+class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
+    """Base class of a provider for a vendor that receives audio over a WebSocket. Provisional.
+
+    A subclass declares the endpoints as in `RestAvatarProvider`, and defines `encode`, `encode_cut`
+    and `on_message`. avatar-core opens the socket, sends and receives in order, answers pings, and
+    opens a closed socket again. The URL of the socket and its token exist only in the memory of the
+    process that created the session. `release` does not need them.
+
+    Without `create`, the session begins and ends with the socket: `url` is the URL of the socket,
+    and `payload` is its first message, as JSON.
+
+    Attributes:
+        create: Method and path of the request that creates a session. An empty string means that
+            the vendor has no such request.
+        socket_key: Path of the URL of the socket in the vendor's response, such as `data.ws_url`.
+        socket_auth: The way in which the handshake carries its token: a header and a scheme as in
+            `auth`, `?name` for the query, or an empty string for none, for example because the URL
+            contains the token.
+        socket_token_key: Path of the token of the handshake in the vendor's response. An empty
+            string means the setting `api_key`.
+        min_chunk_s: Seconds of audio in a message, except in the last message of a take.
+        first_chunk_s: Seconds of audio in the first message of a take; 0 means `min_chunk_s`.
+        max_chunk_s: The most seconds of audio in a message.
+        keep_alive_s: Seconds between two messages of `encode_keep_alive`; 0 sends none.
+        reconnect_s: Seconds within which a closed socket may be opened again; 0 means never. More
+            than one second makes a gap that the health check takes for a dead avatar.
+        waits_for_ready: Whether the vendor accepts messages only after the fact `ready`.
+        connect: Opens a socket, for tests; None means the network.
+    """
+
+    create: ClassVar[str] = ""
+    socket_key: ClassVar[str] = "ws_url"
+    socket_auth: ClassVar[str] = ""
+    socket_token_key: ClassVar[str] = ""
+    min_chunk_s: ClassVar[float] = 0.0
+    first_chunk_s: ClassVar[float] = 0.0
+    max_chunk_s: ClassVar[float] = 1.0
+    keep_alive_s: ClassVar[float] = 0.0
+    reconnect_s: ClassVar[float] = 1.0
+    waits_for_ready: ClassVar[bool] = False
+    connect: Connect | None = None
+
+    def setup(self) -> None:
+        """Create the REST client, and set the capabilities.
+
+        The run-ahead becomes long enough for two pieces of audio.
+
+        Raises:
+            ConfigError: A URL is invalid, a header cannot carry the key, or the sizes of the pieces
+                contradict one another.
+        """
+        self._sessions: dict[str, _Session] = {}
+        super().setup()
+        longest_s = max(self.min_chunk_s, self.first_chunk_s)
+        if not 0 < self.max_chunk_s or longest_s > self.max_chunk_s:
+            raise ConfigError(
+                f"max_chunk_s={self.max_chunk_s:g} is shorter than the other pieces of audio.",
+                provider=self.name,
+                hint="Set max_chunk_s to at least min_chunk_s and first_chunk_s.",
+            )
+        can = self.capabilities
+        run_ahead_s = max(can.run_ahead_s, LEAST_PIECES * longest_s)
+        self.capabilities = replace(can, run_ahead_s=run_ahead_s)
+
+    def base_url(self) -> str:
+        """Return the URL of the vendor's API; the URL of the socket if the class has no `create`.
+
+        Returns:
+            The URL with the scheme https or http.
+        """
+        url = super().base_url()
+        is_socket = not self.create and url.startswith(("wss://", "ws://"))
+        return f"http{url.removeprefix('ws')}" if is_socket else url
+
+    def check_room(self, request: ProvisionRequest) -> None:
+        """Check that the vendor's servers can connect to the room, unless a test fakes the vendor.
+
+        Args:
+            request: The room to join.
+
+        Raises:
+            UnavailableError: The vendor cannot connect to the room; the outcome is NOT_SENT.
+        """
+        if self.create or self.connect is None:
+            super().check_room(request)
+
+    # One session: its creation, its address, and its end.
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        """Create a session at the vendor, and keep the address of its socket in memory.
+
+        Args:
+            request: The room to join, the identity to join as, and the deadline.
+
+        Returns:
+            The record of the session, without the address.
+
+        Raises:
+            ProvisionError: The vendor cannot connect to the room, or a call failed.
+        """
+        if self.create:
+            response = await self.call_create(request)
+            avatar = self.read_avatar(response, request)
+            request.claim(avatar)
+            response = await self.start_session(avatar, response, request)
+        else:
+            self.check_room(request)
+            cap_s = self.capabilities.max_session_s
+            until = time.time() + cap_s if cap_s else None
+            avatar = ProvisionedAvatar(
+                session_id=request.key, identity=request.identity, expires_at=until
+            )
+            request.claim(avatar)
+            response = Response(200, {}, self.name)
+        self._sessions[avatar.session_id] = _Session(self.address(response, request))
+        return avatar
+
+    async def start_session(
+        self, avatar: ProvisionedAvatar, response: Response, request: ProvisionRequest
+    ) -> Response:
+        """Send a second request, for vendors that create and start a session separately.
+
+        The default implementation sends nothing.
+
+        Args:
+            avatar: The record of the session, which is in the ledger already.
+            response: The vendor's response to `create`.
+            request: The request that `provision` received.
+
+        Returns:
+            The response from which `address` reads the URL of the socket.
+
+        Raises:
+            ProvisionError: The call failed.
+        """
+        return response
+
+    def address(self, response: Response, request: ProvisionRequest) -> SocketAddress:
+        """Return the address of a session's socket. Override it for other kinds of handshakes.
+
+        Args:
+            response: The vendor's response; it has no values if the class has no `create`.
+            request: The request that `provision` received.
+
+        Returns:
+            The URL from `socket_key`, with the token as `socket_auth` says.
+
+        Raises:
+            ProtocolError: The response has no valid URL of a socket, or no token.
+        """
+        first: tuple[SecretStr, ...] = ()
+        if self.create:
+            url = response.secret(self.socket_key)
+        else:
+            url = SecretStr(f"ws{self.rest.url.removeprefix('http')}")
+            first = (SecretStr(Request("", "", None).encode(self.payload(request)).decode()),)
+        headers: dict[str, SecretStr] = {}
+        if self.socket_auth:
+            settings: Any = self.settings
+            key = self.socket_token_key
+            token: SecretStr = response.secret(key) if key else settings.api_key
+            if self.socket_auth.startswith("?"):
+                url = _add_to_query(url, self.socket_auth[1:], token)
+            else:
+                name, _, scheme = (part.strip() for part in self.socket_auth.partition(":"))
+                headers[name] = SecretStr(f"{scheme} {token.get_secret_value()}".strip())
+        if problem := _problem_of(url):
+            raise ProtocolError(problem, provider=self.name, hint=HINT)
+        return SocketAddress(url=url, headers=headers, first=first)
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        """End the session at the vendor, from the record alone, and forget the socket's address.
+
+        Args:
+            avatar: The record of the session.
+            reason: The reason of the end, which the vendor does not receive.
+
+        Raises:
+            ProvisionError: The call failed, or the vendor refused to end the session.
+        """
+        await super().release(avatar, reason)
+        self._sessions.pop(avatar.session_id, None)
+
+    async def watch(self, avatar: ProvisionedAvatar) -> str:
+        """Wait until the socket of a session is lost, or the vendor reports the session's end.
+
+        Args:
+            avatar: The record of the session.
+
+        Returns:
+            The reason, for logs.
+
+        Raises:
+            ProvisionError: Never; a subclass may raise it.
+        """
+        session = self._sessions.get(avatar.session_id)
+        if session is None or session.transport is None:
+            return await super().watch(avatar)
+        return await session.transport.wait_until_lost()
+
+    # The transport.
+
+    def create_sink(self, ctx: SinkContext) -> AudioSink | None:
+        """Create the sink, and the connection that the sink shares with the tracker.
+
+        Args:
+            ctx: The room link, the record of the session, and other parts of the lease.
+
+        Returns:
+            The sink.
+
+        Raises:
+            TransportError: This process did not create the session, so the address of the socket is
+                unknown.
+        """
+        session = self._sessions.get(ctx.avatar.session_id)
+        if session is None:
+            raise TransportError(
+                "the address of the vendor's socket is unknown.",
+                provider=self.name,
+                hint="Create a new session: avatar-core does not store the address.",
+            )
+        if session.transport is not None:
+            session.transport.sink.is_last = False
+        options = SocketOptions(
+            min_chunk_s=self.min_chunk_s,
+            first_chunk_s=self.first_chunk_s,
+            max_chunk_s=self.max_chunk_s,
+            keep_alive_s=self.keep_alive_s,
+            reconnect_s=self.reconnect_s,
+            waits_for_ready=self.waits_for_ready,
+        )
+        session.transport = SocketTransport(
+            self.name, ctx, self, session.address, options, self.connect
+        )
+        return session.transport.sink
+
+    def create_tracker(self, ctx: SinkContext) -> PlaybackTracker | None:
+        """Return the tracker of the connection that `create_sink` created.
+
+        Args:
+            ctx: The context that `create_sink` received.
+
+        Returns:
+            The tracker.
+        """
+        session = self._sessions.get(ctx.avatar.session_id)
+        transport = session.transport if session is not None else None
+        return transport.tracker if transport is not None else None
+
+
+def _add_to_query(url: SecretStr, name: str, token: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    value = quote(token.get_secret_value(), safe="")
+    return SecretStr(f"{text}{'&' if '?' in text else '?'}{name}={value}")
+
+
+def _problem_of(url: SecretStr) -> str:
+    """Return the problem of the URL of a socket, without the URL; empty if the URL is valid."""
+    try:
+        check_socket_url(url.get_secret_value(), None)
+    except ConfigError as error:
+        return error.message
+    return ""

@@ -1,0 +1,66 @@
+"""Faults of a vendor's WebSocket as data, each with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+SocketFaultMode = Literal[
+    "refuse", "hang", "unready", "abort", "close", "cut off", "stall", "mute", "send", "late"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketFault:
+    """A fault of the socket of a session.
+
+    Attributes:
+        mode: How the socket fails. `refuse` refuses the handshake with `status`; `hang` sends no
+            response to the handshake; `unready` never sends the message `ready`; `abort` breaks the
+            connection; `close` closes it with `code`; `cut off` loses everything without a sign;
+            `stall` receives nothing more; `mute` sends no reports; `send` sends `message`; `late`
+            repeats the reports of each take when the next take begins.
+        at_s: Seconds of audio that the vendor has received before an `abort`, `close`, `cut off`,
+            `stall` or `send`; 0 means right after the handshake.
+        times: The number of sockets that have the fault; 0 for all sockets.
+        status: The HTTP status of the mode `refuse`.
+        code: The close code of the mode `close`.
+        message: The message of the mode `send`.
+        ends_session: Whether the vendor forgets the session, so that no other socket can be opened.
+    """
+
+    mode: SocketFaultMode
+    at_s: float = 0.0
+    times: int = 1
+    status: int = 403
+    code: int = 1011
+    message: str | bytes = ""
+    ends_session: bool = False
+
+
+MID_TAKE_S = 1.0
+"""Seconds of audio before a fault in mid-take."""
+
+SOCKET_FAULTS: Mapping[str, SocketFault] = {
+    "refused handshake": SocketFault(mode="refuse", times=0),
+    "bad token": SocketFault(mode="refuse", status=401, times=0),
+    "handshake fails once": SocketFault(mode="refuse", status=503),
+    "no handshake": SocketFault(mode="hang", times=0),
+    "never ready": SocketFault(mode="unready", times=0),
+    "drops in mid-take": SocketFault(mode="abort", at_s=MID_TAKE_S),
+    "drops for good": SocketFault(mode="abort", at_s=MID_TAKE_S, ends_session=True),
+    "drops every time": SocketFault(mode="abort", at_s=MID_TAKE_S, times=0),
+    "dead socket": SocketFault(mode="cut off", at_s=MID_TAKE_S, ends_session=True),
+    "stops reading": SocketFault(mode="stall", at_s=MID_TAKE_S, ends_session=True),
+    "never confirms": SocketFault(mode="mute", times=0),
+    "garbage": SocketFault(mode="send", at_s=MID_TAKE_S, message=b"\xff{\x00", times=0),
+    "wrong JSON": SocketFault(mode="send", at_s=MID_TAKE_S, message='["nothing"]', times=0),
+    "huge message": SocketFault(mode="send", at_s=MID_TAKE_S, message="x" * 2_000_000),
+    "closes normally": SocketFault(mode="close", code=1000, at_s=MID_TAKE_S),
+    "closes by policy": SocketFault(mode="close", code=1008, at_s=MID_TAKE_S),
+    "closes on error": SocketFault(mode="close", code=1011, at_s=MID_TAKE_S),
+    "closes with own code": SocketFault(mode="close", code=4001, at_s=MID_TAKE_S),
+    "late messages": SocketFault(mode="late", times=0),
+}
+"""Every fault of a socket by name."""
