@@ -12,12 +12,8 @@ if TYPE_CHECKING:
     from avatar_core.agents.session import AvatarSession
     from avatar_core.bases.renderer import RendererProvider
     from avatar_core.bases.rest import RestAvatarProvider
-    from avatar_core.bases.socket_messages import (
-        SocketAddress,
-        SocketFact,
-        SocketMessages,
-        SocketOptions,
-    )
+    from avatar_core.bases.socket_address import SocketAddress
+    from avatar_core.bases.socket_messages import SocketFact, SocketMessages, SocketOptions
     from avatar_core.bases.socket_transport import SocketTransport
     from avatar_core.bases.websocket import WebSocketAvatarProvider
     from avatar_core.contracts.audio import AudioFormat
@@ -164,7 +160,8 @@ _HOMES = {
     "agents.session": "AvatarSession",
     "bases.renderer": "RendererProvider",
     "bases.rest": "RestAvatarProvider",
-    "bases.socket_messages": "SocketAddress SocketFact SocketMessages SocketOptions",
+    "bases.socket_address": "SocketAddress",
+    "bases.socket_messages": "SocketFact SocketMessages SocketOptions",
     "bases.socket_transport": "SocketTransport",
     "bases.websocket": "WebSocketAvatarProvider",
     "contracts.audio": "AudioFormat",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 
+from avatar_core.bases.socket_address import SocketAddress
 from avatar_core.bases.socket_messages import (
     Message,
     Messages,
-    SocketAddress,
     SocketOptions,
     each_message,
 )
+from avatar_core.bases.socket_outbox import Outbox
+from avatar_core.bases.socket_service import SocketService
 from avatar_core.bases.socket_wire import (
     ABNORMAL,
     GOING_AWAY,
@@ -23,19 +24,14 @@ from avatar_core.bases.socket_wire import (
     Wire,
 )
 from avatar_core.contracts.errors import AvatarError, AvatarLostError, TransportError
-from avatar_core.tasks import describe_error, notify
+from avatar_core.tasks import notify
 
 CONNECT_S = 10.0
 """Seconds for the first handshake, with all attempts."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 """Limits of the pause between two handshakes, in seconds; the pause doubles each time."""
-SEND_S = 3.0
-"""Seconds that the connection may take to accept a message. The player waits 5 s."""
-TICK_S = 0.25
-PING_S, DEAD_S = 1.0, 2.5
-"""Seconds without a message after which the connection sends a ping, and after which the socket
-counts as dead. TCP repeats a lost packet after 0.2 to 1 s. The connection counts ticks, so that a
-pause of this process does not look like a dead socket."""
+CLOSE_S = 0.3
+"""Seconds that the last messages may take."""
 TEMPORARY_CODES = frozenset({GOING_AWAY, 1005, ABNORMAL, 1011, 1012, 1013})
 """Close codes after which the session may continue on a new socket. With any other code, such as
 1000, 1008 or 4001, the vendor states that the session has ended."""
@@ -47,7 +43,8 @@ MOST_RECONNECTS = 3
 class SocketConnection:
     """The connection to a vendor's WebSocket, from `open` to `aclose`.
 
-    A task sends the messages in order; another task receives. If the socket closes, the connection opens it again within `reconnect_s`, or is lost.
+    A task sends the messages in order; another task receives. If the socket closes, the connection
+    opens it again within `reconnect_s`, or is lost.
 
     Args:
         provider: The name of the provider, for errors.
@@ -87,14 +84,11 @@ class SocketConnection:
         self._on_reconnect = on_reconnect
         self._on_lost = on_lost
         self._log = log
-        self._outbox: deque[tuple[Message, bool]] = deque()
-        self._has_messages = asyncio.Event()
-        self._is_sent = asyncio.Event()
+        self._outbox = Outbox()
         self._ready = asyncio.Event()
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
-        self._silent_s = 0.0
         self.lost: AvatarError | None = None
         self.is_down = False
 
@@ -129,16 +123,11 @@ class SocketConnection:
             messages: The messages, in order.
             of_take: Whether the messages belong to a take, so that `drop_take` drops them.
         """
-        self._outbox += ((message, of_take) for message in each_message(messages))
-        if self._outbox:
-            self._is_sent.clear()
-            self._has_messages.set()
+        self._outbox.add(messages, of_take=of_take)
 
     def drop_take(self) -> None:
         """Drop the messages of the take that were not sent yet."""
-        kept = [item for item in self._outbox if not item[1]]
-        self._outbox.clear()
-        self._outbox += kept
+        self._outbox.drop_take()
 
     async def flush(self) -> None:
         """Wait until all messages were sent.
@@ -146,10 +135,7 @@ class SocketConnection:
         Raises:
             AvatarError: The connection is lost.
         """
-        if self._outbox:
-            await self._wait_for(self._is_sent)
-        elif self.lost is not None:
-            raise self.lost
+        await self._wait_for(self._outbox.is_sent)
 
     def lose(self, error: AvatarError) -> None:
         """Mark the connection as lost; later calls do nothing.
@@ -176,7 +162,7 @@ class SocketConnection:
         if wire is None:
             return
         try:
-            async with asyncio.timeout(0.0 if self.lost else SEND_S / 10):
+            async with asyncio.timeout(0.0 if self.lost else CLOSE_S):
                 for message in each_message(last):
                     await wire.send(message)
         except (TimeoutError, SocketClosedError) as error:
@@ -186,12 +172,13 @@ class SocketConnection:
 
     async def _wait_for(self, event: asyncio.Event) -> None:
         """Wait for an event, and raise the error if the connection is lost before."""
-        waiting = [asyncio.ensure_future(one.wait()) for one in (event, self._ended)]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
+        if self.lost is None and not event.is_set():
+            waiting = [asyncio.ensure_future(one.wait()) for one in (event, self._ended)]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for one in waiting:
+                    one.cancel()
         if self.lost is not None:
             raise self.lost
 
@@ -262,61 +249,17 @@ class SocketConnection:
 
     async def _serve(self, wire: Wire, *, is_again: bool) -> SocketClosedError:
         """Send and receive until the socket closes, and return the reason."""
-        work = (self._receive(wire), self._send(wire), self._keep_alive(wire, is_again))
-        tasks = [asyncio.create_task(one) for one in work]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in results:
-            if isinstance(result, SocketClosedError):
-                return result
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, TimeoutError):
-                self._log.error("The vendor's socket failed: %s.", describe_error(result))
-        return SocketClosedError(ABNORMAL, f"accepted no message for {SEND_S:g} s")
-
-    async def _receive(self, wire: Wire) -> None:
-        while True:
-            message = await wire.receive()
-            self._silent_s = 0.0
-            if message is not None:
-                self._on_message(message)
-
-    async def _send(self, wire: Wire) -> None:
-        await self._ready.wait()
-        while True:
-            while self._outbox:
-                item = self._outbox[0]
-                async with asyncio.timeout(SEND_S):
-                    await wire.send(item[0])
-                if self._outbox and self._outbox[0] is item:
-                    self._outbox.popleft()
-            self._has_messages.clear()
-            self._is_sent.set()
-            await self._has_messages.wait()
-
-    async def _keep_alive(self, wire: Wire, is_again: bool) -> None:
-        self._silent_s = pinged_s = quiet_s = unready_s = 0.0
-        while True:
-            await asyncio.sleep(TICK_S)
-            self._silent_s += TICK_S
-            quiet_s += TICK_S
-            unready_s = 0.0 if self._ready.is_set() else unready_s + TICK_S
-            if self._silent_s > DEAD_S:
-                raise SocketClosedError(ABNORMAL, f"sent nothing for {self._silent_s:g} s")
-            if is_again and unready_s > self._options.reconnect_s:
-                raise SocketClosedError(ABNORMAL, "was not ready again in time")
-            pinged_s += TICK_S
-            if min(self._silent_s, pinged_s) >= PING_S:
-                pinged_s = 0.0
-                async with asyncio.timeout(SEND_S):
-                    await wire.ping()
-            if self._options.keep_alive_s and quiet_s >= self._options.keep_alive_s:
-                quiet_s = 0.0
-                self.enqueue(self._encode_keep_alive())
+        service = SocketService(
+            wire,
+            self._outbox,
+            self._ready,
+            on_message=self._on_message,
+            keep_alive=lambda: self.enqueue(self._encode_keep_alive()),
+            keep_alive_s=self._options.keep_alive_s,
+            ready_s=self._options.reconnect_s if is_again else None,
+            log=self._log,
+        )
+        return await service.run()
 
     def _handshake_failure(self, cause: str, status: int) -> TransportError:
         is_refused = status in (401, 403)

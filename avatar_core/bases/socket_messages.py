@@ -1,13 +1,11 @@
-"""What a vendor's WebSocket carries: its address, the messages of a take, and the vendor's facts."""
+"""The messages of a vendor's WebSocket, its limits, and the facts that the vendor states."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-
-from pydantic import SecretStr
 
 from avatar_core.contracts.playback import Take
 
@@ -43,36 +41,6 @@ class SocketFact:
 
 Facts = SocketFact | Sequence[SocketFact] | None
 """The facts of one message of the vendor; None if the message states no fact."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketAddress:
-    """The URL of a vendor's WebSocket and the secrets of its handshake. Provisional.
-
-    An address exists only in the memory of the agent's process. No record, log or error contains
-    the address.
-
-    Attributes:
-        url: The URL with the scheme wss, or ws for a server on this machine. The query may contain
-            a token.
-        headers: Headers of the handshake, by name.
-        protocols: Subprotocols that the handshake offers, which may contain a token.
-        first: Messages that avatar-core sends right after each handshake, such as a token.
-    """
-
-    url: SecretStr
-    headers: Mapping[str, SecretStr] = field(default_factory=dict)
-    protocols: Sequence[SecretStr] = ()
-    first: Sequence[SecretStr] = ()
-
-    @property
-    def secrets(self) -> list[SecretStr]:
-        """The URL, the values of its query, and the other secrets, for the redaction of texts."""
-        url = self.url.get_secret_value()
-        values = [part.partition("=")[2] for part in url.partition("?")[2].split("&")]
-        headers = [value.get_secret_value().rpartition(" ")[2] for value in self.headers.values()]
-        plain = [SecretStr(value) for value in (*values, *headers) if value]
-        return [self.url, *plain, *self.headers.values(), *self.protocols, *self.first]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""WebSockets over the network, with aiohttp. No other module of avatar_core.bases imports aiohttp."""
+"""WebSockets over the network. This is the only module of `bases` that imports aiohttp."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import aiohttp
 
-from avatar_core.bases.socket_messages import Message, SocketAddress
+from avatar_core.bases.socket_address import SocketAddress
+from avatar_core.bases.socket_messages import Message
 from avatar_core.bases.socket_wire import (
     ABNORMAL,
     MAX_MESSAGE_BYTES,

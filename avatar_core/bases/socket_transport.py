@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from avatar_core.bases.socket_address import SocketAddress
 from avatar_core.bases.socket_connection import SocketConnection
 from avatar_core.bases.socket_messages import (
     Message,
-    SocketAddress,
     SocketFact,
     SocketMessages,
     SocketOptions,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
-from avatar_core.bases.socket_messages import Message, SocketAddress
+from avatar_core.bases.socket_address import SocketAddress
+from avatar_core.bases.socket_messages import Message
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """The longest message of a vendor that avatar-core receives."""

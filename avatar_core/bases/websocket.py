@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
 from avatar_core.bases.rest import RestAvatarProvider
-from avatar_core.bases.socket_messages import (
-    Facts,
-    Message,
-    Messages,
-    SocketAddress,
-    SocketFact,
-    SocketMessages,
-    SocketOptions,
-)
+from avatar_core.bases.socket_address import SocketAddress, make_address, problem_of
+from avatar_core.bases.socket_messages import SocketMessages, SocketOptions
 from avatar_core.bases.socket_transport import SocketTransport
 from avatar_core.bases.socket_wire import Connect
 from avatar_core.contracts.errors import ConfigError, ProtocolError, TransportError
@@ -29,16 +20,6 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.contracts.sink import AudioSink
 from avatar_core.http.request import Request
 from avatar_core.http.response import HINT, Response
-from avatar_core.net import check_socket_url
-
-__all__ = [
-    "Facts",
-    "Message",
-    "Messages",
-    "SocketAddress",
-    "SocketFact",
-    "WebSocketAvatarProvider",
-]
 
 LEAST_PIECES = 2
 """A sink that sends pieces of audio needs a run-ahead of at least two pieces."""
@@ -46,7 +27,7 @@ LEAST_PIECES = 2
 
 @dataclass(slots=True)
 class _Session:
-    """What only the memory of the agent's process holds of a session.
+    """The part of a session that exists only in the memory of the agent's process.
 
     Attributes:
         address: The URL and the secrets of the session's socket.
@@ -111,7 +92,7 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
         self._sessions: dict[str, _Session] = {}
         super().setup()
         longest_s = max(self.min_chunk_s, self.first_chunk_s)
-        if not 0 < self.max_chunk_s or longest_s > self.max_chunk_s:
+        if self.max_chunk_s <= 0 or longest_s > self.max_chunk_s:
             raise ConfigError(
                 f"max_chunk_s={self.max_chunk_s:g} is shorter than the other pieces of audio.",
                 provider=self.name,
@@ -213,19 +194,13 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
         else:
             url = SecretStr(f"ws{self.rest.url.removeprefix('http')}")
             first = (SecretStr(Request("", "", None).encode(self.payload(request)).decode()),)
-        headers: dict[str, SecretStr] = {}
-        if self.socket_auth:
-            settings: Any = self.settings
-            key = self.socket_token_key
-            token: SecretStr = response.secret(key) if key else settings.api_key
-            if self.socket_auth.startswith("?"):
-                url = _add_to_query(url, self.socket_auth[1:], token)
-            else:
-                name, _, scheme = (part.strip() for part in self.socket_auth.partition(":"))
-                headers[name] = SecretStr(f"{scheme} {token.get_secret_value()}".strip())
-        if problem := _problem_of(url):
+        settings: Any = self.settings
+        key = self.socket_token_key
+        token: SecretStr = response.secret(key) if key else settings.api_key
+        address = make_address(url, auth=self.socket_auth, token=token, first=first)
+        if problem := problem_of(address):
             raise ProtocolError(problem, provider=self.name, hint=HINT)
-        return SocketAddress(url=url, headers=headers, first=first)
+        return address
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         """End the session at the vendor, from the record alone, and forget the socket's address.
@@ -306,18 +281,3 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
         session = self._sessions.get(ctx.avatar.session_id)
         transport = session.transport if session is not None else None
         return transport.tracker if transport is not None else None
-
-
-def _add_to_query(url: SecretStr, name: str, token: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    value = quote(token.get_secret_value(), safe="")
-    return SecretStr(f"{text}{'&' if '?' in text else '?'}{name}={value}")
-
-
-def _problem_of(url: SecretStr) -> str:
-    """Return the problem of the URL of a socket, without the URL; empty if the URL is valid."""
-    try:
-        check_socket_url(url.get_secret_value(), None)
-    except ConfigError as error:
-        return error.message
-    return ""

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
         read_text,
     )
     from avatar_core.testing.fake_vendor.responses import json_response
+    from avatar_core.testing.fake_vendor.socket_dialog import Command
     from avatar_core.testing.fake_vendor.socket_faults import SOCKET_FAULTS, SocketFault
-    from avatar_core.testing.fake_vendor.socket_vendor import Command, SocketVendor
+    from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
@@ -115,8 +116,9 @@ _HOMES = {
     "testing.fake_vendor.recorded": "RecordedRequest",
     "testing.fake_vendor.refusal": "RefusedError check_room read_object read_text",
     "testing.fake_vendor.responses": "json_response",
+    "testing.fake_vendor.socket_dialog": "Command",
     "testing.fake_vendor.socket_faults": "SOCKET_FAULTS SocketFault",
-    "testing.fake_vendor.socket_vendor": "Command SocketVendor",
+    "testing.fake_vendor.socket_vendor": "SocketVendor",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from avatar_core.bases.socket_wire import Wire as OpenSocket
 from avatar_core.testing import MemoryRoom, SocketFault, SocketVendor
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
+from avatar_core.testing.room.workers import mint
 from avatar_core.testing.stock_plugin import make_request
 from tests.support.error_texts import error_texts
 from tests.unit.socket_provider import Wire, WireSettings, provider_of
@@ -168,6 +170,11 @@ async def test_estimate_stands_still_while_the_socket_is_down() -> None:
 # The handshake, and the secrets in it.
 
 
+def memory_request() -> avatar_core.ProvisionRequest:
+    """Return a request whose token admits to a room in memory."""
+    return replace(make_request(), mint=mint)
+
+
 class Recorder:
     """Opens sockets that never close, and records their addresses."""
 
@@ -261,7 +268,7 @@ async def test_session_without_a_create_call_begins_with_the_socket() -> None:
 async def test_record_holds_no_address_and_ends_the_session_elsewhere() -> None:
     vendor = SocketVendor(MemoryRoom())
     provider = provider_of(vendor)
-    avatar = await provider.provision(make_request())
+    avatar = await provider.provision(memory_request())
     (session,) = vendor.account.sessions
     assert vendor.socket_url(session).rpartition("=")[2] not in repr(avatar)
     assert not avatar.state
@@ -276,7 +283,7 @@ async def test_record_holds_no_address_and_ends_the_session_elsewhere() -> None:
 async def test_vendor_text_in_an_error_contains_no_secret() -> None:
     vendor = SocketVendor(MemoryRoom())
     provider = provider_of(vendor)
-    avatar = await provider.provision(make_request())
+    avatar = await provider.provision(memory_request())
     token = vendor.socket_url(vendor.account.sessions[0]).rpartition("=")[2]
     said = json.dumps({"type": "error", "message": f"bad token {token} in wss://x/?token={token}"})
     vendor.fail_socket(SocketFault(mode="send", message=said))
@@ -299,7 +306,7 @@ async def test_refused_handshake_contains_no_secret() -> None:
     vendor = SocketVendor(MemoryRoom())
     provider = provider_of(vendor)
     provider.connect = refuse
-    avatar = await provider.provision(make_request())
+    avatar = await provider.provision(memory_request())
     token = vendor.socket_url(vendor.account.sessions[0]).rpartition("=")[2]
     sink = provider.create_sink(context(vendor.room, avatar))
     assert sink is not None
@@ -313,7 +320,7 @@ async def test_refused_handshake_contains_no_secret() -> None:
 async def test_keep_alive_and_pings_keep_an_idle_socket_open() -> None:
     vendor = SocketVendor(MemoryRoom())
     provider = provider_of(vendor, keep_alive_s=60.0)
-    avatar = await provider.provision(make_request())
+    avatar = await provider.provision(memory_request())
     sink = provider.create_sink(context(vendor.room, avatar))
     assert sink is not None
     session_task = asyncio.create_task(sink.open())
@@ -328,7 +335,7 @@ async def test_keep_alive_and_pings_keep_an_idle_socket_open() -> None:
 
 
 def test_piece_that_is_longer_than_the_longest_is_refused() -> None:
-    with pytest.raises(avatar_core.ConfigError, match="max_chunk_s=0.5 is shorter"):
+    with pytest.raises(avatar_core.ConfigError, match=r"max_chunk_s=0\.5 is shorter"):
         type("Declared", (Wire,), {"min_chunk_s": 1.0, "max_chunk_s": 0.5})(WireSettings())
 
 

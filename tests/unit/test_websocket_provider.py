@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,8 +14,12 @@ from tests.unit.socket_provider import provider_of
 
 pytestmark = pytest.mark.virtual_time
 
-SPEECH = 7
-JOIN_S = 40.0
+SPEECH, JOIN_S = 7, 40.0
+
+
+def slow(fault: str) -> Any:
+    """Return a parameter that runs in `make long-slow` only."""
+    return pytest.param(fault, marks=pytest.mark.slow)
 
 
 @asynccontextmanager
@@ -52,7 +55,13 @@ async def test_conversation_with_an_interruption_is_heard() -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    ["never confirms", "garbage", "wrong JSON", "late messages", "handshake fails once"],
+    [
+        "late messages",
+        slow("never confirms"),
+        "garbage",
+        slow("wrong JSON"),
+        slow("handshake fails once"),
+    ],
 )
 async def test_fault_that_costs_nothing_keeps_the_avatar(fault: str) -> None:
     async with call(fault) as (conversation, _):
@@ -65,7 +74,7 @@ async def test_fault_that_costs_nothing_keeps_the_avatar(fault: str) -> None:
         assert conversation.avatar.last_error is None
 
 
-@pytest.mark.parametrize("fault", ["drops in mid-take", "closes on error"])
+@pytest.mark.parametrize("fault", ["drops in mid-take", slow("closes on error")])
 async def test_socket_that_closes_for_a_moment_is_opened_again(fault: str) -> None:
     async with call(fault) as (conversation, vendor):
         await conversation.over(conversation.say(SPEECH))
@@ -80,8 +89,8 @@ async def test_socket_that_closes_for_a_moment_is_opened_again(fault: str) -> No
 @pytest.mark.parametrize(
     "fault",
     [
-        *("drops for good", "dead socket", "stops reading", "huge message"),
-        *("closes normally", "closes by policy", "closes with own code"),
+        *("drops for good", "dead socket", "stops reading", slow("huge message")),
+        *(slow("closes normally"), slow("closes by policy"), slow("closes with own code")),
     ],
 )
 async def test_voice_speaks_the_rest_after_the_loss_of_a_socket(fault: str) -> None:
@@ -102,7 +111,8 @@ async def test_socket_that_never_stays_open_ends_with_the_voice() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["refused handshake", "bad token", "no handshake", "never ready"]
+    "fault",
+    [slow("refused handshake"), "bad token", slow("no handshake"), "never ready"],
 )
 async def test_voice_speaks_if_the_socket_does_not_open(fault: str) -> None:
     async with call(fault) as (conversation, vendor):

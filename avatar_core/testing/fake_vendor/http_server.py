@@ -10,6 +10,8 @@ from aiohttp import web
 
 from avatar_core.net import is_local_request
 from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.socket_server import serve_socket
+from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
 
 SHUTDOWN_S = 0.5
 
@@ -52,6 +54,8 @@ async def serve_http(
                 {"error": "The server refuses requests from other machines and websites."},
                 status=403,
             )
+        if isinstance(vendor, SocketVendor) and "upgrade" in request.headers:
+            return await serve_socket(vendor, request)
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
@@ -77,7 +81,9 @@ async def serve_http(
     try:
         site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
-        scheme = "https" if tls else "http"
-        yield f"{scheme}://127.0.0.1:{runner.addresses[0][1]}"
+        address = f"127.0.0.1:{runner.addresses[0][1]}"
+        if isinstance(vendor, SocketVendor):
+            vendor.sockets = f"{'wss' if tls else 'ws'}://{address}"
+        yield f"{'https' if tls else 'http'}://{address}"
     finally:
         await runner.cleanup()

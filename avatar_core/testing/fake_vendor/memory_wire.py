@@ -27,7 +27,7 @@ class MemoryWire(Wire):
     """One end of a WebSocket in memory. Use `make_pair`."""
 
     def __init__(self) -> None:
-        self._peer: MemoryWire = self
+        self._other: MemoryWire = self
         self._inbox: deque[Message | None] = deque()
         self._on_the_way: deque[Callable[[], object]] = deque()
         self._arrived = asyncio.Event()
@@ -44,7 +44,7 @@ class MemoryWire(Wire):
             The ends of the client and of the server.
         """
         one, other = cls(), cls()
-        one._peer, other._peer = other, one
+        one._other, other._other = other, one
         return one, other
 
     async def send(self, message: Message) -> None:
@@ -58,7 +58,7 @@ class MemoryWire(Wire):
         """
         self._check()
         self._deliver(message)
-        await self._peer._has_room.wait()
+        await self._other._has_room.wait()
         self._check()
 
     async def receive(self) -> Message | None:
@@ -92,9 +92,9 @@ class MemoryWire(Wire):
             SocketClosedError: The socket has closed.
         """
         self._check()
-        peer = self._peer
-        if not (self._is_cut_off or peer._is_cut_off) and peer._is_receiving:
-            peer._later(lambda: self._accept(None))
+        other = self._other
+        if not (self._is_cut_off or other._is_cut_off) and other._is_receiving:
+            other._later(lambda: self._accept(None))
 
     async def aclose(self, code: int = NORMAL) -> None:
         """Close both ends; the other end learns the code after the latency.
@@ -105,22 +105,22 @@ class MemoryWire(Wire):
         if self._closed is None:
             self._closed = SocketClosedError(code)
             if not self._is_cut_off:
-                self._later(lambda: self._peer._end(SocketClosedError(code)))
+                self._later(lambda: self._other._end(SocketClosedError(code)))
             self._arrived.set()
-            self._peer._has_room.set()
+            self._other._has_room.set()
 
     def abort(self) -> None:
         """Break the connection without a close code."""
-        self._later(lambda: self._peer._end(SocketClosedError(ABNORMAL, "broke")))
+        self._later(lambda: self._other._end(SocketClosedError(ABNORMAL, "broke")))
         self._end(SocketClosedError(ABNORMAL, "broke"))
 
     def cut_off(self) -> None:
         """Lose everything that is sent from now on, as if a cable was pulled."""
-        self._is_cut_off = self._peer._is_cut_off = True
+        self._is_cut_off = self._other._is_cut_off = True
 
     def _deliver(self, message: Message) -> None:
-        if not (self._is_cut_off or self._peer._is_cut_off):
-            self._later(lambda: self._peer._accept(message))
+        if not (self._is_cut_off or self._other._is_cut_off):
+            self._later(lambda: self._other._accept(message))
 
     def _accept(self, message: Message | None) -> None:
         self._inbox.append(message)
@@ -138,7 +138,7 @@ class MemoryWire(Wire):
         self._closed = self._closed or error
         self._arrived.set()
         self._has_room.set()
-        self._peer._has_room.set()
+        self._other._has_room.set()
 
     def _check(self) -> None:
         if self._closed is not None:

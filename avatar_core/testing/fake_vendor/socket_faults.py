@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 SocketFaultMode = Literal[
     "refuse", "hang", "unready", "abort", "close", "cut off", "stall", "mute", "send", "late"
@@ -64,3 +64,40 @@ SOCKET_FAULTS: Mapping[str, SocketFault] = {
     "late messages": SocketFault(mode="late", times=0),
 }
 """Every fault of a socket by name."""
+
+
+class FaultySockets:
+    """The faults that a test has added to a vendor, as a part of the vendor's class."""
+
+    _socket_faults: list[list[Any]] | None = None
+
+    def fail_socket(self, fault: str | SocketFault) -> None:
+        """Add a fault of the sockets, which applies to sockets that are opened later.
+
+        Args:
+            fault: A name in `SOCKET_FAULTS`, or a fault.
+
+        Raises:
+            KeyError: `SOCKET_FAULTS` does not contain the name.
+        """
+        fault = SOCKET_FAULTS[fault] if isinstance(fault, str) else fault
+        self._pending_faults().append([fault, fault.times or -1])
+
+    def next_socket_fault(self) -> SocketFault | None:
+        """Return the fault of the next socket, and count this use of the fault.
+
+        Returns:
+            The first fault from `fail_socket` that is not used up, or None.
+        """
+        for pending in self._pending_faults():
+            if pending[1] != 0:
+                pending[1] -= 1
+                fault: SocketFault = pending[0]
+                return fault
+        return None
+
+    def _pending_faults(self) -> list[list[Any]]:
+        """Return the faults, each with the number of sockets that still have the fault."""
+        if self._socket_faults is None:
+            self._socket_faults = []
+        return self._socket_faults

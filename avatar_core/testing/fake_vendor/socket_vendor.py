@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import math
 import secrets
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Coroutine, Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from avatar_core.bases.socket_messages import Message, SocketAddress
+from avatar_core.bases.socket_address import SocketAddress
+from avatar_core.bases.socket_messages import Message
 from avatar_core.bases.socket_wire import HandshakeError, SocketClosedError, Wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.http.memory import FakeResponse
@@ -28,32 +29,18 @@ from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar
-from avatar_core.testing.fake_vendor.socket_faults import SOCKET_FAULTS, SocketFault
+from avatar_core.testing.fake_vendor.socket_dialog import Command, SocketDialog
+from avatar_core.testing.fake_vendor.socket_faults import FaultySockets, SocketFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.workers import admit
 from avatar_core.worker import in_process
 
-CommandKind = Literal["begin", "audio", "end", "cut", "alive", "close", "other"]
 MEMORY_SOCKETS = "wss://vendor.invalid"
 """The base URL of the sockets of a vendor in memory."""
 
 
-class Command(NamedTuple):
-    """A message that the vendor received.
-
-    Attributes:
-        kind: The kind of the message.
-        take_id: The id of the take of a `begin`; empty if the message names none.
-        pcm: The audio of an `audio`.
-    """
-
-    kind: CommandKind
-    take_id: str = ""
-    pcm: bytes = b""
-
-
-class SocketVendor(FakeVendor):
+class SocketVendor(FaultySockets, FakeVendor):
     """The server of a vendor with sockets.
 
     Override `read_command`, `encode_report`, `token_of` and `handle` to imitate another vendor.
@@ -80,9 +67,8 @@ class SocketVendor(FakeVendor):
         position_every_s: float = 0.1,
         slots: int = 3,
         key: str = "vendor-key",
-        credits_s: float = math.inf,
     ) -> None:
-        account = VendorAccount(self._launch, slots=slots, credits_s=credits_s)
+        account = VendorAccount(self._launch, slots=slots)
         super().__init__(account, key=key)
         self.sockets = MEMORY_SOCKETS
         self.commands: list[Command] = []
@@ -92,32 +78,8 @@ class SocketVendor(FakeVendor):
         self._every_s = position_every_s
         self._avatars: dict[str, SocketAvatar] = {}
         self._tokens: dict[str, str] = {}
-        self._wires: dict[str, Wire] = {}
-        self._socket_faults: list[list[Any]] = []
-        self._waiting: dict[str, list[Message]] = {}
+        self._dialogs: dict[str, SocketDialog] = {}
         self._talking: set[asyncio.Task[None]] = set()
-
-    # Faults.
-
-    def fail_socket(self, fault: str | SocketFault) -> None:
-        """Add a fault of the sockets, which applies to sockets that are opened later.
-
-        Args:
-            fault: A name in `SOCKET_FAULTS`, or a fault.
-
-        Raises:
-            KeyError: `SOCKET_FAULTS` does not contain the name.
-        """
-        fault = SOCKET_FAULTS[fault] if isinstance(fault, str) else fault
-        self._socket_faults.append([fault, fault.times or -1])
-
-    def _next_socket_fault(self) -> SocketFault | None:
-        for pending in self._socket_faults:
-            if pending[1] != 0:
-                pending[1] -= 1
-                fault: SocketFault = pending[0]
-                return fault
-        return None
 
     # The messages of the vendor.
 
@@ -219,13 +181,12 @@ class SocketVendor(FakeVendor):
         Raises:
             HandshakeError: The vendor refused the handshake.
         """
-        headers = {name.lower(): value.get_secret_value() for name, value in address.headers.items()}
-        fault = self._next_socket_fault()
+        sent = address.headers.items()
+        headers = {name.lower(): value.get_secret_value() for name, value in sent}
+        fault = self.next_socket_fault()
         session = await self.accept(address.url.get_secret_value(), headers, fault)
         client, server = MemoryWire.make_pair()
-        task = asyncio.create_task(self.talk(session, server, fault), name="vendor's socket")
-        self._talking.add(task)
-        task.add_done_callback(self._talking.discard)
+        self._start(self.talk(session, server, fault))
         return client
 
     async def accept(
@@ -264,77 +225,30 @@ class SocketVendor(FakeVendor):
             wire: The end of the server.
             fault: The fault of the socket, or None.
         """
-        mode = fault.mode if fault is not None else ""
-        self._wires[session.id] = wire
+        while session.id not in self._avatars and session.ended_at is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        avatar = self._avatars.get(session.id)
+        if avatar is None:
+            return await wire.aclose()
+        dialog = SocketDialog(wire, avatar, self, fault)
+        self._dialogs[session.id] = dialog
         try:
-            while session.id not in self._avatars and session.ended_at is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-            if mode != "unready":
-                await self._send(wire, self.encode_report("ready", "", 0.0))
-            await self._receive(session, wire, fault)
+            return await dialog.run(lambda: self.account.end(session, "the customer closed it"))
         except SocketClosedError:
-            return
+            return None
         finally:
-            if self._wires.get(session.id) is wire:
-                del self._wires[session.id]
+            if self._dialogs.get(session.id) is dialog:
+                del self._dialogs[session.id]
 
-    async def _receive(
-        self, session: VendorSession, wire: Wire, fault: SocketFault | None
-    ) -> None:
-        avatar, began_s, is_due = self._avatars[session.id], 0.0, fault is not None
-        began_s = avatar.received_s
-        while True:
-            if is_due and fault is not None and avatar.received_s - began_s >= fault.at_s:
-                is_due = False
-                await self._break(session, wire, fault)
-            message = await wire.receive()
-            if message is None:
-                continue
-            try:
-                command = self.read_command(message)
-            except (ValueError, KeyError, TypeError, AttributeError):
-                command = Command("other")
-            self.commands.append(command)
-            match command.kind:
-                case "begin":
-                    late = self._waiting.pop(session.id, []) if _is_late(fault) else []
-                    avatar.begin(command.take_id)
-                    await self._send(wire, late)
-                case "audio":
-                    avatar.push(command.pcm)
-                case "end":
-                    avatar.end()
-                case "cut":
-                    avatar.cut()
-                case "close":
-                    self.account.end(session, "the customer closed it")
+    def forget_token(self, avatar: SocketAvatar) -> None:
+        """Refuse further sockets of the session of an avatar.
 
-    async def _break(self, session: VendorSession, wire: Wire, fault: SocketFault) -> None:
-        """Carry out a fault; modes that concern the handshake or the reports do nothing here."""
-        if fault.ends_session:
-            avatar = self._avatars.get(session.id)
-            self._tokens[session.id] = ""
-            if avatar is not None:
-                avatar.stop()
-        match fault.mode:
-            case "abort" if isinstance(wire, MemoryWire):
-                wire.abort()
-            case "abort":
-                await wire.aclose(0)
-            case "close":
-                await wire.aclose(fault.code)
-            case "cut off" if isinstance(wire, MemoryWire):
-                wire.cut_off()
-                await asyncio.Event().wait()
-            case "cut off" | "stall":
-                await asyncio.Event().wait()
-            case "send":
-                await self._send(wire, [fault.message])
-
-    @staticmethod
-    async def _send(wire: Wire, messages: list[Message]) -> None:
-        for message in messages:
-            await wire.send(message)
+        Args:
+            avatar: The avatar.
+        """
+        for id, other in self._avatars.items():
+            if other is avatar:
+                self._tokens[id] = ""
 
     # The avatars.
 
@@ -346,37 +260,21 @@ class SocketVendor(FakeVendor):
         """
         link = admit(self.room, session.token)
 
-        def report(kind: str, take_id: str, played_s: float) -> None:
-            """Send a report on the socket of the session, if the socket is open.
-
-            Args:
-                kind: The kind of the report.
-                take_id: The id of the take.
-                played_s: Seconds of the take that were played.
-            """
-            self._report(session, kind, take_id, played_s)
-
+        report = partial(self._report, session)
         avatar = SocketAvatar(link, self._format, self._every_s, report)
         state = await in_process.start(avatar.run(), avatar.is_ready)
         self._avatars[session.id] = avatar
         return state
 
     def _report(self, session: VendorSession, kind: str, take_id: str, played_s: float) -> None:
-        wire, mute = self._wires.get(session.id), SOCKET_FAULTS["never confirms"]
-        messages = self.encode_report(kind, take_id, played_s)
-        if any(fault == SOCKET_FAULTS["late messages"] for fault, _ in self._socket_faults):
-            self._waiting.setdefault(session.id, []).extend(messages)
-        if wire is None or any(fault == mute for fault, _ in self._socket_faults):
-            return
-        task = asyncio.create_task(self._send_quietly(wire, messages), name="vendor's report")
+        dialog = self._dialogs.get(session.id)
+        if dialog is not None:
+            self._start(dialog.report(self.encode_report(kind, take_id, played_s)))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="vendor's socket")
         self._talking.add(task)
         task.add_done_callback(self._talking.discard)
-
-    async def _send_quietly(self, wire: Wire, messages: list[Message]) -> None:
-        try:
-            await self._send(wire, messages)
-        except SocketClosedError:
-            return
 
     async def aclose(self) -> None:
         """Close all sockets, cancel the calls in progress, and close the account."""
@@ -391,17 +289,11 @@ class SocketVendor(FakeVendor):
         Args:
             session: The session that has ended.
         """
-        wire = self._wires.pop(session.id, None)
+        dialog = self._dialogs.pop(session.id, None)
         self._avatars.pop(session.id, None)
-        if wire is not None:
-            task = asyncio.create_task(wire.aclose(1000), name="vendor's socket close")
-            self._talking.add(task)
-            task.add_done_callback(self._talking.discard)
+        if dialog is not None:
+            self._start(dialog.wire.aclose())
 
 
 def _refusal(status: int) -> HandshakeError:
     return HandshakeError(f"the vendor refused the handshake with status {status}", status)
-
-
-def _is_late(fault: SocketFault | None) -> bool:
-    return fault is not None and fault.mode == "late"
