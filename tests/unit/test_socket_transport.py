@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.support.error_texts import error_texts
 
 import avatar_core
 from avatar_core import SocketAddress, SocketFact, SocketOptions, Take, TakeState
@@ -25,6 +24,7 @@ from avatar_core.testing.clock import now
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.room.workers import mint
 from avatar_core.testing.stock_plugin import make_request
+from avatar_core.testing.suites.secrets import error_texts
 from tests.unit.socket_provider import Wire, WireSettings, provider_of
 
 pytestmark = pytest.mark.virtual_time
