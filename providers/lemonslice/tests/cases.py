@@ -23,3 +23,13 @@ CASES: dict[str, dict[str, Any]] = {
     "image": IMAGE,
     "engine": ENGINE,
 }
+COMMANDS: dict[str, dict[str, Any]] = {
+    "ls.action": {"action": "wave"},
+    "ls.user-state": {"state": "speaking"},
+    "update-agent-prompt": {"agent_prompt": "look excited"},
+    "update-idle-prompt": {"idle_prompt": "bored"},
+    "update-image": {"image_url": "https://example.com/hat.png"},
+    "pose-trigger": {"pose_trigger": {"name": "celebrate"}},
+    "reset-idle-timeout": {},
+}
+"""Example arguments of each command."""

@@ -99,21 +99,21 @@ async def test_api_controls_send_the_documented_events() -> None:
         await controls.set_prompt(avatar, "look excited")
         await controls.set_idle_prompt(avatar, "bored")
         await controls.set_image(avatar, "https://example.com/hat.png")
-        await controls.set_image(avatar, b"\x89PNG")
+        await controls.set_image(avatar, "data:image/png;base64,iVBORw==")
         await controls.trigger_pose(avatar, "celebrate")
         await controls.reset_idle_timeout(avatar)
         assert vendor.events == [
             {"event": "update-agent-prompt", "agent_prompt": "look excited"},
             {"event": "update-idle-prompt", "idle_prompt": "bored"},
             {"event": "update-image", "image_url": "https://example.com/hat.png"},
-            {"event": "update-image", "image_base64": "iVBORw=="},
+            {"event": "update-image", "image_base64": "data:image/png;base64,iVBORw=="},
             {"event": "pose-trigger", "pose_trigger": {"name": "celebrate"}},
             {"event": "reset-idle-timeout"},
         ]
         for event in vendor.events:
             check_schema(OPENAPI, "ControlEvent", event)
         with pytest.raises(RejectedError, match="413"):
-            await controls.set_image(avatar, bytes(900_001))
+            await controls.set_image(avatar, f"data:image/png;base64,{1_200_000 * 'A'}")
         assert not avatar.context.link.sent
 
 

@@ -10,12 +10,12 @@ from pydantic import SecretStr
 
 import avatar_core
 from avatar_core import ProvisionedAvatar, ProvisionRequest, SinkContext
-from avatar_provider_lemonslice.controls import Action, State
+from avatar_provider_lemonslice.controls import Action
 from avatar_provider_lemonslice.settings import ROUTE, LemonSliceSettings
 
 __all__ = ["LemonSliceProvider", "LemonSliceSettings"]
 
-TOPICS = {"ls.action": get_args(Action), "ls.user-state": get_args(State)}
+TOPICS = {"ls.action": get_args(Action), "ls.user-state": ("speaking", "idle")}
 """The commands that are data packets, by their topics, and the values that they accept."""
 EVENTS = {"update-agent-prompt", "update-idle-prompt", "update-image"}
 EVENTS |= {"pose-trigger", "reset-idle-timeout"}
@@ -56,8 +56,8 @@ class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
             The face, the options of the settings, and in `properties` the URL of the LiveKit server
             and the room token.
         """
-        token = SecretStr(request.avatar_token())
-        room = {"livekit_url": request.livekit_url, "livekit_token": token}
+        url, token = request.livekit_url, SecretStr(request.avatar_token())
+        room = {"livekit_url": url, "livekit_token": token}
         return {"transport_type": "livekit", "properties": room, **self.settings.payload()}
 
     async def is_ended(self, avatar: ProvisionedAvatar) -> bool:
@@ -95,10 +95,9 @@ class LemonSliceProvider(avatar_core.RestAvatarProvider[LemonSliceSettings]):
         fields.pop("name", None)
         if name in TOPICS:
             if not all(value in TOPICS[name] for value in fields.values() or [None]):
-                raise avatar_core.UnsupportedCommandError(
-                    f"LemonSlice does not accept the value of the command {name!r}.",
-                    hint=f"Use one of these values: {', '.join(TOPICS[name])}.",
-                )
+                hint = f"Use one of these values: {', '.join(TOPICS[name])}."
+                said = f"LemonSlice does not accept the value of the command {name!r}."
+                raise avatar_core.UnsupportedCommandError(said, hint=hint)
             to = [ctx.avatar.identity]
             await ctx.link.send(name, json.dumps(fields).encode(), to=to, reliable=True)
         elif name in EVENTS:

@@ -1,9 +1,10 @@
 """Functions that control the live avatar of LemonSlice: actions, prompts and images."""
 
-import base64
+from __future__ import annotations
+
 from typing import Literal
 
-from avatar_core import AvatarSession
+import avatar_core
 
 Action = Literal[
     "adjust_collar", "angry", "arms_crossed", "blow_kiss", "clasp_hands", "clear_action",
@@ -15,10 +16,9 @@ Action = Literal[
     "tilt_head_right", "touch_chin", "touch_hair", "turn_left", "wave", "yawn",
 ]  # fmt: skip
 """The actions of the models cwm-1 and cwm-1-lite. `clear_action` ends the current action."""
-State = Literal["speaking", "idle"]
 
 
-async def perform_action(avatar: AvatarSession, action: Action) -> None:
+async def perform_action(avatar: avatar_core.AvatarSession, action: Action) -> None:
     """Let the current avatar perform an action once. Needs the model cwm-1 or cwm-1-lite.
 
     Args:
@@ -32,7 +32,9 @@ async def perform_action(avatar: AvatarSession, action: Action) -> None:
     await avatar.control("ls.action", action=action)
 
 
-async def set_user_state(avatar: AvatarSession, state: State) -> None:
+async def set_user_state(
+    avatar: avatar_core.AvatarSession, state: Literal["speaking", "idle"]
+) -> None:
     """Report whether the user speaks, so that the avatar looks as if it listens.
 
     The state has an effect with `action_engine="natural"`.
@@ -48,7 +50,7 @@ async def set_user_state(avatar: AvatarSession, state: State) -> None:
     await avatar.control("ls.user-state", state=state)
 
 
-async def set_prompt(avatar: AvatarSession, prompt: str) -> None:
+async def set_prompt(avatar: avatar_core.AvatarSession, prompt: str) -> None:
     """Set the prompt for the movements while the avatar speaks. The models cwm-1 ignore it.
 
     Args:
@@ -62,7 +64,7 @@ async def set_prompt(avatar: AvatarSession, prompt: str) -> None:
     await avatar.control("update-agent-prompt", agent_prompt=prompt)
 
 
-async def set_idle_prompt(avatar: AvatarSession, prompt: str) -> None:
+async def set_idle_prompt(avatar: avatar_core.AvatarSession, prompt: str) -> None:
     """Set the prompt for the movements while the avatar is silent. The models cwm-1 ignore it.
 
     Args:
@@ -76,23 +78,23 @@ async def set_idle_prompt(avatar: AvatarSession, prompt: str) -> None:
     await avatar.control("update-idle-prompt", idle_prompt=prompt)
 
 
-async def set_image(avatar: AvatarSession, image: str | bytes) -> None:
+async def set_image(avatar: avatar_core.AvatarSession, image: str) -> None:
     """Replace the image of the avatar. LemonSlice cuts off speech that is being played.
 
     Args:
         avatar: The avatar session of the agent.
-        image: The URL of the image, or the bytes of its file, fewer than 900 KB.
+        image: The URL of the image. A data URL with base64 contains the image itself, which must
+            have fewer than 900 KB.
 
     Raises:
         UnsupportedCommandError: The current avatar is not of LemonSlice.
         ProvisionError: LemonSlice refused the image, or the call failed.
     """
-    encoded = base64.b64encode(image).decode() if isinstance(image, bytes) else ""
-    field = {"image_base64": encoded} if encoded else {"image_url": image}
-    await avatar.control("update-image", **field)
+    key = "image_base64" if image.startswith("data:") else "image_url"
+    await avatar.control("update-image", **{key: image})
 
 
-async def trigger_pose(avatar: AvatarSession, name: str) -> None:
+async def trigger_pose(avatar: avatar_core.AvatarSession, name: str) -> None:
     """Let the avatar perform an action that LemonSlice has prepared for your agent.
 
     Args:
@@ -106,7 +108,7 @@ async def trigger_pose(avatar: AvatarSession, name: str) -> None:
     await avatar.control("pose-trigger", pose_trigger={"name": name})
 
 
-async def reset_idle_timeout(avatar: AvatarSession) -> None:
+async def reset_idle_timeout(avatar: avatar_core.AvatarSession) -> None:
     """Begin the idle timeout again, for a user who is present but silent.
 
     Args:
