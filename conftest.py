@@ -5,14 +5,36 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from avatar_core import AvatarProvider, RestAvatarProvider
 from avatar_core.testing.leak_check import ProcessResources, find_leaks, record_cancelled_tasks
 from avatar_core.testing.server import DevServer
 
 record_cancelled_tasks()
+
+SUITE_FILE = "tests/test_suite.py"
+SPEECH_CHECKS = ("test_P40_", "test_P41_", "test_P42_")
+"""Checks of `ProviderSuite` that take seconds, and that test the same code for each vendor with
+byte streams. `make test` runs these checks for Tavus only, and `make long-slow` for the others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the speech checks of the vendors other than Tavus as slow."""
+    for item in items:
+        if str(item.path).endswith(SUITE_FILE) and item.name.startswith(SPEECH_CHECKS):
+            provider = item.getparent(pytest.Class).obj.provider
+            if _has_byte_streams(provider) and provider.name != "tavus":
+                item.add_marker("slow")
+
+
+def _has_byte_streams(provider: type[AvatarProvider[Any]]) -> bool:
+    own_sink = provider.create_sink is not AvatarProvider.create_sink
+    return issubclass(provider, RestAvatarProvider) and not own_sink
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,17 @@
+"""The provider for Runway passes the suite of avatar-core."""
+
+from __future__ import annotations
+
+from avatar_provider_runway import RunwayProvider
+from avatar_provider_runway.fake import FakeRunway
+
+from avatar_core.testing import ProviderSuite
+from providers.runway.tests.cases import CASES, SETTINGS
+
+
+class TestRunway(ProviderSuite):
+    provider = RunwayProvider
+    vendor = FakeRunway
+    settings = SETTINGS
+    golden = "golden/"
+    golden_cases = CASES
