@@ -76,6 +76,25 @@ def worker(
     raise typer.Exit(run(provider, host=host, port=port, limit=limit))
 
 
+@app.command()
+def gateway(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 selects a free one.")
+    ] = 8720,
+    max_sessions: Annotated[
+        int, typer.Option(min=1, max=10_000, help="The maximum number of concurrent avatars.")
+    ] = 8,
+) -> None:
+    """Provision avatars for agents that use LiveKit's inference plugin, in Python or Node.
+
+    Example: avatar gateway, and in the agent LIVEKIT_INFERENCE_URL=http://127.0.0.1:8720
+    """
+    from avatar_core.cli.gateway import run
+
+    raise typer.Exit(run(host=host, port=port, limit=max_sessions))
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

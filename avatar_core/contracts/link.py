@@ -6,18 +6,18 @@ The package `avatar_core.rtc` implements the interface with LiveKit, and the pac
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.listening import RemoteAudio
-from avatar_core.contracts.participants import RemoteParticipant, RoomEventHandler
+from avatar_core.contracts.participants import RoomPresence
 from avatar_core.contracts.routing import DataHandler, Router, RpcHandler, Unsubscribe
 from avatar_core.contracts.streams import StreamHandler, StreamWriter
 from avatar_core.contracts.tracks import AudioTrack, VideoTrack
 
 
-class RoomLink(ABC):
+class RoomLink(RoomPresence):
     """The connection of one participant, the local participant, to one room.
 
     Attributes:
@@ -25,16 +25,6 @@ class RoomLink(ABC):
     """
 
     router: Router
-
-    @property
-    @abstractmethod
-    def identity(self) -> str:
-        """The identity of the local participant."""
-
-    @property
-    @abstractmethod
-    def room_name(self) -> str:
-        """The name of the room."""
 
     @property
     @abstractmethod
@@ -47,29 +37,6 @@ class RoomLink(ABC):
         """Whether the local participant is connected to the room now."""
 
     @property
-    def is_hidden(self) -> bool:
-        """Whether the other participants cannot see the local participant."""
-        return False
-
-    @property
-    def can_publish_data(self) -> bool:
-        """Whether the server forwards streams, RPCs and data packets of the local participant."""
-        return True
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether the local participant uses end-to-end encryption in this room."""
-        return False
-
-    @abstractmethod
-    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
-        """Return the other participants of the room.
-
-        Returns:
-            A snapshot of each remote participant, by identity.
-        """
-
-    @property
     def has_listener(self) -> bool:
         """Whether a listener is in the room and visible to the local participant.
 
@@ -77,17 +44,6 @@ class RoomLink(ABC):
         with livekit-server 1.13.5). A hidden participant is never visible.
         """
         return any(other.is_listener for other in self.remote_participants().values())
-
-    @abstractmethod
-    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
-        """Call a handler at each later event of the room.
-
-        Args:
-            handler: Receives the event, and the remote participant that the event concerns.
-
-        Returns:
-            A function that removes the handler.
-        """
 
     def check_streams(self) -> None:
         """Check, before an avatar is paid for, that byte streams reach only their receivers.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+from avatar_core.contracts.routing import Unsubscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,54 @@ RoomEventHandler = Callable[[RoomEvent, RemoteParticipant | None], None]
 
 The participant is None if the event concerns the connection of the local participant.
 """
+
+
+class RoomPresence(ABC):
+    """The view of one agent on its room: who is there, and who joins and leaves.
+
+    A `RoomLink` of the agent itself is such a view. A service outside the room may have another.
+    """
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """The identity of the local participant."""
+
+    @property
+    @abstractmethod
+    def room_name(self) -> str:
+        """The name of the room."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the other participants cannot see the local participant."""
+        return False
+
+    @property
+    def can_publish_data(self) -> bool:
+        """Whether the server forwards streams, RPCs and data packets of the local participant."""
+        return True
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the local participant uses end-to-end encryption in this room."""
+        return False
+
+    @abstractmethod
+    def remote_participants(self) -> Mapping[str, RemoteParticipant]:
+        """Return the other participants of the room.
+
+        Returns:
+            A snapshot of each remote participant, by identity.
+        """
+
+    @abstractmethod
+    def watch(self, handler: RoomEventHandler) -> Unsubscribe:
+        """Call a handler at each later event of the room.
+
+        Args:
+            handler: Receives the event, and the remote participant that the event concerns.
+
+        Returns:
+            A function that removes the handler.
+        """

@@ -6,7 +6,7 @@ from typing import Any
 
 from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import Outcome, ProvisionError
-from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RoomPresence
 from avatar_core.contracts.provider import AvatarProvider
 
 HIDDEN = (
@@ -20,11 +20,11 @@ NO_DATA = (
 NO_DATA_HINT = "Let the agent publish data: WorkerPermissions(can_publish_data=True)."
 
 
-def ensure_usable(link: RoomLink, provider: AvatarProvider[Any]) -> None:
+def ensure_usable(link: RoomPresence, provider: AvatarProvider[Any]) -> None:
     """Check that an avatar of a provider can be used by this agent in its room.
 
     Args:
-        link: The agent's connection to the room.
+        link: The view of the agent on its room.
         provider: The provider that would create the avatar.
 
     Raises:
@@ -58,14 +58,14 @@ def find_problem(*, is_hidden: bool, can_publish_data: bool) -> tuple[str, str] 
     return None if can_publish_data else (NO_DATA, NO_DATA_HINT)
 
 
-def ensure_audible(link: RoomLink, provider: AvatarProvider[Any]) -> None:
+def ensure_audible(link: RoomPresence, provider: AvatarProvider[Any]) -> None:
     """Check that an avatar of a provider can receive the speech of the agent.
 
     The function does not check a provider with its own sink, because such a sink may send the
     speech outside the room.
 
     Args:
-        link: The agent's connection to the room.
+        link: The view of the agent on its room.
         provider: The provider that would create the avatar.
 
     Raises:

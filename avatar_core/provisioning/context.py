@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RoomPresence
 from avatar_core.contracts.provisioning import StartWorker, TokenSpec
 from avatar_core.provisioning.release import Releaser
 from avatar_core.provisioning.tokens import mint_with_display
@@ -15,41 +16,33 @@ from avatar_core.settings import AvatarSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class SessionContext:
-    """The room of an agent, and the means to provision avatars into the room.
-
-    `session_context` of `avatar_core.agents.rooms` creates the context for each avatar session.
+class ProvisioningContext:
+    """The means to provision avatars into the room of an agent.
 
     Attributes:
-        link: The agent's connection to the room.
+        link: The view of the agent on its room.
         livekit_url: URL of the LiveKit server, for the workers of vendors, with ws or wss.
         mint: A function that returns a room token for a `TokenSpec`.
         start_worker: A function that starts a worker of avatar-core in the room.
         releaser: Ends the paid sessions of the room.
         provision_timeout_s: Seconds for all attempts to create a session at one provider.
         join_timeout_s: Seconds from the creation of a session until the avatar must be ready.
-        retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
-        listener_timeout_s: Seconds for which speech waits until a listener can hear it; None means
-            no limit.
+        avatar_identity: Identity of the avatar's participant; empty for a new one for each session.
         avatar_name: Display name of the avatar's participant; empty for its identity.
         avatar_attributes: Further attributes of the avatar's participant.
-        monitor: Whether the agent listens to the audio track of an avatar whose worker does not
-            report what was heard.
         clock: A function that returns monotonic seconds.
     """
 
-    link: RoomLink
+    link: RoomPresence
     livekit_url: str
     mint: Callable[[TokenSpec], str] = field(repr=False)
     start_worker: StartWorker = field(repr=False)
     releaser: Releaser = field(repr=False)
     provision_timeout_s: float
     join_timeout_s: float
-    retries: int = 2
-    listener_timeout_s: float | None = None
+    avatar_identity: str = ""
     avatar_name: str = ""
     avatar_attributes: Mapping[str, str] = field(default_factory=dict)
-    monitor: bool = True
     clock: Clock = loop_time
 
     def join_limit_s(self, expected_join_s: float) -> float:
@@ -73,6 +66,27 @@ class SessionContext:
             A function that creates a room token.
         """
         return mint_with_display(self.mint, identity, self.avatar_name, self.avatar_attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionContext(ProvisioningContext):
+    """The room of an agent, and the means to provision avatars into the room and to use them.
+
+    `session_context` of `avatar_core.agents.rooms` creates the context for each avatar session.
+
+    Attributes:
+        link: The agent's connection to the room.
+        retries: How often a provider whose avatar was lost is provisioned again in 10 minutes.
+        listener_timeout_s: Seconds for which speech waits until a listener can hear it; None means
+            no limit.
+        monitor: Whether the agent listens to the audio track of an avatar whose worker does not
+            report what was heard.
+    """
+
+    link: RoomLink
+    retries: int = 2
+    listener_timeout_s: float | None = None
+    monitor: bool = True
 
 
 @runtime_checkable

@@ -27,7 +27,7 @@ from avatar_core.contracts.errors import (
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.provisioning.agent_check import ensure_usable
-from avatar_core.provisioning.context import SessionContext
+from avatar_core.provisioning.context import ProvisioningContext
 from avatar_core.provisioning.ledger_entry import LedgerEntry
 from avatar_core.provisioning.tokens import mint_once_per_spec, token_lifetime_s
 from avatar_core.provisioning.wait import wait_for_participant
@@ -54,10 +54,10 @@ class Provisioning:
 
     Args:
         provider: The provider.
-        context: The session context of the room.
+        context: The means to provision avatars into the room.
     """
 
-    def __init__(self, provider: AvatarProvider[Any], context: SessionContext) -> None:
+    def __init__(self, provider: AvatarProvider[Any], context: ProvisioningContext) -> None:
         suffix, room = secrets.token_hex(4), context.link.room_name
         self._provider = provider
         self._context = context
@@ -68,7 +68,7 @@ class Provisioning:
             provider.name,
             f"{room}-{suffix}",
             room,
-            f"{provider.name}-avatar-{suffix}",
+            context.avatar_identity or f"{provider.name}-avatar-{suffix}",
             account=provider.account,
             livekit_url=context.livekit_url,
         )

@@ -11,8 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
 from avatar_core.contracts.capabilities import SafeRetry
 from avatar_core.contracts.errors import AvatarError, ProvisionError
-from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
+from avatar_core.contracts.participants import RemoteParticipant, RoomEvent, RoomPresence
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.routing import Unsubscribe
 from avatar_core.provisioning.async_ledger import AsyncLedger
@@ -40,7 +39,7 @@ class Releaser:
     sessions that could not be ended, and tries again when such an avatar joins.
 
     Args:
-        link: The agent's connection to the room.
+        link: The view of the agent on its room.
         ledger: The ledger that records the sessions.
         remove: Removes a participant from a room.
 
@@ -50,7 +49,7 @@ class Releaser:
         tasks: Runs the work that must continue after its caller was cancelled.
     """
 
-    def __init__(self, link: RoomLink, ledger: Ledger, remove: RemoveParticipant) -> None:
+    def __init__(self, link: RoomPresence, ledger: Ledger, remove: RemoveParticipant) -> None:
         self.ledger = AsyncLedger(ledger)
         self.remove = remove
         self._link = link

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from avatar_core.contracts.link import RoomLink
+from avatar_core.contracts.participants import RoomPresence
 
 
-async def wait_for_participant(link: RoomLink, identity: str, within_s: float) -> bool:
+async def wait_for_participant(link: RoomPresence, identity: str, within_s: float) -> bool:
     """Wait until a participant is in the room.
 
     Args:
-        link: A connection to the room.
+        link: A view on the room.
         identity: The identity of the participant.
         within_s: The time limit in seconds.
 

@@ -1,0 +1,195 @@
+"""A gateway over HTTP on loopback, with a fake vendor and a LiveKit server in memory."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+from livekit import api
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.contracts.capabilities import Capabilities, SafeRetry
+from avatar_core.contracts.participants import RemoteParticipant
+from avatar_core.contracts.provider import AvatarProvider
+from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
+from avatar_core.gateway.server import Gateway
+from avatar_core.gateway.session import Server
+from avatar_core.gateway.sessions import Sessions
+from avatar_core.provisioning.ledger import Ledger
+from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.rtc.roster import Roster
+from avatar_core.settings import AvatarSettings, LiveKitSettings, ProviderSettings
+
+SECRET = "s3cret-canary-0123456789abcdef0123456789"
+LIVEKIT = LiveKitSettings.model_validate(
+    {"LIVEKIT_URL": "ws://127.0.0.1:7880", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": SECRET}
+)
+BODY = {
+    "provider": "vendor",
+    "livekit_url": "ws://127.0.0.1:7880",
+    "room_name": "room",
+    "room_sid": "RM_1",
+    "avatar_identity": "vendor-inference-avatar",
+    "avatar_name": "vendor-inference-avatar",
+    "agent_identity": "agent",
+}
+POLL_S = 0.02
+
+
+@dataclass
+class VendorState:
+    """What the vendor did.
+
+    Attributes:
+        created: The requests of all created sessions.
+        ended: The ids of the ended sessions.
+        error: Raised by the next create requests.
+        tokens: The room tokens of the created sessions.
+    """
+
+    created: list[ProvisionRequest] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    error: Exception | None = None
+    tokens: list[str] = field(default_factory=list)
+
+    @property
+    def open(self) -> int:
+        return len(self.created) - len(set(self.ended))
+
+
+class VendorSettings(ProviderSettings):
+    provider = "vendor"
+
+
+class VendorProvider(AvatarProvider[VendorSettings]):
+    """A vendor whose sessions are counted."""
+
+    name = "vendor"
+    api_version = (1, 0)
+    capabilities = Capabilities(
+        audio=AudioFormat(16_000),
+        ends_session=True,
+        safe_retry=SafeRetry.KEY,
+        expected_join_s=0.05,
+    )
+    state: VendorState
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        if self.state.error is not None:
+            raise self.state.error
+        self.state.created.append(request)
+        self.state.tokens.append(request.avatar_token())
+        id = f"session-{len(self.state.created)}"
+        avatar = ProvisionedAvatar(session_id=id, identity=request.identity)
+        request.claim(avatar)
+        return avatar
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        self.state.ended.append(avatar.session_id)
+
+
+class GatewayHarness:
+    """A gateway whose LiveKit server is a dictionary of rooms.
+
+    Args:
+        folder: The folder of the ledger.
+        limit: The maximum number of sessions.
+
+    Attributes:
+        vendor: What the vendor did.
+        rooms: The identities in each room.
+        removed: The participants that the gateway removed.
+    """
+
+    def __init__(self, folder: Path, limit: int = 3) -> None:
+        self.vendor = VendorState()
+        self.rooms: dict[str, set[str]] = {"room": {"agent"}}
+        self.removed: list[tuple[str, str]] = []
+        self.ledger = Ledger(folder)
+        provider = type("CountedProvider", (VendorProvider,), {"state": self.vendor})
+        registry = ProviderRegistry()
+        registry.register("vendor", provider)
+        self._server = Server(
+            livekit=LIVEKIT,
+            settings=AvatarSettings.load(provision_timeout_s=2.0, join_timeout_s=0.2),
+            ledger=self.ledger,
+            read_roster=self._read,
+            remove=self._remove,
+            start_worker=self._start_worker,
+            poll_s=POLL_S,
+        )
+        self.sessions = Sessions(
+            self._server, lambda name, variant: registry.create(name, variant=variant), limit
+        )
+        self._runner = web.AppRunner(Gateway(self._server, self.sessions).application())
+        self._url = ""
+        self._http = aiohttp.ClientSession()
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0]
+        self._url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self.sessions.aclose()
+        await self._http.close()
+        await self._runner.cleanup()
+
+    async def post(
+        self, path: str, body: Any, *, key: str = "", token: str | None = None
+    ) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
+        """Send a request.
+
+        Returns:
+            Status, JSON body and headers of the response.
+        """
+        headers = {"Authorization": f"Bearer {access_token() if token is None else token}"}
+        headers |= {"Idempotency-Key": key} if key else {}
+        data = {"data": body} if isinstance(body, bytes) else {"json": body}
+        async with self._http.post(self._url + path, headers=headers, **data) as response:
+            content = await response.json() if "json" in response.content_type else {}
+            return response.status, content, response.headers
+
+    async def create(self, *, key: str = "", **fields: Any) -> tuple[int, Mapping[str, Any]]:
+        status, body, _ = await self.post("/avatar/sessions", {**BODY, **fields}, key=key)
+        return status, body
+
+    async def terminate(self, created: Mapping[str, Any], **fields: Any) -> int:
+        body = {
+            "provider": "vendor",
+            "provider_session_id": created["provider_session_id"],
+            "terminate_token": created["terminate_token"],
+        }
+        status, _, _ = await self.post("/avatar/sessions/terminate", {**body, **fields})
+        return status
+
+    async def _read(self, room: str) -> Roster:
+        there = self.rooms.get(room, set())
+        return Roster({name: RemoteParticipant(name, f"PA_{name}") for name in there})
+
+    async def _remove(self, room: str, identity: str) -> bool:
+        self.removed.append((room, identity))
+        return identity in self.rooms.get(room, set())
+
+    async def _start_worker(
+        self, renderer: str, *, token: str, options: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        return {"pid": os.getpid()}
+
+
+def access_token(*, perform: bool = True, secret: str = SECRET, ttl_s: float = 600) -> str:
+    """Create the access token that `livekit.agents.inference` sends."""
+    token = api.AccessToken("key", secret).with_identity("agent")
+    token = token.with_inference_grants(api.access_token.InferenceGrants(perform=perform))
+    return token.with_ttl(datetime.timedelta(seconds=ttl_s)).to_jwt()
