@@ -141,7 +141,7 @@ class Sessions:
         await self._end(session, reason)
 
     async def terminate(self, request: TerminateRequest) -> None:
-        """End a session for its client. A session that has ended already is no error.
+        """End a session for its client. A second call of this method has no effect.
 
         Args:
             request: The request.

@@ -45,7 +45,7 @@ POLL_S = 0.02
 
 @dataclass
 class VendorState:
-    """What the vendor did.
+    """The sessions of the vendor.
 
     Attributes:
         created: The requests of all created sessions.
@@ -103,7 +103,7 @@ class GatewayHarness:
         limit: The maximum number of sessions.
 
     Attributes:
-        vendor: What the vendor did.
+        vendor: The sessions of the vendor.
         rooms: The identities in each room.
         removed: The participants that the gateway removed.
     """
