@@ -65,7 +65,7 @@ def refusal_of(error: AvatarError) -> RefusalError:
         Status 422 for an error in the configuration, 429 if the vendor is full, 502 if a vendor or
         the LiveKit server failed before a session could exist, and 424 in all other cases.
     """
-    text = str(error)
+    text = error.text
     if isinstance(error, ConfigError):
         return RefusalError(422, text, code=error.code)
     if isinstance(error, CapacityError):

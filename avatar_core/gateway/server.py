@@ -14,6 +14,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.gateway.auth import check_token
 from avatar_core.gateway.refusals import RefusalError
@@ -157,4 +158,4 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
             fault, hint = f"The gateway cannot listen on {host} ({why.lower()}).", "Check --host."
     else:
         return
-    raise ConfigError(fault, hint=hint)
+    raise ConfigError(fault, hint=hint, code=ErrorCode.PORT_IN_USE)
