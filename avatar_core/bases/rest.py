@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from avatar_core.contracts.capabilities import Capabilities, SafeRetry
+from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import Outcome, ProvisionError, RejectedError, UnavailableError
 from avatar_core.contracts.provider import AvatarProvider, S
@@ -21,6 +22,8 @@ from avatar_core.net import MEMORY_URL, ensure_reachable
 
 END_S = 3.5
 """Seconds for the request that ends a session, less than the 4 s of the whole release."""
+LEAST_S = 0.1
+"""The least time in seconds for `create`, after calls of `prepare`."""
 
 
 class RestAvatarProvider(AvatarProvider[S]):
@@ -35,7 +38,8 @@ class RestAvatarProvider(AvatarProvider[S]):
             is one: `x-api-key`, `Authorization: Bearer`.
         headers: Headers of every request, such as the version of the API.
         create: Method and path of the request that creates a session, for example
-            `POST /v1/sessions`.
+            `POST /v1/sessions`. The path may contain attributes of the settings, for example
+            `POST /v1/faces/{settings.face_id}/sessions`.
         end: Method and path of the request that ends the session `{id}`. An empty string means that
             the vendor has no such request; avatar-core then removes the avatar's participant from
             the room.
@@ -123,6 +127,31 @@ class RestAvatarProvider(AvatarProvider[S]):
             The body: a JSON object, which may contain `SecretStr` at any depth.
         """
 
+    async def prepare(self, request: ProvisionRequest) -> Mapping[str, Any]:
+        """Make the calls that must precede `create`, such as the request of a session token.
+
+        These calls must not create a session, because avatar-core may repeat them.
+
+        Args:
+            request: The request that `provision` received.
+
+        Returns:
+            Further fields for the body of `create`, which may contain `SecretStr`.
+
+        Raises:
+            ProvisionError: A call failed.
+        """
+        return {}
+
+    async def _prepare(self, request: ProvisionRequest) -> Mapping[str, Any]:
+        """Call `prepare`. An error means that no session exists, because `create` was not sent."""
+        try:
+            return await self.prepare(request)
+        except ProvisionError as error:
+            if error.outcome is Outcome.UNKNOWN:
+                error.outcome = Outcome.NOT_SENT
+            raise
+
     def read_avatar(self, response: Response, request: ProvisionRequest) -> ProvisionedAvatar:
         """Return the record of the session from the vendor's response.
 
@@ -171,10 +200,12 @@ class RestAvatarProvider(AvatarProvider[S]):
             ProvisionError: The vendor cannot connect to the room, or the call failed.
         """
         self.check_room(request)
-        method, path = self.create.split()
+        deadline = loop_time() + request.deadline_s
+        body = {**self.payload(request), **await self._prepare(request)}
+        method, path = self.create.format(settings=self.settings).split()
         key = sha256(request.key.encode()).hexdigest()  # room names may contain any character
         headers = {self.idempotency: key} if self.idempotency else {}
-        body, limit_s = self.payload(request), request.deadline_s
+        limit_s = max(round(deadline - loop_time(), 1), LEAST_S)
         return await self.rest.call(method, path, body, headers=headers, timeout_s=limit_s)
 
     def check_room(self, request: ProvisionRequest) -> None:

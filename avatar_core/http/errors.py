@@ -41,7 +41,7 @@ _REASONS = {
 }
 
 MAX_QUOTE_CHARS = 200
-MESSAGE_KEYS = ("message", "error", "detail", "title", "msg", "reason")
+MESSAGE_KEYS = ("message", "error", "detail", "description", "title", "msg", "reason")
 """Keys of the error message in the JSON bodies of vendors, in order of preference."""
 
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
