@@ -1,6 +1,5 @@
 """A fake of Simli's API for tests, with the shapes and statuses of its documentation."""
 
-import secrets
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -41,6 +40,7 @@ class FakeSimli(FakeVendor):
         super().__init__(*args, **options)
         self.account.make_id = lambda: str(uuid.uuid4())
         self._configs: dict[str, dict[str, Any]] = {}
+        self._tokens = 0
 
     def operation_of(self, method: str, path: str) -> str:
         """Return the name of the operation of a call; faults apply to an operation.
@@ -105,7 +105,8 @@ class FakeSimli(FakeVendor):
         face, _, _ = read_text(body, "faceId").partition("/")
         if face not in FACES:
             raise RefusedError(400, "INVALID_FACE_ID")
-        token = secrets.token_urlsafe(24)
+        self._tokens += 1
+        token = f"session-token-{self._tokens}"  # the same in every run, for golden files
         self._configs[token] = body
         return token
 
