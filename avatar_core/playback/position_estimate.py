@@ -69,7 +69,7 @@ class PositionEstimate:
             self._started = now >= self._first_at + self.latency_s + START_GRACE_S
             self._playout.empty_at = max(self._playout.empty_at, now + self._counted_s)
             return 0.0
-        return self._counted_s - self._playout.queued_s
+        return max(0.0, self._counted_s - self._playout.queued_s)
 
     def learn_start(self, take: Take) -> None:
         """Apply the report that the worker starts to play a take now.
