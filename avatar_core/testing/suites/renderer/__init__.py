@@ -1,0 +1,1 @@
+"""The checks of `RendererSuite`, and the code that draws and measures frames."""
