@@ -48,6 +48,10 @@ if TYPE_CHECKING:
         token_differences,
     )
     from avatar_core.testing.suites.provider_suite import ProviderSuite
+    from avatar_core.testing.suites.renderer_suite import RendererSuite
+    from avatar_core.testing.suites.transport.far_end import FarEnd, TransportParts
+    from avatar_core.testing.suites.transport.speaker import HeardPiece, Speaker
+    from avatar_core.testing.suites.transport_suite import TransportSuite
 
 __all__ = [
     "FAULTS",
@@ -62,7 +66,9 @@ __all__ = [
     "ExpectedError",
     "FakeResponse",
     "FakeVendor",
+    "FarEnd",
     "FlashRenderer",
+    "HeardPiece",
     "HeardWord",
     "MemoryLink",
     "MemoryRoom",
@@ -71,12 +77,16 @@ __all__ = [
     "ProviderSuite",
     "RecordedRequest",
     "RefusedError",
+    "RendererSuite",
     "Scenario",
     "ScriptedLLM",
     "ServerError",
     "SocketFault",
     "SocketVendor",
+    "Speaker",
     "ToneAgent",
+    "TransportParts",
+    "TransportSuite",
     "Turn",
     "VendorAccount",
     "VendorFault",
@@ -132,6 +142,10 @@ _HOMES = {
         "record_stock_requests token_differences"
     ),
     "testing.suites.provider_suite": "ProviderSuite",
+    "testing.suites.renderer_suite": "RendererSuite",
+    "testing.suites.transport.far_end": "FarEnd TransportParts",
+    "testing.suites.transport.speaker": "HeardPiece Speaker",
+    "testing.suites.transport_suite": "TransportSuite",
 }
 
 if not TYPE_CHECKING:  # a type checker must find that a misspelt name does not exist
