@@ -43,7 +43,8 @@ class RestAvatarProvider(AvatarProvider[S]):
         end: Method and path of the request that ends the session `{id}`. An empty string means that
             the vendor has no such request; avatar-core then removes the avatar's participant from
             the room.
-        end_payload: JSON body of the request that ends a session; None means no body.
+        end_payload: JSON body of the request that ends a session; None means no body. A text `{id}`
+            in the body stands for the id of the session.
         session_key: Path of the session id in the response to `create`, such as `data.id`.
         idempotency: The header of `create` that carries the idempotency key, a hash of
             `ProvisionRequest.key`. An empty string means that the vendor accepts no such key.
@@ -236,10 +237,12 @@ class RestAvatarProvider(AvatarProvider[S]):
             return
         method, path = self.end.split()
         path = path.format(id=quote(avatar.session_id, safe=""))
+        body: Mapping[str, Any] | None = None
+        if self.end_payload is not None:
+            named = self.end_payload.items()
+            body = {key: avatar.session_id if value == "{id}" else value for key, value in named}
         try:
-            await self.rest.call(
-                method, path, self.end_payload, accept=self.ended_statuses, timeout_s=END_S
-            )
+            await self.rest.call(method, path, body, accept=self.ended_statuses, timeout_s=END_S)
         except RejectedError as refused:
             if not await self.is_ended(avatar):
                 raise UnavailableError(

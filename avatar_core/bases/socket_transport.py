@@ -8,6 +8,7 @@ from avatar_core.bases.socket_address import SocketAddress
 from avatar_core.bases.socket_connection import SocketConnection
 from avatar_core.bases.socket_messages import (
     Message,
+    Messages,
     SocketFact,
     SocketMessages,
     SocketOptions,
@@ -20,6 +21,7 @@ from avatar_core.contracts.errors import AvatarError, AvatarLostError
 from avatar_core.contracts.playback import TakeState
 from avatar_core.contracts.provider import SinkContext
 from avatar_core.http.request import redact
+from avatar_core.playback.send_loop import SEND_DEADLINE_S
 from avatar_core.tasks import describe_error
 
 MAX_TEXT_CHARS = 200
@@ -74,6 +76,20 @@ class SocketTransport:
         )
         self.sink = SocketSink(ctx, messages, self._connection, options)
         self.tracker = SocketTracker(ctx, lambda: self._connection.is_down)
+
+    async def send(self, messages: Messages) -> None:
+        """Send messages that do not belong to a take.
+
+        Args:
+            messages: The messages, in order.
+
+        Raises:
+            AvatarError: The connection is lost.
+            TimeoutError: The vendor did not accept the messages within `SEND_DEADLINE_S`.
+        """
+        self._connection.enqueue(messages)
+        async with asyncio.timeout(SEND_DEADLINE_S):
+            await self._connection.flush()
 
     async def wait_until_lost(self) -> str:
         """Wait until the socket is lost, or the vendor has ended the session.

@@ -10,9 +10,10 @@ from pydantic import SecretStr
 
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.bases.socket_address import SocketAddress, make_address, problem_of
-from avatar_core.bases.socket_messages import SocketMessages, SocketOptions
+from avatar_core.bases.socket_messages import Messages, SocketMessages, SocketOptions
 from avatar_core.bases.socket_transport import SocketTransport
 from avatar_core.bases.socket_wire import Connect
+from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import ConfigError, ProtocolError, TransportError
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.provider import S, SinkContext
@@ -21,8 +22,8 @@ from avatar_core.contracts.sink import AudioSink
 from avatar_core.http.request import Request
 from avatar_core.http.response import HINT, Response
 
-LEAST_PIECES = 2
-"""A sink that sends pieces of audio needs a run-ahead of at least two pieces."""
+LEAST_S = 0.1
+"""Seconds that the second request has at least."""
 
 
 @dataclass(slots=True)
@@ -30,8 +31,8 @@ class _Session:
     """The part of a session that exists only in the memory of the agent's process.
 
     Attributes:
-        address: The URL and the secrets of the session's socket.
-        transport: The transport of the session; None before `create_sink`.
+        address: The URL and the secrets of its socket.
+        transport: Its transport; None before `create_sink`.
     """
 
     address: SocketAddress = field(repr=False)
@@ -42,9 +43,8 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
     """Base class of a provider for a vendor that receives audio over a WebSocket. Provisional.
 
     A subclass declares the endpoints as in `RestAvatarProvider`, and defines `encode`, `encode_cut`
-    and `on_message`. avatar-core opens the socket, sends and receives in order, answers pings, and
-    opens a closed socket again. The URL of the socket and its token exist only in the memory of the
-    process that created the session. `release` does not need them.
+    and `on_message`. The URL of the socket and its token exist only in the memory of the process
+    that created the session. `release` does not need them.
 
     Without `create`, the session begins and ends with the socket: `url` is the URL of the socket,
     and `payload` is its first message, as JSON.
@@ -83,11 +83,8 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
     def setup(self) -> None:
         """Create the REST client, and set the capabilities.
 
-        The run-ahead becomes long enough for two pieces of audio.
-
         Raises:
-            ConfigError: A URL is invalid, a header cannot carry the key, or the sizes of the pieces
-                contradict one another.
+            ConfigError: A URL, the key or the sizes of the pieces are invalid.
         """
         self._sessions: dict[str, _Session] = {}
         super().setup()
@@ -99,7 +96,7 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
                 hint="Set max_chunk_s to at least min_chunk_s and first_chunk_s.",
             )
         can = self.capabilities
-        run_ahead_s = max(can.run_ahead_s, LEAST_PIECES * longest_s)
+        run_ahead_s = max(can.run_ahead_s, 2 * longest_s)  # else the speech has gaps
         self.capabilities = replace(can, run_ahead_s=run_ahead_s)
 
     def base_url(self) -> str:
@@ -119,7 +116,7 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
             request: The room to join.
 
         Raises:
-            UnavailableError: The vendor cannot connect to the room; the outcome is NOT_SENT.
+            UnavailableError: The vendor cannot connect to the room.
         """
         if self.create or self.connect is None:
             super().check_room(request)
@@ -138,11 +135,14 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
         Raises:
             ProvisionError: The vendor cannot connect to the room, or a call failed.
         """
+        until_s = loop_time() + request.deadline_s
         if self.create:
             response = await self.call_create(request)
             avatar = self.read_avatar(response, request)
             request.claim(avatar)
-            response = await self.start_session(avatar, response, request)
+            left_s = max(LEAST_S, until_s - loop_time())
+            rest = replace(request, deadline_s=left_s)
+            response = await self.start_session(avatar, response, rest)
         else:
             self.check_room(request)
             cap_s = self.capabilities.max_session_s
@@ -165,7 +165,7 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
         Args:
             avatar: The record of the session, which is in the ledger already.
             response: The vendor's response to `create`.
-            request: The request that `provision` received.
+            request: The request that `provision` received, with the seconds that are left.
 
         Returns:
             The response from which `address` reads the URL of the socket.
@@ -225,12 +225,27 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
             The reason, for logs.
 
         Raises:
-            ProvisionError: Never; a subclass may raise it.
+            ProvisionError: A subclass may raise it.
         """
         session = self._sessions.get(avatar.session_id)
         if session is None or session.transport is None:
             return await super().watch(avatar)
         return await session.transport.wait_until_lost()
+
+    async def send(self, avatar: ProvisionedAvatar, messages: Messages) -> None:
+        """Send messages on the socket of a session, for `control`.
+
+        Args:
+            avatar: The record of the session.
+            messages: The messages, in order.
+
+        Raises:
+            TransportError: The socket is not open, or was lost.
+        """
+        session = self._sessions.get(avatar.session_id)
+        if session is None or session.transport is None:
+            raise self._unknown_address()
+        await session.transport.send(messages)
 
     # The transport.
 
@@ -244,16 +259,11 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
             The sink.
 
         Raises:
-            TransportError: This process did not create the session, so the address of the socket is
-                unknown.
+            TransportError: This process did not create the session.
         """
         session = self._sessions.get(ctx.avatar.session_id)
         if session is None:
-            raise TransportError(
-                "the address of the vendor's socket is unknown.",
-                provider=self.name,
-                hint="Create a new session: avatar-core does not store the address.",
-            )
+            raise self._unknown_address()
         if session.transport is not None:
             session.transport.sink.is_last = False
         options = SocketOptions(
@@ -281,3 +291,10 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
         session = self._sessions.get(ctx.avatar.session_id)
         transport = session.transport if session is not None else None
         return transport.tracker if transport is not None else None
+
+    def _unknown_address(self) -> TransportError:
+        return TransportError(
+            "the address of the vendor's socket is unknown.",
+            provider=self.name,
+            hint="Create a new session: avatar-core does not store the address.",
+        )

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 import avatar_core
-from avatar_core.testing import SocketVendor
+from avatar_core.testing import MemoryRoom, SocketVendor, VendorAccount, launch_no_worker
 
 
 class WireSettings(avatar_core.ProviderSettings):
@@ -59,6 +59,17 @@ class Wire(avatar_core.WebSocketAvatarProvider[WireSettings]):
         if kind in ("error", "ended"):
             return avatar_core.SocketFact(kind, text=fields.get("message", ""))
         return None
+
+
+def vendor_in(room: MemoryRoom) -> SocketVendor:
+    """Return a vendor whose avatars join a room in memory."""
+    return SocketVendor(VendorAccount(launch_no_worker, room=room))
+
+
+def room_of(vendor: SocketVendor) -> MemoryRoom:
+    """Return the room that the avatars of a vendor join."""
+    assert isinstance(vendor.account.room, MemoryRoom)
+    return vendor.account.room
 
 
 def provider_of(vendor: SocketVendor, **attributes: Any) -> Wire:

@@ -20,7 +20,7 @@ from avatar_core.testing import Conversation, MemoryRoom, SocketFault, SocketVen
 from avatar_core.testing.conversation import IN_MEMORY
 from avatar_core.testing.room.workers import mint
 from avatar_core.testing.stock_plugin import make_request
-from tests.unit.socket_provider import Wire, WireSettings
+from tests.unit.socket_provider import Wire, WireSettings, room_of, vendor_in
 
 DEADLINE_S = 20.0
 
@@ -28,7 +28,7 @@ DEADLINE_S = 20.0
 @asynccontextmanager
 async def running(fault: str = "") -> AsyncIterator[tuple[SocketVendor, str]]:
     """Serve a vendor over TCP."""
-    vendor = SocketVendor(MemoryRoom())
+    vendor = vendor_in(MemoryRoom())
     if fault:
         vendor.fail_socket(fault)
     async with serve_http(vendor) as url:
@@ -40,7 +40,10 @@ async def running(fault: str = "") -> AsyncIterator[tuple[SocketVendor, str]]:
 async def test_conversation_over_tcp_survives_a_dropped_socket() -> None:
     async with running("drops in mid-take") as (vendor, url):
         avatar = avatar_core.create_avatar([Wire(WireSettings(api_url=url))], livekit=IN_MEMORY)
-        async with asyncio.timeout(DEADLINE_S), Conversation(avatar, vendor.room) as conversation:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            Conversation(avatar, room_of(vendor)) as conversation,
+        ):
             await avatar.wait_for_join()
             await conversation.over(conversation.say(5))
             assert conversation.faults() == []

@@ -19,13 +19,13 @@ from avatar_core.bases.socket_sink import Pieces
 from avatar_core.bases.socket_tracker import SocketTracker
 from avatar_core.bases.socket_wire import HandshakeError
 from avatar_core.bases.socket_wire import Wire as OpenSocket
-from avatar_core.testing import MemoryRoom, SocketFault, SocketVendor
+from avatar_core.testing import MemoryRoom, SocketFault
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.room.workers import mint
 from avatar_core.testing.stock_plugin import make_request
 from avatar_core.testing.suites.secrets import error_texts
-from tests.unit.socket_provider import Wire, WireSettings, provider_of
+from tests.unit.socket_provider import Wire, WireSettings, provider_of, room_of, vendor_in
 
 pytestmark = pytest.mark.virtual_time
 
@@ -266,7 +266,7 @@ async def test_session_without_a_create_call_begins_with_the_socket() -> None:
 
 
 async def test_record_holds_no_address_and_ends_the_session_elsewhere() -> None:
-    vendor = SocketVendor(MemoryRoom())
+    vendor = vendor_in(MemoryRoom())
     provider = provider_of(vendor)
     avatar = await provider.provision(memory_request())
     (session,) = vendor.account.sessions
@@ -276,18 +276,18 @@ async def test_record_holds_no_address_and_ends_the_session_elsewhere() -> None:
     await other.release(avatar, "another process ends it")
     assert vendor.account.active == []
     with pytest.raises(avatar_core.TransportError, match="address of the vendor's socket"):
-        other.create_sink(context(vendor.room, avatar))
+        other.create_sink(context(room_of(vendor), avatar))
     await vendor.aclose()
 
 
 async def test_vendor_text_in_an_error_contains_no_secret() -> None:
-    vendor = SocketVendor(MemoryRoom())
+    vendor = vendor_in(MemoryRoom())
     provider = provider_of(vendor)
     avatar = await provider.provision(memory_request())
     token = vendor.socket_url(vendor.account.sessions[0]).rpartition("=")[2]
     said = json.dumps({"type": "error", "message": f"bad token {token} in wss://x/?token={token}"})
     vendor.fail_socket(SocketFault(mode="send", message=said))
-    sink = provider.create_sink(context(vendor.room, avatar))
+    sink = provider.create_sink(context(room_of(vendor), avatar))
     assert sink is not None
     ended = asyncio.create_task(provider.watch(avatar))
     error = await error_of(sink.open)
@@ -303,12 +303,12 @@ async def test_refused_handshake_contains_no_secret() -> None:
     async def refuse(address: SocketAddress) -> OpenSocket:
         raise HandshakeError("the vendor refused the handshake with status 401", 401)
 
-    vendor = SocketVendor(MemoryRoom())
+    vendor = vendor_in(MemoryRoom())
     provider = provider_of(vendor)
     provider.connect = refuse
     avatar = await provider.provision(memory_request())
     token = vendor.socket_url(vendor.account.sessions[0]).rpartition("=")[2]
-    sink = provider.create_sink(context(vendor.room, avatar))
+    sink = provider.create_sink(context(room_of(vendor), avatar))
     assert sink is not None
     error = await error_of(sink.open)
     assert "status 401. Check the API key" in str(error)
@@ -318,10 +318,10 @@ async def test_refused_handshake_contains_no_secret() -> None:
 
 
 async def test_keep_alive_and_pings_keep_an_idle_socket_open() -> None:
-    vendor = SocketVendor(MemoryRoom())
+    vendor = vendor_in(MemoryRoom())
     provider = provider_of(vendor, keep_alive_s=60.0)
     avatar = await provider.provision(memory_request())
-    sink = provider.create_sink(context(vendor.room, avatar))
+    sink = provider.create_sink(context(room_of(vendor), avatar))
     assert sink is not None
     session_task = asyncio.create_task(sink.open())
     await asyncio.sleep(200.0)

@@ -10,7 +10,7 @@ import pytest
 
 import avatar_core
 from avatar_core.testing import IN_MEMORY, Conversation, MemoryRoom, SocketVendor
-from tests.unit.socket_provider import provider_of
+from tests.unit.socket_provider import provider_of, vendor_in
 
 pytestmark = pytest.mark.virtual_time
 
@@ -23,12 +23,10 @@ def slow(fault: str) -> Any:
 
 
 @asynccontextmanager
-async def call(
-    *faults: str, vendor: SocketVendor | None = None, **attributes: Any
-) -> AsyncIterator[tuple[Conversation, SocketVendor]]:
+async def call(*faults: str, **attributes: Any) -> AsyncIterator[tuple[Conversation, SocketVendor]]:
     """Run a conversation with a vendor whose sockets have faults."""
-    room = MemoryRoom() if vendor is None else vendor.room
-    vendor = vendor or SocketVendor(room)
+    room = MemoryRoom()
+    vendor = vendor_in(room)
     for fault in faults:
         vendor.fail_socket(fault)
     provider = provider_of(vendor, **attributes)

@@ -13,6 +13,7 @@ from typing import Any
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.testing.faults.scenario import QUIET, Scenario
+from avatar_core.testing.room.members import Hub
 from avatar_core.worker.process import stop_worker, worker_exited
 
 LaunchWorker = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
@@ -76,6 +77,8 @@ class VendorAccount:
         join_s: Seconds from the creation of a session to the launch of its worker.
         clock: Returns seconds, for billing.
         prefix: The prefix of session ids.
+        room: The room in memory that the workers join, for vendors such as `SocketVendor` that
+            launch the workers themselves; None if only `launch_worker` knows the room.
 
     Attributes:
         slots: The number of sessions that may be active at once.
@@ -87,6 +90,8 @@ class VendorAccount:
         peak_active: The highest number of sessions that were active at once.
         on_end: Called with each session that ends.
         make_id: Returns the id of a new session; by default the prefix and 16 hexadecimal digits.
+        room: The room in memory that the workers join; None if only the launcher knows the room.
+        launch_worker: Starts the worker of a session, and returns its record for `stop_worker`.
     """
 
     def __init__(
@@ -101,8 +106,10 @@ class VendorAccount:
         join_s: float = 0.0,
         clock: Clock = loop_time,
         prefix: str = "s",
+        room: Hub | None = None,
     ) -> None:
-        self._launch_worker = launch_worker
+        self.launch_worker = launch_worker
+        self.room = room
         self._credits_s = credits_s
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -234,7 +241,7 @@ class VendorAccount:
                     await asyncio.sleep(session.absent_timeout_s - self.join_s)
                     reason = "its worker did not join"
                 else:
-                    worker = dict(await self._launch_worker(session, scenario))
+                    worker = dict(await self.launch_worker(session, scenario))
                     session.worker_joined = True
                     await worker_exited(worker)
                     await asyncio.sleep(session.left_timeout_s)

@@ -32,7 +32,6 @@ from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar
 from avatar_core.testing.fake_vendor.socket_dialog import Command, SocketDialog
 from avatar_core.testing.fake_vendor.socket_faults import FaultySockets, SocketFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
-from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.workers import admit
 from avatar_core.worker import in_process
 
@@ -46,14 +45,13 @@ class SocketVendor(FaultySockets, FakeVendor):
     Override `read_command`, `encode_report`, `token_of` and `handle` to imitate another vendor.
 
     Args:
-        room: The room in memory that the avatars join.
+        account: The account of the only customer. If the account has a `room`, the avatars of this
+            vendor join the room, and `launch_worker` of the account is replaced.
         format: The format of the audio that the vendor expects.
         position_every_s: Seconds between two reports of a position; 0 for none.
-        slots: The number of sessions that may be active at once.
         key: An API key that the server accepts.
 
     Attributes:
-        room: The room in memory that the avatars join.
         sockets: The base URL of the sockets; `serve_http` sets it to the URL of its server.
         commands: Every command that arrived, in order.
         handshakes: The number of sockets that were opened.
@@ -61,19 +59,18 @@ class SocketVendor(FaultySockets, FakeVendor):
 
     def __init__(
         self,
-        room: Hub,
+        account: VendorAccount,
         *,
         format: AudioFormat = AudioFormat(24_000),  # noqa: B008 - the dataclass is frozen
         position_every_s: float = 0.1,
-        slots: int = 3,
         key: str = "vendor-key",
     ) -> None:
-        account = VendorAccount(self._launch, slots=slots)
         super().__init__(account, key=key)
         self.sockets = MEMORY_SOCKETS
         self.commands: list[Command] = []
         self.handshakes = 0
-        self.room = room
+        if account.room is not None:
+            account.launch_worker = self._launch
         self._format = format
         self._every_s = position_every_s
         self._avatars: dict[str, SocketAvatar] = {}
@@ -258,7 +255,8 @@ class SocketVendor(FaultySockets, FakeVendor):
         Returns:
             The record of the avatar's task.
         """
-        link = admit(self.room, session.token)
+        assert self.account.room is not None
+        link = admit(self.account.room, session.token)
 
         report = partial(self._report, session)
         avatar = SocketAvatar(link, self._format, self._every_s, report)

@@ -80,7 +80,7 @@ class Bench:
         self.delay_s = 0.0
         self.on_response: Callable[[Call], object] = lambda _: None
         launch = _stock(make_launcher(self.room)) if speaks else launch_no_worker
-        self.account = VendorAccount(launch)
+        self.account = VendorAccount(launch, room=self.room if speaks else None)
         self.vendor = suite.make_vendor(self.account)
         self.provider_class = suite.provider
         if self.vendor is not None:

@@ -21,6 +21,7 @@ from avatar_core.settings import ProviderSettings
 from avatar_core.testing.fake_vendor.account import VendorAccount
 from avatar_core.testing.fake_vendor.expected import ExpectedError
 from avatar_core.testing.fake_vendor.fake import FakeVendor
+from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
 from avatar_core.testing.suites.check import Blocked, RunOptions
 
 
@@ -58,7 +59,8 @@ class ProviderSubject:
     def connect(self, vendor: FakeVendor, transport: Any) -> type[AvatarProvider[Any]]:
         """Return the provider class that calls the fake vendor instead of the network.
 
-        The default implementation returns a subclass whose attribute `transport` is `transport`.
+        The default implementation returns a subclass whose attribute `transport` is `transport`. If
+        the vendor has sockets, the subclass also has the attribute `connect` of the vendor.
         Override this method for a provider that does not use `transport`.
 
         Args:
@@ -69,7 +71,10 @@ class ProviderSubject:
             The provider class.
         """
         cls = self.provider
-        return type(cls.__name__, (cls,), {"transport": transport, "__module__": cls.__module__})
+        names = {"transport": transport, "__module__": cls.__module__}
+        if isinstance(vendor, SocketVendor):
+            names["connect"] = vendor.connect
+        return type(cls.__name__, (cls,), names)
 
     def load_settings(self, **settings: Any) -> ProviderSettings:
         """Load the settings of the suite, with some values replaced.
