@@ -68,7 +68,7 @@ class Provisioning:
             provider.name,
             f"{room}-{suffix}",
             room,
-            f"{provider.name}-avatar-{suffix}",
+            f"{provider.name.replace(':', '-')}-avatar-{suffix}",
             account=provider.account,
             livekit_url=context.livekit_url,
         )
