@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers know this name; importing `typing` takes 8 of 11 ms
 if TYPE_CHECKING:
+    from avatar_core.agents.bridge.provider import plugin
     from avatar_core.agents.create import create_avatar
     from avatar_core.agents.session import AvatarSession
     from avatar_core.bases.renderer import RendererProvider
@@ -150,12 +151,14 @@ __all__ = [
     "WebSocketAvatarProvider",
     "WorkerError",
     "create_avatar",
+    "plugin",
     "start_worker",
     "stop_worker",
     "worker_exited",
 ]
 
 _HOMES = {
+    "agents.bridge.provider": "plugin",
     "agents.create": "create_avatar",
     "agents.session": "AvatarSession",
     "bases.renderer": "RendererProvider",

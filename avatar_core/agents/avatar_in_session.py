@@ -15,6 +15,7 @@ from livekit.agents.voice import events
 
 from avatar_core.agents.audio_tail import AudioTail, TailOwner
 from avatar_core.agents.avatar_events import EVENT_NAMES, AvatarEventName, AvatarEvents
+from avatar_core.agents.bridge.binding import bind_plugins
 from avatar_core.agents.metrics import of_item, of_join
 from avatar_core.agents.rooms import AnyRoom, session_context, wait_until_connected
 from avatar_core.contracts.events import AvatarEvent, AvatarJoined
@@ -72,7 +73,10 @@ class AvatarInSession(AvatarEvents, upstream.AvatarSession[AvatarEventName]):
             return  # the avatar was closed before it started, so no session is created
         context = session_context(room, self._settings, self._livekit)
         player = self._tail.player
-        self._controller = FailoverController(context, self._chain, player, self._tell)
+        chain = self._chain
+        if self._session is not None:
+            chain = bind_plugins(chain, self._session, room, context, self._livekit)
+        self._controller = FailoverController(context, chain, player, self._tell)
         if self._tail.owner is self._owner:
             player.use(self._controller)
         else:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
+from avatar_core.agents.bridge.plugins import facts_of
 from avatar_core.bases.rest import RestAvatarProvider
 from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.contracts.provider import AvatarProvider
@@ -19,7 +20,7 @@ from avatar_core.net import ensure_reachable, is_loopback
 from avatar_core.provisioning.async_ledger import RESPONSE_S, AsyncLedger
 from avatar_core.provisioning.ledger import Ledger, default_folder
 from avatar_core.provisioning.ledger_entry import SUFFIX, LedgerEntry
-from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.registry.discovery import LIVEKIT, ProviderRegistry
 from avatar_core.registry.selection import Candidate, resolve
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.tasks import describe_error, format_trace
@@ -116,7 +117,12 @@ def list_checks() -> list[Check]:
                 Check(f"{candidate.name} reachability", _reachability_of(candidate)),
                 Check(f"{candidate.name} probe", _probe_of(candidate), _package_of(candidate)),
             ]
-    names = ", ".join(candidate.name for candidate in chain)
+            if candidate.name == LIVEKIT:
+                found.append(Check(f"{candidate.provider.name} bridge", _limits_of(candidate)))
+    names = ", ".join(
+        candidate.provider.name if candidate.provider is not None else candidate.name
+        for candidate in chain
+    )
 
     async def chosen() -> CheckResult:
         """Return the names of the chain as the result of a check.
@@ -239,6 +245,19 @@ def _reachability_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult
         )
 
     return check_reachability
+
+
+def _limits_of(candidate: Candidate) -> Callable[[], Awaitable[CheckResult]]:
+    async def state_limits() -> CheckResult:
+        """State what a bridge to a plugin of LiveKit cannot do.
+
+        Returns:
+            The result, with the status `warning`.
+        """
+        limits = "; ".join(facts_of(candidate.variant).limits())
+        return CheckResult("warning", limits, "A native provider does not have these limits.")
+
+    return state_limits
 
 
 def _package_of(candidate: Candidate) -> str:

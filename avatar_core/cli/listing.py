@@ -9,6 +9,8 @@ from importlib.metadata import version
 from rich.markup import escape
 from rich.table import Table
 
+from avatar_core.agents.bridge.installed import InstalledPlugin, list_installed
+from avatar_core.agents.bridge.plugins import facts_of
 from avatar_core.cli.output import make_console
 from avatar_core.contracts.errors import (
     ApiVersionError,
@@ -16,7 +18,7 @@ from avatar_core.contracts.errors import (
     ProviderConflictError,
     ProviderNotFoundError,
 )
-from avatar_core.registry.discovery import VOICE, ProviderRegistry
+from avatar_core.registry.discovery import LIVEKIT, VOICE, ProviderRegistry
 from avatar_core.tasks import format_trace
 
 
@@ -28,9 +30,10 @@ class Row:
         name: Name of the provider in a chain.
         distribution: Name of the installed distribution; empty for a duplicate.
         version: Version of the distribution; empty for a duplicate.
-        state: `found` if the provider was not imported. `ready`, `wrong api` or `broken` after the
-            import. `duplicate` if several distributions have a provider with this name, or if the
-            name is reserved.
+        state: `bridge` for an avatar plugin of LiveKit, and `refused` for a plugin that avatar-core
+            does not support; neither is imported. `found` if the provider was not imported.
+            `ready`, `wrong api` or `broken` after the import. `duplicate` if several distributions
+            have a provider with this name, or if the name is reserved.
         error: The reason why the provider cannot be used, with the next step; may be empty.
         trace: The traceback of the error's cause, without the values of variables; may be empty.
     """
@@ -51,10 +54,12 @@ def rows(registry: ProviderRegistry, *, load: bool) -> list[Row]:
         load: Whether to import each provider, to find import errors.
 
     Returns:
-        A row for each provider, sorted by name, and a row for the agent's own voice.
+        A row for each provider, sorted by name, a row for each installed avatar plugin of LiveKit,
+        and a row for the agent's own voice.
     """
     voice = Row(VOICE, "avatar-core", version("avatar-core"), "ready")
-    return [*(_row(name, registry, load=load) for name in registry.names()), voice]
+    own = (_row(name, registry, load=load) for name in registry.names())
+    return [*own, *map(_plugin_row, list_installed()), voice]
 
 
 def run(*, load: bool, as_json: bool, verbose: bool = False) -> int:
@@ -85,6 +90,16 @@ def run(*, load: bool, as_json: bool, verbose: bool = False) -> int:
             if verbose and row.trace:
                 console.print(escape(row.trace), soft_wrap=True)
     return int(any(row.error for row in found))
+
+
+def _plugin_row(plugin: InstalledPlugin) -> Row:
+    facts = facts_of(plugin.name)
+    return Row(
+        f"{LIVEKIT}:{plugin.name}",
+        plugin.distribution,
+        plugin.version,
+        "refused" if facts.refusal else "bridge",
+    )
 
 
 def _row(name: str, registry: ProviderRegistry, *, load: bool) -> Row:

@@ -34,10 +34,10 @@ def run(*, dry_run: bool, as_json: bool) -> int:
     """
     try:
         ledger = Ledger(AvatarSettings.load().ledger or default_folder())
-        provider_of = cache(ProviderRegistry().create)
+        registry = ProviderRegistry()
         work = reap(
             AsyncLedger(ledger),
-            provider_of,
+            cache(lambda name: registry.create(name.partition(":")[0])),  # any plugin of LiveKit
             _remove_participant,
             livekit_url=_server(),
             dry_run=dry_run,

@@ -62,7 +62,7 @@ class Acquisition:
     @property
     def first_name(self) -> str | None:
         """Name of the first provider of the chain; None for a chain without a provider."""
-        return self._chain[0].name if self._chain else None
+        return self.providers[0].name if self.providers else None
 
     def restart(self) -> None:
         """Begin again with the first provider of the chain, regardless of earlier failures."""
@@ -103,20 +103,21 @@ class Acquisition:
     async def _try(self, candidate: Candidate) -> Lease | None:
         provider = self.provisioning = candidate.provider
         assert provider is not None
+        name = provider.name
         lease: Lease | None = None
         try:
             lease = await Lease.provision(provider, self._context)
             self.provisioned.set()
             await lease.open()
         except Exception as raised:
-            error = as_avatar_error(raised, candidate.name)
-            self._report_failure(candidate.name, error)
-            self._release(lease, candidate.name, str(error))
+            error = as_avatar_error(raised, name)
+            self._report_failure(name, error)
+            self._release(lease, name, str(error))
             if not isinstance(error, TRANSIENT):
                 self._lost = None
             return None
         except asyncio.CancelledError:
-            self._release(lease, candidate.name, "closing")
+            self._release(lease, name, "closing")
             raise
         return lease
 

@@ -88,16 +88,16 @@ class Lease:
 
     def _create_transport(self, monitor: Monitor | None) -> Transport:
         provider = self.provider
-        sink = provider.create_sink(self.ctx)
+        sink = provider.create_sink(self.ctx) or ByteStreamSink(self.ctx)
         return Transport(
             provider=provider.name,
-            sink=sink or ByteStreamSink(self.ctx),
+            sink=sink,
             tracker=provider.create_tracker(self.ctx) or ByteStreamTracker(self.ctx),
             format=self.avatar.audio or provider.capabilities.audio,
             run_ahead_s=_run_ahead_s(provider.capabilities),
             identities=frozenset({self.avatar.identity, self.avatar.audio_destination}),
             latency_s=provider.capabilities.playout_latency_s,
-            collects=sink is not None,
+            collects=not isinstance(sink, ByteStreamSink),
             monitor=monitor,
         )
 

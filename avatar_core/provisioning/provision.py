@@ -68,7 +68,7 @@ class Provisioning:
             provider.name,
             f"{room}-{suffix}",
             room,
-            context.avatar_identity or f"{provider.name}-avatar-{suffix}",
+            context.avatar_identity or f"{provider.name.replace(':', '-')}-avatar-{suffix}",
             account=provider.account,
             livekit_url=context.livekit_url,
         )

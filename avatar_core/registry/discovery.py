@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GROUP = "avatar_core.providers"
 VOICE, LIVEKIT = "voice", "livekit"
 RESERVED = frozenset({VOICE, LIVEKIT})
+OWN = "avatar-core"
+"""The only distribution that may offer the provider `livekit`, the bridge to LiveKit's plugins."""
 NOT_INSTALLED = (
     "Correct the name, or install its package (avatar-provider-<name>) once you have checked "
     "who publishes it."
@@ -50,9 +52,11 @@ class ProviderRegistry:
         """Return the names of all providers, sorted.
 
         Returns:
-            The names, with the names of providers that `load` would refuse.
+            The names, with the names of providers that `load` would refuse, and without `livekit`,
+            which needs the name of a plugin.
         """
-        return tuple(sorted({*self._registered, *(point.name for point in self._offers())}))
+        offered = {point.name for point in self._offers() if not _is_bridge(point)}
+        return tuple(sorted({*self._registered, *offered}))
 
     def describe(self, name: str) -> ProviderInfo:
         """Find the distribution of a provider, without an import of the provider.
@@ -77,7 +81,8 @@ class ProviderRegistry:
         if not found:
             raise self._not_found(name)
         infos = [ProviderInfo.of_entry_point(point) for point in found]
-        if name in RESERVED:
+        if name in RESERVED and not all(map(_is_bridge, found)):
+            infos = [ProviderInfo.of_entry_point(point) for point in found if not _is_bridge(point)]
             raise ProviderConflictError(
                 f"{infos[0].origin} offers a provider with the reserved name {name!r}.",
                 hint=f"Remove that distribution: pip uninstall {infos[0].distribution}",
@@ -244,3 +249,8 @@ class ProviderRegistry:
             f"{', '.join(installed) or 'none'}.",
             hint=f"Did you mean {close[0]!r}?" if close else NOT_INSTALLED,
         )
+
+
+def _is_bridge(point: EntryPoint) -> bool:
+    """Return whether an offer is avatar-core's own bridge to LiveKit's plugins."""
+    return point.name == LIVEKIT and point.dist is not None and point.dist.name == OWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,6 @@ from avatar_core.settings import AvatarSettings, ProviderSettings
 
 Item = str | ProviderSettings | AvatarProvider[Any]
 """An item of a chain: text (`name` or `name:variant`), settings of a provider, or a provider."""
-Bridge = Callable[[str], AvatarProvider[Any]]
-"""A function that creates a provider from the name of an avatar plugin of LiveKit."""
 
 _ITEM = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)(?::([A-Za-z0-9][A-Za-z0-9_./@-]*))?", re.ASCII)
 
@@ -33,6 +31,9 @@ class Choice:
 
     name: str
     variant: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.variant}" if self.variant else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,11 @@ def parse_chain(text: str) -> tuple[Choice, ...]:
         The items in their order.
 
     Raises:
-        ConfigError: An item is empty or malformed, a name appears twice, or an item follows
+        ConfigError: An item is empty or malformed, an item appears twice, or an item follows
             `voice`.
     """
     choices = tuple(_parse_item(item) for item in _split(text))
-    _check_order([choice.name for choice in choices])
+    _check_order(choices)
     return choices
 
 
@@ -72,8 +73,6 @@ def resolve(
     choice: Item | Sequence[Item] | None,
     registry: ProviderRegistry,
     settings: AvatarSettings,
-    *,
-    bridge: Bridge | None = None,
 ) -> tuple[Candidate, ...]:
     """Create every provider of a chain, and raise errors in the configuration.
 
@@ -81,8 +80,6 @@ def resolve(
         choice: The chain as text, one item, or a list of items. None means `settings.provider`.
         registry: The registry that finds providers by name.
         settings: The settings of avatar-core, with the value of `AVATAR_PROVIDER`.
-        bridge: A function that creates the provider of an item `livekit:<plugin>`. Without
-            this function, an item `livekit:<plugin>` is an error.
 
     Returns:
         The chain in order. The last candidate is always the agent's own voice.
@@ -103,9 +100,9 @@ def resolve(
     named = [(_choice_of(item), item) for item in items]
     if not named:
         raise _nothing_chosen(registry)
-    _check_order([chosen.name for chosen, _ in named])
+    _check_order([chosen for chosen, _ in named])
     candidates = [
-        Candidate(chosen.name, chosen.variant, _build(chosen, item, registry, bridge))
+        Candidate(chosen.name, chosen.variant, _build(chosen, item, registry))
         for chosen, item in named
         if chosen.name != VOICE
     ]
@@ -148,18 +145,19 @@ def _parse_item(item: str) -> Choice:
     return Choice(name, variant)
 
 
-def _check_order(names: Sequence[str]) -> None:
-    for place, name in enumerate(names):
-        if name in names[:place]:
+def _check_order(choices: Sequence[Choice]) -> None:
+    for place, choice in enumerate(choices):
+        if choice in choices[:place]:
             raise ConfigError(
-                f"The provider {name!r} appears twice in the chain.",
-                hint="Name each provider once.",
+                f"The provider {str(choice)!r} appears twice in the chain.",
+                hint="Name each provider, or each variant of a provider, once.",
                 code=ErrorCode.INVALID_CHAIN,
             )
+    names = [choice.name for choice in choices]
     if VOICE in names[:-1]:
-        after = names[names.index(VOICE) + 1]
+        after = choices[names.index(VOICE) + 1]
         raise ConfigError(
-            f"The chain item {after!r} follows 'voice', so the session would never use it.",
+            f"The chain item {str(after)!r} follows 'voice', so the session would never use it.",
             hint="Remove voice from the chain: the agent's own voice is always the last item.",
             code=ErrorCode.INVALID_CHAIN,
         )
@@ -168,8 +166,9 @@ def _check_order(names: Sequence[str]) -> None:
 def _choice_of(item: Item) -> Choice:
     if isinstance(item, str):
         return _parse_item(item)
+    variant = ""
     if isinstance(item, AvatarProvider):
-        name = str(getattr(item, "name", ""))
+        name, _, variant = str(getattr(item, "name", "")).partition(":")
         validate_provider(type(item), ProviderInfo.of_class(name, type(item)))
     elif isinstance(item, ProviderSettings):
         name = type(item).provider
@@ -179,32 +178,21 @@ def _choice_of(item: Item) -> Choice:
             hint="Pass provider names, provider settings or providers.",
             code=ErrorCode.INVALID_CHAIN,
         )
-    if not name or name in RESERVED:
+    if not name or (name in RESERVED and not (name == LIVEKIT and variant)):
         attribute = "name" if isinstance(item, AvatarProvider) else "provider"
         raise ConfigError(
             f"The class {type(item).__name__} does not name its provider.",
             hint=f"Set the name of the provider in the class: {attribute} = ...",
             code=ErrorCode.INVALID_PROVIDER,
         )
-    return Choice(name)
+    return Choice(name, variant)
 
 
-def _build(
-    chosen: Choice, item: Item, registry: ProviderRegistry, bridge: Bridge | None
-) -> AvatarProvider[Any]:
+def _build(chosen: Choice, item: Item, registry: ProviderRegistry) -> AvatarProvider[Any]:
     if isinstance(item, AvatarProvider):
         return item
     if isinstance(item, ProviderSettings):
         return registry.create(chosen.name, item)
-    if chosen.name == LIVEKIT:
-        if bridge is None:
-            raise ConfigError(
-                f"The chain item 'livekit:{chosen.variant}' cannot be used, because avatar-core "
-                "has no bridge to LiveKit's avatar plugins.",
-                hint=f"Choose one of these providers: {', '.join([*registry.names(), VOICE])}.",
-                code=ErrorCode.NO_BRIDGE,
-            )
-        return bridge(chosen.variant)
     return registry.create(chosen.name, variant=chosen.variant)
 
 

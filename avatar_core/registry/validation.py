@@ -183,7 +183,11 @@ def _requirement(distribution: str, module: str) -> str:
     package.
     """
     top = module.partition(".")[0].lower()
-    for line in requires(distribution) or ():
+    try:
+        lines = requires(distribution) or ()
+    except PackageNotFoundError:  # a plugin whose distribution has another name than its module
+        lines = ()
+    for line in lines:
         spec = line.partition(";")[0].strip()
         named = re.match(r"[\w.-]+", spec)
         if named and re.sub(r"[-_.]+", "_", named[0]).lower() == top:

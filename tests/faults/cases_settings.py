@@ -255,7 +255,7 @@ CASES = [
     chain("voice-variant", "a variant of the voice", "voice:low", ["voice:low"]),
     chain("variant", "a variant of a provider without variants", "mock:tall", ["mock", "tall"]),
     chain("no-plugin", "livekit without a plugin", "livekit", ["livekit"]),
-    chain("no-bridge", "a stock plugin", "livekit:bey", ["livekit:bey"], code="AV208"),
+    chain("no-plugin-installed", "a missing plugin", "livekit:acme", ["acme"], **NOT_FOUND),
     chain("type", "a number in the list", ["mock", 3], ["int"]),
     chain(
         "homeless",

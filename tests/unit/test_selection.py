@@ -87,7 +87,7 @@ def test_parse_chain_returns_names_and_variants(text: str, chain: tuple[Choice, 
         ("o\nne", r"o\\nne"),
         ("öne", "'öne'"),
         ("one,two,one", "'one' appears twice"),
-        ("one:a,one:b", "'one' appears twice"),
+        ("one:a,one:a", "'one:a' appears twice"),
         ("voice,one", "'one' follows 'voice'"),
         ("voice,voice", "twice"),
         ("voice:low", "no variants"),
@@ -176,9 +176,11 @@ class HomelessSettings(ProviderSettings):
         ([3], "object of type int"),
         (["one,two"], "'one,two'"),
         (["one", OneSettings()], "twice"),
+        ("one:a,one:a", "'one:a' appears twice"),
+        ("livekit:acme,livekit:acme", "'livekit:acme' appears twice"),
         (["voice", "one"], "follows 'voice'"),
         ([HomelessSettings()], "HomelessSettings does not name its provider"),
-        ("livekit:bey", "LiveKit's avatar plugins"),
+        ("livekit:acme", "No avatar plugin of LiveKit named 'acme'"),
     ],
 )
 def test_invalid_choice_raises_config_error(
@@ -188,14 +190,8 @@ def test_invalid_choice_raises_config_error(
         resolve(choice, registry, UNSET)
 
 
-def test_bridge_creates_the_providers_of_livekit_plugins(registry: ProviderRegistry) -> None:
-    provider = One(OneSettings())
-    requested: list[str] = []
-
-    def bridge(plugin: str) -> AvatarProvider[Any]:
-        requested.append(plugin)
-        return provider
-
-    chain = resolve("livekit:bey,one", registry, UNSET, bridge=bridge)
-    assert requested == ["bey"]
-    assert chain[0] == Candidate("livekit", "bey", provider)
+def test_chain_may_contain_two_variants_of_one_provider() -> None:
+    assert parse_chain("livekit:anam,livekit:tavus") == (
+        Choice("livekit", "anam"),
+        Choice("livekit", "tavus"),
+    )
