@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     from avatar_core.contracts.errors import ServerError
     from avatar_core.http.memory import FakeResponse, MemoryTransport
     from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones
+    from avatar_core.testing.call.call import AvatarCall
     from avatar_core.testing.clock import run
-    from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+    from avatar_core.testing.conversation import Conversation
     from avatar_core.testing.fake_vendor.account import (
         CapacityReachedError,
         OutOfCreditError,
@@ -31,13 +32,16 @@ if TYPE_CHECKING:
     from avatar_core.testing.fake_vendor.socket_dialog import Command
     from avatar_core.testing.fake_vendor.socket_faults import SOCKET_FAULTS, SocketFault
     from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
+    from avatar_core.testing.faults.by_name import FAULT_NAMES
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
     from avatar_core.testing.flash_renderer import FlashRenderer
+    from avatar_core.testing.room.context import IN_MEMORY
     from avatar_core.testing.room.link import MemoryLink
     from avatar_core.testing.room.room import MemoryRoom
     from avatar_core.testing.script import ScriptedLLM, ToneAgent
+    from avatar_core.testing.scripted_realtime import ScriptedRealtimeModel
     from avatar_core.testing.server import DevServer
     from avatar_core.testing.stock_plugin import (
         Difference,
@@ -48,12 +52,16 @@ if TYPE_CHECKING:
         token_differences,
     )
     from avatar_core.testing.suites.provider_suite import ProviderSuite
+    from avatar_core.testing.tone_tts import ToneTTS
+    from avatar_core.testing.turn import Turn
 
 __all__ = [
     "FAULTS",
+    "FAULT_NAMES",
     "IN_MEMORY",
     "SOCKET_FAULTS",
     "VOCABULARY",
+    "AvatarCall",
     "CapacityReachedError",
     "Command",
     "Conversation",
@@ -73,10 +81,12 @@ __all__ = [
     "RefusedError",
     "Scenario",
     "ScriptedLLM",
+    "ScriptedRealtimeModel",
     "ServerError",
     "SocketFault",
     "SocketVendor",
     "ToneAgent",
+    "ToneTTS",
     "Turn",
     "VendorAccount",
     "VendorFault",
@@ -104,7 +114,8 @@ _HOMES = {
     "http.memory": "MemoryTransport FakeResponse",
     "testing.audio.tones": "VOCABULARY HeardWord WordTones",
     "testing.clock": "run",
-    "testing.conversation": "IN_MEMORY Conversation Turn",
+    "testing.call.call": "AvatarCall",
+    "testing.conversation": "Conversation",
     "testing.fake_vendor.account": (
         "CapacityReachedError OutOfCreditError VendorAccount VendorSession"
     ),
@@ -119,19 +130,24 @@ _HOMES = {
     "testing.fake_vendor.socket_dialog": "Command",
     "testing.fake_vendor.socket_faults": "SOCKET_FAULTS SocketFault",
     "testing.fake_vendor.socket_vendor": "SocketVendor",
+    "testing.faults.by_name": "FAULT_NAMES",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",
     "testing.flash_renderer": "FlashRenderer",
+    "testing.room.context": "IN_MEMORY",
     "testing.room.link": "MemoryLink",
     "testing.room.room": "MemoryRoom",
     "testing.script": "ScriptedLLM ToneAgent",
+    "testing.scripted_realtime": "ScriptedRealtimeModel",
     "testing.server": "DevServer",
     "testing.stock_plugin": (
         "Difference check_differences find_differences record_provider_requests "
         "record_stock_requests token_differences"
     ),
     "testing.suites.provider_suite": "ProviderSuite",
+    "testing.tone_tts": "ToneTTS",
+    "testing.turn": "Turn",
 }
 
 if not TYPE_CHECKING:  # a type checker must find that a misspelt name does not exist
