@@ -6,9 +6,11 @@ TYPE_CHECKING = False  # type checkers know this name; importing `typing` takes 
 if TYPE_CHECKING:
     from avatar_core.contracts.errors import ServerError
     from avatar_core.http.memory import FakeResponse, MemoryTransport
+    from avatar_core.lazy import find_names
     from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones
+    from avatar_core.testing.call.call import AvatarCall
     from avatar_core.testing.clock import run
-    from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+    from avatar_core.testing.conversation import Conversation
     from avatar_core.testing.fake_vendor.account import (
         CapacityReachedError,
         OutOfCreditError,
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
     from avatar_core.testing.fake_vendor.socket_dialog import Command
     from avatar_core.testing.fake_vendor.socket_faults import SOCKET_FAULTS, SocketFault
     from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
+    from avatar_core.testing.faults.by_name import FAULT_NAMES
     from avatar_core.testing.faults.scenario import Scenario
     from avatar_core.testing.faults.start import start_faulty_worker
     from avatar_core.testing.faults.worker_process import start_faulty_process
     from avatar_core.testing.flash_renderer import FlashRenderer
+    from avatar_core.testing.room.context import IN_MEMORY
     from avatar_core.testing.room.link import MemoryLink
     from avatar_core.testing.room.room import MemoryRoom
     from avatar_core.testing.script import ScriptedLLM, ToneAgent
+    from avatar_core.testing.scripted_realtime import ScriptedRealtimeModel
     from avatar_core.testing.server import DevServer
     from avatar_core.testing.stock_plugin import (
         Difference,
@@ -52,12 +57,16 @@ if TYPE_CHECKING:
     from avatar_core.testing.suites.transport.far_end import FarEnd, TransportParts
     from avatar_core.testing.suites.transport.speaker import HeardPiece, Speaker
     from avatar_core.testing.suites.transport_suite import TransportSuite
+    from avatar_core.testing.tone_tts import ToneTTS
+    from avatar_core.testing.turn import Turn
 
 __all__ = [
     "FAULTS",
+    "FAULT_NAMES",
     "IN_MEMORY",
     "SOCKET_FAULTS",
     "VOCABULARY",
+    "AvatarCall",
     "CapacityReachedError",
     "Command",
     "Conversation",
@@ -80,11 +89,13 @@ __all__ = [
     "RendererSuite",
     "Scenario",
     "ScriptedLLM",
+    "ScriptedRealtimeModel",
     "ServerError",
     "SocketFault",
     "SocketVendor",
     "Speaker",
     "ToneAgent",
+    "ToneTTS",
     "TransportParts",
     "TransportSuite",
     "Turn",
@@ -95,6 +106,7 @@ __all__ = [
     "check_differences",
     "check_room",
     "find_differences",
+    "find_names",
     "json_response",
     "launch_no_worker",
     "make_launcher",
@@ -111,10 +123,12 @@ __all__ = [
 
 _HOMES = {
     "contracts.errors": "ServerError",
-    "http.memory": "MemoryTransport FakeResponse",
-    "testing.audio.tones": "VOCABULARY HeardWord WordTones",
+    "http.memory": "FakeResponse MemoryTransport",
+    "lazy": "find_names",
+    "testing.audio.tones": "HeardWord VOCABULARY WordTones",
+    "testing.call.call": "AvatarCall",
     "testing.clock": "run",
-    "testing.conversation": "IN_MEMORY Conversation Turn",
+    "testing.conversation": "Conversation",
     "testing.fake_vendor.account": (
         "CapacityReachedError OutOfCreditError VendorAccount VendorSession"
     ),
@@ -129,23 +143,28 @@ _HOMES = {
     "testing.fake_vendor.socket_dialog": "Command",
     "testing.fake_vendor.socket_faults": "SOCKET_FAULTS SocketFault",
     "testing.fake_vendor.socket_vendor": "SocketVendor",
+    "testing.faults.by_name": "FAULT_NAMES",
     "testing.faults.scenario": "Scenario",
     "testing.faults.start": "start_faulty_worker",
     "testing.faults.worker_process": "start_faulty_process",
     "testing.flash_renderer": "FlashRenderer",
+    "testing.room.context": "IN_MEMORY",
     "testing.room.link": "MemoryLink",
     "testing.room.room": "MemoryRoom",
     "testing.script": "ScriptedLLM ToneAgent",
+    "testing.scripted_realtime": "ScriptedRealtimeModel",
     "testing.server": "DevServer",
     "testing.stock_plugin": (
-        "Difference check_differences find_differences record_provider_requests "
-        "record_stock_requests token_differences"
+        "Difference check_differences find_differences "
+        "record_provider_requests record_stock_requests token_differences"
     ),
     "testing.suites.provider_suite": "ProviderSuite",
     "testing.suites.renderer_suite": "RendererSuite",
     "testing.suites.transport.far_end": "FarEnd TransportParts",
     "testing.suites.transport.speaker": "HeardPiece Speaker",
     "testing.suites.transport_suite": "TransportSuite",
+    "testing.tone_tts": "ToneTTS",
+    "testing.turn": "Turn",
 }
 
 if not TYPE_CHECKING:  # a type checker must find that a misspelt name does not exist

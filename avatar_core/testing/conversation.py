@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage, Tool
-from livekit.agents.voice import SpeechHandle
-from livekit.agents.voice.transcription import TranscriptSynchronizer
 
-from avatar_core.agents.avatar_events import AvatarEventName
 from avatar_core.agents.session import AvatarSession
-from avatar_core.contracts.events import AvatarEvent
-from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones, decode_tones
 from avatar_core.testing.captions import CaptionLog
+from avatar_core.testing.event_log import EventLog
+from avatar_core.testing.outputs import MemoryOutputs, Transcription
 from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import (
@@ -33,62 +27,10 @@ from avatar_core.testing.script import (
     frames,
     said,
 )
+from avatar_core.testing.turn import Turn, find_faults
 
 TICK_S = 0.01
 QUIET_S = 0.3
-LEAST_SHARE, TWICE_SHARE = 0.6, 1.4
-MOST_TWICE = 2
-"""Words that may be repeated after a fault: at most 0.6 s of speech, which are two words."""
-IN_MEMORY = LiveKitSettings.model_validate(
-    {"LIVEKIT_URL": "wss://memory.example", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
-)
-"""Settings for `create_avatar` in a room in memory, which has no server."""
-Transcription = Literal["synchronized", "direct", "none"]
-"""The ways from text to captions: through LiveKit's transcript synchronizer, as with the default
-`RoomOptions`; without the synchronizer, as with `sync_transcription=False`; or no captions, as with
-`text_output=False`."""
-EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
-
-
-@dataclass(slots=True)
-class Turn:
-    """One speech of the agent in a conversation.
-
-    `Conversation.say` and `Conversation.ask` create the turns.
-
-    Attributes:
-        spoken_words: The words that the agent says.
-        handle: The `SpeechHandle` of the AgentSession.
-        said_at: The loop time in seconds at which the turn began.
-        user_text: The user message to which the turn responds; empty if there is none.
-        until_at: The loop time in seconds after which new audio belongs to another turn.
-        cut: Whether the test interrupted the turn.
-        heard: The words that a listener heard; `Conversation.over` sets it.
-        history: The text of the turn in the chat history; `Conversation.over` sets it.
-        captions: The captions of the turn; `Conversation.over` sets them.
-    """
-
-    spoken_words: Sequence[str]
-    handle: SpeechHandle
-    said_at: float
-    user_text: str = ""
-    until_at: float = math.inf
-    cut: bool = False
-    heard: list[HeardWord] = field(default_factory=list)
-    history: str = ""
-    captions: str = ""
-
-    def shares(self) -> dict[str, float]:
-        """Return how much of each word was heard.
-
-        Returns:
-            The share of each word that was heard: 0.5 for half of the word, 2.0 if it was heard
-            twice.
-        """
-        shares: Counter[str] = Counter()
-        for word in self.heard:
-            shares[word.word] += word.share  # type: ignore[assignment]
-        return dict(shares)
 
 
 class Conversation:
@@ -133,26 +75,14 @@ class Conversation:
         self.session: AgentSession[Any] = AgentSession(llm=self.model)
         self.turns: list[Turn] = []
         self.captions = CaptionLog()
-        self.events: list[tuple[float, AvatarEvent]] = []
+        self.events = EventLog(avatar).records
         self._tools = tools
         self._tones = WordTones(RATE_HZ)
         self._transcription = transcription
-        self._synchronizer: TranscriptSynchronizer | None = None
 
     async def __aenter__(self) -> Self:
-        for name in EVENTS:
-            self.avatar.on(name, self._note)
         await self.avatar.start(self.session, self.room.agent(self.identity))
-        tail = self.session.output.audio
-        assert tail is not None
-        if self._transcription == "synchronized":
-            self._synchronizer = TranscriptSynchronizer(
-                next_in_chain_audio=tail, next_in_chain_text=self.captions
-            )
-            self.session.output.audio = self._synchronizer.audio_output
-            self.session.output.transcription = self._synchronizer.text_output
-        elif self._transcription == "direct":
-            self.session.output.transcription = self.captions
+        self._outputs = MemoryOutputs(self.session, self._transcription, self.captions)
         await self.session.start(ToneAgent(self._tools))
         return self
 
@@ -161,8 +91,7 @@ class Conversation:
     ) -> None:
         await self.session.aclose()
         await self.avatar.aclose()
-        if self._synchronizer is not None:
-            await self._synchronizer.aclose()
+        await self._outputs.aclose()
 
     def say(self, spoken_words: int | Sequence[str]) -> Turn:
         """Make the agent speak words.
@@ -274,38 +203,10 @@ class Conversation:
         return [
             f"turn {number}: {fault}"
             for number, turn in enumerate(self.turns, 1)
-            for fault in self._faults_of(turn)
+            for fault in find_faults(
+                turn, self.history(), has_captions=self._transcription == "synchronized"
+            )
         ]
-
-    def _faults_of(self, turn: Turn) -> list[str]:
-        shares = turn.shares()
-        said = turn.history.split()
-        last = max(
-            (turn.spoken_words.index(word) for word in shares if word in turn.spoken_words),
-            default=-1,
-        )
-        expected = turn.spoken_words[: max(last, 0)] if turn.cut else turn.spoken_words
-        faults = [f"{word} was not heard" for word in expected if shares.get(word, 0) < LEAST_SHARE]
-        twice = [word for word, share in shares.items() if share > TWICE_SHARE]
-        if len(twice) > MOST_TWICE:
-            faults.append(f"{', '.join(twice)} were heard twice")
-        if len(said) > last + 1:
-            faults.append(
-                f"the history ends with {said[-1]}, but the last heard word is "
-                f"{turn.spoken_words[last]}"
-            )
-        if self._transcription == "synchronized" and turn.captions.split() != said:
-            faults.append(
-                f"the captions are {turn.captions!r}, but the history is {turn.history!r}"
-            )
-        if turn.user_text:
-            dialogue = [("user", turn.user_text), ("assistant", turn.history)]
-            dialogue = dialogue if turn.history else dialogue[:1]
-            history = self.history()
-            at = history.index(dialogue[0]) if dialogue[0] in history else 0
-            if history[at : at + len(dialogue)] != dialogue:
-                faults.append(f"the history {history} does not contain {dialogue}")
-        return faults
 
     def _heard_in(self, turn: Turn) -> list[HeardWord]:
         return [
@@ -325,9 +226,6 @@ class Conversation:
         return [
             run for run in self.room.recording.runs if speaks_for[run.identity] == self.identity
         ]
-
-    def _note(self, event: AvatarEvent) -> None:
-        self.events.append((self._now, event))
 
     def _begin(self, turn: Turn) -> Turn:
         self.turns.append(turn)

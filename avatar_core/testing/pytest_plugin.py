@@ -1,8 +1,11 @@
-"""The pytest plugin of avatar-core: a marker for tests that run in virtual time.
+"""The pytest plugin of avatar-core: calls of an agent with an avatar, in virtual time.
 
-    @pytest.mark.virtual_time
-    async def test_agent_greets() -> None:
-        async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk: ...
+    async def test_agent_survives_a_dead_avatar(avatar_call) -> None:
+        async with avatar_call(MyAgent(), session=make_session, fault="worker dies") as call: ...
+
+A test with the fixture `avatar_call` or the marker `virtual_time` runs in virtual time. With the
+option `--avatar-server`, such a test runs in real time, and its calls take place on a
+livekit-server on loopback.
 
 An `async def` test with the marker runs on a `VirtualLoop`, and needs no other plugin. Under
 pytest-asyncio the test shares that loop with its async fixtures, as it does without the marker.
@@ -25,7 +28,11 @@ import pytest
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
+    from avatar_core.testing.call.fixture import CallFactory
+
 MARKER = "virtual_time"
+FIXTURE = "avatar_call"
+SERVER_OPTION = "--avatar-server"
 RESULTS = "avatar_check"
 """The name of the property that holds the result of a check of a suite."""
 
@@ -34,7 +41,7 @@ _results: list[tuple[str, bool]] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of the suites, such as `ProviderSuite`.
+    """Add the options of the suites, such as `ProviderSuite`, and of `avatar_call`.
 
     Args:
         parser: The parser of the command line.
@@ -53,6 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the golden requests of the suites instead of comparing them",
     )
     group.addoption(
+        SERVER_OPTION,
+        action="store_true",
+        help="run the calls of avatar_call on a livekit-server on loopback, in real time",
+    )
+    group.addoption(
         "--avatar-live",
         action="store_true",
         help="also run the live checks, which call the real vendor with the keys of the "
@@ -61,13 +73,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker `virtual_time` with pytest.
+    """Register the markers `virtual_time` and `avatar` with pytest.
 
     Args:
         config: The configuration of the pytest run.
     """
     config.addinivalue_line(
         "markers", f"{MARKER}: run the test in virtual time, in which timers need no waiting"
+    )
+    config.addinivalue_line(
+        "markers", "avatar(provider, fault): the provider and the faults of avatar_call"
     )
     for path in config.getoption("--avatar-report"):
         if not path.endswith((".json", ".md")):
@@ -107,32 +122,65 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Register the hooks that make loops virtual, if any collected test has the marker.
+    """Register the hooks that choose the clock, if any collected test needs them.
 
     Args:
         config: The configuration of the pytest run.
         items: The collected tests.
     """
+    for item in items:
+        if FIXTURE in getattr(item, "fixturenames", ()) and not _is_marked(item):
+            item.add_marker(MARKER)
     if any(map(_is_marked, items)) and not config.pluginmanager.has_plugin(MARKER):
-        config.pluginmanager.register(_VirtualTime(), MARKER)
+        config.pluginmanager.register(_VirtualTime(config.getoption(SERVER_OPTION)), MARKER)
+
+
+@pytest.fixture
+def avatar_call(request: pytest.FixtureRequest) -> CallFactory:
+    """A function that creates a call of a user with an agent, with the arguments of `AvatarCall`.
+
+    The marker `avatar` can give the provider and the faults.
+
+    Args:
+        request: The request, whose node is the test.
+
+    Returns:
+        The function.
+
+    Raises:
+        pytest.fail.Exception: The marker has an unknown argument.
+    """
+    from avatar_core.contracts.errors import ConfigError
+    from avatar_core.testing.call.fixture import CallFactory
+
+    marker = request.node.get_closest_marker("avatar")
+    marked, positional = (marker.kwargs, marker.args) if marker else ({}, ())
+    try:
+        return CallFactory(marked, positional, on_server=request.config.getoption(SERVER_OPTION))
+    except ConfigError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 class _VirtualTime:
     """A plugin that makes the loops of marked tests virtual.
+
+    Args:
+        is_real: Whether marked tests run in real time.
 
     `asyncio.Runner`, which pytest-asyncio uses too, takes its loop from `asyncio.new_event_loop`.
     The hooks replace that function while pytest runs a marked test, or a fixture whose scope is
     that test.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_real: bool) -> None:
         import asyncio
 
         from avatar_core.testing import clock, virtual_loop
 
         self._clock = clock
-        self._make_loop = virtual_loop.VirtualLoop
         self._make_true_loop = asyncio.new_event_loop
+        self._make_loop = self._make_true_loop if is_real else virtual_loop.VirtualLoop
+        self._run = asyncio.run if is_real else clock.run
         self._loops = 0
 
     @pytest.hookimpl(tryfirst=True)
@@ -199,7 +247,7 @@ class _VirtualTime:
     def _as_function(self, test: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., None]:
         @functools.wraps(test)
         def run(**fixtures: object) -> None:
-            """Run the test on a new virtual loop.
+            """Run the test on a new loop.
 
             Args:
                 fixtures: The fixtures of the test, by name.
@@ -207,7 +255,7 @@ class _VirtualTime:
             Raises:
                 Exception: Any exception of the test.
             """
-            self._clock.run(test(**fixtures))
+            self._run(test(**fixtures))
 
         return run
 

@@ -25,6 +25,8 @@ Said = list[tuple[str, str]]
 """Role and text of each message, in order."""
 ToolCalls = Mapping[str, Mapping[str, Any]]
 """The arguments of each tool to call, by tool name."""
+Response = str | Sequence[str]
+"""A scripted response: a text, or a sequence of words."""
 
 
 def said(context: llm.ChatContext) -> Said:
@@ -43,19 +45,53 @@ def said(context: llm.ChatContext) -> Said:
     ]
 
 
+def response_to(user_text: str, responses: Mapping[str, Response]) -> Sequence[str]:
+    """Return the words of a scripted response.
+
+    Args:
+        user_text: The text of the last user message; empty if there is none.
+        responses: The responses by user message.
+
+    Returns:
+        The words.
+
+    Raises:
+        LookupError: The script has no response to the message.
+    """
+    if user_text not in responses:
+        known = ", ".join(map(repr, responses)) or "none"
+        raise LookupError(
+            f"The script has no response to the user message {user_text!r:.80}. Add the message to "
+            f"`responses` of the scripted model, which has responses to: {known:.400}."
+        )
+    response = responses[user_text]
+    return response.split() if isinstance(response, str) else response
+
+
 class ScriptedLLM(llm.LLM[Any]):
     """A model that calls tools and then gives the scripted response to the last user message.
 
+    Args:
+        responses: The response to each user message, by the text of the message.
+        calls: The tools to call before a response, by the text of the user message. After the
+            calls, the model gives the response.
+
     Attributes:
-        responses: The words of the response to each user message, by its text.
+        responses: The response to each user message, by its text: a text, or a sequence of words.
+            The key `""` is for requests without a user message, such as a greeting.
         calls: The tools to call before a response, by the text of the user message.
         shown: The messages that the model received with each request, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        responses: Mapping[str, Response] | None = None,
+        *,
+        calls: Mapping[str, ToolCalls] | None = None,
+    ) -> None:
         super().__init__()
-        self.responses: dict[str, Sequence[str]] = {}
-        self.calls: dict[str, ToolCalls] = {}
+        self.responses: dict[str, Response] = dict(responses or {})
+        self.calls: dict[str, ToolCalls] = dict(calls or {})
         self.shown: list[Said] = []
         self._call_ids = itertools.count(1)
 
@@ -105,7 +141,7 @@ class ScriptedLLM(llm.LLM[Any]):
             return [llm.ChoiceDelta(role="assistant", tool_calls=self._tool_calls(calls))]
         return [
             llm.ChoiceDelta(role="assistant", content=f" {word}" if number else word)
-            for number, word in enumerate(self.responses[user_text])
+            for number, word in enumerate(response_to(user_text, self.responses))
         ]
 
     def _tool_calls(self, calls: ToolCalls) -> list[llm.FunctionToolCall]:

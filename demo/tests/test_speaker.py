@@ -13,7 +13,8 @@ from avatar_demo.speaker import Speaker
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 
 THANKS, BYE, WHO = "Thank you", "bye", "Who are you?"
 SETTLE_S = 10.0

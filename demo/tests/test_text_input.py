@@ -8,7 +8,9 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
+from avatar_core.testing.turn import Turn
 
 FIRST, SECOND, THIRD = VOCABULARY[:10], VOCABULARY[12:20], VOCABULARY[24:30]
 

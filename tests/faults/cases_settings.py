@@ -20,7 +20,7 @@ from avatar_core.contracts.errors import (
     SettingsError,
 )
 from avatar_core.settings import LiveKitSettings, ProviderSettings
-from avatar_core.testing.conversation import IN_MEMORY
+from avatar_core.testing.room.context import IN_MEMORY
 from tests.faults.case import SECRET, Case, Environment
 
 SERVER = {

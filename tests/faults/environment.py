@@ -13,8 +13,11 @@ from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.events import AvatarState
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import IN_MEMORY, RATE_HZ, Conversation, Turn
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.script import RATE_HZ
+from avatar_core.testing.turn import Turn
 from tests.faults.case import Environment, Message
 
 SPOKEN_WORDS = VOCABULARY[:8]

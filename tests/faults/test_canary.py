@@ -36,8 +36,8 @@ from avatar_core.testing.rest_harness import make_acme, silent_workers
 from avatar_core.testing.room import workers
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token, livekit_settings
 from avatar_core.testing.suites.secrets import error_texts
-from tests.livekit.tokens import create_token, livekit_settings
 
 VENDOR_KEY = "canary-vendor-key-5d1e"
 LIVEKIT_SECRET = "canary-livekit-secret-" + "9" * 20

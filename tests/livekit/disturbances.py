@@ -8,9 +8,9 @@ import random
 import time
 
 from avatar_core.testing.listener import Listener
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.barge_in import Microphone
 from tests.livekit.live_conversation import LiveConversation
-from tests.livekit.tokens import create_token
 
 BLOCK_S = 0.3
 BLOCK_EVERY_S = 3.0, 12.0

@@ -23,8 +23,8 @@ from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordT
 from avatar_core.testing.leak_check import child_pids, find_new_children
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token, livekit_settings
 from tests.livekit.live_audio_meter import LiveAudioMeter
-from tests.livekit.tokens import create_token, livekit_settings
 from tests.livekit.turns import RATE_HZ, PlaybackCounts, Turn, frames
 
 LEAST_SHARE = 0.6

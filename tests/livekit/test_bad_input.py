@@ -15,6 +15,7 @@ from avatar_core.contracts import wire
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.in_process_worker import InProcessProvider
 from tests.livekit.live_conversation import (
     MORE_SPOKEN_WORDS,
@@ -22,7 +23,6 @@ from tests.livekit.live_conversation import (
     TEST_S,
     LiveConversation,
 )
-from tests.livekit.tokens import create_token
 from tests.livekit.turns import frames
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]

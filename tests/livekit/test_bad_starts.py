@@ -17,9 +17,9 @@ from avatar_core.rtc.join import join
 from avatar_core.rtc.worker_process import start_worker
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import find_free_ports
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.in_process_worker import NoSettings
 from tests.livekit.live_conversation import MORE_SPOKEN_WORDS, TEST_S, LiveConversation
-from tests.livekit.tokens import create_token
 
 pytestmark = pytest.mark.livekit
 

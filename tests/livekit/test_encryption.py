@@ -21,6 +21,7 @@ from avatar_core.rtc.join import join
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.live_conversation import (
     MORE_SPOKEN_WORDS,
     SMALL,
@@ -29,7 +30,6 @@ from tests.livekit.live_conversation import (
     LiveConversation,
 )
 from tests.livekit.test_laws import NeverProvider
-from tests.livekit.tokens import create_token
 
 pytestmark = pytest.mark.livekit
 

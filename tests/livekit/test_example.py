@@ -15,9 +15,9 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.audio.tones import TONE_S, VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.inference_server import InferenceServer
 from tests.livekit.live_audio_meter import LiveAudioMeter
-from tests.livekit.tokens import create_token
 from tests.support.agent_server import run_agent_server
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]

@@ -13,6 +13,7 @@ from packaging.version import Version
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from benchmarks.bench.workers import StockWorkerProvider
 from tests.livekit.in_process_worker import RATE_HZ, InProcessWorker
 from tests.livekit.live_conversation import (
@@ -21,7 +22,6 @@ from tests.livekit.live_conversation import (
     TEST_S,
     LiveConversation,
 )
-from tests.livekit.tokens import create_token
 
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 

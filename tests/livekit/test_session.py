@@ -18,6 +18,7 @@ from avatar_core.contracts.events import AvatarState, StateChanged
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token, livekit_settings
 from tests.livekit.live_conversation import (
     MORE_SPOKEN_WORDS,
     SMALL,
@@ -26,7 +27,6 @@ from tests.livekit.live_conversation import (
     LiveConversation,
 )
 from tests.livekit.test_laws import NeverProvider
-from tests.livekit.tokens import create_token, livekit_settings
 
 pytestmark = pytest.mark.livekit
 

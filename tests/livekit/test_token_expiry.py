@@ -18,7 +18,7 @@ from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.rtc.admin import remove_participant
 from avatar_core.rtc.join import join
 from avatar_core.testing.server import DevServer
-from tests.livekit.tokens import create_token, livekit_settings
+from avatar_core.testing.server.tokens import create_token, livekit_settings
 
 pytestmark = [pytest.mark.livekit, pytest.mark.timeout(90)]
 

@@ -20,9 +20,9 @@ from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token, livekit_settings
 from avatar_core.worker.process import stop_worker
 from tests.livekit.live_audio_meter import LiveAudioMeter
-from tests.livekit.tokens import create_token, livekit_settings
 
 pytestmark = pytest.mark.livekit
 

@@ -23,8 +23,8 @@ from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.faults.moderator import Moderator
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import livekit_settings
 from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
-from tests.livekit.tokens import livekit_settings
 from tests.livekit.turns import Turn
 
 FIRST, SECOND = VOCABULARY[:18], VOCABULARY[18:26]

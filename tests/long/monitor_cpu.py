@@ -26,8 +26,8 @@ from pydantic import SecretStr
 from avatar_core.rtc.join import join
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.live_conversation import LiveConversation
-from tests.livekit.tokens import create_token
 from tests.livekit.turns import frames
 from tests.support.voices import RATE_HZ, install_hint, missing_voices, speak
 

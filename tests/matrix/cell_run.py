@@ -13,10 +13,12 @@ from avatar_core.contracts.tracks import QUEUE_S
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import PAUSE_S, TONE_S, VOCABULARY, WORD_S
 from avatar_core.testing.clock import now
-from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room import link as memory_link
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.turn import Turn
 from tests.matrix.actions import Actions
 from tests.matrix.cells import PAUSED_S, Cell, Kind, Phase
 from tests.matrix.faults import AT_ONCE_S, Effect

@@ -11,7 +11,8 @@ from livekit.agents import ConversationItemAddedEvent
 from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged, TakeFinished
 from avatar_core.testing.audio.tones import HeardWord, decode_tones
 from avatar_core.testing.clock import now
-from avatar_core.testing.conversation import Conversation, Turn
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.turn import Turn
 from tests.matrix.provider import MatrixProvider
 
 AHEAD_S = 0.1

@@ -9,9 +9,11 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S
 from avatar_core.testing.clock import now
-from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.turn import Turn
 from tests.matrix.actions import Actions
 from tests.matrix.cell_run import RUN_AHEAD_S, STOP_S, VENDOR_RUN_AHEAD_S
 from tests.matrix.cells import HOLD_S, Cell, Kind, Phase, makes_sense

@@ -15,8 +15,8 @@ from livekit import rtc
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from tests.livekit.live_audio_meter import LiveAudioMeter
-from tests.livekit.tokens import create_token
 from tests.packaging.environment import INSTALL_S, CleanEnvironment, uv
 from tests.packaging.wheels import ROOT, Build
 

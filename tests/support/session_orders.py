@@ -17,11 +17,11 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.registry.selection import Item
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones, decode_tones
-from avatar_core.testing.conversation import IN_MEMORY
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import RATE_HZ, ScriptedLLM, ToneAgent, frames
+from avatar_core.testing.scripted_realtime import ScriptedRealtimeModel
 from tests.support.room_output import RoomOutput
-from tests.support.scripted_realtime import ScriptedRealtimeModel
 
 Step = tuple[str, float]
 """The name of a method of `OrderHarness` without its `do_`, and its argument."""

@@ -10,7 +10,8 @@ from avatar_provider_mock import MockSettings
 import avatar_core
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.media import MemoryAudioTrack
 from avatar_core.testing.room.room import MemoryRoom
 

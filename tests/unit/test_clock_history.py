@@ -10,7 +10,8 @@ from livekit.agents import Agent, AgentSession, function_tool, llm, voice
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.script import ScriptedLLM
 from avatar_core.testing.virtual_loop import EPOCH_S
 

@@ -12,7 +12,9 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.events import AvatarJoined, AvatarState, TakeFinished
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
+from avatar_core.testing.turn import Turn
 
 SPOKEN_WORDS = 13
 """3.9 s."""

@@ -15,8 +15,9 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.provisioning.lease import Lease
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.settings import AvatarSettings, LiveKitSettings
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.failover_harness import FailoverHarness
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.scripted_provider import AGENT, ScriptedProvider
 

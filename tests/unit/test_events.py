@@ -14,9 +14,11 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.agents.events import SafeEventEmitter
 from avatar_core.contracts.events import AvatarState
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import EVENTS, IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.event_log import EVENTS
 from avatar_core.testing.fake_transport import lost_error
 from avatar_core.testing.player_harness import PlayerHarness
+from avatar_core.testing.room.context import IN_MEMORY
 
 TAIL_EVENTS = ("playback_started", "playback_progressed", "playback_finished")
 errors = pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])

@@ -18,8 +18,11 @@ from avatar_core.agents.session import AvatarSession
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.captions import CaptionLog
 from avatar_core.testing.clock import run, step_unix_time
-from avatar_core.testing.conversation import IN_MEMORY, Conversation, Transcription, Turn
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.outputs import Transcription
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.script import RATE_HZ
+from avatar_core.testing.turn import Turn
 
 SPOKEN_WORDS = 12
 EXAMPLES = 60

@@ -14,8 +14,10 @@ from avatar_core.contracts.events import AvatarFailed, AvatarState
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from avatar_core.testing.clock import block, now
-from avatar_core.testing.conversation import IN_MEMORY, Conversation, Turn
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.turn import Turn
 
 pytestmark = pytest.mark.virtual_time
 

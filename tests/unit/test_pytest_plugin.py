@@ -66,12 +66,13 @@ def outside(folder: Path, test: str, *options: str) -> subprocess.CompletedProce
 
 
 AUTO = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
+STRICT = ("-o", "asyncio_mode=strict", *AUTO[2:])
 ALONE = ("-p", "no:asyncio")
 
 CONVERSATION = """
     import pytest
     from avatar_core import create_avatar
-    from avatar_core.testing.conversation import IN_MEMORY, Conversation
+    from avatar_core.testing import IN_MEMORY, Conversation
 
     @pytest.mark.virtual_time
     async def test_agent_greets(monkeypatch):
@@ -80,6 +81,25 @@ CONVERSATION = """
         async with Conversation(create_avatar("mock", livekit=IN_MEMORY)) as talk:
             await talk.over(talk.say(3))
             assert talk.faults() == []
+"""
+CALL = """
+    import pytest
+    from livekit.agents import Agent, AgentSession
+    from avatar_core.testing import ScriptedLLM
+
+    @pytest.mark.avatar("mock", fault="vendor answers 402")
+    async def test_agent_greets(avatar_call):
+        model = ScriptedLLM({"Hello": "Good morning."})
+        agent = Agent(instructions="", llm=model)
+        async with avatar_call(agent) as call:
+            await call.user_says("Hello")
+            await call.agent_finished()
+            assert call.heard == "Good morning."
+            assert call.events == ["mock failed: PaymentError", "voice speaks"]
+
+    @pytest.mark.avatar(provide="mock")
+    def test_marker_with_an_unknown_argument_fails(avatar_call):
+        pass
 """
 LOOPS = """
     import asyncio
@@ -113,6 +133,18 @@ def test_marked_test_runs_without_a_warning(
 ) -> None:
     done = outside(tmp_path, test, *options)
     assert f"{test.count('def test_')} passed" in done.stdout, done.stdout + done.stderr
+    assert "warning" not in done.stdout.lower()
+
+
+@pytest.mark.parametrize(
+    "options", [ALONE, AUTO, (), ("-n", "2")], ids=["alone", "auto", "strict", "xdist"]
+)
+def test_avatar_call_runs_in_virtual_time_without_a_warning(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    done = outside(tmp_path, CALL, *options)
+    assert "1 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "The marker `avatar` has no argument provide. Did you mean provider?" in done.stdout
     assert "warning" not in done.stdout.lower()
 
 

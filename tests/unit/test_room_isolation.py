@@ -11,7 +11,8 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarState, TakeFinished
 from avatar_core.testing.audio.tones import VOCABULARY, decode_tones
 from avatar_core.testing.clock import run
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 
 ROOMS = 4

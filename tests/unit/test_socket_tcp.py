@@ -17,7 +17,7 @@ from avatar_core.bases.socket_network import connect
 from avatar_core.bases.socket_wire import HandshakeError, SocketClosedError
 from avatar_core.bases.socket_wire import Wire as OpenSocket
 from avatar_core.testing import Conversation, MemoryRoom, SocketFault, SocketVendor, serve_http
-from avatar_core.testing.conversation import IN_MEMORY
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.workers import mint
 from avatar_core.testing.stock_plugin import make_request
 from tests.unit.socket_provider import Wire, WireSettings, room_of, vendor_in

@@ -8,7 +8,8 @@ from avatar_provider_mock import MockSettings
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarFailed, AvatarState
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 
 pytestmark = pytest.mark.virtual_time
 

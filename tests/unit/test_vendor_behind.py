@@ -13,12 +13,13 @@ from avatar_core.contracts.streams import StreamHandler
 from avatar_core.registry.selection import Candidate
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.clock import now
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.failover_harness import FailoverHarness
 from avatar_core.testing.faults.stock_wire import StockWireLink
 from avatar_core.testing.faults.vendor_faults import VendorFaults
 from avatar_core.testing.faults.vendor_reader import VendorReader
 from avatar_core.testing.flash_renderer import FlashRenderer
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.scripted_provider import AGENT, ScriptedProvider
 from avatar_core.worker.executors import InlineExecutor

@@ -82,7 +82,9 @@ class WordTones:
         Raises:
             ValueError: A word is not in `VOCABULARY`.
         """
-        return b"".join(_synthesise(word, self.rate_hz) for word in spoken_words)
+        size = 2 * round(WORD_S * self.rate_hz)
+        tones = (synthesise_tone(VOCABULARY.index(word), self.rate_hz) for word in spoken_words)
+        return b"".join(tone.ljust(size, b"\0") for tone in tones)
 
     def spans(self, spoken_words: Sequence[str]) -> list[tuple[float, float]]:
         """Return start and end of each word's tone in the PCM that `speak` returns.
@@ -124,14 +126,32 @@ def decode_tones(pcm: bytes, rate_hz: int) -> list[HeardWord]:
 
 
 @lru_cache(maxsize=256)
-def _synthesise(word: str, rate_hz: int) -> bytes:
-    low, high = divmod(VOCABULARY.index(word), len(HIGH_HZ))
-    at_s = np.arange(round(TONE_S * rate_hz)) / rate_hz
+def synthesise_tone(
+    number: int,
+    rate_hz: int,
+    duration_s: float = TONE_S,
+    *,
+    fades: tuple[bool, bool] = (True, True),
+) -> bytes:
+    """Synthesise the dual tone of one word, without the silence after the tone.
+
+    Args:
+        number: The index of the word in `VOCABULARY`.
+        rate_hz: The sample rate in Hz of the result.
+        duration_s: The length of the tone in seconds.
+        fades: Whether the tone begins and ends with a fade of 5 ms.
+
+    Returns:
+        Mono int16 PCM.
+    """
+    low, high = divmod(number, len(HIGH_HZ))
+    at_s = np.arange(round(duration_s * rate_hz)) / rate_hz
     tone = np.sin(2 * np.pi * LOW_HZ[low] * at_s) + np.sin(2 * np.pi * HIGH_HZ[high] * at_s)
-    tone *= AMPLITUDE * np.clip(np.minimum(at_s, at_s[::-1]) / RAMP_S, 0, 1)
-    word_pcm = np.zeros(round(WORD_S * rate_hz), "<i2")
-    word_pcm[: tone.size] = np.rint(tone * 32767)
-    return word_pcm.tobytes()
+    from_start_s = at_s if fades[0] else np.full_like(at_s, RAMP_S)
+    to_end_s = at_s[::-1] if fades[1] else np.full_like(at_s, RAMP_S)
+    tone *= AMPLITUDE * np.clip(np.minimum(from_start_s, to_end_s) / RAMP_S, 0, 1)
+    pcm: bytes = np.rint(tone * 32767).astype("<i2").tobytes()
+    return pcm
 
 
 def _labels(samples: Floats) -> npt.NDArray[np.int64]:

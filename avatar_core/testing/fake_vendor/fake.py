@@ -41,6 +41,8 @@ class FakeVendor:
         idempotent: Whether the server honours idempotency keys.
 
     Attributes:
+        environment: The environment variables with which the settings of a provider select this
+            vendor in an `AvatarCall`. `{url}` stands for the base URL of the server.
         account: The account of the only customer.
         requests: Method and path, without the query, of every request that arrived.
         recorded: Every request that arrived, with its query, headers and body.
@@ -49,6 +51,7 @@ class FakeVendor:
         broke: Status and message of a create request without credit.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {}
     full: ClassVar[tuple[int, str]] = (429, "Too many sessions at once.")
     broke: ClassVar[tuple[int, str]] = (402, "The account is out of credits.")
 

@@ -7,9 +7,14 @@ from avatar_core.net import MEMORY_URL
 from avatar_core.provisioning.context import SessionContext
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.provisioning.release import Releaser
-from avatar_core.settings import AvatarSettings
+from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.testing.room.members import Hub
 from avatar_core.testing.room.workers import MemoryWorkers, mint
+
+IN_MEMORY = LiveKitSettings.model_validate(
+    {"LIVEKIT_URL": "wss://memory.example", "LIVEKIT_API_KEY": "none", "LIVEKIT_API_SECRET": "none"}
+)
+"""Settings for `create_avatar` in a room in memory, which has no server."""
 
 
 def memory_context(

@@ -21,7 +21,8 @@ from avatar_core.contracts.renderer import VideoFrame
 from avatar_core.registry.discovery import VOICE, ProviderRegistry
 from avatar_core.registry.selection import resolve
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.recording import Recording
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker import in_process

@@ -27,7 +27,7 @@ from avatar_core.testing.faults import worker_process as faulty_worker_process
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_core.testing.server import DevServer
-from tests.livekit.tokens import livekit_settings
+from avatar_core.testing.server.tokens import livekit_settings
 
 KEY = "a-key-of-a-test-server"
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"

@@ -31,9 +31,9 @@ from avatar_core.contracts.errors import (
 from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.ports import find_free_ports
+from avatar_core.testing.server.tokens import livekit_settings
 from providers.local.tests.server_harness import KEY, Desk, Hanging, desk, flash, roomless, workers
 from tests.livekit.live_conversation import SPOKEN_WORDS, LiveConversation
-from tests.livekit.tokens import livekit_settings
 
 REMOTE = {"AVATAR_LOCAL_URL": "https://faces.example", "AVATAR_LOCAL_API_KEY": "canary"}
 

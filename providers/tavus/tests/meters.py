@@ -24,9 +24,9 @@ from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token
 from providers.tavus.tests.jobs import SPEAK
 from tests.livekit.live_audio_meter import LiveAudioMeter
-from tests.livekit.tokens import create_token
 from tests.support.agent_server import run_agent_server
 
 FAULTS = ("", "reset after create", "500 after create", "html", "worker leaves")

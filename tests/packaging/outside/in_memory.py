@@ -6,7 +6,8 @@ import json
 
 from avatar_core import create_avatar
 from avatar_core.testing import clock as vtime
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 
 
 async def main() -> dict[str, object]:

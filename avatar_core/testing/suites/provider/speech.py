@@ -13,7 +13,8 @@ from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.errors import JoinTimeoutError
 from avatar_core.registry.discovery import VOICE
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.suites.check import CheckFailed, Level, check
 from avatar_core.testing.suites.provider.bench import AGENT, Bench, open_bench
 from avatar_core.testing.suites.provider.discovery import load_provider

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeVar
 
 from livekit import rtc
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from avatar_core.testing.audio.tones import WordTones
-from avatar_core.testing.script import RATE_HZ, THINK_S, frames
+from avatar_core.testing.script import RATE_HZ, THINK_S, Response, frames, response_to
 
 T = TypeVar("T")
 
@@ -29,18 +29,41 @@ CAPABILITIES = llm.RealtimeCapabilities(
 """The capabilities of a model that responds only when the agent calls `generate_reply`."""
 
 
+class Voice(Protocol):
+    """The interface of a voice that speaks words as tones: `WordTones` or `WordCodes`."""
+
+    def speak(self, spoken_words: Sequence[str]) -> bytes:
+        """Synthesise words.
+
+        Args:
+            spoken_words: The words.
+
+        Returns:
+            Mono int16 PCM at 24 kHz.
+
+        Raises:
+            ValueError: The voice cannot speak a word.
+        """
+
+
 class ScriptedRealtimeModel(llm.RealtimeModel):
     """A speech-to-speech model with a scripted response to each user message.
 
+    Args:
+        responses: The response to each user message, by the text of the message.
+
     Attributes:
-        responses: The words of the response to each user message, by its text.
+        responses: The response to each user message, by its text: a text, or a sequence of words.
+        voice: Speaks the words. The default is `WordTones`, which knows only the words of
+            `VOCABULARY`; `AvatarCall` replaces it with a voice for any text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, responses: Mapping[str, Response] | None = None) -> None:
         super().__init__(capabilities=CAPABILITIES)
-        self.responses: dict[str, Sequence[str]] = {}
+        self.responses: dict[str, Response] = dict(responses or {})
+        self.voice: Voice = WordTones(RATE_HZ)
 
-    def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession:
+    def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession[Any]:
         """Return a new session; the model has no turn detection to disable.
 
         Args:
@@ -55,10 +78,10 @@ class ScriptedRealtimeModel(llm.RealtimeModel):
         """Do nothing."""
 
 
-class _ScriptedSession(llm.RealtimeSession):
+class _ScriptedSession(llm.RealtimeSession[Any]):
     def __init__(self, model: ScriptedRealtimeModel) -> None:
         super().__init__(model)
-        self._responses = model.responses
+        self._model = model
         self._context = llm.ChatContext.empty()
         self._tools = llm.ToolContext.empty()
         self._ids = itertools.count(1)
@@ -130,7 +153,8 @@ class _ScriptedSession(llm.RealtimeSession):
         """
         created: asyncio.Future[llm.GenerationCreatedEvent] = asyncio.Future()
         from_user = [one for one in self._context.messages() if one.role == "user"]
-        spoken_words = self._responses[from_user[-1].text_content or ""]
+        user_text = (from_user[-1].text_content or "") if from_user else ""
+        spoken_words = response_to(user_text, self._model.responses)
         task = asyncio.create_task(self._create(spoken_words, created), name="scripted-response")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -151,7 +175,7 @@ class _ScriptedSession(llm.RealtimeSession):
         message = llm.MessageGeneration(
             message_id=f"message-{number}",
             text_stream=_items([" ".join(spoken_words)]),
-            audio_stream=frames(WordTones(RATE_HZ).speak(spoken_words)),
+            audio_stream=frames(self._model.voice.speak(spoken_words)),
             modalities=modalities,
         )
         event = llm.GenerationCreatedEvent(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from livekit import api
 from pydantic import SecretStr
 
@@ -15,6 +17,9 @@ def livekit_settings(server: DevServer, **overrides: str) -> LiveKitSettings:
     Args:
         server: The livekit-server.
         overrides: Other values for `url`, `api_key` or `api_secret`.
+
+    Returns:
+        The settings.
     """
     values = {"url": server.url, "api_key": server.api_key, "api_secret": server.api_secret}
     values |= overrides
@@ -31,7 +36,7 @@ def create_token(
     identity: str,
     kind: str = "standard",
     attributes: dict[str, str] | None = None,
-    **grants: bool,
+    **grants: Any,
 ) -> str:
     """Return an access token with the default grants of a participant.
 
@@ -42,6 +47,9 @@ def create_token(
         kind: Kind of the participant, such as `standard` or `agent`.
         attributes: Attributes of the participant.
         grants: Further grants, by their name in `VideoGrants`.
+
+    Returns:
+        The token, a JWT.
     """
     return (
         api.AccessToken(server.api_key, server.api_secret)

@@ -1,0 +1,1 @@
+"""A call of an application's own agent with an avatar, for tests."""

@@ -1,0 +1,192 @@
+"""The room of a call: in memory, or on a real livekit-server."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from livekit.agents import Agent, AgentSession
+
+from avatar_core.agents.rooms import AnyRoom
+from avatar_core.agents.session import AvatarSession
+from avatar_core.contracts.errors import ConfigError
+from avatar_core.settings import LiveKitSettings
+from avatar_core.testing.audio.tones import HeardWord, decode_tones
+from avatar_core.testing.captions import CaptionLog
+from avatar_core.testing.fake_vendor.account import LaunchWorker
+from avatar_core.testing.fake_vendor.launcher import make_launcher
+from avatar_core.testing.outputs import MemoryOutputs
+from avatar_core.testing.room.context import IN_MEMORY
+from avatar_core.testing.room.link import MemoryLink
+from avatar_core.testing.room.recording import Run
+from avatar_core.testing.room.room import MemoryRoom
+
+Action = Callable[[AvatarSession], Awaitable[None] | None]
+"""Starts a fault of the avatar that is live."""
+
+
+class CallRoom(Protocol):
+    """The room of a call, and a listener in it.
+
+    Attributes:
+        livekit: The settings of LiveKit for `create_avatar`.
+        is_real: Whether the room is on a livekit-server and time is real.
+        actions: The faults that can start while an avatar is live, by name.
+    """
+
+    livekit: LiveKitSettings
+    is_real: bool
+    actions: Mapping[str, Action]
+
+    @property
+    def launch(self) -> LaunchWorker:
+        """A function that starts the workers of fake vendors in the room."""
+
+    async def open(self) -> AnyRoom:
+        """Let agent and listener join the room.
+
+        Returns:
+            The room, for `AvatarSession.start`.
+        """
+
+    async def start_session(self, session: AgentSession[Any], agent: Agent) -> None:
+        """Start the agent session, after the avatar.
+
+        Args:
+            session: The agent session.
+            agent: The agent.
+        """
+
+    def tones(self, since_s: float) -> list[HeardWord]:
+        """Return the tones that the listener has heard.
+
+        Args:
+            since_s: The loop time in seconds at which the first tone begins.
+
+        Returns:
+            The tones of each track in order, with loop times.
+        """
+
+    async def aclose(self) -> None:
+        """Leave the room, after the session and the avatar."""
+
+
+class MemoryCallRoom:
+    """The room of a call in memory.
+
+    Attributes:
+        livekit: The settings of LiveKit for `create_avatar`.
+        is_real: False.
+        launch: Starts the workers of fake vendors in the room.
+        actions: The faults that can start while an avatar is live, by name.
+        room: The room.
+    """
+
+    livekit = IN_MEMORY
+    is_real = False
+
+    def __init__(self) -> None:
+        self.room = MemoryRoom()
+        self.launch = make_launcher(self.room)
+        self.actions: Mapping[str, Action] = {
+            "worker dies": lambda avatar: self.room.crash(avatar.avatar_identity),
+            "worker leaves": self._leave,
+            "worker freezes": self._freeze,
+            "worker reconnects": lambda avatar: self.room.reconnect(avatar.avatar_identity),
+            "worker mutes its track": lambda avatar: self.room.mute(avatar.avatar_identity),
+            "server mutes the avatar": lambda avatar: self.room.mute(avatar.avatar_identity),
+            "server revokes the permission": lambda avatar: self.room.revoke_publishing(
+                avatar.avatar_identity
+            ),
+        }
+        self._outputs: MemoryOutputs | None = None
+        self._decoded: dict[tuple[str, float], tuple[int, list[HeardWord]]] = {}
+
+    async def open(self) -> AnyRoom:
+        """Let the agent join the room.
+
+        Returns:
+            The link of the agent.
+        """
+        return self.room.agent()
+
+    async def start_session(self, session: AgentSession[Any], agent: Agent) -> None:
+        """Start the agent session with captions, after the avatar.
+
+        Args:
+            session: The agent session.
+            agent: The agent.
+
+        Raises:
+            RuntimeError: The session cannot start.
+        """
+        self._outputs = MemoryOutputs(session, "synchronized", CaptionLog())
+        await session.start(agent)
+
+    def tones(self, since_s: float) -> list[HeardWord]:
+        """Return the tones that the listener has heard.
+
+        Args:
+            since_s: The loop time in seconds at which the first tone begins.
+
+        Returns:
+            The tones of each track in order, with loop times.
+        """
+        return [
+            tone
+            for run in self.room.recording.runs
+            if run.end_s >= since_s
+            for tone in self._decode(run)
+            if tone.start_s >= since_s
+        ]
+
+    async def aclose(self) -> None:
+        """Close the captions."""
+        if self._outputs is not None:
+            await self._outputs.aclose()
+
+    def _decode(self, run: Run) -> list[HeardWord]:
+        key, size = (run.identity, run.at_s), len(run.pcm)
+        if self._decoded.get(key, (0, []))[0] != size:
+            found = decode_tones(bytes(run.pcm), run.format.rate_hz)
+            self._decoded[key] = size, [_moved(tone, run.at_s, run.identity) for tone in found]
+        return self._decoded[key][1]
+
+    async def _leave(self, avatar: AvatarSession) -> None:
+        link = self.room.members[avatar.avatar_identity].link
+        assert isinstance(link, MemoryLink)
+        await link.aclose()
+
+    def _freeze(self, avatar: AvatarSession) -> None:
+        self.room.members[avatar.avatar_identity].link.freeze()
+
+
+async def start_fault(room: CallRoom, name: str, avatar: AvatarSession) -> None:
+    """Start a fault of the avatar that is live.
+
+    Args:
+        room: The room of the call.
+        name: The name of the fault.
+        avatar: The avatar.
+
+    Raises:
+        ConfigError: The fault cannot start while an avatar is live, or no avatar is live.
+    """
+    if name not in room.actions:
+        raise ConfigError(
+            f"The fault {name!r} cannot start while the avatar is live.",
+            hint=f"Pass fault={name + ' at 2 s'!r} to the call. These faults can start at any "
+            f"time: {'; '.join(room.actions)}.",
+        )
+    if not avatar.avatar_identity:
+        raise ConfigError(
+            f"No avatar is live, so the fault {name!r} has no effect.",
+            hint="Wait for the avatar with `await call.avatar.wait_for_join()`.",
+        )
+    result = room.actions[name](avatar)
+    if result is not None:
+        await result
+
+
+def _moved(tone: HeardWord, by_s: float, track: str) -> HeardWord:
+    return HeardWord(tone.word, tone.start_s + by_s, tone.end_s + by_s, tone.share, track)

@@ -1,0 +1,142 @@
+"""The room of a call on a livekit-server on loopback, in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import Agent, AgentSession
+from livekit.agents.voice.room_io import RoomOptions
+
+from avatar_core.agents.rooms import AnyRoom
+from avatar_core.agents.session import AvatarSession
+from avatar_core.contracts.errors import ConfigError
+from avatar_core.processes import ProcessRecord
+from avatar_core.rtc import admin
+from avatar_core.settings import LiveKitSettings
+from avatar_core.testing.audio.meter import AudioMeter
+from avatar_core.testing.audio.tones import HeardWord
+from avatar_core.testing.call.room import Action
+from avatar_core.testing.fake_vendor.account import VendorSession
+from avatar_core.testing.fake_vendor.launcher import RENDERER, SIDE
+from avatar_core.testing.faults.moderator import Moderator
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.worker_process import start_faulty_process
+from avatar_core.testing.listener import Listener
+from avatar_core.testing.server.server import DevServer
+from avatar_core.testing.server.tokens import create_token, livekit_settings
+
+AGENT, USER = "agent", "user"
+
+
+class ServerCallRoom:
+    """A room of its own on a livekit-server that runs as long as the call.
+
+    Attributes:
+        livekit: The settings of LiveKit for `create_avatar`, after `open`.
+        is_real: True.
+        actions: The faults that can start while an avatar is live, by name.
+    """
+
+    livekit: LiveKitSettings
+    is_real = True
+
+    def __init__(self) -> None:
+        self._name = f"call-{secrets.token_hex(4)}"
+        self._room = rtc.Room()
+        self._meter = AudioMeter()
+        self._open = AsyncExitStack()
+        self._moderator: Moderator
+        self.actions: Mapping[str, Action] = {
+            "worker dies": lambda avatar: os.kill(_pid(avatar), signal.SIGKILL),
+            "worker freezes": lambda avatar: os.kill(_pid(avatar), signal.SIGSTOP),
+            "worker leaves": self._remove,
+            "server mutes the avatar": lambda avatar: self._moderator.mute(avatar.avatar_identity),
+            "server revokes the permission": lambda avatar: self._moderator.revoke_permission(
+                avatar.avatar_identity
+            ),
+        }
+
+    async def open(self) -> AnyRoom:
+        """Start the server, and let agent and listener join the room.
+
+        Returns:
+            The room of the agent.
+
+        Raises:
+            ServerError: The livekit-server cannot start.
+        """
+        server = await self._open.enter_async_context(DevServer.start())
+        self.livekit = livekit_settings(server)
+        self._moderator = Moderator(self.livekit, self._name)
+        await self._room.connect(server.url, create_token(server, self._name, AGENT, "agent"))
+        self._open.push_async_callback(self._room.disconnect)
+        token = create_token(server, self._name, USER)
+        listener = await Listener.join(server.url, token, self._meter.add)
+        self._open.push_async_callback(listener.aclose)
+        return self._room
+
+    async def start_session(self, session: AgentSession[Any], agent: Agent) -> None:
+        """Start the agent session in the room, without audio input.
+
+        Args:
+            session: The agent session.
+            agent: The agent.
+        """
+        await session.start(agent, room=self._room, room_options=RoomOptions(audio_input=False))
+
+    def tones(self, since_s: float) -> list[HeardWord]:
+        """Return the tones that the listener has heard.
+
+        Args:
+            since_s: The loop time in seconds at which the first tone begins.
+
+        Returns:
+            The tones of each track in order, with loop times.
+        """
+        return [tone for tone in self._meter.decode(since_s) if tone.start_s >= since_s]
+
+    async def launch(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
+        """Start the worker of a fake vendor as a process.
+
+        Args:
+            session: The session at the vendor.
+            scenario: The faults of the worker.
+
+        Returns:
+            The record of the worker.
+
+        Raises:
+            WorkerError: The process cannot be started, or ended before it was ready.
+        """
+        return await start_faulty_process(
+            RENDERER,
+            livekit_url=session.livekit_url,
+            token=session.token,
+            options={"width": SIDE, "height": SIDE},
+            scenario=replace(scenario, stock=True),
+        )
+
+    async def aclose(self) -> None:
+        """Leave the room, and stop the server."""
+        await asyncio.shield(self._open.aclose())
+
+    async def _remove(self, avatar: AvatarSession) -> None:
+        await admin.remove_participant(self.livekit, self._name, avatar.avatar_identity)
+
+
+def _pid(avatar: AvatarSession) -> int:
+    record = ProcessRecord.read(avatar.avatar.state) if avatar.avatar is not None else None
+    if record is None:
+        raise ConfigError(
+            f"The avatar of {avatar.provider!r} has no worker process on this machine.",
+            hint="Pass the fault to the call, such as fault='worker dies at 2 s'.",
+        )
+    return record.pid

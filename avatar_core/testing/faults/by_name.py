@@ -1,0 +1,110 @@
+"""The faults of a call by name: faults of the avatar's worker, and faults of its vendor's API."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, fields, replace
+
+from avatar_core.contracts.errors import ConfigError
+from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.vendor_faults import VendorFaults
+
+DEFAULT_AT_S = 2.0
+"""Seconds after the join at which a fault of a worker starts, if its name states no time."""
+MIN_AT_S = 0.001
+WORKER_FAULTS = {
+    "avatar never joins": "never_joins",
+    "avatar joins late": "join_delay_s=45",
+    "worker dies": "crash_at_s",
+    "worker freezes": "freeze_at_s",
+    "worker leaves": "leaves_at_s",
+    "worker hangs": "hang_at_s",
+    "worker reconnects": "reconnect_at_s",
+    "worker falls silent": "silent_at_s",
+    "worker stops playing": "playout_stall_at_s",
+    "worker mutes its track": "mutes_at_s",
+    "worker unpublishes its track": "unpublishes_at_s",
+    "server mutes the avatar": "server_mutes_at_s",
+    "server revokes the permission": "revoked_at_s",
+    "worker publishes no audio": "no_audio_track",
+    "worker discards the audio": "discards_audio",
+    "worker reports nothing": "reports_nothing",
+}
+"""The field of `Scenario` of each fault of a worker. A field that ends in `_at_s` takes a time."""
+VENDOR_FAULTS = {
+    f"vendor answers {name}" if name[0].isdigit() else f"vendor: {name}": name
+    for name in FAULTS
+    if not name.startswith("worker")
+}
+"""The name in `FAULTS` of each fault of a vendor's API."""
+FAULT_NAMES = (*WORKER_FAULTS, *VENDOR_FAULTS)
+"""The names of all faults of a call."""
+
+_AT = re.compile(r"(?P<name>.*?)(?: at (?P<at_s>\d+(?:\.\d+)?) s)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFault:
+    """A fault of a call.
+
+    Attributes:
+        name: The name of the fault, without a time.
+        scenario: The faults of the next worker; None for a fault of the vendor's API.
+        vendor: The fault of the vendor's API; None for a fault of a worker.
+    """
+
+    name: str
+    scenario: Scenario | None = None
+    vendor: VendorFault | None = None
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether the fault starts at a time after the join of the avatar."""
+        return WORKER_FAULTS.get(self.name, "").endswith("_at_s")
+
+
+def find_fault(text: str) -> NamedFault:
+    """Return the fault with a name such as `vendor answers 402` or `worker dies at 2 s`.
+
+    Args:
+        text: A name in `FAULT_NAMES`. A time such as ` at 2 s` may follow the name of a fault that
+            starts at a time. The time counts from the join of the avatar.
+
+    Returns:
+        The fault.
+
+    Raises:
+        ConfigError: No fault has this name, or the fault takes no time.
+    """
+    match = _AT.fullmatch(str(text).strip())
+    assert match is not None
+    name, at_s = match["name"], match["at_s"]
+    if name not in FAULT_NAMES:
+        close = difflib.get_close_matches(name, FAULT_NAMES, n=1, cutoff=0.7)
+        suggestion = f"Did you mean {close[0]!r}? " if close else ""
+        raise ConfigError(
+            f"No fault has the name {name!r:.80}.",
+            hint=f"{suggestion}The faults are: {'; '.join(FAULT_NAMES)}.",
+        )
+    if name in VENDOR_FAULTS:
+        fault = NamedFault(name, vendor=FAULTS[VENDOR_FAULTS[name]])
+    else:
+        fault = NamedFault(name, scenario=_scenario(WORKER_FAULTS[name], at_s))
+    if at_s is not None and not fault.takes_time:
+        timed = "; ".join(key for key, field in WORKER_FAULTS.items() if field.endswith("_at_s"))
+        raise ConfigError(
+            f"The fault {name!r} takes no time.",
+            hint=f"Remove ' at {at_s} s'. These faults take a time: {timed}.",
+        )
+    return fault
+
+
+def _scenario(field: str, at_s: str | None) -> Scenario:
+    """Return the scenario with one fault. Only a worker of a vendor has the faults of one."""
+    if field.endswith("_at_s"):
+        field = f"{field}={max(float(at_s or DEFAULT_AT_S), MIN_AT_S)}"
+    scenario = Scenario.parse(field)
+    vendors = {item.name for item in fields(VendorFaults)}
+    return replace(scenario, stock=not vendors.isdisjoint(scenario.as_dict()))

@@ -1,0 +1,165 @@
+"""A call of an application's own agent in memory: tools, hand-offs, interruptions and faults."""
+
+from __future__ import annotations
+
+import pytest
+from avatar_provider_mock import MockSettings
+from livekit.agents import Agent, AgentSession, function_tool
+
+from avatar_core.contracts.errors import ConfigError, ProviderNotFoundError
+from avatar_core.testing import AvatarCall, ScriptedLLM, ScriptedRealtimeModel
+
+pytestmark = pytest.mark.virtual_time
+
+SMALL = MockSettings(width=64, height=64)
+LONG = "There is a lot to tell about it, because the weather in Rome changes every single day."
+RESPONSES = {
+    "Weather?": "It is sunny in Rome today.",
+    "Tell me more": LONG,
+    "My bill?": "",
+}
+CALLS = {"Weather?": {"get_weather": {"city": "Rome"}}, "My bill?": {"transfer_to_billing": {}}}
+
+
+class Billing(Agent):
+    """The second agent of the application."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You explain bills.")
+
+    async def on_enter(self) -> None:
+        """Greet the user."""
+        await self.session.say("Welcome to billing!")
+
+
+class Clerk(Agent):
+    """The first agent of the application, with a tool and a hand-off."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You know the weather.")
+        self.cities: list[str] = []
+
+    @function_tool
+    async def get_weather(self, city: str) -> str:
+        """Return the weather.
+
+        Args:
+            city: The city.
+        """
+        self.cities.append(city)
+        return "sunny"
+
+    @function_tool
+    async def transfer_to_billing(self) -> Agent:
+        """Transfer the user to billing."""
+        return Billing()
+
+
+def make_session() -> AgentSession:
+    return AgentSession(llm=ScriptedLLM(RESPONSES, calls=CALLS))
+
+
+async def test_agent_calls_its_tool_and_the_user_hears_the_response() -> None:
+    clerk = Clerk()
+    async with AvatarCall(clerk, session=make_session, avatar=SMALL) as call:
+        result = await call.user_says("Weather?")
+        await call.agent_finished()
+        assert call.heard == "It is sunny in Rome today."
+        assert call.history == [("user", "Weather?"), ("assistant", call.heard)]
+        result.expect.next_event().is_function_call(name="get_weather", arguments={"city": "Rome"})
+        result.expect.next_event().is_function_call_output(output="sunny")
+        result.expect.next_event().is_message(role="assistant")
+        assert clerk.cities == ["Rome"]
+        assert (call.sessions.created, call.sessions.open) == (1, 1)
+        assert call.events == ["mock joined"]
+    assert (call.sessions.created, call.sessions.open) == (1, 0)
+
+
+async def test_interrupted_response_and_handoff_are_heard_in_order() -> None:
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+        await call.user_says("Tell me more")
+        await call.until_heard("to tell")
+        result = await call.user_says("My bill?")
+        await call.agent_finished()
+        assert call.heard == "Welcome to billing!"
+        assert LONG.startswith(call.turns[1].heard)
+        assert 5 <= len(call.turns[1].heard.split()) <= 7
+        assert call.problems() == []
+        result.expect.contains_agent_handoff(new_agent_type=Billing)
+
+
+@pytest.mark.parametrize(
+    ("fault", "event"),
+    [
+        ("worker dies at 2 s", "mock was lost"),
+        ("worker freezes at 2 s", "mock was lost"),
+        ("worker falls silent at 2 s", "mock was lost"),
+        ("vendor answers 402", "mock failed: PaymentError"),
+        ("avatar never joins", "mock failed: JoinTimeoutError"),
+    ],
+)
+async def test_user_hears_every_word_in_spite_of_a_fault(fault: str, event: str) -> None:
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL, fault=fault) as call:
+        await call.user_says("Tell me more")
+        await call.agent_finished()
+        assert set(call.heard.split()) == set(LONG.split())
+        assert event in call.events
+        assert "voice speaks" in call.events
+        assert call.problems() == []
+    assert call.sessions.open == 0
+
+
+async def test_faults_start_while_the_avatar_is_live() -> None:
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+        await call.user_says("Tell me more")
+        await call.until_heard(4)
+        await call.inject("worker dies")
+        await call.until_event("mock was lost")
+        await call.until_event("mock joined")
+        await call.agent_finished()
+        assert call.sessions.created == 2
+        with pytest.raises(ConfigError, match="cannot start while the avatar is live"):
+            await call.inject("worker falls silent")
+
+
+async def test_speech_to_speech_model_is_heard() -> None:
+    model = ScriptedRealtimeModel({"Weather?": "It is sunny in Rome."})
+    call = AvatarCall(Agent(instructions="", llm=model), avatar=SMALL)
+    async with call:
+        await call.user_says("Weather?")
+        await call.agent_finished()
+        assert call.heard == "It is sunny in Rome."
+
+
+async def test_failed_assertion_shows_the_timeline() -> None:
+    with pytest.raises(AssertionError, match="did not hear 'rain' within 120 s") as raised:  # noqa: PT012
+        async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+            await call.user_says("Weather?")
+            await call.until_heard("rain")
+    [note] = raised.value.__notes__
+    assert "mock joined" in note
+    assert "user: Weather?" in note
+    assert "heard: It is sunny in Rome today." in note
+
+
+async def test_missing_response_of_the_script_is_named() -> None:
+    with pytest.raises(LookupError, match="no response to the user message 'Bye'"):  # noqa: PT012
+        async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+            await call.user_says("Bye")
+            await call.agent_finished()
+
+
+async def test_bad_input_is_one_message_with_the_next_step() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'worker dies'"):
+        AvatarCall(Clerk(), fault="worker dys")
+    with pytest.raises(ConfigError, match="takes no time"):
+        AvatarCall(Clerk(), fault="vendor answers 402 at 2 s")
+    with pytest.raises(ProviderNotFoundError, match="acme"):
+        async with AvatarCall(Clerk(), session=make_session, avatar="acme"):
+            pass
+    with pytest.raises(ConfigError, match="Clerk has no language model"):
+        async with AvatarCall(Clerk(), avatar=SMALL):
+            pass
+    with pytest.raises(ConfigError, match="returned an object of type str"):
+        async with AvatarCall(Clerk(), session=lambda: "session", avatar=SMALL):  # type: ignore[arg-type, return-value]
+            pass
