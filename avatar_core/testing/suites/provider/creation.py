@@ -109,7 +109,7 @@ async def one_create_after_an_unknown_outcome(suite: ProviderSubject) -> None:
         async with open_bench(suite) as bench:
             bench.fail(fault)
             retry = bench.provider.capabilities.safe_retry
-            await _start_with_core(bench)
+            await start_with_core(bench)
             created = len(bench.account.sessions)
             if created > 1 or (retry is SafeRetry.NEVER and len(bench.calls_of("create")) > 1):
                 raise CheckFailed(
@@ -126,12 +126,17 @@ async def one_create_after_an_unknown_outcome(suite: ProviderSubject) -> None:
                 )
 
 
-async def _start_with_core(bench: Bench) -> None:
-    """Start and end an avatar as avatar-core does, with all its retries."""
+async def start_with_core(bench: Bench) -> None:
+    """Start and end an avatar as avatar-core does, with all its retries.
+
+    Args:
+        bench: The bench.
+    """
     context = bench.room.agent(AGENT).session_context(AvatarSettings.model_construct())
     try:
         ledger_entry = await Provisioning(bench.provider, context).run()
-        await context.releaser.end(bench.provider, ledger_entry, "the check ends")
+        end = context.releaser.end(bench.provider, ledger_entry, "the check ends")
+        await asyncio.shield(context.releaser.tasks.start(end, "end"))
     except AvatarError:
         pass
     while context.releaser.tasks.running:
