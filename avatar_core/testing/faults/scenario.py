@@ -134,12 +134,15 @@ class Scenario(VendorFaults):
         read: dict[str, Any] = {}
         for name, value in values.items():
             if name not in kinds:
-                close = difflib.get_close_matches(name, kinds, n=1)
-                raise ConfigError(
-                    f"A fault scenario has no field {name!r:.40}.",
-                    hint=f"Did you mean {close[0]}?"
-                    if close
-                    else f"The fields are {', '.join(kinds)}.",
+                if close := difflib.get_close_matches(name, kinds, n=1):
+                    raise ConfigError(
+                        f"A fault scenario has no field {name!r:.40}.",
+                        hint=f"Did you mean {close[0]}?",
+                        code=ErrorCode.TEST_FAULT,
+                    )
+                raise ConfigError(  # the text may be a key, so the message does not quote it
+                    "A fault scenario has no field with this name.",
+                    hint=f"The fields are {', '.join(kinds)}.",
                     code=ErrorCode.TEST_FAULT,
                 )
             least = -math.inf if name == "seed" else 0.0

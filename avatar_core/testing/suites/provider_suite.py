@@ -6,12 +6,18 @@ from typing import Any, ClassVar
 
 from avatar_core.testing.suites.check import Check
 from avatar_core.testing.suites.provider import (
+    cancellation,
     configuration,
+    controls,
     creation,
     discovery,
     ending,
     failures,
+    hygiene,
+    live,
+    secrecy,
     speech,
+    tokens,
 )
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 from avatar_core.testing.suites.suite import Suite
@@ -55,5 +61,11 @@ class ProviderSuite(ProviderSubject, Suite):
         *creation.CHECKS,
         *failures.CHECKS,
         *ending.CHECKS,
+        *cancellation.CHECKS,
+        *tokens.CHECKS,
+        *secrecy.CHECKS,
         *speech.CHECKS,
+        *controls.CHECKS,
+        *hygiene.CHECKS,
+        *live.CHECKS,
     )

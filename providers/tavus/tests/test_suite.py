@@ -11,3 +11,4 @@ class TestTavus(ProviderSuite):
     vendor = TavusApi
     settings = {"api_key": "tavus-key"}  # noqa: RUF012
     golden = "golden/"
+    commands = {"set_emotion": {"emotion": "surprise"}}  # noqa: RUF012

@@ -64,6 +64,7 @@ class Bench:
         minted: The specification and the text of each room token.
         claims: The records that the provider claimed.
         delay_s: Seconds by which each response of the vendor is late.
+        respond: Returns the response in place of the vendor; None lets the vendor respond.
         on_response: Called after each response of the vendor, before the provider continues.
         provider_class: The provider class, which calls the fake vendor.
         provider: The provider.
@@ -78,6 +79,7 @@ class Bench:
         self.minted: list[tuple[TokenSpec, str]] = []
         self.claims: list[ProvisionedAvatar] = []
         self.delay_s = 0.0
+        self.respond: Callable[[Call], FakeResponse | None] = lambda _: None
         self.on_response: Callable[[Call], object] = lambda _: None
         launch = _stock(make_launcher(self.room)) if speaks else launch_no_worker
         self.account = VendorAccount(launch, room=self.room if speaks else None)
@@ -199,6 +201,20 @@ class Bench:
         """
         return [call for call in self.calls if call.operation == operation]
 
+    def secrets(self) -> list[str]:
+        """Return the texts that must appear nowhere.
+
+        Returns:
+            The API key, and each room token with its signature alone.
+        """
+        key = getattr(self.provider.settings, "api_key", None)
+        tokens = [token for _, token in self.minted]
+        return [
+            *([key.get_secret_value()] if key is not None else []),
+            *tokens,
+            *(token.rpartition(".")[2] for token in tokens),
+        ]
+
     def sessions_in_room(self) -> set[str]:
         """Return the identities of the participants that speak for the agent.
 
@@ -232,7 +248,8 @@ class Bench:
         self.calls.append(call)
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        response = await self.vendor.serve(method, path, headers, body)
+        if (response := self.respond(call)) is None:
+            response = await self.vendor.serve(method, path, headers, body)
         self.on_response(call)
         return response
 

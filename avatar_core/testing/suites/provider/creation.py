@@ -114,7 +114,7 @@ async def one_create_after_an_unknown_outcome(suite: ProviderSubject) -> None:
             bench.fail(fault)
             can = bench.provider.capabilities
             retry = can.safe_retry
-            await _start_with_core(bench)
+            await start_with_core(bench)
             created = len(bench.account.sessions)
             alive = bench.account.peak_active if retry is SafeRetry.NEVER else created
             if alive > 1 or (retry is SafeRetry.NEVER and _repeats_without_end(bench)):
@@ -138,12 +138,17 @@ def _repeats_without_end(bench: Bench) -> bool:
     return ("create", "create") in pairwise(operations)
 
 
-async def _start_with_core(bench: Bench) -> None:
-    """Start and end an avatar as avatar-core does, with all its retries."""
+async def start_with_core(bench: Bench) -> None:
+    """Start and end an avatar as avatar-core does, with all its retries.
+
+    Args:
+        bench: The bench.
+    """
     context = bench.room.agent(AGENT).session_context(AvatarSettings.model_construct())
     try:
         ledger_entry = await Provisioning(bench.provider, context).run()
-        await context.releaser.end(bench.provider, ledger_entry, "the check ends")
+        end = context.releaser.end(bench.provider, ledger_entry, "the check ends")
+        await asyncio.shield(context.releaser.tasks.start(end, "end"))
     except AvatarError:
         pass
     while context.releaser.tasks.running:

@@ -6,18 +6,24 @@ Each check takes the suite, and raises `CheckFailed` if the provider violates th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from avatar_core.contracts.errors import Outcome
 from avatar_core.testing.fake_vendor.expected import (
     CONNECTION_ERRORS,
     RESPONSE_ERRORS,
     STATUS_ERRORS,
     ExpectedError,
 )
+from avatar_core.testing.fake_vendor.responses import json_response
 from avatar_core.testing.suites.check import CheckFailed, Level, check
 from avatar_core.testing.suites.provider.bench import open_bench
 from avatar_core.testing.suites.provider.creation import as_provision_error, provision_error
 from avatar_core.testing.suites.provider.discovery import load_provider
 from avatar_core.testing.suites.provider.subject import ProviderSubject
+
+ODD_BODIES: tuple[Any, ...] = ([], "created", {}, None, {"data": None}, {"error": "none"})
+"""Bodies that contain no session id, with status 200."""
 
 
 @check("P13", Level.SILVER)
@@ -36,6 +42,22 @@ async def lost_connections_raise_the_right_errors(suite: ProviderSubject) -> Non
 async def unusable_responses_raise_the_right_errors(suite: ProviderSubject) -> None:
     """Each response that cannot be read raises the right class with the right outcome."""
     await _check_faults(suite, RESPONSE_ERRORS)
+
+
+@check("P26", Level.SILVER)
+async def odd_responses_raise_no_other_error(suite: ProviderSubject) -> None:
+    """A response of an unexpected shape raises a ProvisionError with the outcome UNKNOWN."""
+    load_provider(suite)
+    for body in ODD_BODIES:
+        async with open_bench(suite) as bench:
+            bench.need_vendor()
+            bench.respond = lambda _, body=body: json_response(200, body)  # type: ignore[misc]
+            error = as_provision_error(await provision_error(bench), f"body {body!r}")
+            if error.outcome is not Outcome.UNKNOWN:
+                raise CheckFailed(
+                    f"For the response {body!r}, the outcome is {error.outcome.value}.",
+                    "Raise ProtocolError with the outcome UNKNOWN: a session may exist.",
+                )
 
 
 async def _check_faults(suite: ProviderSubject, faults: Mapping[str, ExpectedError]) -> None:
@@ -69,4 +91,5 @@ CHECKS = (
     error_statuses_raise_the_right_errors,
     lost_connections_raise_the_right_errors,
     unusable_responses_raise_the_right_errors,
+    odd_responses_raise_no_other_error,
 )

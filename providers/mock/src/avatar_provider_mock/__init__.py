@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from avatar_core import ProviderSettings, ProvisionRequest, RendererProvider
-from avatar_core.testing import Scenario, start_faulty_worker
+from avatar_core.testing import Scenario
 
 __all__ = ["MockProvider", "MockSettings"]
 
@@ -72,6 +72,8 @@ class MockProvider(RendererProvider[MockSettings]):
         scenario = self.settings.scenario
         if scenario == Scenario():
             return await super().start_worker(request)
+        from avatar_core.testing import start_faulty_worker  # imports livekit
+
         return await start_faulty_worker(
             request, self.renderer, options=self.options(), scenario=scenario
         )
