@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from avatar_core.cli import new
 from avatar_core.cli.plugins import WithPlugins
 
 Verbose = Annotated[
@@ -14,6 +15,7 @@ Verbose = Annotated[
 ]
 
 app = typer.Typer(cls=WithPlugins, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(new.app, name="new")
 
 
 def _print_version(wanted: bool) -> None:

@@ -96,3 +96,4 @@ class ErrorCode(StrEnum):
 
     TEST_SERVER = "AV601", "The livekit-server for tests did not start"
     TEST_FAULT = "AV602", "A fault for tests does not exist"
+    SCAFFOLD = "AV603", "A new provider cannot have this name or folder"

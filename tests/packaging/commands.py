@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from tests.packaging.environment import CleanEnvironment
 
 COMMAND_S = 60.0
+NEW_FOLDER = "new-{installed}"
 COMMANDS = {
     "--version": ("--version",),
     "--help": ("--help",),
     "list": ("list",),
     "list --load": ("list", "--load", "--json"),
     "doctor": ("doctor", "--json"),
+    "explain": ("explain", "AV302"),
+    "new": ("new", "provider", "acme", "--into", NEW_FOLDER),
 }
 ALONE, WITH_MOCK = "avatar-core", "avatar-core and avatar-provider-mock"
 
@@ -47,7 +50,11 @@ def run_commands(environment: CleanEnvironment, installed: str, **settings: str)
         settings: Environment variables.
     """
     return {
-        (installed, name): _avatar(environment, *arguments, **settings)
+        (installed, name): _avatar(
+            environment,
+            *(it.format(installed=installed.replace(" ", "-")) for it in arguments),
+            **settings,
+        )
         for name, arguments in COMMANDS.items()
     }
 

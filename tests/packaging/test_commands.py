@@ -8,7 +8,8 @@ from importlib.metadata import version
 import pytest
 
 from tests.packaging.commands import ALONE, COMMANDS, WITH_MOCK, Ended, Runs
-from tests.packaging.environment import INSTALL_S
+from tests.packaging.environment import INSTALL_S, CleanEnvironment
+from tests.packaging.wheels import ROOT
 
 pytestmark = pytest.mark.timeout(INSTALL_S)
 
@@ -41,6 +42,20 @@ def test_doctor_reports_a_status_for_each_check(runs: Runs) -> None:
     assert alone == {"provider": "fault", "versions": "ok", "ledger": "ok", "LiveKit": "fault"}
     parts = {"mock reachability": "ok", "mock probe": "ok"}
     assert read_statuses(runs[WITH_MOCK, "doctor"]) == {**alone, "provider": "ok", **parts}
+
+
+def test_wheel_contains_the_pages_of_the_errors(runs: Runs) -> None:
+    page = (ROOT / "docs/errors/AV302.md").read_text(encoding="utf-8")
+    assert runs[ALONE, "explain"].output == page
+
+
+def test_wheel_contains_the_packages_of_new_providers(
+    runs: Runs, environment: CleanEnvironment
+) -> None:
+    assert runs[ALONE, "new"].output.startswith("Created new-avatar-core with ")
+    written = environment.home / "new-avatar-core/src/avatar_provider_acme/provider.py"
+    example = ROOT / "examples/providers/acme/src/avatar_provider_acme/provider.py"
+    assert written.read_text(encoding="utf-8") == example.read_text(encoding="utf-8")
 
 
 def read_statuses(doctor: Ended) -> dict[str, str]:

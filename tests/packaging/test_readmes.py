@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from tests.packaging.wheels import PROJECTS, ROOT
+from tests.packaging.wheels import PROJECTS, PUBLISHED, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SOURCE = str(PROJECT["urls"]["Source"])
@@ -55,7 +55,7 @@ def test_readme_links_lead_to_files_of_the_repository(name: str) -> None:
     assert missing(links_of((PROJECTS[name] / "README.md").read_text())) == []
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_project_urls_lead_to_files_of_the_repository(name: str) -> None:
     project = tomllib.loads((PROJECTS[name] / "pyproject.toml").read_text())["project"]
     urls = project["urls"]

@@ -14,7 +14,7 @@ from avatar_core.cli.plugins import GROUP as COMMANDS
 from avatar_core.registry.discovery import GROUP as PROVIDERS
 from avatar_core.testing.simulators import GROUP as SIMULATORS
 from tests.packaging.environment import uv
-from tests.packaging.wheels import PROJECTS, ROOT, Build, Wheel
+from tests.packaging.wheels import PROJECTS, PUBLISHED, ROOT, Build, Wheel
 
 CORE = "avatar-core"
 PAGE = ROOT / "demo/src/avatar_demo/page"
@@ -129,7 +129,7 @@ def test_classifiers_name_the_supported_python_versions_and_a_topic(
     assert "Typing :: Typed" in classifiers
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_wheel_metadata_has_the_project_urls(name: str, build: Build) -> None:
     lines = build(name).metadata.get_all("Project-URL", [])
     links = dict(line.split(", ", 1) for line in lines)

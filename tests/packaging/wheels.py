@@ -20,6 +20,10 @@ PROJECTS = {
     for file in sorted(ROOT.glob(pattern))
 }
 """Every distribution of this repository, and its folder."""
+PUBLISHED = [
+    name for name, path in PROJECTS.items() if "examples" not in path.relative_to(ROOT).parts
+]
+"""The distributions of the maintainers. An example belongs to the author of a new provider."""
 
 
 @dataclass(frozen=True)

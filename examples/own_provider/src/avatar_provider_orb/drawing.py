@@ -1,4 +1,4 @@
-"""The renderer of the orb, whose size and brightness follow the level of the speech.
+"""The renderer: a ball whose size and brightness follow the level of the speech.
 
 While nobody speaks, the radius grows and shrinks slowly.
 """
@@ -10,14 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
 from avatar_core import AudioFormat, Renderer, VideoFrame
 
 FPS = 25.0
 LOUD_RMS = 0.2
-"""RMS level, as a share of full scale, at which the orb has its largest size."""
+"""RMS level, as a share of full scale, at which the ball has its largest size."""
 RISES, FALLS = 0.7, 0.25
-"""Share of the distance to the new size that the orb covers in one frame, up and down."""
+"""Share of the distance to the new size that the ball covers in one frame, up and down."""
 BREATH_S = 4.0
 """Seconds from one breath to the next."""
 GROUND = np.array((13, 17, 23), np.float32)
@@ -25,11 +24,11 @@ GROUND = np.array((13, 17, 23), np.float32)
 
 
 class OrbRenderer(Renderer):
-    """A renderer that draws an orb with numpy only.
+    """A renderer that draws the ball with numpy only.
 
     Args:
         size: Width and height of a frame, in pixels.
-        colour: Colour of the orb as `#rrggbb`.
+        colour: Colour of the ball as `#rrggbb`.
 
     Attributes:
         audio: Format of the audio: int16, mono, at 24000 Hz.
@@ -46,7 +45,7 @@ class OrbRenderer(Renderer):
         self._count = 0
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
-        """Draw the orb for a chunk of speech.
+        """Draw the ball for a chunk of speech.
 
         Args:
             chunk: PCM, int16, mono, at 24000 Hz: 1/fps seconds, or less at the end of a speech.
@@ -58,7 +57,7 @@ class OrbRenderer(Renderer):
         return [self._draw(_rms(chunk) / LOUD_RMS)] if chunk else []
 
     def idle(self) -> VideoFrame:
-        """Draw the next frame of silence, in which the orb shrinks to its rest size.
+        """Draw the next frame of silence, in which the ball shrinks to its rest size.
 
         Returns:
             An RGBA frame.
@@ -66,7 +65,7 @@ class OrbRenderer(Renderer):
         return self._draw(0.0)
 
     def reset(self) -> None:
-        """Do nothing: the following `idle` frames shrink the orb to its rest size."""
+        """Do nothing: the following `idle` frames shrink the ball to its rest size."""
 
     def _draw(self, energy: float) -> VideoFrame:
         step = RISES if energy > self._energy else FALLS
