@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from typing import Any
 
 from avatar_core.tasks import RELEASE_S, describe_error
 from avatar_core.testing.suites.check import CheckFailed, Level, NotApplicable, check
@@ -38,7 +39,7 @@ async def cancellation_ends_provision_at_every_await(suite: ProviderSubject) -> 
             _check_cancelled(task, step)
 
 
-async def _wait(task: asyncio.Task[object], work: CancelAt[object]) -> None:
+async def _wait(task: asyncio.Task[Any], work: CancelAt[Any]) -> None:
     """Wait until a task has ended, or 1 s after its cancellation."""
     while not task.done() and not work.was_cancelled:  # noqa: ASYNC110 - virtual time
         await asyncio.sleep(DELAY_S / 10)
@@ -52,7 +53,7 @@ async def _wait(task: asyncio.Task[object], work: CancelAt[object]) -> None:
         )
 
 
-def _check_cancelled(task: asyncio.Task[object], step: int) -> None:
+def _check_cancelled(task: asyncio.Task[Any], step: int) -> None:
     if task.cancelled():
         return
     error = task.exception()

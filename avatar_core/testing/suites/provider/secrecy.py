@@ -15,6 +15,7 @@ from contextlib import (
     redirect_stdout,
     suppress,
 )
+from typing import Any
 
 from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.fake_vendor.responses import json_response
@@ -76,7 +77,9 @@ async def _benches(suite: ProviderSubject) -> AsyncIterator[tuple[Bench, str]]:
 @asynccontextmanager
 async def _open_with_canary(suite: ProviderSubject) -> AsyncIterator[Bench]:
     """Open a bench whose API key is a text that appears nowhere else."""
-    settings = {"api_key": "canary-key-5d1e9c"} if "api_key" in suite.settings else {}
+    settings: dict[str, Any] = (
+        {"api_key": "canary-key-5d1e9c"} if "api_key" in suite.settings else {}
+    )
     async with open_bench(suite, **settings) as bench:
         if bench.vendor is not None:
             bench.vendor.keys.update(settings.values())
