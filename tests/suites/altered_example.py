@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import pytest
 
 from avatar_core.testing.suites.check import Blocked, Check, NotApplicable, Skipped
 from avatar_core.testing.suites.suite import Suite
@@ -44,6 +46,17 @@ class Mutant:
         path = folder / f"mutant_{next(_numbers)}.py"
         path.write_text(source.replace(self.right, self.wrong), encoding="utf-8")
         return load_module(path)
+
+
+def parameters(mutants: Sequence[Mutant]) -> list[Any]:
+    """Return the mutants as parameters; mutants of checks that an earlier one fails are slow."""
+    known: set[str] = set()
+    found = []
+    for mutant in mutants:
+        marks = () if mutant.ids - known else (pytest.mark.slow,)
+        known |= mutant.ids
+        found.append(pytest.param(mutant, marks=marks, id=mutant.name.replace(" ", "-")))
+    return found
 
 
 def load_module(path: Path) -> ModuleType:

@@ -97,4 +97,4 @@ class BarSuite(RendererSuite):
     __test__ = False
     renderer = f"{__name__}:BarRenderer"
     variants = ({"width": 64, "height": 16, "fps": 12.5},)
-    cpu_share = 0.1
+    cpu_share = 0.05

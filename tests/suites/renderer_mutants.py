@@ -41,8 +41,8 @@ MUTANTS = (
     Mutant(
         "options are not JSON",
         "R06",
-        "cpu_share = 0.1",
-        'cpu_share = 0.1\n    renderer_options = {"colour": (255, 0, 0)}',
+        "cpu_share = 0.05",
+        'cpu_share = 0.05\n    renderer_options = {"colour": (255, 0, 0)}',
     ),
     Mutant(
         "the class needs the parent",
@@ -102,7 +102,7 @@ MUTANTS = (
         f"assert self._thread_id == threading.get_ident(); {RENDERED}",
     ),
     Mutant("renderers share the level", "R17", "self._levels = [0.0]", "self._levels = SHARED"),
-    Mutant("drawing takes 20 ms", "R18", RENDERED, f"sum(range(1_500_000)); {RENDERED}"),
+    Mutant("drawing takes 8 ms", "R18", RENDERED, f"sum(range(500_000)); {RENDERED}"),
     Mutant(
         "frames are kept",
         "R19",

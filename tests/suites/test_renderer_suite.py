@@ -11,13 +11,12 @@ import pytest
 from avatar_core.testing.suites.check import CheckFailed
 from avatar_core.testing.suites.renderer_suite import RendererSuite
 from tests.suites import bar_renderer
-from tests.suites.altered_example import Mutant, failing_ids, failing_of
+from tests.suites.altered_example import Mutant, failing_ids, failing_of, parameters
 from tests.suites.renderer_mutants import MUTANTS
 
 EXAMPLE = Path(bar_renderer.__file__)
 ROOT = EXAMPLE.parents[2]
 ORB = ROOT / "examples/own_provider/src"
-IDS = [mutant.name.replace(" ", "-") for mutant in MUTANTS]
 
 
 @pytest.fixture(autouse=True)
@@ -31,26 +30,28 @@ class TestBar(bar_renderer.BarSuite):
     __test__ = True
 
 
+@pytest.mark.slow
 class TestFlash(RendererSuite):
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
     renderer_options = MappingProxyType({"width": 128, "height": 96})
     variants = ({"width": 64, "height": 64, "fps": 30.0, "rate_hz": 16_000},)
 
 
+@pytest.mark.slow
 class TestOrb(RendererSuite):
     renderer = "avatar_provider_orb.drawing:OrbRenderer"
     renderer_options = MappingProxyType({"size": 96, "colour": "#5fb3ff"})
     variants = ({"size": 64, "colour": "#ffffff"},)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
+@pytest.mark.parametrize("mutant", parameters(MUTANTS))
 def test_mutant_renderer_fails_its_checks(mutant: Mutant, tmp_path: Path) -> None:
     suite = mutant.load(EXAMPLE, tmp_path).BarSuite
     assert failing_of(suite, mutant.ids) == mutant.ids
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
+@pytest.mark.parametrize("mutant", parameters(MUTANTS))
 def test_mutant_renderer_fails_no_other_check(mutant: Mutant, tmp_path: Path) -> None:
     assert failing_ids(mutant.load(EXAMPLE, tmp_path).BarSuite) == mutant.ids
 

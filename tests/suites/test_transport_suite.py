@@ -9,11 +9,10 @@ import pytest
 from avatar_core.testing.suites.check import CheckFailed
 from avatar_core.testing.suites.transport_suite import TransportSuite
 from tests.suites import line_transport, room_transports, socket_transport
-from tests.suites.altered_example import Mutant, failing_ids, failing_of
+from tests.suites.altered_example import Mutant, failing_ids, failing_of, parameters
 from tests.suites.transport_mutants import MUTANTS
 
 EXAMPLE = Path(line_transport.__file__)
-IDS = [mutant.name.replace(" ", "-") for mutant in MUTANTS]
 
 
 class TestLine(line_transport.LineSuite):
@@ -28,18 +27,19 @@ class TestSocket(socket_transport.SocketSuite):
     __test__ = True
 
 
+@pytest.mark.slow
 class TestVoice(room_transports.VoiceSuite):
     __test__ = True
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
+@pytest.mark.parametrize("mutant", parameters(MUTANTS))
 def test_mutant_transport_fails_its_checks(mutant: Mutant, tmp_path: Path) -> None:
     suite = mutant.load(EXAMPLE, tmp_path).LineSuite
     assert failing_of(suite, mutant.ids) == mutant.ids
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutant", MUTANTS, ids=IDS)
+@pytest.mark.parametrize("mutant", parameters(MUTANTS))
 def test_mutant_transport_fails_no_other_check(mutant: Mutant, tmp_path: Path) -> None:
     assert failing_ids(mutant.load(EXAMPLE, tmp_path).LineSuite) == mutant.ids
 
