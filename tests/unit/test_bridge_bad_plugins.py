@@ -21,7 +21,8 @@ from avatar_core import (
     UnsupportedCommandError,
     create_avatar,
 )
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from tests.support.plugin_arguments import KEY, PLUGINS
 from tests.support.plugin_site import BASE, PluginSite, replace_in

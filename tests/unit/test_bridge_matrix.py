@@ -11,7 +11,8 @@ import pytest_asyncio
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
 from avatar_core import AvatarSettings, AvatarState, create_avatar
-from avatar_core.testing.conversation import IN_MEMORY, Conversation
+from avatar_core.testing.conversation import Conversation
+from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from tests.support.plugin_arguments import PLUGINS, PluginCase
 from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker

@@ -35,6 +35,7 @@ from avatar_core.testing.faults.vendor_reader import VendorReader
 from avatar_core.testing.faults.vendor_track import VendorTrack
 from avatar_core.testing.link_spy import LinkSpy, WriterSpy
 from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.suites.renderer.worker import WrappedRenderer
 from avatar_core.worker.executors import Executor
 
 pytestmark = pytest.mark.virtual_time
@@ -72,6 +73,7 @@ WRAPPERS: dict[type, tuple[type, Wrap]] = {
         lambda writer: WriterSpy(LinkSpy(MemoryRoom().join("tapped")), writer, []),
     ),
     FaultyRenderer: (Renderer, lambda renderer: FaultyRenderer(renderer, Scenario())),
+    WrappedRenderer: (Renderer, WrappedRenderer),
     FaultyExecutor: (Executor, lambda executor: FaultyExecutor(executor, Scenario())),
 }
 
@@ -121,10 +123,16 @@ def _spied(spy: Spy, name: str, member: Any) -> Any:
 
 
 def members(base: type) -> list[tuple[str, Any]]:
-    """Return the public methods and properties of a class."""
+    """Return the public methods and properties of a class and of its own base classes."""
+    declared = {
+        name: member
+        for cls in reversed(base.__mro__)
+        if cls.__module__.startswith("avatar_core.")
+        for name, member in vars(cls).items()
+    }
     return [
         (name, member)
-        for name, member in vars(base).items()
+        for name, member in declared.items()
         if (not name.startswith("_") or name in ("__aiter__", "__call__"))
         and (inspect.isfunction(member) or isinstance(member, property))
     ]

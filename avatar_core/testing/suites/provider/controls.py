@@ -63,6 +63,8 @@ async def declared_commands_are_sent(suite: ProviderSubject) -> None:
         declared = bench.provider.capabilities.commands
         if not declared:
             raise NotApplicable("the provider declares no commands")
+        if suite.provider.create_sink is not AvatarProvider.create_sink:
+            raise NotApplicable("the commands need the provider's own transport to a live session")
         context, link = await _make_context(bench)
         for name in sorted(declared):
             if name not in suite.commands:

@@ -6,9 +6,11 @@ Each check takes the suite, and raises `CheckFailed` if the provider violates th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from avatar_core.contracts.errors import Outcome
+from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.fake_vendor.expected import (
     CONNECTION_ERRORS,
     RESPONSE_ERRORS,
@@ -17,7 +19,7 @@ from avatar_core.testing.fake_vendor.expected import (
 )
 from avatar_core.testing.fake_vendor.responses import json_response
 from avatar_core.testing.suites.check import CheckFailed, Level, check
-from avatar_core.testing.suites.provider.bench import open_bench
+from avatar_core.testing.suites.provider.bench import Call, open_bench
 from avatar_core.testing.suites.provider.creation import as_provision_error, provision_error
 from avatar_core.testing.suites.provider.discovery import load_provider
 from avatar_core.testing.suites.provider.subject import ProviderSubject
@@ -51,13 +53,18 @@ async def odd_responses_raise_no_other_error(suite: ProviderSubject) -> None:
     for body in ODD_BODIES:
         async with open_bench(suite) as bench:
             bench.need_vendor()
-            bench.respond = lambda _, body=body: json_response(200, body)  # type: ignore[misc]
+            bench.respond = partial(_respond_to_create, body)
             error = as_provision_error(await provision_error(bench), f"body {body!r}")
             if error.outcome is not Outcome.UNKNOWN:
                 raise CheckFailed(
                     f"For the response {body!r}, the outcome is {error.outcome.value}.",
                     "Raise ProtocolError with the outcome UNKNOWN: a session may exist.",
                 )
+
+
+def _respond_to_create(body: Any, call: Call) -> FakeResponse | None:
+    """Respond to a create request with a body; let the vendor respond to other requests."""
+    return json_response(200, body) if call.operation == "create" else None
 
 
 async def _check_faults(suite: ProviderSubject, faults: Mapping[str, ExpectedError]) -> None:
