@@ -150,7 +150,7 @@ def _check_order(choices: Sequence[Choice]) -> None:
         if choice in choices[:place]:
             raise ConfigError(
                 f"The provider {str(choice)!r} appears twice in the chain.",
-                hint="Name each provider, or each variant of a provider, once.",
+                hint="Name each provider once.",
                 code=ErrorCode.INVALID_CHAIN,
             )
     names = [choice.name for choice in choices]

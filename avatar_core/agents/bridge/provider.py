@@ -250,7 +250,7 @@ class PluginProvider(AvatarProvider[PluginSettings]):
         return failure
 
 
-def plugin(factory: Factory, *, name: str = "plugin") -> PluginProvider:
+def plugin(factory: Factory, *, name: str = "plugin") -> AvatarProvider[Any]:
     """Create a provider from a function that creates the session object of a LiveKit plugin.
 
     Example: `create_avatar(plugin(lambda: anam.AvatarSession(persona_config=...)))`.
