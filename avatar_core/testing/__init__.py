@@ -6,7 +6,6 @@ TYPE_CHECKING = False  # type checkers know this name; importing `typing` takes 
 if TYPE_CHECKING:
     from avatar_core.contracts.errors import ServerError
     from avatar_core.http.memory import FakeResponse, MemoryTransport
-    from avatar_core.lazy import find_names
     from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones
     from avatar_core.testing.call.call import AvatarCall
     from avatar_core.testing.clock import run
@@ -106,7 +105,6 @@ __all__ = [
     "check_differences",
     "check_room",
     "find_differences",
-    "find_names",
     "json_response",
     "launch_no_worker",
     "make_launcher",
@@ -124,7 +122,6 @@ __all__ = [
 _HOMES = {
     "contracts.errors": "ServerError",
     "http.memory": "FakeResponse MemoryTransport",
-    "lazy": "find_names",
     "testing.audio.tones": "HeardWord VOCABULARY WordTones",
     "testing.call.call": "AvatarCall",
     "testing.clock": "run",
