@@ -5,19 +5,25 @@ Each check takes the suite, and raises `CheckFailed` if the provider violates th
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from avatar_core.contracts.clock import loop_time
 from avatar_core.contracts.errors import AuthError, UnsupportedCommandError
 from avatar_core.contracts.provider import AvatarProvider, SinkContext
 from avatar_core.tasks import describe_error
+from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
 from avatar_core.testing.suites.check import CheckFailed, Level, NotApplicable, check
-from avatar_core.testing.suites.provider.bench import AGENT, Bench, open_bench
+from avatar_core.testing.suites.provider.bench import AGENT, DEADLINE_S, Bench, open_bench
 from avatar_core.testing.suites.provider.discovery import load_provider
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 
 UNKNOWN_COMMAND = "no_such_command"
+ARRIVAL_S = 0.1
+"""Seconds within which a command arrives at a vendor in memory."""
 SENDS = ("send", "call", "open_stream")
 
 
@@ -59,32 +65,40 @@ async def unknown_command_is_refused(suite: ProviderSubject) -> None:
 async def declared_commands_are_sent(suite: ProviderSubject) -> None:
     """`control` sends each command that the capabilities declare."""
     load_provider(suite)
-    async with open_bench(suite) as bench:
+    has_sink = suite.provider.create_sink is not AvatarProvider.create_sink
+    async with open_bench(suite, speaks=has_sink) as bench:
         declared = bench.provider.capabilities.commands
         if not declared:
             raise NotApplicable("the provider declares no commands")
         if suite.provider.create_sink is not AvatarProvider.create_sink:
             raise NotApplicable("the commands need the provider's own transport to a live session")
         context, link = await _make_context(bench)
-        for name in sorted(declared):
-            if name not in suite.commands:
-                raise CheckFailed(
-                    f"The suite has no example of the command {name!r}.",
-                    f'Write in the suite: commands = {{"{name}": {{...arguments...}}}}',
-                )
-            before = link.sent + len(bench.calls)
-            try:
-                await bench.provider.control(context, {"name": name, **suite.commands[name]})
-            except Exception as error:
-                raise CheckFailed(
-                    f"The declared command {name!r} raised {describe_error(error)}: {error}.",
-                    "Implement the command in `control`, or remove it from the Capabilities.",
-                ) from None
-            if link.sent + len(bench.calls) == before:
-                raise CheckFailed(
-                    f"The declared command {name!r} sends nothing to the vendor or the avatar.",
-                    "Send the command with ctx.link.send or self.rest.call.",
-                )
+        async with _open_sink(bench, context):
+            for name in sorted(declared):
+                await _check_command(bench, context, link, name)
+
+
+async def _check_command(bench: Bench, context: SinkContext, link: _Link, name: str) -> None:
+    examples = bench.suite.commands
+    if name not in examples:
+        raise CheckFailed(
+            f"The suite has no example of the command {name!r}.",
+            f'Write in the suite: commands = {{"{name}": {{...arguments...}}}}',
+        )
+    before = _count_sent(bench, link)
+    try:
+        await bench.provider.control(context, {"name": name, **examples[name]})
+    except Exception as error:
+        raise CheckFailed(
+            f"The declared command {name!r} raised {describe_error(error)}: {error}.",
+            "Implement the command in `control`, or remove it from the Capabilities.",
+        ) from None
+    await asyncio.sleep(ARRIVAL_S)
+    if _count_sent(bench, link) == before:
+        raise CheckFailed(
+            f"The declared command {name!r} sends nothing to the vendor or the avatar.",
+            "Send the command with ctx.link.send, self.rest.call, or self.send for a WebSocket.",
+        )
 
 
 @check("P55", Level.SILVER)
@@ -138,6 +152,25 @@ async def _make_context(bench: Bench) -> tuple[SinkContext, _Link]:
     )
     link.sent = 0
     return context, link
+
+
+@asynccontextmanager
+async def _open_sink(bench: Bench, context: SinkContext) -> AsyncIterator[None]:
+    """Open the sink of a provider that sends commands over its own connection."""
+    sink = bench.provider.create_sink(context)
+    try:
+        if sink is not None:
+            async with asyncio.timeout(DEADLINE_S):
+                await sink.open()
+        yield
+    finally:
+        if sink is not None:
+            await sink.aclose()
+
+
+def _count_sent(bench: Bench, link: _Link) -> int:
+    sockets = bench.vendor.commands if isinstance(bench.vendor, SocketVendor) else ()
+    return link.sent + len(bench.calls) + len(sockets)
 
 
 CHECKS = (
