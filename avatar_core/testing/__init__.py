@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from avatar_core.testing.fake_vendor.expected import ExpectedError
     from avatar_core.testing.fake_vendor.fake import FakeVendor
     from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
+    from avatar_core.testing.fake_vendor.front import VendorFront
     from avatar_core.testing.fake_vendor.http_server import serve_http
     from avatar_core.testing.fake_vendor.launcher import launch_no_worker, make_launcher
     from avatar_core.testing.fake_vendor.recorded import RecordedRequest
@@ -100,6 +101,7 @@ __all__ = [
     "Turn",
     "VendorAccount",
     "VendorFault",
+    "VendorFront",
     "VendorSession",
     "WordTones",
     "check_differences",
@@ -132,6 +134,7 @@ _HOMES = {
     "testing.fake_vendor.expected": "ExpectedError",
     "testing.fake_vendor.fake": "FakeVendor",
     "testing.fake_vendor.faults": "FAULTS VendorFault",
+    "testing.fake_vendor.front": "VendorFront",
     "testing.fake_vendor.http_server": "serve_http",
     "testing.fake_vendor.launcher": "launch_no_worker make_launcher",
     "testing.fake_vendor.recorded": "RecordedRequest",

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.testing import (
@@ -38,6 +38,11 @@ class FakeAnam(FakeVendor):
         **options: Keyword arguments of `FakeVendor`.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "ANAM_API_URL": "{url}",
+        "ANAM_API_KEY": "vendor-key",
+        "ANAM_AVATAR_ID": "30fa96d0-26c4-4e55-94a0-517025942e18",
+    }
     full = (429, "Concurrent session limit or spend cap reached")
     broke = (429, "Concurrent session limit or spend cap reached")
 

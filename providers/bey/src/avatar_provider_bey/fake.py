@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from avatar_core.testing import (
@@ -37,6 +37,10 @@ class FakeBey(FakeVendor):
         **options: Keyword arguments of `FakeVendor`.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "BEY_API_URL": "{url}",
+        "BEY_API_KEY": "vendor-key",
+    }
     full = (429, "Concurrent session limit reached.")
     broke = (402, "Usage limit reached.")
 

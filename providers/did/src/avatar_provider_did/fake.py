@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from avatar_core.testing import (
@@ -35,6 +35,11 @@ class FakeDid(FakeVendor):
         **options: Keyword arguments of `FakeVendor`.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "DID_API_URL": "{url}",
+        "DID_API_KEY": "vendor-key",
+        "DID_AGENT_ID": "v2_agt_expressive",
+    }
     full = (429, "too many sessions")
     broke = (402, "not enough credits")
 

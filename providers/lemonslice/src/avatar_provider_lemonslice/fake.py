@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from avatar_core.testing import (
@@ -51,6 +51,11 @@ class FakeLemonSlice(FakeVendor):
         events: The control events that arrived, without `terminate`.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "LEMONSLICE_API_URL": "{url}/api",
+        "LEMONSLICE_API_KEY": "vendor-key",
+        "LEMONSLICE_AGENT_ID": "agent_abc123",
+    }
     full = (429, "Concurrency limit reached.")
     broke = (402, "Insufficient funds.")
 

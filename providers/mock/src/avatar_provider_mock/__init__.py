@@ -6,13 +6,16 @@ The avatar needs no account, and no network except for the connection to the roo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from avatar_core import ProviderSettings, ProvisionRequest, RendererProvider
-from avatar_core.testing import Scenario
+from avatar_core import ProviderSettings, ProvisionedAvatar, ProvisionRequest, RendererProvider
+from avatar_core.testing import FAULTS, Scenario
+
+if TYPE_CHECKING:
+    from avatar_core.testing import VendorFront
 
 __all__ = ["MockProvider", "MockSettings"]
 
@@ -26,6 +29,9 @@ class MockSettings(ProviderSettings):
         fps: Frames per second.
         scenario: Faults of the worker, as a `Scenario` or as text such as
             `join_delay_s=2,crash_at_s=9`; by default none.
+        fault: A fault with which a vendor's API would respond, by its name in
+            `avatar_core.testing.FAULTS`, such as `402`; by default none. The errors are those of a
+            provider with a REST API.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_MOCK_")
@@ -35,6 +41,14 @@ class MockSettings(ProviderSettings):
     height: int = Field(default=512, ge=64, le=1920, multiple_of=2)
     fps: float = Field(default=25.0, ge=5, le=60)
     scenario: Annotated[Scenario, NoDecode] = Scenario()
+    fault: str = ""
+
+    @field_validator("fault")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name and name not in FAULTS:
+            raise ValueError(f"No fault has this name. The faults are: {', '.join(FAULTS)}.")
+        return name
 
     @field_validator("scenario", mode="before")
     @classmethod
@@ -48,6 +62,30 @@ class MockProvider(RendererProvider[MockSettings]):
     name = "mock"
     api_version = (1, 0)
     renderer = "avatar_core.testing.flash_renderer:FlashRenderer"
+
+    _front: VendorFront | None = None
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        """Start the worker, unless the setting `fault` prevents it.
+
+        Args:
+            request: The room to join, the identity to join as, and the deadline.
+
+        Returns:
+            The record of the worker.
+
+        Raises:
+            ProvisionError: The setting `fault` makes the request fail.
+            WorkerError: The worker cannot be started, or ended before it was ready.
+        """
+        if self.settings.fault:
+            from avatar_core.testing import VendorFront  # imports livekit
+
+            if self._front is None:
+                self._front = VendorFront(self.name)
+                self._front.fail(self.settings.fault)
+            await self._front.create(request.deadline_s)
+        return await super().provision(request)
 
     def options(self) -> Mapping[str, Any]:
         """Return the keyword arguments with which the worker creates the `FlashRenderer`.

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from avatar_core.testing import (
@@ -53,6 +53,10 @@ class FakeProtoface(FakeVendor):
         balance: The credits of the account, which `GET /v1/billing/quota` returns.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "PROTOFACE_API_URL": "{url}",
+        "PROTOFACE_API_KEY": "vendor-key",
+    }
     full = (429, "Org org_1 already has the maximum of concurrent sessions.")
     broke = (402, "The account has no usable credits.")
 

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from avatar_core.testing import (
@@ -44,6 +44,11 @@ class FakeRunway(FakeVendor):
         balance: The credits of the project, which `GET /v1/organization` returns.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "RUNWAYML_BASE_URL": "{url}",
+        "RUNWAYML_API_SECRET": "vendor-key",
+        "RUNWAYML_PRESET_ID": "cat-character",
+    }
     full = (429, "Too many requests.")
     broke = (400, "You do not have enough credits to run this task.")
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from avatar_core.testing import (
@@ -33,6 +33,11 @@ class FakeSimli(FakeVendor):
         **options: Keyword arguments of `FakeVendor`.
     """
 
+    environment: ClassVar[Mapping[str, str]] = {
+        "SIMLI_API_URL": "{url}",
+        "SIMLI_API_KEY": "vendor-key",
+        "SIMLI_FACE_ID": "cace3ef7-a4c4-425d-a8cf-a5358eb0c427",
+    }
     full = (429, "Too many concurrent sessions")
     broke = (402, "No minutes left")
 

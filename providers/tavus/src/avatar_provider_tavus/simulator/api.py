@@ -11,7 +11,7 @@ The simulated API has these properties of Tavus:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.testing import (
@@ -52,6 +52,11 @@ class TavusApi(FakeVendor):
     Attributes:
         catalogue: The PALs and the faces.
     """
+
+    environment: ClassVar[Mapping[str, str]] = {
+        "TAVUS_API_URL": "{url}/v2",
+        "TAVUS_API_KEY": "vendor-key",
+    }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,0 +1,67 @@
+"""A call in memory works with every provider whose distribution offers a fake vendor."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import pytest
+from livekit.agents import Agent
+
+from avatar_core.contracts.errors import ConfigError, PaymentError
+from avatar_core.testing import AvatarCall, ScriptedLLM
+from avatar_core.testing.fake_vendor.installed import GROUP
+from avatar_core.testing.rest_harness import Acme, AcmeSettings
+
+pytestmark = pytest.mark.virtual_time
+
+VENDORS = sorted(point.name for point in entry_points(group=GROUP))
+
+
+def make_agent() -> Agent:
+    return Agent(instructions="", llm=ScriptedLLM({"Hello": "Good morning, how can I help you?"}))
+
+
+@pytest.mark.parametrize("provider", VENDORS)
+async def test_avatar_of_a_vendor_speaks_and_its_session_ends(provider: str) -> None:
+    async with AvatarCall(make_agent(), avatar=provider) as call:
+        await call.user_says("Hello")
+        await call.agent_finished()
+        assert call.heard == "Good morning, how can I help you?"
+        assert call.events == [f"{provider} joined"]
+        assert (call.sessions.created, call.sessions.open) == (1, 1)
+        call.vendor.check_called()
+    assert call.sessions.open == 0
+
+
+async def test_vendor_that_answers_402_is_not_paid() -> None:
+    async with AvatarCall(make_agent(), avatar="tavus", fault="vendor answers 402") as call:
+        await call.user_says("Hello")
+        await call.agent_finished()
+        assert call.heard == "Good morning, how can I help you?"
+        assert isinstance(call.avatar.last_error, PaymentError)
+        assert call.sessions.created == 0
+
+
+async def test_second_provider_speaks_after_the_worker_of_a_vendor_died() -> None:
+    call = AvatarCall(make_agent(), avatar="tavus", fault="worker dies at 1 s")
+    async with call:
+        await call.user_says("Hello")
+        await call.agent_finished()
+        assert call.events[:3] == ["tavus joined", "voice speaks", "tavus was lost"]
+        assert call.problems() == []
+
+
+async def test_mock_refuses_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_MOCK_FAULT", "402")
+    async with AvatarCall(make_agent(), avatar="mock") as call:
+        assert isinstance(call.avatar.last_error, PaymentError)
+    monkeypatch.setenv("AVATAR_MOCK_FAULT", "403 at noon")
+    with pytest.raises(ConfigError, match=r"AVATAR_MOCK_FAULT.* The faults are: 400, 401"):
+        async with AvatarCall(make_agent(), avatar="mock"):
+            pass
+
+
+async def test_provider_without_a_fake_vendor_is_refused() -> None:
+    with pytest.raises(ConfigError, match="Pass vendor="):
+        async with AvatarCall(make_agent(), avatar=Acme(AcmeSettings())):
+            pass
