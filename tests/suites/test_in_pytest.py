@@ -23,10 +23,13 @@ SUITE = f"""
     class TestAcme(AcmeSuite):
         golden = "golden"
 """
+STRICT = ("-o", "asyncio_default_fixture_loop_scope=function")
 QUICK = ("-k", "P02 or P10 or P18 or P55 or L01")
 
 
-@pytest.mark.parametrize("options", [ALONE, AUTO, ("-n", "2")], ids=["alone", "auto", "xdist"])
+@pytest.mark.parametrize(
+    "options", [ALONE, AUTO, (*STRICT, "-n", "2")], ids=["alone", "auto", "strict and xdist"]
+)
 def test_suite_runs_with_any_plugin_and_writes_a_report(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:

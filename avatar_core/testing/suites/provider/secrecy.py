@@ -35,20 +35,22 @@ FAULTS_TO_SEARCH = ("", "401", "500 after create", "reset after create", "html",
 async def logs_and_output_contain_no_secret(suite: ProviderSubject) -> None:
     """No log record and no printed line contains the API key or a room token."""
     load_provider(suite)
-    async for bench, fault in _benches(suite):
-        with _record_output() as texts:
-            await _start_and_end(bench)
-        _search(bench, texts(), f"A log or the output, under the fault {fault or 'none'!r},")
+    for fault in _faults(suite):
+        async with _open_with_canary(suite, fault) as bench:
+            with _record_output() as texts:
+                await _start_and_end(bench)
+            _search(bench, texts(), f"A log or the output, under the fault {fault or 'none'!r},")
 
 
 @check("P33", Level.GOLD)
 async def errors_contain_no_secret(suite: ProviderSubject) -> None:
     """No error, with its causes and the local variables of its traceback, contains a secret."""
     load_provider(suite)
-    async for bench, fault in _benches(suite):
-        error = await provision_error(bench)
-        if error is not None:
-            _search(bench, list(error_texts(error)), f"The error under the fault {fault!r}")
+    for fault in _faults(suite):
+        async with _open_with_canary(suite, fault) as bench:
+            error = await provision_error(bench)
+            if error is not None:
+                _search(bench, list(error_texts(error)), f"The error under the fault {fault!r}")
 
 
 @check("P34", Level.GOLD)
@@ -63,19 +65,13 @@ async def objects_and_records_contain_no_secret(suite: ProviderSubject) -> None:
             _search(bench, texts, f"The object {type(thing).__name__}")
 
 
-async def _benches(suite: ProviderSubject) -> AsyncIterator[tuple[Bench, str]]:
-    """Yield a bench for each fault; without a vendor, one bench without a fault."""
-    for fault in FAULTS_TO_SEARCH if suite.vendor is not None else ("",):
-        async with _open_with_canary(suite) as bench:
-            if fault == ECHO:
-                bench.respond = _echo
-            elif fault:
-                bench.fail(fault)
-            yield bench, fault
+def _faults(suite: ProviderSubject) -> tuple[str, ...]:
+    """Return the faults under which the checks search for secrets."""
+    return FAULTS_TO_SEARCH if suite.vendor is not None else ("",)
 
 
 @asynccontextmanager
-async def _open_with_canary(suite: ProviderSubject) -> AsyncIterator[Bench]:
+async def _open_with_canary(suite: ProviderSubject, fault: str = "") -> AsyncIterator[Bench]:
     """Open a bench whose API key is a text that appears nowhere else."""
     settings: dict[str, Any] = (
         {"api_key": "canary-key-5d1e9c"} if "api_key" in suite.settings else {}
@@ -83,6 +79,10 @@ async def _open_with_canary(suite: ProviderSubject) -> AsyncIterator[Bench]:
     async with open_bench(suite, **settings) as bench:
         if bench.vendor is not None:
             bench.vendor.keys.update(settings.values())
+        if fault == ECHO:
+            bench.respond = _echo
+        elif fault:
+            bench.fail(fault)
         yield bench
 
 
