@@ -8,9 +8,11 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 FENCE = re.compile(r"^( *)```([\w-]*)[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+PLUGIN = re.compile(r"^from livekit\.plugins import (\w+)$", re.MULTILINE)
 PRELUDE: Mapping[str, str] = {
     "ctx": "from livekit.agents import JobContext\nctx: JobContext",
     "session": "from livekit.agents import AgentSession\nsession: AgentSession[None]",
@@ -114,7 +116,7 @@ def as_modules(page: Path, prefix: str) -> dict[str, tuple[Block, str]]:
     for block in read_blocks(page):
         if block.language != "python":
             continue
-        code = block.code
+        code = PLUGIN.sub(_without_missing, block.code)
         head = ["from __future__ import annotations"]
         missing = used_names(code) - defined_names(code) - set(dir(builtins))
         for name in sorted(missing):
@@ -130,6 +132,14 @@ def as_modules(page: Path, prefix: str) -> dict[str, tuple[Block, str]]:
         modules[module] = (block, "\n".join([*head, "", code]))
         homes |= dict.fromkeys(defined_names(code) - {"_block", *imported_names(code)}, module)
     return modules
+
+
+def _without_missing(statement: re.Match[str]) -> str:
+    """Return the import of a plugin of LiveKit, without a type if the plugin is not installed."""
+    name = statement[1]
+    if find_spec(f"livekit.plugins.{name}") is not None:
+        return statement[0]
+    return f"from typing import Any as _Any\n{name}: _Any"
 
 
 def _is_bound(code: str, name: str) -> bool:
