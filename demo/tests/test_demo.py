@@ -167,7 +167,7 @@ def find_agent_server(demo: psutil.Process) -> psutil.Process:
 @pytest.mark.parametrize(
     ("arguments", "output", "find_process", "message"),
     [
-        (*SPEAKS, find_livekit_server, "livekit-server at"),
+        pytest.param(*SPEAKS, find_livekit_server, "livekit-server at", marks=pytest.mark.slow),
         pytest.param(
             *SPEAKS,
             find_agent_server,

@@ -100,8 +100,8 @@ class ForgingProvider(BrokenProvider):
     ("provider", "message"),
     [
         (BrokenProvider, "No module named 'no_such_package'"),
-        (DyingProvider, "no output"),
-        (ForgingProvider, "The connection to the room"),
+        pytest.param(DyingProvider, "no output", marks=pytest.mark.slow),
+        pytest.param(ForgingProvider, "The connection to the room", marks=pytest.mark.slow),
     ],
 )
 async def test_agent_falls_back_to_the_voice_if_the_worker_cannot_start(

@@ -28,7 +28,12 @@ QUICK = ("-k", "P02 or P10 or P18 or P55 or L01")
 
 
 @pytest.mark.parametrize(
-    "options", [ALONE, AUTO, (*STRICT, "-n", "2")], ids=["alone", "auto", "strict and xdist"]
+    "options",
+    [
+        pytest.param(ALONE, id="alone"),
+        pytest.param(AUTO, id="auto", marks=pytest.mark.slow),
+        pytest.param((*STRICT, "-n", "2"), id="strict and xdist", marks=pytest.mark.slow),
+    ],
 )
 def test_suite_runs_with_any_plugin_and_writes_a_report(
     tmp_path: Path, options: tuple[str, ...]
@@ -67,6 +72,7 @@ def test_misspelt_attribute_of_a_suite_is_refused() -> None:
         type("TestAcme", (ProviderSuite,), {"vendors": None})
 
 
+@pytest.mark.slow
 def test_skip_needs_a_reason_and_costs_the_level(tmp_path: Path) -> None:
     test = f"""{SUITE}
         skips = {{"P10": "the vendor is on holiday", "P50": " "}}
@@ -82,6 +88,7 @@ def test_skip_needs_a_reason_and_costs_the_level(tmp_path: Path) -> None:
         unknown().run_check(unknown.checks[0])
 
 
+@pytest.mark.slow
 def test_plugin_adds_at_most_200_ms_to_an_empty_run(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_nothing(): pass")
 

@@ -33,7 +33,7 @@ async def test_avatar_of_a_vendor_speaks_and_its_session_ends(provider: str) -> 
     assert call.sessions.open == 0
 
 
-async def test_vendor_that_answers_402_is_not_paid() -> None:
+async def test_vendor_with_status_402_is_not_paid() -> None:
     async with AvatarCall(make_agent(), avatar="tavus", fault="vendor answers 402") as call:
         await call.user_says("Hello")
         await call.agent_finished()

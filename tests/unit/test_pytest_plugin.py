@@ -137,7 +137,13 @@ def test_marked_test_runs_without_a_warning(
 
 
 @pytest.mark.parametrize(
-    "options", [ALONE, AUTO, (), ("-n", "2")], ids=["alone", "auto", "strict", "xdist"]
+    "options",
+    [
+        pytest.param(ALONE, id="alone"),
+        pytest.param(AUTO, id="auto", marks=pytest.mark.slow),
+        pytest.param((), id="strict", marks=pytest.mark.slow),
+        pytest.param(("-n", "2"), id="xdist", marks=pytest.mark.slow),
+    ],
 )
 def test_avatar_call_runs_in_virtual_time_without_a_warning(
     tmp_path: Path, options: tuple[str, ...]

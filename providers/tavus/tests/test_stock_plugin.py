@@ -15,6 +15,7 @@ STAY_S, REPORT_S = 4.0, 5.0
 pytestmark = [pytest.mark.livekit, pytest.mark.alone, pytest.mark.timeout(180)]
 
 
+@pytest.mark.slow
 async def test_livekit_plugin_speaks_and_does_not_end_its_conversation(
     server: DevServer, tmp_path: Path
 ) -> None:
