@@ -97,7 +97,7 @@ class Lease:
             run_ahead_s=_run_ahead_s(provider.capabilities),
             identities=frozenset({self.avatar.identity, self.avatar.audio_destination}),
             latency_s=provider.capabilities.playout_latency_s,
-            collects=not isinstance(sink, ByteStreamSink),
+            collects=type(sink) is not ByteStreamSink,
             monitor=monitor,
         )
 

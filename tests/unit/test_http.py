@@ -80,7 +80,7 @@ async def test_error_status_raises_the_expected_error_and_outcome(
     assert (type(error), error.outcome, error.retryable) == (kind, outcome, retryable)
     assert error.retry_after_s is None
     text = str(error)
-    assert text.startswith(f"[{kind.code}] acme: POST /sessions returned status {status}")
+    assert text.startswith(f"acme: POST /sessions returned status {status}")
     assert ": No such persona. " in text
     assert error.hint
 

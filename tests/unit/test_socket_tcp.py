@@ -37,6 +37,7 @@ async def running(fault: str = "") -> AsyncIterator[tuple[SocketVendor, str]]:
 
 
 @pytest.mark.alone
+@pytest.mark.slow
 async def test_conversation_over_tcp_survives_a_dropped_socket() -> None:
     async with running("drops in mid-take") as (vendor, url):
         avatar = avatar_core.create_avatar([Wire(WireSettings(api_url=url))], livekit=IN_MEMORY)
