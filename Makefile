@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor
+.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor long-bridge
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -74,7 +74,7 @@ LONG_STEPS ?= 1000
 LONG_FAULT_RUNS ?= 1
 LONG_QUIET_MINUTES ?= 1
 LONG_MONITOR_S ?= 5
-LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor soak strain
+LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor long-bridge soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -138,6 +138,9 @@ long-monitor:
 	$(BIN)/python -m tests.long.monitor_sounds $(LONG_MONITOR_S)
 	$(BIN)/python -m tests.long.positions $(LONG_FAULT_RUNS)
 	$(BIN)/python -m tests.long.monitor_cpu 12
+
+long-bridge:
+	$(BIN)/python -m tests.long.bridge_matrix
 
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs

@@ -1,4 +1,4 @@
-"""All vendors of LiveKit's plugins in one recording server, which answers aiohttp in memory."""
+"""All vendors of LiveKit's plugins in one recording server, which responds to aiohttp in memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 import jwt
 import pytest
+
+from avatar_core.net import is_loopback
 
 SESSION_ID = "session-1"
 BOSON_OBJECT = "avatar.livekit.session"
@@ -78,9 +81,12 @@ class RecordingVendor:
         ]
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
-        """Answer all requests and web sockets of aiohttp from now on."""
+        """Respond to all requests and web sockets of aiohttp from now on, except on loopback."""
+        send: Any = aiohttp.ClientSession._request
 
-        async def request(_: object, method: str, url: object, **options: Any) -> FakeResponse:
+        async def request(session: object, method: str, url: object, **options: Any) -> Any:
+            if is_loopback(urlsplit(str(url)).hostname or ""):
+                return await send(session, method, url, **options)  # a livekit-server
             return await self._respond(method, str(url), options.get("json"))
 
         async def connect(_: object, *__: object, **___: object) -> object:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
@@ -24,7 +25,7 @@ from avatar_core import (
 from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
-from tests.support.plugin_arguments import KEY, PLUGINS
+from tests.support.plugin_arguments import KEY, PLUGINS, PluginCase
 from tests.support.plugin_site import BASE, PluginSite, replace_in
 
 pytestmark = pytest.mark.virtual_time
@@ -244,3 +245,16 @@ def test_every_plugin_of_the_matrix_is_listed_without_an_import() -> None:
 
     listed = {one.name for one in list_installed()}
     assert {case.name.replace("-", "_") for case in PLUGINS} <= listed
+
+
+@pytest.mark.parametrize("case", PLUGINS, ids=str)
+def test_check_of_the_arguments_creates_no_http_client(
+    case: PluginCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.set_up(monkeypatch)
+    created: list[object] = []
+    monkeypatch.setattr(
+        aiohttp.ClientSession, "__init__", lambda *_, **__: created.append("a client")
+    )
+    create_avatar(f"livekit:{case.name}", livekit=IN_MEMORY)
+    assert created == []

@@ -99,7 +99,8 @@ def try_constructor(construct: Callable[[], Any]) -> None:
     """
     context = copy_context()
     if (variable := getattr(http_context, "_ContextVar", None)) is not None:
-        context.run(variable.set, lambda: None)
+        # Not None, for which a plugin would create a client of its own that nobody closes.
+        context.run(variable.set, object)
     context.run(construct)
 
 
