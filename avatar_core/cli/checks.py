@@ -113,12 +113,13 @@ def list_checks() -> list[Check]:
         return [Check("provider", fault), *found]
     for candidate in chain:
         if candidate.provider is not None:
+            if candidate.name == LIVEKIT:  # a plugin shows no address, and checks no key
+                found.append(Check(f"{candidate.provider.name} bridge", _limits_of(candidate)))
+                continue
             found += [
                 Check(f"{candidate.name} reachability", _reachability_of(candidate)),
                 Check(f"{candidate.name} probe", _probe_of(candidate), _package_of(candidate)),
             ]
-            if candidate.name == LIVEKIT:
-                found.append(Check(f"{candidate.provider.name} bridge", _limits_of(candidate)))
     names = ", ".join(
         candidate.provider.name if candidate.provider is not None else candidate.name
         for candidate in chain

@@ -138,3 +138,31 @@ async def test_two_rooms_stay_apart_and_sessions_leave_no_class_state(
             assert [*one.faults(), *two.faults()] == []
         assert class_state() == [{}, {}]
     assert vendor.created == 6
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=() if case.name == "liveavatar" else pytest.mark.slow)
+        for case in PLUGINS
+        if case.ends
+    ],
+    ids=str,
+)
+async def test_closed_avatar_ends_its_session_while_the_agent_continues(
+    case: PluginCase,
+    vendor: RecordingVendor,
+    rooms: dict[str, MemoryRoom],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case.set_up(monkeypatch)
+    avatar = create_avatar(f"livekit:{case.name}", livekit=IN_MEMORY, settings=SETTINGS)
+    async with asyncio.timeout(MOST_S), Conversation(avatar, rooms["memory"]) as talk:
+        await avatar.wait_for_join()
+        identity = avatar.avatar_identity
+        await avatar.aclose()
+        assert vendor.ended
+        assert identity not in rooms["memory"].members
+        turn = await talk.over(talk.say(3))
+        assert heard_from(rooms["memory"], turn.said_at) == {"agent"}
+        assert talk.faults() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from contextvars import copy_context
@@ -101,7 +102,20 @@ def try_constructor(construct: Callable[[], Any]) -> None:
     if (variable := getattr(http_context, "_ContextVar", None)) is not None:
         # Not None, for which a plugin would create a client of its own that nobody closes.
         context.run(variable.set, object)
-    context.run(construct)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # as in `avatar doctor`; some constructors need a loop
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(loop.create_task(_construct(construct), context=context))
+        finally:
+            loop.close()
+    else:
+        context.run(construct)
+
+
+async def _construct(construct: Callable[[], Any]) -> None:
+    construct()
 
 
 def _not_installed(plugin: str) -> ProviderNotFoundError:

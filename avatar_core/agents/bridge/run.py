@@ -14,6 +14,7 @@ from livekit.agents.utils import http_context
 from livekit.agents.voice import io
 from livekit.agents.voice.avatar import DataStreamAudioOutput
 
+from avatar_core.agents.bridge.closing import close_stock
 from avatar_core.agents.bridge.job_proxy import JobProxy, set_job
 from avatar_core.agents.bridge.plugins import facts_of
 from avatar_core.agents.bridge.room_proxy import RoomProxy
@@ -191,6 +192,7 @@ class PluginRun:
                 await asyncio.wait({self._starting}, timeout=STOP_S)
             if self._room is not None:
                 self._room.connected = False  # so that the plugin leaves the avatar to avatar-core
+            self._context.run(self._session.notify_close)
             if self.stock is not None:
                 problem = await self._close_stock()
         finally:
@@ -211,14 +213,11 @@ class PluginRun:
             )
 
     async def _close_stock(self) -> str:
-        closing = await self._finish(self._close_plugin(), "aclose", CLOSE_S)
+        closing = await self._finish(close_stock(self.stock), "aclose", CLOSE_S)
         if not closing.done() or closing.cancelled():
             return f"aclose did not return within {CLOSE_S:g} s"
         error = closing.exception()
         return "" if error is None else f"aclose raised {type(error).__name__}"
-
-    async def _close_plugin(self) -> None:
-        await self.stock.aclose()
 
     async def _finish(
         self, work: Coroutine[Any, Any, Any], name: str, limit_s: float

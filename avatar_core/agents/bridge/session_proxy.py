@@ -7,6 +7,9 @@ from typing import Any
 
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
+from livekit.agents.voice.events import CloseEvent, CloseReason
+
+from avatar_core.tasks import notify
 
 Handler = Callable[..., Any]
 OWN_EVENTS = frozenset({"metrics_collected"})
@@ -130,6 +133,17 @@ class SessionProxy:
         """
         if event not in OWN_EVENTS:
             self._session.emit(event, *args)
+
+    def notify_close(self) -> None:
+        """Tell the plugin that its agent session closes; some plugins end their session then.
+
+        The agent session itself may continue, with another avatar or with its own voice.
+        """
+        event = CloseEvent(reason=CloseReason.USER_INITIATED)
+        for name, callback in list(self._handlers):
+            if name == "close":
+                self.off(name, callback)
+                notify(callback, event)
 
     def close(self) -> None:
         """Remove all listeners that the plugin has registered and not removed."""
