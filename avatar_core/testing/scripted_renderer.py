@@ -23,7 +23,7 @@ class ScriptedRenderer(Renderer):
         response: The result of `render`: a sequence of frames, an exception to raise, or a function
             that receives the chunk and returns the frames.
         sizes: Length of each rendered chunk in bytes.
-        withdrawn: The argument of each call of `discard`.
+        discarded: The argument of each call of `discard`.
         lasts: Number of rendered chunks that ended a speech.
         resets: Number of `reset` calls.
         closed: Number of `close` calls.
@@ -34,7 +34,7 @@ class ScriptedRenderer(Renderer):
     def __init__(self) -> None:
         self.response: Any = (TALK,)
         self.sizes: list[int] = []
-        self.withdrawn: list[int] = []
+        self.discarded: list[int] = []
         self.lasts = self.resets = self.closed = 0
 
     def render(self, chunk: bytes, last: bool) -> Sequence[VideoFrame]:
@@ -72,7 +72,7 @@ class ScriptedRenderer(Renderer):
         Args:
             count: Number of frames.
         """
-        self.withdrawn.append(count)
+        self.discarded.append(count)
 
     def reset(self) -> None:
         """Count a reset."""

@@ -66,7 +66,7 @@ async def record_stock_requests(
         The requests in their order.
 
     Raises:
-        Exception: The plugin raised an error, as it does for a response that it does not expect.
+        Exception: The plugin raised an error, for example after an unexpected response.
         AssertionError: The plugin started, but did not replace the audio output of the agent.
     """
     from livekit.agents.testing import fake_job_context

@@ -106,12 +106,14 @@ class GatewayHarness:
         vendor: The sessions of the vendor.
         rooms: The identities in each room.
         removed: The participants that the gateway removed.
+        looks: How often the gateway read who is in a room.
     """
 
     def __init__(self, folder: Path, limit: int = 3) -> None:
         self.vendor = VendorState()
         self.rooms: dict[str, set[str]] = {"room": {"agent"}}
         self.removed: list[tuple[str, str]] = []
+        self.looks = 0
         self.ledger = Ledger(folder)
         provider = type("CountedProvider", (VendorProvider,), {"state": self.vendor})
         registry = ProviderRegistry()
@@ -175,6 +177,7 @@ class GatewayHarness:
         return status
 
     async def _read(self, room: str) -> Roster:
+        self.looks += 1
         there = self.rooms.get(room, set())
         return Roster({name: RemoteParticipant(name, f"PA_{name}") for name in there})
 

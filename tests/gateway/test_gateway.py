@@ -179,7 +179,7 @@ async def test_session_ends_with_its_room(tmp_path: Path, leaves: str) -> None:
         assert (await gateway.create())[0] == 200
         if leaves != "nobody joins":
             gateway.rooms["room"].add(BODY["avatar_identity"])
-            await asyncio.sleep(0.1)
+            await until(lambda: gateway.looks > 8)
             assert gateway.vendor.open == 1
         if leaves == "agent":
             gateway.rooms["room"].discard("agent")

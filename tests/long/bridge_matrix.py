@@ -178,7 +178,7 @@ async def run(names: list[str]) -> bool:
         names: The names of the plugins; empty for all.
 
     Returns:
-        Whether every plugin kept every promise.
+        True if all plugins passed.
     """
     LiveConversation.owns_children = False  # the vendor starts the workers
     good = True

@@ -162,5 +162,5 @@ async def test_renderer_is_notified_of_discarded_frames(
     await harness.clear()
     await asyncio.sleep(0.5)
     seen = sum(frame is TALK for _, frame in harness.shown)
-    assert harness.renderer.withdrawn == [len(harness.renderer.sizes) - seen]
-    assert harness.renderer.withdrawn[0] >= 2, "no frame was drawn ahead"
+    assert harness.renderer.discarded == [len(harness.renderer.sizes) - seen]
+    assert harness.renderer.discarded[0] >= 2, "no frame was drawn ahead"

@@ -1,6 +1,6 @@
 """Checks of cancellation: at every await of `provision`, and at every await of a whole start.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of the settings: environment variables, and errors that name variables but no values.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of commands and of the probe.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ async def probe_checks_the_key_without_a_session(suite: ProviderSubject) -> None
         try:
             await stranger.probe()
         except AuthError:
-            pass
+            pass  # the vendor refuses the wrong key, as it should
         except Exception as error:
             raise CheckFailed(
                 f"probe raised {describe_error(error)} instead of AuthError for a wrong key.",

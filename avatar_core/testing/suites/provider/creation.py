@@ -1,11 +1,12 @@
 """Checks of `provision`: one create request, the claim, the deadline, and the golden request.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,8 @@ from avatar_core.testing.suites.provider.bench import AGENT, Bench, Call, check_
 from avatar_core.testing.suites.provider.discovery import load_provider
 from avatar_core.testing.suites.provider.golden import compare_golden
 from avatar_core.testing.suites.provider.subject import ProviderSubject
+
+log = logging.getLogger("avatar_core")
 
 IN_DOUBT = (
     *("500 after create", "reset before create", "reset after create", "every response is lost"),
@@ -149,8 +152,8 @@ async def start_with_core(bench: Bench) -> None:
         ledger_entry = await Provisioning(bench.provider, context).run()
         end = context.releaser.end(bench.provider, ledger_entry, "the check ends")
         await asyncio.shield(context.releaser.tasks.start(end, "end"))
-    except AvatarError:
-        pass
+    except AvatarError as error:
+        log.debug("The start failed, as the fault of the check demands: %s", error)
     while context.releaser.tasks.running:
         await asyncio.wait(context.releaser.tasks.running)
     await context.releaser.aclose()

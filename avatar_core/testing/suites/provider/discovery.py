@@ -1,6 +1,6 @@
 """Checks of discovery: the entry point, the name, the API version, and the import of the package.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of `release`: the session ends, also twice, also from its record in another process.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

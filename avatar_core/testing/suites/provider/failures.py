@@ -1,6 +1,6 @@
 """Checks of the errors of `provision`: the right class and the right outcome for each fault.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of hygiene: nothing is left, sessions stay apart, and the event loop is never blocked.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of secrets: planted keys and tokens appear in no log, output, error, object or record.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

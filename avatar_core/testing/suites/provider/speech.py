@@ -1,6 +1,6 @@
 """Checks of playback: conversations with the avatar in a room in memory.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

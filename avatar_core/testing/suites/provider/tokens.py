@@ -1,6 +1,6 @@
 """Checks of room tokens: the least grants for the shortest time, and no secret in a URL.
 
-Each check takes the suite, and raises `CheckFailed` if the provider violates the property.
+Each check takes the suite, and raises `CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations

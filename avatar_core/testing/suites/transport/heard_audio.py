@@ -33,7 +33,7 @@ def make_audio(duration_s: float, format: AudioFormat, *, seed: int = 0) -> byte
 
 
 class HeardAudio:
-    """The samples that a listener heard, without samples of 0, and the time of each sample.
+    """The nonzero samples that a listener heard, with the time of each sample.
 
     Args:
         pieces: The audio that was heard.

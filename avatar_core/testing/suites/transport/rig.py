@@ -217,7 +217,7 @@ class TransportRig:
         """Return the seconds of audio that a listener has heard so far.
 
         Returns:
-            The duration in seconds, without samples of 0.
+            The duration of the nonzero samples, in seconds.
         """
         return self._counter.count_s(self.parts.far_end.heard())
 

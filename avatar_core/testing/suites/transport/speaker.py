@@ -55,7 +55,7 @@ class Speaker:
         self._empty_at = max(self._empty_at, self._now + delay_s)
 
     def play(self, pcm: bytes) -> None:
-        """Add audio to the queue. An incomplete sample waits for the rest of it.
+        """Add audio to the queue. Keep the bytes of an incomplete sample until the rest arrives.
 
         Args:
             pcm: Audio in `format`: int16, interleaved.
