@@ -32,8 +32,8 @@ WORKER_FAULTS = {
     "worker discards the audio": "discards_audio",
     "worker reports nothing": "reports_nothing",
 }
-"""The field of `Scenario` for each worker fault. If the name of the field ends in `_at_s`, its value
-is a time in seconds."""
+"""The field of `Scenario` for each worker fault. A field whose name ends in `_at_s` is a time in
+seconds."""
 VENDOR_FAULTS = {
     f"vendor answers {name}" if name[0].isdigit() else f"vendor: {name}": name
     for name in FAULTS

@@ -1,7 +1,7 @@
 """Checks of the real vendor, with the settings of the environment, cheapest first.
 
-The checks run only with the option `--avatar-live`. Each check takes the suite, and raises `CheckFailed`
-if the provider fails the check.
+The checks run only with the option `--avatar-live`. Each check takes the suite, and raises
+`CheckFailed` if the provider fails the check.
 """
 
 from __future__ import annotations
