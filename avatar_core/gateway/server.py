@@ -29,6 +29,8 @@ BODY_S = 10.0
 """Seconds that a client has to send its body."""
 STOP_S = 10.0
 """Seconds that open requests have to complete when the gateway stops."""
+LINGER_S = 1.0
+"""Seconds for which the gateway reads the rest of a body that it refused."""
 BACKLOG = 64
 
 M = TypeVar("M", bound=BaseModel)
@@ -128,7 +130,7 @@ async def serve(
     """
     sessions = Sessions(server, find_provider, limit)
     app = Gateway(server, sessions).application()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S, lingering_time=LINGER_S)
     await runner.setup()
     reaping = asyncio.create_task(sessions.reap_forever())
     try:

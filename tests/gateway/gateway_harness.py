@@ -19,7 +19,7 @@ from avatar_core.contracts.capabilities import Capabilities, SafeRetry
 from avatar_core.contracts.participants import RemoteParticipant
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
-from avatar_core.gateway.server import Gateway
+from avatar_core.gateway.server import LINGER_S, Gateway
 from avatar_core.gateway.session import Server
 from avatar_core.gateway.sessions import Sessions
 from avatar_core.provisioning.ledger import Ledger
@@ -130,7 +130,8 @@ class GatewayHarness:
         self.sessions = Sessions(
             self._server, lambda name, variant: registry.create(name, variant=variant), limit
         )
-        self._runner = web.AppRunner(Gateway(self._server, self.sessions).application())
+        app = Gateway(self._server, self.sessions).application()
+        self._runner = web.AppRunner(app, lingering_time=LINGER_S)
         self._url = ""
         self._http = aiohttp.ClientSession()
 

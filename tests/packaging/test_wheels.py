@@ -12,6 +12,7 @@ import pytest
 
 from avatar_core.cli.plugins import GROUP as COMMANDS
 from avatar_core.registry.discovery import GROUP as PROVIDERS
+from avatar_core.testing.fake_vendor.installed import GROUP as FAKE_VENDORS
 from avatar_core.testing.simulators import GROUP as SIMULATORS
 from tests.packaging.environment import uv
 from tests.packaging.wheels import PROJECTS, PUBLISHED, ROOT, Build, Wheel
@@ -19,13 +20,14 @@ from tests.packaging.wheels import PROJECTS, PUBLISHED, ROOT, Build, Wheel
 CORE = "avatar-core"
 PAGE = ROOT / "demo/src/avatar_demo/page"
 LITTER = ("tests/", "__pycache__", "node_modules", "benchmarks/", "docs/", "examples/", "web/")
-NOT_IN_CORE = ("bench", "demo", "page", ".html", ".js", ".css")
+NOT_IN_CORE = ("/bench/", "benchmarks", "demo", "/page/", ".html", ".js", ".css")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 URLS = {"Homepage", "Documentation", "Source", "Issues", "Changelog"}
 ENTRY_POINTS = {
     "avatar-core": {
         "console_scripts": {"avatar": "avatar_core.cli:app"},
         "pytest11": {"avatar_core": "avatar_core.testing.pytest_plugin"},
+        PROVIDERS: {"livekit": "avatar_core.agents.bridge.provider:PluginProvider"},
     },
     "avatar-demo": {COMMANDS: {"demo": "avatar_demo.cli:app"}},
     "avatar-provider-tavus": {
@@ -46,7 +48,7 @@ def project_of(name: str) -> dict[str, Any]:
 
 
 def top_level_names(source: str) -> set[str]:
-    """Return the names that a module defines by `def`, `class` and assignment."""
+    """Return the names that a module defines by `def`, `class`, assignment and import."""
     names: set[str] = set()
     for node in ast.parse(source).body:
         match node:
@@ -54,6 +56,8 @@ def top_level_names(source: str) -> set[str]:
                 names.add(name)
             case ast.Assign(targets=[ast.Name(id=name)]):
                 names.add(name)
+            case ast.ImportFrom(names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases}
     return names
 
 
@@ -157,6 +161,10 @@ def test_wheel_has_the_expected_entry_points(name: str, build: Build) -> None:
         provider = offered[PROVIDERS][short]
         assert provider.lower() == f"{package}:{short}provider"
         expected[PROVIDERS] = {short: provider}
+        if FAKE_VENDORS in offered:
+            fake = offered[FAKE_VENDORS][short]
+            assert fake.startswith(f"{package}.")
+            expected[FAKE_VENDORS] = {short: fake}
     assert offered == expected
 
 

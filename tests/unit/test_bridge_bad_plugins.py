@@ -34,6 +34,13 @@ SETTINGS = AvatarSettings(retries=0, provision_timeout_s=3.0, join_timeout_s=3.0
 START = '        self.session_id = "s-1"'
 
 
+@pytest.fixture(autouse=True)
+def _own_class_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the handlers that unmodified plugins of other tests have left in livekit-agents."""
+    for name in ("_playback_finished_handlers", "_playback_started_handlers"):
+        monkeypatch.setattr(DataStreamAudioOutput, name, {})
+
+
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PluginSite:
     return PluginSite(tmp_path, monkeypatch)

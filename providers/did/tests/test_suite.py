@@ -9,7 +9,7 @@ from avatar_provider_did.fake import FakeDid
 from avatar_core.testing import ProviderSuite
 from providers.did.tests.cases import CASES, SETTINGS
 
-pytestmark = pytest.mark.slow  # the suites of anam and simli check the same code in every run
+pytestmark = pytest.mark.slow  # the suites of anam and lemonslice check the same code in every run
 
 
 class TestDid(ProviderSuite):
