@@ -25,7 +25,8 @@ def provider(
     kind: Annotated[
         Kind,
         typer.Option(
-            help="rest: a vendor with a REST API; renderer: a face that your own code draws."
+            help="rest: a vendor with a REST API; websocket: one that also receives "
+            "audio over a WebSocket; renderer: a face that your own code draws."
         ),
     ] = Kind.REST,
     into: Annotated[

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from avatar_core.testing.suites.provider_suite import ProviderSuite
     from avatar_core.testing.suites.renderer_suite import RendererSuite
+    from avatar_core.testing.suites.socket_suite import SocketTransportSuite
     from avatar_core.testing.suites.transport.far_end import FarEnd, TransportParts
     from avatar_core.testing.suites.transport.speaker import HeardPiece, Speaker
     from avatar_core.testing.suites.transport_suite import TransportSuite
@@ -92,6 +93,7 @@ __all__ = [
     "ScriptedRealtimeModel",
     "ServerError",
     "SocketFault",
+    "SocketTransportSuite",
     "SocketVendor",
     "Speaker",
     "ToneAgent",
@@ -160,6 +162,7 @@ _HOMES = {
     ),
     "testing.suites.provider_suite": "ProviderSuite",
     "testing.suites.renderer_suite": "RendererSuite",
+    "testing.suites.socket_suite": "SocketTransportSuite",
     "testing.suites.transport.far_end": "FarEnd TransportParts",
     "testing.suites.transport.speaker": "HeardPiece Speaker",
     "testing.suites.transport_suite": "TransportSuite",

@@ -40,6 +40,7 @@ PROGRAMS = {
 """The programs that a block of shell code may call."""
 EXAMPLES = {
     "avatar_provider_acme": "examples/providers/acme",
+    "avatar_provider_zenith": "examples/providers/zenith",
     "avatar_provider_orb": "examples/own_provider",
 }
 MYPY_S = 100

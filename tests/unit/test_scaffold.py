@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import subprocess
 import sys
+import tokenize
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -19,8 +21,8 @@ from avatar_core.cli.scaffold.packs import COMMON, EXAMPLES, MARK, Kind, pack, u
 from avatar_core.cli.scaffold.write import write_provider
 from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import ConfigError
-from avatar_core.testing import ProviderSuite
 from avatar_core.testing.suites.check import NotApplicable
+from avatar_core.testing.suites.suite import Suite
 from tests.support.plugins import FakeSite
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +120,7 @@ def test_package_with_another_name_passes_its_suite(
             found
             for found in vars(test_module).values()
             if isinstance(found, type)
-            and issubclass(found, ProviderSuite)
+            and issubclass(found, Suite)
             and found.__module__ == test_module.__name__
         ]
         passed = 0
@@ -133,6 +135,30 @@ def test_package_with_another_name_passes_its_suite(
     finally:
         for loaded in [it for it in sys.modules if it.startswith((module, test_module.__name__))]:
             del sys.modules[loaded]
+
+
+NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+
+
+def code_lines(text: str) -> int:
+    """Return the number of lines that hold more than docstrings, comments and blanks."""
+    lines: set[int] = set()
+    starts_statement = True
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        is_docstring = token.type == tokenize.STRING and starts_statement
+        if token.type not in NO_CODE and token.string and not is_docstring:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+        starts_statement = token.type in NO_CODE or (starts_statement and not token.string)
+    return len(lines)
+
+
+def test_provider_of_a_vendor_with_sockets_has_at_most_70_lines() -> None:
+    _, folder = EXAMPLES[Kind.WEBSOCKET]
+    source = ROOT / folder / "src/avatar_provider_zenith"
+    assert code_lines('"""Text."""\n# note\n\nX = (\n    1\n)\n') == 3
+    assert (
+        sum(code_lines((source / f"{it}.py").read_text()) for it in ("provider", "settings")) <= 70
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,6 +220,7 @@ def test_unknown_kind_lists_the_kinds() -> None:
     status, output = new("acme", "--kind", "grpc")
     assert status == 2
     assert "'rest'" in output
+    assert "'websocket'" in output
     assert "'renderer'" in output
 
 

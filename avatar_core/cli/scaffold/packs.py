@@ -18,11 +18,13 @@ class Kind(StrEnum):
     """The kinds of providers. The value is the value of the option `--kind`."""
 
     REST = "rest"
+    WEBSOCKET = "websocket"
     RENDERER = "renderer"
 
 
 EXAMPLES: Mapping[Kind, tuple[str, str]] = {
     Kind.REST: ("acme", "examples/providers/acme"),
+    Kind.WEBSOCKET: ("zenith", "examples/providers/zenith"),
     Kind.RENDERER: ("orb", "examples/own_provider"),
 }
 """The name of the provider, and the folder in the repository, of the example of each kind."""

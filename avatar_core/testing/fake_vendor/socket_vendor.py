@@ -55,6 +55,8 @@ class SocketVendor(FaultySockets, FakeVendor):
         sockets: The base URL of the sockets; `serve_http` sets it to the URL of its server.
         commands: Every command that arrived, in order.
         handshakes: The number of sockets that were opened.
+        format: The format of the audio that the vendor expects.
+        position_every_s: Seconds between two reports of a position; 0 for none.
     """
 
     def __init__(
@@ -71,8 +73,8 @@ class SocketVendor(FaultySockets, FakeVendor):
         self.handshakes = 0
         if account.room is not None:
             account.launch_worker = self._launch
-        self._format = format
-        self._every_s = position_every_s
+        self.format = format
+        self.position_every_s = position_every_s
         self._avatars: dict[str, SocketAvatar] = {}
         self._tokens: dict[str, str] = {}
         self._dialogs: dict[str, SocketDialog] = {}
@@ -259,7 +261,7 @@ class SocketVendor(FaultySockets, FakeVendor):
         link = admit(self.account.room, session.token)
 
         report = partial(self._report, session)
-        avatar = SocketAvatar(link, self._format, self._every_s, report)
+        avatar = SocketAvatar(link, self.format, self.position_every_s, report)
         state = await in_process.start(avatar.run(), avatar.is_ready)
         self._avatars[session.id] = avatar
         return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
 
 from avatar_core.contracts.playback import PlaybackTracker
 from avatar_core.contracts.sink import AudioSink
@@ -34,7 +34,7 @@ class FarEnd(ABC):
             None means never. The far end still reports positions. The fault "late end".
     """
 
-    impossible: ClassVar[Mapping[str, str]] = {}
+    impossible: Mapping[str, str] = MappingProxyType({})
     ready_s: float | None = 0.0
     start_s: float = 0.0
     cut_s: float | None = 0.0
