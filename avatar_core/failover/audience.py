@@ -30,7 +30,8 @@ class Audience:
     only to the publisher of the track. The agent publishes the track of its own voice. For the
     track of an avatar, the agent publishes a silent track during the wait, because a user who
     subscribes to the avatar's track also subscribes to the silent track. If the subscriber may be
-    an agent, such as a vendor's worker, the wait continues until a user is visible in the room.
+    an agent, such as a vendor's worker, the wait continues until a user is visible in the room. If
+    a user has heard an earlier transport and has not left, any subscription ends the wait.
 
     Args:
         link: The agent's connection to the room.
@@ -42,6 +43,8 @@ class Audience:
         self._link = link
         self._timeout_s = timeout_s
         self._tasks = tasks
+        self._has_heard_us = False
+        self._was_visible = False
         self._heard: weakref.WeakSet[Transport] = weakref.WeakSet()
         self._early: weakref.WeakKeyDictionary[Transport, asyncio.Task[None]] = (
             weakref.WeakKeyDictionary()
@@ -58,6 +61,16 @@ class Audience:
         task = self._tasks.start(self._wait_until_heard(transport), "audience")
         self._early[transport] = task
         transport.on_lost(partial(_cancel, task))
+
+    def note_room_event(self) -> None:
+        """Forget the listener who heard an earlier transport once the last listener has left.
+
+        LiveKit shows a participant that publishes nothing only some seconds after its join.
+        """
+        is_visible = self._link.has_listener
+        if self._was_visible and not is_visible:
+            self._has_heard_us = False
+        self._was_visible = is_visible
 
     async def wait(self, transport: Transport, changed: asyncio.Event) -> bool:
         """Wait until a listener can hear a transport, or the time limit has passed.
@@ -101,11 +114,13 @@ class Audience:
             await wait_until_subscribed()
         except RoomError as error:
             log.debug("The agent cannot detect when a participant subscribes: %s", error)
-        if not self._link.has_listener and self._agent_may_have_subscribed(transport):
+        has_listener = self._has_heard_us or self._link.has_listener
+        if not has_listener and self._agent_may_have_subscribed(transport):
             await self._wait_for_visible_listener()
             await asyncio.sleep(SETTLE_S)
         elif self._link.is_encrypted:
             await asyncio.sleep(DECRYPTS_S)
+        self._has_heard_us = True
 
     def _agent_may_have_subscribed(self, transport: Transport) -> bool:
         """Return whether the subscriber may be an agent.

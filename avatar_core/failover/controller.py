@@ -267,7 +267,8 @@ class FailoverController:
         self._acquiring = asyncio.create_task(self._recover(lease, error), name="avatar-recover")
 
     def _on_room_event(self, event: RoomEvent, _: RemoteParticipant | None) -> None:
-        """End the session without an error of a provider once the room has closed."""
+        """Tell the audience, and end the session without a provider's error if the room closed."""
+        self._audience.note_room_event()
         if event is not RoomEvent.DISCONNECTED or self._room_end is not None:
             return
         name = self._context.link.room_name

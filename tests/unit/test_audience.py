@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TypeGuard
 
 import pytest
 from avatar_provider_mock import MockSettings
 
 import avatar_core
+from avatar_core import TakeFinished
+from avatar_core.contracts.link import RoomLink
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.room.context import IN_MEMORY
+from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.media import MemoryAudioTrack
 from avatar_core.testing.room.room import MemoryRoom
 
@@ -144,3 +148,27 @@ async def test_subscription_of_another_agent_does_not_start_the_voice(
         silent_room.listen()
         await talk.over(turn)
         assert talk.faults() == []
+
+
+async def test_voice_replaces_a_lost_avatar_before_the_user_is_visible(
+    silent_room: MemoryRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # LiveKit shows a participant that publishes nothing 2.4 s after its join.
+    monkeypatch.setattr(MemoryLink, "has_listener", RoomLink.has_listener)
+    async with conversation(silent_room, MockSettings(scenario="crash_at_s=1.0")) as talk:
+        await talk.avatar.wait_for_join()
+        silent_room.join("user")
+        silent_room.listen()
+        turn = talk.say(SPOKEN_WORDS)
+        await asyncio.sleep(0.5)
+        silent_room.join("transcriber", is_agent=True)
+        silent_room.published("transcriber", "video")
+        await talk.over(turn)
+        assert talk.faults() == []
+        second = next(event for _, event in talk.events if is_voice_take(event))
+        assert second.heard_s > 2.0
+
+
+def is_voice_take(event: object) -> TypeGuard[TakeFinished]:
+    """Return whether a take of the agent's own voice has ended."""
+    return isinstance(event, TakeFinished) and event.provider == "voice"
