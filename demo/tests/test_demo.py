@@ -105,7 +105,7 @@ async def test_port_in_use_prints_one_error_line_and_exits_with_2() -> None:
 @pytest.mark.parametrize(
     ("arguments", "output", "number"),
     [
-        (*SPEAKS, signal.SIGINT),
+        pytest.param(*SPEAKS, signal.SIGINT, marks=pytest.mark.slow),
         pytest.param(*SPEAKS, signal.SIGHUP, marks=pytest.mark.slow),
         pytest.param(*SERVES, signal.SIGTERM, marks=pytest.mark.slow),
         (*RECORDS, signal.SIGTERM),

@@ -63,6 +63,7 @@ async def test_page_shows_the_avatar_and_its_controls_work(browser: Browser, add
         await visitor.wait_for("[data-shows='face'] video")
 
 
+@pytest.mark.slow
 async def test_two_pages_have_separate_agents_and_providers(browser: Browser, address: str) -> None:
     async with visit(browser, address) as one, visit(browser, address) as other:
         await asyncio.gather(one.start("voice"), other.start())

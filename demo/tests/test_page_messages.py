@@ -69,6 +69,7 @@ async def test_page_reports_an_unusable_provider_and_offers_another(
         await visitor.wait_for("[data-provider='voice'][data-state='speaking']")
 
 
+@pytest.mark.slow
 async def test_escape_in_a_menu_or_during_composition_does_not_interrupt(
     browser: Browser, address: str
 ) -> None:

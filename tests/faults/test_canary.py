@@ -45,8 +45,9 @@ LIVEKIT = LiveKitSettings.load(
     url="ws://127.0.0.1:7880", api_key="APIcanary", api_secret=LIVEKIT_SECRET
 )
 OVER_TCP = (
-    *("", "401", "429", "500 after create", "reset after create", "timeout after create"),
-    *("trickle", "html", "huge body", "redirect", "worker never joins", "end is lost"),
+    *("", "401", "429", "500 after create", "reset after create"),
+    *("html", "huge body", "redirect", "worker never joins", "end is lost"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("timeout after create", "trickle")),
 )
 TOTAL: dict[str, int] = {"texts": 0}
 

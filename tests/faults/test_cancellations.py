@@ -13,7 +13,14 @@ from tests.long.cancellations import KINDS, cancel_at_every_turn
 CASES = ("", "reset after create", "worker joins late")
 
 
-@pytest.mark.parametrize("safe_retry", SafeRetry)
+@pytest.mark.parametrize(
+    "safe_retry",
+    [
+        SafeRetry.KEY,
+        SafeRetry.LOOKUP,
+        pytest.param(SafeRetry.NEVER, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_cancellation_leaves_no_session_open(
     kind: str, safe_retry: SafeRetry, tmp_path: Path

@@ -238,6 +238,7 @@ async def frames_at_two_rates(spoken_words: Sequence[str]) -> AsyncIterator[rtc.
         yield frame
 
 
+@pytest.mark.slow
 async def test_audio_frames_of_any_format_are_heard(server: DevServer) -> None:
     stereo = b"".join(
         sample + sample

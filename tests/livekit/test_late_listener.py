@@ -20,7 +20,7 @@ STOCK = MockSettings(width=128, height=128, scenario="stock=1")
 @pytest.mark.parametrize(
     ("provider", "late_s"),
     [
-        pytest.param("voice", 2.0, id="voice"),
+        pytest.param("voice", 2.0, id="voice", marks=pytest.mark.slow),
         pytest.param(SMALL, 1.0, id="mock", marks=pytest.mark.slow),
         pytest.param(STOCK, 0.5, id="stock", marks=pytest.mark.slow),
     ],

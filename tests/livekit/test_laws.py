@@ -154,6 +154,7 @@ async def test_greeting_waits_for_the_avatar(server: DevServer) -> None:
         assert [publication.name for publication in conversation.voice_tracks()] == []
 
 
+@pytest.mark.slow
 async def test_greeting_uses_the_voice_if_the_avatar_does_not_join(server: DevServer) -> None:
     registry = ProviderRegistry()
     registry.register("never", NeverProvider)

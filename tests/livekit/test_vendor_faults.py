@@ -51,9 +51,9 @@ async def measure(server: DevServer, case: VendorCase) -> Measurement:
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(SILENT, id="silent"),
+        pytest.param(SILENT, id="silent", marks=pytest.mark.slow),
         pytest.param(STALLED, id="stalled", marks=pytest.mark.slow),
-        pytest.param(MUTED, id="muted", marks=pytest.mark.slow),
+        pytest.param(MUTED, id="muted"),
     ],
 )
 async def test_voice_replaces_a_vendor_that_nobody_hears(
