@@ -8,7 +8,7 @@ import pytest
 from livekit.agents import Agent
 
 from avatar_core.contracts.errors import ConfigError, PaymentError
-from avatar_core.testing import AvatarCall, ScriptedLLM
+from avatar_core.testing import AvatarCall, ScriptedLLM, VendorFault
 from avatar_core.testing.fake_vendor.installed import GROUP
 from avatar_core.testing.rest_harness import Acme, AcmeSettings
 
@@ -65,3 +65,20 @@ async def test_provider_without_a_fake_vendor_is_refused() -> None:
     with pytest.raises(ConfigError, match="Pass vendor="):
         async with AvatarCall(make_agent(), avatar=Acme(AcmeSettings())):
             pass
+
+
+async def test_session_that_nobody_could_end_is_open_after_the_call() -> None:
+    async with AvatarCall(make_agent(), avatar="tavus") as call:
+        call.vendor.fail(VendorFault(on="end", status=500, times=0))
+        await call.inject("worker freezes")
+    assert (call.sessions.created, call.sessions.open) == (1, 1)
+
+
+async def test_avatar_of_a_socket_vendor_has_the_fault_of_its_worker() -> None:
+    call = AvatarCall(make_agent(), avatar="liveavatar", fault="worker falls silent at 1 s")
+    async with call:
+        await call.user_says("Hello")
+        await call.agent_finished()
+        assert call.events[:3] == ["liveavatar joined", "voice speaks", "liveavatar was lost"]
+        assert call.problems() == []
+    assert (call.sessions.created, call.sessions.open) == (2, 0)

@@ -90,7 +90,7 @@ class AvatarCall:
         self._settings = settings
         self._wait_for_join = wait_for_join
         self._codes = WordCodes()
-        self._providers = CallProviders(avatar, vendor, registry, self._room.launch)
+        self._providers = CallProviders(avatar, vendor, registry, self._room)
         self._transcript = Transcript(self._codes, self._room.tones)
         self._events: EventLog | None = None
         self._wait_s = REAL_WAIT_S if self._room.is_real else WAIT_S

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 from avatar_core.bases.renderer import RendererProvider
 from avatar_core.bases.rest import RestAvatarProvider
+from avatar_core.bases.websocket import WebSocketAvatarProvider
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Candidate, Item, parse_chain, resolve
 from avatar_core.settings import AvatarSettings, ProviderSettings
+from avatar_core.testing.call.room import CallRoom
 from avatar_core.testing.call.sessions import Sessions
-from avatar_core.testing.fake_vendor.account import LaunchWorker, VendorAccount, VendorSession
+from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.fake_vendor.front import VendorFront
 from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.fake_vendor.installed import MakeVendor, find_fake_vendor
+from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.faults.start import start_faulty_worker
 
+Create = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]
+SETTLE_S = 2.0
+"""Seconds after the call in which a worker must leave the room, so that its session ends."""
 MEMORY_VENDOR_URL = "https://vendor.example"
 
 
@@ -39,7 +46,7 @@ class CallProviders:
         vendor: The fake vendor of the only REST provider in the chain; None uses the fake vendors
             of installed distributions.
         registry: Finds providers by name; None finds the installed providers.
-        launch: Starts the workers of fake vendors in the room of the call.
+        room: The room of the call, in which the workers of fake vendors start.
 
     Attributes:
         sessions: The sessions of the call.
@@ -51,7 +58,7 @@ class CallProviders:
         chain: Item | Sequence[Item],
         vendor: MakeVendor | None,
         registry: ProviderRegistry | None,
-        launch: LaunchWorker,
+        room: CallRoom,
     ) -> None:
         self.sessions = Sessions()
         self.vendors: dict[str, FakeVendor] = {}
@@ -63,7 +70,7 @@ class CallProviders:
         for name in _names(chain):
             make = vendor or find_fake_vendor(name)
             if make is not None:
-                account = _CallAccount(launch, self._next_scenario)
+                account = _CallAccount(room, self._next_scenario)
                 self.vendors[name] = make(account)
                 self.sessions.accounts[name] = account
 
@@ -114,7 +121,9 @@ class CallProviders:
         self._scenarios.append(scenario)
 
     async def aclose(self) -> None:
-        """Close the fake vendors, after the avatar."""
+        """Wait for the ends of the sessions, and close the fake vendors, after the avatar."""
+        for account in self.sessions.accounts.values():
+            await account.settle(SETTLE_S)
         await self._open.aclose()
 
     def _next_scenario(self) -> Scenario:
@@ -123,6 +132,13 @@ class CallProviders:
     def _wrap(self, provider: AvatarProvider[Any], over_tcp: bool) -> None:
         vendor = self.vendors.get(provider.name)
         if vendor is not None and isinstance(provider, RestAvatarProvider):
+            if isinstance(vendor, SocketVendor) and over_tcp:
+                raise ConfigError(
+                    f"The fake vendor of {provider.name!r} works in rooms in memory only.",
+                    hint="Run this test without the option --avatar-server.",
+                )
+            if isinstance(vendor, SocketVendor) and isinstance(provider, WebSocketAvatarProvider):
+                provider.connect = vendor.connect
             if not over_tcp:
                 provider.transport = vendor.transport
                 provider.setup()
@@ -168,12 +184,12 @@ class _CallAccount(VendorAccount):
     """An account whose next worker has the next faults of the call.
 
     Args:
-        launch_worker: Starts the worker of a session.
+        room: The room of the call.
         next_scenario: Returns the faults of the next worker.
     """
 
-    def __init__(self, launch_worker: LaunchWorker, next_scenario: Any) -> None:
-        super().__init__(launch_worker)
+    def __init__(self, room: CallRoom, next_scenario: Callable[[], Scenario]) -> None:
+        super().__init__(room.launch, room=room.memory)
         self._next_scenario = next_scenario
 
     def create_session(self, *, scenario: Scenario = QUIET, **options: Any) -> VendorSession:
@@ -195,17 +211,27 @@ class _CountedProvider:
         self, provider: AvatarProvider[Any], sessions: Sessions, front: VendorFront
     ) -> None:
         self._provider, self._sessions, self._front = provider, sessions, front
-        self._provision, self._release = provider.provision, provider.release
 
     def wrap(self) -> None:
-        """Replace the methods of the provider."""
-        self._provider.provision = self.provision  # type: ignore[method-assign]
-        self._provider.release = self.release  # type: ignore[method-assign]
+        """Give the provider a class that counts, also in copies such as those of the bridge."""
+        cls = type(self._provider)
+        counter = self
 
-    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        async def provision(provider: Any, request: ProvisionRequest) -> ProvisionedAvatar:
+            return await counter.provision(partial(cls.provision, provider), request)
+
+        async def release(provider: Any, avatar: ProvisionedAvatar, reason: str) -> None:
+            await cls.release(provider, avatar, reason)
+            counter.end(avatar)
+
+        methods = {"provision": provision, "release": release, "__module__": cls.__module__}
+        self._provider.__class__ = type(cls.__name__, (cls,), methods)
+
+    async def provision(self, create: Create, request: ProvisionRequest) -> ProvisionedAvatar:
         """Create a session, unless the fake vendor refuses the request.
 
         Args:
+            create: The method `provision` of the provider.
             request: The request.
 
         Returns:
@@ -228,19 +254,16 @@ class _CountedProvider:
             self._sessions.begin(self._provider.name, avatar.identity)
             return request.claim(avatar)
 
-        return await self._provision(replace(request, claim=claim))
+        avatar = await create(replace(request, claim=claim))
+        self._sessions.begin(self._provider.name, avatar.identity)
+        return avatar
 
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        """End a session, and count the end.
+    def end(self, avatar: ProvisionedAvatar) -> None:
+        """Count the end of a session.
 
         Args:
             avatar: The record of the session.
-            reason: The reason of the end.
-
-        Raises:
-            Exception: The provider could not end the session.
         """
-        await self._release(avatar, reason)
         self._sessions.end(self._provider.name, avatar.identity)
 
 

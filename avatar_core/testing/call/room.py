@@ -17,7 +17,6 @@ from avatar_core.testing.fake_vendor.account import LaunchWorker
 from avatar_core.testing.fake_vendor.launcher import make_launcher
 from avatar_core.testing.outputs import MemoryOutputs
 from avatar_core.testing.room.context import IN_MEMORY
-from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
 
@@ -37,6 +36,10 @@ class CallRoom(Protocol):
     livekit: LiveKitSettings
     is_real: bool
     actions: Mapping[str, Action]
+
+    @property
+    def memory(self) -> MemoryRoom | None:
+        """The room in memory; None for a room on a server."""
 
     @property
     def launch(self) -> LaunchWorker:
@@ -79,23 +82,23 @@ class MemoryCallRoom:
         is_real: False.
         launch: Starts the workers of fake vendors in the room.
         actions: The faults that can start while an avatar is live, by name.
-        room: The room.
+        memory: The room.
     """
 
     livekit = IN_MEMORY
     is_real = False
 
     def __init__(self) -> None:
-        self.room = MemoryRoom()
-        self.launch = make_launcher(self.room)
+        self.memory = MemoryRoom()
+        self.launch = make_launcher(self.memory)
         self.actions: Mapping[str, Action] = {
-            "worker dies": lambda avatar: self.room.crash(avatar.avatar_identity),
-            "worker leaves": self._leave,
+            "worker dies": lambda avatar: self.memory.crash(avatar.avatar_identity),
+            "worker leaves": lambda avatar: self.memory.remove(avatar.avatar_identity),
             "worker freezes": self._freeze,
-            "worker reconnects": lambda avatar: self.room.reconnect(avatar.avatar_identity),
-            "worker mutes its track": lambda avatar: self.room.mute(avatar.avatar_identity),
-            "server mutes the avatar": lambda avatar: self.room.mute(avatar.avatar_identity),
-            "server revokes the permission": lambda avatar: self.room.revoke_publishing(
+            "worker reconnects": lambda avatar: self.memory.reconnect(avatar.avatar_identity),
+            "worker mutes its track": lambda avatar: self.memory.mute(avatar.avatar_identity),
+            "server mutes the avatar": lambda avatar: self.memory.mute(avatar.avatar_identity),
+            "server revokes the permission": lambda avatar: self.memory.revoke_publishing(
                 avatar.avatar_identity
             ),
         }
@@ -108,7 +111,7 @@ class MemoryCallRoom:
         Returns:
             The link of the agent.
         """
-        return self.room.agent()
+        return self.memory.agent()
 
     async def start_session(self, session: AgentSession[Any], agent: Agent) -> None:
         """Start the agent session with captions, after the avatar.
@@ -134,7 +137,7 @@ class MemoryCallRoom:
         """
         return [
             tone
-            for run in self.room.recording.runs
+            for run in self.memory.recording.runs
             if run.end_s >= since_s
             for tone in self._decode(run)
             if tone.start_s >= since_s
@@ -152,13 +155,8 @@ class MemoryCallRoom:
             self._decoded[key] = size, [_moved(tone, run.at_s, run.identity) for tone in found]
         return self._decoded[key][1]
 
-    async def _leave(self, avatar: AvatarSession) -> None:
-        link = self.room.members[avatar.avatar_identity].link
-        assert isinstance(link, MemoryLink)
-        await link.aclose()
-
     def _freeze(self, avatar: AvatarSession) -> None:
-        self.room.members[avatar.avatar_identity].link.freeze()
+        self.memory.members[avatar.avatar_identity].link.freeze()
 
 
 async def start_fault(room: CallRoom, name: str, avatar: AvatarSession) -> None:

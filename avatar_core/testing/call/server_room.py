@@ -42,11 +42,13 @@ class ServerCallRoom:
     Attributes:
         livekit: The settings of LiveKit for `create_avatar`, after `open`.
         is_real: True.
+        memory: None.
         actions: The faults that can start while an avatar is live, by name.
     """
 
     livekit: LiveKitSettings
     is_real = True
+    memory = None
 
     def __init__(self) -> None:
         self._name = f"call-{secrets.token_hex(4)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from avatar_core.testing.fake_vendor.account import VendorAccount
+from avatar_core.testing.fake_vendor.account import CLOSED, VendorAccount
 
 
 @dataclass(slots=True)
@@ -27,21 +27,24 @@ class Sessions:
 
     @property
     def open(self) -> int:
-        """The number of sessions that have not ended."""
-        return len(self._open_workers) + sum(len(one.active) for one in self.accounts.values())
+        """The number of sessions that have not ended; after the call, those that nobody ended."""
+        paid = [session for one in self.accounts.values() for session in one.sessions]
+        left = [one for one in paid if one.ended_at is None or one.end_reason == CLOSED]
+        return len(self._open_workers) + len(left)
 
     @property
     def _open_workers(self) -> Sequence[tuple[str, str]]:
         return [worker for worker in self._workers if worker not in self._ended]
 
     def begin(self, provider: str, identity: str) -> None:
-        """Count a session of a provider without a fake vendor.
+        """Count a session of a provider without a fake vendor; idempotent.
 
         Args:
             provider: The name of the provider.
             identity: The identity of the avatar's participant, unique for each session.
         """
-        self._workers.append((provider, identity))
+        if (provider, identity) not in self._workers:
+            self._workers.append((provider, identity))
 
     def end(self, provider: str, identity: str) -> None:
         """Count the end of a session; idempotent.

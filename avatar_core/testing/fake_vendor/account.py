@@ -16,6 +16,8 @@ from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.room.members import Hub
 from avatar_core.worker.process import stop_worker, worker_exited
 
+CLOSED = "the vendor was closed"
+"""The end reason of a session that nobody ended before the test was over."""
 LaunchWorker = Callable[["VendorSession", Scenario], Awaitable[Mapping[str, Any]]]
 """Starts a session's worker in its room, and returns the worker's record for `stop_worker`."""
 
@@ -224,10 +226,19 @@ class VendorAccount:
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
 
+    async def settle(self, within_s: float) -> None:
+        """Wait until all sessions have ended, for example because their workers leave the room.
+
+        Args:
+            within_s: The most seconds to wait.
+        """
+        if tasks := list(self._tasks.values()):
+            await asyncio.wait(tasks, timeout=within_s)
+
     async def aclose(self) -> None:
         """End all sessions, and wait until their workers have stopped."""
         for session in self.active:
-            self.end(session, "the vendor was closed")
+            self.end(session, CLOSED)
         tasks = list(self._tasks.values())
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()

@@ -11,7 +11,13 @@ from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.tracks import AudioTrack
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
+from avatar_core.testing.faults.fault_clock import FaultClock
+from avatar_core.testing.faults.memory_worker import MemoryBody
+from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.vendor_link import VendorLink
+from avatar_core.testing.faults.worker import timed_faults
 from avatar_core.testing.flash_renderer import FlashRenderer
+from avatar_core.testing.room.members import Hub
 
 FRAME_S = 0.02
 SIDE = 64
@@ -26,7 +32,6 @@ class SocketAvatar:
     """A participant that publishes a face and plays takes in real time.
 
     Args:
-        link: The avatar's connection to the room.
         format: The format of the audio.
         position_every_s: Seconds between two reports of the position; 0 for none.
         report: Receives the reports.
@@ -37,10 +42,7 @@ class SocketAvatar:
         is_ready: An event that is set when both tracks are published.
     """
 
-    def __init__(
-        self, link: RoomLink, format: AudioFormat, position_every_s: float, report: Report
-    ) -> None:
-        self._link = link
+    def __init__(self, format: AudioFormat, position_every_s: float, report: Report) -> None:
         self._format = format
         self._every_s = position_every_s
         self._report = report
@@ -101,13 +103,20 @@ class SocketAvatar:
         self.heard_s -= queued_s
         return max(0.0, takes[0].played_s - queued_s)
 
-    async def run(self) -> None:
+    def leave(self) -> None:
+        """Leave the room, which ends `run`."""
+        self._over.set()
+
+    async def run(self, link: RoomLink) -> None:
         """Publish the tracks, and play takes until the agent leaves or the room ends.
+
+        Args:
+            link: The avatar's connection to the room.
 
         Raises:
             RoomError: The tracks cannot be published.
         """
-        agent = self._link.attributes.get(PUBLISH_ON_BEHALF, "")
+        agent = link.attributes.get(PUBLISH_ON_BEHALF, "")
 
         def look(event: RoomEvent, participant: RemoteParticipant | None) -> None:
             """End the avatar when it is disconnected or its agent leaves.
@@ -120,11 +129,11 @@ class SocketAvatar:
             if event is RoomEvent.DISCONNECTED or (event is RoomEvent.LEFT and left):
                 self._over.set()
 
-        unwatch = self._link.watch(look)
+        unwatch = link.watch(look)
         playing = None
         try:
-            self._audio = await self._link.publish_audio(self._format, name="avatar-audio")
-            video = await self._link.publish_video(SIDE, SIDE, FPS, name="avatar-video")
+            self._audio = await link.publish_audio(self._format, name="avatar-audio")
+            video = await link.publish_video(SIDE, SIDE, FPS, name="avatar-video")
             face = FlashRenderer(SIDE, SIDE, FPS, self._format.rate_hz)
             self.is_ready.set()
             playing = asyncio.create_task(self._play(self._audio), name="socket avatar")
@@ -137,7 +146,7 @@ class SocketAvatar:
             unwatch()
             if playing is not None:
                 playing.cancel()
-            await self._link.aclose()
+            await link.aclose()
 
     async def _play(self, audio: AudioTrack) -> None:
         size = self._format.size(FRAME_S)
@@ -180,3 +189,22 @@ class _Take:
         self.pcm = bytearray()
         self.is_complete = self.has_started = False
         self.played_s = self.reported_s = 0.0
+
+
+async def play(avatar: SocketAvatar, room: Hub, token: str, scenario: Scenario) -> None:
+    """Run an avatar in a room in memory until its agent leaves or the room ends.
+
+    Args:
+        avatar: The avatar.
+        room: The room.
+        token: The room token of the avatar.
+        scenario: The faults of the avatar. Faults of byte streams and of a renderer have no effect.
+
+    Raises:
+        RoomError: The tracks cannot be published.
+    """
+    body = MemoryBody(room, token, None, may_hang=scenario.hang_at_s > 0)
+    clock = FaultClock(scenario)
+    link = VendorLink(await body.join(), scenario, clock)
+    async with timed_faults(body, avatar.leave, link, scenario, clock):
+        await avatar.run(link)

@@ -28,11 +28,10 @@ from avatar_core.http.memory import FakeResponse
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
-from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar
+from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar, play
 from avatar_core.testing.fake_vendor.socket_dialog import Command, SocketDialog
 from avatar_core.testing.fake_vendor.socket_faults import FaultySockets, SocketFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
-from avatar_core.testing.room.workers import admit
 from avatar_core.worker import in_process
 
 MEMORY_SOCKETS = "wss://vendor.invalid"
@@ -224,9 +223,7 @@ class SocketVendor(FaultySockets, FakeVendor):
             wire: The end of the server.
             fault: The fault of the socket, or None.
         """
-        while session.id not in self._avatars and session.ended_at is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        avatar = self._avatars.get(session.id)
+        avatar = await self._ready_avatar(session)
         if avatar is None:
             return await wire.aclose()
         dialog = SocketDialog(wire, avatar, self, fault)
@@ -251,20 +248,28 @@ class SocketVendor(FaultySockets, FakeVendor):
 
     # The avatars.
 
-    async def _launch(self, session: VendorSession, _: Scenario) -> Mapping[str, Any]:
+    async def _ready_avatar(self, session: VendorSession) -> SocketAvatar | None:
+        """Wait until the avatar of a session has published its tracks; None if the session ends."""
+        while session.ended_at is None:
+            avatar = self._avatars.get(session.id)
+            if avatar is not None and avatar.is_ready.is_set():
+                return avatar
+            await asyncio.sleep(0.01)
+        return None
+
+    async def _launch(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         """Start the avatar of a session in the room.
 
         Returns:
             The record of the avatar's task.
         """
-        assert self.account.room is not None
-        link = admit(self.account.room, session.token)
-
-        report = partial(self._report, session)
-        avatar = SocketAvatar(link, self.format, self.position_every_s, report)
-        state = await in_process.start(avatar.run(), avatar.is_ready)
-        self._avatars[session.id] = avatar
-        return state
+        room, report = self.account.room, partial(self._report, session)
+        assert room is not None
+        avatar = self._avatars[session.id] = SocketAvatar(
+            self.format, self.position_every_s, report
+        )
+        playing = play(avatar, room, session.token, scenario)
+        return await in_process.start(playing, avatar.is_ready)
 
     def _report(self, session: VendorSession, kind: str, take_id: str, played_s: float) -> None:
         dialog = self._dialogs.get(session.id)

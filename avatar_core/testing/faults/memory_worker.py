@@ -58,14 +58,14 @@ async def start_faulty_task(
         Raises:
             AvatarError: The renderer cannot be created, or the worker could not publish its tracks.
         """
-        body = _Task(room, token, key, may_hang=scenario.hang_at_s > 0)
+        body = MemoryBody(room, token, key, may_hang=scenario.hang_at_s > 0)
         draw = partial(load_renderer, renderer, options or {})
         await perform(body, draw, scenario, ready, clock)
 
     return await in_process.start(work(), ready)
 
 
-class _Task:
+class MemoryBody:
     """The `Body` of a worker that runs as the current task in a room in memory.
 
     Args:

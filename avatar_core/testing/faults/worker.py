@@ -6,7 +6,8 @@ A process runs the worker in a room of a LiveKit server. A task runs the worker 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Protocol
 
@@ -134,24 +135,48 @@ async def _visit(
         link = StockWireLink(link)
     try:
         worker = AvatarWorker(link, renderer, executor=executor, ready=ready)
-        plan = _plan(body, worker, vendor, scenario)
-        acting = [asyncio.create_task(_act(clock, at_s, act)) for at_s, act in plan if at_s > 0]
-        try:
+        async with timed_faults(body, worker.stop, vendor, scenario, clock):
             await worker.run()
-        finally:
-            for task in acting:
-                task.cancel()
-            await asyncio.gather(*acting, return_exceptions=True)
     finally:
         await link.aclose()
 
 
+@asynccontextmanager
+async def timed_faults(
+    body: Body,
+    leave: Callable[[], None],
+    link: VendorLink,
+    scenario: Scenario,
+    clock: FaultClock,
+) -> AsyncIterator[None]:
+    """Start each fault of a scenario that starts at a time, during an `async with` block.
+
+    Args:
+        body: The process or task of the worker.
+        leave: Makes the worker leave the room.
+        link: The worker's link, whose audio track a fault can unpublish.
+        scenario: The faults.
+        clock: Decides when a fault starts.
+
+    Yields:
+        None.
+    """
+    plan = _plan(body, leave, link, scenario)
+    acting = [asyncio.create_task(_act(clock, at_s, act)) for at_s, act in plan if at_s > 0]
+    try:
+        yield
+    finally:
+        for task in acting:
+            task.cancel()
+        await asyncio.gather(*acting, return_exceptions=True)
+
+
 def _plan(
-    body: Body, worker: AvatarWorker, link: VendorLink, scenario: Scenario
+    body: Body, leave: Callable[[], None], link: VendorLink, scenario: Scenario
 ) -> Sequence[tuple[float, Callable[[], Awaitable[None] | None]]]:
     """Return the time of each fault that starts at a time, and the function that starts it."""
     return (
-        (scenario.leaves_at_s, worker.stop),
+        (scenario.leaves_at_s, leave),
         (scenario.crash_at_s, body.crash),
         (scenario.freeze_at_s, body.freeze),
         (scenario.hang_at_s, partial(body.hang, scenario.hang_s)),

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -47,6 +47,12 @@ class FakeLiveAvatar(SocketVendor):
         *args: Positional arguments of `SocketVendor`.
         **options: Keyword arguments of `SocketVendor`.
     """
+
+    environment: ClassVar[Mapping[str, str]] = {
+        "LIVEAVATAR_API_URL": "{url}",
+        "LIVEAVATAR_API_KEY": "vendor-key",
+        "LIVEAVATAR_AVATAR_ID": "0930fd59-c8ad-434d-ad53-b391a1768720",
+    }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
