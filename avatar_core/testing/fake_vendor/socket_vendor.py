@@ -263,17 +263,14 @@ class SocketVendor(FaultySockets, FakeVendor):
         Returns:
             The record of the avatar's task.
         """
-        room, report = self.account.room, partial(self._report, session)
-        assert room is not None
-        avatar = self._avatars[session.id] = SocketAvatar(
-            self.format, self.position_every_s, report
-        )
-        playing = play(avatar, room, session.token, scenario)
+        assert self.account.room is not None
+        avatar = SocketAvatar(self.format, self.position_every_s, partial(self._report, session))
+        self._avatars[session.id] = avatar
+        playing = play(avatar, self.account.room, session.token, scenario)
         return await in_process.start(playing, avatar.is_ready)
 
     def _report(self, session: VendorSession, kind: str, take_id: str, played_s: float) -> None:
-        dialog = self._dialogs.get(session.id)
-        if dialog is not None:
+        if dialog := self._dialogs.get(session.id):
             self._start(dialog.report(self.encode_report(kind, take_id, played_s)))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -294,9 +291,8 @@ class SocketVendor(FaultySockets, FakeVendor):
         Args:
             session: The session that has ended.
         """
-        dialog = self._dialogs.pop(session.id, None)
         self._avatars.pop(session.id, None)
-        if dialog is not None:
+        if dialog := self._dialogs.pop(session.id, None):
             self._start(dialog.wire.aclose())
 
 
