@@ -81,12 +81,14 @@ class SessionContext(ProvisioningContext):
             no limit.
         monitor: Whether the agent listens to the audio track of an avatar whose worker does not
             report what was heard.
+        first_sound_s: Seconds that an avatar which the agent has never heard may be late.
     """
 
     link: RoomLink
     retries: int = 2
     listener_timeout_s: float | None = None
     monitor: bool = True
+    first_sound_s: float = 5.0
 
 
 @runtime_checkable

@@ -84,7 +84,13 @@ class Lease:
             return None
         audio = self._context.link.listen(self.avatar.identity)
         latency_s = self.provider.capabilities.playout_latency_s
-        return Monitor(audio, latency_s, self.ctx.clock, self.ctx.log)
+        return Monitor(
+            audio,
+            latency_s,
+            self.ctx.clock,
+            self.ctx.log,
+            first_sound_s=self._context.first_sound_s,
+        )
 
     def _create_transport(self, monitor: Monitor | None) -> Transport:
         provider = self.provider
@@ -180,7 +186,7 @@ class Lease:
             # A worker that does not serve this method receives no audio, so it is not just late.
             worker, method = self.avatar.audio_destination, wire.CLEAR_BUFFER
             if await lacks_method(self._context.link, worker, method, PING_S):
-                transport.monitor.may_be_late = False
+                transport.monitor.first_sound_s = 0.0
 
     async def revive(self) -> bool:
         """Open a new transport to an avatar whose transport was lost, if the avatar is alive.

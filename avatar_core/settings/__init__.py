@@ -122,6 +122,9 @@ class AvatarSettings(Settings):
     monitor: Literal["auto", "off"] = "auto"
     """Whether the agent listens to the audio track of an avatar whose worker does not report what
     was heard (`auto`), or to none (`off`)."""
+    first_sound_s: float = Field(default=5.0, gt=0, le=60)
+    """Seconds that an avatar which the agent has never heard may be late. An avatar whose first
+    sound is later is lost. A smaller value detects a mute avatar earlier, and loses a slow one."""
     name: str = ""
     """The display name of the avatar's participant; by default its identity."""
     attributes: dict[str, str] = Field(default_factory=dict)

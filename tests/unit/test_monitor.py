@@ -67,9 +67,16 @@ def test_worker_that_was_never_heard_may_be_late() -> None:
 
 def test_worker_that_cannot_be_late_is_silent_early() -> None:
     playing = MonitoredTake(SPOKEN, np.zeros(1))
-    playing.monitor.may_be_late = False
+    playing.monitor.first_sound_s = 0.0
     assert "silent" in playing.run()
     assert playing.elapsed_s == pytest.approx(0.4 + SILENT_S, abs=0.1)
+
+
+def test_user_limits_the_time_to_the_first_sound() -> None:
+    playing = MonitoredTake(SPOKEN, np.zeros(1))
+    playing.monitor.first_sound_s = 1.5
+    assert "silent" in playing.run()
+    assert playing.elapsed_s == pytest.approx(0.4 + 1.5, abs=0.1)
 
 
 def play_on_a_slow_line(sound: np.ndarray, *, arrives: Callable[[float], bool]) -> MonitoredTake:

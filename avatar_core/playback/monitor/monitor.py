@@ -22,7 +22,8 @@ SILENT_S = 0.68
 """A worker is lost if it has been silent for this time although strong sound was due. Pauses in
 speech are not strong. `tests/long/monitor_sounds.py` counts correct workers that would be lost."""
 FIRST_SOUND_S = 5.0
-"""The time for a worker whose latency is not known yet: vendors with a delay of 5 s exist."""
+"""The default time for a worker whose latency is not known yet: vendors with a delay of 5 s exist.
+A worker that may not have received the missing audio yet also has this time."""
 CONFIRMED_S = 0.25
 """Seconds in which a worker on a good line confirms that it has received audio."""
 FRESH_S, STALE_S = 0.3, 2.0
@@ -50,9 +51,10 @@ class Monitor:
         latency_s: Declared seconds from the push of audio until it is heard.
         clock: Returns monotonic seconds.
         log: Receives one warning if the vendor alters the voice.
+        first_sound_s: Seconds that a worker whose latency is not known yet may be late.
 
     Attributes:
-        may_be_late: Whether a worker that was not heard yet gets `FIRST_SOUND_S`.
+        first_sound_s: Seconds that a worker whose latency is not known yet may be late.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Monitor:
         latency_s: float,
         clock: Clock = loop_time,
         log: logging.LoggerAdapter[logging.Logger] | logging.Logger = LOG,
+        *,
+        first_sound_s: float = FIRST_SOUND_S,
     ) -> None:
         self._audio = audio
         self._clock = clock
@@ -78,7 +82,7 @@ class Monitor:
         self._unheard_s = 0.0
         self._idle = 0
         self._decoding = self._closed = self._warned = self._failed = False
-        self.may_be_late = True
+        self.first_sound_s = first_sound_s
 
     @property
     def is_hearing(self) -> bool:
@@ -154,7 +158,7 @@ class Monitor:
     def check(self) -> str:
         """Judge the worker; the health check calls this method at every tick.
 
-        A worker whose latency is not known yet has `FIRST_SOUND_S` for its first sound, otherwise
+        A worker whose latency is not known yet has `first_sound_s` for its first sound, otherwise
         the limit is `SILENT_S`.
 
         Returns:
@@ -178,8 +182,9 @@ class Monitor:
 
     def _judge(self, state: HeardState, now_s: float) -> str:
         silence = Silence(state)
-        is_known = self._hearing.is_measured or not self.may_be_late
-        limit_s = SILENT_S if is_known and self._has_arrived(silence, now_s) else FIRST_SOUND_S
+        limit_s = SILENT_S if self._hearing.is_measured else max(self.first_sound_s, SILENT_S)
+        if not self._has_arrived(silence, now_s):
+            limit_s = max(limit_s, FIRST_SOUND_S)
         if state.is_complete:
             silence.skip_rest(now_s, limit_s)
         overdue_s = silence.overdue_s(now_s)

@@ -56,6 +56,7 @@ def memory_context(
         retries=settings.retries,
         listener_timeout_s=settings.listener_timeout_s,
         monitor=settings.monitor == "auto",
+        first_sound_s=settings.first_sound_s,
         avatar_name=settings.name,
         avatar_attributes=settings.attributes,
     )
