@@ -10,7 +10,7 @@ from livekit import rtc
 
 from avatar_core.contracts.wire import PUBLISH_ON_BEHALF
 from avatar_core.rtc.link import RtcLink
-from avatar_core.rtc.media import RtcAudioTrack
+from avatar_core.rtc.tracks import RtcAudioTrack
 from avatar_core.testing.server import DevServer
 from tests.room_link.rooms import FORMAT, RealRooms, Rooms, on_the_server
 from tests.room_link.sounds import FRAME_S, HIGH_HZ, LOW_HZ, Heard, Speaker, play
