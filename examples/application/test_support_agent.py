@@ -44,7 +44,8 @@ async def test_agent_survives_a_dead_avatar(avatar_call):
     async with avatar_call(Support(), session=make_session) as call:
         await call.user_says("Where is my order?")
         await call.agent_finished()
-        assert call.heard == STATUS
+        assert call.history[-1] == ("assistant", STATUS)
+        assert call.problems() == []
         assert call.events == ["mock joined", "voice speaks", "mock was lost", "mock joined"]
     assert (call.sessions.created, call.sessions.open) == (2, 0)
 

@@ -309,7 +309,8 @@ class AvatarCall:
         try:
             await self.avatar.wait_for_join(timeout=self._wait_s)
         except AvatarError:
-            return  # a fault may keep the avatar out; the test sees it in `events`
+            pass  # a fault may keep the avatar out; the test sees it in `events`
+        await self._room.wait_for_listener(self.avatar)
 
     async def _close(self) -> None:
         try:

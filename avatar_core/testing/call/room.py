@@ -60,6 +60,13 @@ class CallRoom(Protocol):
             agent: The agent.
         """
 
+    async def wait_for_listener(self, avatar: AvatarSession) -> None:
+        """Wait until the listener receives the sound of the avatar, or of the agent's voice.
+
+        Args:
+            avatar: The avatar, which has joined or has failed.
+        """
+
     def tones(self, since_s: float) -> list[HeardWord]:
         """Return the tones that the listener has heard.
 
@@ -125,6 +132,13 @@ class MemoryCallRoom:
         """
         self._outputs = MemoryOutputs(session, "synchronized", CaptionLog())
         await session.start(agent)
+
+    async def wait_for_listener(self, avatar: AvatarSession) -> None:
+        """Do nothing, because the room records each sound from its start.
+
+        Args:
+            avatar: The avatar.
+        """
 
     def tones(self, since_s: float) -> list[HeardWord]:
         """Return the tones that the listener has heard.

@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.processes import ProcessRecord
 from avatar_core.rtc import admin
+from avatar_core.rtc.subscriptions import is_sound
 from avatar_core.settings import LiveKitSettings
 from avatar_core.testing.audio.meter import AudioMeter
 from avatar_core.testing.audio.tones import HeardWord
@@ -34,6 +35,8 @@ from avatar_core.testing.server.server import DevServer
 from avatar_core.testing.server.tokens import create_token, livekit_settings
 
 AGENT, USER = "agent", "user"
+LISTENS_S = 5.0
+"""Seconds within which the listener receives the sound of an avatar that can be heard."""
 
 
 class ServerCallRoom:
@@ -55,6 +58,10 @@ class ServerCallRoom:
         self._room = rtc.Room()
         self._meter = AudioMeter()
         self._open = AsyncExitStack()
+        self._received: set[str] = set()
+        """Sids of the audio tracks that the listener has received."""
+        self._new_sound = asyncio.Event()
+        self._listener: Listener
         self._moderator: Moderator
         self.actions: Mapping[str, Action] = {
             "worker dies": lambda avatar: os.kill(_pid(avatar), signal.SIGKILL),
@@ -81,9 +88,25 @@ class ServerCallRoom:
         await self._room.connect(server.url, create_token(server, self._name, AGENT, "agent"))
         self._open.push_async_callback(self._room.disconnect)
         token = create_token(server, self._name, USER)
-        listener = await Listener.join(server.url, token, self._meter.add)
-        self._open.push_async_callback(listener.aclose)
+        self._listener = await Listener.join(server.url, token, self._receive)
+        self._open.push_async_callback(self._listener.aclose)
         return self._room
+
+    async def wait_for_listener(self, avatar: AvatarSession) -> None:
+        """Wait until the listener receives the sound of the avatar, or of the agent's voice.
+
+        The server reports a subscription to the agent before the listener receives the first
+        packet: 5 to 45 ms before it, more on a busy machine. The method waits for at most
+        `LISTENS_S`, because a fault may keep the sound away.
+
+        Args:
+            avatar: The avatar, which has joined or has failed.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTENS_S):
+                while not self._hears(avatar.avatar_identity or AGENT):
+                    self._new_sound.clear()
+                    await self._new_sound.wait()
 
     async def start_session(self, session: AgentSession[Any], agent: Agent) -> None:
         """Start the agent session in the room, without audio input.
@@ -129,6 +152,18 @@ class ServerCallRoom:
     async def aclose(self) -> None:
         """Leave the room, and stop the server."""
         await asyncio.shield(self._open.aclose())
+
+    def _receive(self, sid: str, at_s: float, pcm: bytes, rate_hz: int) -> None:
+        self._meter.add(sid, at_s, pcm, rate_hz)
+        if sid not in self._received:
+            self._received.add(sid)
+            self._new_sound.set()
+
+    def _hears(self, identity: str) -> bool:
+        """Return whether the listener has received a sound of a participant."""
+        participant = self._listener.link.room.remote_participants.get(identity)
+        publications = participant.track_publications.values() if participant is not None else ()
+        return any(is_sound(one) and one.sid in self._received for one in publications)
 
     async def _remove(self, avatar: AvatarSession) -> None:
         await admin.remove_participant(self.livekit, self._name, avatar.avatar_identity)

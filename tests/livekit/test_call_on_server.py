@@ -1,0 +1,44 @@
+"""A call of `avatar_call` on a real server: the user hears every word of the agent."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from livekit.agents import Agent
+
+from avatar_core.testing import ScriptedLLM
+from avatar_core.testing.call.fixture import CallFactory
+
+pytestmark = [pytest.mark.livekit, pytest.mark.alone]
+
+APPLICATION = Path(__file__).parents[2] / "examples/application"
+ANSWER = "It arrives tomorrow at ten."
+APPLICATION_S = 110.0
+
+
+async def test_user_hears_the_first_word_of_an_answer_on_a_server() -> None:
+    agent = Agent(instructions="", llm=ScriptedLLM({"Where is my order?": ANSWER}))
+    async with CallFactory(on_server=True)(agent) as call:
+        await call.user_says("Where is my order?")
+        await call.agent_finished()
+        assert call.heard == ANSWER
+        assert call.events == ["mock joined"]
+    assert (call.sessions.created, call.sessions.open) == (1, 0)
+
+
+@pytest.mark.slow
+def test_tests_of_the_example_pass_on_a_server() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "--avatar-server", "-m", ""]
+    done = subprocess.run(
+        [*command, str(APPLICATION)],
+        cwd=APPLICATION.parents[1],
+        env={**os.environ, "PYTHONPATH": str(APPLICATION)},
+        capture_output=True,
+        text=True,
+        timeout=APPLICATION_S,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
