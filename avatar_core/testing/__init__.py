@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from avatar_core.http.memory import FakeResponse, MemoryTransport
     from avatar_core.testing.audio.tones import VOCABULARY, HeardWord, WordTones
     from avatar_core.testing.call.call import AvatarCall
+    from avatar_core.testing.call.fixture import CallFactory
     from avatar_core.testing.clock import run
     from avatar_core.testing.conversation import Conversation
     from avatar_core.testing.fake_vendor.account import (
@@ -68,6 +69,7 @@ __all__ = [
     "SOCKET_FAULTS",
     "VOCABULARY",
     "AvatarCall",
+    "CallFactory",
     "CapacityReachedError",
     "Command",
     "Conversation",
@@ -128,6 +130,7 @@ _HOMES = {
     "http.memory": "FakeResponse MemoryTransport",
     "testing.audio.tones": "HeardWord VOCABULARY WordTones",
     "testing.call.call": "AvatarCall",
+    "testing.call.fixture": "CallFactory",
     "testing.clock": "run",
     "testing.conversation": "Conversation",
     "testing.fake_vendor.account": (

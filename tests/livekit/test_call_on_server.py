@@ -16,16 +16,16 @@ from avatar_core.testing.call.fixture import CallFactory
 pytestmark = [pytest.mark.livekit, pytest.mark.alone]
 
 APPLICATION = Path(__file__).parents[2] / "examples/application"
-ANSWER = "It arrives tomorrow at ten."
+RESPONSE = "It arrives tomorrow at ten."
 APPLICATION_S = 110.0
 
 
-async def test_user_hears_the_first_word_of_an_answer_on_a_server() -> None:
-    agent = Agent(instructions="", llm=ScriptedLLM({"Where is my order?": ANSWER}))
+async def test_user_hears_the_first_word_of_a_response_on_a_server() -> None:
+    agent = Agent(instructions="", llm=ScriptedLLM({"Where is my order?": RESPONSE}))
     async with CallFactory(on_server=True)(agent) as call:
         await call.user_says("Where is my order?")
         await call.agent_finished()
-        assert call.heard == ANSWER
+        assert call.heard == RESPONSE
         assert call.events == ["mock joined"]
     assert (call.sessions.created, call.sessions.open) == (1, 0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -51,7 +52,7 @@ class AvatarCall:
         avatar: The providers of the avatar, as for `create_avatar`.
         fault: The name of a fault in `FAULT_NAMES`, or a sequence of names. A name may end with a
             time after the join, such as `worker dies at 2 s`. Each fault of a worker applies to one
-            avatar, in order; a fault of the vendor applies from the first request.
+            avatar, in order; a fault of a vendor applies to the first provider of the chain.
         vendor: A subclass of `FakeVendor` that imitates the vendor of the avatar's provider. None
             uses the fake vendor that the distribution of the provider offers.
         settings: The settings of avatar-core; None reads the variables `AVATAR_*`.
@@ -306,10 +307,8 @@ class AvatarCall:
             await self._join()
 
     async def _join(self) -> None:
-        try:
+        with suppress(AvatarError):  # a fault may keep the avatar out, as `events` says
             await self.avatar.wait_for_join(timeout=self._wait_s)
-        except AvatarError:
-            pass  # a fault may keep the avatar out; the test sees it in `events`
         await self._room.wait_for_listener(self.avatar)
 
     async def _close(self) -> None:

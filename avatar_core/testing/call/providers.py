@@ -64,7 +64,8 @@ class CallProviders:
         self.vendors: dict[str, FakeVendor] = {}
         self._chain = chain
         self._registry = registry or ProviderRegistry()
-        self._fronts: list[VendorFront] = []
+        self._apis: list[FakeVendor | VendorFront] = []
+        """The API of each provider, in the order of the chain."""
         self._scenarios: deque[Scenario] = deque()
         self._open = AsyncExitStack()
         for name in _names(chain):
@@ -102,15 +103,13 @@ class CallProviders:
         return candidates
 
     def fail_vendor(self, fault: VendorFault) -> None:
-        """Add a fault to the APIs of all vendors.
+        """Add a fault to the API of the first provider in the chain.
 
         Args:
             fault: The fault.
         """
-        for vendor in self.vendors.values():
-            vendor.fail(fault)
-        for front in self._fronts:
-            front.fail(fault)
+        for api in self._apis[:1]:
+            api.fail(fault)
 
     def fail_next_worker(self, scenario: Scenario) -> None:
         """Give the next worker faults, or the one after it if the next one has faults already.
@@ -132,6 +131,7 @@ class CallProviders:
     def _wrap(self, provider: AvatarProvider[Any], over_tcp: bool) -> None:
         vendor = self.vendors.get(provider.name)
         if vendor is not None and isinstance(provider, RestAvatarProvider):
+            self._apis.append(vendor)
             if isinstance(vendor, SocketVendor) and over_tcp:
                 raise ConfigError(
                     f"The fake vendor of {provider.name!r} works in rooms in memory only.",
@@ -150,7 +150,7 @@ class CallProviders:
                 hint="Pass vendor=..., a subclass of FakeVendor that imitates the API.",
             )
         front = VendorFront(provider.name)
-        self._fronts.append(front)
+        self._apis.append(front)
         _CountedProvider(provider, self.sessions, front).wrap()
         if isinstance(provider, RendererProvider):
             self._wrap_worker(provider)
