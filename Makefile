@@ -46,7 +46,8 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 
 # Sizes of `make long`: about half an hour with these defaults. The nightly workflow raises them.
 # LONG_ORDERS: random orders of an application's calls, in virtual time (0.1 s each).
-# LONG_SEEDS: runs of each vendor fault with each kind of vendor, in virtual time (5 s a seed).
+# LONG_SEEDS: runs of each vendor fault with each kind of vendor and each native provider, in virtual
+# time (12 s a seed).
 # LONG_STARTS: measured starts over TCP (0.5 s each).
 # LONG_PROCESSES, LONG_LEDGER_S: processes that write to one ledger, and for how many seconds.
 # LONG_WORKER_KILLS: killed workers in one conversation, for each of two kinds (5 s each).

@@ -13,7 +13,6 @@ from unittest.mock import patch
 
 from avatar_core.bases.renderer import RendererProvider
 from avatar_core.bases.rest import RestAvatarProvider
-from avatar_core.bases.websocket import WebSocketAvatarProvider
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest
@@ -27,7 +26,7 @@ from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.fake_vendor.front import VendorFront
 from avatar_core.testing.fake_vendor.http_server import serve_http
-from avatar_core.testing.fake_vendor.installed import MakeVendor, find_fake_vendor
+from avatar_core.testing.fake_vendor.installed import MakeVendor, connect, find_fake_vendor
 from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.testing.faults.start import start_faulty_worker
@@ -137,11 +136,8 @@ class CallProviders:
                     f"The fake vendor of {provider.name!r} works in rooms in memory only.",
                     hint="Run this test without the option --avatar-server.",
                 )
-            if isinstance(vendor, SocketVendor) and isinstance(provider, WebSocketAvatarProvider):
-                provider.connect = vendor.connect
             if not over_tcp:
-                provider.transport = vendor.transport
-                provider.setup()
+                connect(provider, vendor)
             return
         if isinstance(provider, RestAvatarProvider) and provider.transport is None:
             raise ConfigError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple, Protocol
 
 from avatar_core.bases.socket_messages import Message
@@ -12,6 +13,7 @@ from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar
 from avatar_core.testing.fake_vendor.socket_faults import SocketFault
 
+POLL_S = 0.01
 CommandKind = Literal["begin", "audio", "end", "cut", "alive", "close", "other"]
 
 
@@ -90,11 +92,12 @@ class SocketDialog:
         self._fault = fault
         self._late: list[Message] = []
 
-    async def run(self, close: Callable[[], object]) -> None:
+    async def run(self, close: Callable[[], object], early: Sequence[Message] = ()) -> None:
         """Receive commands until the socket closes.
 
         Args:
             close: Ends the session, at the command `close`.
+            early: Messages that arrived before the avatar was ready.
 
         Raises:
             SocketClosedError: The socket has closed.
@@ -102,6 +105,8 @@ class SocketDialog:
         fault, began_s = self._fault, self._avatar.received_s
         if fault is None or fault.mode != "unready":
             await self._send(self._vendor.encode_report("ready", "", 0.0))
+        for message in early:
+            await self._carry_out(message, close)
         while True:
             if fault is not None and self._avatar.received_s - began_s >= fault.at_s:
                 await self._break(fault)
@@ -170,3 +175,33 @@ class SocketDialog:
     async def _send(self, messages: list[Message]) -> None:
         for message in messages:
             await self.wire.send(message)
+
+
+async def receive_until(wire: Wire, is_over: Callable[[], bool]) -> list[Message]:
+    """Receive messages until a condition is true. A server that receives also answers pings.
+
+    Args:
+        wire: The end of the server.
+        is_over: Returns whether the condition is true.
+
+    Returns:
+        The messages, in order.
+    """
+    messages: list[Message] = []
+
+    async def receive() -> None:
+        """Keep the messages until the socket closes."""
+        with suppress(SocketClosedError):
+            while True:
+                message = await wire.receive()
+                if message is not None:
+                    messages.append(message)
+
+    receiving = asyncio.create_task(receive(), name="vendor's early messages")
+    try:
+        while not is_over():  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
+    finally:
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
+    return messages

@@ -29,7 +29,7 @@ from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar, play
-from avatar_core.testing.fake_vendor.socket_dialog import Command, SocketDialog
+from avatar_core.testing.fake_vendor.socket_dialog import Command, SocketDialog, receive_until
 from avatar_core.testing.fake_vendor.socket_faults import FaultySockets, SocketFault
 from avatar_core.testing.faults.scenario import QUIET, Scenario
 from avatar_core.worker import in_process
@@ -223,13 +223,15 @@ class SocketVendor(FaultySockets, FakeVendor):
             wire: The end of the server.
             fault: The fault of the socket, or None.
         """
-        avatar = await self._ready_avatar(session)
+        early = await receive_until(wire, lambda: self._is_ready(session))
+        avatar = self._avatars.get(session.id)
         if avatar is None:
             return await wire.aclose()
         dialog = SocketDialog(wire, avatar, self, fault)
         self._dialogs[session.id] = dialog
         try:
-            return await dialog.run(lambda: self.account.end(session, "the customer closed it"))
+            close = partial(self.account.end, session, "the customer closed it")
+            return await dialog.run(close, early)
         except SocketClosedError:
             return None
         finally:
@@ -248,14 +250,10 @@ class SocketVendor(FaultySockets, FakeVendor):
 
     # The avatars.
 
-    async def _ready_avatar(self, session: VendorSession) -> SocketAvatar | None:
-        """Wait until the avatar of a session has published its tracks; None if the session ends."""
-        while session.ended_at is None:
-            avatar = self._avatars.get(session.id)
-            if avatar is not None and avatar.is_ready.is_set():
-                return avatar
-            await asyncio.sleep(0.01)
-        return None
+    def _is_ready(self, session: VendorSession) -> bool:
+        """Return whether the avatar of a session has published its tracks, or will never do so."""
+        avatar = self._avatars.get(session.id)
+        return session.ended_at is not None or (avatar is not None and avatar.is_ready.is_set())
 
     async def _launch(self, session: VendorSession, scenario: Scenario) -> Mapping[str, Any]:
         """Start the avatar of a session in the room.
