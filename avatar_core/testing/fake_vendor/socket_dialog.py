@@ -105,8 +105,8 @@ class SocketDialog:
         fault, began_s = self._fault, self._avatar.received_s
         if fault is None or fault.mode != "unready":
             await self._send(self._vendor.encode_report("ready", "", 0.0))
-        for message in early:
-            await self._carry_out(message, close)
+        for one in early:
+            await self._carry_out(one, close)
         while True:
             if fault is not None and self._avatar.received_s - began_s >= fault.at_s:
                 await self._break(fault)
