@@ -165,10 +165,10 @@ def broken_laws(faults: tuple[str, ...], result: Result) -> list[str]:
     if result.in_ledger and result.ends and result.retry is SafeRetry.LOOKUP:
         broken.append(f"{result.in_ledger} left in the ledger")
     never_joined = any(FAULTS[name].worker.never_joins for name in faults)
-    is_out_of_reach = never_joined and (lost or not result.ends)
-    if result.open_after_reap and not is_out_of_reach:
+    only_vendor_ends = never_joined and (lost or not result.ends)
+    if result.open_after_reap and not only_vendor_ends:
         broken.append(f"{result.open_after_reap} open after the reaper")
-    if "its worker did not join" in result.end_reasons and not is_out_of_reach:
+    if "its worker did not join" in result.end_reasons and not only_vendor_ends:
         broken.append("a session was left to the vendor's timers")
     return broken
 
