@@ -4,7 +4,7 @@ BIN := .venv/bin
 NEXT ?= livekit==1.2.1
 
 .PHONY: help demo test check bench soak strain long docs packaging dist workflows next format clean
-.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor long-bridge
+.PHONY: long-slow long-listeners long-weak-lines long-flood long-worker-kills long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor long-bridge long-node
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,7 @@ strain: ## Hiccups, long pauses, a slow renderer: make strain [STRAIN_MINUTES=10
 # LONG_STEPS: turns of random conversations with random faults, in virtual time (0.3 s each).
 # LONG_FAULT_RUNS: runs of each fault of a vendor's worker on a server (10 s each, 16 faults).
 # LONG_QUIET_MINUTES: minutes with a vendor's worker that must not be lost.
+# AGENTS_JS: a folder with node_modules/@livekit/agents; without it, long-node is skipped.
 # LONG_MONITOR_S: length of each sound for the monitor; needs recorded voices.
 # SOAK_MINUTES: 6 here; a shorter run has too few sessions to show growth.
 # STRAIN_MINUTES: 1 here, of unbroken speech; the other cases take five minutes more.
@@ -75,7 +76,7 @@ LONG_STEPS ?= 1000
 LONG_FAULT_RUNS ?= 1
 LONG_QUIET_MINUTES ?= 1
 LONG_MONITOR_S ?= 5
-LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor long-bridge soak strain
+LONG_RUNS := long-slow long-orders long-provisioning long-cancellations long-ledger long-overhead long-kills long-worker-kills long-flood long-listeners long-weak-lines long-namespaces long-sounds long-matrix long-walks long-vendor-faults long-false-losses long-monitor long-bridge long-node soak strain
 
 long: ## Run every long test, soak and strain, and report each failure: make long [LONG_KILLS=50 SOAK_MINUTES=60]
 	@tools/setup.sh test
@@ -142,6 +143,9 @@ long-monitor:
 
 long-bridge:
 	$(BIN)/python -m tests.long.bridge_matrix
+
+long-node:
+	$(BIN)/python -m tests.long.gateway_node
 
 docs: ## Build the documentation into site/
 	@tools/setup.sh docs
