@@ -247,6 +247,38 @@ async def test_plugin_in_code_starts_once_for_each_avatar(plugins: PluginSite) -
     assert len(made) == 1
 
 
+async def test_object_that_is_started_twice_is_refused_and_the_voice_continues(
+    plugins: PluginSite,
+) -> None:
+    plugins.add(
+        "shared",
+        BASE.replace("class AvatarSession(Base):", "class AvatarSession(Base):\n    starts = 0")
+        + "        type(self).starts += 1\n",
+    )
+    from livekit.plugins import shared  # type: ignore[attr-defined]
+
+    stock = shared.AvatarSession()
+    room = MemoryRoom()
+    avatar = create_avatar(
+        avatar_core.plugin(lambda: stock, name="shared"),
+        livekit=IN_MEMORY,
+        settings=SETTINGS.model_copy(update={"retries": 1}),
+    )
+    async with asyncio.timeout(60), Conversation(avatar, room) as talk:
+        first = stock.avatar_identity
+        link = room.join(first, is_agent=True, attributes={"lk.publish_on_behalf": "agent"})
+        await link.publish_video(64, 64, 25.0, name="v")
+        await avatar.wait_for_join()
+        room.remove(first)
+        await talk.over(talk.say(3))
+        await avatar.wait_for_join()
+        assert avatar.state is AvatarState.VOICE
+        assert "the same object twice" in str(avatar.last_error)
+        assert talk.faults() == []
+    assert shared.AvatarSession.starts == 1
+    assert not DataStreamAudioOutput._playback_finished_handlers
+
+
 def test_every_plugin_of_the_matrix_is_listed_without_an_import() -> None:
     from avatar_core.agents.bridge.installed import list_installed
 

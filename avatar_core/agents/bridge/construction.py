@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from livekit.agents import APIConnectOptions
 from pydantic import SecretStr
@@ -152,9 +153,11 @@ class FromFactory:
 
     Attributes:
         factory: Creates a new session object at each call.
+        used: The session objects that the function has returned.
     """
 
     factory: Factory
+    used: WeakSet[Any] = field(default_factory=WeakSet, repr=False)
 
     @property
     def secrets(self) -> list[SecretStr]:
@@ -173,7 +176,7 @@ class FromFactory:
 
         Raises:
             ConfigError: avatar-core refuses the plugin.
-            ProvisionError: The function returned another object.
+            ProvisionError: The function returned another object, or the same object twice.
             Exception: The function raised the exception.
         """
         stock = self.factory()
@@ -184,6 +187,15 @@ class FromFactory:
                 hint="Write avatar_core.plugin(lambda: anam.AvatarSession(...)).",
                 outcome=Outcome.NOT_SENT,
             )
+        if stock in self.used:
+            raise ProvisionError(
+                "the function returned the same object twice, and a plugin's object can be started "
+                "only once.",
+                hint="Create the object in the function: "
+                "avatar_core.plugin(lambda: anam.AvatarSession(...)).",
+                outcome=Outcome.NOT_SENT,
+            )
+        self.used.add(stock)
         plugin = _plugin_of(type(stock))
         facts = facts_of(plugin)
         _refuse(facts, plugin)
