@@ -14,7 +14,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -36,9 +36,20 @@ from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker
 from tests.support.vendor_workers import SocketWorker
 
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
-FIRST, CUT, LAST = VOCABULARY[:5], VOCABULARY[5:12], VOCABULARY[12:22]
 INTERRUPTED_WORD, KILLED_WORD = 2, 3
 TURN_S, HEARD_S = 30.0, 0.6
+
+
+class Speeches(NamedTuple):
+    """The words of a conversation: said, interrupted, and said while the worker is killed."""
+
+    first: Sequence[str]
+    cut: Sequence[str]
+    last: Sequence[str]
+
+
+WHOLE = Speeches(VOCABULARY[:5], VOCABULARY[5:12], VOCABULARY[12:22])
+SHORT = Speeches(VOCABULARY[:2], VOCABULARY[2:8], VOCABULARY[8:14])
 
 
 class Result(NamedTuple):
@@ -113,13 +124,16 @@ def make_vendor() -> RecordingVendor:
     return vendor
 
 
-async def run_plugin(server: DevServer, case: PluginCase, ledger: Path) -> Result:
+async def run_plugin(
+    server: DevServer, case: PluginCase, ledger: Path, speeches: Speeches = WHOLE
+) -> Result:
     """Hold a conversation with the avatar of one plugin.
 
     Args:
         server: A livekit-server.
         case: The plugin with its arguments.
         ledger: The folder of the ledger, so that the script leaves the user's own ledger alone.
+        speeches: The words of the conversation.
 
     Returns:
         What was heard, and the sessions that were created and ended.
@@ -138,22 +152,22 @@ async def run_plugin(server: DevServer, case: PluginCase, ledger: Path) -> Resul
                 await talk.wait_until_listener_is_visible()
                 by_avatar = talk.avatar.provider == f"livekit:{case.name}" and not talk.errors
                 async with asyncio.timeout(TURN_S):
-                    await talk.say_all(FIRST)
-                    cut = talk.say(CUT)
-                    await talk.wait_for_word(CUT[INTERRUPTED_WORD])
+                    await talk.say_all(speeches.first)
+                    cut = talk.say(speeches.cut)
+                    await talk.wait_for_word(speeches.cut[INTERRUPTED_WORD])
                     cut.handle.interrupt()
                     await cut.handle
                     await talk.wait_for_silence(HEARD_S)
                 async with asyncio.timeout(TURN_S):
-                    last = talk.say(LAST)
-                    await talk.wait_for_word(LAST[KILLED_WORD])
+                    last = talk.say(speeches.last)
+                    await talk.wait_for_word(speeches.last[KILLED_WORD])
                     await vendor.workers[0].kill()
                     await last.handle
                     await talk.wait_for_silence(HEARD_S)
                 shares, voice = talk.meter.shares(), bool(talk.voice_tracks())
         finally:
             await vendor.aclose()
-    expected = [*FIRST, *CUT[:INTERRUPTED_WORD], *LAST]
+    expected = [*speeches.first, *speeches.cut[:INTERRUPTED_WORD], *speeches.last]
     return Result(
         lost=[word for word in expected if shares.get(word, 0.0) < LEAST_SHARE],
         twice=[word for word, share in shares.items() if share > ONCE],
