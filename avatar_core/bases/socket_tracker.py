@@ -28,7 +28,7 @@ class SocketTracker(PlaybackTracker):
 
     Args:
         ctx: The room link, the avatar and the capabilities of its provider.
-        is_down: Returns whether the socket is closed at the moment.
+        is_down: Returns whether the socket is closed at the moment, or was lost.
     """
 
     def __init__(self, ctx: SinkContext, is_down: Callable[[], bool]) -> None:
@@ -105,6 +105,7 @@ class SocketTracker(PlaybackTracker):
         ):
             return not fact.take_id and position_s > elapsed_s  # it may be about an earlier take
         if fact.kind == "started":
+            self._estimate.position_s(take)  # count the audio, before the clock's first tick too
             self._estimate.learn_start(take)
             take.report(state=TakeState.PLAYING)
         elif fact.kind == "position":

@@ -75,7 +75,7 @@ class SocketTransport:
             log=ctx.log,
         )
         self.sink = SocketSink(ctx, messages, self._connection, options)
-        self.tracker = SocketTracker(ctx, lambda: self._connection.is_down)
+        self.tracker = SocketTracker(ctx, lambda: self._is_down)
 
     async def send(self, messages: Messages) -> None:
         """Send messages that do not belong to a take.
@@ -98,6 +98,10 @@ class SocketTransport:
             The reason, for logs.
         """
         return await asyncio.shield(self._end)
+
+    @property
+    def _is_down(self) -> bool:
+        return self._connection.is_down or self._connection.lost is not None
 
     def _on_message(self, message: Message) -> None:
         """Apply the facts of a message; ignore a message that `on_message` cannot read."""

@@ -60,9 +60,12 @@ def response_to(user_text: str, responses: Mapping[str, Response]) -> Sequence[s
     """
     if user_text not in responses:
         known = ", ".join(map(repr, responses)) or "none"
+        what = f"to the user message {user_text!r:.80}"
+        if not user_text:
+            what = "without a user message, as generate_reply in on_enter requests it (the key '')"
         raise LookupError(
-            f"The script has no response to the user message {user_text!r:.80}. Add the message to "
-            f"`responses` of the scripted model, which has responses to: {known:.400}."
+            f"The script has no response {what}. Add the message to `responses` of the scripted "
+            f"model, which has responses to: {known:.400}."
         )
     response = responses[user_text]
     return response.split() if isinstance(response, str) else response

@@ -8,11 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.testing import ProviderSuite
+from avatar_core.testing import FakeVendor, ProviderSuite
 from avatar_core.testing.suites.check import Blocked, Check, Level, NotApplicable
 from tests.suites.mutants import INSTALLED, MUTANTS
 from tests.suites.right import RIGHT
 from tests.support.plugins import make_site
+
+CALLS = [
+    ("POST", "/v1/sessions"),
+    ("GET", "/v1/sessions?name=x"),
+    ("POST", "/v1/sessions/s/end"),
+    ("POST", "/v1/sessions/s/stop"),
+    ("DELETE", "/v1/sessions/s"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +86,22 @@ def test_every_check_has_a_mutant() -> None:
     assert {id for ids in MUTANTS.values() for id in ids} == {
         check.id for check in ProviderSuite.checks if check.level is not Level.LIVE
     }
+
+
+def test_fake_vendor_that_names_no_end_request_is_reported(install) -> None:
+    class Unnamed(FakeVendor):
+        def operation_of(self, method: str, path: str) -> str:
+            return "create"
+
+    class Suite(RIGHT[0]):  # type: ignore[misc, valid-type]
+        __test__ = False
+        vendor = Unnamed
+
+    install(Suite)
+    check = next(check for check in Suite.checks if check.id == "P23")
+    assert "operation_of" in outcome(Suite(), check)
+    names = [FakeVendor.operation_of(None, *call) for call in CALLS]  # type: ignore[arg-type]
+    assert names == ["create", "find", "end", "end", "end"]
 
 
 def test_page_lists_every_check() -> None:

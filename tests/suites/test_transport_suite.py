@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from avatar_core.testing.suites.check import CheckFailed
+from avatar_core.testing import SocketVendor
+from avatar_core.testing.suites.check import CheckFailed, NotApplicable
 from avatar_core.testing.suites.transport_suite import TransportSuite
 from tests.suites import line_transport, room_transports, socket_transport
 from tests.suites.altered_example import Mutant, failing_ids, failing_of, parameters
@@ -56,3 +57,21 @@ def test_suite_without_create_names_the_method() -> None:
 
     with pytest.raises(CheckFailed, match="must override create"):
         Empty().run_check(TransportSuite.checks[0])
+
+
+class QuietVendor(SocketVendor):
+    """A vendor that reports no positions."""
+
+    def encode_report(self, kind: str, take_id: str, played_s: float) -> list[str | bytes]:
+        return [] if kind == "position" else super().encode_report(kind, take_id, played_s)
+
+
+def test_socket_without_positions_passes_except_for_silence() -> None:
+    class Quiet(socket_transport.SocketSuite):
+        vendor = QuietVendor
+
+    checks = {check.id: check for check in Quiet.checks}
+    for id in ("T03", "T04", "T17", "T19"):
+        Quiet().run_check(checks[id])
+    with pytest.raises(NotApplicable, match="the vendor reports no positions"):
+        Quiet().run_check(checks["T18"])

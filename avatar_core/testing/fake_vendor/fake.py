@@ -166,7 +166,8 @@ class FakeVendor:
             "create", "end" or "find"; a subclass may return other names.
         """
         route = urlsplit(path).path
-        return "find" if method == "GET" else "end" if route.endswith("/end") else "create"
+        is_end = method == "DELETE" or route.endswith(("/end", "/stop"))
+        return "find" if method == "GET" else "end" if is_end else "create"
 
     async def handle(
         self,

@@ -111,6 +111,12 @@ async def release_raises_if_the_end_is_not_confirmed(suite: ProviderSubject) -> 
                     await bench.provider.release(avatar, "the check ends")
             except Exception as raised:
                 error = raised
+            if not bench.calls_of("end"):
+                raise CheckFailed(
+                    "The fake vendor recognises no request that ends a session, so it cannot have "
+                    f"the fault {name!r}.",
+                    'Let `operation_of` of the fake vendor return "end" for this request.',
+                )
             if not isinstance(error, ProvisionError):
                 what = f"raised {describe_error(error)}" if error else "raised nothing"
                 raise CheckFailed(

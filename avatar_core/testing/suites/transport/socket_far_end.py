@@ -17,6 +17,9 @@ from avatar_core.testing.suites.transport.speaker import HeardPiece, Speaker
 
 TICK_S = 0.02
 NEVER_S = 1e9
+NO_POSITIONS = {
+    "silence": "the vendor reports no positions; the monitor of avatar-core hears the silence"
+}
 
 
 class SocketFarEnd(FarEnd):
@@ -32,6 +35,8 @@ class SocketFarEnd(FarEnd):
 
     def __init__(self, vendor: SocketVendor, impossible: Mapping[str, str]) -> None:
         self.impossible = impossible
+        if not vendor.encode_report("position", "", 0.0):
+            self.impossible = {**NO_POSITIONS, **impossible}
         self.resources = AsyncExitStack()
         self._vendor = vendor
         self._speaker = Speaker(vendor.format)

@@ -21,6 +21,11 @@ NO_FAULTS = Scenario()
 class AcmeVendor(FakeVendor):
     """The server of Acme. The base class has the account and the faults."""
 
+    environment = {  # the variables with which the provider calls this fake, in `avatar_call`
+        "ACME_API_KEY": "vendor-key",
+        "ACME_API_URL": "{url}",
+    }
+
     async def handle(
         self,
         method: str,

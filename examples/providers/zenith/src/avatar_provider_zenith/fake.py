@@ -24,6 +24,11 @@ NO_FAULTS = Scenario()
 class ZenithVendor(SocketVendor):
     """The server of Zenith. The base class has the account and the faults."""
 
+    environment = {  # the variables with which the provider calls this fake, in `avatar_call`
+        "ZENITH_API_KEY": "vendor-key",
+        "ZENITH_API_URL": "{url}",
+    }
+
     async def handle(
         self,
         method: str,

@@ -13,9 +13,6 @@ from pydantic import SecretStr
 
 from avatar_provider_zenith.settings import ZenithSettings
 
-FACTS = ("ready", "started", "position", "finished", "error", "ended")
-"""The events that state a fact. The names are those of `SocketFact`."""
-
 
 class ZenithProvider(Base[ZenithSettings]):
     """The provider for Zenith."""
@@ -117,7 +114,11 @@ class ZenithProvider(Base[ZenithSettings]):
             The fact; None for an event without a fact.
         """
         event = json.loads(message)
-        if event["type"] not in FACTS:
-            return None
-        text = event.get("message", "")
-        return SocketFact(event["type"], event.get("take", ""), event.get("seconds"), text)
+        match event["type"]:
+            case "ready":
+                return SocketFact("ready")
+            case "started" | "position" | "finished" as kind:
+                return SocketFact(kind, event["take"], event["seconds"])
+            case "error" | "ended" as kind:
+                return SocketFact(kind, text=event["message"])
+        return None
