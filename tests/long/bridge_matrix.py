@@ -33,6 +33,7 @@ from avatar_core.worker.process import stop_worker
 from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
 from tests.support.plugin_arguments import PLUGINS, PluginCase
 from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker
+from tests.support.sdk_session import SdkWorker
 from tests.support.vendor_workers import SocketWorker
 
 FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
@@ -103,6 +104,19 @@ class LiveSocketWorker:
         await self.socket.stop()
 
 
+class LiveSdkWorker:
+    """The worker of an SDK in this process; its end is a disconnect, not a kill."""
+
+    def __init__(self, sdk: SdkWorker) -> None:
+        self.sdk = sdk
+
+    async def kill(self) -> None:
+        await self.sdk.stop()
+
+    async def aclose(self) -> None:
+        await self.sdk.stop()
+
+
 def make_vendor() -> RecordingVendor:
     """Create the vendor of all plugins."""
 
@@ -111,6 +125,8 @@ def make_vendor() -> RecordingVendor:
             worker = LiveSocketWorker(SocketWorker(await join(token.url, token.text)))
             vendor.socket = lambda _: worker.socket
             return worker
+        if token.identity.startswith(("livekit-spatius", "livekit-spatialreal")):
+            return LiveSdkWorker(SdkWorker(await join(token.url, token.text)))
         state = await start_faulty_process(
             FLASH,
             livekit_url=token.url,
@@ -142,8 +158,8 @@ async def run_plugin(
         TimeoutError: The avatar did not join, or a turn did not end.
     """
     with pytest.MonkeyPatch.context() as patch:
-        case.set_up(patch)
         vendor = make_vendor()
+        case.set_up(patch, vendor)
         vendor.install(patch)
         settings = AvatarSettings(retries=0, ledger=ledger)
         talk = LiveConversation(server, f"livekit:{case.name}", settings=settings)

@@ -96,6 +96,11 @@ class RecordingVendor:
         patch.setattr(aiohttp.ClientSession, "_request", request)
         patch.setattr(aiohttp.ClientSession, "ws_connect", connect)
 
+    async def start(self, token: Token) -> None:
+        """Create a session, and start its worker."""
+        self.tokens.append(token)
+        self.workers.append(await self._start_worker(token))
+
     async def aclose(self) -> None:
         """Stop all workers."""
         for worker in self.workers:
@@ -109,11 +114,11 @@ class RecordingVendor:
         if token is None:
             done = {"id": path.split("/")[-1], "object": BOSON_OBJECT, "status": "terminated"}
             return FakeResponse(200, {**RESPONSE, **done} if method == "DELETE" else RESPONSE)
-        self.tokens.append(token)
         status = self.statuses.pop(0) if self.statuses else 201
         if status >= 400:
+            self.tokens.append(token)
             return FakeResponse(status, {"message": "no"})
-        self.workers.append(await self._start_worker(token))
+        await self.start(token)
         return FakeResponse(status, {**RESPONSE, "avatar_identity": token.identity})
 
 

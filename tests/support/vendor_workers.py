@@ -18,6 +18,7 @@ from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.worker.executors import InlineExecutor
 from avatar_core.worker.worker import AvatarWorker
 from tests.support.recording_vendor import Token
+from tests.support.sdk_session import SdkWorker
 
 FORMAT = AudioFormat(24_000)
 CHUNK_S = 0.02
@@ -143,3 +144,19 @@ class MemorySocketWorker:
 
     async def aclose(self) -> None:
         await self.socket.stop()
+
+
+class MemorySdkWorker:
+    """The worker of a vendor's SDK in a room in memory."""
+
+    def __init__(self, room: MemoryRoom, token: Token) -> None:
+        self._room, self._identity = room, token.identity
+        link = room.join(token.identity, is_agent=True, attributes=token.attributes)
+        self.sdk = SdkWorker(link)
+
+    async def kill(self) -> None:
+        self._room.crash(self._identity)
+        await self.sdk.stop()
+
+    async def aclose(self) -> None:
+        await self.sdk.stop()

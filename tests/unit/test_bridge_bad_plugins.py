@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +167,12 @@ def test_unusable_plugin_raises_before_a_session_starts(
         create_avatar("livekit:unusable", livekit=IN_MEMORY)
 
 
-def test_missing_plugin_error_names_the_package() -> None:
-    with pytest.raises(ProviderNotFoundError, match="pip install livekit-plugins-spatius"):
-        create_avatar("livekit:spatius")
+def test_missing_plugin_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as hidden:
+        hidden.setattr(importlib.import_module("livekit.plugins"), "__path__", [])
+        hidden.delitem(sys.modules, "livekit.plugins.spatius", raising=False)
+        with pytest.raises(ProviderNotFoundError, match="pip install livekit-plugins-spatius"):
+            create_avatar("livekit:spatius")
     with pytest.raises(ProviderNotFoundError, match=r"Installed plugins: .*anam"):
         create_avatar("livekit:acme")
 

@@ -16,7 +16,7 @@ from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from tests.support.plugin_arguments import PLUGINS, PluginCase
 from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker
-from tests.support.vendor_workers import MemorySocketWorker, MemoryStockWorker
+from tests.support.vendor_workers import MemorySdkWorker, MemorySocketWorker, MemoryStockWorker
 
 pytestmark = pytest.mark.virtual_time
 
@@ -35,6 +35,8 @@ def start_in(rooms: dict[str, MemoryRoom], vendor_of: list[RecordingVendor]) -> 
             worker = MemorySocketWorker(room, token)
             vendor_of[0].socket = lambda _: worker.socket
             return worker
+        if token.identity.startswith("livekit-spatius"):
+            return MemorySdkWorker(room, token)
         return MemoryStockWorker(room, token)
 
     return start_worker
@@ -85,6 +87,7 @@ IN_GATE = {"anam", "keyframe", "liveavatar"}
     [
         pytest.param(case, marks=() if case.name in IN_GATE else pytest.mark.slow)
         for case in PLUGINS
+        if case.in_memory
     ],
     ids=str,
 )
@@ -94,7 +97,7 @@ async def test_plugin_speaks_is_interrupted_and_is_replaced_by_the_voice(
     rooms: dict[str, MemoryRoom],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    case.set_up(monkeypatch)
+    case.set_up(monkeypatch, vendor)
     room = rooms["memory"]
     avatar = create_avatar(f"livekit:{case.name}", livekit=IN_MEMORY, settings=SETTINGS)
     async with asyncio.timeout(MOST_S), Conversation(avatar, room) as talk:
@@ -125,7 +128,7 @@ async def test_two_rooms_stay_apart_and_sessions_leave_no_class_state(
 ) -> None:
     for case in PLUGINS:
         if case.name in ("keyframe", "anam"):
-            case.set_up(monkeypatch)
+            case.set_up(monkeypatch, vendor)
     rooms["other"] = MemoryRoom("other")
     for plugin in ("keyframe", "anam", "keyframe"):
         first = create_avatar(f"livekit:{plugin}", livekit=IN_MEMORY, settings=SETTINGS)
@@ -152,7 +155,7 @@ async def test_two_rooms_stay_apart_and_sessions_leave_no_class_state(
     [
         pytest.param(case, marks=() if case.name == "liveavatar" else pytest.mark.slow)
         for case in PLUGINS
-        if case.ends
+        if case.ends and case.in_memory
     ],
     ids=str,
 )
@@ -162,7 +165,7 @@ async def test_closed_avatar_ends_its_session_while_the_agent_continues(
     rooms: dict[str, MemoryRoom],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    case.set_up(monkeypatch)
+    case.set_up(monkeypatch, vendor)
     avatar = create_avatar(f"livekit:{case.name}", livekit=IN_MEMORY, settings=SETTINGS)
     async with asyncio.timeout(MOST_S), Conversation(avatar, rooms["memory"]) as talk:
         await avatar.wait_for_join()

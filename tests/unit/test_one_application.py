@@ -68,7 +68,7 @@ async def room(
     bridged = [case for case in PLUGINS if request.param == f"livekit:{case.name}"]
     for case in bridged:
         vendor.install(monkeypatch)
-        case.set_up(monkeypatch)
+        case.set_up(monkeypatch, vendor)
         for name in ("_playback_finished_handlers", "_playback_started_handlers"):
             monkeypatch.setattr(DataStreamAudioOutput, name, {})
     yield room
