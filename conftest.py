@@ -54,6 +54,7 @@ def _fail_on_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     before = ProcessResources.read()
     yield
     native = request.node.get_closest_marker("livekit") is not None
+    native = native or request.config.getoption("--avatar-server")
     if leaks := find_leaks(before, native=native):
         pytest.fail(f"the test left behind: {'; '.join(leaks)}", pytrace=False)
 
