@@ -14,6 +14,7 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.heartbeat import Heartbeat
 from avatar_core.failover.progress import Progress
 from avatar_core.failover.signs_of_life import SignsOfLife
+from avatar_core.failover.ticks import TICK_S, Ticks
 from avatar_core.playback.transport import Transport
 
 RECONNECT_S = 15.0
@@ -30,8 +31,6 @@ time, the avatar counts as lost."""
 NO_TRACK_S = 0.45
 """Seconds, in addition to the worker's latency, that a worker has after the first audio of a take
 to publish its first audio track."""
-TICK_S = 0.025
-"""Seconds between two checks of the heartbeat."""
 WAITING_AUDIO_S = 0.1
 """Seconds of unheard audio that a worker may keep until more audio arrives. A worker plays audio in
 chunks of one video frame."""
@@ -69,13 +68,15 @@ class HealthCheck:
         self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
         self._reconnecting_until = 0.0
         self._was_audible = self._lost_track = False
+        self._ticks = Ticks(transport)
         for participant in link.remote_participants().values():
             self._note_tracks(participant)
         self._unwatch = link.watch(self._on_room_event)
+        self._responses = asyncio.create_task(self._watch_responses(), name="avatar-responses")
         self._tasks = (
             asyncio.create_task(self._watch_provider(), name="avatar-watch"),
             asyncio.create_task(self._watch_heartbeat(), name="avatar-heartbeat"),
-            asyncio.create_task(self._watch_responses(), name="avatar-responses"),
+            self._responses,
         )
         for identity in self._identities - {*link.remote_participants()}:
             self._start_grace_period(identity, "")  # the participant left right after it joined
@@ -139,6 +140,7 @@ class HealthCheck:
             if self._lost_track:
                 take.heard_at_most_s = None
         self._lost_track = self._was_audible and not is_audible
+        self._ticks.wake()
         self._was_audible |= is_audible
 
     def _start_grace_period(self, identity: str, sid: str) -> None:
@@ -161,15 +163,17 @@ class HealthCheck:
         progress = Progress(transport)
         inaudible_s = unpublished_s = 0.0
         while True:
-            await asyncio.sleep(TICK_S)
+            tick_s = await self._ticks.wait()
             take, alive_at = self._owed_take(), transport.tracker.alive_at
-            heartbeat.observe(alive_at, transport.take, TICK_S)
+            age_s = self._ticks.age_s(tick_s)
+            heartbeat.observe(alive_at, transport.take, tick_s, age_s)
             self._hold_position()
             self._note_sound()
-            inaudible_s = inaudible_s + TICK_S if take is not None and self._lost_track else 0.0
+            is_inaudible = take is not None and self._lost_track
+            inaudible_s = inaudible_s + min(tick_s, TICK_S) if is_inaudible else 0.0
             if inaudible_s > INAUDIBLE_S:
                 return self._lose("muted or unpublished its audio track", may_return=True)
-            unpublished_s = unpublished_s + TICK_S if self._awaits_track else 0.0
+            unpublished_s = unpublished_s + tick_s if self._awaits_track else 0.0
             if unpublished_s > NO_TRACK_S + transport.latency_s:
                 return self._lose("published no audio track", may_return=True)
             if fault := await self._hear():
@@ -180,11 +184,13 @@ class HealthCheck:
                 progress.reset(is_empty=unheard_s <= WAITING_AUDIO_S)
                 continue
             if alive_at is not None and heartbeat.is_regular:
-                silent_s = heartbeat.count_silence_s(TICK_S)
+                silent_s = heartbeat.count_silence_s(tick_s)
                 if silent_s:
                     return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
-            if problem := progress.count(take, TICK_S):
+            if problem := progress.count(take, tick_s, age_s):
                 return self._lose(problem, may_return=True)
+            if not self._lost_track:
+                self._ticks.slow_down(min(heartbeat.left_s, progress.left_s))
 
     def _hold_position(self) -> None:
         """Ignore the positions of a worker that nobody can hear."""
@@ -208,8 +214,10 @@ class HealthCheck:
         return self._must_publish and not self._was_audible and not is_reconnecting
 
     async def _hear(self) -> str:
-        """Return the fault that the monitor hears; close a monitor that is not needed."""
+        """Return the fault that the monitor hears; stop what a worker with reports does not need."""
         monitor = self._transport.monitor
+        if self._reports:
+            self._responses.cancel()
         if monitor is None:
             return ""
         if self._reports and not self._transport.collects:

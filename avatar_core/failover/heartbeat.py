@@ -52,13 +52,22 @@ class Heartbeat:
             or (self._playing_beats >= PLAYING_BEATS and not _is_heard(self._take))
         )
 
-    def observe(self, alive_at: float | None, take: Take | None, tick_s: float) -> None:
+    @property
+    def left_s(self) -> float:
+        """Seconds without a sign of life until the worker is lost."""
+        return self._limit_s - self._silent_s
+
+    def observe(
+        self, alive_at: float | None, take: Take | None, tick_s: float, age_s: float
+    ) -> None:
         """Learn from the tracker's `alive_at`; call it at every tick.
 
         Args:
             alive_at: The time of the last sign of life.
             take: The take on the transport, if any.
             tick_s: Seconds since the last call.
+            age_s: Seconds since the last sign of life, at most `tick_s`; `count_silence_s` with the
+                same tick then counts from this sign.
         """
         if take is not self._take:
             self._take, self._playing_beats, self._idle_s = take, 0, 0.0
@@ -72,7 +81,7 @@ class Heartbeat:
         elif self._idle_s >= SETTLED_S:
             is_next = self._gap_s <= IDLE_GAP_S
             self._idle_beats = self._idle_beats + 1 if is_next else 1
-        self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, 0.0
+        self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, age_s - tick_s
 
     def reset(self) -> None:
         """Reset the count, because no sign of life is due at the moment."""

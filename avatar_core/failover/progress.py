@@ -53,7 +53,15 @@ class Progress:
         if is_empty:
             self._has_moved = False
 
-    def count(self, take: Take, tick_s: float) -> str:
+    @property
+    def left_s(self) -> float:
+        """Seconds until the worker is lost if it plays nothing; 0 if it has nothing to play."""
+        if self._heard_s:
+            return 0.0
+        still_s = self._stall_s - self._still_s
+        return min(still_s, self._stall_s + BEHIND_S + self._latency_s - self._behind_s)
+
+    def count(self, take: Take, tick_s: float, age_s: float) -> str:
         """Count a tick in which the worker must play audio, or must report the end of the take.
 
         A take becomes DONE if all its audio was heard and no message reports its end.
@@ -61,6 +69,7 @@ class Progress:
         Args:
             take: The take on the transport.
             tick_s: Seconds since the last tick.
+            age_s: Seconds since the last report of the worker, at most `tick_s`.
 
         Returns:
             The fault of the worker as a part of a sentence; empty within the limits.
@@ -69,7 +78,7 @@ class Progress:
             self._take, self._position_s, self._has_moved = take, take.position_s, False
             self._still_s = self._behind_s = self._heard_s = 0.0
         moved_s, self._position_s = take.position_s - self._position_s, take.position_s
-        self._still_s = 0.0 if moved_s > 0 else self._still_s + tick_s
+        self._still_s = age_s if moved_s > 0 else self._still_s + tick_s
         self._behind_s = max(0.0, self._behind_s + tick_s * (1 - FORGIVEN) - moved_s)
         self._has_moved |= moved_s > 0
         if take.ended and take.unheard_s < HEARD_S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from avatar_core.contracts.link import RoomLink
 from avatar_core.playback.transport import Transport
@@ -12,7 +13,8 @@ from avatar_core.provisioning.ping import is_alive
 PING_EVERY_S, IDLE_PING_EVERY_S = 0.2, 1.0
 """Seconds between two RPCs to the worker while it plays a take, and otherwise."""
 STEP_S = 0.1
-"""Seconds between two checks whether a take has begun."""
+"""Seconds between two checks whether the worker has audio of a take."""
+ROUNDING_S = 1e-3
 PING_S, IDLE_PING_S = 0.35, 1.0
 """Seconds to wait for a response if packets cannot be counted. A slow worker gets three times the
 duration of its slowest response. If packets are counted, the factor is two."""
@@ -78,10 +80,18 @@ class SignsOfLife:
 
     async def _wait_until_due(self) -> None:
         """Wait until the next request; a request follows soon after a take begins."""
-        waited_s = 0.0
-        while waited_s < (PING_EVERY_S if self._plays else IDLE_PING_EVERY_S):
-            await asyncio.sleep(STEP_S)
-            waited_s += STEP_S
+        began_at = self._now()
+        while (waited_s := self._now() - began_at) < self._interval_s - ROUNDING_S:
+            if self._transport.take is not None:
+                await asyncio.sleep(STEP_S)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_PING_EVERY_S - waited_s):
+                    await self._transport.wait_for_take()
+
+    @property
+    def _interval_s(self) -> float:
+        return PING_EVERY_S if self._plays else IDLE_PING_EVERY_S
 
     @property
     def _plays(self) -> bool:

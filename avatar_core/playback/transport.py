@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -61,7 +62,6 @@ class Transport:
         collects: Whether the sink may collect audio until it has a piece as long as the run-ahead.
         monitor: Listens to the avatar's audio track; None without a monitor.
         heartbeat_s: The attribute `heartbeat_s` of the tracker; None if the tracker declares none.
-        take: The take that is on the transport now, if any; the player sets it.
     """
 
     def __init__(
@@ -89,9 +89,27 @@ class Transport:
         self.collects = collects
         self.monitor = monitor
         self.heartbeat_s: float | None = tracker.heartbeat_s
-        self.take: Take | None = None
+        self._take: Take | None = None
+        self._has_take = asyncio.Event()
         self._lost: AvatarError | None = None
         self._observers: list[LossHandler] = []
+
+    @property
+    def take(self) -> Take | None:
+        """The take that is on the transport now, if any; the player sets it."""
+        return self._take
+
+    @take.setter
+    def take(self, take: Take | None) -> None:
+        self._take = take
+        if take is None:
+            self._has_take.clear()
+        else:
+            self._has_take.set()
+
+    async def wait_for_take(self) -> None:
+        """Wait until a take is on the transport."""
+        await self._has_take.wait()
 
     @property
     def lost(self) -> AvatarError | None:

@@ -84,6 +84,9 @@ class FakeTransport:
     monitor: Monitor | None
     take: Take | None = None
 
+    async def wait_for_take(self) -> None:
+        await asyncio.sleep(NEVER)
+
 
 async def test_dead_worker_is_found_within_half_a_second() -> None:
     fault, found_at = await FakeWorker(responds_until=3.0, sends_until=3.0).watch()
