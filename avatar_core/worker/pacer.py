@@ -72,6 +72,7 @@ class Pacer:
             take.update_position(self._audio.queued_s)
             self._audio.clear()
             self._scheduler.reset()
+            self._on_audio.set()
 
     async def run(self) -> None:
         """Play the takes in order until this coroutine is cancelled.
@@ -93,8 +94,11 @@ class Pacer:
                 if take is not None:
                     await self._emit(take)
                     take.update_position(self._audio.queued_s)
-                self._scheduler.idle()
-                tick = asyncio.get_running_loop().call_later(IDLE_TICK_S, self._on_audio.set)
+                wait_s = self._scheduler.idle()
+                # A report that is due may be impossible now, because the renderer hangs.
+                report_s = max(IDLE_TICK_S, self._reporter.due_s)
+                wait_s = min(wait_s, report_s) if take is None else IDLE_TICK_S
+                tick = asyncio.get_running_loop().call_later(wait_s, self._on_audio.set)
                 await self._on_audio.wait()
                 tick.cancel()
 

@@ -100,7 +100,9 @@ class Receiver:
         chunks = aiter(reader)
         try:
             while not take.has_ended():
-                take.feed(await asyncio.wait_for(anext(chunks), IDLE_S))
+                async with asyncio.timeout(IDLE_S):
+                    chunk = await anext(chunks)
+                take.feed(chunk)
                 self._on_audio()
         except (StopAsyncIteration, TimeoutError):
             take.end()

@@ -46,6 +46,11 @@ class Reporter:
         self._turn = asyncio.Lock()
         self._sending: set[asyncio.Task[None]] = set()
 
+    @property
+    def due_s(self) -> float:
+        """Seconds until the next position report is due; at most 0 if it is due now."""
+        return self._next_at - self._clock()
+
     def send_heartbeat(self, take: IncomingTake | None) -> None:
         """Send a position report in a lossy data packet, if one is due.
 

@@ -20,6 +20,9 @@ log = logging.getLogger("avatar_core.worker")
 
 HUNG_S = 1.0
 CLOSE_S = 1.0
+BUSY_S = 0.02
+"""Seconds until a scheduler that is drawing may need the next frame of a silent avatar."""
+ROUNDING_S = 0.001
 LEAST_GAP = 0.5
 """Share of a frame period between an idle frame and the first frame of speech."""
 
@@ -126,15 +129,20 @@ class VideoScheduler:
         self._spoken = due if self._spoken < self._clock() else min(self._spoken, due)
         self._order(_Order(draw, due, wanted, None if stretch.last else skip))
 
-    def idle(self) -> None:
+    def idle(self) -> float:
         """Order a frame of a silent avatar if one is due soon; the pacer may call this at any rate.
 
         The frame is drawn one period before it is shown, so that the renderer is free for speech
         that begins in between.
+
+        Returns:
+            Seconds until the next call can order a frame.
         """
-        if not self._orders and self._busy_since is None:
-            self._spoken = math.inf
-            self._idle_until(self._clock() + self._period_s)
+        if self._orders or self._busy_since is not None:
+            return BUSY_S
+        self._spoken = math.inf
+        self._idle_until(self._clock() + self._period_s + ROUNDING_S)
+        return self._next_idle - self._period_s - self._clock()
 
     def _idle_until(self, end: float) -> None:
         """Order the idle frames that are due before a clock time, at the constant frame rate."""

@@ -112,7 +112,7 @@ class MessageLink(RoomLink):
         try:
             async with asyncio.timeout(timeout_s):
                 await self.use()
-                await asyncio.sleep(self.room.latency_s)
+                await self._travel()
                 member = self._reader_of(to)
                 if member is None:
                     await asyncio.sleep(ACK_S)
@@ -130,6 +130,12 @@ class MessageLink(RoomLink):
             raise RoomError(
                 f"The participant {to} did not respond to the RPC {method} within {timeout_s:g} s."
             ) from error
+
+    async def _travel(self) -> None:
+        """Wait until a message that is sent now arrives, after all messages of earlier."""
+        arrived = asyncio.get_running_loop().create_future()
+        self.room.later(lambda: arrived.done() or arrived.set_result(None))
+        await arrived
 
     def _reader_of(self, identity: str) -> Member | None:
         """Return a participant that can read the messages of this link, or None."""
