@@ -26,8 +26,6 @@ from avatar_core.agents.word_times import SpeakingRate
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.playback.segment import Segment
 
-TICK_S = 0.03
-
 
 class HeardTranscript:
     """Reads the text of the segments, and passes each word on when the word is heard.
@@ -47,7 +45,7 @@ class HeardTranscript:
         self._text: SegmentTranscript | None = None
         self._audio: SegmentTranscript | None = None
         self._pending: deque[SegmentTranscript] = deque()
-        self._pace: asyncio.Task[None] | None = None
+        self._followed: Segment | None = None
         self._ending: asyncio.Handle | None = None
         self._captions = CaptionQueue()
         self._unread = UnreadText()
@@ -88,6 +86,8 @@ class HeardTranscript:
             self._pass_on([text])
         elif transcript.finished:
             self._pass_on(transcript.advance_to_end())
+        elif self._pending and transcript is self._pending[0]:
+            self._follow()
 
     def on_text_ended(self) -> None:
         """Complete the text of the open segment."""
@@ -158,8 +158,8 @@ class HeardTranscript:
             Whether this object reads the text. Otherwise LiveKit's synchronizer reads the text.
         """
         if self._pending and not segment.cleared:
-            following = self._follow(segment, self._pending[0])
-            self._pace = asyncio.create_task(following, name="transcript")
+            self._followed = segment
+            segment.on_moved = self._follow
         return self._placement.is_attached
 
     def on_interrupted(self) -> None:
@@ -204,16 +204,18 @@ class HeardTranscript:
         return transcript.text[: transcript.heard] if is_last else None
 
     def _stop_following(self) -> None:
-        if self._pace is not None:
-            self._pace.cancel()
-            self._pace = None
+        if self._followed is not None:
+            self._followed.on_moved = None
+            self._followed = None
 
-    async def _follow(self, segment: Segment, transcript: SegmentTranscript) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            heard = transcript.advance(segment.position_s)
-            if transcript.paced:
-                self._pass_on(heard, at_s=segment.position_s)
+    def _follow(self) -> None:
+        """Pass on the words that were heard since the last call."""
+        segment, transcript = self._followed, self._pending[0]
+        if segment is None:
+            return
+        heard = transcript.advance(segment.position_s)
+        if transcript.paced:
+            self._pass_on(heard, at_s=segment.position_s)
 
     def _pass_on(self, pieces: Sequence[str], at_s: float | None = None) -> None:
         if at_s is not None:

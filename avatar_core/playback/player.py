@@ -262,6 +262,8 @@ class Player:
         if segment is None or segment.id != take.segment_id:
             return
         segment.update_position(take)
+        if segment.on_moved is not None:
+            notify(segment.on_moved)
         if not segment.started and (take.position_s > 0 or take.state is TakeState.PLAYING):
             segment.started = True
             notify(self._observer.on_segment_started, segment, take.position_s)

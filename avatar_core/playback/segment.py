@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from avatar_core.contracts.audio import AudioFormat
@@ -42,6 +44,7 @@ class Segment:
         cleared: Whether the segment was interrupted, so that no more of it may be heard.
         started: Whether the first sound of the segment was heard.
         position_s: Seconds of the segment that were heard; it never falls.
+        on_moved: Called when the player has changed the position; None for no call.
     """
 
     def __init__(self, id: int, format: AudioFormat) -> None:
@@ -51,6 +54,7 @@ class Segment:
         self.cleared = False
         self.started = False
         self.position_s = 0.0
+        self.on_moved: Callable[[], None] | None = None
         self._pcm = bytearray()
         self._forgotten = 0
         self._source = format
