@@ -56,6 +56,18 @@ class HeardWord:
     share: float
     track: str = ""
 
+    def moved(self, by_s: float, track: str = "") -> HeardWord:
+        """Return the word at a later time.
+
+        Args:
+            by_s: Seconds to add to start and end.
+            track: The name of the track.
+
+        Returns:
+            A new object.
+        """
+        return HeardWord(self.word, self.start_s + by_s, self.end_s + by_s, self.share, track)
+
 
 class WordTones:
     """Synthesises words of `VOCABULARY`: for each word 0.18 s of tone and 0.12 s of silence.

@@ -34,6 +34,9 @@ from avatar_core.testing.faults.start import start_faulty_worker
 Create = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]
 SETTLE_S = 2.0
 """Seconds after the call in which a worker must leave the room, so that its session ends."""
+SMALL_FRAMES = {"width": 64, "height": 64, "fps": 12.5}
+"""The video of a renderer with these options in a room in memory, where its settings are unset.
+Drawing takes more CPU time than the rest of a call."""
 MEMORY_VENDOR_URL = "https://vendor.example"
 
 
@@ -149,6 +152,8 @@ class CallProviders:
         self._apis.append(front)
         _CountedProvider(provider, self.sessions, front).wrap()
         if isinstance(provider, RendererProvider):
+            if not over_tcp:
+                _draw_small_frames(provider)
             self._wrap_worker(provider)
 
     def _wrap_worker(self, provider: RendererProvider[Any]) -> None:
@@ -174,6 +179,24 @@ class CallProviders:
             )
 
         provider.start_worker = start  # type: ignore[method-assign]
+
+
+def _draw_small_frames(provider: RendererProvider[Any]) -> None:
+    """Make small and few video frames the default in memory, because nobody looks at them."""
+    chosen = provider.options
+
+    def options() -> Mapping[str, Any]:
+        """Return the arguments of the renderer class.
+
+        Returns:
+            The arguments of the provider, with `SMALL_FRAMES` where the user has set no value.
+        """
+        arguments = chosen()
+        given = provider.settings.model_fields_set
+        small = {key: SMALL_FRAMES[key] for key in SMALL_FRAMES.keys() & arguments if key not in given}
+        return {**arguments, **small}
+
+    provider.options = options  # type: ignore[method-assign]
 
 
 class _CallAccount(VendorAccount):

@@ -11,7 +11,8 @@ from avatar_core.agents.rooms import AnyRoom
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.settings import LiveKitSettings
-from avatar_core.testing.audio.tones import HeardWord, decode_tones
+from avatar_core.testing.audio.growing import GrowingRecording
+from avatar_core.testing.audio.tones import HeardWord
 from avatar_core.testing.captions import CaptionLog
 from avatar_core.testing.fake_vendor.account import LaunchWorker
 from avatar_core.testing.fake_vendor.launcher import make_launcher
@@ -110,7 +111,7 @@ class MemoryCallRoom:
             ),
         }
         self._outputs: MemoryOutputs | None = None
-        self._decoded: dict[tuple[str, float], tuple[int, list[HeardWord]]] = {}
+        self._recordings: dict[tuple[str, float], GrowingRecording] = {}
 
     async def open(self) -> AnyRoom:
         """Let the agent join the room.
@@ -163,11 +164,10 @@ class MemoryCallRoom:
             await self._outputs.aclose()
 
     def _decode(self, run: Run) -> list[HeardWord]:
-        key, size = (run.identity, run.at_s), len(run.pcm)
-        if self._decoded.get(key, (0, []))[0] != size:
-            found = decode_tones(bytes(run.pcm), run.format.rate_hz)
-            self._decoded[key] = size, [_moved(tone, run.at_s, run.identity) for tone in found]
-        return self._decoded[key][1]
+        recording = self._recordings.setdefault(
+            (run.identity, run.at_s), GrowingRecording(run.format)
+        )
+        return [tone.moved(run.at_s, run.identity) for tone in recording.read(run.pcm)]
 
     def _freeze(self, avatar: AvatarSession) -> None:
         self.memory.members[avatar.avatar_identity].link.freeze()
@@ -199,6 +199,3 @@ async def start_fault(room: CallRoom, name: str, avatar: AvatarSession) -> None:
     if result is not None:
         await result
 
-
-def _moved(tone: HeardWord, by_s: float, track: str) -> HeardWord:
-    return HeardWord(tone.word, tone.start_s + by_s, tone.end_s + by_s, tone.share, track)

@@ -1,0 +1,54 @@
+"""Reads the tones of a recording that grows, each part only once."""
+
+from __future__ import annotations
+
+from avatar_core.contracts.audio import AudioFormat
+from avatar_core.testing.audio.tones import HeardWord, decode_tones
+
+PAUSE_S = 0.1
+"""Digital silence between two words. The decoder looks at most 0.08 s around a tone."""
+STEP_S = 0.01
+"""The decoder looks at the recording in steps that divide this time."""
+
+
+class GrowingRecording:
+    """The tones of one piece of audio, to which audio is added at the end.
+
+    Args:
+        format: The format of the audio, which is mono.
+    """
+
+    def __init__(self, format: AudioFormat) -> None:
+        self._format = format
+        self._size = 0
+        self._settled = 0
+        """The number of bytes whose tones do not change any more; a pause is there."""
+        self._before: list[HeardWord] = []
+        self._tones: list[HeardWord] = []
+
+    def read(self, pcm: bytearray) -> list[HeardWord]:
+        """Find the tones.
+
+        Args:
+            pcm: All of the audio so far, int16.
+
+        Returns:
+            The tones in order, with seconds from the start of the audio.
+        """
+        if len(pcm) == self._size:
+            return self._tones
+        self._size = len(pcm)
+        by_s = self._format.duration_s(self._settled)
+        new = decode_tones(bytes(pcm[self._settled :]), self._format.rate_hz)
+        self._tones = self._before + [tone.moved(by_s) for tone in new]
+        self._settle(pcm)
+        return self._tones
+
+    def _settle(self, pcm: bytearray) -> None:
+        """Find the last pause, so that the next call begins there."""
+        pause_at = pcm.rfind(bytes(self._format.size(PAUSE_S)), self._settled)
+        if pause_at < 0:
+            return
+        at_s = self._format.duration_s(pause_at) + PAUSE_S / 2
+        self._settled = self._format.size(STEP_S) * int(at_s / STEP_S)
+        self._before = [tone for tone in self._tones if tone.start_s < at_s]
