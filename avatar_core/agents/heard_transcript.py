@@ -86,8 +86,8 @@ class HeardTranscript:
             self._pass_on([text])
         elif transcript.finished:
             self._pass_on(transcript.advance_to_end())
-        elif self._pending and transcript is self._pending[0]:
-            self._follow()
+        elif self._followed is not None and self._followed.awaits_more:
+            self._follow()  # the position does not move before more audio arrives
 
     def on_text_ended(self) -> None:
         """Complete the text of the open segment."""

@@ -113,15 +113,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         The base class looks at both before each batch of callbacks, which takes most of the CPU
         time of a conversation. Virtual time does not pass while a callback is ready.
         """
-        if not self._ready or self._clock.may_be_ready or self.get_debug():
-            return super()._run_once()
-        if self._scheduled and self._scheduled[0].when() <= self._clock.now_s + RESOLUTION_S:
-            return super()._run_once()
-        for _ in range(len(self._ready)):
-            handle = self._ready.popleft()
-            if not handle.cancelled():
-                handle._run()
-        return None
+        ready, scheduled, clock = self._ready, self._scheduled, self._clock
+        while ready and not (clock.may_be_ready or self._stopping or self._debug):
+            if scheduled and scheduled[0].when() <= clock.now_s + RESOLUTION_S:
+                break
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle.cancelled():
+                    handle._run()
+        if not self._stopping:
+            super()._run_once()
 
     def run_in_executor(
         self,
@@ -167,7 +168,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         self.ticks = 0
         self.now_s = 0.0
         self.threads: set[asyncio.Future[Any]] = set()
-        self._jumps = 0
+        self._files = self._jumps = 0
 
     @property
     def may_be_ready(self) -> bool:
@@ -176,7 +177,34 @@ class _JumpingSelector(selectors.DefaultSelector):
         The pipe wakes the loop for a thread. A thread also adds its callback to those that are
         ready, so a loop that does not wait can read the pipe later.
         """
-        return bool(self.threads) or len(self.get_map()) > 1
+        return self._files > 1 or bool(self.threads)
+
+    def register(self, *args: Any, **named: Any) -> selectors.SelectorKey:
+        """Watch a file, as in `selectors.BaseSelector`.
+
+        Args:
+            args: The arguments of the base class.
+            named: The named arguments of the base class.
+
+        Returns:
+            The key of the file.
+        """
+        key = super().register(*args, **named)
+        self._files += 1
+        return key
+
+    def unregister(self, *args: Any) -> selectors.SelectorKey:
+        """Stop to watch a file, as in `selectors.BaseSelector`.
+
+        Args:
+            args: The arguments of the base class.
+
+        Returns:
+            The key of the file.
+        """
+        key = super().unregister(*args)
+        self._files -= 1
+        return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return the files that are ready; if there are none, advance the time by `timeout`.

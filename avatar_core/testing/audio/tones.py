@@ -26,7 +26,7 @@ VOCABULARY = (*_NATO.split(), *_DIGITS.split())
 
 _DECODER_HZ = 8_000  # recordings are resampled to this rate first
 _HOP, _WINDOW = 40, 240  # samples at _DECODER_HZ: 5 and 30 ms
-_BLOCK = 4096  # frames computed at once
+_BLOCK = 44  # frames computed at once: for more, OpenBLAS starts threads that cost more CPU
 _NEAR = 16  # hops; the loudness of a frame is compared with the maximum within this distance
 _HALF = 0.5  # a tone starts and ends where it fills half of the window
 _PURE = 0.4  # least share of a frame's power in its two tones; about 0.5 in a half-filled window
@@ -166,6 +166,19 @@ def synthesise_tone(
     return pcm
 
 
+@lru_cache(maxsize=1)
+def _filters() -> tuple[Floats, Floats]:
+    """Return the weights of the real and the imaginary part of each tone, and those of the power.
+
+    One product of a real and a complex matrix would be 100 times slower.
+    """
+    window = np.hanning(_WINDOW).astype(np.float32)
+    cycles = np.outer(np.arange(_WINDOW) / _DECODER_HZ, LOW_HZ + HIGH_HZ)
+    parts = np.hstack([np.cos(2 * np.pi * cycles), np.sin(2 * np.pi * cycles)])
+    weights = (parts * window[:, None] * 2 / window.sum()).astype(np.float32)
+    return weights, window**2 / np.sum(window**2)
+
+
 def _labels(samples: Floats) -> npt.NDArray[np.int64]:
     """Return the index of the word at each hop, -1 for silence.
 
@@ -173,15 +186,13 @@ def _labels(samples: Floats) -> npt.NDArray[np.int64]:
     """
     padded = np.pad(samples, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
-    window = np.hanning(_WINDOW).astype(np.float32)
-    cycles = np.outer(np.arange(_WINDOW) / _DECODER_HZ, LOW_HZ + HIGH_HZ)
-    weights = window[:, None] * 2 / window.sum()
-    # Two real matrix products: one product of a real and a complex matrix is 100 times slower.
-    cosine = (np.cos(2 * np.pi * cycles) * weights).astype(np.float32)
-    sine = (np.sin(2 * np.pi * cycles) * weights).astype(np.float32)
-    blocks = [frames[at : at + _BLOCK] for at in range(0, len(frames), _BLOCK)]
-    level = np.concatenate([np.hypot(block @ cosine, block @ sine) for block in blocks])
-    power = np.concatenate([block**2 @ window**2 for block in blocks]) / np.sum(window**2)
+    weights, loud = _filters()
+    level = np.empty((len(frames), len(LOW_HZ + HIGH_HZ)), np.float32)
+    power = np.empty(len(frames), np.float32)
+    for at in range(0, len(frames), _BLOCK):
+        block = np.ascontiguousarray(frames[at : at + _BLOCK])
+        level[at : at + _BLOCK] = np.hypot(*np.split(block @ weights, 2, axis=1))
+        power[at : at + _BLOCK] = np.square(block) @ loud
 
     low, high = np.split(level, [len(LOW_HZ)], axis=1)
     tones = np.stack([low.max(axis=1), high.max(axis=1)])
