@@ -9,7 +9,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from avatar_core.testing.audio.word_codes import WordCodes, split_speech
 
-FRAME_MS = 100
+FRAME_MS = 300
 SILENCE_S = 0.12
 """Seconds of silence for a text without a word, because a synthesis must return audio."""
 

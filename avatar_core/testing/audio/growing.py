@@ -16,10 +16,12 @@ class GrowingRecording:
 
     Args:
         format: The format of the audio, which is mono.
+        at_s: The time of the first sample in seconds.
+        track: The name of the track.
     """
 
-    def __init__(self, format: AudioFormat) -> None:
-        self._format = format
+    def __init__(self, format: AudioFormat, at_s: float = 0.0, track: str = "") -> None:
+        self._format, self._at_s, self._track = format, at_s, track
         self._size = 0
         self._settled = 0
         """The number of bytes whose tones do not change any more; a pause is there."""
@@ -33,14 +35,14 @@ class GrowingRecording:
             pcm: All of the audio so far, int16.
 
         Returns:
-            The tones in order, with seconds from the start of the audio.
+            The tones in order.
         """
         if len(pcm) == self._size:
             return self._tones
         self._size = len(pcm)
-        by_s = self._format.duration_s(self._settled)
+        by_s = self._at_s + self._format.duration_s(self._settled)
         new = decode_tones(bytes(pcm[self._settled :]), self._format.rate_hz)
-        self._tones = self._before + [tone.moved(by_s) for tone in new]
+        self._tones = self._before + [tone.moved(by_s, self._track) for tone in new]
         self._settle(pcm)
         return self._tones
 
@@ -51,4 +53,4 @@ class GrowingRecording:
             return
         at_s = self._format.duration_s(pause_at) + PAUSE_S / 2
         self._settled = self._format.size(STEP_S) * int(at_s / STEP_S)
-        self._before = [tone for tone in self._tones if tone.start_s < at_s]
+        self._before = [tone for tone in self._tones if tone.start_s < self._at_s + at_s]

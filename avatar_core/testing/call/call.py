@@ -33,7 +33,7 @@ WAIT_S = 120.0
 REAL_WAIT_S = 30.0
 QUIET_S = 0.3
 """Seconds of silence after which a speech has been heard."""
-TICK_S = 0.05
+TICK_S = 0.1
 Faults = str | Sequence[str]
 
 

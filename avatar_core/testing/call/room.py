@@ -164,10 +164,10 @@ class MemoryCallRoom:
             await self._outputs.aclose()
 
     def _decode(self, run: Run) -> list[HeardWord]:
-        recording = self._recordings.setdefault(
-            (run.identity, run.at_s), GrowingRecording(run.format)
-        )
-        return [tone.moved(run.at_s, run.identity) for tone in recording.read(run.pcm)]
+        key = run.identity, run.at_s
+        if key not in self._recordings:
+            self._recordings[key] = GrowingRecording(run.format, run.at_s, run.identity)
+        return self._recordings[key].read(run.pcm)
 
     def _freeze(self, avatar: AvatarSession) -> None:
         self.memory.members[avatar.avatar_identity].link.freeze()
