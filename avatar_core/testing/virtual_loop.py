@@ -108,21 +108,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             super().run_forever()
 
     def _run_once(self) -> None:
-        """Run the callbacks that are ready; do not look at timers and files that cannot be ready.
+        """Run the callbacks that are ready; look at timers and files only if they can be ready.
 
         The base class looks at both before each batch of callbacks, which takes most of the CPU
         time of a conversation. Virtual time does not pass while a callback is ready.
         """
         ready, scheduled, clock = self._ready, self._scheduled, self._clock
-        while ready and not (clock.may_be_ready or self._stopping or self._debug):
-            if scheduled and scheduled[0].when() <= clock.now_s + RESOLUTION_S:
-                break
-            for _ in range(len(ready)):
-                handle = ready.popleft()
-                if not handle.cancelled():
-                    handle._run()
-        if not self._stopping:
-            super()._run_once()
+        if not ready or clock.may_be_ready or self._debug:
+            return super()._run_once()
+        if scheduled and scheduled[0].when() <= clock.now_s + RESOLUTION_S:
+            return super()._run_once()
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+        return None
 
     def run_in_executor(
         self,
