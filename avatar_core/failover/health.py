@@ -214,7 +214,7 @@ class HealthCheck:
         return self._must_publish and not self._was_audible and not is_reconnecting
 
     async def _hear(self) -> str:
-        """Return the fault that the monitor hears; stop what a worker with reports does not need."""
+        """Return the fault that the monitor hears; judge a worker with reports by its reports."""
         monitor = self._transport.monitor
         if self._reports:
             self._responses.cancel()

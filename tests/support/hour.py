@@ -25,7 +25,7 @@ it tells the provider to try again, the second time its credit is used up."""
 SENTENCE = (
     "There is a lot to tell about it because the weather in Rome changes every single day and "
     "nobody knows why it does so in the early afternoon of a summer"
-).split()
+)
 
 
 def question(turn: int) -> str:
@@ -36,7 +36,8 @@ def question(turn: int) -> str:
 def response(turn: int) -> str:
     """Return the response of the agent: 20 to 40 words, which begin at different ones."""
     size = 20 + turn * 7 % 21
-    return " ".join(SENTENCE[(turn + at) % len(SENTENCE)] for at in range(size)) + "."
+    words = SENTENCE.split()
+    return " ".join(words[(turn + at) % len(words)] for at in range(size)) + "."
 
 
 def is_interrupted(turn: int) -> bool:

@@ -191,10 +191,11 @@ def _draw_small_frames(provider: RendererProvider[Any]) -> None:
         Returns:
             The arguments of the provider, with `SMALL_FRAMES` where the user has set no value.
         """
-        arguments = chosen()
-        given = provider.settings.model_fields_set
-        small = {key: SMALL_FRAMES[key] for key in SMALL_FRAMES.keys() & arguments if key not in given}
-        return {**arguments, **small}
+        arguments, given = dict(chosen()), provider.settings.model_fields_set
+        for name, value in SMALL_FRAMES.items():
+            if name in arguments and name not in given:
+                arguments[name] = value
+        return arguments
 
     provider.options = options  # type: ignore[method-assign]
 

@@ -198,4 +198,3 @@ async def start_fault(room: CallRoom, name: str, avatar: AvatarSession) -> None:
     result = room.actions[name](avatar)
     if result is not None:
         await result
-
