@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from avatar_provider_mock import MockSettings
 from livekit.agents import Agent, AgentSession, function_tool
 
 from avatar_core.contracts.errors import ConfigError, ProviderNotFoundError
 from avatar_core.testing import AvatarCall, ScriptedLLM, ScriptedRealtimeModel
+from avatar_core.testing.call.room import MemoryCallRoom
 
 pytestmark = pytest.mark.virtual_time
 
@@ -163,3 +166,20 @@ async def test_bad_input_is_one_message_with_the_next_step() -> None:
     with pytest.raises(ConfigError, match="returned an object of type str"):
         async with AvatarCall(Clerk(), session=lambda: "session", avatar=SMALL):  # type: ignore[arg-type, return-value]
             pass
+
+
+@pytest.mark.parametrize(
+    ("avatar", "expected"),
+    [("mock", (64, 64, 12.5)), (MockSettings(width=128, fps=25.0), (128, 64, 25.0))],
+)
+async def test_call_in_memory_draws_small_frames_unless_the_user_sets_a_size(
+    avatar: str | MockSettings, expected: tuple[int, int, float]
+) -> None:
+    sizes: list[tuple[int, int]] = []
+    room = MemoryCallRoom()
+    room.room.recording.watch = lambda _, frame: sizes.append((frame.width, frame.height))
+    async with AvatarCall(Clerk(), session=make_session, avatar=avatar, room=room):
+        sizes.clear()
+        await asyncio.sleep(8.0)
+    assert set(sizes) == {expected[:2]}
+    assert len(sizes) / 8.0 == pytest.approx(expected[2], rel=0.02)

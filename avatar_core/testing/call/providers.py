@@ -21,6 +21,7 @@ from avatar_core.registry.selection import Candidate, Item, parse_chain, resolve
 from avatar_core.settings import AvatarSettings, ProviderSettings
 from avatar_core.testing.call.room import CallRoom
 from avatar_core.testing.call.sessions import Sessions
+from avatar_core.testing.call.small_frames import draw_small_frames
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.faults import VendorFault
@@ -34,9 +35,6 @@ from avatar_core.testing.faults.start import start_faulty_worker
 Create = Callable[[ProvisionRequest], Awaitable[ProvisionedAvatar]]
 SETTLE_S = 2.0
 """Seconds after the call in which a worker must leave the room, so that its session ends."""
-SMALL_FRAMES = {"width": 64, "height": 64, "fps": 12.5}
-"""The video of a renderer with these options in a room in memory, where its settings are unset.
-Drawing takes more CPU time than the rest of a call."""
 MEMORY_VENDOR_URL = "https://vendor.example"
 
 
@@ -153,7 +151,7 @@ class CallProviders:
         _CountedProvider(provider, self.sessions, front).wrap()
         if isinstance(provider, RendererProvider):
             if not over_tcp:
-                _draw_small_frames(provider)
+                draw_small_frames(provider)
             self._wrap_worker(provider)
 
     def _wrap_worker(self, provider: RendererProvider[Any]) -> None:
@@ -179,25 +177,6 @@ class CallProviders:
             )
 
         provider.start_worker = start  # type: ignore[method-assign]
-
-
-def _draw_small_frames(provider: RendererProvider[Any]) -> None:
-    """Make small and few video frames the default in memory, because nobody looks at them."""
-    chosen = provider.options
-
-    def options() -> Mapping[str, Any]:
-        """Return the arguments of the renderer class.
-
-        Returns:
-            The arguments of the provider, with `SMALL_FRAMES` where the user has set no value.
-        """
-        arguments, given = dict(chosen()), provider.settings.model_fields_set
-        for name, value in SMALL_FRAMES.items():
-            if name in arguments and name not in given:
-                arguments[name] = value
-        return arguments
-
-    provider.options = options  # type: ignore[method-assign]
 
 
 class _CallAccount(VendorAccount):
