@@ -24,6 +24,7 @@ import asyncio
 import selectors
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
@@ -48,6 +49,9 @@ RESOLUTION_S = 1e-6
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time jumps from timer to timer; see the docstring of this module."""
+
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         self._clock = _JumpingSelector()
@@ -113,16 +117,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         The base class looks at both before each batch of callbacks, which takes most of the CPU
         time of a conversation. Virtual time does not pass while a callback is ready.
         """
-        ready, scheduled, clock = self._ready, self._scheduled, self._clock
-        if not ready or clock.may_be_ready or self._debug:
-            return super()._run_once()
-        if scheduled and scheduled[0].when() <= clock.now_s + RESOLUTION_S:
-            return super()._run_once()
+        ready, timers, clock = self._ready, self._scheduled, self._clock
+        is_timer_due = bool(timers) and timers[0].when() <= clock.now_s + RESOLUTION_S
+        if not ready or is_timer_due or clock.may_be_ready or self.get_debug():
+            super()._run_once()  # type: ignore[misc]
+            return
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle.cancelled():
                 handle._run()
-        return None
 
     def run_in_executor(
         self,

@@ -133,9 +133,9 @@ class MessageLink(RoomLink):
 
     async def _travel(self) -> None:
         """Wait until a message that is sent now arrives, after all messages of earlier."""
-        arrived = asyncio.get_running_loop().create_future()
-        self.room.later(lambda: arrived.done() or arrived.set_result(None))
-        await arrived
+        arrived = asyncio.Event()
+        self.room.later(arrived.set)
+        await arrived.wait()
 
     def _reader_of(self, identity: str) -> Member | None:
         """Return a participant that can read the messages of this link, or None."""
