@@ -36,8 +36,8 @@ def question(turn: int) -> str:
 def response(turn: int) -> str:
     """Return the response of the agent: 20 to 40 words, which begin at different ones."""
     size = 20 + turn * 7 % 21
-    words = SENTENCE.split()
-    return " ".join(words[(turn + at) % len(words)] for at in range(size)) + "."
+    tokens = SENTENCE.split()
+    return " ".join(tokens[(turn + at) % len(tokens)] for at in range(size)) + "."
 
 
 def is_interrupted(turn: int) -> bool:

@@ -177,7 +177,7 @@ async def test_call_in_memory_draws_small_frames_unless_the_user_sets_a_size(
 ) -> None:
     sizes: list[tuple[int, int]] = []
     room = MemoryCallRoom()
-    room.room.recording.watch = lambda _, frame: sizes.append((frame.width, frame.height))
+    room.memory.recording.watch = lambda _, frame: sizes.append((frame.width, frame.height))
     async with AvatarCall(Clerk(), session=make_session, avatar=avatar, room=room):
         sizes.clear()
         await asyncio.sleep(8.0)

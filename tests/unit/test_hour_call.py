@@ -30,11 +30,11 @@ def test_hour_of_conversation_with_five_faults_takes_seconds() -> None:
             assert text == response(turn)
             assert set(heard.split()) == set(text.split())
             continue
-        words = len(heard.split())
-        assert 2 + turn % 8 <= words <= 4 + turn % 8
+        count = len(heard.split())
+        assert 2 + turn % 8 <= count <= 4 + turn % 8
         assert response(turn).startswith(heard)
         assert heard.startswith(text)
-        assert words - 1 <= len(text.split())
+        assert count - 1 <= len(text.split())
     assert sum(heard == response(turn) for turn, heard in enumerate(hour.heard)) >= 35
 
     joined = ["mock joined", *LOST]
