@@ -47,7 +47,7 @@ def is_interrupted(turn: int) -> bool:
 
 @dataclass(frozen=True)
 class Hour:
-    """What happened in the hour.
+    """The results of the hour.
 
     Attributes:
         heard: The words that the user heard in each turn.

@@ -8,9 +8,11 @@ import pytest
 
 from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.playback import TakeState
+from avatar_core.failover.heartbeat import HEARTBEAT_LOST_S
+from avatar_core.failover.progress import STALL_S
 from avatar_core.testing.clock import now
 from avatar_core.worker.reporter import HEARTBEAT_S
-from tests.unit.health_harness import DELIVERY_S, HealthHarness
+from tests.unit.health_harness import DELIVERY_S, FakeHeartbeat, HealthHarness
 
 pytestmark = pytest.mark.virtual_time
 
@@ -153,4 +155,31 @@ async def test_missing_reports_are_ignored_without_a_take() -> None:
     harness.heartbeat.is_beating = False
     await asyncio.sleep(5.0)
     assert harness.losses == []
+    await harness.close()
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 0.02, 0.05, 0.08])
+async def test_worker_with_a_declared_interval_is_lost_at_the_limit(phase_s: float) -> None:
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S))
+    await harness.publish_as("avatar")
+    await asyncio.sleep(3.0 + phase_s)
+    harness.start_take()
+    await harness.report_playback(1.0)
+    harness.heartbeat.is_beating = False
+    await asyncio.sleep(0.6)
+    assert harness.heartbeat.alive_at is not None
+    silent_s = harness.losses[0][0] - harness.heartbeat.alive_at
+    assert silent_s == pytest.approx(HEARTBEAT_LOST_S, abs=0.005)
+    await harness.close()
+
+
+async def test_stalled_worker_with_a_declared_interval_is_lost_at_the_limit() -> None:
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S))
+    await harness.publish_as("avatar")
+    take = harness.start_take()
+    await harness.report_playback(1.0)
+    began, position_s = now(), take.position_s
+    await asyncio.sleep(1.2)
+    assert take.position_s == position_s
+    assert harness.losses[0][0] - began == pytest.approx(STALL_S, abs=0.02)
     await harness.close()
