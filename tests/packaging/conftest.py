@@ -10,11 +10,21 @@ import pytest
 
 from tests.packaging.commands import ALONE, WITH_MOCK, Runs, run_commands
 from tests.packaging.environment import CleanEnvironment, uv
-from tests.packaging.wheels import PROJECTS, Build, Wheel
+from tests.packaging.wheels import PROJECTS, ROOT, Build, Wheel
 
 OUTSIDE = "avatar-provider-orb"
 """Built from a copy elsewhere, so that it cannot need files of this repository."""
+EXAMPLES = ROOT / "examples/renderers"
+"""The folder of the examples whose wheels only `make long` checks."""
 LITTER = shutil.ignore_patterns("__pycache__", "*.egg-info", "dist", "build")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the checks of the wheels of `EXAMPLES` as slow."""
+    for item in items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        if name in PROJECTS and PROJECTS[name].is_relative_to(EXAMPLES):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

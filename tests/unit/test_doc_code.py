@@ -40,8 +40,9 @@ PROGRAMS = {
 """The programs that a block of shell code may call."""
 EXAMPLES = {
     "avatar_provider_acme": "examples/providers/acme",
-    "avatar_provider_zenith": "examples/providers/zenith",
+    "avatar_provider_neural": "examples/renderers/neural",
     "avatar_provider_orb": "examples/own_provider",
+    "avatar_provider_zenith": "examples/providers/zenith",
 }
 MYPY_S = 100
 
