@@ -28,7 +28,7 @@ OUT = ROOT / "docs/img/neural-strip.png"
 VOICE, RATE_WPM = "en-us+f5", 150
 PHRASE = "My papa saw a blue beam."
 FRAMES = 12
-STOPS, BEFORE_S = "pb", 0.03
+STOPS, BEFORE_S = "pb", 0.01
 """Sounds whose time starts when the lips open, and seconds from the shown frame to that time."""
 PART = (slice(150, 500), slice(81, 431))
 """Rows and columns of the face that the strip shows."""

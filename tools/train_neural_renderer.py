@@ -31,7 +31,17 @@ sys.path.insert(0, str(EXAMPLE))
 from avatar_provider_neural.features import BANDS  # noqa: E402
 from avatar_provider_neural.model import GRID, POSE, Model  # noqa: E402
 from neural_networks import Params, dense, fit, init, painted  # noqa: E402
-from neural_targets import Spoken, draw_face, draw_lids, draw_mouths, make_feather, speak  # noqa: E402
+from neural_targets import (  # noqa: E402
+    AHEAD_S,
+    BLUR_S,
+    STRENGTH,
+    Spoken,
+    draw_face,
+    draw_lids,
+    draw_mouths,
+    make_feather,
+    speak,
+)
 from train_visemes import OTHER_VOICES, UNSEEN, VOICES  # noqa: E402
 
 OUT = EXAMPLE / "avatar_provider_neural/model.npz"
@@ -57,13 +67,15 @@ class Settings:
     listen_layers: tuple[int, ...] = (256, 64)
     spread_layers: tuple[int, ...] = (48,)
     channels: tuple[int, ...] = (20, 20, 16)
-    mouths: int = 1600
-    listen_steps: int = 12_000
-    paint_steps: int = 2200
+    mouths: int = 2400
+    listen_steps: int = 10_000
+    paint_steps: int = 3600
 
-    def digest(self) -> str:
-        """Return the SHA-256 of the settings, as 64 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+    def describe(self) -> str:
+        """Return the settings of this class and of `neural_targets.py`, and their SHA-256."""
+        every = {**asdict(self), "ahead_s": AHEAD_S, "blur_s": BLUR_S, "strength": STRENGTH}
+        digest = hashlib.sha256(json.dumps(every, sort_keys=True).encode()).hexdigest()
+        return json.dumps({**every, "sha256": digest}, sort_keys=True)
 
 
 def main() -> int:
@@ -71,9 +83,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--paint-steps", type=int, default=Settings.paint_steps)
+    parser.add_argument("--keep-painter", action="store_true", help="train only the first network")
     options = parser.parse_args()
-    settings = Settings(seed=options.seed, paint_steps=options.paint_steps)
+    settings = Settings(seed=options.seed)
     started_s = time.monotonic()
     rng = Random(settings.seed)
     voices = (*VOICES, *OTHER_VOICES)
@@ -89,20 +101,19 @@ def main() -> int:
     level = train_listener(spoken, settings, to_level)
     report("trained the first network, and the baseline", started_s)
     face = draw_face()
-    paint = train_painter(spoken, settings, started_s)
-    report("trained the second network", started_s)
+    paint = load_painter(options.out) if options.keep_painter else None
+    paint = paint or train_painter(spoken, settings, started_s)
+    report("the second network is ready", started_s)
 
     arrays = {"face": face, "lids": draw_lids(), "feather": make_feather().astype(np.float16)}
-    arrays |= {name: np.asarray(value, np.float16) for name, value in (listen | paint).items()}
-    arrays["settings"] = np.array(
-        json.dumps({**asdict(settings), "sha256": settings.digest()}, sort_keys=True)
-    )
+    arrays |= {name: np.asarray(value, np.float16) for name, value in listen.items()}
+    arrays |= {"listen_settings": np.array(settings.describe()), **paint}
     with options.out.open("wb") as file:
         np.savez_compressed(file, **arrays)
     report(f"{options.out.name}: {options.out.stat().st_size / 1000:.0f} kB", started_s)
     for line in compare(Model.from_arrays(arrays), level, test):
         print(line)
-    print(f"settings: seed {settings.seed}, sha256 {settings.digest()}")
+    print(f"settings: {settings.describe()}")
     return 0
 
 
@@ -187,7 +198,6 @@ def train_painter(spoken: Sequence[Spoken], settings: Settings, since_s: float) 
     rng = np.random.default_rng(settings.seed)
     every = np.concatenate([it.poses for it in spoken])
     poses = every[rng.integers(0, len(every), settings.mouths)]
-    poses = poses * rng.uniform(0.9, 1.2, (len(poses), 1)).astype(np.float32)
     poses = np.concatenate([np.zeros((40, POSE), np.float32), poses])
     offsets = draw_mouths(poses)
     feather = make_feather().astype(np.float32)
@@ -212,7 +222,21 @@ def train_painter(spoken: Sequence[Spoken], settings: Settings, since_s: float) 
         """Print the error of a step."""
         report(f"step {step}: {error:.4f}", since_s)
 
-    return fit(params, loss, batches, settings.paint_steps, 2e-3, said)
+    params = fit(params, loss, batches, settings.paint_steps, 2e-3, said)
+    arrays = {name: np.asarray(value, np.float16) for name, value in params.items()}
+    return {**arrays, "paint_settings": np.array(settings.describe())}
+
+
+def load_painter(path: Path) -> Params:
+    """Return the second network of a file, with its settings.
+
+    Args:
+        path: A file that an earlier run wrote.
+    """
+    with np.load(path) as arrays:
+        return {
+            name: array for name, array in arrays.items() if name.startswith(("spread_", "paint_"))
+        }
 
 
 def compare(model: Model, level: Params, test: Sequence[Spoken]) -> list[str]:

@@ -60,9 +60,9 @@ class Face:
         if mouth is not None:
             self._paste(pixels, _shrink(mouth, self._step), TOP, LEFT, HEIGHT, WIDTH)
         self._count += 1
-        since = self._count % BLINK_EVERY
-        if since < len(BLINKS):
-            lids = self._lids[BLINKS[since]]
+        left = BLINK_EVERY - self._count % BLINK_EVERY
+        if left <= len(BLINKS):
+            lids = self._lids[BLINKS[-left]]
             self._paste(pixels, lids, LIDS_TOP, LIDS_LEFT, LIDS_HEIGHT, LIDS_WIDTH)
         return pixels
 
