@@ -12,5 +12,5 @@ class TestNeural(ProviderSuite):
 
 class TestNeuralRenderer(RendererSuite):
     renderer = NeuralProvider.renderer
-    renderer_options = {"size": 128, "patience_s": 30.0}
+    renderer_options = {"size": 128, "batch": 2, "patience_s": 30.0}
     variants = [{"size": 256, "batch": 1, "patience_s": 30.0}]

@@ -19,6 +19,9 @@ POSE = 11
 """Numbers that describe the pose of a mouth."""
 GRID = (10, 16, 16)
 """Rows, columns and channels of the image that the first convolution reads."""
+GROUP = 64
+"""Pixels in a product of matrices. The products are so small that OpenBLAS starts no threads:
+threads would wait for each other on a machine that is busy."""
 LEAK = 0.1
 """Slope of the units of all hidden layers for negative inputs."""
 TOP, LEFT, HEIGHT, WIDTH = 312, 128, 160, 256
@@ -143,7 +146,7 @@ class Model:
 
 def _dense(layers: list[tuple[Floats, Floats]], values: Floats) -> Floats:
     for at, (matrix, bias) in enumerate(layers):
-        values = values @ matrix + bias
+        values = np.einsum("ni,io->no", values, matrix) + bias
         if at < len(layers) - 1:
             values = _leaky(values)
     return values
@@ -159,7 +162,7 @@ def _double(image: Floats) -> Floats:
 
 
 def _convolve(image: Floats, kernel: Floats) -> Floats:
-    """Apply a convolution of 3 x 3 pixels as one product of matrices."""
+    """Apply a convolution of 3 x 3 pixels as products of matrices for groups of pixels."""
     rows, columns, channels = image.shape
     padded = np.zeros((rows + 2, columns + 2, channels), np.float32)
     padded[1:-1, 1:-1] = image
@@ -167,4 +170,5 @@ def _convolve(image: Floats, kernel: Floats) -> Floats:
     for at in range(9):
         down, right = divmod(at, 3)
         patches[:, :, at] = padded[down : down + rows, right : right + columns]
-    return (patches.reshape(-1, 9 * channels) @ kernel).reshape(rows, columns, -1)
+    groups = patches.reshape(-1, GROUP, 9 * channels) @ kernel
+    return groups.reshape(rows, columns, -1)

@@ -67,7 +67,7 @@ class NeuralRenderer(Renderer):
     def __init__(
         self,
         size: int = 512,
-        batch: int = 4,
+        batch: int = 2,
         patience_s: float = 0.5,
         load: Callable[[], Model] = load_model,
     ) -> None:

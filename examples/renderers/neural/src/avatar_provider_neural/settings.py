@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from avatar_core import ProviderSettings
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
+
+from avatar_provider_neural.face import SIZES
+
+
+def _check_size(size: int) -> int:
+    if size not in SIZES:
+        raise ValueError("must be 128, 256 or 512")
+    return size
 
 
 class NeuralSettings(ProviderSettings):
@@ -20,5 +28,5 @@ class NeuralSettings(ProviderSettings):
     model_config = SettingsConfigDict(env_prefix="AVATAR_NEURAL_")
     provider: ClassVar[str] = "neural"
 
-    size: Literal[128, 256, 512] = 512
-    batch: int = Field(default=4, ge=1, le=4)
+    size: Annotated[int, AfterValidator(_check_size)] = 512
+    batch: int = Field(default=2, ge=1, le=4)
