@@ -50,7 +50,7 @@ class Speeches(NamedTuple):
 
 
 WHOLE = Speeches(VOCABULARY[:5], VOCABULARY[5:12], VOCABULARY[12:22])
-SHORT = Speeches(VOCABULARY[:2], VOCABULARY[2:8], VOCABULARY[8:14])
+SHORT = Speeches(VOCABULARY[:1], VOCABULARY[1:5], VOCABULARY[5:10])
 
 
 class Result(NamedTuple):
