@@ -86,12 +86,6 @@ MUTANTS = (
         "raise NotImplementedError\n\n    def render",
     ),
     Mutant(
-        "the lookahead may only shrink",
-        "R08 R11 R12 R13 R14 R15",
-        KNOWN,
-        f"assert not self._speaking or len(pcm) <= self._most; self._most = len(pcm); {KNOWN}",
-    ),
-    Mutant(
         "idle refuses a pause", "R13", FADE + "\n", f"{FADE}\n        assert not self._speaking\n"
     ),
     Mutant("each lookahead is used once", "R14", KNOWN, f"assert not self._known; {KNOWN}"),
@@ -110,4 +104,10 @@ MUTANTS = (
         "self.__dict__.setdefault('kept', []).append(frame); return [frame]",
     ),
     Mutant("close leaves the thread", "R20", "self._stop.set()", "pass"),
+    Mutant(
+        "the lookahead may only shrink",
+        "R08 R11 R12 R13 R14 R15",
+        KNOWN,
+        f"assert not self._speaking or len(pcm) <= self._most; self._most = len(pcm); {KNOWN}",
+    ),
 )

@@ -16,6 +16,7 @@ import avatar_core
 import avatar_core.testing
 from avatar_core.settings import AvatarSettings
 from avatar_core.settings.base import Settings
+from tests.suites.altered_example import load_module
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -25,7 +26,13 @@ PAGES = [
     *(ROOT / f"{folder}/README.md" for folder in ("demo", "providers/local", "providers/mock")),
 ]
 ERRORS = "avatar_core.contracts.errors"
-SETTINGS: tuple[type[Settings], ...] = (AvatarSettings, LocalSettings, MockSettings)
+NEURAL = ROOT / "examples/renderers/neural/src/avatar_provider_neural/settings.py"
+SETTINGS: tuple[type[Settings], ...] = (
+    AvatarSettings,
+    LocalSettings,
+    MockSettings,
+    load_module(NEURAL).NeuralSettings,
+)
 
 
 def variables() -> set[str]:
