@@ -81,7 +81,10 @@ async def _read(request: web.Request, model: type[M]) -> M:
     fault = ""
     try:
         async with asyncio.timeout(BODY_S):
-            return model.model_validate(json.loads(await request.read()))
+            body = json.loads(await request.read())
+            if isinstance(body, dict):
+                return model.model_validate(body)
+            fault = "The body is not a JSON object."
     except web.HTTPRequestEntityTooLarge:
         raise RefusalError(413, f"The body is larger than {MAX_BODY_BYTES} bytes.") from None
     except TimeoutError:

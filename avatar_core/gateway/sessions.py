@@ -54,6 +54,7 @@ class Sessions:
         self._limit = limit
         self._live: dict[tuple[str, str], GatewaySession] = {}
         self._keys: OrderedDict[str, _Created] = OrderedDict()
+        self._creating: set[asyncio.Task[CreateResponse]] = set()
         self._watches: dict[GatewaySession, asyncio.Task[None]] = {}
         self._is_closed = False
 
@@ -81,6 +82,8 @@ class Sessions:
         created = self._keys.get(key) if key else None
         if created is None:
             created = _Created(request, asyncio.create_task(self._create(request)))
+            self._creating.add(created.task)
+            created.task.add_done_callback(self._creating.discard)
             if key:
                 self._remember(key, created)
         elif created.request != request:
@@ -178,9 +181,9 @@ class Sessions:
     async def aclose(self) -> None:
         """Refuse new sessions, and end all sessions."""
         self._is_closed = True
-        for created in list(self._keys.values()):
-            created.task.cancel()
-        tasks = [created.task for created in self._keys.values()]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        creating = list(self._creating)
+        for task in creating:
+            task.cancel()
+        await asyncio.gather(*creating, return_exceptions=True)
         ends = [self._end(one, "the gateway stopped") for one in list(self._live.values())]
         await asyncio.gather(*ends, return_exceptions=True)

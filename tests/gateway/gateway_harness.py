@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 from collections.abc import Mapping
@@ -51,12 +52,16 @@ class VendorState:
         created: The requests of all created sessions.
         ended: The ids of the ended sessions.
         error: Raised by the next create requests.
+        gate: The next create requests wait for this event.
+        waiting: The number of create requests that have reached the gate.
         tokens: The room tokens of the created sessions.
     """
 
     created: list[ProvisionRequest] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     error: Exception | None = None
+    gate: asyncio.Event | None = None
+    waiting: int = 0
     tokens: list[str] = field(default_factory=list)
 
     @property
@@ -84,6 +89,9 @@ class VendorProvider(AvatarProvider[VendorSettings]):
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         if self.state.error is not None:
             raise self.state.error
+        if self.state.gate is not None:
+            self.state.waiting += 1
+            await self.state.gate.wait()
         self.state.created.append(request)
         self.state.tokens.append(request.avatar_token())
         id = f"session-{len(self.state.created)}"

@@ -160,6 +160,7 @@ async def test_bad_request_gets_a_clear_error(tmp_path: Path, body: object, stat
         got, said, _ = await gateway.post(CREATE, body)
         assert got == status
         assert said["error"]["message"]
+        assert ": :" not in said["error"]["message"], "the text names no field"
         assert gateway.vendor.created == []
         assert gateway.sessions.free == 3
 
@@ -200,6 +201,20 @@ async def test_stopped_gateway_ends_every_session(tmp_path: Path) -> None:
         assert gateway.vendor.open == 0
         assert gateway.ledger.read_all() == []
         assert (await gateway.create())[0] == 429
+
+
+@pytest.mark.parametrize("key", ["", "one"])
+async def test_gateway_that_stops_during_a_create_request_leaves_no_session(
+    tmp_path: Path, key: str
+) -> None:
+    async with GatewayHarness(tmp_path) as gateway:
+        gate = gateway.vendor.gate = asyncio.Event()
+        creating = asyncio.create_task(gateway.create(key=key))
+        await until(lambda: gateway.vendor.waiting)
+        await gateway.sessions.aclose()
+        gate.set()
+        await asyncio.gather(creating, return_exceptions=True)
+        assert gateway.vendor.open == 0
 
 
 async def test_secrets_stay_out_of_logs_and_responses(
