@@ -30,6 +30,9 @@ PHRASE = "My papa saw a blue beam."
 FRAMES = 12
 STOPS, BEFORE_S = "pb", 0.01
 """Sounds whose time starts when the lips open, and seconds from the shown frame to that time."""
+CLOSED_S = 0.06
+"""Seconds for which the lips are closed before that time, at the end of the time of the sound
+before."""
 PART = (slice(150, 500), slice(81, 431))
 """Rows and columns of the face that the strip shows."""
 
@@ -46,8 +49,10 @@ def main() -> int:
     mpl.rcParams["font.family"] = "DejaVu Sans"
     figure, axes = pyplot.subplots(1, FRAMES, figsize=(FRAMES, 1.22), dpi=120)
     figure.subplots_adjust(0.002, 0.2, 0.998, 1, 0.03)
-    for axis, (sound, start_s, end_s) in zip(axes, sounds, strict=True):
-        shown_s = start_s - BEFORE_S if sound in STOPS else (start_s + end_s) / 2
+    after = [sound for sound, _, _ in sounds[1:]] + [""]
+    for axis, (sound, start_s, end_s), following in zip(axes, sounds, after, strict=True):
+        closes_s = end_s - CLOSED_S if following and following in STOPS else end_s
+        shown_s = start_s - BEFORE_S if sound in STOPS else (start_s + closes_s) / 2
         at = round(np.clip(shown_s * 25 - 0.5, 0, len(images) - 1))
         axis.imshow(images[at][PART], interpolation="antialiased")
         axis.set_xlabel(sound.strip("ˈˌ"), fontsize=10, labelpad=1)
