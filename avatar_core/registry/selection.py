@@ -96,7 +96,7 @@ def resolve(
     elif isinstance(choice, ProviderSettings | AvatarProvider):
         items = (choice,)
     else:
-        items = choice
+        items = choice if isinstance(choice, Iterable) else (choice,)
     named = [(_choice_of(item), item) for item in items]
     if not named:
         raise _nothing_chosen(registry)

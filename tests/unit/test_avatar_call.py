@@ -163,9 +163,60 @@ async def test_bad_input_is_one_message_with_the_next_step() -> None:
     with pytest.raises(ConfigError, match="Clerk has no language model"):
         async with AvatarCall(Clerk(), avatar=SMALL):
             pass
+    with pytest.raises(ConfigError, match="needs an object of the class Agent"):
+        async with AvatarCall(Clerk, session=make_session, avatar=SMALL):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(ConfigError, match="cannot contain an object of type int"):
+        async with AvatarCall(Clerk(), session=make_session, avatar=3):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(ConfigError, match="no avatar, so the fault 'worker dies' has no effect"):
+        async with AvatarCall(Clerk(), session=make_session, avatar="voice", fault="worker dies"):
+            pass
     with pytest.raises(ConfigError, match="returned an object of type str"):
         async with AvatarCall(Clerk(), session=lambda: "session", avatar=SMALL):  # type: ignore[arg-type, return-value]
             pass
+
+
+async def test_call_is_used_only_while_it_is_open() -> None:
+    session = make_session()
+    call = AvatarCall(Clerk(), session=session, avatar="voice")
+    uses = (
+        lambda: call.user_says("Weather?"),
+        lambda: call.user_interrupts(),
+        lambda: call.inject("vendor answers 402"),
+        lambda: call.agent_finished(),
+        lambda: call.until_heard(1),
+        lambda: call.until_event("mock joined"),
+        lambda: call.__aenter__(),
+    )
+    for use in uses[:-1]:
+        with pytest.raises(ConfigError, match="has not started"):
+            await use()
+    for result in ("heard", "turns", "history"):
+        with pytest.raises(ConfigError, match="has not started"):
+            getattr(call, result)
+    async with call:
+        with pytest.raises(ConfigError, match="The session belongs to another call already"):
+            async with AvatarCall(Clerk(), session=lambda: session, avatar="voice"):
+                pass
+    for use in uses:
+        with pytest.raises(ConfigError, match="has ended"):
+            await use()
+    assert (call.heard, call.history) == ("", [])
+
+
+async def test_markdown_emojis_and_scripts_without_spaces_are_compared_with_the_speech() -> None:
+    texts = {"A": "A **bold** and `fine` 😀 _last word_ here.", "B": "你好,世界。今天天气很好。"}
+    call = AvatarCall(Agent(instructions="", llm=ScriptedLLM(texts)), avatar=SMALL)
+    async with call:
+        await call.user_says("A")
+        await call.agent_finished()
+        assert call.heard == "A bold and fine last word here."
+        await call.user_says("B")
+        await call.until_heard("今天")
+        await call.agent_finished()
+        assert call.heard.replace(" ", "") == texts["B"]
+        assert call.problems() == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from livekit.agents import Agent
 
 from avatar_core.contracts.errors import ConfigError, PaymentError
+from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.testing import AvatarCall, ScriptedLLM, VendorFault
 from avatar_core.testing.fake_vendor.installed import GROUP
 from avatar_core.testing.rest_harness import Acme, AcmeSettings
@@ -22,7 +23,12 @@ def make_agent() -> Agent:
 
 
 @pytest.mark.parametrize("provider", VENDORS)
-async def test_avatar_of_a_vendor_speaks_and_its_session_ends(provider: str) -> None:
+async def test_avatar_of_a_vendor_speaks_and_its_session_ends(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_cls = ProviderRegistry().load(provider).settings_cls
+    for field in [field for field in settings_cls.model_fields if field.endswith("_id")]:
+        monkeypatch.setenv(settings_cls.variable_of(field), "only-the-real-vendor-knows-it")
     async with AvatarCall(make_agent(), avatar=provider) as call:
         await call.user_says("Hello")
         await call.agent_finished()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_tables_contain_each_fault_once() -> None:
 
 def test_tables_name_members_that_exist() -> None:
     members = [name.removesuffix("()") for name in first_column("member of the call")]
-    own = {*dir(AvatarCall), *AvatarCall.__annotations__}
+    own = {*dir(AvatarCall), *get_type_hints(AvatarCall)}
     assert [name for name in members if name not in own] == []
     arguments = first_column("argument of `avatar_call`")
     documented = CallFactory.__call__.__annotations__

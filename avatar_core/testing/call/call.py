@@ -15,18 +15,16 @@ from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.audio.word_codes import WordCodes
+from avatar_core.testing.audio.word_codes import WordCodes, split_speech
 from avatar_core.testing.call.models import SessionFactory, create_session, replace_models
 from avatar_core.testing.call.providers import CallProviders
+from avatar_core.testing.call.results import CallResults, Phase
 from avatar_core.testing.call.room import CallRoom, MemoryCallRoom, start_fault
-from avatar_core.testing.call.sessions import Sessions
 from avatar_core.testing.call.transcript import Transcript, UserTurn
 from avatar_core.testing.clock import now
 from avatar_core.testing.event_log import EventLog
-from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.installed import MakeVendor
 from avatar_core.testing.faults.by_name import NamedFault, find_fault
-from avatar_core.testing.script import Said, said
 
 WAIT_S = 120.0
 """The longest time of a wait in a call, in seconds of the loop."""
@@ -37,7 +35,7 @@ TICK_S = 0.1
 Faults = str | Sequence[str]
 
 
-class AvatarCall:
+class AvatarCall(CallResults):
     """A call of a user with the agent of an application, in a room in memory.
 
     The class starts an avatar and an `AgentSession` as an application does, and listens. The
@@ -70,7 +68,6 @@ class AvatarCall:
     """
 
     avatar: AvatarSession
-    session: AgentSession[Any]
 
     def __init__(
         self,
@@ -91,13 +88,17 @@ class AvatarCall:
         self._settings = settings
         self._wait_for_join = wait_for_join
         self._codes = WordCodes()
-        self._providers = CallProviders(avatar, vendor, registry, self._room)
-        self._transcript = Transcript(self._codes, self._room.tones)
-        self._events: EventLog | None = None
+        super().__init__(
+            CallProviders(avatar, vendor, registry, self._room),
+            Transcript(self._codes, self._room.tones),
+        )
         self._wait_s = REAL_WAIT_S if self._room.is_real else WAIT_S
         self._faults = [find_fault(name) for name in ([fault] if isinstance(fault, str) else fault)]
 
     async def __aenter__(self) -> Self:
+        if self._phase is not Phase.NEW:
+            self._refuse()
+        self._phase = Phase.OPEN
         try:
             await self._open()
         except BaseException as error:
@@ -142,6 +143,7 @@ class AvatarCall:
 
     async def user_interrupts(self) -> None:
         """Interrupt the agent, as a user does who begins to speak."""
+        self._check_open()
         try:
             await self.session.interrupt()
         except RuntimeError:  # the speech allows no interruptions
@@ -157,6 +159,7 @@ class AvatarCall:
         Raises:
             ConfigError: The fault is unknown, or cannot start now.
         """
+        self._check_open()
         named = find_fault(fault)
         if named.takes_time:
             await start_fault(self._room, named.name, self.avatar)
@@ -175,6 +178,7 @@ class AvatarCall:
             AssertionError: The agent did not finish in time.
             Exception: The language model or a tool raised the exception.
         """
+        self._check_open()
         result = self._transcript.turns[-1].result
 
         async def finish() -> None:
@@ -197,13 +201,14 @@ class AvatarCall:
         Raises:
             AssertionError: The user did not hear the words in time.
         """
+        self._check_open()
 
         def is_heard() -> bool:
             """Return whether the turn contains the words."""
             heard = self.heard
             if isinstance(spoken, int):
                 return len(heard.split()) >= spoken
-            return spoken in heard
+            return spoken in heard or " ".join(split_speech(spoken)[0]) in heard
 
         async def hear() -> None:
             """Look for the words again and again, since a recording has no events."""
@@ -222,71 +227,9 @@ class AvatarCall:
         Raises:
             AssertionError: The event did not happen in time.
         """
+        self._check_open()
         assert self._events is not None
         await self._within(self._events.wait_for(event), f"The event {event!r} did not happen")
-
-    # Results
-
-    @property
-    def heard(self) -> str:
-        """The words that the user has heard since the last `user_says`, separated by spaces."""
-        return self._transcript.heard(self._transcript.turns[-1])
-
-    @property
-    def turns(self) -> Sequence[UserTurn]:
-        """The turns of the call, in order.
-
-        The first turn begins with the call, and each other one with a message of the user.
-        """
-        return self._transcript.turns_with_speech()
-
-    @property
-    def history(self) -> Said:
-        """Role and text of each message of user and agent in the chat history."""
-        return said(self.session.history)
-
-    @property
-    def events(self) -> list[str]:
-        """The events of the avatar in words, such as `mock joined` and `voice speaks`."""
-        return [sentence for _, sentence in self._events.sentences] if self._events else []
-
-    @property
-    def sessions(self) -> Sessions:
-        """The number of paid sessions that were `created`, and how many of them are `open`."""
-        return self._providers.sessions
-
-    @property
-    def vendor(self) -> FakeVendor:
-        """The fake vendor of the call.
-
-        Raises:
-            ConfigError: The call has no fake vendor, or several.
-        """
-        vendors = list(self._providers.vendors.values())
-        if len(vendors) != 1:
-            raise ConfigError(
-                f"The call has {len(vendors)} fake vendors.",
-                hint="Read `call.sessions` instead.",
-            )
-        return vendors[0]
-
-    def problems(self) -> list[str]:
-        """Compare the words that the user heard with the chat history.
-
-        Returns:
-            One sentence for each word that the history contains although nobody heard it, and for
-            words that were heard more than once; empty if there are none.
-        """
-        return self._transcript.problems(self.history)
-
-    def timeline(self) -> str:
-        """Return what happened in the call, a line for each event, with its time.
-
-        Returns:
-            The lines, in order of time.
-        """
-        events = self._events.sentences if self._events else []
-        return self._transcript.timeline(events)
 
     # Start and end
 
@@ -295,6 +238,11 @@ class AvatarCall:
         room = await self._room.open()
         chain = await self._providers.resolve(settings, over_tcp=self._room.is_real)
         for named in self._faults:
+            if all(candidate.provider is None for candidate in chain):
+                raise ConfigError(
+                    f"The call has no avatar, so the fault {named.name!r} has no effect.",
+                    hint="Pass avatar='mock', or another provider, or remove the fault.",
+                )
             self._prepare(named)
         self.session = create_session(self._agent, self._make_session)
         self.avatar = AvatarSession(chain, settings, self._room.livekit)
@@ -312,6 +260,7 @@ class AvatarCall:
         await self._room.wait_for_listener(self.avatar)
 
     async def _close(self) -> None:
+        self._phase = Phase.ENDED
         try:
             if hasattr(self, "session"):
                 await self.session.aclose()

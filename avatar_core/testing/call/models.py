@@ -43,9 +43,14 @@ def create_session(
         The session.
 
     Raises:
-        ConfigError: Neither the session nor the agent has a language model, or `session` does not
-            return an `AgentSession`.
+        ConfigError: Neither the session nor the agent has a language model, `session` does not
+            return an `AgentSession`, or another call has used the session.
     """
+    if not isinstance(agent, Agent):
+        raise ConfigError(
+            f"The call needs an object of the class Agent, and received {agent!r:.80}.",
+            hint="Create the agent first, as in avatar_call(Support()).",
+        )
     made = session if isinstance(session, AgentSession) else session and session()
     if made is None:
         made = AgentSession[Any]()
@@ -54,6 +59,12 @@ def create_session(
             f"The session factory of the call returned an object of type {type(made).__name__}.",
             hint="Pass session=make_session, a function without arguments that returns an "
             "AgentSession which has not started.",
+        )
+    if made in _voices:
+        raise ConfigError(
+            "The session belongs to another call already.",
+            hint="Pass session=make_session, a function that creates a new AgentSession for each "
+            "call.",
         )
     if made.llm is None and not (is_given(agent.llm) and agent.llm is not None):
         raise ConfigError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -274,4 +274,5 @@ def _names(chain: Item | Sequence[Item]) -> list[str]:
         return [type(chain).provider]
     if isinstance(chain, AvatarProvider):
         return [chain.name]
-    return [name for item in chain for name in _names(item)]
+    items = chain if isinstance(chain, Iterable) else ()  # `resolve` refuses other objects
+    return [name for item in items for name in _names(item)]

@@ -18,6 +18,7 @@ from avatar_core.testing.turn import LEAST_SHARE, MOST_TWICE
 
 PAUSE_S = 1.0
 """A longer pause divides two phrases of a timeline, in seconds."""
+MARKUP = "*_`~#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,17 @@ class Transcript:
         found = self._read(0.0)
         partly = [word.word for word in found]
         problems = []
-        matcher = SequenceMatcher(None, committed, partly, autojunk=False)
+        matcher = SequenceMatcher(
+            None, _without_markup(committed), _without_markup(partly), autojunk=False
+        )
         for kind, start, end, heard_start, heard_end in matcher.get_opcodes():
             if kind in ("delete", "replace"):
                 unheard = " ".join(committed[start:end])
                 problems.append(f"The history contains {unheard!r}, which nobody heard.")
             if kind == "insert" and heard_end - heard_start > MOST_TWICE:
                 again = partly[heard_start:heard_end]
-                if again == committed[max(0, start - len(again)) : start]:
+                before = committed[max(0, start - len(again)) : start]
+                if _without_markup(again) == _without_markup(before):
                     problems.append(f"The words {' '.join(again)!r} were heard more than once.")
         return problems
 
@@ -138,6 +142,11 @@ class Transcript:
         return sorted(
             (word for word in found if word.start_s < until_s), key=lambda word: word.start_s
         )
+
+
+def _without_markup(spoken: Sequence[str]) -> list[str]:
+    """Return words without the Markdown around them, which livekit-agents removes from speech."""
+    return [word.strip(MARKUP) or word for word in spoken]
 
 
 def _text(spoken: Sequence[HeardWord]) -> str:

@@ -42,7 +42,8 @@ class FakeVendor:
 
     Attributes:
         environment: The environment variables with which the settings of a provider select this
-            vendor in an `AvatarCall`. `{url}` stands for the base URL of the server.
+            vendor in an `AvatarCall`. `{url}` stands for the base URL of the server. An empty text
+            unsets a variable, such as the id of an avatar that only the real vendor knows.
         account: The account of the only customer.
         requests: Method and path, without the query, of every request that arrived.
         recorded: Every request that arrived, with its query, headers and body.

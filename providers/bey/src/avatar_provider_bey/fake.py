@@ -40,6 +40,7 @@ class FakeBey(FakeVendor):
     environment: ClassVar[Mapping[str, str]] = {
         "BEY_API_URL": "{url}",
         "BEY_API_KEY": "vendor-key",
+        "BEY_AVATAR_ID": "",
     }
     full = (429, "Concurrent session limit reached.")
     broke = (402, "Usage limit reached.")

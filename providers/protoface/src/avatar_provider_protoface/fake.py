@@ -56,6 +56,7 @@ class FakeProtoface(FakeVendor):
     environment: ClassVar[Mapping[str, str]] = {
         "PROTOFACE_API_URL": "{url}",
         "PROTOFACE_API_KEY": "vendor-key",
+        "PROTOFACE_AVATAR_ID": "",
     }
     full = (429, "Org org_1 already has the maximum of concurrent sessions.")
     broke = (402, "The account has no usable credits.")

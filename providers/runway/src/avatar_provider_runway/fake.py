@@ -47,6 +47,7 @@ class FakeRunway(FakeVendor):
     environment: ClassVar[Mapping[str, str]] = {
         "RUNWAYML_BASE_URL": "{url}",
         "RUNWAYML_API_SECRET": "vendor-key",
+        "RUNWAYML_AVATAR_ID": "",
         "RUNWAYML_PRESET_ID": "cat-character",
     }
     full = (429, "Too many requests.")

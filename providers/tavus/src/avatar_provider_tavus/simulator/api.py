@@ -56,6 +56,8 @@ class TavusApi(FakeVendor):
     environment: ClassVar[Mapping[str, str]] = {
         "TAVUS_API_URL": "{url}/v2",
         "TAVUS_API_KEY": "vendor-key",
+        **dict.fromkeys(("TAVUS_PAL_ID", "TAVUS_FACE_ID"), ""),
+        **dict.fromkeys(("TAVUS_PERSONA_ID", "TAVUS_REPLICA_ID"), ""),
     }
 
     def __init__(self, *args: Any, **options: Any) -> None:
