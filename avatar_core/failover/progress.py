@@ -54,12 +54,18 @@ class Progress:
             self._has_moved = False
 
     @property
+    def _most_still_s(self) -> float:
+        return self._stall_s + (0.0 if self._has_moved else self._latency_s)
+
+    @property
     def left_s(self) -> float:
         """Seconds until the worker is lost if it plays nothing; 0 if it has nothing to play."""
         if self._heard_s:
             return 0.0
-        still_s = self._stall_s - self._still_s
-        return min(still_s, self._stall_s + BEHIND_S + self._latency_s - self._behind_s)
+        return min(
+            self._most_still_s - self._still_s,
+            self._stall_s + BEHIND_S + self._latency_s - self._behind_s,
+        )
 
     def count(self, take: Take, tick_s: float, age_s: float) -> str:
         """Count a tick in which the worker must play audio, or must report the end of the take.
@@ -86,8 +92,7 @@ class Progress:
             if self._heard_s > DONE_S:
                 self._complete(take)
             return ""
-        latency_s = 0.0 if self._has_moved else self._latency_s
-        if self._still_s > self._stall_s + latency_s:
+        if self._still_s > self._most_still_s:
             return f"played no audio for {self._still_s:.1f} s"
         if self._behind_s > self._stall_s + BEHIND_S + self._latency_s:
             return f"is {self._behind_s:.1f} s behind real time"

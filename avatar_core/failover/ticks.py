@@ -77,7 +77,9 @@ class Ticks:
         """
         if self._is_steady:
             is_near = left_s <= SLOW_TICK_S + NEAR_S
-            self._next_s = min(TICK_S, left_s + LEAST_TICK_S) if is_near else SLOW_TICK_S
+            self._next_s = TICK_S if is_near else SLOW_TICK_S
+            if left_s > 0:  # the check after the limit is not late
+                self._next_s = min(self._next_s, left_s + LEAST_TICK_S)
 
     def age_s(self, tick_s: float) -> float:
         """Return the seconds since the last report of a steady worker.

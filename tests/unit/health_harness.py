@@ -49,6 +49,7 @@ class HealthHarness:
     Attributes:
         audio_identity: The participant that receives the audio, if it is not `avatar`.
         left_first: Whether the avatar leaves before the check begins.
+        latency_s: Declared seconds from a push of audio to its sound.
         room: The room.
         heartbeat: The tracker of the transport.
         losses: Seconds on the loop's clock and the message of each loss.
@@ -58,6 +59,7 @@ class HealthHarness:
 
     audio_identity: str = ""
     left_first: bool = False
+    latency_s: float = 0.0
     room: MemoryRoom = field(default_factory=MemoryRoom)
     heartbeat: FakeHeartbeat = field(default_factory=FakeHeartbeat)
     losses: list[tuple[float, str]] = field(default_factory=list)
@@ -74,6 +76,7 @@ class HealthHarness:
             tracker=cast(PlaybackTracker, self.heartbeat),
             format=FORMAT,
             run_ahead_s=0.5,
+            latency_s=self.latency_s,
         )
         self.transport.on_lost(self._record_loss)
         record = ProvisionedAvatar(

@@ -10,6 +10,7 @@ from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.playback import TakeState
 from avatar_core.failover.heartbeat import HEARTBEAT_LOST_S
 from avatar_core.failover.progress import STALL_S
+from avatar_core.failover.ticks import TICK_S, Ticks
 from avatar_core.testing.clock import now
 from avatar_core.worker.reporter import HEARTBEAT_S
 from tests.unit.health_harness import DELIVERY_S, FakeHeartbeat, HealthHarness
@@ -182,4 +183,23 @@ async def test_stalled_worker_with_a_declared_interval_is_lost_at_the_limit() ->
     await asyncio.sleep(1.2)
     assert take.position_s == position_s
     assert harness.losses[0][0] - began == pytest.approx(STALL_S, abs=0.02)
+    await harness.close()
+
+
+async def test_check_of_a_slow_worker_does_not_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S), latency_s=3.0)
+    await harness.publish_as("avatar")
+    waits_s: list[float] = []
+    wait = Ticks.wait
+
+    async def record_wait(ticks: Ticks) -> float:
+        waits_s.append(await wait(ticks))
+        return waits_s[-1]
+
+    monkeypatch.setattr(Ticks, "wait", record_wait)
+    harness.start_take()
+    began = now()
+    await asyncio.sleep(STALL_S + 3.2)
+    assert harness.losses[0][0] - began == pytest.approx(STALL_S + 3.0, abs=0.1)
+    assert len(waits_s) < (STALL_S + 3.0) / TICK_S
     await harness.close()
