@@ -104,9 +104,9 @@ MUTANTS = (
         "self.__dict__.setdefault('kept', []).append(frame); return [frame]",
     ),
     Mutant("close leaves the thread", "R20", "self._stop.set()", "pass"),
-    Mutant(
+    Mutant(  # on a quick machine, R14 fails too
         "the lookahead may only shrink",
-        "R08 R11 R12 R13 R14 R15",
+        "R08 R11 R12 R13 R15",
         KNOWN,
         f"assert not self._speaking or len(pcm) <= self._most; self._most = len(pcm); {KNOWN}",
     ),
