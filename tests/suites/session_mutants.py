@@ -164,6 +164,13 @@ class IgnoresCuts(AcmeProvider):
         return DeafSink(ctx)
 
 
+@mutant("P42")
+class LeavesLostSessionsToTheVendor(AcmeProvider):
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        if "is lost" not in reason:
+            await super().release(avatar, reason)
+
+
 class AbsentWorkerVendor(FakeVendor):
     """A vendor that fails to end a session whose worker has not joined for 20 s."""
 

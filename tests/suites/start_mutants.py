@@ -19,14 +19,11 @@ from avatar_core import (
     ProvisionError,
     ProvisionRequest,
     RejectedError,
-    Response,
     SafeRetry,
     UnavailableError,
 )
-from tests.suites.import_livekit import ImportsLivekit
-from tests.suites.import_network import ConnectsAtImport
-from tests.suites.mutant_table import MUTANTS, mutant
-from tests.suites.right import AcmeSuite, LookupSuite
+from tests.suites.mutant_table import mutant
+from tests.suites.right import LookupSuite
 from tests.suites.right_providers import AcmeProvider, AcmeSettings, LookupProvider
 
 # Discovery.
@@ -202,22 +199,6 @@ class RefusesAnUnknownSession(AcmeProvider):
     ended_statuses = ()
 
 
-@mutant("P22")
-class RemembersItsSessions(AcmeProvider):
-    def setup(self) -> None:
-        super().setup()
-        self.sessions: set[str] = set()
-
-    def read_avatar(self, response: Response, request: ProvisionRequest) -> ProvisionedAvatar:
-        avatar = super().read_avatar(response, request)
-        self.sessions.add(avatar.session_id)
-        return avatar
-
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        if avatar.session_id in self.sessions:
-            await super().release(avatar, reason)
-
-
 @mutant("P23")
 class IgnoresFailedEnds(AcmeProvider):
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
@@ -233,7 +214,3 @@ class IgnoresFailedEnds(AcmeProvider):
 @mutant("P01", installs="tests.suites.right_providers:AcmeProvider")
 class IsNotTheEntryPoint(AcmeProvider):
     pass
-
-
-MUTANTS[type("ImportsLivekitSuite", (AcmeSuite,), {"provider": ImportsLivekit})] = ("P03",)
-MUTANTS[type("ConnectsAtImportSuite", (AcmeSuite,), {"provider": ConnectsAtImport})] = ("P03",)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from avatar_core.contracts.errors import AvatarError
+from avatar_core.tasks import describe_error
 from avatar_core.testing.clock import run as run_in_virtual_time
 
 T = TypeVar("T")
@@ -165,3 +167,15 @@ def check(id: str, level: Level) -> Callable[[Callable[[T], Awaitable[None] | No
         return Check(id=id, level=level, name=name, summary=summary, function=function)
 
     return decorate
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of an error of avatar-core, or the type and the place of another error.
+
+    Args:
+        error: The error.
+
+    Returns:
+        The message.
+    """
+    return str(error) if isinstance(error, AvatarError) else describe_error(error)

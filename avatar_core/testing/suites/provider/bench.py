@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from avatar_core.contracts.errors import AvatarError
 from avatar_core.contracts.provider import AvatarProvider
 from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionRequest, TokenSpec
 from avatar_core.http.memory import FakeResponse, MemoryTransport
-from avatar_core.tasks import describe_error
 from avatar_core.testing.fake_vendor.account import LaunchWorker, VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.fake_vendor.launcher import launch_no_worker, make_launcher
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.room.workers import MemoryWorkers, mint
-from avatar_core.testing.suites.check import Blocked, CheckFailed, NotApplicable
+from avatar_core.testing.suites.check import Blocked, NotApplicable, message_of
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 
 LIVEKIT_URL = "wss://my-project.livekit.cloud"
@@ -84,6 +81,7 @@ class Bench:
         launch = _stock(make_launcher(self.room)) if speaks else launch_no_worker
         self.account = VendorAccount(launch, room=self.room if speaks else None)
         self.vendor = suite.make_vendor(self.account)
+        self._has_workers = speaks or self.vendor is None
         self.provider_class = suite.provider
         if self.vendor is not None:
             self.provider_class = suite.connect(self.vendor, MemoryTransport(self._serve))
@@ -105,7 +103,7 @@ class Bench:
         try:
             return self.provider_class(loaded)
         except Exception as error:
-            said = str(error) if isinstance(error, AvatarError) else describe_error(error)
+            said = message_of(error)
             raise Blocked("P04", f"setup raised an error: {said}") from None
 
     def request(self, number: int = 1, *, deadline_s: float = DEADLINE_S) -> ProvisionRequest:
@@ -160,7 +158,7 @@ class Bench:
             async with asyncio.timeout(2 * DEADLINE_S):
                 avatar = await self.provider.provision(self.request(number))
         except Exception as error:
-            said = str(error) if isinstance(error, AvatarError) else describe_error(error)
+            said = message_of(error)
             raise Blocked("P10", f"provision raised an error: {said}") from None
         if not isinstance(avatar, ProvisionedAvatar):
             raise Blocked("P10", f"provision returned {type(avatar).__name__}")
@@ -237,7 +235,8 @@ class Bench:
                 await self.vendor.aclose()
             for identity in list(self.room.members):
                 self.room.remove(identity)
-            await asyncio.sleep(1.0)  # workers end when their room has ended
+            if self._has_workers:
+                await asyncio.sleep(1.0)  # workers end when their room has ended
 
     async def _serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -277,43 +276,6 @@ async def open_bench(
         yield bench
     finally:
         await bench.aclose()
-
-
-def check_record(avatar: object) -> ProvisionedAvatar:
-    """Check that `provision` returned a record that another process can read.
-
-    Args:
-        avatar: What `provision` returned.
-
-    Returns:
-        The record.
-
-    Raises:
-        CheckFailed: It is not a record, has no session id, or is not JSON-safe.
-    """
-    if not isinstance(avatar, ProvisionedAvatar):
-        raise CheckFailed(
-            f"provision returned {type(avatar).__name__} instead of a ProvisionedAvatar.",
-            "Write at its end: return ProvisionedAvatar(session_id=..., identity=request.identity)",
-        )
-    if not isinstance(avatar.session_id, str) or not avatar.session_id:
-        raise CheckFailed(
-            f"session_id of the record is {avatar.session_id!r}, not a text.",
-            "Set session_id to the vendor's id of the session.",
-        )
-    try:
-        same = json.loads(json.dumps(dict(avatar.state))) == dict(avatar.state)
-    except (TypeError, ValueError) as error:
-        raise CheckFailed(
-            f"state of the record cannot be written as JSON ({error}).",
-            "Store only texts, numbers, lists and dictionaries with text keys in state.",
-        ) from None
-    if not same:
-        raise CheckFailed(
-            "state of the record is different after it was written as JSON.",
-            "Store only texts, numbers, lists and dictionaries with text keys in state.",
-        )
-    return avatar
 
 
 def _stock(launch: LaunchWorker) -> LaunchWorker:

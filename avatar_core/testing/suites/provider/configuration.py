@@ -5,10 +5,16 @@ Each check takes the suite, and raises `CheckFailed` if the provider fails the c
 
 from __future__ import annotations
 
-from avatar_core.contracts.errors import AvatarError, ConfigError
+from avatar_core.contracts.errors import ConfigError
 from avatar_core.settings import ProviderSettings
-from avatar_core.tasks import describe_error
-from avatar_core.testing.suites.check import Blocked, CheckFailed, Level, NotApplicable, check
+from avatar_core.testing.suites.check import (
+    Blocked,
+    CheckFailed,
+    Level,
+    NotApplicable,
+    check,
+    message_of,
+)
 from avatar_core.testing.suites.provider.bench import open_bench
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 from avatar_core.testing.suites.secrets import error_texts
@@ -105,7 +111,7 @@ async def errors_of_settings_quote_no_value(suite: ProviderSubject) -> None:
                 with suite.environment({**variables, settings_cls.variable_of(field): value}):
                     provider_class(settings_cls.load())
             except Exception as error:
-                said = str(error) if isinstance(error, AvatarError) else describe_error(error)
+                said = message_of(error)
                 if any(CANARY in text for text in error_texts(error, with_locals=False)):
                     raise CheckFailed(
                         f"The error about {settings_cls.variable_of(field)} quotes its value: "

@@ -17,10 +17,11 @@ from avatar_core.settings import AvatarSettings
 from avatar_core.tasks import describe_error
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_vendor.expected import CREATE_ERRORS
-from avatar_core.testing.suites.check import CheckFailed, Level, NotApplicable, check
-from avatar_core.testing.suites.provider.bench import AGENT, Bench, Call, check_record, open_bench
+from avatar_core.testing.suites.check import CheckFailed, Level, NotApplicable, check, message_of
+from avatar_core.testing.suites.provider.bench import AGENT, Bench, Call, open_bench
 from avatar_core.testing.suites.provider.discovery import load_provider
 from avatar_core.testing.suites.provider.golden import compare_golden
+from avatar_core.testing.suites.provider.record import check_record
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 
 log = logging.getLogger("avatar_core")
@@ -47,7 +48,7 @@ async def provision_creates_a_session(suite: ProviderSubject) -> None:
         except CheckFailed:
             raise
         except Exception as error:
-            said = str(error) if isinstance(error, AvatarError) else describe_error(error)
+            said = message_of(error)
             raise CheckFailed(
                 f"provision raised an error at a working vendor: {said}",
                 "Compare the request and the fake vendor with the documentation of the vendor.",

@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
+import subprocess
+import sys
 
-from avatar_core.contracts.audio import AudioFormat
-from avatar_core.contracts.errors import AvatarError, ProvisionError
+from avatar_core.contracts.errors import ProvisionError
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.tasks import RELEASE_S, describe_error
 from avatar_core.testing.clock import now
+from avatar_core.testing.clock import run as run_in_virtual_time
 from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
-from avatar_core.testing.suites.check import CheckFailed, Level, NotApplicable, check
+from avatar_core.testing.fake_vendor.http_server import serve_http
+from avatar_core.testing.suites.check import (
+    Blocked,
+    CheckFailed,
+    Level,
+    NotApplicable,
+    check,
+    message_of,
+)
+from avatar_core.testing.suites.provider import release_process
 from avatar_core.testing.suites.provider.bench import Bench, open_bench
-from avatar_core.testing.suites.provider.discovery import load_provider
+from avatar_core.testing.suites.provider.discovery import IMPORT_S, load_provider
+from avatar_core.testing.suites.provider.record import read_record, write_record
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 
 END_FAULTS = {
@@ -25,6 +36,7 @@ END_FAULTS = {
     "end is lost": FAULTS["end is lost"],
     "end is silent": VendorFault(on="end", mode="silence"),
 }
+RECORD_HINT = "Put all data that `release` needs into the ProvisionedAvatar."
 SETTLE_S = 0.5
 """Seconds until a worker has left the room after its session ended."""
 
@@ -70,27 +82,73 @@ async def release_accepts_a_session_that_has_ended(suite: ProviderSubject) -> No
 
 
 @check("P22", Level.SILVER)
-async def release_needs_only_the_record(suite: ProviderSubject) -> None:
-    """Another provider object ends the session, from the record after JSON."""
+def release_needs_only_the_record(suite: ProviderSubject) -> None:
+    """Another process ends the session, from the JSON record and the environment alone."""
     load_provider(suite)
+    if reason := _why_not_elsewhere(suite):
+        run_in_virtual_time(_release_by_another_object(suite))
+        raise NotApplicable(reason)
+    asyncio.run(_release_in_another_process(suite))
+
+
+async def _release_by_another_object(suite: ProviderSubject) -> None:
     async with open_bench(suite) as bench:
-        avatar = await bench.provision()
-        if not bench.provider.capabilities.ends_session:
-            raise NotApplicable("release of the provider does not end the session")
-        record = read_record(write_record(avatar))
-        for name in vars(bench.provider).keys() - vars(bench.make_provider()).keys():
-            raise CheckFailed(
-                f"provision stored the attribute {name} in the provider object.",
-                "Store data about a session in ProvisionedAvatar.state.",
-            )
+        avatar = await _provision_to_end(bench)
         bench.provider = bench.make_provider()
-        await _release(bench, record, "by another provider object")
+        await _release(bench, read_record(write_record(avatar)), "by another provider object")
         await asyncio.sleep(SETTLE_S)
-        if not _is_ended(bench, avatar):
-            raise CheckFailed(
-                "The session continues after another provider object released its record.",
-                "Put all data that `release` needs into the ProvisionedAvatar.",
-            )
+        _check_ended(bench, avatar, "another provider object")
+
+
+async def _release_in_another_process(suite: ProviderSubject) -> None:
+    """Release a session in another process; in true time, because processes need it."""
+    async with open_bench(suite) as bench:
+        avatar = await _provision_to_end(bench)
+        async with serve_http(bench.need_vendor()) as url:
+            order = {
+                "path": sys.path,
+                "provider": f"{suite.provider.__module__}:{suite.provider.__qualname__}",
+                "url": url,
+                "record": write_record(avatar),
+            }
+            with suite.environment(suite.variables()):
+                done = await asyncio.to_thread(_run_release, json.dumps(order))
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or ["no output"]
+            if done.returncode == release_process.NOT_IMPORTED:
+                raise Blocked("P03", f"another process cannot import the provider: {last[0]}")
+            raise CheckFailed(f"release in another process failed: {last[0]}", RECORD_HINT)
+        _check_ended(bench, avatar, "another process")
+
+
+async def _provision_to_end(bench: Bench) -> ProvisionedAvatar:
+    avatar = await bench.provision()
+    if not bench.provider.capabilities.ends_session:
+        raise NotApplicable("release of the provider does not end the session")
+    return avatar
+
+
+def _why_not_elsewhere(suite: ProviderSubject) -> str:
+    """Return why no other process can end the session of this test; empty if one can."""
+    if suite.vendor is None:
+        return "the worker is a task in the process of the test, so no other process can end it"
+    if type(suite).connect is not ProviderSubject.connect:
+        return "the suite overrides connect, so another process cannot call the fake vendor"
+    if "<locals>" in suite.provider.__qualname__:
+        return "the provider class is inside a function, so another process cannot import it"
+    return ""
+
+
+def _run_release(order: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", release_process.__name__]
+    return subprocess.run(  # noqa: S603 - the interpreter of this test
+        command, input=order, capture_output=True, text=True, timeout=IMPORT_S
+    )
+
+
+def _check_ended(bench: Bench, avatar: ProvisionedAvatar, who: str) -> None:
+    if not _is_ended(bench, avatar):
+        raise CheckFailed(f"The session continues after {who} released its record.", RECORD_HINT)
 
 
 @check("P23", Level.SILVER)
@@ -136,7 +194,7 @@ async def _release(bench: Bench, avatar: ProvisionedAvatar, case: str) -> None:
         async with asyncio.timeout(2 * RELEASE_S):
             await bench.provider.release(avatar, "the check ends")
     except Exception as error:
-        said = str(error) if isinstance(error, AvatarError) else describe_error(error)
+        said = message_of(error)
         raise CheckFailed(
             f"release {case} raised an error: {said}",
             "Treat a session that has ended or is unknown as success, for example with "
@@ -149,35 +207,6 @@ def _is_ended(bench: Bench, avatar: ProvisionedAvatar) -> bool:
         return avatar.identity not in bench.room.members
     session = bench.account.find(avatar.session_id)
     return session is not None and session.ended_at is not None
-
-
-def write_record(avatar: ProvisionedAvatar) -> str:
-    """Return the record of a session as JSON, as the ledger writes it.
-
-    Args:
-        avatar: The record.
-
-    Returns:
-        A JSON object.
-
-    Raises:
-        TypeError: The record is not JSON-safe.
-    """
-    return json.dumps(asdict(avatar))
-
-
-def read_record(text: str) -> ProvisionedAvatar:
-    """Return the record that `write_record` wrote.
-
-    Args:
-        text: A JSON object.
-
-    Returns:
-        The record.
-    """
-    fields = json.loads(text)
-    audio = fields.pop("audio")
-    return ProvisionedAvatar(audio=AudioFormat(**audio) if audio else None, **fields)
 
 
 CHECKS = (

@@ -16,7 +16,8 @@ from avatar_core.provisioning.tokens import TokenMint
 from avatar_core.settings import LiveKitSettings
 from avatar_core.tasks import describe_error
 from avatar_core.testing.suites.check import CheckFailed, Level, NotApplicable, check
-from avatar_core.testing.suites.provider.bench import AGENT, check_record
+from avatar_core.testing.suites.provider.bench import AGENT
+from avatar_core.testing.suites.provider.record import check_record
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 
 WRONG_KEY = "key-of-the-avatar-core-suite"

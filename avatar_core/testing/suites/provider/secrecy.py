@@ -23,7 +23,7 @@ from avatar_core.testing.suites.check import CheckFailed, Level, check
 from avatar_core.testing.suites.provider.bench import Bench, Call, open_bench
 from avatar_core.testing.suites.provider.creation import provision_error
 from avatar_core.testing.suites.provider.discovery import load_provider
-from avatar_core.testing.suites.provider.ending import write_record
+from avatar_core.testing.suites.provider.record import write_record
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 from avatar_core.testing.suites.secrets import error_texts
 

@@ -21,6 +21,8 @@ from avatar_core.testing.suites.provider.discovery import load_provider
 from avatar_core.testing.suites.provider.subject import ProviderSubject
 
 SPOKEN, CUT_AT = 12, 5
+UNNOTICED_S = 300.0
+"""Seconds until a vendor whose worker has crashed ends the session, if nobody else ends it."""
 END_S = 10.0
 """Seconds from the end of a conversation until every session must have ended."""
 
@@ -63,6 +65,8 @@ async def speech_continues_after_the_worker_is_lost(suite: ProviderSubject) -> N
     """If the avatar's worker crashes, the speech continues, and no session stays open."""
     load_provider(suite)
     async with open_bench(suite, speaks=True) as bench:
+        if bench.provider.capabilities.ends_session:
+            bench.account.left_timeout_s = UNNOTICED_S
         async with _converse(bench, retries=0) as talk:
             turn = talk.say(SPOKEN)
             await talk.until_heard(turn, CUT_AT)

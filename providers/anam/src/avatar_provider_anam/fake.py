@@ -52,30 +52,12 @@ class FakeAnam(FakeVendor):
         self._started: dict[str, str] = {}
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call; faults apply to an operation.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "create", "find" for the list of sessions, or "other".
-        """
         route = urlsplit(path).path
         if (method, route) == ("POST", "/v1/engine/session"):
             return "create"
         return "find" if (method, route) == ("GET", "/v1/sessions") else "other"
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the body of an error of Anam.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         return {"message": message}
 
     async def handle(
@@ -86,23 +68,6 @@ class FakeAnam(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: Anam refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
             raise RefusedError(401, "Unauthorized - invalid API key")
         url = urlsplit(path)

@@ -51,28 +51,10 @@ class FakeBey(FakeVendor):
         self._avatars: dict[str, str] = {}
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call; faults apply to an operation.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "create", or "other" for all calls that read.
-        """
         created = (method, urlsplit(path).path) == ("POST", "/v1/sessions")
         return "create" if created else "other"
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the body of an error of Beyond Presence.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body; status 422 has a list of errors.
-        """
         if status == 422:
             return {"detail": [{"loc": ["body"], "msg": message, "type": "value_error"}]}
         return {"detail": message}
@@ -85,23 +67,6 @@ class FakeBey(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: Beyond Presence refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         if "x-api-key" not in headers:
             raise RefusedError(401, "API key is required.")
         if headers["x-api-key"] not in self.keys:

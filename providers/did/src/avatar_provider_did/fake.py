@@ -48,27 +48,9 @@ class FakeDid(FakeVendor):
         self.account.make_id = lambda: f"ses_{uuid.uuid4().hex}"
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call; faults apply to an operation.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "create", or "other" for all calls that read.
-        """
         return "create" if urlsplit(path).path.endswith("/sessions/join") else "other"
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the body of an error of D-ID.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         return {"kind": KINDS.get(status, "Error"), "description": message}
 
     async def handle(
@@ -79,23 +61,6 @@ class FakeDid(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: D-ID refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         if headers.get("authorization", "").removeprefix("Basic ") not in self.keys:
             raise RefusedError(401, "user unauthenticated")
         match method, urlsplit(path).path.strip("/").split("/"):

@@ -66,28 +66,10 @@ class FakeLemonSlice(FakeVendor):
         self._created_at: dict[str, str] = {}
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call; faults apply to an operation.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "create", "end" for each control event, or "find".
-        """
         ends = urlsplit(path).path.endswith("/control")
         return "find" if method == "GET" else "end" if ends else "create"
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the body of an error of LemonSlice.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         return {"detail": message}
 
     async def handle(
@@ -98,23 +80,6 @@ class FakeLemonSlice(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: LemonSlice refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         if headers.get("x-api-key") not in self.keys:
             raise RefusedError(401, "Invalid API key.")
         match method, urlsplit(path).path.strip("/").split("/"):

@@ -59,28 +59,10 @@ class FakeLiveAvatar(SocketVendor):
         self._created: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "token", "create" for the start of a session, "end", or "find".
-        """
         last = urlsplit(path).path.rpartition("/")[2]
         return {"token": "token", "start": "create", "stop": "end"}.get(last, "find")
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the envelope of LiveAvatar's responses.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         return {"code": status * 10, "data": None, "message": message}
 
     async def handle(
@@ -91,23 +73,6 @@ class FakeLiveAvatar(SocketVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the avatar of a session that the call starts.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: LiveAvatar refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         parts = urlsplit(path).path.strip("/").split("/")
         if (method, parts) == ("POST", ["v1", "sessions", "start"]):

@@ -69,15 +69,6 @@ class FakeProtoface(FakeVendor):
         self._bodies: dict[str, tuple[dict[str, Any], str]] = {}
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the error envelope of Protoface.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         kind, code = TYPES.get(status, ("internal", "internal"))
         details = {"type": kind, "code": code, "message": message, "param": None}
         return {"error": {**details, "request_id": f"req_{secrets.token_hex(8)}"}}
@@ -90,23 +81,6 @@ class FakeProtoface(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: Protoface refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
             raise RefusedError(401, "Invalid API key.")
         match method, urlsplit(path).path.strip("/").split("/"):

@@ -60,27 +60,9 @@ class FakeRunway(FakeVendor):
         self._created_at: dict[str, str] = {}
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call; faults apply to an operation.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "create", "end" or "find".
-        """
         return {"POST": "create", "DELETE": "end"}.get(method, "find")
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the body of an error of Runway.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         return {"error": message, "docUrl": "https://docs.dev.runwayml.com/api"}
 
     async def handle(
@@ -91,23 +73,6 @@ class FakeRunway(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: Runway refuses the request.
-            CapacityReachedError: The project has reached its limit of active sessions.
-            OutOfCreditError: The project has no credit left.
-        """
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
             raise RefusedError(401, "The API key is not valid.")
         if headers.get("x-runway-version") != VERSION:

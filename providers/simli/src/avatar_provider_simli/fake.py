@@ -48,28 +48,10 @@ class FakeSimli(FakeVendor):
         self._tokens = 0
 
     def operation_of(self, method: str, path: str) -> str:
-        """Return the name of the operation of a call; faults apply to an operation.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-
-        Returns:
-            "create" for the start of a session, "token" for a session token, or "other".
-        """
         routes = {"/integrations/livekit/agents": "create", "/compose/token": "token"}
         return routes.get(urlsplit(path).path, "other")
 
     def error_body(self, status: int, message: str) -> Any:
-        """Return the body of an error of Simli.
-
-        Args:
-            status: The HTTP status of the response.
-            message: The message.
-
-        Returns:
-            The JSON value of the body.
-        """
         return {"detail": message}
 
     async def handle(
@@ -80,23 +62,6 @@ class FakeSimli(FakeVendor):
         body: bytes,
         worker: Scenario = QUIET,
     ) -> FakeResponse:
-        """Execute a call of the API.
-
-        Args:
-            method: The HTTP method.
-            path: The path with its query.
-            headers: The header values by lower-case name.
-            body: The body of the request.
-            worker: The faults of the worker of a session that the call creates.
-
-        Returns:
-            The response.
-
-        Raises:
-            RefusedError: Simli refuses the request.
-            CapacityReachedError: The account has reached its limit of active sessions.
-            OutOfCreditError: The account has no credit left.
-        """
         match method, urlsplit(path).path:
             case "POST", "/compose/token":
                 if headers.get("x-simli-api-key") not in self.keys:
