@@ -48,15 +48,20 @@ def compare_golden(suite: ProviderSubject, bench: Bench, name: str) -> None:
             f"The golden file {suite.golden}{path.name} does not exist.",
             f"Run pytest with {UPDATE}, and compare the file with the documentation of the vendor.",
         )
-    golden = path.read_text(encoding="utf-8")
-    if text != golden:
+    golden, sent = (_sort_keys(one) for one in (path.read_text(encoding="utf-8"), text))
+    if sent != golden:
         lines = difflib.unified_diff(
-            golden.splitlines(), text.splitlines(), path.name, "sent now", lineterm="", n=1
+            golden.splitlines(), sent.splitlines(), path.name, "sent now", lineterm="", n=1
         )
         raise CheckFailed(
             "The requests differ from the golden file:\n" + "\n".join(lines) + "\n",
             f"If the new requests are right, run pytest with {UPDATE}.",
         )
+
+
+def _sort_keys(text: str) -> str:
+    """Return a JSON text with sorted keys, because vendors ignore the order of keys."""
+    return json.dumps(json.loads(text), indent=2, ensure_ascii=False, sort_keys=True)
 
 
 def _describe_calls(bench: Bench) -> str:

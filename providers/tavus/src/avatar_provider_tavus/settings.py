@@ -104,6 +104,6 @@ class TavusSettings(ProviderSettings):
             conversation and the room are missing.
         """
         options = self.model_dump(mode="json", exclude=OURS, exclude_none=True)
-        body = {name: options.pop(name) for name in AT_TOP & options.keys()}
+        body = {name: options.pop(name) for name in sorted(AT_TOP & options.keys())}
         ids = {"pal_id": self.pal} | ({"face_id": self.face} if self.face else {})
         return {**ids, **body, "properties": options}
