@@ -1,30 +1,42 @@
-"""The table of the mutants of providers: a suite of each, and the checks that must fail."""
+"""The table of the mutants of providers, and the checks that must fail.
+
+The module imports no suite, because check P22 imports the modules of mutants in another process.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from avatar_core.testing import ProviderSuite
-from tests.suites.right import AcmeSuite
 
-MUTANTS: dict[type[ProviderSuite], tuple[str, ...]] = {}
-"""The ids of the checks that must fail, by the suite of the mutant."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mutant.
+
+    Attributes:
+        provider: The provider class.
+        ids: The ids of the checks that must fail.
+        like: The name of the suite in `tests.suites.right` that the suite of the mutant extends.
+        installs: The target of the entry point, where it is not the provider.
+        attributes: Attributes of the suite.
+    """
+
+    provider: type[Any]
+    ids: tuple[str, ...]
+    like: str
+    installs: str
+    attributes: Mapping[str, Any]
 
 
-INSTALLED: dict[type[ProviderSuite], str] = {}
-"""The target of the entry point, where it is not the provider of the suite."""
+TABLE: list[Entry] = []
 
 
-def mutant(
-    *ids: str, like: type[ProviderSuite] = AcmeSuite, installs: str = "", **attributes: Any
-) -> Any:
-    """Add the suite of a mutant to `MUTANTS`."""
+def mutant(*ids: str, like: str = "AcmeSuite", installs: str = "", **attributes: Any) -> Any:
+    """Add a provider class to `TABLE`."""
 
     def add(cls: type[Any]) -> type[Any]:
-        suite = type(f"{cls.__name__}Suite", (like,), {"provider": cls, **attributes})
-        suite.__module__ = like.__module__
-        MUTANTS[suite] = ids
-        INSTALLED[suite] = installs
+        TABLE.append(Entry(cls, ids, like, installs, attributes))
         return cls
 
     return add

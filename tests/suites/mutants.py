@@ -1,17 +1,28 @@
-"""All mutants of providers; an import of their modules fills the table."""
+"""The suites of all mutants of providers."""
 
 from __future__ import annotations
 
-from tests.suites import session_mutants, start_mutants
+from avatar_core.testing import ProviderSuite
+from tests.suites import right, session_mutants, start_mutants
 from tests.suites.import_livekit import ImportsLivekit
 from tests.suites.import_network import ConnectsAtImport
-from tests.suites.mutant_table import INSTALLED, MUTANTS, mutant
-from tests.suites.record_mutants import EndsWithTheKeyOfTheStart, RemembersItsSessions
+from tests.suites.mutant_table import TABLE, Entry, mutant
 
 __all__ = ["INSTALLED", "MUTANTS", "session_mutants", "start_mutants"]
 
-# The modules of these providers do not import this one, because other processes import them.
+# P03 imports these modules in another process, so the modules contain the class alone.
 mutant("P03")(ImportsLivekit)
 mutant("P03")(ConnectsAtImport)
-mutant("P22")(RemembersItsSessions)
-mutant("P22")(EndsWithTheKeyOfTheStart)
+
+
+def make_suite(entry: Entry) -> type[ProviderSuite]:
+    base = getattr(right, entry.like)
+    attributes = {"provider": entry.provider, "__module__": right.__name__, **entry.attributes}
+    return type(f"{entry.provider.__name__}Suite", (base,), attributes)
+
+
+_SUITES = {make_suite(entry): entry for entry in TABLE}
+MUTANTS = {suite: entry.ids for suite, entry in _SUITES.items()}
+"""The ids of the checks that must fail, by the suite of the mutant."""
+INSTALLED = {suite: entry.installs for suite, entry in _SUITES.items()}
+"""The target of the entry point, where it is not the provider of the suite."""

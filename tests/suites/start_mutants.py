@@ -19,11 +19,11 @@ from avatar_core import (
     ProvisionError,
     ProvisionRequest,
     RejectedError,
+    Response,
     SafeRetry,
     UnavailableError,
 )
 from tests.suites.mutant_table import mutant
-from tests.suites.right import LookupSuite
 from tests.suites.right_providers import AcmeProvider, AcmeSettings, LookupProvider
 
 # Discovery.
@@ -153,7 +153,7 @@ class BelievesInLostConnections(AcmeProvider):
             raise
 
 
-@mutant("P12", "P15", "P26", like=LookupSuite)
+@mutant("P12", "P15", "P26", like="LookupSuite")
 class BelievesInUnusableResponses(LookupProvider):
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
         try:
@@ -178,7 +178,7 @@ class SendsAnotherBody(AcmeProvider):
         return {**super().payload(request), "quality": "high"}
 
 
-@mutant("P12", "P19", like=LookupSuite)
+@mutant("P12", "P19", like="LookupSuite")
 class FindsTheWrongSession(LookupProvider):
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         return await super().lookup("suite-room-00000002")
@@ -197,6 +197,32 @@ class HidesThatItEnds(AcmeProvider):
 @mutant("P21")
 class RefusesAnUnknownSession(AcmeProvider):
     ended_statuses = ()
+
+
+@mutant("P22")
+class RemembersItsSessions(AcmeProvider):
+    sessions: ClassVar[set[str]] = set()
+
+    def read_avatar(self, response: Response, request: ProvisionRequest) -> ProvisionedAvatar:
+        avatar = super().read_avatar(response, request)
+        self.sessions.add(avatar.session_id)
+        return avatar
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        if avatar.session_id in self.sessions:
+            await super().release(avatar, reason)
+
+
+@mutant("P22")
+class EndsWithTheKeyOfTheStart(AcmeProvider):
+    """It refuses to end a session without the attribute that `provision` has set."""
+
+    async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
+        self.started = request.key
+        return await super().provision(request)
+
+    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
+        await super().release(avatar, f"{reason} of {self.started}")
 
 
 @mutant("P23")
