@@ -1,7 +1,7 @@
 """Writes docs/providers.md: the providers of this repository, with capabilities and suite levels.
 
     python tools/provider_directory.py           # runs all suites of providers, some minutes
-    python tools/provider_directory.py REPORT    # reads levels from a report, and keeps the others
+    python tools/provider_directory.py REPORT... # reads levels from reports, and keeps the others
 
 REPORT is a file that `pytest --avatar-report REPORT.json providers/NAME/tests/test_suite.py` wrote.
 """
@@ -148,13 +148,16 @@ def run_suites(report: Path) -> None:
 def main() -> int:
     """Write the page; return 1 if a suite fails."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "report.json"
-        if len(sys.argv) == 1:
+        reports = [Path(name) for name in sys.argv[1:]]
+        if not reports:
+            reports = [Path(folder) / "report.json"]
             try:
-                run_suites(report)
+                run_suites(reports[0])
             except subprocess.CalledProcessError:
                 return 1
-        suites: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))["suites"]
+        suites: list[dict[str, Any]] = []
+        for report in reports:
+            suites += json.loads(report.read_text(encoding="utf-8"))["suites"]
     levels = read_levels(PAGE.read_text(encoding="utf-8"))
     levels |= {suite["provider"]: suite["level"] for suite in suites}
     PAGE.write_text(write_page(levels), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Mutant:
     """A mutant.
 
     Attributes:
@@ -29,14 +29,14 @@ class Entry:
     attributes: Mapping[str, Any]
 
 
-TABLE: list[Entry] = []
+TABLE: list[Mutant] = []
 
 
 def mutant(*ids: str, like: str = "AcmeSuite", installs: str = "", **attributes: Any) -> Any:
     """Add a provider class to `TABLE`."""
 
     def add(cls: type[Any]) -> type[Any]:
-        TABLE.append(Entry(cls, ids, like, installs, attributes))
+        TABLE.append(Mutant(cls, ids, like, installs, attributes))
         return cls
 
     return add
