@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -118,3 +119,16 @@ def test_documented_providers_can_be_registered() -> None:
 def test_pages_contain_python_blocks_and_defaults() -> None:
     assert sum(len(list(blocks(page))) for page in PAGES) >= 3
     assert sum(len(list(documented_defaults(page))) for page in PAGES) >= 15
+
+
+def test_defaults_of_a_providers_attributes_are_those_of_the_code() -> None:
+    _, page = (ROOT / "docs/own-provider.md").read_text().split("## A vendor with a REST API")
+    rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \| (`[^|]+`) \|$", page, re.MULTILINE)
+    stated = {
+        name: literal_eval(default)
+        for names, defaults in rows
+        for name, default in zip(in_code(names), in_code(defaults), strict=True)
+    }
+    assert len(stated) == 18
+    code = avatar_core.WebSocketAvatarProvider
+    assert stated == {name: getattr(code, name) for name in stated}
