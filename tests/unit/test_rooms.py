@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,9 +30,9 @@ async def session_context(room: MemoryRoom, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_provider_receives_a_ws_url_if_livekit_url_is_http(
-    session_context: Any, room: MemoryRoom
+    session_context: Any, room: MemoryRoom, tmp_path: Path
 ) -> None:
-    context = session_context(AvatarSettings.load(), HTTPS)
+    context = session_context(AvatarSettings.load(ledger=tmp_path), HTTPS)
     urls: list[str] = []
     provider = ScriptedProvider(room)
     provision = provider.provision
