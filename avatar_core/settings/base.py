@@ -218,6 +218,11 @@ class Settings(BaseSettings):
     def _misspelt(cls) -> dict[str, str]:
         """Return the variables that are set and similar to a variable of these settings.
 
+        A name is similar if few of its letters differ, or if it lacks the last words of exactly one
+        variable, as `ACME_FACE` lacks a word of `ACME_FACE_ID`. A name with additional words is not
+        similar, because users and tools keep other values under such names, such as
+        `ACME_API_KEY_FILE`.
+
         Returns:
             The variable of these settings, by the name of the similar variable.
         """
@@ -227,8 +232,24 @@ class Settings(BaseSettings):
             for name, value in os.environ.items()
             if value
             and name.upper() not in known
-            and (close := difflib.get_close_matches(name.upper(), known, n=1, cutoff=ALIKE))
+            and (
+                close := difflib.get_close_matches(name.upper(), known, n=1, cutoff=ALIKE)
+                or cls._completions(name.upper())
+            )
         }
+
+    @classmethod
+    def _completions(cls, name: str) -> list[str]:
+        """Return the only variable that begins with the words of a name; else an empty list."""
+        prefix = str(cls.model_config.get("env_prefix", "")).upper()
+        if not prefix or not name.startswith(prefix) or name == prefix:
+            return []
+        found = {
+            field: variable
+            for variable, field in cls._variables().items()
+            if variable.startswith(f"{name}_")
+        }
+        return list(found.values()) if len(found) == 1 else []
 
     @classmethod
     def _must_refuse(cls, wrong: str, right: str, values: Mapping[str, Any]) -> bool:

@@ -130,6 +130,36 @@ def test_similar_variable_is_ignored_if_the_correct_setting_is_given(
         Vendor.load()
 
 
+class Faces(ProviderSettings):
+    """Settings with names of several words."""
+
+    model_config = SettingsConfigDict(env_prefix="FACES_")
+    provider = "faces"
+
+    api_key: SecretStr = SecretStr("k")
+    api_url: str = ""
+    face_id: str | None = None
+
+
+def test_variable_without_its_last_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACES_FACE", SECRET)
+    with pytest.raises(SettingsError, match=r"FACES_FACE: .* Did you mean FACES_FACE_ID") as caught:
+        Faces.load()
+    assert SECRET not in str(caught.value)
+    monkeypatch.setenv("FACES_FACE_ID", "f1")
+    assert Faces.load().face_id == "f1"
+
+
+@pytest.mark.parametrize(
+    "name", ["FACES_API", "FACES_", "FACES", "FACES_FACE_ID_OLD", "FACES_HOME", "FACES_FAC"]
+)
+def test_variable_of_another_tool_of_the_vendor_is_ignored(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "x")
+    assert Faces.load().face_id is None
+
+
 def test_repr_hides_secrets() -> None:
     assert SECRET not in repr(Vendor.load(key=SECRET))
 
