@@ -28,11 +28,11 @@ MOST_SIMILAR = 3
 
 
 def run(code: str) -> int:
-    """Print the page of an error code.
+    """Print the page of an error code, or the codes of an area.
 
     Args:
-        code: The code in upper or lower case, such as `AV103`, or its digits; empty for the list of
-            all codes.
+        code: The code in upper or lower case, such as `AV103`, or its digits; the first digit of an
+            area, such as `AV3`; empty for the list of all codes.
 
     Returns:
         The exit code 0.
@@ -40,7 +40,13 @@ def run(code: str) -> int:
     Raises:
         typer.BadParameter: The code does not exist.
     """
-    text = read_page(find_code(code)) if code else format_index()
+    typed = _normalize(code)
+    if not code:
+        text = format_index()
+    elif typed.removeprefix("AV") in AREAS:
+        text = "\n".join(_format_area(typed.removeprefix("AV"))) + "\n"
+    else:
+        text = read_page(find_code(code))
     console = make_console()
     if console.is_terminal:
         console.print(Markdown(text))
@@ -61,7 +67,7 @@ def find_code(text: str) -> ErrorCode:
     Raises:
         typer.BadParameter: The code does not exist. The message contains the most similar codes.
     """
-    wanted = "AV" + re.sub(r"^AV", "", text.strip().strip("[]").upper())
+    wanted = _normalize(text)
     codes = {code.value: code for code in ErrorCode}
     if wanted in codes:
         return codes[wanted]
@@ -96,14 +102,22 @@ def format_index(link: str = "") -> str:
         The list, as Markdown with a table for each area.
     """
     lines = ["# Errors", ""]
-    for digit, area in AREAS.items():
-        lines += [f"## {area}", "", "| code | error |", "| --- | --- |"]
-        for code in ErrorCode:
-            if code[2] == digit:
-                shown = f"[{code}]({code}{link})" if link else code
-                lines.append(f"| {shown} | {code.summary} |")
-        lines.append("")
+    for digit in AREAS:
+        lines += [*_format_area(digit, link), ""]
     return "\n".join(lines)
+
+
+def _format_area(digit: str, link: str = "") -> list[str]:
+    lines = [f"## {AREAS[digit]}", "", "| code | error |", "| --- | --- |"]
+    for code in ErrorCode:
+        if code[2] == digit:
+            shown = f"[{code}]({code}{link})" if link else code
+            lines.append(f"| {shown} | {code.summary} |")
+    return lines
+
+
+def _normalize(text: str) -> str:
+    return "AV" + re.sub(r"^AV", "", text.strip().strip("[]").upper())
 
 
 def _folder() -> Traversable:

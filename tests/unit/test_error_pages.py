@@ -138,13 +138,23 @@ def test_explain_prints_the_page_of_a_code(typed: str) -> None:
     assert explain(typed) == (0, page(ErrorCode.PAYMENT))
 
 
+@pytest.mark.parametrize("typed", ["AV3", "av3", "3"])
+def test_explain_lists_the_codes_of_an_area(typed: str) -> None:
+    status, said = explain(typed)
+    assert status == 0
+    lines = [line for line in said.splitlines() if line.startswith("| AV")]
+    codes = [code for code in ErrorCode if code.startswith("AV3")]
+    assert lines == [f"| {code} | {code.summary} |" for code in codes]
+    assert AREAS["3"] in said
+
+
 def test_explain_without_a_code_lists_all_codes() -> None:
     status, said = explain()
     assert status == 0
     assert all(f"| {code} | {code.summary} |" in said for code in ErrorCode)
 
 
-@pytest.mark.parametrize("typed", ["AV399", "AV1", "nonsense", ""])
+@pytest.mark.parametrize("typed", ["AV399", "AV19", "nonsense", ""])
 def test_unknown_code_prints_one_message(typed: str) -> None:
     if not typed:
         typed = "-"
