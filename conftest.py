@@ -42,6 +42,7 @@ def _own_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the sessions of the tests out of the user's own ledger."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AVATAR_LEDGER", str(tmp_path_factory.mktemp("ledger")))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 
 

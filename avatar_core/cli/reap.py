@@ -108,7 +108,7 @@ def _show(results: Sequence[ReapResult]) -> None:
     table = Table("provider", "session", "room", "age", "status")
     for result in results:
         ledger_entry = result.ledger_entry
-        age = f"{(time.time() - ledger_entry.at) / 60:.0f} min"
+        age = f"{max(0.0, time.time() - ledger_entry.at) / 60:.0f} min"
         session = ledger_entry.session_id or "(not known)"
         row = (ledger_entry.provider, session, ledger_entry.room, age, result.status)
         table.add_row(*map(escape, row))

@@ -20,7 +20,10 @@ RESPONSE = "It arrives tomorrow at ten."
 APPLICATION_S = 110.0
 
 
-async def test_user_hears_the_first_word_of_a_response_on_a_server() -> None:
+async def test_user_hears_the_first_word_of_a_response_on_a_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path / "ledger"))
     agent = Agent(instructions="", llm=ScriptedLLM({"Where is my order?": RESPONSE}))
     async with CallFactory(on_server=True)(agent) as call:
         await call.user_says("Where is my order?")
@@ -28,6 +31,7 @@ async def test_user_hears_the_first_word_of_a_response_on_a_server() -> None:
         assert call.heard == RESPONSE
         assert call.events == ["mock joined"]
     assert (call.sessions.created, call.sessions.open) == (1, 0)
+    assert not (tmp_path / "ledger").exists(), "the call wrote into the user's own ledger"
 
 
 @pytest.mark.slow

@@ -36,8 +36,12 @@ QUICK = ("-k", "P02 or P10 or P18 or P55 or L01")
     ],
 )
 def test_suite_runs_with_any_plugin_and_writes_a_report(
-    tmp_path: Path, options: tuple[str, ...]
+    tmp_path: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    monkeypatch.delenv("AVATAR_LEDGER")
     reports = ("--avatar-report=r/it.json", "--avatar-report=r/it.md", "--avatar-update-golden")
     done = outside(tmp_path, SUITE, *options, *QUICK, *reports)
     assert "3 passed" in done.stdout, done.stdout + done.stderr
@@ -49,6 +53,7 @@ def test_suite_runs_with_any_plugin_and_writes_a_report(
     assert (suite["provider"], suite["level"]) == ("acme", "none")
     assert "| P02 | bronze |" in (tmp_path / "r/it.md").read_text()
     assert (tmp_path / "golden/default.json").exists()
+    assert not list(state.iterdir()), "the suite wrote into the user's own ledger"
 
 
 def test_report_with_an_unknown_format_is_refused(tmp_path: Path) -> None:

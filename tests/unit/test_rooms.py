@@ -21,11 +21,11 @@ HTTPS = LiveKitSettings.load(url="https://x.livekit.cloud", api_key="key", api_s
 
 
 @pytest_asyncio.fixture
-async def session_context(room: MemoryRoom, monkeypatch: pytest.MonkeyPatch) -> Any:
+async def session_context(room: MemoryRoom, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Return a function like `session_context`, for an agent in a room in memory."""
     link = room.agent()
     monkeypatch.setattr(rooms, "link_for", lambda _: link)
-    monkeypatch.setenv("AVATAR_LEDGER", "")
+    monkeypatch.setenv("AVATAR_LEDGER", str(tmp_path))
     return partial(rooms.session_context, object())
 
 

@@ -10,7 +10,7 @@ from livekit.agents import Agent, AgentSession
 from avatar_core.agents.rooms import AnyRoom
 from avatar_core.agents.session import AvatarSession
 from avatar_core.contracts.errors import ConfigError
-from avatar_core.settings import LiveKitSettings
+from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.testing.audio.growing import GrowingRecording
 from avatar_core.testing.audio.tones import HeardWord
 from avatar_core.testing.captions import CaptionLog
@@ -45,6 +45,16 @@ class CallRoom(Protocol):
     @property
     def launch(self) -> LaunchWorker:
         """A function that starts the workers of fake vendors in the room."""
+
+    def adapt(self, settings: AvatarSettings) -> AvatarSettings:
+        """Return the settings of the call, before `open`.
+
+        Args:
+            settings: The settings of the application.
+
+        Returns:
+            The settings, whose ledger is not the user's own.
+        """
 
     async def open(self) -> AnyRoom:
         """Let agent and listener join the room.
@@ -112,6 +122,17 @@ class MemoryCallRoom:
         }
         self._outputs: MemoryOutputs | None = None
         self._recordings: dict[tuple[str, float], GrowingRecording] = {}
+
+    def adapt(self, settings: AvatarSettings) -> AvatarSettings:
+        """Return the settings unchanged, because a room in memory has no ledger.
+
+        Args:
+            settings: The settings of the application.
+
+        Returns:
+            The settings.
+        """
+        return settings
 
     async def open(self) -> AnyRoom:
         """Let the agent join the room.

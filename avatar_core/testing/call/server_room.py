@@ -9,6 +9,8 @@ import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from livekit import rtc
@@ -21,7 +23,7 @@ from avatar_core.contracts.errors import ConfigError
 from avatar_core.processes import ProcessRecord
 from avatar_core.rtc import admin
 from avatar_core.rtc.subscriptions import is_sound
-from avatar_core.settings import LiveKitSettings
+from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.testing.audio.meter import AudioMeter
 from avatar_core.testing.audio.tones import HeardWord
 from avatar_core.testing.call.room import Action
@@ -72,6 +74,19 @@ class ServerCallRoom:
                 avatar.avatar_identity
             ),
         }
+
+    def adapt(self, settings: AvatarSettings) -> AvatarSettings:
+        """Return the settings with a ledger that ends with the call.
+
+        Args:
+            settings: The settings of the application.
+
+        Returns:
+            The settings of the call, whose sessions do not appear in the user's own ledger.
+        """
+        folder = TemporaryDirectory(prefix="avatar-ledger-", ignore_cleanup_errors=True)
+        path = Path(self._open.enter_context(folder))
+        return settings.model_copy(update={"ledger": path})
 
     async def open(self) -> AnyRoom:
         """Start the server, and let agent and listener join the room.
