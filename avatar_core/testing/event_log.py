@@ -18,6 +18,7 @@ from avatar_core.contracts.events import (
 from avatar_core.registry.discovery import VOICE
 from avatar_core.testing.clock import now
 
+__tracebackhide__ = True  # pytest shows the line of the test, not the frames of this module
 EVENTS: tuple[AvatarEventName, ...] = get_args(AvatarEventName)
 Record = tuple[float, AvatarEvent]
 """The loop time of an event in seconds, and the event."""

@@ -14,6 +14,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from avatar_core.testing.audio.tones import WordTones
 
+__tracebackhide__ = True  # pytest shows the line of the test, not the frames of this module
 RATE_HZ = 24_000
 FRAME_S = 0.02
 TTS_SPEED = 5

@@ -139,6 +139,8 @@ async def test_failed_assertion_shows_the_timeline() -> None:
         async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
             await call.user_says("Weather?")
             await call.until_heard("rain")
+    visible = [str(entry.path) for entry in raised.traceback.filter(raised)]
+    assert set(visible) == {__file__}, "pytest shows frames of the test kit"
     [note] = raised.value.__notes__
     assert "mock joined" in note
     assert "user: Weather?" in note
@@ -150,6 +152,26 @@ async def test_missing_response_of_the_script_is_named() -> None:
         async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
             await call.user_says("Bye")
             await call.agent_finished()
+
+
+async def test_error_that_the_test_does_not_wait_for_is_raised_at_the_end() -> None:
+    with pytest.raises(LookupError, match="no response to the user message 'Bye'") as raised:
+        async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+            await call.user_says("Bye")
+    assert "user: Bye" in raised.value.__notes__[0]
+    assert call.sessions.open == 0
+
+
+async def test_error_of_the_test_or_an_error_that_it_caught_is_not_replaced() -> None:
+    with pytest.raises(AssertionError, match="of the test"):  # noqa: PT012
+        async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+            await call.user_says("Bye")
+            raise AssertionError("of the test")
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+        await call.user_says("Bye")
+        with pytest.raises(LookupError, match="Bye"):
+            await call.agent_finished()
+        await call.user_says("Weather?")
 
 
 async def test_bad_input_is_one_message_with_the_next_step() -> None:

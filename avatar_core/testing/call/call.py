@@ -21,11 +21,13 @@ from avatar_core.testing.call.providers import CallProviders
 from avatar_core.testing.call.results import CallResults, Phase
 from avatar_core.testing.call.room import CallRoom, MemoryCallRoom, start_fault
 from avatar_core.testing.call.transcript import Transcript, UserTurn
+from avatar_core.testing.call.unread_results import UnreadResults, settle
 from avatar_core.testing.clock import now
 from avatar_core.testing.event_log import EventLog
 from avatar_core.testing.fake_vendor.installed import MakeVendor
 from avatar_core.testing.faults.by_name import NamedFault, find_fault
 
+__tracebackhide__ = True  # pytest shows the line of the test, not the frames of this module
 WAIT_S = 120.0
 """The longest time of a wait in a call, in seconds of the loop."""
 REAL_WAIT_S = 30.0
@@ -92,6 +94,7 @@ class AvatarCall(CallResults):
             CallProviders(avatar, vendor, registry, self._room),
             Transcript(self._codes, self._room.tones),
         )
+        self._unread = UnreadResults()
         self._wait_s = REAL_WAIT_S if self._room.is_real else WAIT_S
         self._faults = [find_fault(name) for name in ([fault] if isinstance(fault, str) else fault)]
 
@@ -113,9 +116,14 @@ class AvatarCall(CallResults):
         error: BaseException | None,
         __: TracebackType | None,
     ) -> None:
-        if error is not None:
-            self._explain(error)
-        await self._close()
+        failure = error
+        try:
+            failure = error or await self._unread.find_error(self.session)
+        finally:
+            self._explain(failure)
+            await self._close()
+        if failure is not None and failure is not error:
+            raise failure
 
     # Actions of the user
 
@@ -136,8 +144,9 @@ class AvatarCall(CallResults):
         await self.user_interrupts()
         last = self._transcript.turns[-1].result
         if last is not None and not last.done():
-            await self._within(_settle(last), "The agent did not end its last response")
+            await self._within(settle(last), "The agent did not end its last response")
         result: RunResult[Any] = self.session.run(user_input=text)
+        self._unread.add(result)
         self._transcript.begin_turn(UserTurn(text, now(), result))
         return result
 
@@ -180,6 +189,7 @@ class AvatarCall(CallResults):
         """
         self._check_open()
         result = self._transcript.turns[-1].result
+        self._unread.discard(result)
 
         async def finish() -> None:
             """Wait for the response, for tools and hand-offs, and for silence."""
@@ -234,7 +244,7 @@ class AvatarCall(CallResults):
     # Start and end
 
     async def _open(self) -> None:
-        settings = self._settings or AvatarSettings.load()
+        settings = self._room.adapt(self._settings or AvatarSettings.load())
         room = await self._room.open()
         chain = await self._providers.resolve(settings, over_tcp=self._room.is_real)
         for named in self._faults:
@@ -285,10 +295,6 @@ class AvatarCall(CallResults):
                 raise
             raise AssertionError(f"{what} within {self._wait_s:g} s.") from None
 
-    def _explain(self, error: BaseException) -> None:
+    def _explain(self, error: BaseException | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, ConfigError):
             error.add_note(f"The call:\n{self.timeline()}")
-
-
-async def _settle(result: RunResult[Any]) -> None:
-    await asyncio.gather(result, return_exceptions=True)

@@ -16,6 +16,8 @@ from avatar_core.testing.event_log import EventLog
 from avatar_core.testing.fake_vendor.fake import FakeVendor
 from avatar_core.testing.script import Said, said
 
+__tracebackhide__ = True  # pytest shows the line of the test, not the frames of this module
+
 
 class Phase(Enum):
     """Whether a call has started, and whether it has ended."""
