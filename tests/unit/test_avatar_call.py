@@ -139,7 +139,7 @@ async def test_failed_assertion_shows_the_timeline() -> None:
         async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
             await call.user_says("Weather?")
             await call.until_heard("rain")
-    visible = [str(entry.path) for entry in raised.traceback.filter(raised)]
+    visible = [str(frame.path) for frame in raised.traceback.filter(raised)]
     assert set(visible) == {__file__}, "pytest shows frames of the test kit"
     [note] = raised.value.__notes__
     assert "mock joined" in note
