@@ -29,10 +29,10 @@ VOICE, RATE_WPM = "en-us+f5", 150
 PHRASE = "My papa saw a blue beam."
 FRAMES = 12
 STOPS, BEFORE_S = "pb", 0.01
-"""Sounds whose time starts when the lips open, and seconds from the shown frame to that time."""
+"""espeak-ng times these sounds from the moment at which the lips open. The strip shows the frame
+that is this many seconds earlier."""
 CLOSED_S = 0.06
-"""Seconds for which the lips are closed before that time, at the end of the time of the sound
-before."""
+"""The lips close this many seconds before they open, while the previous sound still lasts."""
 PART = (slice(150, 500), slice(81, 431))
 """Rows and columns of the face that the strip shows."""
 

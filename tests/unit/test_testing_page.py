@@ -25,7 +25,7 @@ def run_blocks() -> dict[str, Any]:
 
 
 def first_column(header: str) -> list[str]:
-    """Return the names in code in the first column of the table with a header."""
+    """Return the names in backticks in the first column of the table that has this header."""
     _, _, rest = PAGE.read_text().partition(f"| {header} |")
     rows = rest.partition("\n\n")[0].splitlines()[2:]
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]

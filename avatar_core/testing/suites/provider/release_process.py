@@ -1,4 +1,4 @@
-"""Releases a session from its record in a process of its own: the other half of check P22.
+"""Releases a session from its record in a second process, for check P22.
 
     python -m <this module> < ORDER
 

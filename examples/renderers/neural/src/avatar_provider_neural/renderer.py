@@ -21,7 +21,7 @@ FPS = 25.0
 CHUNK = int(RATE_HZ / FPS)
 """Samples of one frame."""
 MODEL_AHEAD_S = (FUTURE * HOP + HOP / 2 + WINDOW / 2 - CHUNK / 2) / RATE_HZ
-"""Seconds of audio after the end of a frame that the model reads: 0.0775."""
+"""The model reads this many seconds of audio after the end of each frame: 0.0775."""
 EASE = 0.5
 """Share of the distance to the new pose that is left after a frame, after speech and a cut."""
 REST = 0.01
@@ -133,7 +133,7 @@ class NeuralRenderer(Renderer):
         self._advance(chunk, last)
 
     def idle(self) -> VideoFrame:
-        """Draw the next frame without speech, in which the mouth closes.
+        """Draw the next frame while the agent is silent, and close the mouth.
 
         Returns:
             An RGBA frame.
