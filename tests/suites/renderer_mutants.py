@@ -46,7 +46,7 @@ MUTANTS = (
     ),
     Mutant(
         "the class needs the parent",
-        "R06",
+        "R06 R19",
         "self._levels = [0.0]",
         'self._levels = [0.0]; IMPORTED["tests.suites.altered_example"]',
     ),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.errors import AvatarError
 from avatar_core.testing.suites.check import CheckFailed, Level, check
-from avatar_core.testing.suites.renderer import child
+from avatar_core.testing.suites.renderer.child import run_child
 from avatar_core.testing.suites.renderer.drawing import (
     Reaction,
     check_frame,
@@ -21,12 +19,9 @@ from avatar_core.testing.suites.renderer.drawing import (
     speak,
     split,
 )
-from avatar_core.worker.environment import worker_environment
 
 if TYPE_CHECKING:
     from avatar_core.testing.suites.renderer_suite import RendererSuite
-
-CHILD_S = 60.0
 
 
 @check("R01", Level.BRONZE)
@@ -125,21 +120,7 @@ def child_process_draws(suite: RendererSuite) -> None:
                 "The options are different after their way through JSON.",
                 "Use lists in place of tuples, and strings as keys.",
             )
-        process = subprocess.run(  # noqa: S603 - the arguments are constants
-            [sys.executable, "-m", child.__name__],
-            input=sent.encode(),
-            capture_output=True,
-            env=worker_environment(),
-            timeout=CHILD_S,
-            check=False,
-        )
-        if process.returncode:
-            lines = process.stderr.decode(errors="replace").strip().splitlines() or ["no output"]
-            raise CheckFailed(
-                f"A child process cannot draw with {suite.renderer}: {lines[-1]}.",
-                "The worker runs in a process of its own, which has only the options and the "
-                "installed packages.",
-            )
+        run_child(suite.renderer, options)
 
 
 CHECKS = (

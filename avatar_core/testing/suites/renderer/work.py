@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
-import tracemalloc
 from typing import TYPE_CHECKING
 
 from avatar_core.testing.clock import now
 from avatar_core.testing.suites.check import CheckFailed, Level, check
+from avatar_core.testing.suites.renderer.child import run_child
 from avatar_core.testing.suites.renderer.drawing import (
     Reaction,
     check_frame,
@@ -198,25 +197,7 @@ def drawing_leaves_time(suite: RendererSuite) -> None:
 @check("R19", Level.GOLD)
 def memory_stays_constant(suite: RendererSuite) -> None:
     """The memory does not grow with the number of frames."""
-    renderer = create(suite)
-    chunk_s = 1 / renderer.fps
-    pcm = make_vowel(6 * chunk_s, renderer.audio)
-    was_tracing = tracemalloc.is_tracing()
-    tracemalloc.start()
-    try:
-        sizes = []
-        for _ in range(2):
-            for _ in range(3):
-                speak(renderer, pcm)
-                rest(renderer, 4 * chunk_s)
-                renderer.reset()
-            gc.collect()
-            sizes.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        if not was_tracing:
-            tracemalloc.stop()
-    grown = (sizes[1] - sizes[0]) / (renderer.width * renderer.height * 4)
-    renderer.close()
+    grown = run_child(suite.renderer, suite.renderer_options, measures_memory=True)
     if grown > KEPT_FRAMES:
         raise CheckFailed(
             f"The memory grew by the size of {grown:.0f} frames while 30 frames were drawn.",
