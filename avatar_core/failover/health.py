@@ -162,6 +162,7 @@ class HealthCheck:
         heartbeat = Heartbeat(transport.heartbeat_s)
         progress = Progress(transport)
         inaudible_s = unpublished_s = 0.0
+        is_due = False
         while True:
             tick_s = await self._ticks.wait()
             take, alive_at = self._owed_take(), transport.tracker.alive_at
@@ -178,15 +179,18 @@ class HealthCheck:
                 return self._lose("published no audio track", may_return=True)
             if fault := await self._hear():
                 return self._lose(fault)
-            if take is None or transport.tracker.is_estimate:
-                unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
-                heartbeat.reset()
-                progress.reset(is_empty=unheard_s <= WAITING_AUDIO_S)
-                continue
-            if alive_at is not None and heartbeat.is_regular:
-                silent_s = heartbeat.count_silence_s(tick_s)
+            due_s = tick_s if is_due else 0.0
+            if not is_due:
+                heartbeat.rest(self._ticks.waited_s)
+            is_due = not transport.tracker.is_estimate and (take is not None or self._owes_cut)
+            if is_due and alive_at is not None and heartbeat.is_regular:
+                silent_s = heartbeat.count_silence_s(due_s)
                 if silent_s:
                     return self._lose(f"sent no report for {silent_s:.1f} s", may_return=True)
+            if take is None or not is_due:
+                unheard_s = transport.take.unheard_s if transport.take is not None else 0.0
+                progress.reset(is_empty=unheard_s <= WAITING_AUDIO_S)
+                continue
             if problem := progress.count(take, tick_s, age_s):
                 return self._lose(problem, may_return=True)
             if not self._lost_track:
@@ -210,8 +214,7 @@ class HealthCheck:
         take = self._transport.take
         if take is None or not take.pushed_s or take.cutting or take.state.final:
             return False
-        is_reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-        return self._must_publish and not self._was_audible and not is_reconnecting
+        return self._must_publish and not self._was_audible and not self._is_reconnecting
 
     async def _hear(self) -> str:
         """Return the fault that the monitor hears; judge a worker with reports by its reports."""
@@ -225,8 +228,7 @@ class HealthCheck:
             await monitor.aclose()
             return ""
         fault = monitor.check()
-        is_reconnecting = asyncio.get_running_loop().time() < self._reconnecting_until
-        return "" if is_reconnecting else fault
+        return "" if self._is_reconnecting else fault
 
     @property
     def _reports(self) -> bool:
@@ -245,8 +247,7 @@ class HealthCheck:
         self._lose(await signs.wait_for_death(), may_return=True)
 
     def _is_judged_by_responses(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        return not self._reports and now >= self._reconnecting_until
+        return not self._reports and not self._is_reconnecting
 
     def _note_sound(self) -> None:
         """Trust the position of a take that is reported or heard; otherwise wait for responses."""
@@ -270,10 +271,22 @@ class HealthCheck:
         monitor = self._transport.monitor
         return self._reports or (monitor is not None and monitor.is_hearing)
 
+    @property
+    def _is_reconnecting(self) -> bool:
+        return asyncio.get_running_loop().time() < self._reconnecting_until
+
+    @property
+    def _owes_cut(self) -> bool:
+        """Whether the worker must report that it cut the take, and sends reports until then."""
+        transport, take = self._transport, self._transport.take
+        if take is None or not take.cutting or take.state.final or self._is_reconnecting:
+            return False
+        return take.pushed_s > 0 and transport.heartbeat_s is not None and not transport.collects
+
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""
         transport, take = self._transport, self._transport.take
-        if take is None or asyncio.get_running_loop().time() < self._reconnecting_until:
+        if take is None or self._is_reconnecting:
             return None
         if take.cutting or take.state.final:
             return None  # the player waits for the end of a cut within a deadline of its own

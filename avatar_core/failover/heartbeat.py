@@ -20,7 +20,8 @@ IDLE_BEATS = 3
 """The number of regular signs of life in a row, between two takes, that count as a heartbeat. The
 heartbeat counts until a sign of life arrives late."""
 SETTLED_S = 1.0
-"""Seconds after a take in which messages may still report the take and are not a heartbeat."""
+"""Seconds after a take in which messages may still report the take and are not a heartbeat. A
+declared heartbeat that stopped in the take is remembered for the same time."""
 
 
 class Heartbeat:
@@ -39,7 +40,7 @@ class Heartbeat:
         self._limit_s = max(HEARTBEAT_LOST_S, MISSING_BEATS * (declared_s or 0.0))
         self._take: Take | None = None
         self._alive_at: float | None = None
-        self._gap_s = self._silent_s = 0.0
+        self._gap_s = self._silent_s = self._rest_s = 0.0
         self._idle_s = SETTLED_S
         self._idle_beats = self._playing_beats = 0
 
@@ -83,9 +84,18 @@ class Heartbeat:
             self._idle_beats = self._idle_beats + 1 if is_next else 1
         self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, age_s - tick_s
 
-    def reset(self) -> None:
-        """Reset the count, because no sign of life is due at the moment."""
-        self._silent_s = 0.0
+    def rest(self, tick_s: float) -> None:
+        """Interrupt the count, because no sign of life is due at the moment.
+
+        If the heartbeat is declared, the count goes on when the next take begins soon. A dead
+        worker is therefore lost as quickly while each of its takes is interrupted.
+
+        Args:
+            tick_s: Seconds since the last tick.
+        """
+        self._rest_s += tick_s
+        if not self._declared or self._rest_s > SETTLED_S:
+            self._silent_s = 0.0
 
     def count_silence_s(self, tick_s: float) -> float:
         """Count a tick in which a sign of life of the worker is due.
@@ -97,6 +107,7 @@ class Heartbeat:
             Seconds without a sign of life if they exceed the limit, otherwise 0.
         """
         self._silent_s += tick_s
+        self._rest_s = 0.0
         return self._silent_s if self._silent_s > self._limit_s else 0.0
 
 

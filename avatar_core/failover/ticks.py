@@ -23,12 +23,16 @@ class Ticks:
 
     Args:
         transport: The transport to the worker.
+
+    Attributes:
+        waited_s: Seconds from the begin to the end of the last wait.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._woken = asyncio.Event()
         self._next_s = TICK_S
+        self.waited_s = 0.0
 
     @property
     def _has_interval(self) -> bool:
@@ -67,7 +71,8 @@ class Ticks:
             finally:
                 timer.cancel()
         self._next_s = TICK_S
-        return min(loop.time() - began_at, tick_s)
+        self.waited_s = loop.time() - began_at
+        return min(self.waited_s, tick_s)
 
     def slow_down(self, left_s: float) -> None:
         """Make the next tick long, if the worker is steady and no limit is near.

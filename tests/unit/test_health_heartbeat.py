@@ -203,3 +203,44 @@ async def test_check_of_a_slow_worker_does_not_hurry(monkeypatch: pytest.MonkeyP
     assert harness.losses[0][0] - began == pytest.approx(STALL_S + 3.0, abs=0.1)
     assert len(waits_s) < (STALL_S + 3.0) / TICK_S
     await harness.close()
+
+
+@pytest.mark.parametrize(("speech_s", "cut_s", "idle_s"), [(0.2, 0.2, 0.0), (0.2, 0.1, 0.1)])
+async def test_dead_worker_is_lost_while_each_take_is_interrupted(
+    speech_s: float, cut_s: float, idle_s: float
+) -> None:
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S))
+    await harness.publish_as("avatar")
+    harness.start_take()
+    await harness.report_playback(1.0)
+    harness.heartbeat.is_beating = False
+    began, idle_until_lost_s = now(), 0.0
+    while not harness.losses:
+        harness.start_take()
+        await asyncio.sleep(speech_s)
+        harness.take.cutting = True
+        await asyncio.sleep(cut_s)
+        harness.take.report(state=TakeState.CUT)
+        harness.transport.take = None
+        if not harness.losses:
+            await asyncio.sleep(idle_s)
+            idle_until_lost_s += idle_s
+    lost_s = harness.losses[0][0] - began
+    assert lost_s == pytest.approx(HEARTBEAT_LOST_S + idle_until_lost_s, abs=0.1)
+    await harness.close()
+
+
+async def test_silence_before_a_long_rest_does_not_count() -> None:
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S))
+    await harness.publish_as("avatar")
+    harness.start_take()
+    await harness.report_playback(1.0)
+    harness.heartbeat.is_beating = False
+    await asyncio.sleep(0.25)
+    harness.transport.take = None
+    await asyncio.sleep(5.0)
+    harness.start_take()
+    began = now()
+    await asyncio.sleep(0.6)
+    assert harness.losses[0][0] - began == pytest.approx(HEARTBEAT_LOST_S, abs=0.05)
+    await harness.close()
