@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 from livekit.agents.types import NotGiven
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from avatar_core.agents.bridge.misspelling import PREFIX, refuse_misspellings
 from avatar_core.agents.bridge.plugins import module_name
 from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import SettingsError
@@ -35,7 +36,7 @@ def variable_of(plugin: str) -> str:
     Returns:
         The name, for example `AVATAR_LIVEKIT_ANAM`.
     """
-    return f"AVATAR_LIVEKIT_{module_name(plugin).upper()}"
+    return f"{PREFIX}{module_name(plugin).upper()}"
 
 
 def parameters_of(session_cls: type[Any]) -> Mapping[str, inspect.Parameter]:
@@ -79,11 +80,10 @@ def read_arguments(plugin: str, session_cls: type[Any]) -> dict[str, Any]:
         The arguments by name.
 
     Raises:
-        SettingsError: The variable contains no JSON object, or an argument is unknown, missing or
-            invalid. The message quotes no value.
+        SettingsError: The variable contains no JSON object, an argument is unknown, missing or
+            invalid, or a similar variable is set. The message quotes no value.
     """
     variable, owner = variable_of(plugin), f"livekit:{plugin}"
-    text = os.environ.get(variable, "")
     parameters = parameters_of(session_cls)
     named = [
         name
@@ -91,7 +91,8 @@ def read_arguments(plugin: str, session_cls: type[Any]) -> dict[str, Any]:
         if name not in OURS and one.kind is not inspect.Parameter.VAR_KEYWORD
     ]
     open_ended = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    values = _parse(text, variable, owner)
+    refuse_misspellings(plugin, variable, named)
+    values = _parse(os.environ.get(variable, ""), variable, owner)
     unknown = sorted(
         name for name in values if name in OURS or (name not in named and not open_ended)
     )

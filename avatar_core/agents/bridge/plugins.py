@@ -6,6 +6,7 @@ their source code.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 LIMITS = (
@@ -135,6 +136,15 @@ def distribution_name(plugin: str) -> str:
         The name of the distribution.
     """
     return f"livekit-plugins-{plugin.lower().replace('_', '-')}"
+
+
+def known_plugins() -> Collection[str]:
+    """Return the plugins that the bridge knows.
+
+    Returns:
+        The names of their modules.
+    """
+    return _PLUGINS.keys()
 
 
 def is_known(plugin: str) -> bool:
