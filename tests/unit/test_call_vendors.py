@@ -9,7 +9,9 @@ from livekit.agents import Agent
 
 from avatar_core.contracts.errors import ConfigError, PaymentError
 from avatar_core.registry.discovery import ProviderRegistry
+from avatar_core.settings import AvatarSettings
 from avatar_core.testing import AvatarCall, ScriptedLLM, VendorFault
+from avatar_core.testing.clock import now
 from avatar_core.testing.fake_vendor.installed import GROUP
 from avatar_core.testing.rest_harness import Acme, AcmeSettings
 
@@ -55,6 +57,16 @@ async def test_second_provider_speaks_after_the_worker_of_a_vendor_died() -> Non
         await call.agent_finished()
         assert call.events[:3] == ["tavus joined", "voice speaks", "tavus was lost"]
         assert call.problems() == []
+
+
+@pytest.mark.parametrize("provider", ["mock", *VENDORS])
+async def test_late_avatar_of_each_provider_joins_after_45_seconds(provider: str) -> None:
+    settings = AvatarSettings(join_timeout_s=80.0)
+    call = AvatarCall(make_agent(), avatar=provider, fault="avatar joins late", settings=settings)
+    began_s = now()
+    async with call:
+        assert call.events == [f"{provider} joined"]
+        assert now() - began_s == pytest.approx(45.0, abs=1.0)
 
 
 async def test_mock_refuses_by_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from avatar_core.contracts.clock import Clock, loop_time
@@ -69,7 +69,8 @@ class VendorAccount:
     """The account of one customer at the fake vendor.
 
     Args:
-        launch_worker: Starts the worker of a session, and returns its record for `stop_worker`.
+        launch_worker: Starts the worker of a session, and returns its record for `stop_worker`. The
+            scenario that it receives has no `join_delay_s`, because the account waits for it.
         slots: The number of sessions that may be active at once.
         credits_s: The seconds of sessions that the customer has paid for; by default without a
             limit.
@@ -252,7 +253,8 @@ class VendorAccount:
                     await asyncio.sleep(session.absent_timeout_s - self.join_s)
                     reason = "its worker did not join"
                 else:
-                    worker = dict(await self.launch_worker(session, scenario))
+                    present = replace(scenario, join_delay_s=0.0)  # the delay is over
+                    worker = dict(await self.launch_worker(session, present))
                     session.worker_joined = True
                     await worker_exited(worker)
                     await asyncio.sleep(session.left_timeout_s)
