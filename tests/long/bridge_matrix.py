@@ -14,10 +14,11 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from livekit.agents.voice.avatar import DataStreamAudioOutput
@@ -26,17 +27,14 @@ from avatar_core.processes import ProcessRecord
 from avatar_core.rtc.join import join
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import VOCABULARY
-from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.fake_vendor.launcher import RENDERER
 from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_core.testing.server import DevServer
-from avatar_core.worker.process import stop_worker
 from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
 from tests.support.plugin_arguments import PLUGINS, PluginCase
 from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker
-from tests.support.sdk_session import SdkWorker
-from tests.support.vendor_workers import SocketWorker
+from tests.support.vendor_workers import SMALL, STOCK, SdkWorker, SocketWorker, StockWorker
 
-FLASH = "avatar_core.testing.flash_renderer:FlashRenderer"
 INTERRUPTED_WORD, KILLED_WORD = 2, 3
 TURN_S, HEARD_S = 30.0, 0.6
 
@@ -75,66 +73,26 @@ class Result(NamedTuple):
         )
 
 
-class ProcessWorker:
-    """A stock-wire worker in a process of its own."""
-
-    def __init__(self, state: Mapping[str, Any]) -> None:
-        self._state = state
-
-    async def kill(self) -> None:
-        record = ProcessRecord.read(self._state)
-        assert record is not None
-        os.kill(record.pid, signal.SIGKILL)
-
-    async def aclose(self) -> None:
-        await stop_worker(self._state)
-
-
-class LiveSocketWorker:
-    """A web socket worker in this process; its end is a disconnect, not a kill."""
-
-    def __init__(self, socket: SocketWorker) -> None:
-        self.socket = socket
-
-    async def kill(self) -> None:
-        await self.socket.close()
-        await self.socket.stop()
-
-    async def aclose(self) -> None:
-        await self.socket.stop()
-
-
-class LiveSdkWorker:
-    """The worker of an SDK in this process; its end is a disconnect, not a kill."""
-
-    def __init__(self, sdk: SdkWorker) -> None:
-        self.sdk = sdk
-
-    async def kill(self) -> None:
-        await self.sdk.stop()
-
-    async def aclose(self) -> None:
-        await self.sdk.stop()
-
-
 def make_vendor() -> RecordingVendor:
     """Create the vendor of all plugins."""
 
     async def start_worker(token: Token) -> VendorWorker:
         if token.identity.startswith("livekit-liveavatar"):
-            worker = LiveSocketWorker(SocketWorker(await join(token.url, token.text)))
-            vendor.socket = lambda _: worker.socket
+            worker = SocketWorker(await join(token.url, token.text))
+            vendor.socket = lambda _: worker
             return worker
         if token.identity.startswith(("livekit-spatius", "livekit-spatialreal")):
-            return LiveSdkWorker(SdkWorker(await join(token.url, token.text)))
+            return SdkWorker(await join(token.url, token.text))
         state = await start_faulty_process(
-            FLASH,
+            RENDERER,
             livekit_url=token.url,
             token=token.text,
-            options={"width": 64, "height": 64},
-            scenario=Scenario.parse("stock=1"),
+            options=SMALL,
+            scenario=STOCK,
         )
-        return ProcessWorker(state)
+        record = ProcessRecord.read(state)
+        assert record is not None
+        return StockWorker(state, partial(os.kill, record.pid, signal.SIGKILL))
 
     vendor = RecordingVendor(start_worker)
     return vendor

@@ -16,7 +16,7 @@ from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from tests.support.plugin_arguments import PLUGINS, PluginCase
 from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker
-from tests.support.vendor_workers import MemorySdkWorker, MemorySocketWorker, MemoryStockWorker
+from tests.support.vendor_workers import SdkWorker, SocketWorker, StockWorker
 
 pytestmark = pytest.mark.virtual_time
 
@@ -32,12 +32,12 @@ def start_in(rooms: dict[str, MemoryRoom], vendor_of: list[RecordingVendor]) -> 
     async def start_worker(token: Token) -> VendorWorker:
         room = rooms[token.room]
         if token.identity.startswith("livekit-liveavatar"):
-            worker = MemorySocketWorker(room, token)
-            vendor_of[0].socket = lambda _: worker.socket
+            worker = SocketWorker.join(room, token)
+            vendor_of[0].socket = lambda _: worker
             return worker
         if token.identity.startswith("livekit-spatius"):
-            return MemorySdkWorker(room, token)
-        return MemoryStockWorker(room, token)
+            return SdkWorker.join(room, token)
+        return await StockWorker.start(room, token)
 
     return start_worker
 

@@ -17,7 +17,7 @@ from avatar_core.testing.call.room import MemoryCallRoom
 from avatar_core.testing.turn import MOST_TWICE
 from tests.support.plugin_arguments import PLUGINS
 from tests.support.recording_vendor import RecordingVendor, Token
-from tests.support.vendor_workers import MemoryStockWorker
+from tests.support.vendor_workers import StockWorker
 
 pytestmark = pytest.mark.virtual_time
 
@@ -61,8 +61,8 @@ async def room(
     monkeypatch.setenv("AVATAR_PROVIDER", request.param)
     room = MemoryCallRoom()
 
-    async def start_worker(token: Token) -> MemoryStockWorker:
-        return MemoryStockWorker(room.memory, token)
+    async def start_worker(token: Token) -> StockWorker:
+        return await StockWorker.start(room.memory, token)
 
     vendor = RecordingVendor(start_worker)
     bridged = [case for case in PLUGINS if request.param == f"livekit:{case.name}"]
