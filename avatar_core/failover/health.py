@@ -11,6 +11,7 @@ from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
+from avatar_core.failover.first_audio import FirstAudio
 from avatar_core.failover.heartbeat import Heartbeat
 from avatar_core.failover.progress import Progress
 from avatar_core.failover.signs_of_life import SignsOfLife
@@ -69,6 +70,7 @@ class HealthCheck:
         self._reconnecting_until = 0.0
         self._was_audible = self._lost_track = False
         self._ticks = Ticks(transport)
+        self._first_audio = FirstAudio()
         for participant in link.remote_participants().values():
             self._note_tracks(participant)
         self._unwatch = link.watch(self._on_room_event)
@@ -177,7 +179,7 @@ class HealthCheck:
             unpublished_s = unpublished_s + tick_s if self._awaits_track else 0.0
             if unpublished_s > NO_TRACK_S + transport.latency_s:
                 return self._lose("published no audio track", may_return=True)
-            if fault := await self._hear():
+            if fault := await self._hear(tick_s):
                 return self._lose(fault)
             due_s = tick_s if is_due else 0.0
             if not is_due:
@@ -216,7 +218,7 @@ class HealthCheck:
             return False
         return self._must_publish and not self._was_audible and not self._is_reconnecting
 
-    async def _hear(self) -> str:
+    async def _hear(self, tick_s: float) -> str:
         """Return the fault that the monitor hears; judge a worker with reports by its reports."""
         monitor = self._transport.monitor
         if self._reports:
@@ -228,6 +230,8 @@ class HealthCheck:
             await monitor.aclose()
             return ""
         fault = monitor.check()
+        if self._was_audible and not self._lost_track:
+            fault = fault or await self._first_audio.count(monitor, self._transport.take, tick_s)
         return "" if self._is_reconnecting else fault
 
     @property

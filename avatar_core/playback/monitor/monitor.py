@@ -81,13 +81,18 @@ class Monitor:
         self._checked_at = clock()
         self._unheard_s = 0.0
         self._idle = 0
-        self._decoding = self._closed = self._warned = self._failed = False
+        self._decoding = self._closed = self._warned = self._failed = self._has_received = False
         self.first_sound_s = first_sound_s
 
     @property
     def is_hearing(self) -> bool:
         """Whether the monitor receives the avatar's audio now."""
         return self._heard_at is not None and self._clock() - self._heard_at < FRESH_S
+
+    @property
+    def has_received(self) -> bool:
+        """Whether the monitor has ever received audio of the avatar, even if it was silent."""
+        return self._has_received
 
     @property
     def latency_s(self) -> float:
@@ -245,6 +250,7 @@ class Monitor:
             return
         features = self._stream.feed(pcm)
         self._heard_at = now_s = self._clock()
+        self._has_received = True
         self._unheard_s = 0.0
         if take.state.final:
             self._idle += len(features)
