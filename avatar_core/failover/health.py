@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from avatar_core.contracts.errors import AvatarLostError
 from avatar_core.contracts.link import RoomLink
-from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
 from avatar_core.contracts.playback import Take
 from avatar_core.contracts.provisioning import ProvisionedAvatar
 from avatar_core.failover.first_audio import FirstAudio
 from avatar_core.failover.heartbeat import Heartbeat
+from avatar_core.failover.presence import Presence
 from avatar_core.failover.progress import Progress
 from avatar_core.failover.signs_of_life import SignsOfLife
 from avatar_core.failover.ticks import TICK_S, Ticks
 from avatar_core.playback.transport import Transport
 
-RECONNECT_S = 15.0
-"""Seconds for which the check ignores the heartbeat after the agent starts to reconnect."""
-SAME_SID_S = 1.0
-"""Seconds in which a participant that left may return with its old sid. The check then assumes that
-only the agent reconnected."""
 INAUDIBLE_S = 0.2
 """Seconds for which the audio track may be missing during speech. When the agent reconnects, all
 tracks disappear about 10 ms before the event `RECONNECTING`."""
-LEFT_S = 1.5
-"""Seconds in which a participant may return if the server stated no reason why it left. After this
-time, the avatar counts as lost."""
 NO_TRACK_S = 0.45
 """Seconds, in addition to the worker's latency, that a worker has after the first audio of a take
 to publish its first audio track."""
@@ -62,35 +53,24 @@ class HealthCheck:
     ) -> None:
         self._link = link
         self._avatar = avatar
-        self._identities = {avatar.identity, avatar.audio_destination}
         self._transport = transport
         self._wait_until_ended = wait_until_ended
-        self._restart = restart
-        self._leaving: dict[str, tuple[str, float, asyncio.TimerHandle]] = {}
-        self._reconnecting_until = 0.0
         self._was_audible = self._lost_track = False
         self._ticks = Ticks(transport)
         self._first_audio = FirstAudio()
-        for participant in link.remote_participants().values():
-            self._note_tracks(participant)
-        self._unwatch = link.watch(self._on_room_event)
+        self._presence = Presence(link, avatar, self._lose, restart, self._on_tracks)
         self._responses = asyncio.create_task(self._watch_responses(), name="avatar-responses")
         self._tasks = (
             asyncio.create_task(self._watch_provider(), name="avatar-watch"),
             asyncio.create_task(self._watch_heartbeat(), name="avatar-heartbeat"),
             self._responses,
         )
-        for identity in self._identities - {*link.remote_participants()}:
-            self._start_grace_period(identity, "")  # the participant left right after it joined
 
     def close(self) -> None:
         """Stop the check. A second call of this method has no effect."""
-        self._unwatch()
+        self._presence.close()
         for task in self._tasks:
             task.cancel()
-        for _, _, timer in self._leaving.values():
-            timer.cancel()
-        self._leaving.clear()
 
     def _lose(self, event: str, *, may_return: bool = False) -> None:
         self.close()
@@ -102,53 +82,17 @@ class HealthCheck:
         error.may_return = may_return
         self._transport.lose(error)
 
-    # Presence in the room.
-
-    def _on_room_event(self, event: RoomEvent, participant: RemoteParticipant | None) -> None:
-        now = asyncio.get_running_loop().time()
-        if event is RoomEvent.RECONNECTING:
-            self._reconnecting_until = now + RECONNECT_S
-        elif event is RoomEvent.RECONNECTED:
-            self._reconnecting_until = now + SAME_SID_S
-            self._restart()
-        elif event is RoomEvent.DISCONNECTED:
-            self._lose("cannot be reached: the agent's connection to the room closed")
-        elif event is RoomEvent.MOVED:
-            self._lose("stayed in the old room when the agent was moved to another one")
-        elif participant is None or participant.identity not in self._identities:
-            return
-        elif event is RoomEvent.TRACKS:
-            self._note_tracks(participant)
-        elif event is RoomEvent.LEFT and participant.left_for_good:
-            self._lose("left the room")
-        elif event is RoomEvent.LEFT and participant.identity not in self._leaving:
-            self._start_grace_period(participant.identity, participant.sid)
-        elif event is RoomEvent.JOINED and participant.identity in self._leaving:
-            sid, left_at, timer = self._leaving.pop(participant.identity)
-            timer.cancel()
-            if sid and (sid != participant.sid or now - left_at > SAME_SID_S):
-                self._lose("left the room and joined again with a new sid", may_return=True)
-            else:  # a track may have disappeared while the agent was away
-                self._note_tracks(participant)
-
-    def _note_tracks(self, participant: RemoteParticipant) -> None:
-        if participant.identity != self._avatar.identity:
-            return
-        is_audible, take = "audio" in participant.tracks, self._transport.take
-        if self._was_audible and not is_audible and take is not None:
+    def _on_tracks(self, is_audible: bool) -> None:
+        take = self._transport.take
+        if take is not None and self._was_audible and not is_audible:
             take.confirmed_s = take.position_s
-        elif is_audible and take is not None:
+        elif take is not None and is_audible:
             take.confirmed_s = None
             if self._lost_track:
                 take.heard_at_most_s = None
         self._lost_track = self._was_audible and not is_audible
-        self._ticks.wake()
         self._was_audible |= is_audible
-
-    def _start_grace_period(self, identity: str, sid: str) -> None:
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(LEFT_S, partial(self._lose, "left the room", may_return=True))
-        self._leaving[identity] = (sid, loop.time(), timer)
+        self._ticks.wake()
 
     # The provider may know that the worker process exited or that the vendor ended the session.
 
@@ -216,7 +160,7 @@ class HealthCheck:
         take = self._transport.take
         if take is None or not take.pushed_s or take.cutting or take.state.final:
             return False
-        return self._must_publish and not self._was_audible and not self._is_reconnecting
+        return self._must_publish and not self._was_audible and not self._presence.is_reconnecting
 
     async def _hear(self, tick_s: float) -> str:
         """Return the fault that the monitor hears; judge a worker with reports by its reports."""
@@ -232,7 +176,7 @@ class HealthCheck:
         fault = monitor.check()
         if self._was_audible and not self._lost_track:
             fault = fault or await self._first_audio.count(monitor, self._transport.take, tick_s)
-        return "" if self._is_reconnecting else fault
+        return "" if self._presence.is_reconnecting else fault
 
     @property
     def _reports(self) -> bool:
@@ -251,7 +195,7 @@ class HealthCheck:
         self._lose(await signs.wait_for_death(), may_return=True)
 
     def _is_judged_by_responses(self) -> bool:
-        return not self._reports and not self._is_reconnecting
+        return not self._reports and not self._presence.is_reconnecting
 
     def _note_sound(self) -> None:
         """Trust the position of a take that is reported or heard; otherwise wait for responses."""
@@ -276,21 +220,17 @@ class HealthCheck:
         return self._reports or (monitor is not None and monitor.is_hearing)
 
     @property
-    def _is_reconnecting(self) -> bool:
-        return asyncio.get_running_loop().time() < self._reconnecting_until
-
-    @property
     def _owes_cut(self) -> bool:
         """Whether the worker must report that it cut the take, and sends reports until then."""
         transport, take = self._transport, self._transport.take
-        if take is None or not take.cutting or take.state.final or self._is_reconnecting:
+        if take is None or not take.cutting or take.state.final or self._presence.is_reconnecting:
             return False
         return take.pushed_s > 0 and transport.heartbeat_s is not None and not transport.collects
 
     def _owed_take(self) -> Take | None:
         """Return the take if its worker has audio to play, or the end of the take to report."""
         transport, take = self._transport, self._transport.take
-        if take is None or self._is_reconnecting:
+        if take is None or self._presence.is_reconnecting:
             return None
         if take.cutting or take.state.final:
             return None  # the player waits for the end of a cut within a deadline of its own

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from avatar_core.failover.health import SAME_SID_S
+from avatar_core.failover.presence import SAME_SID_S
 from avatar_core.testing.faults.scenario import Scenario
 from tests.matrix.faults import FAULTS, NEVER_HEARD_S, SILENCE_S, Effect, Fault
 
