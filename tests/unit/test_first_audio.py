@@ -23,10 +23,10 @@ FROZEN = "stock=1,freeze_at_s=0.05"
 LATE_S = 1.0
 
 
-@pytest.mark.parametrize("words", [1, 3, 20])
-async def test_voice_speaks_for_a_worker_that_froze_before_its_first_packet(words: int) -> None:
+@pytest.mark.parametrize("spoken_words", [1, 3, 20])
+async def test_voice_speaks_for_a_worker_that_froze_before_its_first_packet(spoken_words: int) -> None:
     async with Conversation(_avatar(FROZEN)) as talk:
-        turn = await talk.over(talk.say(words))
+        turn = await talk.over(talk.say(spoken_words))
         assert talk.faults() == []
         assert turn.history == " ".join(turn.spoken_words)
         assert {run.identity for run in talk.room.recording.runs} == {talk.identity}
