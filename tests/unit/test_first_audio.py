@@ -24,7 +24,9 @@ LATE_S = 1.0
 
 
 @pytest.mark.parametrize("spoken_words", [1, 3, 20])
-async def test_voice_speaks_for_a_worker_that_froze_before_its_first_packet(spoken_words: int) -> None:
+async def test_voice_speaks_for_a_worker_that_froze_before_a_packet(
+    spoken_words: int,
+) -> None:
     async with Conversation(_avatar(FROZEN)) as talk:
         turn = await talk.over(talk.say(spoken_words))
         assert talk.faults() == []
