@@ -9,7 +9,8 @@ from livekit import rtc
 from avatar_core.rtc.join import join
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server.tokens import create_token
-from tests.livekit.live_conversation import LEAST_SHARE, SPOKEN_WORDS, LiveConversation
+from avatar_core.testing.turn import LEAST_SHARE
+from tests.livekit.live_conversation import SPOKEN_WORDS, LiveConversation
 
 
 class CountingConversation(LiveConversation):

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from contextlib import suppress
 from dataclasses import dataclass
 
 from livekit.agents.voice import SpeechHandle
 
-from avatar_core.contracts.events import AvatarFailed
-from avatar_core.testing.audio.tones import HeardWord
-from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
+from avatar_core.testing.turn import LEAST_SHARE
+from tests.livekit.live_conversation import ONCE, LiveConversation
 from tests.livekit.turn_meter import TurnMeter
 from tests.support.gapped_speech import GappedSpeech
 
 INTERRUPTED_SHARE = 0.3
 INTERRUPTED_S = 0.3, 8.0
 """Seconds from the first sound to an interruption."""
-AHEAD_S = 0.1
-"""A word counts as heard if the listener hears it at most this time after the history has it."""
 QUIET_S = 0.8
 """Silence after a turn: more than the delay of the line."""
 SLOWNESS, TURN_S, HEARD_S = 3.0, 20.0, 8.0
@@ -72,7 +68,6 @@ class RandomTurn:
         self._meter = meter
         self._speech = speech
         self._dice = dice
-        self._added_at = math.inf
 
     async def take(self) -> TurnResult:
         """Say the speech, wait until the listener has heard its end, and compare.
@@ -81,25 +76,20 @@ class RandomTurn:
             TimeoutError: The turn did not end.
         """
         conversation, speech = self._conversation, self._speech
-        items, events = len(conversation.items), len(conversation.log)
+        errors = len(conversation.errors)
         interrupts = self._dice.random() < INTERRUPTED_SHARE
         self._meter.restart()
-        conversation.session.on("conversation_item_added", self._note)
+        conversation.history_log.texts.clear()
         async with asyncio.timeout(SLOWNESS * speech.duration_s + TURN_S):
             turn = conversation.say_frames(speech.text, speech.frames())
             if interrupts:
                 await self._interrupt(turn.handle)
             await turn.handle
         await self._wait_for_the_end(turn.handle.interrupted)
-        conversation.session.off("conversation_item_added", self._note)
-        failures = [
-            str(event.error) for _, event in conversation.log[events:] if _is_failure(event)
-        ]
+        failures = tuple(conversation.errors[errors:])
         if not speech.is_tones:
-            return TurnResult(tuple(failures), interrupted=turn.handle.interrupted)
-        return self._compare(
-            tuple(failures), " ".join(conversation.items[items:]).split(), turn.handle.interrupted
-        )
+            return TurnResult(failures, interrupted=turn.handle.interrupted)
+        return self._compare(failures, turn.handle.interrupted)
 
     async def _interrupt(self, handle: SpeechHandle) -> None:
         """Interrupt the turn some time after its first sound, unless the turn ends before."""
@@ -122,24 +112,17 @@ class RandomTurn:
             async with asyncio.timeout(HEARD_S):
                 await self._meter.wait_for_silence(QUIET_S)
 
-    def _note(self, _: object) -> None:
-        self._added_at = asyncio.get_running_loop().time()
-
-    def _compare(
-        self, failures: tuple[str, ...], history: list[str], interrupted: bool
-    ) -> TurnResult:
-        heard, shares = self._meter.decode(), self._meter.shares()
-        text = self._speech.text
-        started = _when_started(heard)
-        latest = self._added_at + AHEAD_S
+    def _compare(self, failures: tuple[str, ...], interrupted: bool) -> TurnResult:
+        shares, text = self._meter.shares(), self._speech.text
+        log = self._conversation.history_log
         return TurnResult(
             failures,
             lost=()
             if interrupted
             else tuple(word for word in text if shares.get(word, 0.0) < LEAST_SHARE),
             twice=tuple(word for word, share in shares.items() if share > ONCE),
-            ahead=tuple(word for word in history if started.get(word, math.inf) > latest),
-            missing=() if interrupted else text[len(history) :],
+            ahead=tuple(log.find_ahead(self._meter.decode())),
+            missing=() if interrupted else text[len(log.spoken_words()) :],
             counted=len(text),
             interrupted=interrupted,
         )
@@ -147,15 +130,3 @@ class RandomTurn:
 
 async def _wait(handle: SpeechHandle) -> None:
     await handle.wait_for_playout()
-
-
-def _is_failure(event: object) -> bool:
-    return isinstance(event, AvatarFailed)
-
-
-def _when_started(heard: list[HeardWord]) -> dict[str, float]:
-    """Return when each word was first heard."""
-    started: dict[str, float] = {}
-    for word in reversed(heard):
-        started[word.word] = word.start_s
-    return started

@@ -17,7 +17,8 @@ from avatar_core.contracts.errors import Outcome, ProvisionError
 from avatar_core.rtc.join import link_for
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.tokens import create_token, livekit_settings
-from tests.livekit.live_conversation import SMALL, TEST_S
+from tests.livekit.live_conversation import TEST_S
+from tests.livekit.live_room import SMALL
 
 pytestmark = pytest.mark.livekit
 

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.livekit
 
 
 async def test_bridged_plugin_speaks_is_interrupted_and_is_replaced_by_the_voice(
-    server: DevServer, tmp_path: Path
+    server: DevServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    LiveConversation.owns_children = False  # the vendor starts the worker
+    monkeypatch.setattr(LiveConversation, "owns_children", False)  # the vendor starts the worker
     (case,) = [case for case in PLUGINS if case.name == "anam"]
     before = count_class_state()
     result = await run_plugin(server, case, tmp_path, SHORT)

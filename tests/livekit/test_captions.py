@@ -81,12 +81,14 @@ async def test_captions_of_an_interrupted_turn_equal_the_chat_history(server: De
         turn.handle.interrupt()
         await turn.handle
         await conversation.ended.wait()
-        assert conversation.captions[-1] == conversation.items[-1]
-        assert 3 <= len(conversation.items[-1].split()) <= INTERRUPTED_AT + 1
+        assert conversation.captions[-1] == conversation.history()[-1]
+        assert 3 <= len(conversation.history()[-1].split()) <= INTERRUPTED_AT + 1
         conversation.ended.clear()
         await conversation.say_all(LAST_SPOKEN_WORDS)
         await conversation.ended.wait()
-        assert conversation.captions[-1] == conversation.items[-1] == " ".join(LAST_SPOKEN_WORDS)
+        assert (
+            conversation.captions[-1] == conversation.history()[-1] == " ".join(LAST_SPOKEN_WORDS)
+        )
 
 
 @pytest.mark.slow
@@ -96,7 +98,7 @@ async def test_history_without_captions_ends_at_the_last_heard_word(server: DevS
         await conversation.wait_for_word(SPOKEN_WORDS[INTERRUPTED_AT])
         turn.handle.interrupt()
         await turn.handle
-        assert 3 <= len(conversation.items[0].split()) <= INTERRUPTED_AT + 1
+        assert 3 <= len(conversation.history()[0].split()) <= INTERRUPTED_AT + 1
         await conversation.say_all(MORE_SPOKEN_WORDS)
-        assert conversation.items[1] == " ".join(MORE_SPOKEN_WORDS)
+        assert conversation.history()[1] == " ".join(MORE_SPOKEN_WORDS)
         assert conversation.captions == []

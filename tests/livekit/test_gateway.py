@@ -22,6 +22,8 @@ SUBSCRIBED_S = 0.2
 class PluginConversation(LiveConversation):
     """A conversation of an agent without avatar-core, whose avatar comes from a gateway."""
 
+    owns_children = False  # the gateway starts the worker
+
     def __init__(self, server: DevServer, model: str, url: str) -> None:
         super().__init__(server, "voice", wait_for_join=False)
         self.plugin = inference.AvatarSession(
@@ -49,7 +51,6 @@ async def talk(server: DevServer, model: str, url: str, ledger: Path) -> None:
 async def test_inference_plugin_speaks_through_our_worker(
     server: DevServer, tmp_path: Path
 ) -> None:
-    LiveConversation.owns_children = False  # the gateway starts the worker
     async with run_gateway(server, tmp_path, {}) as url:
         await talk(server, "mock", url, tmp_path)
 
@@ -58,7 +59,6 @@ async def test_inference_plugin_speaks_through_our_worker(
 async def test_inference_plugin_speaks_through_the_local_face(
     server: DevServer, tmp_path: Path
 ) -> None:
-    LiveConversation.owns_children = False
     async with run_gateway(server, tmp_path, {}) as url:
         await talk(server, "local", url, tmp_path)
 
@@ -67,7 +67,6 @@ async def test_inference_plugin_speaks_through_the_local_face(
 async def test_inference_plugin_speaks_through_the_simulator_of_tavus(
     server: DevServer, tmp_path: Path
 ) -> None:
-    LiveConversation.owns_children = False
     simulator = Simulator(face=FLASH, create_s=0.1, join_s=0.1, slots=2)
     async with serving(simulator, say=lambda _: None) as address:
         env = {"TAVUS_API_KEY": KEY, "TAVUS_API_URL": address}

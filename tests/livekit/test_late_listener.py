@@ -10,7 +10,8 @@ from avatar_provider_mock import MockSettings
 from avatar_core.registry.selection import Item
 from avatar_core.testing.server import DevServer
 from tests.livekit.late_listener import LateListenerConversation, LateSubscriberConversation
-from tests.livekit.live_conversation import SMALL, SPOKEN_WORDS, TEST_S
+from tests.livekit.live_conversation import SPOKEN_WORDS, TEST_S
+from tests.livekit.live_room import SMALL
 
 pytestmark = pytest.mark.livekit
 

@@ -11,7 +11,8 @@ from avatar_core.contracts.events import AvatarFailed
 from avatar_core.testing.faults.moderator import Moderator
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.tokens import livekit_settings
-from tests.livekit.live_conversation import SMALL, SPOKEN_WORDS, TEST_S, LiveConversation
+from tests.livekit.live_conversation import SPOKEN_WORDS, TEST_S, LiveConversation
+from tests.livekit.live_room import SMALL
 
 pytestmark = pytest.mark.livekit
 

@@ -21,11 +21,11 @@ from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.tokens import create_token, livekit_settings
 from tests.livekit.live_conversation import (
     MORE_SPOKEN_WORDS,
-    SMALL,
     SPOKEN_WORDS,
     TEST_S,
     LiveConversation,
 )
+from tests.livekit.live_room import SMALL
 from tests.livekit.test_laws import NeverProvider
 
 pytestmark = pytest.mark.livekit

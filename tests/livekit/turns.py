@@ -1,14 +1,15 @@
-"""The turns of an agent in a test, and the playback events of its audio outputs."""
+"""The frames of an agent in a test, and the playback events of its audio outputs."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from livekit import rtc
 from livekit.agents import AgentSession
-from livekit.agents.voice import SpeechHandle, io
+from livekit.agents.voice import io
 
 RATE_HZ = 24_000
 FRAME_S = 0.02
@@ -25,23 +26,6 @@ async def frames(
 
 
 @dataclass(slots=True)
-class Turn:
-    """One speech of the agent.
-
-    Attributes:
-        spoken_words: Its words.
-        handle: The handle that AgentSession returned.
-        said_at: Loop time of the call of `say`, in seconds.
-        resolved: How often the handle called its done callback.
-    """
-
-    spoken_words: Sequence[str]
-    handle: SpeechHandle
-    said_at: float
-    resolved: int = 0
-
-
-@dataclass(slots=True)
 class PlaybackCounts:
     """The playback events at both ends of a session's chain of audio outputs.
 
@@ -50,12 +34,14 @@ class PlaybackCounts:
         finished: The `playback_finished` events of the first output.
         tail_started: Number of `playback_started` events of the audio tail.
         tail_finished: Number of `playback_finished` events of the audio tail.
+        resolved: How often each speech handle called its done callback, by its id.
     """
 
     started: int = 0
     finished: list[io.PlaybackFinishedEvent] = field(default_factory=list)
     tail_started: int = 0
     tail_finished: int = 0
+    resolved: Counter[str] = field(default_factory=Counter)
 
     def watch(self, session: AgentSession[Any]) -> None:
         """Count the events of a session from now on."""

@@ -15,7 +15,6 @@ from typing import Literal
 
 from avatar_provider_tavus import TavusSettings
 from avatar_provider_tavus.simulator.server import Simulator
-from livekit.agents import ConversationItemAddedEvent
 
 from avatar_core.contracts.events import AvatarFailed
 from avatar_core.testing.audio.tones import TONE_S, VOCABULARY, WORD_S, HeardWord
@@ -24,8 +23,8 @@ from avatar_core.testing.faults.moderator import Moderator
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.tokens import livekit_settings
-from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
-from tests.livekit.turns import Turn
+from avatar_core.testing.turn import LEAST_SHARE, Turn
+from tests.livekit.live_conversation import ONCE, LiveConversation
 
 FIRST, SECOND = VOCABULARY[:18], VOCABULARY[18:26]
 FAULT_WORD = 6
@@ -33,8 +32,6 @@ FAULT_WORD = 6
 FAULT_S = FAULT_WORD * WORD_S + TONE_S + 0.06
 """Seconds of speech before the fault: the fault starts in the pause after the word."""
 INTERRUPTED_WORD = 9
-AHEAD_S = 0.1
-"""A word counts as heard if the listener hears it at most this time after the history has it."""
 LISTENING_S = 0.05
 """Seconds from the sound of a worker to the sound at a listener, on loopback (measured)."""
 TURN_S = 40.0
@@ -112,7 +109,6 @@ class VendorFaultRun:
         self._case = case
         self._livekit = livekit_settings(server)
         self._conversation = LiveConversation(server, settings)
-        self._items: list[tuple[float, str]] = []
         self._fault_at = self._interrupted_at = math.inf
 
     async def measure(self) -> Measurement:
@@ -125,7 +121,6 @@ class VendorFaultRun:
         async with self._conversation as conversation:
             if conversation.avatar.provider != "tavus":
                 raise RuntimeError(f"The avatar is not in use: {conversation.errors}")
-            conversation.session.on("conversation_item_added", self._note_item)
             await conversation.wait_until_listener_is_visible()  # speech waits for a listener
             turn = conversation.say(FIRST)
             self._fault_at = turn.said_at
@@ -165,12 +160,6 @@ class VendorFaultRun:
             async with asyncio.timeout(HEARD_S):
                 await self._conversation.wait_for_silence()
 
-    def _note_item(self, event: ConversationItemAddedEvent) -> None:
-        item = event.item
-        if item.type == "message" and item.role == "assistant":
-            now = asyncio.get_running_loop().time()
-            self._items.append((now, item.text_content or ""))
-
     def _result(self) -> Measurement:
         heard = sorted(self._conversation.heard(), key=lambda word: word.start_s)
         first = [word for word in heard if word.word in FIRST]
@@ -182,7 +171,7 @@ class VendorFaultRun:
         return Measurement(
             lost=sum(shares.get(word, 0.0) < LEAST_SHARE for word in expected),
             twice=sum(share > ONCE for share in shares.values()),
-            ahead=self._count_ahead(heard),
+            ahead=len(self._conversation.history_log.find_ahead(heard)),
             event_s=min(events, default=math.inf) - fault_at,
             silence_s=0.0 if interrupted else self._longest_silence(heard),
             stop_s=max(0.0, first[-1].end_s - self._interrupted_at) if first else 0.0,
@@ -196,16 +185,6 @@ class VendorFaultRun:
         if self._case.action or self._case.from_start or not last:
             return self._fault_at
         return last[0].start_s + FAULT_S - FAULT_WORD * WORD_S - LISTENING_S
-
-    def _count_ahead(self, heard: list[HeardWord]) -> int:
-        heard_at: dict[str, float] = {}
-        for word in reversed(heard):
-            heard_at[word.word] = word.start_s
-        return sum(
-            heard_at.get(word, math.inf) > added_at + AHEAD_S
-            for added_at, text in self._items
-            for word in text.split()
-        )
 
     def _longest_silence(self, heard: list[HeardWord]) -> float:
         """Return the longest silence of the first turn, and of the second turn after its start."""

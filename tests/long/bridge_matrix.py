@@ -30,7 +30,8 @@ from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.fake_vendor.launcher import RENDERER
 from avatar_core.testing.faults.worker_process import start_faulty_process
 from avatar_core.testing.server import DevServer
-from tests.livekit.live_conversation import LEAST_SHARE, ONCE, LiveConversation
+from avatar_core.testing.turn import LEAST_SHARE
+from tests.livekit.live_conversation import ONCE, LiveConversation
 from tests.support.plugin_arguments import PLUGINS, PluginCase
 from tests.support.recording_vendor import RecordingVendor, Token, VendorWorker
 from tests.support.vendor_workers import SMALL, STOCK, SdkWorker, SocketWorker, StockWorker

@@ -14,7 +14,9 @@ from avatar_core.contracts.errors import RoomError
 from avatar_core.contracts.events import AvatarFailed, AvatarJoined, AvatarState
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.server import DevServer
-from tests.livekit.live_conversation import LEAST_SHARE, SMALL, LiveConversation
+from avatar_core.testing.turn import LEAST_SHARE
+from tests.livekit.live_conversation import LiveConversation
+from tests.livekit.live_room import SMALL
 
 FLOOD_HZ, FLOOD_BYTES, FLOOD_S = 150.0, 14_000, 10.0
 BACK_S = 30.0

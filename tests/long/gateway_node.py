@@ -28,9 +28,11 @@ from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from avatar_core.testing.listener import Listener
 from avatar_core.testing.server import DevServer
 from avatar_core.testing.server.tokens import create_token
+from avatar_core.testing.turn import LEAST_SHARE
 from tests.livekit.gateway_command import run_gateway
 from tests.livekit.live_audio_meter import LiveAudioMeter
-from tests.livekit.live_conversation import LEAST_SHARE, ONCE, RATE_HZ
+from tests.livekit.live_conversation import ONCE
+from tests.livekit.turns import RATE_HZ
 
 AGENT = Path(__file__).with_name("gateway_agent.mjs")
 PACKAGES = ("agents", "rtc-node")

@@ -18,7 +18,8 @@ from avatar_core.contracts.events import AvatarJoined
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.server import DevServer
-from tests.livekit.live_conversation import LEAST_SHARE, LiveConversation
+from avatar_core.testing.turn import LEAST_SHARE
+from tests.livekit.live_conversation import LiveConversation
 
 SPOKEN_WORDS = VOCABULARY[:12]
 KILLED_WORD = 4

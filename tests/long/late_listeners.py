@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from avatar_core.registry.selection import Item
 from avatar_core.testing.server import DevServer
 from tests.livekit.late_listener import LateListenerConversation, LateSubscriberConversation
-from tests.livekit.live_conversation import SMALL, SPOKEN_WORDS, LiveConversation
+from tests.livekit.live_conversation import SPOKEN_WORDS, LiveConversation
+from tests.livekit.live_room import SMALL
 
 LATE_S = (0.0, 0.5, 1.0, 2.0, 6.0)
 TURN_S = 40.0

@@ -6,17 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from livekit.agents import ConversationItemAddedEvent
-
 from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged, TakeFinished
 from avatar_core.testing.audio.tones import HeardWord, decode_tones
 from avatar_core.testing.clock import now
 from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.turn import Turn
 from tests.matrix.provider import MatrixProvider
+from tests.support.history_log import HistoryLog
 
-AHEAD_S = 0.1
-"""A word counts as heard if the listener hears it at most this time after the history has it."""
 OVERLAP_S = 0.1
 """Overlap of two voices beyond the run-ahead: the pieces in which audio is sent."""
 
@@ -34,11 +31,10 @@ class Promises:
 
     def __init__(self, talk: Conversation, provider: MatrixProvider | None) -> None:
         self._talk, self._provider = talk, provider
-        self._items: list[tuple[float, str]] = []
+        self._history = HistoryLog(talk.session)
         self._finished = 0
         self._heard: list[HeardWord] = []
         self.notes: list[tuple[float, str]] = []
-        talk.session.on("conversation_item_added", self._note_item)
         output = talk.session.output.audio
         assert output is not None
         self._output = output
@@ -47,7 +43,7 @@ class Promises:
     def begin(self) -> None:
         """Forget the earlier turns, so that a long conversation stays cheap."""
         self._talk.room.recording.runs.clear()
-        for log in (self._talk.turns, self._talk.events, self._items, self.notes):
+        for log in (self._talk.turns, self._talk.events, self._history.texts, self.notes):
             log.clear()
 
     def note(self, text: str) -> None:
@@ -72,7 +68,8 @@ class Promises:
         if self._finished != self._output.captured_playout_segments:
             segments = self._output.captured_playout_segments
             yield f"{self._finished} segments of {segments} finished"
-        yield from self._find_history_ahead()
+        if ahead := self._history.find_ahead(self._heard):
+            yield f"the history contains {', '.join(ahead)} before they were heard"
         yield from self._find_two_voices()
         for number, turn in enumerate(self._talk.turns, 1):
             silence_s = self._longest_silence(turn)
@@ -114,7 +111,7 @@ class Promises:
             A text with one line for each.
         """
         lines = [(at, f"-- {text}") for at, text in self.notes]
-        lines += [(at, f"history {text!r}") for at, text in self._items]
+        lines += [(at, f"history {text!r}") for at, text in self._history.texts]
         lines += [
             (word.start_s, f"   {word.track} {word.word} {word.share:.2f}") for word in self._heard
         ]
@@ -142,17 +139,6 @@ class Promises:
                 start_s, end_s = run.at_s + word.start_s, run.at_s + word.end_s
                 yield HeardWord(word.word, start_s, end_s, word.share, run.identity)
 
-    def _find_history_ahead(self) -> Iterator[str]:
-        heard_at: dict[str, float] = {}
-        for word in reversed(self._heard):
-            heard_at[word.word] = word.start_s
-        for added_at, text in self._items:
-            ahead = [
-                word for word in text.split() if heard_at.get(word, math.inf) > added_at + AHEAD_S
-            ]
-            if ahead:
-                yield f"the history contains {', '.join(ahead)} before they were heard"
-
     def _find_two_voices(self) -> Iterator[str]:
         limit_s = OVERLAP_S
         if self._provider is not None:
@@ -172,11 +158,6 @@ class Promises:
             silence_s = max(silence_s, word.start_s - end_s)
             end_s = max(end_s, word.end_s)
         return silence_s if spoken else math.inf
-
-    def _note_item(self, event: ConversationItemAddedEvent) -> None:
-        item = event.item
-        if item.type == "message" and item.role == "assistant":
-            self._items.append((now(), item.text_content or ""))
 
     def _note_finish(self, _: object) -> None:
         self._finished += 1
