@@ -96,8 +96,18 @@ class Walk:
         )
 
     @property
-    def _is_never_heard(self) -> bool:
-        return self._fault.is_constant and self._fault.effect is Effect.SILENT
+    def _hides_behind_sound(self) -> bool:
+        """Whether a second sound of the avatar hides the fault of its worker.
+
+        The monitor cannot distinguish another sound from a voice that it never heard or that is
+        altered. A worker of ours is not heard, and publishes one audio track.
+        """
+        if self.kind is Kind.OURS:
+            return self._fault.effect is Effect.ABSENT
+        runs = self._talk.room.recording.runs
+        was_heard = any(run.identity == self._identity for run in runs)
+        is_known = was_heard and self.kind is not Kind.ALTERED
+        return self._fault.effect is Effect.SILENT and not is_known
 
     async def _take_step(self) -> list[str]:
         draw, talk, promises = self._draw, self._talk, self._promises
@@ -152,7 +162,7 @@ class Walk:
         elif action == "end_session":
             self._disturbed.add(self._identity)
             self._actions.start(action)
-        elif action == "publish_second_track" and self._is_never_heard:
-            return  # the monitor cannot distinguish another sound from the voice of this worker
+        elif action == "publish_second_track" and self._hides_behind_sound:
+            return
         elif action != "nothing":
             self._actions.start(action)
