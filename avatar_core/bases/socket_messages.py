@@ -48,9 +48,11 @@ class SocketOptions:
     """The limits of a vendor's WebSocket.
 
     Attributes:
-        min_chunk_s: Seconds of audio in a message, except in the last message of a take.
-        first_chunk_s: Seconds of audio in the first message of a take; 0 means `min_chunk_s`.
+        min_chunk_s: The least seconds of audio in a message.
+        first_chunk_s: The least seconds in the first message of a take; 0 means `min_chunk_s`.
         max_chunk_s: The most seconds of audio in a message.
+        pads_last: Whether avatar-core adds silence to the last message of a take if the message is
+            too short. Otherwise the last message may be shorter.
         keep_alive_s: Seconds between two keep-alive messages; 0 sends none.
         reconnect_s: Seconds within which a closed socket may be opened again; 0 means never.
         waits_for_ready: Whether the vendor accepts messages only after the fact `ready`.
@@ -59,6 +61,7 @@ class SocketOptions:
     min_chunk_s: float = 0.0
     first_chunk_s: float = 0.0
     max_chunk_s: float = 1.0
+    pads_last: bool = True
     keep_alive_s: float = 0.0
     reconnect_s: float = 0.0
     waits_for_ready: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from avatar_core.bases.socket_connection import SocketConnection
 from avatar_core.bases.socket_messages import SocketMessages, SocketOptions
@@ -25,7 +25,10 @@ class Pieces:
         self._most = max(format.size(options.max_chunk_s), format.frame_bytes)
         self._least = min(format.size(options.min_chunk_s), self._most)
         self._wanted = min(format.size(options.first_chunk_s), self._most) or self._least
+        self._pads_last = options.pads_last
         self._collected = bytearray()
+        self.padding = 0
+        """The bytes of silence in the last piece of `rest`."""
 
     def add(self, chunk: bytes) -> Iterator[bytes]:
         """Add audio, and take the pieces that are long enough.
@@ -41,11 +44,14 @@ class Pieces:
             yield self._take()
 
     def rest(self) -> Iterator[bytes]:
-        """Take the remaining audio, which may be shorter than the minimum.
+        """Take the remaining audio, with silence up to the minimum if `pads_last` is set.
 
         Yields:
             The pieces, in order.
         """
+        if self._collected and self._pads_last:
+            self.padding = max(0, self._wanted - len(self._collected))
+            self._collected += bytes(self.padding)
         while self._collected:
             yield self._take()
 
@@ -64,6 +70,8 @@ class SocketSink(AudioSink):
         messages: Encodes the messages of the vendor.
         connection: The connection to the vendor.
         options: The limits of the vendor.
+        on_padding: Receives a take whose last message has silence, and the seconds of the silence;
+            0.0 when the vendor drops the silence.
     """
 
     def __init__(
@@ -72,11 +80,13 @@ class SocketSink(AudioSink):
         messages: SocketMessages,
         connection: SocketConnection,
         options: SocketOptions,
+        on_padding: Callable[[Take, float], None],
     ) -> None:
         self._ctx = ctx
         self._messages = messages
         self._connection = connection
         self._options = options
+        self._on_padding = on_padding
         self._take: Take | None = None
         self._pieces = Pieces(AudioFormat(24_000), options)
         self.is_last = True
@@ -120,7 +130,7 @@ class SocketSink(AudioSink):
         await self._connection.flush()
 
     async def end(self, take: Take) -> None:
-        """Send the rest of the audio, and the message that ends a take.
+        """Send the rest of the audio, with silence if it is short, and the message of the end.
 
         Args:
             take: The current take.
@@ -129,6 +139,8 @@ class SocketSink(AudioSink):
             AvatarError: The connection is lost.
         """
         self._send(self._pieces.rest())
+        if self._pieces.padding:
+            self._on_padding(take, take.format.duration_s(self._pieces.padding))
         self._connection.enqueue(self._messages.encode_end(take), of_take=True)
         await self._connection.flush()
 
@@ -153,6 +165,7 @@ class SocketSink(AudioSink):
         self._take, self._pieces = None, Pieces(take.format, self._options)
         self._connection.drop_take()
         self._connection.enqueue(self._messages.encode_cut(take))
+        self._on_padding(take, 0.0)
 
     async def aclose(self) -> None:
         """Close the socket within about a second. A second call has no effect."""

@@ -74,8 +74,8 @@ class SocketTransport:
             on_lost=self._on_lost,
             log=ctx.log,
         )
-        self.sink = SocketSink(ctx, messages, self._connection, options)
         self.tracker = SocketTracker(ctx, lambda: self._is_down)
+        self.sink = SocketSink(ctx, messages, self._connection, options, self.tracker.note_padding)
 
     async def send(self, messages: Messages) -> None:
         """Send messages that do not belong to a take.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from pydantic import SecretStr
@@ -58,9 +58,12 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
             contains the token.
         socket_token_key: Path of the token of the handshake in the vendor's response. An empty
             string means the setting `api_key`.
-        min_chunk_s: Seconds of audio in a message, except in the last message of a take.
-        first_chunk_s: Seconds of audio in the first message of a take; 0 means `min_chunk_s`.
+        min_chunk_s: The least seconds of audio in a message.
+        first_chunk_s: The least seconds in the first message of a take; 0 means `min_chunk_s`.
         max_chunk_s: The most seconds of audio in a message.
+        pads_last: Whether avatar-core adds silence to the last message of a take if the message is
+            too short. Set it to False if the vendor plays a shorter last message. The silence
+            counts in no position, and avatar-core does not send it again after a reconnect.
         keep_alive_s: Seconds between two messages of `encode_keep_alive`; 0 sends none.
         reconnect_s: Seconds within which a closed socket may be opened again; 0 means never. More
             than one second makes a gap that the health check takes for a dead avatar.
@@ -75,6 +78,7 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
     min_chunk_s: ClassVar[float] = 0.0
     first_chunk_s: ClassVar[float] = 0.0
     max_chunk_s: ClassVar[float] = 1.0
+    pads_last: ClassVar[bool] = True
     keep_alive_s: ClassVar[float] = 0.0
     reconnect_s: ClassVar[float] = 1.0
     waits_for_ready: ClassVar[bool] = False
@@ -249,6 +253,15 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
 
     # The transport.
 
+    def socket_options(self) -> SocketOptions:
+        """Return the limits of the vendor's socket, as the attributes of the class declare them.
+
+        Returns:
+            The limits.
+        """
+        names = (option.name for option in fields(SocketOptions))
+        return SocketOptions(**{name: getattr(self, name) for name in names})
+
     def create_sink(self, ctx: SinkContext) -> AudioSink | None:
         """Create the sink, and the connection that the sink shares with the tracker.
 
@@ -266,16 +279,8 @@ class WebSocketAvatarProvider(RestAvatarProvider[S], SocketMessages):
             raise self._unknown_address()
         if session.transport is not None:
             session.transport.sink.is_last = False
-        options = SocketOptions(
-            min_chunk_s=self.min_chunk_s,
-            first_chunk_s=self.first_chunk_s,
-            max_chunk_s=self.max_chunk_s,
-            keep_alive_s=self.keep_alive_s,
-            reconnect_s=self.reconnect_s,
-            waits_for_ready=self.waits_for_ready,
-        )
         session.transport = SocketTransport(
-            self.name, ctx, self, session.address, options, self.connect
+            self.name, ctx, self, session.address, self.socket_options(), self.connect
         )
         return session.transport.sink
 

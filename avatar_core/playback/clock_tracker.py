@@ -23,6 +23,9 @@ class ClockTracker(PlaybackTracker):
         is_cut: Returns whether the transport has cut a take; by default no take counts as cut.
         tail_s: Seconds from the end of the audio, according to `position_s`, until the take counts
             as done.
+
+    Attributes:
+        tail_s: As the argument; a change applies to the current take too.
     """
 
     def __init__(
@@ -34,7 +37,7 @@ class ClockTracker(PlaybackTracker):
     ) -> None:
         self._position_s = position_s
         self._is_cut = is_cut
-        self._tail_s = tail_s
+        self.tail_s = tail_s
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, take: Take) -> None:
@@ -51,19 +54,19 @@ class ClockTracker(PlaybackTracker):
         self._stop()
 
     async def _watch(self, take: Take) -> None:
-        tail_s = self._tail_s
+        waited_s = 0.0
         while not take.state.final:
             await asyncio.sleep(TICK_S)
             position_s = self._position_s(take)
             at_end = take.ended and position_s >= take.pushed_s - ROUNDING_S
             if take.pushed_s > 0 and self._is_cut(take):
                 take.report(position_s, TakeState.CUT)
-            elif at_end and tail_s <= 0:
+            elif at_end and waited_s >= self.tail_s:
                 take.report(take.pushed_s, TakeState.DONE)
             elif not take.cutting:
                 take.report(position_s)
             if at_end:
-                tail_s -= TICK_S
+                waited_s += TICK_S
 
     def _stop(self) -> None:
         if self._task is not None:

@@ -129,6 +129,6 @@ def test_defaults_of_a_providers_attributes_are_those_of_the_code() -> None:
         for names, defaults in rows
         for name, default in zip(in_code(names), in_code(defaults), strict=True)
     }
-    assert len(stated) == 18
+    assert len(stated) == 19
     code = avatar_core.WebSocketAvatarProvider
     assert stated == {name: getattr(code, name) for name in stated}

@@ -64,7 +64,7 @@ async def error_of(call: Callable[[], Any]) -> avatar_core.AvatarError:
 
 @pytest.mark.parametrize("chunk_s", [0.02, 0.1, 0.7])
 def test_pieces_keep_the_limits_and_all_audio(chunk_s: float) -> None:
-    options = SocketOptions(first_chunk_s=0.3, min_chunk_s=0.5, max_chunk_s=0.6)
+    options = SocketOptions(first_chunk_s=0.3, min_chunk_s=0.5, max_chunk_s=0.6, pads_last=False)
     pieces, sent, pushed = Pieces(FORMAT, options), [], b""
     for number in range(20):
         chunk = bytes([number]) * FORMAT.size(chunk_s)

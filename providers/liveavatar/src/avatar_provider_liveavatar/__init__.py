@@ -59,6 +59,7 @@ class LiveAvatarProvider(avatar_core.WebSocketAvatarProvider[LiveAvatarSettings]
     end_payload: ClassVar = {"session_id": "{id}", "reason": "USER_DISCONNECTED"}
     socket_key, waits_for_ready = "data.ws_url", True
     first_chunk_s, min_chunk_s, max_chunk_s = 0.6, 0.6, 1.0
+    pads_last = False  # agent.speak_end ends a speech, so the piece before it may be short
     keep_alive_s, reconnect_s = 60.0, 0.0
 
     def setup(self) -> None:
