@@ -11,9 +11,10 @@ from avatar_core.testing.suites.check import CheckFailed, NotApplicable
 from avatar_core.testing.suites.transport_suite import TransportSuite
 from tests.suites import line_transport, room_transports, socket_transport
 from tests.suites.altered_example import Mutant, failing_ids, failing_of, parameters
-from tests.suites.transport_mutants import MUTANTS
+from tests.suites.transport_mutants import MUTANTS, SOCKET_MUTANTS
 
 EXAMPLE = Path(line_transport.__file__)
+SOCKET_EXAMPLE = Path(socket_transport.__file__)
 
 
 class TestLine(line_transport.LineSuite):
@@ -25,6 +26,10 @@ class TestByteStream(room_transports.ByteStreamSuite):
 
 
 class TestSocket(socket_transport.SocketSuite):
+    __test__ = True
+
+
+class TestLimitedSocket(socket_transport.LimitedSuite):
     __test__ = True
 
 
@@ -45,8 +50,20 @@ def test_mutant_transport_fails_no_other_check(mutant: Mutant, tmp_path: Path) -
     assert failing_ids(mutant.load(EXAMPLE, tmp_path).LineSuite) == mutant.ids
 
 
+@pytest.mark.parametrize("mutant", parameters(SOCKET_MUTANTS))
+def test_mutant_socket_fails_its_checks(mutant: Mutant, tmp_path: Path) -> None:
+    suite = mutant.load(SOCKET_EXAMPLE, tmp_path).LimitedSuite
+    assert failing_of(suite, mutant.ids) == mutant.ids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", parameters(SOCKET_MUTANTS))
+def test_mutant_socket_fails_no_other_check(mutant: Mutant, tmp_path: Path) -> None:
+    assert failing_ids(mutant.load(SOCKET_EXAMPLE, tmp_path).LimitedSuite) == mutant.ids
+
+
 def test_each_transport_check_has_a_mutant() -> None:
-    assert {id for mutant in MUTANTS for id in mutant.ids} == {
+    assert {id for mutant in (*MUTANTS, *SOCKET_MUTANTS) for id in mutant.ids} == {
         check.id for check in TransportSuite.checks
     }
 

@@ -1,4 +1,7 @@
-"""One wrong transport for each way to break the contract of a sink or a tracker."""
+"""One wrong transport for each way to break the contract of a sink or a tracker.
+
+`MUTANTS` are copies of `line_transport.py`, and `SOCKET_MUTANTS` of `socket_transport.py`.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ KEEP_LOCK = """while getattr(self, "busy", False): await asyncio.sleep(0.01)
         self.busy = False"""
 SLOW_TO_CANCEL = """try: await self._line.ready.wait()
         except asyncio.CancelledError: await asyncio.sleep(5); raise"""
+
+LIMITS = "min_chunk_s, max_chunk_s, pads_last = 0.3, 0.5, True"
+CHUNK = "return (chunk,)"
 
 MUTANTS = (
     Mutant("push drops the last sample", "T01", PUSH, PUSH.replace("chunk", "chunk[:-2]")),
@@ -166,4 +172,11 @@ MUTANTS = (
         REPORT,
         f"assert not take.state.final; {REPORT}",
     ),
+)
+
+SOCKET_MUTANTS = (
+    Mutant("the last message is short", "T28", LIMITS, LIMITS.replace("True", "False")),
+    Mutant("messages have no minimum", "T28", LIMITS, LIMITS.replace("0.3", "0.0")),
+    Mutant("messages are too long", "T28", LIMITS, LIMITS.replace("0.5", "1.0")),
+    Mutant("each chunk is split", "T28", CHUNK, "return chunk[:9600], chunk[9600:]"),
 )

@@ -12,6 +12,7 @@ from avatar_core.bases.socket_wire import SocketClosedError, Wire
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.fake_vendor.socket_avatar import SocketAvatar
 from avatar_core.testing.fake_vendor.socket_faults import SocketFault
+from avatar_core.testing.fake_vendor.socket_lengths import Limited, MessageLengths
 
 POLL_S = 0.01
 CommandKind = Literal["begin", "audio", "end", "cut", "alive", "close", "other"]
@@ -31,7 +32,7 @@ class Command(NamedTuple):
     pcm: bytes = b""
 
 
-class Vocabulary(Protocol):
+class Vocabulary(Limited, Protocol):
     """The messages of a vendor, and its record of them.
 
     Attributes:
@@ -91,6 +92,7 @@ class SocketDialog:
         self._vendor = vendor
         self._fault = fault
         self._late: list[Message] = []
+        self._lengths = MessageLengths(vendor)
 
     async def run(self, close: Callable[[], object], early: Sequence[Message] = ()) -> None:
         """Receive commands until the socket closes.
@@ -137,6 +139,7 @@ class SocketDialog:
         except (ValueError, KeyError, TypeError, AttributeError):
             command = Command("other")
         self._vendor.commands.append(command)
+        self._lengths.note(command)
         match command.kind:
             case "begin":
                 late, self._late = self._late, []

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from avatar_core.bases.socket_address import SocketAddress
-from avatar_core.bases.socket_messages import Message
+from avatar_core.bases.socket_messages import Message, SocketOptions
 from avatar_core.bases.socket_wire import HandshakeError, SocketClosedError, Wire
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.http.memory import FakeResponse
@@ -56,7 +56,13 @@ class SocketVendor(FaultySockets, FakeVendor):
         handshakes: The number of sockets that were opened.
         format: The format of the audio that the vendor expects.
         position_every_s: Seconds between two reports of a position; 0 for none.
+        limits: The least and the most seconds of audio in a message, and whether the last message
+            of a take must be long enough too (`pads_last`). None means no limits.
+            `SocketTransportSuite` then takes the limits that the provider declares.
+        problems: Each message that was too short or too long, as a sentence with a next step.
     """
+
+    limits: SocketOptions | None = None
 
     def __init__(
         self,
@@ -69,6 +75,7 @@ class SocketVendor(FaultySockets, FakeVendor):
         super().__init__(account, key=key)
         self.sockets = MEMORY_SOCKETS
         self.commands: list[Command] = []
+        self.problems: list[str] = []
         self.handshakes = 0
         if account.room is not None:
             account.launch_worker = self._launch

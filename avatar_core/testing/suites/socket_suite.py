@@ -70,6 +70,7 @@ class SocketTransportSuite(ProviderSubject, TransportSuite):
         provider = type(cls.__name__, (cls,), names)(self.load_settings())
         far_end.resources.push_async_callback(provider.aclose)
         self.capabilities = provider.capabilities
+        vendor.limits = vendor.limits or provider.socket_options()
         avatar = await provider.provision(_make_request(room))
         await _join(room, avatar, provider.capabilities.audio or self.format)
         ctx = SinkContext(

@@ -10,7 +10,7 @@ from avatar_core.contracts.capabilities import Capabilities
 from avatar_core.testing.suites.basics import Basics
 from avatar_core.testing.suites.check import CheckFailed
 from avatar_core.testing.suites.suite import Suite
-from avatar_core.testing.suites.transport import cuts, faults, life, takes
+from avatar_core.testing.suites.transport import cuts, faults, lengths, life, takes
 from avatar_core.testing.suites.transport.far_end import TransportParts
 
 
@@ -40,10 +40,11 @@ class TransportSuite(Basics, Suite):
         *cuts.CHECKS,
         *faults.CHECKS,
         *life.CHECKS,
+        *lengths.CHECKS,
     )
     basics = ("T01", "T02", "T03", "T04")
     more_basics = MappingProxyType(
-        dict.fromkeys(("T11", "T12", "T13", "T20", "T24", "T27"), ("T10",))
+        dict.fromkeys(("T11", "T12", "T13", "T20", "T24", "T27", "T28"), ("T10",))
     )
     capabilities: Capabilities = Capabilities()
     format: AudioFormat = AudioFormat(24_000)

@@ -49,6 +49,15 @@ class FarEnd(ABC):
             between two takes or at the end of a take do not count.
         """
 
+    def problems(self) -> Sequence[str] | None:
+        """Return the messages of the sink that broke the limits of the far end.
+
+        Returns:
+            A sentence for each message, with the next step of the author; None if the far end has
+            no limits.
+        """
+        return None
+
     @abstractmethod
     def die(self) -> None:
         """Close the connection: the sound stops, and no message arrives or leaves."""

@@ -11,6 +11,7 @@ from avatar_core.bases.socket_address import SocketAddress
 from avatar_core.bases.socket_wire import HandshakeError, SocketClosedError, Wire
 from avatar_core.testing.fake_vendor.memory_wire import MemoryWire
 from avatar_core.testing.fake_vendor.socket_dialog import Command
+from avatar_core.testing.fake_vendor.socket_lengths import MessageLengths
 from avatar_core.testing.fake_vendor.socket_vendor import SocketVendor
 from avatar_core.testing.suites.transport.far_end import FarEnd
 from avatar_core.testing.suites.transport.speaker import HeardPiece, Speaker
@@ -80,6 +81,14 @@ class SocketFarEnd(FarEnd):
         """
         return self._speaker.pieces
 
+    def problems(self) -> Sequence[str] | None:
+        """Return the messages that were too short or too long for the vendor.
+
+        Returns:
+            A sentence for each message; None if the vendor has no limits.
+        """
+        return None if self._vendor.limits is None else self._vendor.problems
+
     def die(self) -> None:
         """Break the connection."""
         self._stop()
@@ -106,11 +115,14 @@ class SocketFarEnd(FarEnd):
     async def _receive(self, wire: Wire, wait_s: float) -> None:
         await asyncio.sleep(wait_s)
         await self._report("ready", "", 0.0)
+        lengths = MessageLengths(self._vendor)
         try:
             while True:
                 message = await wire.receive()
                 if message is not None:
-                    self._carry_out(self._vendor.read_command(message))
+                    command = self._vendor.read_command(message)
+                    lengths.note(command)
+                    self._carry_out(command)
         except SocketClosedError:
             return
 
