@@ -19,6 +19,7 @@ from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.script import RATE_HZ
 from avatar_core.testing.turn import Turn
 from tests.faults.case import Environment, Message
+from tests.livekit.turns import PlaybackCounts
 
 SPOKEN_WORDS = VOCABULARY[:8]
 AT_WORD = 3
@@ -56,12 +57,8 @@ class TurnHarness:
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
-        self.finishes = 0
-        tail = conversation.session.output.audio
-        while tail is not None and tail.next_in_chain is not None:
-            tail = tail.next_in_chain
-        assert tail is not None
-        tail.on("playback_finished", self._on_finished)
+        self.counts = PlaybackCounts()
+        self.counts.watch(conversation.session)
 
     @property
     def agent(self) -> MemoryLink:
@@ -87,9 +84,6 @@ class TurnHarness:
         turn = Turn(SPOKEN_WORDS, handle, asyncio.get_running_loop().time())
         self.conversation.turns.append(turn)
         return turn
-
-    def _on_finished(self, _: object) -> None:
-        self.finishes += 1
 
 
 def frames_of(pcm: bytes, rate_hz: int = RATE_HZ, channels: int = 1) -> list[rtc.AudioFrame]:
@@ -163,9 +157,9 @@ def _provoke(play: Callable[[TurnHarness], Awaitable[None]]) -> Callable[[Enviro
             before = conversation.avatar.avatar_identity
             await play(harness)
             message = log.message()
-            assert harness.finishes == 1, f"{harness.finishes} finishes"
+            assert harness.counts.tail_finished == 1, harness.counts
             await conversation.over(conversation.say(LATER_COUNT))
-            assert harness.finishes == 2, f"{harness.finishes} finishes"
+            assert harness.counts.tail_finished == 2, harness.counts
             assert conversation.faults() == [], conversation.faults()
             assert conversation.avatar.state is AvatarState.LIVE
             assert conversation.avatar.last_error is None

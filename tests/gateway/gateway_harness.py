@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +25,9 @@ from avatar_core.gateway.sessions import Sessions
 from avatar_core.provisioning.ledger import Ledger
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.rtc.roster import Roster
-from avatar_core.settings import AvatarSettings, LiveKitSettings, ProviderSettings
+from avatar_core.settings import AvatarSettings, LiveKitSettings
+from avatar_core.testing.room.room import MemoryRoom
+from avatar_core.testing.scripted_provider import ScriptedProvider
 
 SECRET = "s3cret-canary-0123456789abcdef0123456789"
 LIVEKIT = LiveKitSettings.model_validate(
@@ -44,63 +45,49 @@ BODY = {
 POLL_S = 0.02
 
 
-@dataclass
-class VendorState:
-    """The sessions of the vendor.
+class Vendor(ScriptedProvider):
+    """A vendor whose workers join no room.
 
     Attributes:
-        created: The requests of all created sessions.
-        ended: The ids of the ended sessions.
-        error: Raised by the next create requests.
+        requests: The requests of all sessions that were created.
+        tokens: The room tokens of these sessions.
         gate: The next create requests wait for this event.
         waiting: The number of create requests that have reached the gate.
-        tokens: The room tokens of the created sessions.
     """
 
-    created: list[ProvisionRequest] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    error: Exception | None = None
-    gate: asyncio.Event | None = None
-    waiting: int = 0
-    tokens: list[str] = field(default_factory=list)
-
-    @property
-    def open(self) -> int:
-        return len(self.created) - len(set(self.ended))
-
-
-class VendorSettings(ProviderSettings):
-    provider = "vendor"
-
-
-class VendorProvider(AvatarProvider[VendorSettings]):
-    """A vendor whose sessions are counted."""
-
-    name = "vendor"
-    api_version = (1, 0)
     capabilities = Capabilities(
         audio=AudioFormat(16_000),
         ends_session=True,
         safe_retry=SafeRetry.KEY,
         expected_join_s=0.05,
     )
-    state: VendorState
+
+    def __init__(self) -> None:
+        super().__init__(MemoryRoom())
+        self.joins, self.provision_s = False, 0.0
+        self.requests: list[ProvisionRequest] = []
+        self.tokens: list[str] = []
+        self.gate: asyncio.Event | None = None
+        self.waiting = 0
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        if self.state.error is not None:
-            raise self.state.error
-        if self.state.gate is not None:
-            self.state.waiting += 1
-            await self.state.gate.wait()
-        self.state.created.append(request)
-        self.state.tokens.append(request.avatar_token())
-        id = f"session-{len(self.state.created)}"
-        avatar = ProvisionedAvatar(session_id=id, identity=request.identity)
-        request.claim(avatar)
+        if self.gate is not None:
+            self.waiting += 1
+            await self.gate.wait()
+        avatar = await super().provision(request)
+        self.requests.append(request)
+        self.tokens.append(request.avatar_token())
         return avatar
 
-    async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
-        self.state.ended.append(avatar.session_id)
+    @property
+    def ended(self) -> list[str]:
+        """The ids of the sessions that were released, in order."""
+        return [session_id for session_id, _ in self.released]
+
+    @property
+    def open(self) -> int:
+        """The number of sessions that were not released."""
+        return len(self.provisioned) - len(set(self.ended))
 
 
 class GatewayHarness:
@@ -118,14 +105,11 @@ class GatewayHarness:
     """
 
     def __init__(self, folder: Path, limit: int = 3) -> None:
-        self.vendor = VendorState()
+        self.vendor = Vendor()
         self.rooms: dict[str, set[str]] = {"room": {"agent"}}
         self.removed: list[tuple[str, str]] = []
         self.looks = 0
         self.ledger = Ledger(folder)
-        provider = type("CountedProvider", (VendorProvider,), {"state": self.vendor})
-        registry = ProviderRegistry()
-        registry.register("vendor", provider)
         self._server = Server(
             livekit=LIVEKIT,
             settings=AvatarSettings.load(provision_timeout_s=2.0, join_timeout_s=0.2),
@@ -135,9 +119,7 @@ class GatewayHarness:
             start_worker=self._start_worker,
             poll_s=POLL_S,
         )
-        self.sessions = Sessions(
-            self._server, lambda name, variant: registry.create(name, variant=variant), limit
-        )
+        self.sessions = Sessions(self._server, self._create_provider, limit)
         app = Gateway(self._server, self.sessions).application()
         self._runner = web.AppRunner(app, lingering_time=LINGER_S)
         self._url = ""
@@ -184,6 +166,11 @@ class GatewayHarness:
         }
         status, _, _ = await self.post("/avatar/sessions/terminate", {**body, **fields})
         return status
+
+    def _create_provider(self, name: str, variant: str) -> AvatarProvider[Any]:
+        if name == self.vendor.name:
+            return self.vendor
+        return ProviderRegistry().create(name, variant=variant)
 
     async def _read(self, room: str) -> Roster:
         self.looks += 1

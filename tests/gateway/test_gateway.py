@@ -34,19 +34,20 @@ async def test_session_is_created_with_the_requested_identity_and_ended(tmp_path
     async with GatewayHarness(tmp_path) as gateway:
         status, created = await gateway.create()
         assert status == 200
-        assert created["provider_session_id"] == "session-1"
+        (session_id,) = gateway.vendor.provisioned
+        assert created["provider_session_id"] == session_id
         assert created["sample_rate"] == 16_000
-        (request,) = gateway.vendor.created
+        (request,) = gateway.vendor.requests
         assert (request.room_name, request.identity) == ("room", BODY["avatar_identity"])
         claims = jwt.decode(gateway.vendor.tokens[0], SECRET, algorithms=["HS256"])
         assert claims["sub"] == BODY["avatar_identity"]
         assert claims["attributes"] == {"lk.publish_on_behalf": "agent"}
         assert claims["video"]["room"] == "room"
-        await until(lambda: [one.session_id for one in gateway.ledger.read_all()] == ["session-1"])
+        await until(lambda: [one.session_id for one in gateway.ledger.read_all()] == [session_id])
         assert await gateway.terminate(created) == 200
-        assert gateway.vendor.ended == ["session-1"]
+        assert gateway.vendor.ended == [session_id]
         assert await gateway.terminate(created) == 200, "a second request is no error"
-        assert gateway.vendor.ended == ["session-1"]
+        assert gateway.vendor.ended == [session_id]
         await until(lambda: not gateway.ledger.read_all())
 
 
@@ -55,7 +56,7 @@ async def test_repeated_request_returns_the_first_session(tmp_path: Path) -> Non
         results = await asyncio.gather(*(gateway.create(key="one") for _ in range(5)))
         results.append(await gateway.create(key="one"))
         assert all(result == results[0] for result in results)
-        assert len(gateway.vendor.created) == 1
+        assert len(gateway.vendor.provisioned) == 1
         status, body = await gateway.create(key="one", room_name="other")
         assert status == 422
         assert "Idempotency-Key" in body["error"]["message"]
@@ -63,11 +64,13 @@ async def test_repeated_request_returns_the_first_session(tmp_path: Path) -> Non
 
 async def test_failed_request_may_be_repeated_with_its_key(tmp_path: Path) -> None:
     async with GatewayHarness(tmp_path) as gateway:
-        gateway.vendor.error = PaymentError("no credit is left.", outcome=Outcome.REJECTED)
+        gateway.vendor.provision_error = PaymentError(
+            "no credit is left.", outcome=Outcome.REJECTED
+        )
         status, body = await gateway.create(key="one")
         assert status == 424
         assert body["error"]["code"] == "AV302"
-        gateway.vendor.error = None
+        gateway.vendor.provision_error = None
         status, _ = await gateway.create(key="one")
         assert (status, gateway.vendor.open) == (200, 1)
 
@@ -84,7 +87,7 @@ async def test_failed_request_may_be_repeated_with_its_key(tmp_path: Path) -> No
 )
 async def test_vendor_error_becomes_a_status(tmp_path: Path, error: Exception, status: int) -> None:
     async with GatewayHarness(tmp_path) as gateway:
-        gateway.vendor.error = error
+        gateway.vendor.provision_error = error
         got, body, headers = await gateway.post(CREATE, BODY)
         assert got == status
         assert body["error"]["message"]
@@ -111,7 +114,7 @@ async def test_request_without_a_valid_token_is_refused(tmp_path: Path, token: s
             status, body, _ = await gateway.post(path, BODY, token=token)
             assert status == 401
             assert body["error"]["message"]
-        assert gateway.vendor.created == []
+        assert gateway.vendor.provisioned == []
 
 
 async def test_session_ends_only_with_its_token(tmp_path: Path) -> None:
@@ -161,7 +164,7 @@ async def test_bad_request_gets_a_clear_error(tmp_path: Path, body: object, stat
         assert got == status
         assert said["error"]["message"]
         assert ": :" not in said["error"]["message"], "the text names no field"
-        assert gateway.vendor.created == []
+        assert gateway.vendor.provisioned == []
         assert gateway.sessions.free == 3
 
 
@@ -223,7 +226,7 @@ async def test_secrets_stay_out_of_logs_and_responses(
     caplog.set_level(logging.DEBUG)
     async with GatewayHarness(tmp_path) as gateway:
         _, created = await gateway.create()
-        gateway.vendor.error = RuntimeError(SECRET)
+        gateway.vendor.provision_error = RuntimeError(SECRET)
         _, refused = await gateway.create(avatar_identity="second")
         await gateway.terminate(created)
         seen = f"{caplog.text} {created} {refused}"

@@ -41,6 +41,19 @@ class LiveAudioMeter(AudioMeter):
         updated, self._updated = self._updated, asyncio.Event()
         updated.set()
 
+    def restart(self) -> None:
+        """Forget all audio, at a time at which the listener hears silence.
+
+        A test may then use every word once more.
+        """
+        self._timelines.clear()
+        self.partly_heard.clear()
+
+    async def wait_for_sound(self) -> None:
+        """Return as soon as a track carries sound."""
+        while not self.sounds():
+            await self._updated.wait()
+
     async def wait_for_word(self, word: str) -> None:
         """Return as soon as a part of the word was heard."""
         while word not in self.partly_heard:

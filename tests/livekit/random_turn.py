@@ -11,7 +11,6 @@ from livekit.agents.voice import SpeechHandle
 
 from avatar_core.testing.turn import LEAST_SHARE
 from tests.livekit.live_conversation import ONCE, LiveConversation
-from tests.livekit.turn_meter import TurnMeter
 from tests.support.gapped_speech import GappedSpeech
 
 INTERRUPTED_SHARE = 0.3
@@ -52,7 +51,6 @@ class RandomTurn:
 
     Args:
         conversation: The conversation.
-        meter: The meter of the conversation.
         speech: What the agent says.
         dice: A random generator.
     """
@@ -60,12 +58,11 @@ class RandomTurn:
     def __init__(
         self,
         conversation: LiveConversation,
-        meter: TurnMeter,
         speech: GappedSpeech,
         dice: random.Random,
     ) -> None:
         self._conversation = conversation
-        self._meter = meter
+        self._meter = conversation.meter
         self._speech = speech
         self._dice = dice
 

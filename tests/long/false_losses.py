@@ -29,7 +29,6 @@ from avatar_core.testing.server.ports import LOOPBACK
 from tests.livekit.disturbances import Disturbances
 from tests.livekit.live_conversation import LiveConversation
 from tests.livekit.random_turn import RandomTurn, TurnResult
-from tests.livekit.turn_meter import TurnMeter
 from tests.support.gapped_speech import GappedSpeech, choose_voice
 from tests.support.udp_relay import RELAY_IP, UdpRelay
 from tests.support.voices import install_hint, missing_voices
@@ -79,14 +78,13 @@ async def converse(
     """
     loop = asyncio.get_running_loop()
     conversation = LiveConversation(server, settings)
-    meter = conversation.meter = TurnMeter()
     async with conversation:
         await conversation.wait_until_listener_is_visible()
         async with Disturbances(conversation, dice) as disturbances:
             while loop.time() < until:
                 voice, said_at = choose_voice(dice), loop.time()
                 speech = GappedSpeech.choose(dice, voice)
-                result = await RandomTurn(conversation, meter, speech, dice).take()
+                result = await RandomTurn(conversation, speech, dice).take()
                 tally.add(result)
                 if result.failures or result.lost or result.twice or result.ahead:
                     print(f"{voice}, gaps {speech.gaps_s}: {result}")

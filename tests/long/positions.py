@@ -26,7 +26,6 @@ from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.faults.scenario import Scenario
 from avatar_core.testing.server import DevServer
 from tests.livekit.live_conversation import LiveConversation
-from tests.livekit.turn_meter import TurnMeter
 from tests.long.vendor_faults import percentile
 
 DELAYS_S = 0.2, 1.0, 3.0
@@ -36,20 +35,18 @@ MEDIAN_S, P95_S = 0.06, 0.12
 TURN_S, QUIET_S, HEARD_S = 30.0, 0.8, 8.0
 
 
-async def measure_turn(
-    conversation: LiveConversation, meter: TurnMeter, dice: random.Random
-) -> float:
+async def measure_turn(conversation: LiveConversation, dice: random.Random) -> float:
     """Interrupt one turn, and compare its positions.
 
     Args:
         conversation: The conversation.
-        meter: The meter of the listener.
         dice: A random generator.
 
     Returns:
         The reported position minus the heard position, in seconds.
     """
     spoken = dice.sample(VOCABULARY, len(VOCABULARY))
+    meter = conversation.meter
     meter.restart()
     async with asyncio.timeout(TURN_S):
         turn = conversation.say(spoken)
@@ -88,10 +85,9 @@ async def run(count: int, seed: int) -> bool:
         for delay_s in DELAYS_S:
             simulator.fail(VendorFault(worker=Scenario.parse(f"playout_delay_s={delay_s}")))
             conversation = LiveConversation(server, settings)
-            meter = conversation.meter = TurnMeter()
             async with conversation:
                 await conversation.wait_until_listener_is_visible()
-                errors_s = [await measure_turn(conversation, meter, dice) for _ in range(count)]
+                errors_s = [await measure_turn(conversation, dice) for _ in range(count)]
                 lost = len(conversation.errors)
             sizes_s = [abs(error_s) for error_s in errors_s]
             median_s, p95_s = statistics.median(sizes_s), percentile(sizes_s)

@@ -7,17 +7,19 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from livekit import api, rtc
+from livekit import rtc
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.link import RoomLink
 from avatar_core.contracts.participants import RemoteParticipant, RoomEvent
+from avatar_core.rtc import admin
 from avatar_core.rtc.join import join
 from avatar_core.rtc.link import RtcLink
 from avatar_core.testing.clock import run
 from avatar_core.testing.room.link import MemoryLink
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.server import DevServer
+from avatar_core.testing.server.tokens import create_token, livekit_settings
 
 FORMAT = AudioFormat(48_000)
 
@@ -85,24 +87,14 @@ class RealRooms:
         attributes: Mapping[str, str] | None = None,
         subscribe: bool = True,
     ) -> RtcLink:
-        token = (
-            api.AccessToken(self._server.api_key, self._server.api_secret)
-            .with_identity(identity)
-            .with_kind("agent" if is_agent else "standard")
-            .with_attributes(dict(attributes or {}))
-            .with_grants(api.VideoGrants(room_join=True, room=self._name))
-            .to_jwt()
-        )
+        kind = "agent" if is_agent else "standard"
+        token = create_token(self._server, self._name, identity, kind, dict(attributes or {}))
         link = await join(self._server.url, token, subscribe=subscribe)
         self._links.append(link)
         return link
 
     async def remove(self, identity: str) -> None:
-        server = self._server
-        async with api.LiveKitAPI(server.url, server.api_key, server.api_secret) as client:
-            await client.room.remove_participant(
-                api.RoomParticipantIdentity(room=self._name, identity=identity)
-            )
+        await admin.remove_participant(livekit_settings(self._server), self._name, identity)
 
     async def reconnect(self, link: RoomLink) -> None:
         assert isinstance(link, RtcLink)

@@ -11,12 +11,13 @@ from avatar_provider_mock import MockSettings
 from livekit.agents import AgentSession
 from livekit.agents.llm import ChatMessage
 from livekit.agents.voice import SpeechHandle, io
-from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.registry.selection import Item
 from avatar_core.testing.audio.tones import VOCABULARY, WordTones, decode_tones
+from avatar_core.testing.captions import CaptionLog
+from avatar_core.testing.outputs import MemoryOutputs
 from avatar_core.testing.room.context import IN_MEMORY
 from avatar_core.testing.room.room import MemoryRoom
 from avatar_core.testing.script import RATE_HZ, ScriptedLLM, ToneAgent, frames
@@ -88,7 +89,7 @@ class OrderHarness:
         self.session = AgentSession(llm=self.model)
         self.link = self.room.join(self.identity, is_agent=True)
         self._output: RoomOutput | None = None
-        self._synchronizer: TranscriptSynchronizer | None = None
+        self._captions: MemoryOutputs | None = None
         self._detached: io.AudioOutput | None = None
         self._starting: list[asyncio.Task[None]] = []
         self._tones = WordTones(RATE_HZ)
@@ -125,14 +126,9 @@ class OrderHarness:
         if self._started:
             return
         self._started = True
-        tail = self.session.output.audio
-        if tail is None:
-            self._output = tail = RoomOutput(self.link)
-        self._synchronizer = TranscriptSynchronizer(
-            next_in_chain_audio=tail, next_in_chain_text=None
-        )
-        self.session.output.audio = self._synchronizer.audio_output
-        self.session.output.transcription = self._synchronizer.text_output
+        if self.session.output.audio is None:
+            self.session.output.audio = self._output = RoomOutput(self.link)
+        self._captions = MemoryOutputs(self.session, "synchronized", CaptionLog())
         await self.session.start(ToneAgent())
 
     async def do_start(self, provider: float) -> None:
@@ -264,8 +260,8 @@ class OrderHarness:
         await asyncio.gather(*self._starting, return_exceptions=True)
         if self._output is not None:
             await self._output.aclose()
-        if self._synchronizer is not None:
-            await self._synchronizer.aclose()
+        if self._captions is not None:
+            await self._captions.aclose()
 
     async def _within(self, limit_s: float, work: Any, name: str) -> None:
         try:

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from avatar_core.testing.player_harness import PlayerHarness
 from avatar_core.testing.room.room import MemoryRoom
+from tests.support.plugin_site import PluginSite
 from tests.support.plugins import FakeSite, make_site
 
 
@@ -19,6 +20,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
     """A place to install plugins."""
     with make_site(tmp_path, monkeypatch) as fake:
         yield fake
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PluginSite:
+    """A place to install avatar plugins of LiveKit."""
+    return PluginSite(tmp_path, monkeypatch)
 
 
 @pytest_asyncio.fixture

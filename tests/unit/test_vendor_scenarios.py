@@ -62,6 +62,12 @@ class StockAgent:
         await writer.aclose()
         return at
 
+    async def speak_to_the_end(self) -> float:
+        """Speak, and wait until every playback has ended; return the time of the start."""
+        at = await self.speak()
+        await asyncio.sleep(PATIENCE_S)
+        return at
+
     async def clear(self) -> str:
         """Interrupt the worker."""
         return await self._link.call(AVATAR, wire.CLEAR_BUFFER, "", timeout_s=1.0)
@@ -120,8 +126,7 @@ async def conversation(faults: str) -> AsyncIterator[StockAgent]:
 
 async def test_worker_without_faults_plays_and_reports_every_word() -> None:
     async with conversation("") as agent:
-        began = await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        began = await agent.speak_to_the_end()
         assert agent.heard_texts() == list(SPOKEN_WORDS)
         ((finished, at),) = agent.finishes()
         assert finished == wire.Finished(pytest.approx(SPEECH_S), False)
@@ -140,8 +145,7 @@ async def test_worker_without_faults_plays_and_reports_every_word() -> None:
 )
 async def test_inaudible_worker_reports_a_normal_end(fault: str, tracks: set[str]) -> None:
     async with conversation(f"by_speech=1,{fault}={FAULT_S}") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         assert agent.heard_texts() == BEFORE
         assert agent.tracks() == tracks
         ((finished, _),) = agent.finishes()
@@ -151,8 +155,7 @@ async def test_inaudible_worker_reports_a_normal_end(fault: str, tracks: set[str
 @pytest.mark.parametrize("fault", ["playout_stall_at_s", "hang_at_s"])
 async def test_worker_that_stops_for_good_reports_no_end(fault: str) -> None:
     async with conversation(f"by_speech=1,{fault}={FAULT_S}") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         assert agent.heard_texts()[: len(BEFORE)] == BEFORE
         assert len(agent.heard_texts()) < len(SPOKEN_WORDS)
         assert agent.finishes() == []
@@ -162,8 +165,7 @@ async def test_worker_that_stops_for_good_reports_no_end(fault: str) -> None:
 @pytest.mark.parametrize("fault", ["playout_stall", "hang"])
 async def test_worker_that_stops_for_a_time_plays_every_word(fault: str) -> None:
     async with conversation(f"by_speech=1,{fault}_at_s={FAULT_S},{fault}_s=2") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         heard = agent.heard()
         shares = Counter[str]()
         for word in heard:
@@ -201,8 +203,7 @@ async def test_frozen_worker_responds_to_no_calls() -> None:
 
 async def test_worker_without_an_audio_track_is_not_heard() -> None:
     async with conversation("no_audio_track=1") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         assert agent.room.recording.runs == []
         assert agent.tracks() == {"video"}
         assert len(agent.finishes()) == 1
@@ -211,8 +212,7 @@ async def test_worker_without_an_audio_track_is_not_heard() -> None:
 @pytest.mark.parametrize("fault", ["ignores_audio", "discards_audio"])
 async def test_worker_that_plays_no_audio_reports_nothing(fault: str) -> None:
     async with conversation(f"{fault}=1") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         assert agent.room.recording.runs == []
         assert agent.tracks() == {"audio", "video"}
         assert agent.reports == []
@@ -221,8 +221,7 @@ async def test_worker_that_plays_no_audio_reports_nothing(fault: str) -> None:
 @pytest.mark.parametrize("delay_s", [0.1, 1.0, 5.0])
 async def test_late_worker_plays_later_and_reports_what_was_heard(delay_s: float) -> None:
     async with conversation(f"playout_delay_s={delay_s}") as agent:
-        began = await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        began = await agent.speak_to_the_end()
         assert agent.heard_texts() == list(SPOKEN_WORDS)
         assert agent.heard()[0].start_s - began == pytest.approx(delay_s, abs=0.1)
         ((_, at),) = agent.finishes()
@@ -231,8 +230,7 @@ async def test_late_worker_plays_later_and_reports_what_was_heard(delay_s: float
 
 async def test_late_worker_with_early_reports_finishes_before_it_was_heard() -> None:
     async with conversation("playout_delay_s=3,reports_early=1") as agent:
-        began = await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        began = await agent.speak_to_the_end()
         assert agent.heard_texts() == list(SPOKEN_WORDS)
         assert [method for method, _, _ in agent.reports] == [
             wire.PLAYBACK_STARTED,
@@ -256,8 +254,7 @@ async def test_late_worker_with_early_reports_reports_an_interruption() -> None:
 
 async def test_worker_that_reports_nothing_plays_every_word() -> None:
     async with conversation("reports_nothing=1") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         assert agent.heard_texts() == list(SPOKEN_WORDS)
         assert agent.reports == []
 
@@ -266,8 +263,7 @@ async def test_music_plays_while_the_agent_is_silent() -> None:
     async with conversation("music_rms=0.025") as agent:
         await asyncio.sleep(2.0)
         music_s = agent.room.recording.seconds(AVATAR)
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         assert music_s == pytest.approx(2.0, abs=0.1)
         assert agent.heard_texts() == list(SPOKEN_WORDS)
 
@@ -286,8 +282,7 @@ async def test_worker_greets_without_audio_of_the_agent() -> None:
 
 async def test_stock_worker_applies_the_alterations_of_its_sound() -> None:
     async with conversation("gain=0.1") as agent:
-        await agent.speak()
-        await asyncio.sleep(PATIENCE_S)
+        await agent.speak_to_the_end()
         (run,) = agent.room.recording.runs
         assert rms_of(bytes(run.pcm)) == pytest.approx(
             0.1 * rms_of(WordTones().speak(SPOKEN_WORDS)), rel=0.05

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,40 +69,31 @@ class Weakness:
             "weakness from tests/weaknesses and run tools/weaknesses.py."
         )
 
-        @functools.wraps(test)
-        async def run_async(*args: Any, **kwargs: Any) -> None:
-            """Run a coroutine function with a time limit, and add the note to its errors.
-
-            Args:
-                args: Positional arguments of the test.
-                kwargs: Keyword arguments of the test.
+        @contextmanager
+        def noted() -> Iterator[None]:
+            """Add the note to an error of the block.
 
             Raises:
                 Exception: The test failed.
             """
             try:
-                async with asyncio.timeout(LIMIT_S):
-                    await test(*args, **kwargs)
+                yield
             except FAILURES as error:
                 error.add_note(note)
                 raise
+
+        @functools.wraps(test)
+        async def run_async(*args: Any, **kwargs: Any) -> None:
+            """Run a coroutine function with a time limit."""
+            with noted():
+                async with asyncio.timeout(LIMIT_S):
+                    await test(*args, **kwargs)
 
         @functools.wraps(test)
         def run(*args: Any, **kwargs: Any) -> None:
-            """Run a function, and add the note to its errors.
-
-            Args:
-                args: Positional arguments of the test.
-                kwargs: Keyword arguments of the test.
-
-            Raises:
-                Exception: The test failed.
-            """
-            try:
+            """Run a function."""
+            with noted():
                 test(*args, **kwargs)
-            except FAILURES as error:
-                error.add_note(note)
-                raise
 
         return run_async if inspect.iscoroutinefunction(test) else run  # type: ignore[return-value]
 
