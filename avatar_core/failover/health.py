@@ -139,7 +139,7 @@ class HealthCheck:
                 continue
             if problem := progress.count(take, tick_s, age_s):
                 return self._lose(problem, may_return=True)
-            if not self._lost_track:
+            if self._ticks.is_steady and not self._lost_track:
                 self._ticks.slow_down(min(heartbeat.left_s, progress.left_s))
 
     def _hold_position(self) -> None:
@@ -176,6 +176,8 @@ class HealthCheck:
         fault = monitor.check()
         if self._was_audible and not self._lost_track:
             fault = fault or await self._first_audio.count(monitor, self._transport.take, tick_s)
+            if self._transport.tracker.is_estimate:
+                self._ticks.slow_down(monitor.left_s)
         return "" if self._presence.is_reconnecting else fault
 
     @property

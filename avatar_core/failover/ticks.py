@@ -8,10 +8,10 @@ from contextlib import suppress
 from avatar_core.playback.transport import Transport
 
 TICK_S = 0.025
-"""Seconds between two checks of a worker that may soon be lost, or whose sound a monitor judges."""
+"""Seconds between two checks of a worker that may soon be lost."""
 SLOW_TICK_S = 0.1
-"""Seconds between two checks of a worker whose reports arrive, and of other workers between two
-takes."""
+"""Seconds between two checks of a worker whose reports arrive or whose sound is heard, and of other
+workers between two takes."""
 NEAR_S = 0.1
 """Seconds before a limit in which the check uses short ticks. After a pause of this process, the
 agent therefore reads the reports that have arrived before it reaches a limit."""
@@ -40,7 +40,7 @@ class Ticks:
         return self._transport.heartbeat_s is not None and not self._transport.collects
 
     @property
-    def _is_steady(self) -> bool:
+    def is_steady(self) -> bool:
         """Whether the worker sends reports at a declared interval, and no monitor listens."""
         transport = self._transport
         return self._has_interval and not transport.monitor and not transport.tracker.is_estimate
@@ -61,7 +61,7 @@ class Ticks:
         if self._transport.take is None:
             tick_s = SLOW_TICK_S if self._has_interval else TICK_S
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if self._is_steady else tick_s):
+                async with asyncio.timeout(None if self.is_steady else tick_s):
                     await self._transport.wait_for_take()
         else:
             self._woken.clear()
@@ -75,16 +75,15 @@ class Ticks:
         return min(self.waited_s, tick_s)
 
     def slow_down(self, left_s: float) -> None:
-        """Make the next tick long, if the worker is steady and no limit is near.
+        """Make the next tick long if no limit is near.
 
         Args:
             left_s: The seconds until the worker is lost if it does nothing.
         """
-        if self._is_steady:
-            is_near = left_s <= SLOW_TICK_S + NEAR_S
-            self._next_s = TICK_S if is_near else SLOW_TICK_S
-            if left_s > 0:  # the check after the limit is not late
-                self._next_s = min(self._next_s, left_s + LEAST_TICK_S)
+        is_near = left_s <= SLOW_TICK_S + NEAR_S
+        self._next_s = TICK_S if is_near else SLOW_TICK_S
+        if left_s > 0:  # the check after the limit is not late
+            self._next_s = min(self._next_s, left_s + LEAST_TICK_S)
 
     def age_s(self, tick_s: float) -> float:
         """Return the seconds since the last report of a steady worker.
@@ -96,6 +95,6 @@ class Ticks:
             The seconds; `tick_s` if the report is older, and for a worker that is not steady.
         """
         alive_at = self._transport.tracker.alive_at
-        if alive_at is None or not self._is_steady:
+        if alive_at is None or not self.is_steady:
             return tick_s
         return min(tick_s, max(0.0, asyncio.get_running_loop().time() - alive_at))

@@ -55,6 +55,8 @@ class Monitor:
 
     Attributes:
         first_sound_s: Seconds that a worker whose latency is not known yet may be late.
+        left_s: Seconds after the last check until the worker may be lost; 0.0 if the monitor does
+            not hear a take.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Monitor:
         self._idle = 0
         self._decoding = self._closed = self._warned = self._failed = self._has_received = False
         self.first_sound_s = first_sound_s
+        self.left_s = 0.0
 
     @property
     def is_hearing(self) -> bool:
@@ -169,7 +172,7 @@ class Monitor:
         Returns:
             The fault of the worker as a part of a sentence; empty if there is no fault.
         """
-        now_s = self._clock()
+        self.left_s, now_s = 0.0, self._clock()
         self._unheard_s += min(now_s - self._checked_at, MOST_TICK_S)
         self._checked_at = now_s
         take, state = self._take, self._state
@@ -193,6 +196,7 @@ class Monitor:
         if state.is_complete:
             silence.skip_rest(now_s, limit_s)
         overdue_s = silence.overdue_s(now_s)
+        self.left_s = limit_s - overdue_s
         if overdue_s > limit_s and not silence.forgive():
             return f"was silent for {overdue_s:.1f} s although it should speak"
         if silence.is_stuck(now_s) and not silence.forgive():
