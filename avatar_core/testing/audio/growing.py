@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.testing.audio.tones import HeardWord, decode_tones
 
 PAUSE_S = 0.1
-"""Digital silence between two words. The decoder looks at most 0.08 s around a tone."""
+"""A pause between two words. The decoder looks at most 0.08 s around a tone."""
+QUIET = 3
+"""The largest sample of a pause. Audio that was resampled has samples of 1 or 2 there."""
 STEP_S = 0.01
 """The decoder looks at the recording in steps that divide this time."""
 
@@ -41,16 +45,21 @@ class GrowingRecording:
             return self._tones
         self._size = len(pcm)
         by_s = self._at_s + self._format.duration_s(self._settled)
-        new = decode_tones(bytes(pcm[self._settled :]), self._format.rate_hz)
+        new_pcm = bytes(pcm[self._settled :])
+        new = decode_tones(new_pcm, self._format.rate_hz)
         self._tones = self._before + [tone.moved(by_s, self._track) for tone in new]
-        self._settle(pcm)
+        self._settle(new_pcm)
         return self._tones
 
-    def _settle(self, pcm: bytearray) -> None:
+    def _settle(self, new_pcm: bytes) -> None:
         """Find the last pause, so that the next call begins there."""
-        pause_at = pcm.rfind(bytes(self._format.size(PAUSE_S)), self._settled)
-        if pause_at < 0:
+        samples = np.frombuffer(new_pcm, "<i2").astype(np.int32)
+        loud = np.flatnonzero(np.abs(samples) > QUIET)
+        edges = np.concatenate(([-1], loud, [len(samples)]))
+        pauses = np.flatnonzero(np.diff(edges) > PAUSE_S * self._format.rate_hz)
+        if not len(pauses):
             return
-        at_s = self._format.duration_s(pause_at) + PAUSE_S / 2
+        pause_s = (edges[pauses[-1]] + 1) / self._format.rate_hz
+        at_s = self._format.duration_s(self._settled) + float(pause_s) + PAUSE_S / 2
         self._settled = self._format.size(STEP_S) * int(at_s / STEP_S)
         self._before = [tone for tone in self._tones if tone.start_s < self._at_s + at_s]
