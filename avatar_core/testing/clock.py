@@ -6,6 +6,7 @@ The module `virtual_loop` describes which clocks are virtual.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -27,8 +28,15 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         RuntimeError: Another loop is running.
+        TypeError: `main` is not a coroutine.
         Exception: Any exception of the coroutine.
     """
+    received: object = main
+    if not inspect.iscoroutine(received):
+        raise TypeError(
+            f"`run` needs a coroutine, and received {main!r:.80}. Call the async function: "
+            "run(main())."
+        )
     if asyncio._get_running_loop() is not None:
         main.close()
         raise RuntimeError(

@@ -17,16 +17,8 @@ from avatar_core.testing.event_log import EventLog
 from avatar_core.testing.outputs import MemoryOutputs, Transcription
 from avatar_core.testing.room.recording import Run
 from avatar_core.testing.room.room import MemoryRoom
-from avatar_core.testing.script import (
-    RATE_HZ,
-    THINK_S,
-    Said,
-    ScriptedLLM,
-    ToneAgent,
-    ToolCalls,
-    frames,
-    said,
-)
+from avatar_core.testing.script import RATE_HZ, THINK_S, Said, ScriptedLLM, ToneAgent, frames, said
+from avatar_core.testing.scripted_responses import ToolCalls
 from avatar_core.testing.turn import Turn, find_faults
 
 TICK_S = 0.01
@@ -103,7 +95,7 @@ class Conversation:
             The new turn.
 
         Raises:
-            ValueError: A word is not in `VOCABULARY`.
+            ValueError: A word is not in `VOCABULARY`, or there are no words or too many.
             RuntimeError: The AgentSession is not running.
         """
         spoken_words = _spoken_words(spoken_words)
@@ -130,6 +122,7 @@ class Conversation:
 
         Raises:
             RuntimeError: The AgentSession is not running.
+            ValueError: There are no words or too many.
         """
         self.model.responses[text] = spoken_words = _spoken_words(response)
         self.model.calls[text] = calls or {}
@@ -173,7 +166,7 @@ class Conversation:
             word: The index of the word in the turn, from 0.
 
         Raises:
-            IndexError: The turn does not have so many words.
+            IndexError: The turn has no word with this index.
         """
         await self.until_heard(turn, word)
         turn.cut = True
@@ -187,8 +180,9 @@ class Conversation:
             word: The index of the word in the turn, from 0.
 
         Raises:
-            IndexError: The turn does not have so many words.
+            IndexError: The turn has no word with this index.
         """
+        _check_index(word, turn.spoken_words)
         start_s, end_s = self._tones.spans(turn.spoken_words)[word]
         # Polling is cheap in virtual time, and a recording has no event to wait for.
         while self._sound_s(turn.said_at) < (start_s + end_s) / 2 and not turn.handle.done():  # noqa: ASYNC110
@@ -237,4 +231,20 @@ class Conversation:
 
 
 def _spoken_words(spoken_words: int | Sequence[str]) -> Sequence[str]:
-    return VOCABULARY[:spoken_words] if isinstance(spoken_words, int) else spoken_words
+    if isinstance(spoken_words, int) and not isinstance(spoken_words, bool):
+        if 1 <= spoken_words <= len(VOCABULARY):
+            return VOCABULARY[:spoken_words]
+    elif isinstance(spoken_words, Sequence) and not isinstance(spoken_words, str) and spoken_words:
+        return spoken_words
+    raise ValueError(
+        f"The agent cannot say {spoken_words!r:.80}. Pass a number from 1 to {len(VOCABULARY)}, or "
+        "a part of VOCABULARY."
+    )
+
+
+def _check_index(word: int, spoken_words: Sequence[str]) -> None:
+    is_index = isinstance(word, int) and not isinstance(word, bool)
+    if not is_index or not 0 <= word < len(spoken_words):
+        raise IndexError(
+            f"The turn has no word {word!r:.80}. Pass an index from 0 to {len(spoken_words) - 1}."
+        )

@@ -13,6 +13,13 @@ from livekit.agents import Agent, APIConnectOptions, ModelSettings, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from avatar_core.testing.audio.tones import WordTones
+from avatar_core.testing.scripted_responses import (
+    Response,
+    ToolCalls,
+    read_calls,
+    read_responses,
+    response_to,
+)
 
 __tracebackhide__ = True  # pytest shows the line of the test, not the frames of this module
 RATE_HZ = 24_000
@@ -24,10 +31,6 @@ TOKEN_S = 0.02
 
 Said = list[tuple[str, str]]
 """Role and text of each message, in order."""
-ToolCalls = Mapping[str, Mapping[str, Any]]
-"""The arguments of each tool to call, by tool name."""
-Response = str | Sequence[str]
-"""A scripted response: a text, or a sequence of words."""
 
 
 def said(context: llm.ChatContext) -> Said:
@@ -46,32 +49,6 @@ def said(context: llm.ChatContext) -> Said:
     ]
 
 
-def response_to(user_text: str, responses: Mapping[str, Response]) -> Sequence[str]:
-    """Return the words of a scripted response.
-
-    Args:
-        user_text: The text of the last user message; empty if there is none.
-        responses: The responses by user message.
-
-    Returns:
-        The words.
-
-    Raises:
-        LookupError: The script has no response to the message.
-    """
-    if user_text not in responses:
-        known = ", ".join(map(repr, responses)) or "none"
-        what = f"to the user message {user_text!r:.80}"
-        if not user_text:
-            what = "without a user message, as generate_reply in on_enter requests it (the key '')"
-        raise LookupError(
-            f"The script has no response {what}. Add the message to `responses` of the scripted "
-            f"model, which has responses to: {known:.400}."
-        )
-    response = responses[user_text]
-    return response.split() if isinstance(response, str) else response
-
-
 class ScriptedLLM(llm.LLM[Any]):
     """A model that calls tools and then gives the scripted response to the last user message.
 
@@ -79,6 +56,9 @@ class ScriptedLLM(llm.LLM[Any]):
         responses: The response to each user message, by the text of the message.
         calls: The tools to call before a response, by the text of the user message. After the
             calls, the model gives the response.
+
+    Raises:
+        ConfigError: A message, a response or a tool call has the wrong type.
 
     Attributes:
         responses: The response to each user message, by its text: a text, or a sequence of words.
@@ -94,8 +74,8 @@ class ScriptedLLM(llm.LLM[Any]):
         calls: Mapping[str, ToolCalls] | None = None,
     ) -> None:
         super().__init__()
-        self.responses: dict[str, Response] = dict(responses or {})
-        self.calls: dict[str, ToolCalls] = dict(calls or {})
+        self.responses = read_responses(responses)
+        self.calls = read_calls(calls)
         self.shown: list[Said] = []
         self._call_ids = itertools.count(1)
 
@@ -134,7 +114,7 @@ class ScriptedLLM(llm.LLM[Any]):
             yet; otherwise one piece for each word of the response.
 
         Raises:
-            KeyError: `responses` has no response to the last user message.
+            LookupError: `responses` has no response to the last user message.
         """
         user_text, has_output = "", False
         for item in context.items:

@@ -11,7 +11,8 @@ from livekit import rtc
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from avatar_core.testing.audio.tones import WordTones
-from avatar_core.testing.script import RATE_HZ, THINK_S, Response, frames, response_to
+from avatar_core.testing.script import RATE_HZ, THINK_S, frames
+from avatar_core.testing.scripted_responses import Response, read_responses, response_to
 
 T = TypeVar("T")
 
@@ -52,6 +53,9 @@ class ScriptedRealtimeModel(llm.RealtimeModel):
     Args:
         responses: The response to each user message, by the text of the message.
 
+    Raises:
+        ConfigError: A message or a response has the wrong type.
+
     Attributes:
         responses: The response to each user message, by its text: a text, or a sequence of words.
         voice: Speaks the words. The default is `WordTones`, which knows only the words of
@@ -60,7 +64,7 @@ class ScriptedRealtimeModel(llm.RealtimeModel):
 
     def __init__(self, responses: Mapping[str, Response] | None = None) -> None:
         super().__init__(capabilities=CAPABILITIES)
-        self.responses: dict[str, Response] = dict(responses or {})
+        self.responses = read_responses(responses)
         self.voice: Voice = WordTones(RATE_HZ)
 
     def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession[Any]:

@@ -21,7 +21,7 @@ from avatar_core.testing.fake_vendor.account import (
     VendorAccount,
     VendorSession,
 )
-from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
+from avatar_core.testing.fake_vendor.faults import PendingFaults, VendorFault, find_vendor_fault
 from avatar_core.testing.fake_vendor.recorded import RecordedRequest
 from avatar_core.testing.fake_vendor.refusal import RefusedError, read_object, read_text
 from avatar_core.testing.fake_vendor.responses import json_response, unusable_response
@@ -71,7 +71,7 @@ class FakeVendor:
         self.keys = {key}
         self._create_s = create_s
         self._idempotent = idempotent
-        self._faults: list[list[Any]] = []
+        self._faults = PendingFaults()
         self._serving: set[asyncio.Task[FakeResponse]] = set()
 
     @property
@@ -106,10 +106,14 @@ class FakeVendor:
             fault: A name in `FAULTS`, or a fault.
 
         Raises:
-            KeyError: `FAULTS` does not contain the name.
+            ConfigError: `FAULTS` does not contain the name.
         """
-        fault = FAULTS[fault] if isinstance(fault, str) else fault
-        self._faults.append([fault, fault.times or -1])
+        self._faults.add(find_vendor_fault(fault))
+
+    @property
+    def unused_faults(self) -> list[VendorFault]:
+        """The faults from `fail` that have not applied to any call so far."""
+        return self._faults.unused()
 
     async def serve(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
@@ -258,12 +262,7 @@ class FakeVendor:
         Returns:
             The first fault from `fail` that applies to the operation and is not used up, or None.
         """
-        for pending in self._faults:
-            fault: VendorFault = pending[0]
-            if fault.applies_to(operation) and pending[1] != 0:
-                pending[1] -= 1
-                return fault
-        return None
+        return self._faults.use_next(operation)
 
     async def _respond(
         self,

@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from typing import Literal
 
 from avatar_core.testing.faults.scenario import QUIET, Scenario
+from avatar_core.testing.faults.unknown_name import unknown_fault
 
 Mode = Literal["status", "refuse", "reset", "silence", "trickle", "html", "empty", "huge", "twice"]
 Operation = Literal["create", "end", "find", "any"]
@@ -55,6 +56,12 @@ class VendorFault:
             True if such calls fail.
         """
         return self.on in (operation, "any")
+
+    @property
+    def fails_create(self) -> bool:
+        """Whether a create request with this fault fails, whatever the vendor's worker does."""
+        fails = self.mode != "twice" and (self.mode != "status" or self.status != 0)
+        return fails and self.applies_to("create")
 
     def response_headers(self) -> dict[str, str]:
         """Return the headers of the response, with dates computed from the current time.
@@ -113,3 +120,62 @@ FAULTS: Mapping[str, VendorFault] = {
     "find fails once": VendorFault(on="find", status=500, message="Internal error."),
 }
 """Every fault by name. For a certificate that is not trusted, use `tls` of `serve_http`."""
+
+
+def find_vendor_fault(fault: str | VendorFault) -> VendorFault:
+    """Return a fault of a vendor's API.
+
+    Args:
+        fault: A name in `FAULTS`, or a fault.
+
+    Returns:
+        The fault.
+
+    Raises:
+        ConfigError: No fault has this name.
+    """
+    if isinstance(fault, VendorFault):
+        return fault
+    if isinstance(fault, str) and fault in FAULTS:
+        return FAULTS[fault]
+    raise unknown_fault("fault of a vendor", fault, FAULTS, example="402")
+
+
+class PendingFaults:
+    """The faults of the later calls of an API, in the order in which a test added them."""
+
+    def __init__(self) -> None:
+        self._faults: list[VendorFault] = []
+        self._uses: list[int] = []
+
+    def add(self, fault: VendorFault) -> None:
+        """Add a fault.
+
+        Args:
+            fault: The fault.
+        """
+        self._faults.append(fault)
+        self._uses.append(0)
+
+    def use_next(self, operation: str) -> VendorFault | None:
+        """Return the fault of the next call, and count this use of the fault.
+
+        Args:
+            operation: The operation of the call.
+
+        Returns:
+            The first fault that applies to the operation and is not used up, or None.
+        """
+        for at, fault in enumerate(self._faults):
+            if fault.applies_to(operation) and not 0 < fault.times <= self._uses[at]:
+                self._uses[at] += 1
+                return fault
+        return None
+
+    def unused(self) -> list[VendorFault]:
+        """Return the faults that have not applied to any call so far.
+
+        Returns:
+            The faults, in order.
+        """
+        return [fault for fault, uses in zip(self._faults, self._uses, strict=True) if not uses]

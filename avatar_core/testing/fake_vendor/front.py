@@ -39,10 +39,15 @@ class VendorFront:
             fault: A name in `FAULTS`, or a fault.
 
         Raises:
-            KeyError: `FAULTS` does not contain the name.
+            ConfigError: `FAULTS` does not contain the name.
         """
         self._vendor.fail(fault)
         self._has_faults = True
+
+    @property
+    def unused_faults(self) -> list[VendorFault]:
+        """The faults from `fail` that have not applied to any create request so far."""
+        return self._vendor.unused_faults
 
     async def create(self, deadline_s: float) -> None:
         """Send a create request, unless the vendor has no faults.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from avatar_core.testing.faults.unknown_name import unknown_fault
+
 SocketFaultMode = Literal[
     "refuse", "hang", "unready", "abort", "close", "cut off", "stall", "mute", "send", "late"
 ]
@@ -78,9 +80,13 @@ class FaultySockets:
             fault: A name in `SOCKET_FAULTS`, or a fault.
 
         Raises:
-            KeyError: `SOCKET_FAULTS` does not contain the name.
+            ConfigError: `SOCKET_FAULTS` does not contain the name.
         """
-        fault = SOCKET_FAULTS[fault] if isinstance(fault, str) else fault
+        if not isinstance(fault, SocketFault):
+            if not isinstance(fault, str) or fault not in SOCKET_FAULTS:
+                known = SOCKET_FAULTS
+                raise unknown_fault("fault of a socket", fault, known, example="never ready")
+            fault = SOCKET_FAULTS[fault]
         self._pending_faults().append([fault, fault.times or -1])
 
     def next_socket_fault(self) -> SocketFault | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, fields, replace
 
 from avatar_core.contracts.errors import ConfigError
 from avatar_core.testing.fake_vendor.faults import FAULTS, VendorFault
 from avatar_core.testing.faults.scenario import Scenario
+from avatar_core.testing.faults.unknown_name import unknown_fault
 from avatar_core.testing.faults.vendor_faults import VendorFaults
 
 DEFAULT_AT_S = 2.0
@@ -54,16 +54,28 @@ class NamedFault:
         name: The name of the fault, without a time.
         scenario: The faults of the next worker; None for a fault of the vendor's API.
         vendor: The fault of the vendor's API; None for a fault of a worker.
+        stated_s: The time after the join that the text states, in seconds; None without one.
     """
 
     name: str
     scenario: Scenario | None = None
     vendor: VendorFault | None = None
+    stated_s: float | None = None
 
     @property
     def takes_time(self) -> bool:
         """Whether the fault starts at a time after the join of the avatar."""
         return WORKER_FAULTS.get(self.name, "").endswith("_at_s")
+
+    @property
+    def at_s(self) -> float:
+        """Seconds after the join at which the fault starts; 0 for a fault that takes no time."""
+        if not self.takes_time:
+            return 0.0
+        return DEFAULT_AT_S if self.stated_s is None else self.stated_s
+
+    def __str__(self) -> str:
+        return self.name if self.stated_s is None else f"{self.name} at {self.stated_s:.15g} s"
 
 
 def find_fault(text: str) -> NamedFault:
@@ -77,22 +89,20 @@ def find_fault(text: str) -> NamedFault:
         The fault.
 
     Raises:
-        ConfigError: No fault has this name, or the fault takes no time.
+        ConfigError: No fault has this name, the fault takes no time, or the name is not a text.
     """
-    match = _AT.fullmatch(str(text).strip())
+    if not isinstance(text, str):
+        raise unknown_fault("fault", text, FAULT_NAMES, example="worker dies")
+    match = _AT.fullmatch(text.strip())
     assert match is not None
     name, at_s = match["name"], match["at_s"]
     if name not in FAULT_NAMES:
-        close = difflib.get_close_matches(name, FAULT_NAMES, n=1, cutoff=0.7)
-        suggestion = f"Did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(
-            f"No fault has the name {name!r:.80}.",
-            hint=f"{suggestion}The faults are: {'; '.join(FAULT_NAMES)}.",
-        )
+        raise unknown_fault("fault", name, FAULT_NAMES, example="worker dies")
     if name in VENDOR_FAULTS:
         fault = NamedFault(name, vendor=FAULTS[VENDOR_FAULTS[name]])
     else:
-        fault = NamedFault(name, scenario=_scenario(WORKER_FAULTS[name], at_s))
+        stated_s = None if at_s is None else float(at_s)
+        fault = NamedFault(name, _scenario(WORKER_FAULTS[name], at_s), stated_s=stated_s)
     if at_s is not None and not fault.takes_time:
         timed = "; ".join(key for key, field in WORKER_FAULTS.items() if field.endswith("_at_s"))
         raise ConfigError(
