@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from typing import Any
 
 import pytest
 from avatar_provider_mock import MockSettings
 from livekit.agents import Agent, AgentSession, function_tool
 
 from avatar_core.contracts.errors import ConfigError, ProviderNotFoundError
-from avatar_core.testing import AvatarCall, ScriptedLLM, ScriptedRealtimeModel
+from avatar_core.testing import (
+    AvatarCall,
+    FakeVendor,
+    ScriptedLLM,
+    ScriptedRealtimeModel,
+    VendorAccount,
+    launch_no_worker,
+)
+from avatar_core.testing.call.call import WAIT_S
+from avatar_core.testing.call.patience import Patience
 from avatar_core.testing.call.room import MemoryCallRoom
+from avatar_core.testing.call.unread_results import CLOSE_S
+from avatar_core.testing.clock import now
 
 pytestmark = pytest.mark.virtual_time
 
@@ -112,19 +125,6 @@ async def test_user_hears_every_word_in_spite_of_a_fault(fault: str, event: str)
     assert call.sessions.open == 0
 
 
-async def test_faults_start_while_the_avatar_is_live() -> None:
-    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
-        await call.user_says("Tell me more")
-        await call.until_heard(4)
-        await call.inject("worker dies")
-        await call.until_event("mock was lost")
-        await call.until_event("mock joined")
-        await call.agent_finished()
-        assert call.sessions.created == 2
-        with pytest.raises(ConfigError, match="cannot start while the avatar is live"):
-            await call.inject("worker falls silent")
-
-
 async def test_speech_to_speech_model_is_heard() -> None:
     model = ScriptedRealtimeModel({"Weather?": "It is sunny in Rome."})
     call = AvatarCall(Agent(instructions="", llm=model), avatar=SMALL)
@@ -197,6 +197,98 @@ async def test_bad_input_is_one_message_with_the_next_step() -> None:
     with pytest.raises(ConfigError, match="returned an object of type str"):
         async with AvatarCall(Clerk(), session=lambda: "session", avatar=SMALL):  # type: ignore[arg-type, return-value]
             pass
+
+
+@pytest.mark.parametrize("wrong", ["", " ", "😀", "**", 0, -1, 2.5, math.nan, True, None, [], b"a"])
+async def test_wait_for_nothing_is_refused(wrong: Any) -> None:
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+        with pytest.raises(ConfigError, match="Pass a text with at least one spoken word, or a"):
+            await call.until_heard(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["", "mock joind", "joined", 1, True, None, ["mock joined"]])
+async def test_wait_for_an_event_that_cannot_happen_is_refused(wrong: Any) -> None:
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+        with pytest.raises(ConfigError, match="Pass an event such as 'mock joined'"):
+            await call.until_event(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["", " ", 1, None, ["Weather?"]])
+async def test_message_without_a_text_is_refused(wrong: Any) -> None:
+    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
+        with pytest.raises(ConfigError, match="Pass a message that is not empty"):
+            await call.user_says(wrong)
+        assert call.history == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "accepted"),
+    [
+        ({"fault": 3}, "the name of a fault, or a list of names"),
+        ({"fault": None}, "the name of a fault, or a list of names"),
+        ({"fault": ["worker dies", None]}, "one name, such as 'worker dies'"),
+        ({"vendor": FakeVendor(VendorAccount(launch_no_worker))}, "a subclass of FakeVendor"),
+        ({"vendor": 3}, "a subclass of FakeVendor"),
+        ({"settings": {}}, "an object of the class AvatarSettings"),
+        ({"session": "session"}, "a function that returns an AgentSession"),
+        ({"registry": {}}, "an object of the class ProviderRegistry"),
+        ({"wait_for_join": 1}, "True or False"),
+    ],
+)
+def test_argument_of_a_call_with_a_wrong_type_is_refused(
+    wrong: dict[str, Any], accepted: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"Pass {accepted}"):
+        AvatarCall(Clerk(), **wrong)
+
+
+@pytest.mark.parametrize("count", [420, pytest.param(1000, marks=pytest.mark.slow)])
+async def test_agent_finishes_a_response_that_is_longer_than_the_limit_of_a_silence(
+    count: int,
+) -> None:
+    text = " ".join(f"word{number % 300}" for number in range(count))
+    agent = Agent(instructions="", llm=ScriptedLLM({"Tell me all": text}))
+    async with AvatarCall(agent, avatar="voice") as call:
+        await call.user_says("Tell me all")
+        await call.agent_finished()
+        assert call.heard == text
+        assert now() > 0.3 * count > WAIT_S
+
+
+class SlowClerk(Clerk):
+    """An agent whose tool never returns."""
+
+    @function_tool
+    async def get_weather(self, city: str) -> str:
+        """Never return the weather.
+
+        Args:
+            city: The city.
+        """
+        await asyncio.Event().wait()
+        return city
+
+
+async def test_agent_that_hangs_fails_after_120_seconds_without_progress() -> None:
+    with pytest.raises(AssertionError, match="did not finish within 120 s after the last word"):  # noqa: PT012
+        async with AvatarCall(SlowClerk(), session=make_session, avatar="voice") as call:
+            await call.user_says("Weather?")
+            await call.agent_finished()
+    assert WAIT_S < now() < 1.25 * WAIT_S + CLOSE_S
+
+
+async def test_call_whose_tool_hangs_ends_with_an_error() -> None:
+    with pytest.raises(AssertionError, match="did not close within 30 s, because a tool"):
+        async with AvatarCall(SlowClerk(), session=make_session, avatar=SMALL) as call:
+            await call.user_says("Weather?")
+    assert call.sessions.open == 0
+
+
+async def test_wait_for_an_agent_that_speaks_without_an_end_fails() -> None:
+    patience = Patience(now, quiet_s=120.0, most_s=3600.0)
+    with pytest.raises(AssertionError, match="did not finish within 3600 s, although the call"):
+        await patience.wait(asyncio.Event().wait(), "The agent did not finish")
+    assert now() == pytest.approx(3600.0)
 
 
 async def test_call_is_used_only_while_it_is_open() -> None:

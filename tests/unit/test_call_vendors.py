@@ -11,6 +11,8 @@ from avatar_core.contracts.errors import ConfigError, PaymentError
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.settings import AvatarSettings
 from avatar_core.testing import AvatarCall, ScriptedLLM, VendorFault
+from avatar_core.testing.call.providers import CallProviders
+from avatar_core.testing.call.room import MemoryCallRoom
 from avatar_core.testing.clock import now
 from avatar_core.testing.fake_vendor.installed import GROUP
 from avatar_core.testing.rest_harness import Acme, AcmeSettings
@@ -83,6 +85,13 @@ async def test_provider_without_a_fake_vendor_is_refused() -> None:
     with pytest.raises(ConfigError, match="Pass vendor="):
         async with AvatarCall(make_agent(), avatar=Acme(AcmeSettings())):
             pass
+
+
+async def test_fake_vendor_with_sockets_is_refused_on_a_server_with_the_reason() -> None:
+    providers = CallProviders("mock,liveavatar", None, None, MemoryCallRoom())
+    with pytest.raises(ConfigError, match=r"'liveavatar' .* in memory only, because .*='mock'"):
+        await providers.resolve(AvatarSettings(), over_tcp=True)
+    await providers.aclose()
 
 
 async def test_session_that_nobody_could_end_is_open_after_the_call() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -15,22 +15,31 @@ from avatar_core.contracts.errors import AvatarError, ConfigError
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Item
 from avatar_core.settings import AvatarSettings
-from avatar_core.testing.audio.word_codes import WordCodes, split_speech
+from avatar_core.testing.audio.word_codes import WordCodes
+from avatar_core.testing.call.arguments import (
+    check_event,
+    check_message,
+    check_options,
+    check_spoken,
+    find_faults,
+)
 from avatar_core.testing.call.models import SessionFactory, create_session, replace_models
+from avatar_core.testing.call.patience import Patience
 from avatar_core.testing.call.providers import CallProviders
 from avatar_core.testing.call.results import CallResults, Phase
-from avatar_core.testing.call.room import CallRoom, MemoryCallRoom, start_fault
+from avatar_core.testing.call.room import CallRoom, MemoryCallRoom
 from avatar_core.testing.call.transcript import Transcript, UserTurn
-from avatar_core.testing.call.unread_results import UnreadResults, settle
+from avatar_core.testing.call.unread_results import UnreadResults, close_session, settle
 from avatar_core.testing.clock import now
 from avatar_core.testing.event_log import EventLog
 from avatar_core.testing.fake_vendor.installed import MakeVendor
-from avatar_core.testing.faults.by_name import NamedFault, find_fault
+from avatar_core.testing.faults.by_name import find_fault
 
 __tracebackhide__ = True  # pytest shows the line of the test, not the frames of this module
-WAIT_S = 120.0
-"""The longest time of a wait in a call, in seconds of the loop."""
-REAL_WAIT_S = 30.0
+WAIT_S, MOST_WAIT_S = 120.0, 3600.0
+"""The longest time of a wait in which nothing is heard and nothing happens, and of a wait with an
+agent that speaks, in seconds of the loop."""
+REAL_WAIT_S, REAL_MOST_WAIT_S = 30.0, 900.0
 QUIET_S = 0.3
 """Seconds of silence after which a speech has been heard."""
 TICK_S = 0.1
@@ -43,7 +52,8 @@ class AvatarCall(CallResults):
     The class starts an avatar and an `AgentSession` as an application does, and listens. The
     session keeps its language model, its tools and its hooks. Its voice is replaced by `ToneTTS`,
     so that the class can read the words that the user heard. The session has no speech
-    recognition: `user_says` passes text to it.
+    recognition: `user_says` passes text to it. The end of the call raises an error if a fault had
+    no effect.
 
     Args:
         agent: The agent that starts the call.
@@ -84,6 +94,13 @@ class AvatarCall(CallResults):
         wait_for_join: bool = True,
         room: CallRoom | None = None,
     ) -> None:
+        check_options(
+            session=session,
+            vendor=vendor,
+            settings=settings,
+            registry=registry,
+            wait_for_join=wait_for_join,
+        )
         self._agent = agent
         self._make_session = session
         self._room: CallRoom = room or MemoryCallRoom()
@@ -95,8 +112,13 @@ class AvatarCall(CallResults):
             Transcript(self._codes, self._room.tones),
         )
         self._unread = UnreadResults()
-        self._wait_s = REAL_WAIT_S if self._room.is_real else WAIT_S
-        self._faults = [find_fault(name) for name in ([fault] if isinstance(fault, str) else fault)]
+        is_real = self._room.is_real
+        self._patience = Patience(
+            self._read_progress,
+            quiet_s=REAL_WAIT_S if is_real else WAIT_S,
+            most_s=REAL_MOST_WAIT_S if is_real else MOST_WAIT_S,
+        )
+        self._faults = find_faults(fault)
 
     async def __aenter__(self) -> Self:
         if self._phase is not Phase.NEW:
@@ -120,8 +142,12 @@ class AvatarCall(CallResults):
         try:
             failure = error or await self._unread.find_error(self.session)
         finally:
+            ended_s = now()
             self._explain(failure)
-            await self._close()
+            hang = await self._close()
+        if failure is None:
+            failure = hang or self._providers.faults.find_unused(ended_s)
+            self._explain(failure)
         if failure is not None and failure is not error:
             raise failure
 
@@ -140,11 +166,13 @@ class AvatarCall(CallResults):
 
         Raises:
             AssertionError: The agent did not stop its last response in time.
+            ConfigError: The message is empty or no text.
         """
+        check_message(text)
         await self.user_interrupts()
         last = self._transcript.turns[-1].result
         if last is not None and not last.done():
-            await self._within(settle(last), "The agent did not end its last response")
+            await self._patience.wait(settle(last), "The agent did not end its last response")
         result: RunResult[Any] = self.session.run(user_input=text)
         self._unread.add(result)
         self._transcript.begin_turn(UserTurn(text, now(), result))
@@ -166,14 +194,10 @@ class AvatarCall(CallResults):
                 `avatar never joins`, applies to the next avatar.
 
         Raises:
-            ConfigError: The fault is unknown, or cannot start now.
+            ConfigError: The fault is unknown, cannot start now, or cannot have an effect.
         """
         self._check_open()
-        named = find_fault(fault)
-        if named.takes_time:
-            await start_fault(self._room, named.name, self.avatar)
-        else:
-            self._prepare(named)
+        await self._providers.faults.start(find_fault(fault), self.avatar)
 
     # Waits
 
@@ -199,34 +223,30 @@ class AvatarCall(CallResults):
             await asyncio.sleep(QUIET_S)
             await self.session.wait_for_idle()
 
-        await self._within(finish(), "The agent did not finish")
+        await self._patience.wait(finish(), "The agent did not finish")
         return result
 
     async def until_heard(self, spoken: str | int) -> None:
         """Wait until the user has heard a part of the agent's response.
 
         Args:
-            spoken: A text of the response, or a number of words.
+            spoken: A text of the response, or a number of words from 1.
 
         Raises:
             AssertionError: The user did not hear the words in time.
+            ConfigError: The argument is neither a text with a word nor a number of words.
         """
         self._check_open()
-
-        def is_heard() -> bool:
-            """Return whether the turn contains the words."""
-            heard = self.heard
-            if isinstance(spoken, int):
-                return len(heard.split()) >= spoken
-            return spoken in heard or " ".join(split_speech(spoken)[0]) in heard
+        check_spoken(spoken)
 
         async def hear() -> None:
             """Look for the words again and again, since a recording has no events."""
-            while not is_heard():  # noqa: ASYNC110
+            turns = self._transcript.turns
+            while not self._transcript.contains(turns[-1], spoken):  # noqa: ASYNC110
                 await asyncio.sleep(TICK_S)
 
         expected = f"{spoken} words" if isinstance(spoken, int) else repr(spoken)
-        await self._within(hear(), f"The user did not hear {expected}")
+        await self._patience.wait(hear(), f"The user did not hear {expected}")
 
     async def until_event(self, event: str) -> None:
         """Wait until `events` contains an event that has not been there at the last wait.
@@ -236,10 +256,13 @@ class AvatarCall(CallResults):
 
         Raises:
             AssertionError: The event did not happen in time.
+            ConfigError: No event of an avatar has such a description.
         """
         self._check_open()
+        check_event(event)
         assert self._events is not None
-        await self._within(self._events.wait_for(event), f"The event {event!r} did not happen")
+        happened = self._events.wait_for(event)
+        await self._patience.wait(happened, f"The event {event!r} did not happen")
 
     # Start and end
 
@@ -248,12 +271,7 @@ class AvatarCall(CallResults):
         room = await self._room.open()
         chain = await self._providers.resolve(settings, over_tcp=self._room.is_real)
         for named in self._faults:
-            if all(candidate.provider is None for candidate in chain):
-                raise ConfigError(
-                    f"The call has no avatar, so the fault {named.name!r} has no effect.",
-                    hint="Pass avatar='mock', or another provider, or remove the fault.",
-                )
-            self._prepare(named)
+            self._providers.faults.prepare(named)
         self.session = create_session(self._agent, self._make_session)
         self.avatar = AvatarSession(chain, settings, self._room.livekit)
         self._events = EventLog(self.avatar)
@@ -266,34 +284,27 @@ class AvatarCall(CallResults):
 
     async def _join(self) -> None:
         with suppress(AvatarError):  # a fault may keep the avatar out, as `events` says
-            await self.avatar.wait_for_join(timeout=self._wait_s)
+            await self.avatar.wait_for_join(timeout=self._patience.quiet_s)
         await self._room.wait_for_listener(self.avatar)
 
-    async def _close(self) -> None:
+    async def _close(self) -> AssertionError | None:
+        """End the call; return an error if the agent session hangs."""
         self._phase = Phase.ENDED
+        hang = None
         try:
             if hasattr(self, "session"):
-                await self.session.aclose()
+                hang = await close_session(self.session)
             if hasattr(self, "avatar"):
                 await self.avatar.aclose()
         finally:
             await self._room.aclose()
             await self._providers.aclose()
+        return hang
 
-    def _prepare(self, fault: NamedFault) -> None:
-        if fault.vendor is not None:
-            self._providers.fail_vendor(fault.vendor)
-        if fault.scenario is not None:
-            self._providers.fail_next_worker(fault.scenario)
-
-    async def _within(self, work: Awaitable[object], what: str) -> None:
-        try:
-            async with asyncio.timeout(self._wait_s) as limit:
-                await work
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise AssertionError(f"{what} within {self._wait_s:g} s.") from None
+    def _read_progress(self) -> tuple[int, int, int]:
+        """Return numbers that change as long as words are heard and events happen."""
+        heard = self._transcript.heard_so_far()
+        return len(heard), len(self.events), len(self.session.history.items)
 
     def _explain(self, error: BaseException | None) -> None:
         if isinstance(error, Exception) and not isinstance(error, ConfigError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -19,12 +18,12 @@ from avatar_core.contracts.provisioning import ProvisionedAvatar, ProvisionReque
 from avatar_core.registry.discovery import ProviderRegistry
 from avatar_core.registry.selection import Candidate, Item, parse_chain, resolve
 from avatar_core.settings import AvatarSettings, ProviderSettings
+from avatar_core.testing.call.faults import CallFaults
 from avatar_core.testing.call.room import CallRoom
 from avatar_core.testing.call.sessions import Sessions
 from avatar_core.testing.call.small_frames import draw_small_frames
 from avatar_core.testing.fake_vendor.account import VendorAccount, VendorSession
 from avatar_core.testing.fake_vendor.fake import FakeVendor
-from avatar_core.testing.fake_vendor.faults import VendorFault
 from avatar_core.testing.fake_vendor.front import VendorFront
 from avatar_core.testing.fake_vendor.http_server import serve_http
 from avatar_core.testing.fake_vendor.installed import MakeVendor, connect, find_fake_vendor
@@ -51,6 +50,7 @@ class CallProviders:
     Attributes:
         sessions: The sessions of the call.
         vendors: The fake vendors by the name of their provider.
+        faults: The faults of the call.
     """
 
     def __init__(
@@ -62,16 +62,14 @@ class CallProviders:
     ) -> None:
         self.sessions = Sessions()
         self.vendors: dict[str, FakeVendor] = {}
+        self.faults = CallFaults(room)
         self._chain = chain
         self._registry = registry or ProviderRegistry()
-        self._apis: list[FakeVendor | VendorFront] = []
-        """The API of each provider, in the order of the chain."""
-        self._scenarios: deque[Scenario] = deque()
         self._open = AsyncExitStack()
         for name in _names(chain):
             make = vendor or find_fake_vendor(name)
             if make is not None:
-                account = _CallAccount(room, self._next_scenario)
+                account = _CallAccount(room, self.faults.next_scenario)
                 self.vendors[name] = make(account)
                 self.sessions.accounts[name] = account
 
@@ -88,6 +86,8 @@ class CallProviders:
         Raises:
             ConfigError: The chain is invalid, or a provider has no fake vendor.
         """
+        if over_tcp:
+            self._refuse_sockets()
         variables: dict[str, str] = {}
         for vendor in self.vendors.values():
             self._open.push_async_callback(vendor.aclose)
@@ -102,41 +102,26 @@ class CallProviders:
                 self._wrap(candidate.provider, over_tcp)
         return candidates
 
-    def fail_vendor(self, fault: VendorFault) -> None:
-        """Add a fault to the API of the first provider in the chain.
-
-        Args:
-            fault: The fault.
-        """
-        for api in self._apis[:1]:
-            api.fail(fault)
-
-    def fail_next_worker(self, scenario: Scenario) -> None:
-        """Give the next worker faults, or the one after it if the next one has faults already.
-
-        Args:
-            scenario: The faults.
-        """
-        self._scenarios.append(scenario)
-
     async def aclose(self) -> None:
         """Wait for the ends of the sessions, and close the fake vendors, after the avatar."""
         for account in self.sessions.accounts.values():
             await account.settle(SETTLE_S)
         await self._open.aclose()
 
-    def _next_scenario(self) -> Scenario:
-        return self._scenarios.popleft() if self._scenarios else QUIET
+    def _refuse_sockets(self) -> None:
+        for name, vendor in self.vendors.items():
+            if isinstance(vendor, SocketVendor):
+                raise ConfigError(
+                    f"The fake vendor of {name!r} works in rooms in memory only, because its "
+                    "avatar plays the audio of the WebSocket in the process of the test.",
+                    hint="Run this test without the option --avatar-server, or pass a provider "
+                    "without a WebSocket, such as avatar='mock'.",
+                )
 
     def _wrap(self, provider: AvatarProvider[Any], over_tcp: bool) -> None:
         vendor = self.vendors.get(provider.name)
         if vendor is not None and isinstance(provider, RestAvatarProvider):
-            self._apis.append(vendor)
-            if isinstance(vendor, SocketVendor) and over_tcp:
-                raise ConfigError(
-                    f"The fake vendor of {provider.name!r} works in rooms in memory only.",
-                    hint="Run this test without the option --avatar-server.",
-                )
+            self.faults.add_api(vendor, has_workers=True)
             if not over_tcp:
                 connect(provider, vendor)
             return
@@ -147,7 +132,7 @@ class CallProviders:
                 hint="Pass vendor=..., a subclass of FakeVendor that imitates the API.",
             )
         front = VendorFront(provider.name)
-        self._apis.append(front)
+        self.faults.add_api(front, has_workers=isinstance(provider, RendererProvider))
         _CountedProvider(provider, self.sessions, front).wrap()
         if isinstance(provider, RendererProvider):
             if not over_tcp:
@@ -169,7 +154,7 @@ class CallProviders:
             Raises:
                 WorkerError: The worker cannot be started, or ended before it was ready.
             """
-            scenario = self._next_scenario()
+            scenario = self.faults.next_scenario()
             if scenario == QUIET:
                 return await start_worker(request)
             return await start_faulty_worker(

@@ -9,7 +9,6 @@ from livekit.agents import Agent, AgentSession
 
 from avatar_core.agents.rooms import AnyRoom
 from avatar_core.agents.session import AvatarSession
-from avatar_core.contracts.errors import ConfigError
 from avatar_core.settings import AvatarSettings, LiveKitSettings
 from avatar_core.testing.audio.growing import GrowingRecording
 from avatar_core.testing.audio.tones import HeardWord
@@ -76,6 +75,16 @@ class CallRoom(Protocol):
 
         Args:
             avatar: The avatar, which has joined or has failed.
+        """
+
+    def is_present(self, identity: str) -> bool:
+        """Return whether a participant is connected to the room.
+
+        Args:
+            identity: The identity of the participant.
+
+        Returns:
+            True if the participant has not left.
         """
 
     def tones(self, since_s: float) -> list[HeardWord]:
@@ -162,6 +171,17 @@ class MemoryCallRoom:
             avatar: The avatar.
         """
 
+    def is_present(self, identity: str) -> bool:
+        """Return whether a participant is connected to the room.
+
+        Args:
+            identity: The identity of the participant.
+
+        Returns:
+            True if the participant has not left.
+        """
+        return self.memory.member(identity) is not None
+
     def tones(self, since_s: float) -> list[HeardWord]:
         """Return the tones that the listener has heard.
 
@@ -192,30 +212,3 @@ class MemoryCallRoom:
 
     def _freeze(self, avatar: AvatarSession) -> None:
         self.memory.members[avatar.avatar_identity].link.freeze()
-
-
-async def start_fault(room: CallRoom, name: str, avatar: AvatarSession) -> None:
-    """Start a fault of the avatar that is live.
-
-    Args:
-        room: The room of the call.
-        name: The name of the fault.
-        avatar: The avatar.
-
-    Raises:
-        ConfigError: The fault cannot start while an avatar is live, or no avatar is live.
-    """
-    if name not in room.actions:
-        raise ConfigError(
-            f"The fault {name!r} cannot start while the avatar is live.",
-            hint=f"Pass fault={name + ' at 2 s'!r} to the call. These faults can start at any "
-            f"time: {'; '.join(room.actions)}.",
-        )
-    if not avatar.avatar_identity:
-        raise ConfigError(
-            f"No avatar is live, so the fault {name!r} has no effect.",
-            hint="Wait for the avatar with `await call.avatar.wait_for_join()`.",
-        )
-    result = room.actions[name](avatar)
-    if result is not None:
-        await result

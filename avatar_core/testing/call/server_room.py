@@ -132,6 +132,17 @@ class ServerCallRoom:
         """
         await session.start(agent, room=self._room, room_options=RoomOptions(audio_input=False))
 
+    def is_present(self, identity: str) -> bool:
+        """Return whether the listener sees a participant.
+
+        Args:
+            identity: The identity of the participant.
+
+        Returns:
+            True if the participant has not left.
+        """
+        return identity in self._listener.link.room.remote_participants
+
     def tones(self, since_s: float) -> list[HeardWord]:
         """Return the tones that the listener has heard.
 

@@ -74,6 +74,29 @@ class Transcript:
         later = [other.at_s for other in self.turns if other.at_s > turn.at_s]
         return _text(self._read(turn.at_s, min(later, default=math.inf)))
 
+    def contains(self, turn: UserTurn, spoken: str | int) -> bool:
+        """Return whether the user has heard words in a turn.
+
+        Args:
+            turn: A turn of this transcript.
+            spoken: A text, or a number of words.
+
+        Returns:
+            True if the turn contains the text, or so many words.
+        """
+        heard = self.heard(turn)
+        if isinstance(spoken, int):
+            return len(heard.split()) >= spoken
+        return spoken in heard or " ".join(split_speech(spoken)[0]) in heard
+
+    def heard_so_far(self) -> Sequence[HeardWord]:
+        """Return all words that the user has heard.
+
+        Returns:
+            The words of all turns, in order of time.
+        """
+        return self._read(0.0)
+
     def turns_with_speech(self) -> list[UserTurn]:
         """Return the turns with the words that the user has heard.
 

@@ -1,4 +1,4 @@
-"""The results of messages whose errors the test has not seen yet."""
+"""The end of a call: errors that the test has not seen yet, and a session that does not close."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from livekit.agents import AgentSession, RunResult
 
 RESPONSE_S = 5.0
 """Seconds after the end of the test's block within which a model may begin to respond."""
+CLOSE_S = 30.0
+"""Seconds within which the agent session closes. It waits for tools that run."""
+TOOLS = ("tool_exec_", "func_exec_")
+"""The beginnings of the names of the tasks in which livekit-agents runs tools (version 1.8.9)."""
 TICK_S = 0.02
 
 
@@ -70,3 +74,28 @@ async def settle(result: RunResult[Any]) -> None:
         result: The result of the message.
     """
     await asyncio.gather(result, return_exceptions=True)
+
+
+async def close_session(session: AgentSession[Any]) -> AssertionError | None:
+    """Close an agent session, unless a tool or a hook of the agent hangs.
+
+    Args:
+        session: The agent session.
+
+    Returns:
+        An error if the session did not close within `CLOSE_S`; else None.
+    """
+    closing = asyncio.create_task(session.aclose(), name="call-close")
+    await asyncio.wait({closing}, timeout=CLOSE_S)
+    if closing.done():
+        closing.result()
+        return None
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith(TOOLS):
+            task.cancel()
+    await asyncio.wait({closing}, timeout=CLOSE_S)
+    closing.cancel()
+    return AssertionError(
+        f"The agent session did not close within {CLOSE_S:g} s, because a tool or a hook of the "
+        "agent did not return. Give each wait in it a limit."
+    )

@@ -29,9 +29,9 @@ class MockSettings(ProviderSettings):
         fps: Frames per second.
         scenario: Faults of the worker, as a `Scenario` or as text such as
             `join_delay_s=2,crash_at_s=9`; by default none.
-        fault: A fault with which a vendor's API would respond, by its name in
-            `avatar_core.testing.FAULTS`, such as `402`; by default none. The errors are those of a
-            provider with a REST API.
+        fault: A fault of a create request by which a vendor's API would refuse the avatar, by its
+            name in `avatar_core.testing.FAULTS`, such as `402`; by default none. The errors are
+            those of a provider with a REST API.
     """
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_MOCK_")
@@ -46,8 +46,15 @@ class MockSettings(ProviderSettings):
     @field_validator("fault")
     @classmethod
     def _is_known(cls, name: str) -> str:
+        known = ", ".join(one for one, fault in FAULTS.items() if fault.fails_create)
+        if name in FAULTS and not FAULTS[name].fails_create:
+            raise ValueError(
+                f"The fault {name!r} has no effect, because the mock has no vendor and sends only "
+                "create requests. Set AVATAR_MOCK_SCENARIO for a fault of the worker, such as "
+                f"never_joins. The faults are: {known}."
+            )
         if name and name not in FAULTS:
-            raise ValueError(f"No fault has this name. The faults are: {', '.join(FAULTS)}.")
+            raise ValueError(f"No fault has this name. The faults are: {known}.")
         return name
 
     @field_validator("scenario", mode="before")
