@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from avatar_core.contracts.events import AvatarFailed, AvatarState, StateChanged, TakeFinished
-from avatar_core.testing.audio.tones import HeardWord, decode_tones
+from avatar_core.testing.audio.tones import HeardWord
 from avatar_core.testing.clock import now
 from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.turn import Turn
@@ -130,14 +130,10 @@ class Promises:
         """Whether an avatar is in use."""
         return self._talk.avatar.state is AvatarState.LIVE
 
-    def _decode(self) -> Iterator[HeardWord]:
+    def _decode(self) -> list[HeardWord]:
         room = self._talk.room
-        for run in room.recording.runs:
-            if room.speaks_for[run.identity] != self._talk.identity:
-                continue
-            for word in decode_tones(bytes(run.pcm), run.format.rate_hz):
-                start_s, end_s = run.at_s + word.start_s, run.at_s + word.end_s
-                yield HeardWord(word.word, start_s, end_s, word.share, run.identity)
+        mine = self._talk.identity
+        return [tone for tone in room.recording.tones() if room.speaks_for[tone.track] == mine]
 
     def _find_two_voices(self) -> Iterator[str]:
         limit_s = OVERLAP_S

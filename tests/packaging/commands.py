@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tests.packaging.environment import CleanEnvironment
 
@@ -22,21 +21,7 @@ COMMANDS = {
 ALONE, WITH_MOCK = "avatar-core", "avatar-core and avatar-provider-mock"
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended.
-
-    Attributes:
-        code: Its exit code.
-        output: Its standard output.
-        errors: Its standard error.
-    """
-
-    code: int
-    output: str
-    errors: str
-
-
+Ended = subprocess.CompletedProcess[str]
 Runs = Mapping[tuple[str, str], Ended]
 """The commands, by the installed wheels and the name of the command."""
 
@@ -62,7 +47,7 @@ def run_commands(environment: CleanEnvironment, installed: str, **settings: str)
 def _avatar(environment: CleanEnvironment, *arguments: str, **settings: str) -> Ended:
     """Run `avatar` to its end."""
     settings = {"AVATAR_LEDGER": str(environment.home / "ledger"), "COLUMNS": "200", **settings}
-    done = subprocess.run(
+    return subprocess.run(
         [environment.bin("avatar"), *arguments],
         cwd=environment.home,
         env=environment.variables(**settings),
@@ -71,4 +56,3 @@ def _avatar(environment: CleanEnvironment, *arguments: str, **settings: str) -> 
         timeout=COMMAND_S,
         check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr)

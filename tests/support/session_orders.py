@@ -15,7 +15,7 @@ from livekit.agents.voice import SpeechHandle, io
 from avatar_core.agents.create import create_avatar
 from avatar_core.agents.session import AvatarSession
 from avatar_core.registry.selection import Item
-from avatar_core.testing.audio.tones import VOCABULARY, WordTones, decode_tones
+from avatar_core.testing.audio.tones import VOCABULARY, WordTones
 from avatar_core.testing.captions import CaptionLog
 from avatar_core.testing.outputs import MemoryOutputs
 from avatar_core.testing.room.context import IN_MEMORY
@@ -289,7 +289,6 @@ class OrderHarness:
 
     def _shares(self) -> dict[str, float]:
         shares: dict[str, float] = {}
-        for run in self.room.recording.runs:
-            for word in decode_tones(run.since(0.0), run.format.rate_hz):
-                shares[word.word] = shares.get(word.word, 0.0) + word.share
+        for tone in self.room.recording.tones():
+            shares[tone.word] = shares.get(tone.word, 0.0) + tone.share
         return shares

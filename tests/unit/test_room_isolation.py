@@ -9,7 +9,7 @@ import pytest
 
 from avatar_core.agents.create import create_avatar
 from avatar_core.contracts.events import AvatarState, TakeFinished
-from avatar_core.testing.audio.tones import VOCABULARY, decode_tones
+from avatar_core.testing.audio.tones import VOCABULARY
 from avatar_core.testing.clock import run
 from avatar_core.testing.conversation import Conversation
 from avatar_core.testing.room.context import IN_MEMORY
@@ -51,10 +51,9 @@ async def speak(talk: Conversation, spoken_words: Sequence[str], *, interrupted:
 def heard_in(room: MemoryRoom, speaks_for: str | None = None) -> set[str]:
     """Return every word that was heard in a room, or on behalf of one agent."""
     return {
-        word.word
-        for piece in room.recording.runs
-        if speaks_for in (None, room.speaks_for[piece.identity])
-        for word in decode_tones(bytes(piece.pcm), piece.format.rate_hz)
+        tone.word
+        for tone in room.recording.tones()
+        if speaks_for in (None, room.speaks_for[tone.track])
     }
 
 

@@ -14,7 +14,7 @@ from avatar_core.contracts import wire
 from avatar_core.contracts.errors import ConfigError, RoomError
 from avatar_core.contracts.provisioning import TokenSpec
 from avatar_core.provisioning.ping import is_alive
-from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordTones, decode_tones
+from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, HeardWord, WordTones
 from avatar_core.testing.clock import now
 from avatar_core.testing.faults.memory_worker import start_faulty_task
 from avatar_core.testing.faults.scenario import Scenario
@@ -78,11 +78,7 @@ class StockAgent:
 
     def heard(self) -> list[HeardWord]:
         """Return the words that a listener heard, with loop times in seconds."""
-        return [
-            HeardWord(word.word, run.at_s + word.start_s, run.at_s + word.end_s, word.share)
-            for run in self.room.recording.runs
-            for word in decode_tones(bytes(run.pcm), run.format.rate_hz)
-        ]
+        return self.room.recording.tones()
 
     def heard_texts(self) -> list[str]:
         """Return the texts of the words that a listener heard."""

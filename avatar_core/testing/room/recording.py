@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from avatar_core.contracts.audio import AudioFormat
 from avatar_core.contracts.renderer import VideoFrame
+from avatar_core.testing.audio.tones import HeardWord, decode_tones
 
 
 @dataclass(slots=True)
@@ -89,6 +90,19 @@ class Recording:
         self.video_frames[identity] = self.video_frames.get(identity, 0) + 1
         if self.watch is not None:
             self.watch(identity, video_frame)
+
+    def tones(self) -> list[HeardWord]:
+        """Return the word tones that were heard.
+
+        Returns:
+            The tones of one run after another, each with loop times, and with the identity of its
+            participant as `track`.
+        """
+        return [
+            tone.moved(run.at_s, run.identity)
+            for run in self.runs
+            for tone in decode_tones(bytes(run.pcm), run.format.rate_hz)
+        ]
 
     def seconds(self, identity: str | None = None) -> float:
         """Return the duration of the audio that was heard, in seconds.
