@@ -48,6 +48,7 @@ class SteppedProvider(ScriptedProvider):
 
     def __init__(self, room: MemoryRoom, *script: Step | BaseException | object) -> None:
         super().__init__(room)
+        self.joins, self.provision_s = False, 0.0
         self.capabilities = Capabilities(ready_on="join", expected_join_s=1.0)
         self.script = list(script)
         self.at: list[float] = []
@@ -64,10 +65,7 @@ class SteppedProvider(ScriptedProvider):
             raise step
         if callable(step):
             return step(self, request)  # type: ignore[no-any-return]
-        self.provisioned.append(request.key)
-        avatar = ProvisionedAvatar(session_id=request.key, identity=request.identity)
-        request.claim(avatar)
-        return avatar
+        return await super().provision(request)
 
     async def lookup(self, key: str) -> ProvisionedAvatar | None:
         return self.found
@@ -99,7 +97,11 @@ async def _close_harnesses() -> AsyncIterator[None]:
         await harnesses.pop().close()
 
 
-async def provision(harness: FailoverHarness, provider: SteppedProvider) -> Lease | AvatarError:
+async def provision(
+    provider: SteppedProvider, harness: FailoverHarness | None = None, **options: Any
+) -> Lease | AvatarError:
+    """Provision once, in a new harness with the options or in the given one."""
+    harness = harness or FailoverHarness(provider._room, provider, **options)
     harnesses.append(harness)
     try:
         return await Lease.provision(provider, harness.context)
@@ -112,7 +114,7 @@ async def test_request_that_created_nothing_is_sent_again(
     fault: Callable[[], ProvisionError], room: MemoryRoom
 ) -> None:
     provider = SteppedProvider(room, fault(), fault())
-    result = await provision(FailoverHarness(room, provider), provider)
+    result = await provision(provider)
     assert isinstance(result, Lease)
     assert len(provider.at) == 3
     assert provider.at[1] - provider.at[0] <= 0.5
@@ -125,7 +127,7 @@ async def test_retry_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoo
     for seed in range(30):
         random.seed(seed)
         provider = SteppedProvider(MemoryRoom(), *(not_sent() for _ in range(4)))
-        await provision(FailoverHarness(provider._room, provider), provider)
+        await provision(provider)
         waits.append([b - a for a, b in zip(provider.at, provider.at[1:], strict=False)])
     for number, limit_s in enumerate((0.5, 1.0, 2.0, 4.0)):
         column = [row[number] for row in waits]
@@ -136,21 +138,21 @@ async def test_retry_waits_are_random_up_to_a_limit_that_doubles(room: MemoryRoo
 
 async def test_retry_waits_at_least_retry_after_s(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, refused(retry_after_s=7.0))
-    assert isinstance(await provision(FailoverHarness(room, provider), provider), Lease)
+    assert isinstance(await provision(provider), Lease)
     assert provider.at[1] - provider.at[0] >= 7.0
 
 
 async def test_retry_later_than_the_deadline_is_not_attempted(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, refused(retry_after_s=25.0))
     began = now()
-    assert isinstance(await provision(FailoverHarness(room, provider), provider), CapacityError)
+    assert isinstance(await provision(provider), CapacityError)
     assert now() == began
     assert len(provider.at) == 1
 
 
 async def test_provisioning_ends_after_five_attempts(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, *(not_sent() for _ in range(9)))
-    assert isinstance(await provision(FailoverHarness(room, provider), provider), UnavailableError)
+    assert isinstance(await provision(provider), UnavailableError)
     assert len(provider.at) == 5
 
 
@@ -161,7 +163,7 @@ async def test_provisioning_ends_after_five_attempts(room: MemoryRoom) -> None:
 )
 async def test_permanent_error_is_not_retried(fault: AvatarError, room: MemoryRoom) -> None:
     provider = SteppedProvider(room, fault)
-    assert await provision(FailoverHarness(room, provider), provider) is fault
+    assert await provision(provider) is fault
     assert fault.provider == "vendor"
     assert len(provider.at) == 1
 
@@ -173,16 +175,14 @@ async def test_provider_that_returns_no_avatar_causes_a_protocol_error(
     given: object, room: MemoryRoom
 ) -> None:
     provider = SteppedProvider(room, lambda *_: given)
-    harness = FailoverHarness(room, provider, provision_timeout_s=1.0)
-    result = await provision(harness, provider)
+    result = await provision(provider, provision_timeout_s=1.0)
     assert isinstance(result, ProtocolError)
     assert "no avatar" in result.message
 
 
 async def test_unexpected_exception_becomes_a_protocol_error(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, KeyError("a bug"))
-    harness = FailoverHarness(room, provider, provision_timeout_s=1.0)
-    result = await provision(harness, provider)
+    result = await provision(provider, provision_timeout_s=1.0)
     assert isinstance(result, ProtocolError)
     assert isinstance(result.__cause__, KeyError)
 
@@ -200,8 +200,7 @@ async def test_log_of_an_unexpected_exception_names_its_line_and_no_value(
             return request.idntity  # type: ignore[attr-defined, no-any-return]
 
     provider = SteppedProvider(room, typo)
-    harness = FailoverHarness(room, provider, provision_timeout_s=1.0)
-    result = await provision(harness, provider)
+    result = await provision(provider, provision_timeout_s=1.0)
     assert isinstance(result.__cause__, AttributeError)
     assert "has no attribute 'idntity' (test_provision.py, line " in str(result)
     assert "return request.idntity" in caplog.text
@@ -217,8 +216,7 @@ async def test_claimed_session_that_is_not_used_is_ended(room: MemoryRoom) -> No
         return ProvisionedAvatar(session_id="second", identity=request.identity)
 
     provider = SteppedProvider(room, claim_two)
-    harness = FailoverHarness(room, provider)
-    result = await provision(harness, provider)
+    result = await provision(provider)
     assert isinstance(result, Lease)
     await asyncio.sleep(0.1)
     assert [id for id, _ in provider.released] == ["first"]
@@ -233,7 +231,7 @@ async def test_session_that_a_lookup_finds_is_used(room: MemoryRoom, tmp_path: P
     )
     provider.found = ProvisionedAvatar(session_id="found", identity="")
     harness = FailoverHarness(room, provider, ledger=tmp_path)
-    result = await provision(harness, provider)
+    result = await provision(provider, harness)
     assert isinstance(result, Lease)
     assert result.avatar.session_id == "found"
     assert [result.avatar.identity] == provider.identities
@@ -259,9 +257,8 @@ async def test_avatar_that_joins_after_a_lost_response_is_used(
     room: MemoryRoom, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider = SteppedProvider(room, unknown_outcome())
-    harness = FailoverHarness(room, provider)
     join_later(room, provider, 3.0)
-    result = await provision(harness, provider)
+    result = await provision(provider)
     assert isinstance(result, Lease)
     assert [result.avatar.identity] == provider.identities
     assert len(provider.at) == 1
@@ -273,9 +270,8 @@ async def test_avatar_that_joins_after_a_lost_response_is_used(
 
 async def test_avatar_that_joins_after_the_deadline_is_removed(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, unknown_outcome())
-    harness = FailoverHarness(room, provider)
     join_later(room, provider, 30.0)
-    assert isinstance(await provision(harness, provider), UnavailableError)
+    assert isinstance(await provision(provider), UnavailableError)
     assert now() == pytest.approx(20.0, abs=0.5)
     await asyncio.sleep(12.0)
     assert provider.identities[0] not in room.members
@@ -295,7 +291,7 @@ async def test_session_that_cannot_be_ended_prevents_another_attempt(
 
     provider.release = refuse  # type: ignore[method-assign]
     harness = FailoverHarness(room, provider, ledger=tmp_path)
-    assert isinstance(await provision(harness, provider), CapacityError)
+    assert isinstance(await provision(provider, harness), CapacityError)
     assert len(provider.at) == 1
     (ledger_entry,) = await harness.read_ledger()
     assert ledger_entry.session_id == "s1"
@@ -304,7 +300,7 @@ async def test_session_that_cannot_be_ended_prevents_another_attempt(
 
 async def test_provider_that_cancels_itself_causes_a_protocol_error(room: MemoryRoom) -> None:
     provider = SteppedProvider(room, asyncio.CancelledError())
-    result = await provision(FailoverHarness(room, provider), provider)
+    result = await provision(provider)
     assert isinstance(result, ProtocolError)
     assert "RuntimeError" in str(result)
 
@@ -321,7 +317,7 @@ async def test_ending_an_unused_claim_keeps_a_worker_of_the_same_identity(
     provider = SteppedProvider(room, claim_twice)
     harness = FailoverHarness(room, provider, ledger=tmp_path)
     join_later(room, provider, 5.0)
-    assert isinstance(await provision(harness, provider), Lease)
+    assert isinstance(await provision(provider, harness), Lease)
     await asyncio.sleep(10.0)
     assert provider.identities[0] in room.members
     assert [one.session_id for one in await harness.read_ledger()] == ["s2"]
