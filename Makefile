@@ -132,6 +132,7 @@ long-walks:
 
 long-vendor-faults:
 	$(BIN)/python -m tests.long.vendor_faults $(LONG_FAULT_RUNS)
+	$(BIN)/python -m tests.long.server_matrix
 
 long-false-losses:
 	$(BIN)/python -m tests.long.false_losses $(LONG_QUIET_MINUTES)

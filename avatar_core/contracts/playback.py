@@ -56,6 +56,9 @@ class Take:
             it is alive; None if the worker reports its positions.
         heard_at_most_s: Seconds of the take that can have been heard, according to the monitor;
             None without a monitor. Reports beyond it do not count.
+        certain_s: Seconds of the take that were heard at full level, according to the monitor; None
+            without a monitor. If packets are missing, a receiver continues the last sound for a
+            moment, and so `position_s` can be higher.
         claimed_s: Seconds of the take that were heard according to the least reliable source.
         cutting: Whether the player has begun to stop the take.
         position_s: Seconds of the take that were heard.
@@ -78,6 +81,7 @@ class Take:
         self.ended = False
         self.confirmed_s: float | None = None
         self.heard_at_most_s: float | None = None
+        self.certain_s: float | None = None
         self.claimed_s = 0.0
         self.cutting = False
         self.position_s = 0.0

@@ -151,8 +151,9 @@ class Segment:
         if take.state is not TakeState.LOST:
             return take.offset_s + take.position_s
         heard_s = self.position_s
-        if take.confirmed_s is not None:
-            heard_s = min(heard_s, take.offset_s + take.confirmed_s)
+        for known_s in (take.confirmed_s, take.certain_s):
+            if known_s is not None:
+                heard_s = min(heard_s, take.offset_s + known_s)
         end = self.format.size(heard_s)
         start = max(self._forgotten, end - self.format.size(REWIND_S), 0)
         window = self.format.size(WINDOW_S) // self.format.frame_bytes

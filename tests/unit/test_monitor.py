@@ -11,6 +11,7 @@ import pytest
 
 from avatar_core.contracts.playback import TakeState
 from avatar_core.playback.monitor.monitor import FIRST_SOUND_S, SILENT_S
+from avatar_core.playback.monitor.state import FADED_DB
 from avatar_core.testing.audio.tones import VOCABULARY, WORD_S, WordTones
 from tests.support.monitored_take import FORMAT, MonitoredTake, heard_sound
 
@@ -55,6 +56,37 @@ def test_silence_in_a_take_is_a_fault_within_a_second(fault_s: float) -> None:
     assert "silent" in fault
     assert SILENT_S <= playing.elapsed_s - 0.4 - fault_s <= SILENT_S + WORD_S
     assert fault_s - WORD_S <= playing.take.position_s <= fault_s + WORD_S / 2
+
+
+@pytest.mark.parametrize("heard_s", [0.04, 0.07, 0.1, 0.4, 0.7])
+@pytest.mark.parametrize("delay_s", [0.1, 0.4, 1.5])
+def test_position_stops_where_a_worker_stopped_that_was_not_located(
+    heard_s: float, delay_s: float
+) -> None:
+    sound = heard_sound(SPOKEN, delay_s=delay_s)
+    playing = MonitoredTake(SPOKEN, sound[: round((delay_s + heard_s) * 8000)])
+    assert playing.run() != ""
+    assert playing.take.position_s <= heard_s + GRID_S
+
+
+@pytest.mark.parametrize("heard_s", [0.05, 0.08, 0.38, 0.7, 1.0])
+@pytest.mark.parametrize("fade_db", [1.3, 2.0])
+def test_sound_that_a_receiver_continues_is_not_certain(heard_s: float, fade_db: float) -> None:
+    sound = heard_sound(SPOKEN)[: round((0.4 + heard_s) * 8000)]
+    continued = np.tile(sound[-160:], 20)  # 0.4 s of the last 20 ms
+    fading = continued * 10 ** (-fade_db * np.arange(len(continued)) / 80 / 20)
+    playing = MonitoredTake(SPOKEN, np.concatenate((sound, fading)))
+    assert playing.run() != ""
+    assert playing.take.certain_s is not None
+    assert playing.take.certain_s <= heard_s + FADED_DB / fade_db / 100 + GRID_S
+
+
+def test_speech_up_to_a_pause_is_certain() -> None:
+    pause_s = 3 * WORD_S - 0.02
+    sound = heard_sound(SPOKEN)[: round((0.4 + pause_s) * 8000)]
+    playing = MonitoredTake(SPOKEN, sound)
+    assert playing.run() != ""
+    assert playing.take.certain_s == pytest.approx(pause_s, abs=GRID_S)
 
 
 def test_worker_that_was_never_heard_may_be_late() -> None:

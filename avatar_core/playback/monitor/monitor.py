@@ -179,7 +179,7 @@ class Monitor:
         if take is None or state is None or take.cutting or take.state.final:
             return ""
         if self._heard_at is not None and self._unheard_s > STALE_S:
-            take.heard_at_most_s = self._heard_at = None
+            take.heard_at_most_s = take.certain_s = self._heard_at = None
         if not self.is_hearing:
             return ""
         try:
@@ -229,7 +229,7 @@ class Monitor:
 
     def _stop(self) -> None:
         if self._take is not None:
-            self._take.heard_at_most_s = None
+            self._take.heard_at_most_s = self._take.certain_s = None
         self._take = self._state = self._playhead = self._heard_at = None
 
     def _fail(self) -> None:
@@ -282,6 +282,7 @@ class Monitor:
 def _report(take: Take, state: HeardState) -> None:
     """Report to a take what was heard, and limit what other sources may report."""
     position_s = state.position * HOP_S
+    take.certain_s = state.certain_position * HOP_S
     if take.ended and take.pushed_s > 0 and state.position >= state.reference.frames:
         take.heard_at_most_s = take.pushed_s
         take.report(take.pushed_s, TakeState.CUT if take.cutting else TakeState.DONE)

@@ -6,14 +6,10 @@ from avatar_core.playback.monitor.features import HOP_S, Floats
 from avatar_core.playback.monitor.locator import Locator
 from avatar_core.playback.monitor.place import SHORT_WINDOW, WINDOW
 from avatar_core.playback.monitor.sound import KEPT
-from avatar_core.playback.monitor.state import HeardState
+from avatar_core.playback.monitor.state import FEW, SMEAR, HeardState
 
-SMEAR = 1
-"""Frames before and after a heard frame. The loudest of these frames counts, because the place is
-not exact to one frame."""
-FEW, DROPOUT = 3, 8
-"""Missing strong frames after which the position stops, and after which the place must be confirmed
-again."""
+DROPOUT = 8
+"""Missing strong frames after which the place must be confirmed again."""
 LEAST_STRONG = 20
 """Strong frames that must be missing before the worker counts as silent."""
 LEAST_LAST, LAST_WINDOW = 10, 150
@@ -91,6 +87,7 @@ class Playhead:
                 state.resumed = None
         elif state.missed <= DROPOUT or state.is_confirmed:
             state.note_presence()
+            state.note_sound(due, level, state.hearing.gain_db)
             state.position = max(state.position, due + SMEAR + 1)
         elif state.resumed is None:
             state.resumed = state.heard - 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from avatar_core.playback.monitor.features import HOP_S
 from avatar_core.playback.monitor.place import WINDOW
-from avatar_core.playback.monitor.playhead import DROPOUT, LEAST_LAST, LEAST_STRONG, SMEAR
-from avatar_core.playback.monitor.state import HeardState
+from avatar_core.playback.monitor.playhead import DROPOUT, LEAST_LAST, LEAST_STRONG
+from avatar_core.playback.monitor.state import SMEAR, HeardState
 
 STUCK_S = 6.0
 """Seconds without progress in a complete take for which the monitor waits for sound that it can

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from avatar_core.playback.monitor.features import HOP_S
 from avatar_core.playback.monitor.reference import STRONG_DB, Reference
 from avatar_core.playback.monitor.sound import KEPT, HeardSound, Hearing
 
+SMEAR = 1
+"""Frames before and after a heard frame. The loudest of these frames counts, because the place is
+not exact to one frame."""
+FEW = 3
+"""Missing strong frames after which the position stops."""
+FADED_DB, FULL_SHARE = 6.0, 75
+"""A frame that is weaker than expected by more than `FADED_DB` may be made up: if packets are
+missing, a receiver continues the last sound and fades it out within about 0.2 s. While the gain is
+unknown, the percentile `FULL_SHARE` of the levels is expected."""
 WEAKER_DB = 12.0
 """A strong frame is missing if the heard sound is weaker than expected by more than this."""
 QUIET_DB = 25.0
@@ -31,6 +42,7 @@ class HeardState:
         now_s: The time of the end of the last heard frame.
         moved_s: The time at which the position last advanced.
         position: The number of frames of the take that were heard.
+        certain: The number of frames up to the last one that was heard at full level.
         heard: The number of frames since the take began.
         silent: The number of frames since the last loud frame.
         loud: The number of loud frames while the place is unknown.
@@ -53,6 +65,7 @@ class HeardState:
     now_s: float = 0.0
     moved_s: float = 0.0
     position: int = 0
+    certain: int = 0
     heard: int = 0
     silent: int = 0
     loud: int = 0
@@ -73,13 +86,59 @@ class HeardState:
     def lock(self, lag: int) -> None:
         """Use a place from now on.
 
+        Strong frames that were due in the silence up to now are missing: the worker may have
+        stopped before its place was found.
+
         Args:
             lag: Frames from a frame of the take to its sound.
         """
         self.lag, self.candidate = lag, None
         self.note_presence()
-        if not self.is_stopping:
-            self.position = max(self.position, min(self.heard - lag, self.reference.frames))
+        if self.is_stopping:
+            return
+        end = min(self.heard - lag, self.reference.frames)
+        self._find_certain(lag, end)
+        absent = self.reference.strong_frames(self.heard - self.silent - lag + SMEAR, end)
+        if len(absent) > FEW:
+            self.missing, self.missed, end = absent[0], len(absent), absent[0]
+        self.position = max(self.position, end)
+
+    def _find_certain(self, lag: int, end: int) -> None:
+        """Find the last frame before `end` that was certainly heard, at a new place."""
+        first = max(self.certain, self.heard - lag - KEPT + SMEAR, 0)
+        levels_db = {
+            at: self.sound.loudest(max(0, self.heard - lag - at - SMEAR - 1), 2 * SMEAR + 1)
+            for at in self.reference.strong_frames(first, end)
+        }
+        gain_db = self.hearing.gain_db
+        if levels_db and gain_db is None:
+            gains_db = [level_db - self._loudest(at) for at, level_db in levels_db.items()]
+            gain_db = float(np.percentile(gains_db, FULL_SHARE))
+        for at, level_db in levels_db.items():
+            self.note_sound(at, level_db, gain_db)
+
+    def note_sound(self, frame: int, level_db: float, gain_db: float | None) -> None:
+        """Note the sound that was heard at the time of a strong frame.
+
+        Args:
+            frame: The number of the frame.
+            level_db: The level of the loudest heard frame within `SMEAR`, relative to full scale.
+            gain_db: The expected gain; None if it is unknown.
+        """
+        is_full = gain_db is None or level_db > self._loudest(frame) + gain_db - FADED_DB
+        if is_full or self.hearing.is_altered:
+            self.certain = max(self.certain, frame + 1)
+
+    def _loudest(self, frame: int) -> float:
+        """Return the level of the loudest frame of the take within `SMEAR` frames."""
+        last = min(frame + SMEAR, self.reference.frames - 1)
+        return max(self.reference.level(at) for at in range(max(0, frame - SMEAR), last + 1))
+
+    @property
+    def certain_position(self) -> int:
+        """The number of frames that were certainly heard, not made up for missing packets."""
+        faded = self.reference.strong_frames(self.certain, self.position)
+        return self.position if len(faded) <= FEW else self.certain
 
     def forget(self, position: int) -> None:
         """Forget the place; the speech continues at a position at a time that is not known yet.
@@ -87,7 +146,7 @@ class HeardState:
         Args:
             position: The number of frames before the rest of the speech.
         """
-        self.position = self.run = position
+        self.position = self.run = self.certain = position
         self.lag = self.onset = self.candidate = None
         self.note_presence()
         self.loud = 0
