@@ -55,6 +55,7 @@ class HealthCheck:
         self._avatar = avatar
         self._transport = transport
         self._wait_until_ended = wait_until_ended
+        self._is_monitored = transport.monitor is not None
         self._was_audible = self._lost_track = False
         self._ticks = Ticks(transport)
         self._first_audio = FirstAudio()
@@ -151,8 +152,8 @@ class HealthCheck:
 
     @property
     def _must_publish(self) -> bool:
-        """Whether a worker without an audio track is mute."""
-        return self._transport.monitor is not None and not self._transport.collects
+        """Whether a worker without an audio track is mute, also after the monitor was closed."""
+        return self._is_monitored and not self._transport.collects
 
     @property
     def _awaits_track(self) -> bool:

@@ -26,6 +26,8 @@ STEPS = 20
 LONGEST_SILENCE_S = HOLD_S + NEVER_HEARD_S
 """The longest silence of any fault, which may begin while the first speech waits for the avatar."""
 TURN_S = 60.0
+BEFORE_JOIN = "before the avatar joined"
+"""A part of the error of a worker that failed before its join; the error has no identity."""
 KINDS = (Kind.OURS, Kind.STOCK, Kind.SILENT_STOCK, Kind.ALTERED)
 ACTIONS = (
     *("nothing", "fault", "fault", "interrupt", "pause", "retry", "end_session"),
@@ -146,7 +148,7 @@ class Walk:
         assert output is not None
         if action == "fault":
             if self._fault.effect is not Effect.NONE:
-                self._disturbed.add(self._identity)
+                self._disturbed |= {self._identity or BEFORE_JOIN, BEFORE_JOIN}
             self._provider.clock.start()
         elif action == "interrupt":
             if turn is not None and not turn.handle.done():

@@ -54,3 +54,15 @@ def _avatar(scenario: str) -> AvatarSession:
     settings = AvatarSettings(retries=0)
     provider = MockSettings(width=64, height=64, scenario=scenario)
     return create_avatar(provider, livekit=IN_MEMORY, settings=settings)
+
+
+@pytest.mark.parametrize("worker", ["", "stock=1,"])
+async def test_voice_speaks_for_a_worker_that_unpublished_before_the_first_word(
+    worker: str,
+) -> None:
+    async with Conversation(_avatar(f"{worker}unpublishes_at_s=0.05")) as talk:
+        await talk.avatar.wait_for_join()
+        turn = await talk.over(talk.say(6))
+        assert talk.faults() == []
+        assert turn.history == " ".join(turn.spoken_words)
+        assert {run.identity for run in talk.room.recording.runs} == {talk.identity}
