@@ -61,7 +61,16 @@ async def test_second_provider_speaks_after_the_worker_of_a_vendor_died() -> Non
         assert call.problems() == []
 
 
-@pytest.mark.parametrize("provider", ["mock", *VENDORS])
+@pytest.mark.parametrize(
+    "provider",
+    [
+        "mock",
+        *(
+            name if name == "tavus" else pytest.param(name, marks=pytest.mark.slow)
+            for name in VENDORS
+        ),
+    ],
+)
 async def test_late_avatar_of_each_provider_joins_after_45_seconds(provider: str) -> None:
     settings = AvatarSettings(join_timeout_s=80.0)
     call = AvatarCall(make_agent(), avatar=provider, fault="avatar joins late", settings=settings)

@@ -15,7 +15,7 @@ from avatar_core.testing.clock import run
 from avatar_core.testing.room.room import MemoryRoom
 from tests.support.session_orders import PROVIDERS, OrderHarness, Step
 
-EXAMPLES = 300
+EXAMPLES = 150
 SIMPLE = ("session", "say", "ask", "interrupt", "off", "on", "disable", "enable", "handoff")
 STEPS = st.one_of(
     st.tuples(st.sampled_from((*SIMPLE, "reconnect")), st.just(0.0)),
