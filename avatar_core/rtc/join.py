@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 
 from livekit import rtc
@@ -11,7 +12,12 @@ from avatar_core.contracts.error_codes import ErrorCode
 from avatar_core.contracts.errors import RoomError
 from avatar_core.rtc.link import RtcLink
 
+log = logging.getLogger("avatar_core.rtc")
+
 _links: weakref.WeakKeyDictionary[rtc.Room, weakref.ref[RtcLink]] = weakref.WeakKeyDictionary()
+
+_leaving: set[asyncio.Task[None]] = set()
+"""The tasks that leave rooms whose connection was cancelled."""
 
 
 def link_for(room: rtc.Room) -> RtcLink:
@@ -59,11 +65,11 @@ async def join(
         RoomError: The server cannot be reached within `timeout_s`, or refuses the token.
     """
     room = rtc.Room()
+    options = rtc.RoomOptions(auto_subscribe=subscribe, encryption=encryption)
     refusal: str | None = None
     try:
         async with asyncio.timeout(timeout_s):
-            options = rtc.RoomOptions(auto_subscribe=subscribe, encryption=encryption)
-            await room.connect(url, token, options)
+            await _connect(room, url, token, options)
     except TimeoutError as error:
         raise RoomError(
             f"The connection to the room at {url} took longer than {timeout_s:g} s.",
@@ -84,3 +90,27 @@ async def join(
     link = RtcLink(room, owned=True)
     _links[room] = weakref.ref(link)
     return link
+
+
+async def _connect(room: rtc.Room, url: str, token: str, options: rtc.RoomOptions) -> None:
+    """Connect a room; if the caller is cancelled, leave the room as soon as it is connected.
+
+    livekit 1.x ends the whole process (SIGTERM, "FFI Panic") if `Room.connect` is cancelled and the
+    server accepts the connection afterwards.
+    """
+    connecting = asyncio.create_task(room.connect(url, token, options), name="connect-room")
+    try:
+        await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        task = asyncio.create_task(_leave(room, connecting), name="leave-room")
+        _leaving.add(task)
+        task.add_done_callback(_leaving.discard)
+        raise
+
+
+async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
+    try:
+        await connecting
+        await room.disconnect()
+    except Exception as error:  # the room was not joined, or was left already
+        log.debug("A connection that nobody waits for has failed (%s).", type(error).__name__)
