@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from avatar_core.contracts.playback import Take
 
 HEARTBEAT_LOST_S = 0.43
 """Time without a report after which a worker is lost. Two reports in a row may be missing: at 1 %
 packet loss that happens once in half an hour of speech."""
-MISSING_BEATS = 3.3
-"""The number of intervals without a report after which a worker with a long interval is lost."""
+MISSING_BEATS, LOSSY_BEATS = 3.3, 5.3
+"""The number of intervals without a report after which a worker with a long interval is lost, and
+after which any worker is lost if a report was missing recently. At 5 % packet loss, five reports in
+a row are missing once in a hundred hours of speech."""
+LATE_BEATS = 1.7
+"""A report is missing if the next one arrives later than this number of intervals."""
+LOSSY_S = 30.0
+"""Seconds of speech after a missing report in which more reports may be missing."""
 
 PLAYING_GAP_S = 0.25
 """Signs of life within a take are regular if each follows the previous one within this time."""
@@ -37,7 +45,10 @@ class Heartbeat:
 
     def __init__(self, declared_s: float | None = None) -> None:
         self._declared = declared_s is not None
-        self._limit_s = max(HEARTBEAT_LOST_S, MISSING_BEATS * (declared_s or 0.0))
+        self._interval_s = declared_s or math.inf
+        self._least_limit_s = max(HEARTBEAT_LOST_S, MISSING_BEATS * (declared_s or 0.0))
+        self._complete_s = LOSSY_S
+        self._alive_in: Take | None = None
         self._take: Take | None = None
         self._alive_at: float | None = None
         self._gap_s = self._silent_s = self._rest_s = 0.0
@@ -52,6 +63,13 @@ class Heartbeat:
             or self._idle_beats >= IDLE_BEATS
             or (self._playing_beats >= PLAYING_BEATS and not _is_heard(self._take))
         )
+
+    @property
+    def _limit_s(self) -> float:
+        """Seconds without a sign of life after which the worker is lost."""
+        if self._complete_s >= LOSSY_S:
+            return self._least_limit_s
+        return max(self._least_limit_s, LOSSY_BEATS * self._interval_s)
 
     @property
     def left_s(self) -> float:
@@ -82,7 +100,16 @@ class Heartbeat:
         elif self._idle_s >= SETTLED_S:
             is_next = self._gap_s <= IDLE_GAP_S
             self._idle_beats = self._idle_beats + 1 if is_next else 1
+        self._note_missing(alive_at, take)
         self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, age_s - tick_s
+
+    def _note_missing(self, alive_at: float | None, take: Take | None) -> None:
+        """Note whether signs of life were missing in the take before this one."""
+        if take is not None and take is self._alive_in and alive_at and self._alive_at:
+            gap_s = alive_at - self._alive_at
+            is_complete = gap_s <= LATE_BEATS * self._interval_s
+            self._complete_s = self._complete_s + gap_s if is_complete else 0.0
+        self._alive_in = take
 
     def rest(self, tick_s: float) -> None:
         """Interrupt the count, because no sign of life is due at the moment.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 
 from avatar_core.contracts.participants import RoomEvent
 from avatar_core.contracts.playback import TakeState
-from avatar_core.failover.heartbeat import HEARTBEAT_LOST_S
+from avatar_core.failover.heartbeat import HEARTBEAT_LOST_S, LOSSY_BEATS
 from avatar_core.failover.progress import STALL_S
 from avatar_core.failover.ticks import TICK_S, Ticks
 from avatar_core.testing.clock import now
@@ -16,6 +17,9 @@ from avatar_core.worker.reporter import HEARTBEAT_S
 from tests.unit.health_harness import DELIVERY_S, FakeHeartbeat, HealthHarness
 
 pytestmark = pytest.mark.virtual_time
+
+HALF_AN_HOUR_S = 1800.0
+LOST_SHARE = 0.05
 
 
 async def test_healthy_worker_is_not_lost() -> None:
@@ -244,3 +248,39 @@ async def test_silence_before_a_long_rest_does_not_count() -> None:
     await asyncio.sleep(0.6)
     assert harness.losses[0][0] - began == pytest.approx(HEARTBEAT_LOST_S, abs=0.05)
     await harness.close()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_worker_is_kept_for_half_an_hour_if_a_twentieth_of_its_reports_is_lost(
+    seed: int,
+) -> None:
+    draw = random.Random(seed)
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S, is_beating=False))
+    await harness.publish_as("avatar")
+    take = harness.start_take(2000.0)
+    harness.heartbeat.alive_at = now()
+    while now() < HALF_AN_HOUR_S and not harness.losses:
+        await asyncio.sleep(HEARTBEAT_S)
+        if draw.random() >= LOST_SHARE:
+            harness.heartbeat.alive_at = now()
+            take.report(now())
+    assert harness.losses == []
+    await harness.close()
+
+
+async def test_limit_is_longer_for_a_while_after_a_missing_report() -> None:
+    for complete_s, limit_s in ((1.0, LOSSY_BEATS * HEARTBEAT_S), (40.0, HEARTBEAT_LOST_S)):
+        harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S))
+        await harness.publish_as("avatar")
+        harness.start_take(100.0)
+        await harness.report_playback(1.0)
+        harness.heartbeat.is_beating = False
+        await asyncio.sleep(0.25)
+        harness.heartbeat.is_beating = True
+        await harness.report_playback(complete_s)
+        harness.heartbeat.is_beating = False
+        await asyncio.sleep(1.0)
+        assert harness.heartbeat.alive_at is not None
+        silent_s = harness.losses[0][0] - harness.heartbeat.alive_at
+        assert silent_s == pytest.approx(limit_s, abs=0.03)
+        await harness.close()
