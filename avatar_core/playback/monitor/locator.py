@@ -31,6 +31,9 @@ UNMATCHED, MOST_UNMATCHED = 150, 400
 counts as the speech in any case."""
 NEAR_SEARCHES = 6
 """Searches in a row with the same result after which a place near the onset needs no high score."""
+SKIP, SKIP_SEARCHES = 50, 6
+"""Frames of speech that a correct worker rarely skips, and the searches in a row that must find the
+same place after a longer skip: speech contains similar sounds."""
 PREFERENCE = 0.15
 """The present place, and the place at which sound and speech begin together, are preferred if their
 score is at most this much lower than the best score."""
@@ -144,7 +147,9 @@ class Locator:
         state.candidate = lag
         is_doubtful = state.loud < LITTLE or state.hearing.is_altered
         is_sure = place.is_sure(EARLY_SCORE if is_doubtful else LOCK_SCORE)
-        if (is_sure and self._agreed >= 2) or (near is not None and self._agreed >= NEAR_SEARCHES):
+        is_skip = state.lag is not None and lag < state.lag - SKIP
+        is_sure &= self._agreed >= (SKIP_SEARCHES if is_skip else 2)
+        if is_sure or (near is not None and self._agreed >= NEAR_SEARCHES):
             state.is_confirmed = True
             state.hearing.is_altered = not is_sure
             state.lock(lag)
