@@ -26,7 +26,7 @@ LEAD_S = 0.15
 TICK_S = 0.03
 FRESH_S = 0.2
 """After a position report, the throttle assumes for at most this time that playback continues. The
-worker sends a report every 0.13 s."""
+worker sends a report every 0.1 s."""
 
 
 class TranscriptThrottle:

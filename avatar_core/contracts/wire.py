@@ -43,7 +43,7 @@ UPGRADE_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A position report, which the worker of avatar-core sends every 0.13 s.
+    """A position report, which the worker of avatar-core sends every 0.1 s.
 
     The reports also serve as the heartbeat of the worker. The first report shows the agent that the
     worker supports the protocol of avatar-core.

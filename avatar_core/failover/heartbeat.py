@@ -6,14 +6,14 @@ import math
 
 from avatar_core.contracts.playback import Take
 
-HEARTBEAT_LOST_S = 0.43
-"""Time without a report after which a worker is lost. Two reports in a row may be missing: at 1 %
-packet loss that happens once in half an hour of speech."""
-MISSING_BEATS, LOSSY_BEATS = 3.3, 5.3
+HEARTBEAT_LOST_S = 0.35
+"""Time without a report after which a worker is lost. Two reports in a row may be missing, or one
+may be 0.2 s late."""
+MISSING_BEATS, LOSSY_BEATS = 3.3, 6.3
 """The number of intervals without a report after which a worker with a long interval is lost, and
-after which any worker is lost if a report was missing recently. At 5 % packet loss, five reports in
-a row are missing once in a hundred hours of speech."""
-LATE_BEATS = 1.7
+after which any worker is lost if a report was missing recently. At 5 % packet loss, six reports in
+a row are missing once in a thousand hours of speech."""
+LATE_BEATS = 1.8
 """A report is missing if the next one arrives later than this number of intervals."""
 LOSSY_S = 30.0
 """Seconds of speech after a missing report in which more reports may be missing."""
@@ -48,7 +48,7 @@ class Heartbeat:
         self._interval_s = declared_s or math.inf
         self._least_limit_s = max(HEARTBEAT_LOST_S, MISSING_BEATS * (declared_s or 0.0))
         self._complete_s = LOSSY_S
-        self._alive_in: Take | None = None
+        self._playing_in: Take | None = None
         self._take: Take | None = None
         self._alive_at: float | None = None
         self._gap_s = self._silent_s = self._rest_s = 0.0
@@ -104,12 +104,15 @@ class Heartbeat:
         self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, age_s - tick_s
 
     def _note_missing(self, alive_at: float | None, take: Take | None) -> None:
-        """Note whether signs of life were missing in the take before this one."""
-        if take is not None and take is self._alive_in and alive_at and self._alive_at:
+        """Note whether signs of life were missing since the last one.
+
+        The interval is longer until the worker plays the take, so gaps before that do not count.
+        """
+        if take is not None and take is self._playing_in and alive_at and self._alive_at:
             gap_s = alive_at - self._alive_at
             is_complete = gap_s <= LATE_BEATS * self._interval_s
             self._complete_s = self._complete_s + gap_s if is_complete else 0.0
-        self._alive_in = take
+        self._playing_in = take if take is not None and take.position_s > 0 else None
 
     def rest(self, tick_s: float) -> None:
         """Interrupt the count, because no sign of life is due at the moment.

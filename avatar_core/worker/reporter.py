@@ -17,9 +17,12 @@ from avatar_core.worker.incoming_take import IncomingTake
 
 log = logging.getLogger("avatar_core.worker")
 
-HEARTBEAT_S, IDLE_HEARTBEAT_S = 0.13, 0.5
+HEARTBEAT_S, IDLE_HEARTBEAT_S = 0.1, 0.5
 """Seconds between two reports while a take plays, and otherwise. A report costs agent and worker
 together 2 ms of CPU: at 10 Hz, a seventh of all the CPU that they use."""
+EARLY_S = 0.04
+"""Seconds by which a report may be early, so that a loop with steps of about `HEARTBEAT_S` does not
+skip every other report."""
 CALL_S = 5.0
 UNDELIVERED = (1501, 1503, 1505)
 """RPC errors after which the agent has not run its handler; only such calls are repeated."""
@@ -64,7 +67,7 @@ class Reporter:
         if take is not None and take is not self._latest:
             self._latest, self._next_at = take, 0.0
         now = self._clock()
-        if now >= self._next_at:
+        if now >= self._next_at - EARLY_S:
             every_s = HEARTBEAT_S if take is not None else IDLE_HEARTBEAT_S
             self._next_at = max(self._next_at + every_s, now)
             report = (

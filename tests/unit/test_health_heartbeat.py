@@ -284,3 +284,20 @@ async def test_limit_is_longer_for_a_while_after_a_missing_report() -> None:
         silent_s = harness.losses[0][0] - harness.heartbeat.alive_at
         assert silent_s == pytest.approx(limit_s, abs=0.03)
         await harness.close()
+
+
+async def test_longer_interval_before_playback_does_not_count_as_a_missing_report() -> None:
+    harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S, is_beating=False))
+    await harness.publish_as("avatar")
+    harness.start_take()
+    for interval_s in (0.01, 0.3, 0.01):
+        await asyncio.sleep(interval_s)
+        harness.heartbeat.alive_at = now()
+    harness.heartbeat.is_beating = True
+    await harness.report_playback(1.0)
+    harness.heartbeat.is_beating = False
+    await asyncio.sleep(1.0)
+    assert harness.heartbeat.alive_at is not None
+    silent_s = harness.losses[0][0] - harness.heartbeat.alive_at
+    assert silent_s == pytest.approx(HEARTBEAT_LOST_S, abs=0.03)
+    await harness.close()
