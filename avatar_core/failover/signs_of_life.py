@@ -19,7 +19,7 @@ PING_S, IDLE_PING_S = 0.35, 1.0
 """Seconds to wait for a response if packets cannot be counted. A slow worker gets three times the
 duration of its slowest response. If packets are counted, the factor is two."""
 TICK_S = 0.025
-RESPONSE_S = 5.0
+RESPONSE_S = 10.0
 """Deadline of a request to a worker that sends packets. A line that loses packets can delay the
 response by seconds."""
 FORGET = 0.95

@@ -242,7 +242,7 @@ class Player:
             await self._send_loop.wait_for_wake()
 
     async def _cut(self, transport: Transport, take: Take) -> None:
-        take.cutting = True
+        transport.begin_cut(take)
         try:
             async with asyncio.timeout(CUT_DEADLINE_S):
                 await call_provider(transport.sink.cut, take)

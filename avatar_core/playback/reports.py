@@ -44,7 +44,10 @@ class ReportsTracker(PlaybackTracker):
 
     @property
     def alive_at(self) -> float | None:
-        """The clock time of the worker's last report in seconds; None before the first report."""
+        """The clock time of the worker's last report in seconds; None before the first valid one.
+
+        A malformed report has no position, but its worker is alive.
+        """
         return self._alive_at
 
     def follow(self, take: Take) -> None:
@@ -82,6 +85,8 @@ class ReportsTracker(PlaybackTracker):
                 )
         except WireError as error:
             self._on_malformed(error)
+            if self._alive_at is not None:
+                self._alive_at = self._clock()
             return None
         return report
 

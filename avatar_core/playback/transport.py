@@ -168,6 +168,16 @@ class Transport:
             self.monitor.follow(take)
         self.tracker.follow(take)
 
+    def begin_cut(self, take: Take) -> None:
+        """Note that the player stops a take.
+
+        Args:
+            take: The take on the transport.
+        """
+        take.cutting = True
+        if self.monitor is not None:
+            self.monitor.expect_cut()
+
     async def push(self, take: Take, chunk: bytes) -> None:
         """Send audio of a take.
 

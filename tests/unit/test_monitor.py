@@ -131,6 +131,20 @@ def test_worker_that_waits_for_audio_has_no_fault() -> None:
     assert playing.is_done
 
 
+def test_worker_that_responds_late_is_kept_until_its_audio_may_have_arrived() -> None:
+    sound, at = heard_sound(SPOKEN), round(2.2 * 8000)
+    late = np.concatenate((sound[:at], np.zeros(6 * 8000), sound[at:]))
+    playing = MonitoredTake(SPOKEN, late)
+    note_response, requested_at_s = playing.monitor.note_request(), 0.0
+    while not playing.take.state.final:
+        playing.monitor.note_sent()
+        assert playing.step() == ""
+        if playing.elapsed_s - requested_at_s >= 4.5:
+            note_response(True)
+            note_response, requested_at_s = playing.monitor.note_request(), playing.elapsed_s
+    assert playing.is_done
+
+
 def test_silence_after_the_arrival_of_the_audio_is_a_fault_within_a_second() -> None:
     sound = heard_sound(SPOKEN)[: round(2.2 * 8000)]
     playing = play_on_a_slow_line(sound, arrives=lambda at_s: True)
@@ -267,3 +281,15 @@ def test_silence_before_the_speech_does_not_advance_the_position_of_the_speech()
         heard_s = max(0.0, playing.elapsed_s - 1.0)
         assert playing.take.position_s <= max(heard_s + GRID_S, 1.2)
     assert playing.is_done
+
+
+@pytest.mark.parametrize(("claimed_s", "counted_s"), [(2.15, 2.15), (2.6, 2.22)])
+def test_sound_on_the_way_counts_at_once_if_the_vendor_confirms_an_interruption(
+    claimed_s: float, counted_s: float
+) -> None:
+    playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN))
+    playing.run(until_s=2.5)
+    playing.take.cutting = True
+    playing.monitor.expect_cut()
+    playing.take.report(claimed_s, TakeState.CUT)
+    assert playing.take.position_s == pytest.approx(counted_s, abs=0.03)

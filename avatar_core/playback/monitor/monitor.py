@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from avatar_core.contracts.clock import Clock, loop_time
@@ -23,7 +24,8 @@ SILENT_S = 0.68
 speech are not strong. `tests/long/monitor_sounds.py` counts correct workers that would be lost."""
 FIRST_SOUND_S = 5.0
 """The default time for a worker whose latency is not known yet: vendors with a delay of 5 s exist.
-A worker that may not have received the missing audio yet also has this time."""
+A worker that may not have received the missing audio yet also has this time, counted from its last
+response."""
 CONFIRMED_S = 0.25
 """Seconds in which a worker on a good line confirms that it has received audio."""
 FRESH_S, STALE_S = 0.3, 2.0
@@ -78,6 +80,7 @@ class Monitor:
         self._arrivals = Arrivals()
         self._responds: bool | None = None
         self._has_responded = False
+        self._responded_at = -math.inf
         self._stream = FeatureStream()
         self._heard_at: float | None = None
         self._checked_at = clock()
@@ -159,9 +162,15 @@ class Monitor:
             self._has_responded |= has_responded
             self._responds = self._has_responded
             if has_responded:
-                arrivals.confirm(sent, self._clock())
+                self._responded_at = self._clock()
+                arrivals.confirm(sent, self._responded_at)
 
         return note_response
+
+    def expect_cut(self) -> None:
+        """Allow positions that contain the sound which is still on the way to the listener."""
+        if self._take is not None and self.is_hearing and self._take.heard_at_most_s is not None:
+            self._take.heard_at_most_s += CUT_TAIL_S
 
     def check(self) -> str:
         """Judge the worker; the health check calls this method at every tick.
@@ -191,26 +200,30 @@ class Monitor:
     def _judge(self, state: HeardState, now_s: float) -> str:
         silence = Silence(state)
         limit_s = SILENT_S if self._hearing.is_measured else max(self.first_sound_s, SILENT_S)
-        if not self._has_arrived(silence, now_s):
+        responded_s = now_s - self._responded_at
+        has_arrived = self._has_arrived(silence.first_silent(now_s), now_s)
+        if not has_arrived:
             limit_s = max(limit_s, FIRST_SOUND_S)
         if state.is_complete:
             silence.skip_rest(now_s, limit_s)
         overdue_s = silence.overdue_s(now_s)
-        self.left_s = limit_s - overdue_s
-        if overdue_s > limit_s and not silence.forgive():
+        counted_s = overdue_s if has_arrived else min(overdue_s, responded_s)
+        self.left_s = limit_s - counted_s
+        if counted_s > limit_s and not silence.forgive():
             return f"was silent for {overdue_s:.1f} s although it should speak"
-        if silence.is_stuck(now_s) and not silence.forgive():
+        is_due = self._has_arrived(state.position, now_s) or responded_s > FIRST_SOUND_S
+        if is_due and silence.is_stuck(now_s) and not silence.forgive():
             return "did not play the rest of its speech"
         return ""
 
-    def _has_arrived(self, silence: Silence, now_s: float) -> bool:
-        """Return whether the worker has had the missing sound for long enough to play it.
+    def _has_arrived(self, frame: int, now_s: float) -> bool:
+        """Return whether the worker has had a frame for long enough to play it.
 
         Some workers never respond to requests, and so do not confirm what they have received.
         """
         if not self._responds:
             return True
-        had_s = now_s - self._arrivals.confirmed_at(silence.first_silent(now_s))
+        had_s = now_s - self._arrivals.confirmed_at(frame)
         return had_s > self._hearing.latency_s + SILENT_S - CONFIRMED_S
 
     async def count_packets(self) -> int | None:
