@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 from types import TracebackType
 from typing import Any, Self
 
@@ -203,11 +204,17 @@ class Conversation:
         ]
 
     def _heard_in(self, turn: Turn) -> list[HeardWord]:
+        """Return the words of a turn.
+
+        A cut divides a word into pieces, and the decoder ignores pieces that are too short. So the
+        runs of one voice that follow each other are decoded as one recording.
+        """
+        since_s, until_s = turn.said_at, turn.until_at
+        runs = [run for run in self._runs() if run.end_s > since_s and run.at_s < until_s]
         return [
             word
-            for run in self._runs()
-            if run.end_s > turn.said_at and run.at_s < turn.until_at
-            for word in decode_tones(run.since(turn.said_at), run.format.rate_hz)
+            for (_, format), pieces in groupby(runs, key=lambda run: (run.identity, run.format))
+            for word in decode_tones(b"".join(run.since(since_s) for run in pieces), format.rate_hz)
         ]
 
     def _sound_s(self, since_s: float) -> float:

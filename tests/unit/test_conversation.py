@@ -18,6 +18,8 @@ from avatar_core.testing.turn import Turn
 
 SPOKEN_WORDS = 13
 """3.9 s."""
+PIECE_S = 0.03
+"""The decoder ignores a tone of this length."""
 
 
 def mock() -> AvatarSession:
@@ -107,6 +109,25 @@ def test_no_fault_scenario_loses_a_word(
             await talk.over(turn)
             await talk.over(talk.say(SPOKEN_WORDS))
             assert talk.faults() == []
+
+    run(main())
+
+
+def test_word_that_was_heard_in_short_pieces_was_heard() -> None:
+    async def main() -> None:
+        async with Conversation(mock()) as talk:
+            turn = await talk.over(talk.say(1))
+            recording = talk.room.recording
+            heard = recording.runs[-1]
+            recording.runs.clear()
+            size = heard.format.size(PIECE_S)
+            for number, start in enumerate(range(0, len(heard.pcm), size)):
+                at_s = heard.at_s + 2 * number * PIECE_S
+                piece = bytes(heard.pcm[start : start + size])
+                recording.heard(heard.identity, at_s, heard.format, piece)
+            assert len(recording.runs) > 5
+            await talk.over(turn)
+            assert turn.shares() == pytest.approx({turn.spoken_words[0]: 1.0}, abs=0.1)
 
     run(main())
 
