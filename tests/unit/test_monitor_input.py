@@ -215,8 +215,10 @@ def test_error_in_the_monitor_is_logged_once_and_lifts_its_limit(
     assert playing.is_done
 
 
-def test_word_that_is_played_only_in_part_is_not_heard_in_full() -> None:
-    fault_s = 5 * WORD_S + 0.1
+@pytest.mark.parametrize("word", [5, 9], ids=["middle", "last"])
+@pytest.mark.parametrize("heard_s", [0.04, 0.07, 0.1])
+def test_word_that_is_played_only_in_part_is_not_heard_in_full(word: int, heard_s: float) -> None:
+    fault_s = word * WORD_S + heard_s
     sound = heard_sound(SPOKEN)[: round((LATENCY_S + fault_s) * 8000)]
     playing = MonitoredTake(SPOKEN, sound, previous=known_worker())
     assert "silent" in playing.run()

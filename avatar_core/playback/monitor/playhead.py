@@ -12,7 +12,7 @@ DROPOUT = 8
 """Missing strong frames after which the place must be confirmed again."""
 LEAST_STRONG = 20
 """Strong frames that must be missing before the worker counts as silent."""
-LEAST_LAST, LAST_WINDOW = 10, 150
+LEAST_LAST, LAST_WINDOW = 7, 150
 """Strong frames at the end of a complete take that must be missing before the worker counts as
 silent, and the frames for which the monitor then waits for them."""
 
