@@ -102,14 +102,17 @@ class Walk:
         """Whether a second sound of the avatar hides the fault of its worker.
 
         The monitor cannot distinguish another sound from a voice that it never heard or that is
-        altered. A worker of ours is not heard, and publishes one audio track.
+        altered ("A second sound of the avatar" in docs/monitor.md). A second track that is not
+        muted makes a muted avatar audible, so that the mute equals silence. A worker of ours is not
+        heard, and publishes one audio track.
         """
         if self.kind is Kind.OURS:
             return self._fault.effect is Effect.ABSENT
         runs = self._talk.room.recording.runs
         was_heard = any(run.identity == self._identity for run in runs)
         is_known = was_heard and self.kind is not Kind.ALTERED
-        return self._fault.effect is Effect.SILENT and not is_known
+        is_absent = self._fault.effect is Effect.ABSENT and self._identity in self._disturbed
+        return (self._fault.effect is Effect.SILENT or is_absent) and not is_known
 
     async def _take_step(self) -> list[str]:
         draw, talk, promises = self._draw, self._talk, self._promises
