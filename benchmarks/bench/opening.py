@@ -84,9 +84,9 @@ def draw_faults(systems: Figures, path: Path = PLOT) -> None:
         axis.barh(0, 0, color=COLOURS[name], label=NAMES[name])
     middle = (len(shown) - 1) * height / 2
     axis.set_yticks([place + middle for place in range(len(LABELS))], list(LABELS.values()))
-    axis.invert_yaxis()
+    axis.set_ylim(len(LABELS) - height, -height)
     axis.set_xlabel("seconds without a voice: median, and a line to p95")
-    axis.legend(frameon=False, loc="lower right")
+    axis.legend(frameon=False, loc="upper right")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
     figure.tight_layout()
