@@ -237,10 +237,7 @@ class RestAvatarProvider(AvatarProvider[S]):
             return
         method, path = self.end.split()
         path = path.format(id=quote(avatar.session_id, safe=""))
-        body: Mapping[str, Any] | None = None
-        if self.end_payload is not None:
-            named = self.end_payload.items()
-            body = {key: avatar.session_id if value == "{id}" else value for key, value in named}
+        body = _fill_in(self.end_payload, avatar.session_id)
         try:
             await self.rest.call(method, path, body, accept=self.ended_statuses, timeout_s=END_S)
         except RejectedError as refused:
@@ -281,3 +278,12 @@ class RestAvatarProvider(AvatarProvider[S]):
             ProvisionError: The call to the vendor failed.
         """
         return False
+
+
+def _fill_in(value: Any, session_id: str) -> Any:
+    """Return a JSON value in which each text `{id}`, at any depth, is the session."""
+    if isinstance(value, Mapping):
+        return {key: _fill_in(one, session_id) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_fill_in(one, session_id) for one in value]
+    return session_id if value == "{id}" else value

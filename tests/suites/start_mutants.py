@@ -234,6 +234,16 @@ class IgnoresFailedEnds(AcmeProvider):
             return
 
 
+@mutant("P23")
+class TakesARefusedKeyForAnEnd(AcmeProvider):
+    ended_statuses = (401, 404, 409, 410)
+
+
+@mutant("P23")
+class TakesARateLimitForAnEnd(AcmeProvider):
+    ended_statuses = (404, 409, 410, 429)
+
+
 # Discovery of a class that its distribution does not offer.
 
 

@@ -87,3 +87,22 @@ async def test_check_fails_if_no_call_has_reached_the_vendor() -> None:
         with pytest.raises(AssertionError, match="calls: create"):
             vendor.check_called("end")
     await vendor.aclose()
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent"),
+    [
+        ({"id": "{id}", "reason": "over"}, {"id": "s-1", "reason": "over"}),
+        ({"session": {"id": "{id}"}, "ids": ["{id}"]}, {"session": {"id": "s-1"}, "ids": ["s-1"]}),
+    ],
+)
+async def test_body_of_the_end_request_names_the_session(
+    declared: Mapping[str, Any], sent: Mapping[str, Any]
+) -> None:
+    vendor = FakeVendor(VendorAccount(make_launcher(MemoryRoom())))
+    provider = provider_of(vendor)
+    type(provider).end_payload = declared
+    await provider.release(avatar_core.ProvisionedAvatar(session_id="s-1", identity="a"), "over")
+    assert vendor.recorded[-1].body == sent
+    await provider.aclose()
+    await vendor.aclose()

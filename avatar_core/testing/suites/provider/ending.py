@@ -35,6 +35,8 @@ END_FAULTS = {
     "end fails once": FAULTS["end fails once"],
     "end is lost": FAULTS["end is lost"],
     "end is silent": VendorFault(on="end", mode="silence"),
+    "end answers 401": VendorFault(on="end", status=401),
+    "end answers 429": VendorFault(on="end", status=429),
 }
 RECORD_HINT = "Put all data that `release` needs into the ProvisionedAvatar."
 SETTLE_S = 0.5
