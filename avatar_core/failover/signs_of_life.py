@@ -102,7 +102,7 @@ class SignsOfLife:
         """Send one request, and return the fault of a worker that is dead, or an empty string."""
         take, monitor, waited_s = self._transport.take, self._transport.monitor, 0.0
         position_s = take.position_s if take is not None else 0.0
-        note_response = monitor.note_request() if monitor is not None else None
+        note_response = monitor.responses.note_request() if monitor is not None else None
         packets = _Packets(self._transport)
         request = asyncio.create_task(is_alive(self._link, self._worker, RESPONSE_S))
         try:

@@ -116,7 +116,7 @@ def play_on_a_slow_line(sound: np.ndarray, *, arrives: Callable[[float], bool]) 
     playing = MonitoredTake(SPOKEN, sound)
     while not playing.take.state.final:
         playing.monitor.note_sent()
-        note_response = playing.monitor.note_request()
+        note_response = playing.monitor.responses.note_request()
         if playing.step():
             break
         if arrives(playing.elapsed_s):
@@ -135,13 +135,14 @@ def test_worker_that_responds_late_is_kept_until_its_audio_may_have_arrived() ->
     sound, at = heard_sound(SPOKEN), round(2.2 * 8000)
     late = np.concatenate((sound[:at], np.zeros(6 * 8000), sound[at:]))
     playing = MonitoredTake(SPOKEN, late)
-    note_response, requested_at_s = playing.monitor.note_request(), 0.0
+    responses, requested_at_s = playing.monitor.responses, 0.0
+    note_response = responses.note_request()
     while not playing.take.state.final:
         playing.monitor.note_sent()
         assert playing.step() == ""
         if playing.elapsed_s - requested_at_s >= 4.5:
             note_response(True)
-            note_response, requested_at_s = playing.monitor.note_request(), playing.elapsed_s
+            note_response, requested_at_s = responses.note_request(), playing.elapsed_s
     assert playing.is_done
 
 
@@ -168,14 +169,14 @@ def test_speech_in_short_parts_is_heard_to_its_end(seed: float) -> None:
 def test_worker_that_confirms_no_audio_is_silent_after_five_seconds() -> None:
     spoken = SPOKEN * 2
     playing = MonitoredTake(spoken, heard_sound(spoken)[: round(2.2 * 8000)])
-    playing.monitor.note_request()(True)
+    playing.monitor.responses.note_request()(True)
     assert "silent" in playing.run()
     assert FIRST_SOUND_S <= playing.elapsed_s - 2.2 <= FIRST_SOUND_S + WORD_S
 
 
 def test_worker_without_responses_is_silent_within_a_second() -> None:
     playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN)[: round(2.2 * 8000)])
-    playing.monitor.note_request()(False)
+    playing.monitor.responses.note_request()(False)
     assert "silent" in playing.run()
     assert SILENT_S <= playing.elapsed_s - 2.2 <= SILENT_S + WORD_S
 

@@ -52,6 +52,10 @@ class FakeWorker:
             raise RoomError("No response.") from error
         raise RoomError("Unsupported.", rpc_code=UNSUPPORTED_METHOD)
 
+    @property
+    def responses(self) -> FakeWorker:
+        return self
+
     def note_request(self) -> Callable[[bool], None]:
         return lambda has_responded: self.arrivals.append(self._now()) if has_responded else None
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
+
+from avatar_core.contracts.clock import Clock
 
 
 class Arrivals:
@@ -44,3 +47,79 @@ class Arrivals:
         """
         at = bisect_right(self._frames, frame)
         return self._times[at] if at < len(self._times) else math.inf
+
+
+class Responses:
+    """The responses of one worker: when it last responded, and what it has received.
+
+    Some workers never respond to requests, and so do not confirm what they have received.
+
+    Args:
+        clock: Returns monotonic seconds.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._arrivals = Arrivals()
+        self._confirms: bool | None = None
+        self._responded_at = -math.inf
+
+    def begin_take(self) -> None:
+        """Count the frames of a new take from now on."""
+        self._arrivals = Arrivals()
+
+    def note_sent(self, frames: int) -> None:
+        """Note that LiveKit has accepted audio of the take.
+
+        Args:
+            frames: The number of frames from the start of the take.
+        """
+        self._arrivals.sent = frames
+
+    def note_request(self) -> Callable[[bool], None]:
+        """Note that a request is sent to the worker now.
+
+        Returns:
+            A function to call at the end of the request, with whether the worker has responded. If
+            so, the worker has received the audio that was sent before the request.
+        """
+        arrivals, sent = self._arrivals, self._arrivals.sent
+        if self._confirms is None:
+            self._confirms = True
+
+        def note_response(has_responded: bool) -> None:
+            """Note that the request has ended.
+
+            Args:
+                has_responded: Whether the worker has responded.
+            """
+            if has_responded:
+                self._responded_at = self._clock()
+                arrivals.confirm(sent, self._responded_at)
+            self._confirms = self._responded_at > -math.inf
+
+        return note_response
+
+    def age_s(self, now_s: float) -> float:
+        """Return the seconds since the last response.
+
+        Args:
+            now_s: The present time.
+
+        Returns:
+            Seconds; infinite if the worker has never responded.
+        """
+        return now_s - self._responded_at
+
+    def held_s(self, frame: int, now_s: float) -> float:
+        """Return for how long the worker has certainly had a frame of the take.
+
+        Args:
+            frame: The number of the frame.
+            now_s: The present time.
+
+        Returns:
+            Seconds; infinite for a worker that never responds, and negative infinity if the frame
+            may not have arrived yet.
+        """
+        return now_s - self._arrivals.confirmed_at(frame) if self._confirms else math.inf

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable
 
 from avatar_core.contracts.clock import Clock, loop_time
 from avatar_core.contracts.listening import RemoteAudio
 from avatar_core.contracts.playback import Take, TakeState
-from avatar_core.playback.monitor.arrivals import Arrivals
+from avatar_core.playback.monitor.arrivals import Responses
 from avatar_core.playback.monitor.features import HOP_S, FeatureStream
 from avatar_core.playback.monitor.playhead import Playhead
 from avatar_core.playback.monitor.reference import Reference
@@ -56,6 +54,7 @@ class Monitor:
         first_sound_s: Seconds that a worker whose latency is not known yet may be late.
 
     Attributes:
+        responses: The responses of the worker to requests.
         first_sound_s: Seconds that a worker whose latency is not known yet may be late.
         left_s: Seconds after the last check until the worker may be lost; 0.0 if the monitor does
             not hear a take.
@@ -77,10 +76,7 @@ class Monitor:
         self._take: Take | None = None
         self._state: HeardState | None = None
         self._playhead: Playhead | None = None
-        self._arrivals = Arrivals()
-        self._responds: bool | None = None
-        self._has_responded = False
-        self._responded_at = -math.inf
+        self.responses = Responses(clock)
         self._stream = FeatureStream()
         self._heard_at: float | None = None
         self._checked_at = clock()
@@ -116,7 +112,7 @@ class Monitor:
         self._take, self._idle, self._unheard_s = take, 0, 0.0
         if self._heard_at is not None:
             take.heard_at_most_s = 0.0
-        self._arrivals = Arrivals()
+        self.responses.begin_take()
         self._state = HeardState(Reference(take.format), self._hearing)
         self._playhead = Playhead(self._state)
         if not self._decoding:
@@ -140,32 +136,7 @@ class Monitor:
     def note_sent(self) -> None:
         """Note that LiveKit has accepted all audio that was pushed."""
         if self._state is not None:
-            self._arrivals.sent = self._state.reference.frames
-
-    def note_request(self) -> Callable[[bool], None]:
-        """Note that a request is sent to the worker now.
-
-        Returns:
-            A function to call at the end of the request, with whether the worker has responded. If
-            so, the worker has received the audio that was sent before the request.
-        """
-        arrivals, sent = self._arrivals, self._arrivals.sent
-        if self._responds is None:
-            self._responds = True
-
-        def note_response(has_responded: bool) -> None:
-            """Note that the request has ended.
-
-            Args:
-                has_responded: Whether the worker has responded.
-            """
-            self._has_responded |= has_responded
-            self._responds = self._has_responded
-            if has_responded:
-                self._responded_at = self._clock()
-                arrivals.confirm(sent, self._responded_at)
-
-        return note_response
+            self.responses.note_sent(self._state.reference.frames)
 
     def expect_cut(self) -> None:
         """Allow positions that contain the sound which is still on the way to the listener."""
@@ -200,31 +171,26 @@ class Monitor:
     def _judge(self, state: HeardState, now_s: float) -> str:
         silence = Silence(state)
         limit_s = SILENT_S if self._hearing.is_measured else max(self.first_sound_s, SILENT_S)
-        responded_s = now_s - self._responded_at
+        response_age_s = self.responses.age_s(now_s)
         has_arrived = self._has_arrived(silence.first_silent(now_s), now_s)
         if not has_arrived:
             limit_s = max(limit_s, FIRST_SOUND_S)
         if state.is_complete:
             silence.skip_rest(now_s, limit_s)
         overdue_s = silence.overdue_s(now_s)
-        counted_s = overdue_s if has_arrived else min(overdue_s, responded_s)
+        counted_s = overdue_s if has_arrived else min(overdue_s, response_age_s)
         self.left_s = limit_s - counted_s
         if counted_s > limit_s and not silence.forgive():
             return f"was silent for {overdue_s:.1f} s although it should speak"
-        is_due = self._has_arrived(state.position, now_s) or responded_s > FIRST_SOUND_S
+        is_due = self._has_arrived(state.position, now_s) or response_age_s > FIRST_SOUND_S
         if is_due and silence.is_stuck(now_s) and not silence.forgive():
             return "did not play the rest of its speech"
         return ""
 
     def _has_arrived(self, frame: int, now_s: float) -> bool:
-        """Return whether the worker has had a frame for long enough to play it.
-
-        Some workers never respond to requests, and so do not confirm what they have received.
-        """
-        if not self._responds:
-            return True
-        had_s = now_s - self._arrivals.confirmed_at(frame)
-        return had_s > self._hearing.latency_s + SILENT_S - CONFIRMED_S
+        """Return whether a frame reached the worker long enough ago to be heard by now."""
+        due_s = self._hearing.latency_s + SILENT_S - CONFIRMED_S
+        return self.responses.held_s(frame, now_s) > due_s
 
     async def count_packets(self) -> int | None:
         """Return the number of audio packets of the avatar that have arrived.
