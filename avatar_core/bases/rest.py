@@ -281,7 +281,7 @@ class RestAvatarProvider(AvatarProvider[S]):
 
 
 def _fill_in(value: Any, session_id: str) -> Any:
-    """Return a JSON value in which each text `{id}`, at any depth, is the session."""
+    """Replace each text `{id}` in a JSON value, at any depth, by the session id."""
     if isinstance(value, Mapping):
         return {key: _fill_in(one, session_id) for key, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -144,10 +144,11 @@ class PlaybackTracker(ABC):
 
     Attributes:
         heartbeat_s: The longest time in seconds between two messages of the worker while audio is
-            unheard. An avatar counts as lost if no message arrives for 3.3 times as long, and at
-            least 0.35 s; for 6.3 times as long if a message was missing in the last 30 s. None
-            means that the worker sends messages without a fixed interval. avatar-core reads the
-            attribute once, before the first take.
+            unheard. An avatar is lost if no message arrives for 0.35 s or for 3.3 times
+            `heartbeat_s`, whichever is longer. If a message was missing in the last 30 s of speech,
+            the limit is 6.3 times `heartbeat_s`, but at least 0.35 s. None means that the worker
+            sends messages without a fixed interval. avatar-core reads the attribute once, before
+            the first take.
     """
 
     heartbeat_s: float | None = None

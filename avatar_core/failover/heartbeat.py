@@ -7,16 +7,17 @@ import math
 from avatar_core.contracts.playback import Take
 
 HEARTBEAT_LOST_S = 0.35
-"""Time without a report after which a worker is lost. Two reports in a row may be missing, or one
-may be 0.2 s late."""
+"""A worker is lost if no report arrives for this many seconds. The limit tolerates two missing
+reports in a row, or one report that is 0.2 s late."""
 MISSING_BEATS, LOSSY_BEATS = 3.3, 6.3
-"""The number of intervals without a report after which a worker with a long interval is lost, and
-after which any worker is lost if a report was missing recently. At 5 % packet loss, six reports in
-a row are missing once in a thousand hours of speech."""
+"""Limits as multiples of the interval between two reports. The first limit replaces
+`HEARTBEAT_LOST_S` for a worker with a long interval. The second limit applies to every worker while
+the line loses packets: at 5 % packet loss, six reports in a row are missing once in a thousand
+hours of speech."""
 LATE_BEATS = 1.8
 """A report is missing if the next one arrives later than this number of intervals."""
 LOSSY_S = 30.0
-"""Seconds of speech after a missing report in which more reports may be missing."""
+"""After a missing report, the line counts as losing packets for this many seconds of speech."""
 
 PLAYING_GAP_S = 0.25
 """Signs of life within a take are regular if each follows the previous one within this time."""
@@ -104,9 +105,9 @@ class Heartbeat:
         self._alive_at, self._gap_s, self._silent_s = alive_at, 0.0, age_s - tick_s
 
     def _note_missing(self, alive_at: float | None, take: Take | None) -> None:
-        """Note whether signs of life were missing since the last one.
+        """Record whether a report was missing since the last sign of life.
 
-        The interval is longer until the worker plays the take, so gaps before that do not count.
+        Before a worker plays the take, it sends reports less often, so those gaps do not count.
         """
         if take is not None and take is self._playing_in and alive_at and self._alive_at:
             gap_s = alive_at - self._alive_at

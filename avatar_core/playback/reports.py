@@ -44,9 +44,9 @@ class ReportsTracker(PlaybackTracker):
 
     @property
     def alive_at(self) -> float | None:
-        """The clock time of the worker's last report in seconds; None before the first valid one.
+        """The time of the worker's last report, on the clock; None before the first valid report.
 
-        A malformed report has no position, but its worker is alive.
+        A malformed report contains no position, but it shows that the worker is alive.
         """
         return self._alive_at
 

@@ -21,8 +21,8 @@ HEARTBEAT_S, IDLE_HEARTBEAT_S = 0.1, 0.5
 """Seconds between two reports while a take plays, and otherwise. A report costs agent and worker
 together 2 ms of CPU: at 10 Hz, a seventh of all the CPU that they use."""
 EARLY_S = 0.04
-"""Seconds by which a report may be early, so that a loop with steps of about `HEARTBEAT_S` does not
-skip every other report."""
+"""A report may be sent this many seconds early. Otherwise, a loop whose steps take about
+`HEARTBEAT_S` would skip every other report."""
 CALL_S = 5.0
 UNDELIVERED = (1501, 1503, 1505)
 """RPC errors after which the agent has not run its handler; only such calls are repeated."""

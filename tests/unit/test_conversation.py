@@ -113,7 +113,7 @@ def test_no_fault_scenario_loses_a_word(
     run(main())
 
 
-def test_word_that_was_heard_in_short_pieces_was_heard() -> None:
+def test_word_in_short_pieces_counts_as_heard() -> None:
     async def main() -> None:
         async with Conversation(mock()) as talk:
             turn = await talk.over(talk.say(1))

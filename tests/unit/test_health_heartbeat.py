@@ -286,7 +286,7 @@ async def test_limit_is_longer_for_a_while_after_a_missing_report() -> None:
         await harness.close()
 
 
-async def test_longer_interval_before_playback_does_not_count_as_a_missing_report() -> None:
+async def test_idle_reports_before_playback_do_not_count_as_missing() -> None:
     harness = HealthHarness(heartbeat=FakeHeartbeat(heartbeat_s=HEARTBEAT_S, is_beating=False))
     await harness.publish_as("avatar")
     harness.start_take()

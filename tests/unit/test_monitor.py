@@ -131,7 +131,7 @@ def test_worker_that_waits_for_audio_has_no_fault() -> None:
     assert playing.is_done
 
 
-def test_worker_that_responds_late_is_kept_until_its_audio_may_have_arrived() -> None:
+def test_slow_responses_are_no_fault_while_audio_is_on_its_way() -> None:
     sound, at = heard_sound(SPOKEN), round(2.2 * 8000)
     late = np.concatenate((sound[:at], np.zeros(6 * 8000), sound[at:]))
     playing = MonitoredTake(SPOKEN, late)
@@ -285,7 +285,7 @@ def test_silence_before_the_speech_does_not_advance_the_position_of_the_speech()
 
 
 @pytest.mark.parametrize(("claimed_s", "counted_s"), [(2.15, 2.15), (2.6, 2.22)])
-def test_sound_on_the_way_counts_at_once_if_the_vendor_confirms_an_interruption(
+def test_confirmed_interruption_includes_sound_on_its_way(
     claimed_s: float, counted_s: float
 ) -> None:
     playing = MonitoredTake(SPOKEN, heard_sound(SPOKEN))

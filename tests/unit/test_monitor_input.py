@@ -217,7 +217,7 @@ def test_error_in_the_monitor_is_logged_once_and_lifts_its_limit(
 
 @pytest.mark.parametrize("word", [5, 9], ids=["middle", "last"])
 @pytest.mark.parametrize("heard_s", [0.04, 0.07, 0.1])
-def test_word_that_is_played_only_in_part_is_not_heard_in_full(word: int, heard_s: float) -> None:
+def test_partly_played_word_does_not_count_as_heard(word: int, heard_s: float) -> None:
     fault_s = word * WORD_S + heard_s
     sound = heard_sound(SPOKEN)[: round((LATENCY_S + fault_s) * 8000)]
     playing = MonitoredTake(SPOKEN, sound, previous=known_worker())

@@ -96,7 +96,7 @@ async def test_check_fails_if_no_call_has_reached_the_vendor() -> None:
         ({"session": {"id": "{id}"}, "ids": ["{id}"]}, {"session": {"id": "s-1"}, "ids": ["s-1"]}),
     ],
 )
-async def test_body_of_the_end_request_names_the_session(
+async def test_end_request_body_contains_the_session_id(
     declared: Mapping[str, Any], sent: Mapping[str, Any]
 ) -> None:
     vendor = FakeVendor(VendorAccount(make_launcher(MemoryRoom())))

@@ -22,8 +22,8 @@ SILENT_S = 0.68
 speech are not strong. `tests/long/monitor_sounds.py` counts correct workers that would be lost."""
 FIRST_SOUND_S = 5.0
 """The default time for a worker whose latency is not known yet: vendors with a delay of 5 s exist.
-A worker that may not have received the missing audio yet also has this time, counted from its last
-response."""
+The same limit, from the last response, applies to a worker that may not have received the missing
+audio yet."""
 CONFIRMED_S = 0.25
 """Seconds in which a worker on a good line confirms that it has received audio."""
 FRESH_S, STALE_S = 0.3, 2.0
@@ -139,7 +139,7 @@ class Monitor:
             self.responses.note_sent(self._state.reference.frames)
 
     def expect_cut(self) -> None:
-        """Allow positions that contain the sound which is still on the way to the listener."""
+        """Accept a position that includes sound which is still on its way to the listener."""
         if self._take is not None and self.is_hearing and self._take.heard_at_most_s is not None:
             self._take.heard_at_most_s += CUT_TAIL_S
 
