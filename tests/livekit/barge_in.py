@@ -60,7 +60,7 @@ class SilentSTT(stt.STT):
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))
 
     async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
-        raise NotImplementedError("SilentSTTAgent.stt_node replaces this method")
+        raise AssertionError("SilentSTTAgent.stt_node replaces this method")
 
 
 class EnergyVAD(vad.VAD):

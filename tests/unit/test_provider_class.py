@@ -37,7 +37,7 @@ class Whole(AvatarProvider[S]):
     """A base with every method, still generic in its settings."""
 
     async def provision(self, request: ProvisionRequest) -> ProvisionedAvatar:
-        raise NotImplementedError
+        raise AssertionError("No test calls this method.")
 
     async def release(self, avatar: ProvisionedAvatar, reason: str) -> None:
         return

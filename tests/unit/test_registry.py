@@ -32,10 +32,10 @@ class Plain(AvatarProvider[Any]):
     settings_cls: type[Any] = PlainSettings
 
     async def provision(self, request: Any) -> Any:
-        raise NotImplementedError
+        raise AssertionError("No test calls this method.")
 
     async def release(self, avatar: Any, reason: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("No test calls this method.")
 
 
 def test_registry_lists_and_describes_providers_without_importing(site: FakeSite) -> None:

@@ -30,10 +30,10 @@ class One(AvatarProvider[Any]):
     settings_cls: type[Any] = OneSettings
 
     async def provision(self, request: Any) -> Any:
-        raise NotImplementedError
+        raise AssertionError("No test calls this method.")
 
     async def release(self, avatar: Any, reason: str) -> None:
-        raise NotImplementedError
+        raise AssertionError("No test calls this method.")
 
 
 class TwoSettings(ProviderSettings):
