@@ -3,76 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from typing import Any
 
 import pytest
 from avatar_provider_mock import MockSettings
-from livekit.agents import Agent, AgentSession, function_tool
+from livekit.agents import Agent, function_tool
 
-from avatar_core.contracts.errors import ConfigError, ProviderNotFoundError
+from avatar_core.contracts.errors import ConfigError
 from avatar_core.testing import (
     AvatarCall,
-    FakeVendor,
     ScriptedLLM,
     ScriptedRealtimeModel,
-    VendorAccount,
-    launch_no_worker,
 )
 from avatar_core.testing.call.call import WAIT_S
 from avatar_core.testing.call.patience import Patience
 from avatar_core.testing.call.room import MemoryCallRoom
 from avatar_core.testing.call.unread_results import CLOSE_S
 from avatar_core.testing.clock import now
+from tests.support.weather_desk import LONG, Billing, Clerk, make_session
 
 pytestmark = pytest.mark.virtual_time
 
 SMALL = MockSettings(width=64, height=64)
-LONG = "There is a lot to tell about it, because the weather in Rome changes every single day."
-RESPONSES = {
-    "Weather?": "It is sunny in Rome today.",
-    "Tell me more": LONG,
-    "My bill?": "",
-}
-CALLS = {"Weather?": {"get_weather": {"city": "Rome"}}, "My bill?": {"transfer_to_billing": {}}}
-
-
-class Billing(Agent):
-    """The second agent of the application."""
-
-    def __init__(self) -> None:
-        super().__init__(instructions="You explain bills.")
-
-    async def on_enter(self) -> None:
-        """Greet the user."""
-        await self.session.say("Welcome to billing!")
-
-
-class Clerk(Agent):
-    """The first agent of the application, with a tool and a hand-off."""
-
-    def __init__(self) -> None:
-        super().__init__(instructions="You know the weather.")
-        self.cities: list[str] = []
-
-    @function_tool
-    async def get_weather(self, city: str) -> str:
-        """Return the weather.
-
-        Args:
-            city: The city.
-        """
-        self.cities.append(city)
-        return "sunny"
-
-    @function_tool
-    async def transfer_to_billing(self) -> Agent:
-        """Transfer the user to billing."""
-        return Billing()
-
-
-def make_session() -> AgentSession:
-    return AgentSession(llm=ScriptedLLM(RESPONSES, calls=CALLS))
 
 
 async def test_agent_calls_its_tool_and_the_user_hears_the_response() -> None:
@@ -172,74 +123,6 @@ async def test_error_of_the_test_or_an_error_that_it_caught_is_not_replaced() ->
         with pytest.raises(LookupError, match="Bye"):
             await call.agent_finished()
         await call.user_says("Weather?")
-
-
-async def test_bad_input_is_one_message_with_the_next_step() -> None:
-    with pytest.raises(ConfigError, match="Did you mean 'worker dies'"):
-        AvatarCall(Clerk(), fault="worker dys")
-    with pytest.raises(ConfigError, match="takes no time"):
-        AvatarCall(Clerk(), fault="vendor answers 402 at 2 s")
-    with pytest.raises(ProviderNotFoundError, match="acme"):
-        async with AvatarCall(Clerk(), session=make_session, avatar="acme"):
-            pass
-    with pytest.raises(ConfigError, match="Clerk has no language model"):
-        async with AvatarCall(Clerk(), avatar=SMALL):
-            pass
-    with pytest.raises(ConfigError, match="needs an object of the class Agent"):
-        async with AvatarCall(Clerk, session=make_session, avatar=SMALL):  # type: ignore[arg-type]
-            pass
-    with pytest.raises(ConfigError, match="cannot contain an object of type int"):
-        async with AvatarCall(Clerk(), session=make_session, avatar=3):  # type: ignore[arg-type]
-            pass
-    with pytest.raises(ConfigError, match="no avatar, so the fault 'worker dies' has no effect"):
-        async with AvatarCall(Clerk(), session=make_session, avatar="voice", fault="worker dies"):
-            pass
-    with pytest.raises(ConfigError, match="returned an object of type str"):
-        async with AvatarCall(Clerk(), session=lambda: "session", avatar=SMALL):  # type: ignore[arg-type, return-value]
-            pass
-
-
-@pytest.mark.parametrize("wrong", ["", " ", "😀", "**", 0, -1, 2.5, math.nan, True, None, [], b"a"])
-async def test_wait_for_nothing_is_refused(wrong: Any) -> None:
-    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
-        with pytest.raises(ConfigError, match="Pass a text with at least one spoken word, or a"):
-            await call.until_heard(wrong)
-
-
-@pytest.mark.parametrize("wrong", ["", "mock joind", "joined", 1, True, None, ["mock joined"]])
-async def test_wait_for_an_event_that_cannot_happen_is_refused(wrong: Any) -> None:
-    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
-        with pytest.raises(ConfigError, match="Pass an event such as 'mock joined'"):
-            await call.until_event(wrong)
-
-
-@pytest.mark.parametrize("wrong", ["", " ", 1, None, ["Weather?"]])
-async def test_message_without_a_text_is_refused(wrong: Any) -> None:
-    async with AvatarCall(Clerk(), session=make_session, avatar=SMALL) as call:
-        with pytest.raises(ConfigError, match="Pass a message that is not empty"):
-            await call.user_says(wrong)
-        assert call.history == []
-
-
-@pytest.mark.parametrize(
-    ("wrong", "accepted"),
-    [
-        ({"fault": 3}, "the name of a fault, or a list of names"),
-        ({"fault": None}, "the name of a fault, or a list of names"),
-        ({"fault": ["worker dies", None]}, "one name, such as 'worker dies'"),
-        ({"vendor": FakeVendor(VendorAccount(launch_no_worker))}, "a subclass of FakeVendor"),
-        ({"vendor": 3}, "a subclass of FakeVendor"),
-        ({"settings": {}}, "an object of the class AvatarSettings"),
-        ({"session": "session"}, "a function that returns an AgentSession"),
-        ({"registry": {}}, "an object of the class ProviderRegistry"),
-        ({"wait_for_join": 1}, "True or False"),
-    ],
-)
-def test_argument_of_a_call_with_a_wrong_type_is_refused(
-    wrong: dict[str, Any], accepted: str
-) -> None:
-    with pytest.raises(ConfigError, match=f"Pass {accepted}"):
-        AvatarCall(Clerk(), **wrong)
 
 
 @pytest.mark.parametrize("count", [420, pytest.param(1000, marks=pytest.mark.slow)])

@@ -131,7 +131,7 @@ def test_worker_that_waits_for_audio_has_no_fault() -> None:
     assert playing.is_done
 
 
-def test_slow_responses_are_no_fault_while_audio_is_on_its_way() -> None:
+def test_slow_responses_do_not_lose_a_worker_that_waits_for_audio() -> None:
     sound, at = heard_sound(SPOKEN), round(2.2 * 8000)
     late = np.concatenate((sound[:at], np.zeros(6 * 8000), sound[at:]))
     playing = MonitoredTake(SPOKEN, late)
